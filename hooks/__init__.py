@@ -1,0 +1,1 @@
+"""Git hook shims: shell scripts, installed by `mvc install`."""

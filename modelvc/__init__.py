@@ -1,0 +1,3 @@
+"""Version models in Git without putting them in Git."""
+
+__version__ = "0.1.0"

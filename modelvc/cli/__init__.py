@@ -1,0 +1,1 @@
+"""What people type and read: arguments in, words and tables out."""

@@ -1,0 +1,1 @@
+"""What Git runs: hooks, later filters and merge drivers. No terminal libraries."""

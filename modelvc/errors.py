@@ -1,0 +1,197 @@
+"""Every failure modelvc can explain.
+
+    ModelvcError
+    ├── UsageError        2   fix the command
+    ├── ConfigError       2   fix the file it names
+    ├── NotFoundError    10   it is not here
+    ├── ConflictError    11   other work is in the way
+    ├── IntegrityError   12   bytes are not what their name says
+    ├── RemoteError      13   the far side failed; `transient` if a retry may help
+    └── GitError         14   Git refused; carries its command and its words
+
+Grouped by what a caller would do about them, not by where they are raised. `code` is stable and
+append-only: scripts and docs/errors.md key on it. No imports here: every short path loads this.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import ClassVar
+
+    from modelvc.oid import Oid
+
+
+def shown(text: object, limit: int = 500) -> str:
+    """TEXT made safe for a terminal: control characters escaped, cut at LIMIT characters."""
+    safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(text))
+    return safe if len(safe) <= limit else safe[: limit - 1] + "…"
+
+
+class ModelvcError(Exception):
+    """Base of all. `str(e)` says what is wrong, `e.hint` names the next command."""
+
+    code: ClassVar[str] = "error"
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class UsageError(ModelvcError):
+    """The command asks for something that makes no sense."""
+
+    code = "usage"
+    exit_code = 2
+
+
+class ConfigError(ModelvcError):
+    """A configuration file says something that can not be used."""
+
+    code = "config"
+    exit_code = 2
+
+
+class UntrustedRemote(ConfigError):
+    """The repository names a remote that this clone has not accepted."""
+
+    code = "untrusted-remote"
+
+
+class NotFoundError(ModelvcError):
+    """Something that was asked for is not here."""
+
+    code = "not-found"
+    exit_code = 10
+
+
+class NoRepository(NotFoundError):
+    """No Git repository, or one without `mvc init`."""
+
+    code = "no-repository"
+
+
+class ObjectMissing(NotFoundError):
+    """No store at hand has the object."""
+
+    code = "object-missing"
+
+    def __init__(self, oid: Oid, where: str, *, path: str = "", hint: str = "") -> None:
+        what = f"{shown(path)} ({oid.short})" if path else f"object {oid.short}"
+        super().__init__(f"{what} is not in {shown(where)}", hint=hint or "run `mvc fetch`; if it is nowhere, run `mvc push` in a clone that has it")
+        self.oid = oid
+        self.where = where
+        self.path = path
+
+
+class ConflictError(ModelvcError):
+    """Other work is in the way."""
+
+    code = "conflict"
+    exit_code = 11
+
+
+class WorktreeDirty(ConflictError):
+    """A file with unsaved changes would be overwritten."""
+
+    code = "worktree-dirty"
+
+    def __init__(self, path: str, why: str = "has changes that are in no store") -> None:
+        super().__init__(
+            f"{shown(path)} {why}",
+            hint=f"keep them with `mvc add {shown(path)}`, or repeat with --force (which stores them first)",
+        )
+        self.path = path
+
+
+class FileChanged(ConflictError):
+    """A file changed while it was read."""
+
+    code = "file-changed"
+
+    def __init__(self, path: str) -> None:
+        super().__init__(
+            f"{shown(path)} changed while it was being read; nothing was stored for it",
+            hint="wait until the program that writes it is done, then run the command again",
+        )
+        self.path = path
+
+
+class LockHeld(ConflictError):
+    """Another process works here and did not finish in time."""
+
+    code = "lock-held"
+
+
+class IntegrityError(ModelvcError):
+    """Bytes are not what their name says."""
+
+    code = "integrity"
+    exit_code = 12
+
+
+class ObjectCorrupt(IntegrityError):
+    """A stored object does not hash to its name."""
+
+    code = "object-corrupt"
+
+    def __init__(self, what: str, where: str) -> None:
+        super().__init__(
+            f"{shown(what)} in {shown(where)} is damaged; it was not handed out",
+            hint="run `mvc fsck --repair` to take it from a copy that is good",
+        )
+        self.what = what
+        self.where = where
+
+
+class FormatError(IntegrityError):
+    """Bytes that are not the format they claim to be."""
+
+    code = "bad-format"
+
+
+class BrokenPointer(FormatError):
+    """A pointer that is empty, torn, or says something impossible."""
+
+    code = "broken-pointer"
+
+
+class RemoteError(ModelvcError):
+    """The far side failed."""
+
+    code = "remote"
+    exit_code = 13
+    transient: ClassVar[bool] = False
+
+
+class RemoteBusy(RemoteError):
+    """The far side failed in a way that a retry may cure; retries are used up."""
+
+    code = "remote-busy"
+    transient = True
+
+
+class RemoteDenied(RemoteError):
+    """Credentials are missing, expired or not allowed to do this."""
+
+    code = "remote-denied"
+
+
+class RemoteChanged(RemoteError):
+    """A compare-and-swap lost: the key exists, is gone, or holds something else."""
+
+    code = "remote-changed"
+
+
+class KeyMissing(RemoteError):
+    """A remote has no such key."""
+
+    code = "key-missing"
+
+
+class GitError(ModelvcError):
+    """Git refused."""
+
+    code = "git"
+    exit_code = 14

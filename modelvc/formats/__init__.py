@@ -1,0 +1,1 @@
+"""Bytes in, values out. Every layout is specified in docs/format.md."""

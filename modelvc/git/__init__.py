@@ -1,0 +1,1 @@
+"""The border with Git: layout, index, history, hooks, configuration."""

@@ -1,0 +1,1 @@
+"""One verb, one module, one frozen result. Nothing here prints or asks."""

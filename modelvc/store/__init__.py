@@ -1,0 +1,1 @@
+"""Where objects live: the local store, and the backends of remotes."""
