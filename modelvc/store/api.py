@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Buffer, Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
+
+
+Data = bytes | bytearray | memoryview
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +60,13 @@ class Backend(Protocol):
     def read_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
         """(offset, length) ranges of one object, each exactly as long as asked; a short answer is RemoteError."""
 
-    def create(self, key: str, data: Buffer) -> Entry:
+    def create(self, key: str, data: Data) -> Entry:
         """Write a key that is not there yet; RemoteChanged when it is. Without `conditional`: checked, then written."""
 
-    def put(self, key: str, data: Buffer) -> Entry:
+    def put(self, key: str, data: Data) -> Entry:
         """Write a key whatever was there: for keys whose name fixes their content."""
 
-    def replace(self, key: str, data: Buffer, etag: str) -> Entry:
+    def replace(self, key: str, data: Data, etag: str) -> Entry:
         """Write a key that still has ETAG; RemoteChanged when it has another or is gone."""
 
     def delete(self, key: str, etag: str | None) -> None:
