@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 PREFIX = "blake3:"
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Self
+
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -14,7 +18,7 @@ class Oid(bytes):
 
     __slots__ = ()
 
-    def __new__(cls, raw: bytes) -> Oid:
+    def __new__(cls, raw: bytes) -> Self:
         if len(raw) != 32:
             raise ValueError(f"an object id has 32 bytes, not {len(raw)}")
         return super().__new__(cls, raw)

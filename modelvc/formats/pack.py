@@ -1,0 +1,143 @@
+"""Packs: many stored chunks in one write-once file. Spec: docs/format.md#pack."""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, NamedTuple
+
+from blake3 import blake3
+
+from modelvc.errors import FormatError
+from modelvc.formats import limits
+from modelvc.formats.reader import Reader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+MAGIC = b"MVCPACK1"
+END = b"MVCPEND1"
+ALIGN = 4096  # a raw blob starts at a multiple of this, so that a file system can clone it
+FOOTER = struct.Struct("<II32s8s")
+RECORD = struct.Struct("<32sQIIQH")
+NO_SALT = bytes(16)
+_CONTEXT = "modelvc v1 pack"
+
+Encoding = tuple[int, bytes]  # id, parameters
+RAW: Encoding = (0, b"")
+ZSTD: Encoding = (1, b"")
+
+
+class Stored(NamedTuple):
+    """One chunk in a pack: its name, where its stored bytes lie, and how to read them."""
+
+    cid: bytes
+    offset: int
+    stored: int  # bytes as stored
+    raw: int  # bytes of content
+    xxh3: int  # xxh3-64 of the stored bytes
+    encoding: Encoding
+
+
+def encode_trailer(chunks: Iterable[Stored], salt: bytes = NO_SALT) -> bytes:
+    """The trailer of a pack that holds CHUNKS; a cid given twice keeps its first place."""
+    by_cid: dict[bytes, Stored] = {}
+    for chunk in chunks:
+        by_cid.setdefault(chunk.cid, chunk)
+    encodings = sorted({chunk.encoding for chunk in by_cid.values()})
+    number = {encoding: place for place, encoding in enumerate(encodings)}
+    head = struct.pack("<HH16sIH", 1, 0, salt, len(by_cid), len(encodings))
+    return b"".join(
+        (
+            head,
+            write_encodings(encodings),
+            *(
+                RECORD.pack(c.cid, c.offset, c.stored, c.raw, c.xxh3, number[c.encoding])
+                for _, c in sorted(by_cid.items())
+            ),
+        )
+    )
+
+
+def pack_id(trailer: bytes | memoryview) -> bytes:
+    """The name of the pack with this trailer: 32 bytes."""
+    return blake3(trailer, derive_key_context=_CONTEXT).digest()
+
+
+def footer(trailer: bytes) -> bytes:
+    (count,) = struct.unpack_from("<I", trailer, 20)
+    return FOOTER.pack(len(trailer), count, blake3(trailer).digest(), END)
+
+
+def parse_footer(data: bytes | memoryview) -> tuple[int, bytes]:
+    """The length of the trailer before this footer, and its hash."""
+    if len(data) != FOOTER.size:
+        raise FormatError("not a valid pack: it ends too early")
+    length, _, digest, end = FOOTER.unpack(data)
+    if end != END:
+        raise FormatError("not a valid pack: its last bytes are not a pack's")
+    if length > limits.TRAILER:
+        raise FormatError(f"not a valid pack: a trailer of {length} bytes is too large")
+    return length, digest
+
+
+class Trailer:
+    """What a pack holds, looked up by bisection in its own bytes: no parsing for a single chunk."""
+
+    __slots__ = ("_at", "_data", "count", "encodings", "salt")
+
+    def __init__(self, data: bytes | memoryview, size: int, digest: bytes | None = None) -> None:
+        """DATA is the trailer of a pack whose trailer starts at byte SIZE; DIGEST is the footer's hash of it."""
+        if digest is not None and blake3(data).digest() != digest:
+            raise FormatError("not a valid pack: its trailer is damaged")
+        reader = Reader(data, "pack trailer")
+        version, flags = reader.fields("HH")
+        if version != 1 or flags:
+            raise reader.fail(f"version {version} with flags {flags} is not known; a newer mvc may read it")
+        self.salt = reader.raw(16)
+        self.count, encodings = reader.fields("IH")
+        self.encodings: tuple[Encoding, ...] = read_encodings(reader, encodings)
+        if reader.left != self.count * RECORD.size:
+            raise reader.fail("its records do not fill it")
+        self._at = len(data) - self.count * RECORD.size
+        self._data = memoryview(data)
+        last = b""
+        for cid, offset, stored, raw, _, encoding in RECORD.iter_unpack(self._data[self._at :]):
+            if cid <= last and last:
+                raise reader.fail("its records are not sorted")
+            if offset < len(MAGIC) or offset + stored > size or stored > limits.CHUNK or raw > limits.CHUNK:
+                raise reader.fail("a chunk lies outside the pack or is too large")
+            if encoding >= len(self.encodings):
+                raise reader.fail("a chunk has an encoding that is not listed")
+            last = cid
+
+    def __iter__(self) -> Iterator[Stored]:
+        table = self.encodings
+        for cid, offset, stored, raw, xxh3, encoding in RECORD.iter_unpack(self._data[self._at :]):
+            yield Stored(cid, offset, stored, raw, xxh3, table[encoding])
+
+    def find(self, cid: bytes) -> Stored | None:
+        data, base, width = self._data, self._at, RECORD.size
+        low, high = 0, self.count
+        while low < high:
+            middle = (low + high) >> 1
+            at = base + middle * width
+            if data[at : at + 32].tobytes() < cid:
+                low = middle + 1
+            else:
+                high = middle
+        if low == self.count:
+            return None
+        found, offset, stored, raw, xxh3, encoding = RECORD.unpack_from(data, base + low * width)
+        return Stored(cid, offset, stored, raw, xxh3, self.encodings[encoding]) if found == cid else None
+
+
+def read_encodings(reader: Reader, count: int) -> tuple[Encoding, ...]:
+    found = []
+    for _ in range(count):
+        code, length = reader.fields("BH")
+        found.append((code, reader.raw(length)))
+    return tuple(found)
+
+
+def write_encodings(encodings: Sequence[Encoding]) -> bytes:
+    return b"".join(struct.pack("<BH", code, len(params)) + params for code, params in encodings)
