@@ -118,6 +118,20 @@ class FileChanged(ConflictError):
         self.path = path
 
 
+class PointerConflict(ConflictError):
+    """A pointer holds the conflict markers of a text merge."""
+
+    code = "pointer-conflict"
+
+    def __init__(self, path: str) -> None:
+        safe = shown(path)
+        super().__init__(
+            f"{safe} has conflict markers in it: two branches changed the model",
+            hint=f"take one side with `git checkout --ours -- {safe}` or `--theirs`, or go back with `git merge --abort`",
+        )
+        self.path = path
+
+
 class LockHeld(ConflictError):
     """Another process works here and did not finish in time."""
 
