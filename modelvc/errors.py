@@ -127,9 +127,21 @@ class PointerConflict(ConflictError):
         safe = shown(path)
         super().__init__(
             f"{safe} has conflict markers in it: two branches changed the model",
-            hint=f"take one side with `git checkout --ours -- {safe}` or `--theirs`, or go back with `git merge --abort`",
+            hint=f"take a side: `git checkout --ours -- {safe}` (or `--theirs`); or go back: `git merge --abort`",
         )
         self.path = path
+
+
+class NoSpace(ConflictError):
+    """The disk has no room for what is to be stored."""
+
+    code = "no-space"
+
+    def __init__(self, needed: int, free: int, where: str) -> None:
+        super().__init__(
+            f"{needed / 1e9:.1f} GB may be needed in {shown(where)}, and {free / 1e9:.1f} GB are free",
+            hint="free some space (`mvc gc`, `mvc gc --evict`), or move the store: set store.path in .git/mvc/config.toml",
+        )
 
 
 class LockHeld(ConflictError):

@@ -19,7 +19,7 @@ MAX_PART = 255
 _ORDINARY = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-+=,@#%&!()[]{} "
 _DUBIOUS = ("//", "/.", "./", " /", "/con", "/prn", "/aux", "/nul", "/com", "/lpt")
 
-_CONTROL = frozenset(map(chr, [*range(0x20), *range(0x7F, 0xA0)]))
+CONTROL = frozenset(map(chr, [*range(0x20), *range(0x7F, 0xA0)]))
 _DEVICES = frozenset(
     ["con", "prn", "aux", "nul", "conin$", "conout$", *(port + n for port in ("com", "lpt") for n in "123456789¹²³")]
 )
@@ -119,7 +119,7 @@ def _broken_rule(text: str) -> str:
         return "it is not valid UTF-8"
     if size > MAX_BYTES:
         return f"it is longer than {MAX_BYTES:,} bytes"
-    if not _CONTROL.isdisjoint(text):
+    if not CONTROL.isdisjoint(text):
         return "it has a control character (such as a line break) in it"
     if "\\" in text:
         return "it has a backslash in it"

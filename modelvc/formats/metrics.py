@@ -1,0 +1,165 @@
+"""Metrics: flat (name, value) pairs, out of a JSON document or a command line.
+
+In JSON, names of nested objects are joined with dots and lists count their items from 0. `null` says that a metric was
+not measured, so it is left out, as are empty objects and lists.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modelvc.errors import FormatError, UsageError, shown
+from modelvc.formats.paths import CONTROL
+from modelvc.formats.toml import INT_MAX, INT_MIN, NAN
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import TypeAlias
+
+    MetricValue: TypeAlias = int | float | bool | str
+    Pairs: TypeAlias = tuple[tuple[str, MetricValue], ...]
+
+MAX_COUNT = 1_000
+MAX_NAME = 200  # characters
+MAX_TEXT = 1_000
+MAX_FILE = 4 << 20  # a file of metrics, bytes
+MAX_DEPTH = 50
+RESERVED = "of"  # the pointer's own key beside the metrics
+
+_DIGITS = frozenset("0123456789")
+_NUMERIC = frozenset("0123456789+-.eE")
+_BOOLEANS = frozenset({"true", "false"})
+_NOT_FINITE = frozenset({"nan", "inf", "infinity"})
+
+
+def checked(pairs: Iterable[tuple[str, object]]) -> Pairs:
+    """PAIRS as a pointer may hold them; FormatError names the metric and the rule that it breaks."""
+    found: dict[str, MetricValue] = {}
+    for name, value in pairs:
+        _check_name(name)
+        if name in found:
+            raise FormatError(f'the metric "{shown(name)}" is there twice')
+        found[name] = _checked_value(name, value)
+        if len(found) > MAX_COUNT:
+            raise FormatError(f"there are more than {MAX_COUNT:,} metrics")
+    return tuple(found.items())
+
+
+def flatten(data: bytes, what: str) -> Pairs:
+    """The metrics in a JSON document, in its order; FormatError names WHAT and, where it can, line and column."""
+    try:
+        return checked(_flat(_load(data), (), 0))
+    except FormatError as error:
+        raise FormatError(
+            f"{shown(what)} is no file of metrics: {error}",
+            hint='it must be a JSON object of numbers, such as {"accuracy": 0.93}',
+        ) from None
+
+
+def parse_assignment(text: str) -> tuple[str, MetricValue]:
+    """`NAME=VALUE` of a command line: an integer, a float, true or false, otherwise a string."""
+    name, equals, value = text.partition("=")
+    hint = "write -m NAME=VALUE, such as -m accuracy=0.93"
+    if not equals:
+        raise UsageError(f'"{shown(text)}" is no metric: it has no "="', hint=hint)
+    try:
+        ((found, number),) = checked([(name.strip(), _guess(value.strip()))])
+    except FormatError as error:
+        raise UsageError(str(error), hint=hint) from None
+    return found, number
+
+
+def _guess(text: str) -> MetricValue:
+    unsigned = text[1:] if text.startswith(("+", "-")) else text
+    if unsigned and _DIGITS.issuperset(unsigned):
+        return int(text) if len(unsigned) < 30 else INT_MAX + 1  # which is then refused by name
+    if unsigned and _NUMERIC.issuperset(unsigned):
+        try:
+            return float(text)
+        except ValueError:
+            return text  # such as the version 1.2.3
+    if text.lower() in _BOOLEANS:
+        return text.lower() == "true"
+    if unsigned.lower() in _NOT_FINITE:
+        return float(text)
+    return text
+
+
+def _load(data: bytes) -> object:
+    import json
+
+    if len(data) > MAX_FILE:
+        raise FormatError(f"it is larger than {MAX_FILE:,} bytes")
+    try:
+        return json.loads(data.decode("utf-8-sig"), object_pairs_hook=_Object, parse_int=_integer)
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise FormatError(f"it is not valid UTF-8 (line {line})") from None
+    except json.JSONDecodeError as error:
+        raise FormatError(f"it is not valid JSON: {error.msg} (line {error.lineno}, column {error.colno})") from None
+    except RecursionError:
+        raise FormatError(f"it is nested deeper than {MAX_DEPTH}") from None
+
+
+class _Object(list[tuple[str, object]]):
+    """A JSON object that still knows which keys came twice."""
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > 20:
+        raise FormatError(f"the whole number {digits[:20]}… does not fit into 64 bits")
+    return int(digits)
+
+
+def _flat(value: object, name: tuple[str, ...], depth: int) -> Iterator[tuple[str, object]]:
+    if depth > MAX_DEPTH:
+        raise FormatError(f"it is nested deeper than {MAX_DEPTH}")
+    if isinstance(value, _Object):
+        for key, item in value:
+            if not key:
+                raise FormatError(f"a metric below {shown('.'.join(name)) or 'the top'} has an empty name")
+            yield from _flat(item, (*name, key), depth + 1)
+    elif isinstance(value, list):
+        for place, item in enumerate(value):
+            yield from _flat(item, (*name, str(place)), depth + 1)
+    elif not name:
+        raise FormatError("it holds a single value without a name")
+    elif value is not None:
+        yield ".".join(name), value
+
+
+def _check_name(name: str) -> None:
+    if not name:
+        raise FormatError("a metric has an empty name")
+    if len(name) > MAX_NAME:
+        raise FormatError(f'the name of the metric "{shown(name, 40)}" is longer than {MAX_NAME} characters')
+    _check_text(name, f'the name of the metric "{shown(name)}"')
+    if name == RESERVED:
+        raise FormatError(f'a metric can not be called "{RESERVED}": pointers use that key themselves')
+
+
+def _checked_value(name: str, value: object) -> MetricValue:
+    if isinstance(value, str):
+        if len(value) > MAX_TEXT:
+            raise FormatError(f'the metric "{shown(name)}" is longer than {MAX_TEXT:,} characters')
+        _check_text(value, f'the metric "{shown(name)}"')
+        return value
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        if not INT_MIN <= value <= INT_MAX:
+            raise FormatError(f'the metric "{shown(name)}" does not fit into 64 bits')
+        return value
+    if isinstance(value, float):
+        return value if value == value else NAN  # noqa: PLR0124 - one nan for all, so that equal metrics compare equal
+    kind = {"dict": "table", "list": "array"}.get(type(value).__name__, type(value).__name__)
+    raise FormatError(f'the metric "{shown(name)}" is a {kind}, not a number, a boolean or a string')
+
+
+def _check_text(text: str, what: str) -> None:
+    if not CONTROL.isdisjoint(text):
+        raise FormatError(f"{what} has a control character (such as a line break) in it")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise FormatError(f"{what} is not valid Unicode") from None

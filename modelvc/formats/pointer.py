@@ -1,0 +1,182 @@
+"""Pointers: what Git sees in place of a model. Spec: docs/format.md#pointer.
+
+There is one way to write a pointer, so that the same meaning is the same Git blob. `formats.quick` reads the usual
+ones without the imports that this module needs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, cast
+
+from modelvc.errors import BrokenPointer, FormatError, PointerConflict, shown
+from modelvc.formats import limits, metrics, toml
+from modelvc.formats.paths import POINTER_SUFFIX
+from modelvc.oid import Oid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Kind: TypeAlias = Literal["file", "tree"]
+
+FORMAT = 1
+MAX_HEAD = 4 * limits.KIB  # before [metrics]
+_KNOWN = frozenset({"format", "kind", "oid", "size", "files", "executable", "parent", "metrics"})
+_MARKERS = (b"<<<<<<<", b">>>>>>>")
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """What was measured, in the order given, and the oid that it was measured on."""
+
+    of: Oid
+    values: metrics.Pairs
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", metrics.checked(self.values))
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """One version of a model. What can not be written can not be made: FormatError says why."""
+
+    kind: Kind
+    oid: Oid
+    size: int  # bytes; of a tree: of all its files together
+    files: int | None = None  # trees only
+    executable: bool = False  # files only
+    parent: Oid | None = None  # the oid that this one replaced
+    metrics: Metrics | None = None
+    extra: Mapping[str, toml.Value] = field(default_factory=dict, hash=False)  # unknown keys, kept
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.size <= toml.INT_MAX:
+            raise FormatError(f"its size can not be {self.size}")
+        if (self.kind == "tree") != (self.files is not None):
+            raise FormatError("a tree has a number of files, and only a tree has one")
+        if self.files is not None and (not 0 <= self.files <= toml.INT_MAX or (self.size and not self.files)):
+            raise FormatError(f"{self.size} bytes can not lie in {self.files} files")
+        if self.kind == "tree" and self.executable:
+            raise FormatError("a tree is not executable; its files are")
+        if not _KNOWN.isdisjoint(self.extra):
+            raise FormatError(f"{', '.join(sorted(_KNOWN & set(self.extra)))} can not be an extra key")
+        object.__setattr__(self, "extra", toml.ordered(dict(self.extra)))
+
+    @property
+    def stale(self) -> bool:
+        """Whether its metrics were measured on another version."""
+        return self.metrics is not None and self.metrics.of != self.oid
+
+    def encode(self) -> bytes:
+        """The one text of this pointer; FormatError when it is too large."""
+        head: dict[str, toml.Value] = {"format": FORMAT, "kind": self.kind, "oid": str(self.oid), "size": self.size}
+        if self.files is not None:
+            head["files"] = self.files
+        if self.executable:
+            head["executable"] = True
+        if self.parent is not None:
+            head["parent"] = str(self.parent)
+        head |= {key: value for key, value in self.extra.items() if not isinstance(value, dict)}
+        tables: dict[str, toml.Value] = {}
+        if self.metrics is not None:
+            tables["metrics"] = {metrics.RESERVED: str(self.metrics.of), **dict(self.metrics.values)}
+        tables |= {key: value for key, value in self.extra.items() if isinstance(value, dict)}
+        if len(toml.encode(head).encode()) > MAX_HEAD:
+            raise FormatError(f"the part before [metrics] is larger than {MAX_HEAD:,} bytes")
+        data = toml.encode(head | tables).encode()
+        if len(data) > limits.POINTER:
+            raise FormatError(f"a pointer can not be larger than {limits.POINTER:,} bytes; record fewer metrics")
+        return data
+
+
+def parse(data: bytes, path: str = "") -> Pointer:
+    """The pointer in DATA. PATH, for the words of errors, is where it lies.
+
+    Raises PointerConflict for the markers of a text merge and BrokenPointer for anything else that is no pointer.
+    """
+    named = path or "the pointer"
+    if len(data) > limits.POINTER:
+        raise _broken(path, f"it is larger than {limits.POINTER:,} bytes")
+    if not data.strip():
+        raise _broken(path, "it is empty")
+    if any(line.startswith(_MARKERS) for line in data.split(b"\n")):
+        raise PointerConflict(named)
+    if not data.endswith(b"\n"):  # a cut in the last number would leave valid TOML
+        raise _broken(path, "its last line has no end, so it may have been cut off")
+    try:
+        table = toml.read(data, "it", limit=limits.POINTER)
+        _check_format(table, named)
+        found = _from_table(table)
+        found.encode()  # what can be read can be written again
+    except BrokenPointer:
+        raise
+    except FormatError as error:
+        raise _broken(path, str(error)) from None
+    return found
+
+
+def _check_format(table: dict[str, toml.Value], named: str) -> None:
+    version = _take(table, "format", int)
+    if version > FORMAT:
+        raise BrokenPointer(
+            f"{shown(named)} was written by a newer mvc: its format is {version}, this one reads {FORMAT}",
+            hint="upgrade mvc",
+        )
+    if version != FORMAT:
+        raise FormatError(f"there is no format {version}")
+
+
+def _from_table(table: dict[str, toml.Value]) -> Pointer:
+    kind = _take(table, "kind", str)
+    if kind not in {"file", "tree"}:
+        raise FormatError(f'its kind is "{shown(kind, 40)}", not "file" or "tree"')
+    if table.get("executable", True) is not True:
+        raise FormatError("executable is written only when it is true")
+    measured = _take(table, "metrics", dict) if "metrics" in table else None
+    return Pointer(
+        cast("Kind", kind),
+        _oid(table, "oid"),
+        _take(table, "size", int),
+        files=_take(table, "files", int) if "files" in table else None,
+        executable="executable" in table,
+        parent=_oid(table, "parent") if "parent" in table else None,
+        metrics=None if measured is None else _metrics(measured),
+        extra={key: value for key, value in table.items() if key not in _KNOWN},
+    )
+
+
+def _metrics(table: dict[str, toml.Value]) -> Metrics:
+    of = _oid(table, metrics.RESERVED)
+    pairs = [(name, value) for name, value in table.items() if name != metrics.RESERVED]
+    return Metrics(of, cast("metrics.Pairs", tuple(pairs)))  # which checks them
+
+
+_T = TypeVar("_T")
+_KINDS: dict[type, str] = {int: "a whole number", str: "a string", dict: "a table"}
+
+
+def _take(table: dict[str, toml.Value], key: str, kind: type[_T]) -> _T:
+    value = table.get(key)
+    if value is None:
+        raise FormatError(f'it has no "{key}"')
+    if type(value) is not kind:  # isinstance() takes true for a number
+        raise FormatError(f'"{key}" is not {_KINDS[kind]}')
+    return value
+
+
+def _oid(table: dict[str, toml.Value], key: str) -> Oid:
+    text = _take(table, key, str)
+    try:
+        return Oid.parse(text)
+    except ValueError:
+        raise FormatError(f'"{key}" is not "blake3:" and 64 hex digits') from None
+
+
+def _broken(path: str, why: str) -> BrokenPointer:
+    if not path:
+        return BrokenPointer(f"not a valid pointer: {why}", hint="restore it with `git checkout -- PATH.mvc`")
+    pointer, model = shown(path), shown(path.removesuffix(POINTER_SUFFIX))
+    return BrokenPointer(
+        f"{pointer} is not a valid pointer: {why}",
+        hint=f"restore it with `git checkout -- {pointer}`, or see its versions with `mvc log {model}`",
+    )

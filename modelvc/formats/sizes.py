@@ -1,0 +1,23 @@
+"""Sizes as people write them in a configuration: `10 MiB`."""
+
+from __future__ import annotations
+
+_UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+_LOWER = {unit.lower(): factor for unit, factor in _UNITS.items()}
+MAX = (1 << 63) - 1
+
+
+def parse(text: str) -> int:
+    """The bytes in `10 MiB`, `10MiB` or `512`; ValueError for anything else."""
+    stripped = text.strip()
+    digits = stripped.rstrip("BKMGTibkmgt ")
+    factor = _LOWER.get(stripped[len(digits) :].strip().lower() or "b")
+    if factor is None or not (digits.isascii() and digits.isdigit() and len(digits) < 20) or int(digits) * factor > MAX:
+        raise ValueError(f"not a size: {text[:40]!r}")
+    return int(digits) * factor
+
+
+def written(size: int) -> str:
+    """SIZE in the largest unit that needs no fraction."""
+    unit, factor = next((u, f) for u, f in reversed(_UNITS.items()) if size % f == 0 and (size or f == 1))
+    return f"{size // factor} {unit}"

@@ -1,0 +1,106 @@
+"""The config of a store. Spec: docs/format.md#store-config.
+
+What a later release adds to stores comes with a feature in one of three lists, so that a release which does not know
+it stays away from what it would break. Other unknown keys mean nothing and are ignored.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from modelvc.errors import ConfigError, FormatError, shown
+from modelvc.formats import limits, toml
+from modelvc.formats.tables import Table
+
+FORMAT = 1
+NAMES = "plain"
+CHUNKER = "fastcdc-2020"
+SEED = 0
+_HEX = frozenset("0123456789abcdef")
+
+
+@dataclass(frozen=True, slots=True)
+class StoreConfig:
+    """What every program that opens a store has to agree on; written once."""
+
+    id: str  # 32 random hex digits
+    names: str = NAMES
+    chunker: str = CHUNKER
+    seed: int = SEED
+    read_features: tuple[str, ...] = ()
+    write_features: tuple[str, ...] = ()
+    gc_features: tuple[str, ...] = ()
+
+    @classmethod
+    def create(cls) -> StoreConfig:
+        """The config of a new store."""
+        return cls(os.urandom(16).hex())
+
+    def check_read(self, where: str) -> None:
+        """Refuse to read a store that says things this version does not understand."""
+        if self.names != NAMES:
+            raise _newer(where, "read", f'its names are "{shown(self.names, 80)}"')
+        _check_features(self.read_features, where, "read")
+
+    def check_write(self, where: str) -> None:
+        """Refuse to write; what can not be read can not be written either."""
+        self.check_read(where)
+        if self.chunker != CHUNKER:
+            raise _newer(where, "write", f'its chunker is "{shown(self.chunker, 80)}"')
+        if self.seed != SEED:
+            raise _newer(where, "write", f"the seed of its chunker is {self.seed}")
+        _check_features(self.write_features, where, "write")
+
+    def check_gc(self, where: str) -> None:
+        """Refuse gc, which also reads and writes: an old gc deletes what it does not understand."""
+        self.check_write(where)
+        _check_features(self.gc_features, where, "clean up")
+
+    def encode(self) -> bytes:
+        table: dict[str, toml.Value] = {
+            "format": FORMAT,
+            "id": self.id,
+            "names": self.names,
+            "chunker": self.chunker,
+            "seed": self.seed,
+            "read_features": self.read_features,
+            "write_features": self.write_features,
+            "gc_features": self.gc_features,
+        }
+        return toml.encode(table).encode()
+
+
+def parse(data: bytes, where: str = "the store") -> StoreConfig:
+    """The config in DATA: FormatError when it is damaged, ConfigError when it is of a later format."""
+    table = Table.read(data, f"the config of {where}", _damaged, limit=limits.STORE_CONFIG)
+    version = table.number("format")
+    if version > FORMAT:
+        raise _newer(where, "read", f"its format is {version}")
+    if version < FORMAT:
+        raise table.error("format", f"must be {FORMAT}")
+    name = table.text("id", None)
+    if len(name) != 32 or not _HEX.issuperset(name):
+        raise table.error("id", "must be 32 hex digits")
+    return StoreConfig(
+        name,
+        table.text("names", None),
+        table.text("chunker", None),
+        table.number("seed"),
+        read_features=table.texts("read_features"),
+        write_features=table.texts("write_features"),
+        gc_features=table.texts("gc_features"),
+    )
+
+
+def _damaged(why: str) -> FormatError:
+    return FormatError(why, hint="see what else is damaged with `mvc fsck`")
+
+
+def _check_features(features: tuple[str, ...], where: str, verb: str) -> None:
+    if features:  # version 1 knows none
+        raise _newer(where, verb, f"it has the feature {', '.join(shown(name, 80) for name in features[:5])}")
+
+
+def _newer(where: str, verb: str, why: str) -> ConfigError:
+    return ConfigError(f"this mvc can not {verb} {shown(where)}: {why}, which it does not know", hint="upgrade mvc")

@@ -1,0 +1,159 @@
+"""TOML as mvc writes it: one way to write a given table. Reading is tomllib's, with caps in front of it.
+
+The subset has no arrays of tables and no dotted keys: a table below a table gets a header, one inside an array is
+written inline. A table that has nothing but tables gets no header of its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from modelvc.errors import FormatError, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import date, datetime, time
+    from typing import TypeAlias
+
+    Scalar: TypeAlias = str | int | float | bool | datetime | date | time
+    Value: TypeAlias = Scalar | Sequence["Value"] | Mapping[str, "Value"]
+
+NAN = float("nan")  # the only one that is handed out, so that equal documents compare equal
+INT_MIN, INT_MAX = -(1 << 63), (1 << 63) - 1  # what every TOML reader can hold
+DEPTH = 16
+
+_BARE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
+_ESCAPES = {n: f"\\u{n:04X}" for n in [*range(0x20), 0x7F]} | {
+    ord(c): "\\" + letter for c, letter in zip('\b\t\n\f\r"\\', 'btnfr"\\', strict=True)
+}
+# Strings and comments, so that what is left is structure. Strings first tried as multi-line ones, as in the grammar.
+_OPAQUE = re.compile(
+    r'"""(?:[^\\"]|\\[\s\S]|"(?!""))*+"{3,5}'
+    r"|'''(?:[^']|'(?!''))*+'{3,5}"
+    r'|"(?:[^\\"\n]|\\.)*+"'
+    r"|'[^'\n]*+'"
+    r"|#[^\n]*+"
+)
+_BETWEEN_KEYS = re.compile(r"[=,\[\]{}\n]")
+
+
+def encode(table: Mapping[str, Value]) -> str:
+    """TABLE as TOML, values before tables and otherwise in the order given; FormatError for what TOML can not say."""
+    blocks = list(_blocks(table, ()))
+    return "\n\n".join(blocks) + "\n" if blocks else ""
+
+
+def ordered(value: Value) -> Value:
+    """VALUE with the keys of every table in sorted order: for what has no order of its own."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping):
+        return {key: ordered(value[key]) for key in sorted(value)}
+    if isinstance(value, Sequence):
+        return [ordered(item) for item in value]
+    return value
+
+
+def read(data: bytes, what: str, *, limit: int) -> dict[str, Value]:
+    """The table in DATA; FormatError names WHAT and the line. A BOM and CRLF are tolerated."""
+    if len(data) > limit:
+        raise FormatError(f"{what} is larger than {limit:,} bytes")
+    try:
+        text = data.removeprefix(b"\xef\xbb\xbf").decode().replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise FormatError(f"{what} is not valid UTF-8 (at line {line})") from None
+    _check_shape(text, what)
+    import tomllib
+
+    try:
+        found = tomllib.loads(text, parse_float=_float)
+    except RecursionError:
+        raise FormatError(f"{what} is nested too deeply") from None
+    except tomllib.TOMLDecodeError as error:
+        raise FormatError(f"{what} is not valid TOML: {shown(error)}") from None
+    except ValueError:  # int() refuses more than 4,300 digits, a date the 31st of February
+        raise FormatError(f"{what} is not valid TOML: a number or a date in it is impossible") from None
+    _check_values(found, what, ())
+    return found
+
+
+def _blocks(table: Mapping[str, Value], name: tuple[str, ...]) -> Iterator[str]:
+    if len(name) > DEPTH:
+        raise FormatError(f"tables are nested deeper than {DEPTH}")
+    tables = [(key, value) for key, value in table.items() if isinstance(value, Mapping)]
+    lines = [f"{_key(key)} = {_value(value, 0)}" for key, value in table.items() if not isinstance(value, Mapping)]
+    if name and (lines or not tables):
+        lines.insert(0, f"[{'.'.join(map(_key, name))}]")
+    if lines:
+        yield "\n".join(lines)
+    for key, value in tables:
+        yield from _blocks(value, (*name, key))
+
+
+def _key(key: str) -> str:
+    return key if key and _BARE.issuperset(key) else _string(key)
+
+
+def _string(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise FormatError(f'"{shown(text)}" is not valid Unicode') from None
+    return f'"{text.translate(_ESCAPES)}"'
+
+
+def _value(value: Value, depth: int) -> str:
+    if depth > DEPTH:
+        raise FormatError(f"arrays are nested deeper than {DEPTH}")
+    if isinstance(value, str):
+        return _string(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        if not INT_MIN <= value <= INT_MAX:
+            raise FormatError("a whole number does not fit into 64 bits")
+        return str(value)
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, Mapping):
+        inside = ", ".join(f"{_key(key)} = {_value(item, depth + 1)}" for key, item in value.items())
+        return f"{{ {inside} }}" if inside else "{}"
+    if isinstance(value, Sequence):
+        return f"[{', '.join(_value(item, depth + 1) for item in value)}]"
+    return value.isoformat()
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    return number if number == number else NAN  # noqa: PLR0124 - how nan is told
+
+
+def _check_shape(text: str, what: str) -> None:
+    """Refuse nesting before tomllib sees it: it recurses, and takes quadratic time over a long dotted key."""
+    structure = _OPAQUE.sub("_", text)
+    depth = 0
+    for bracket in structure:
+        if bracket in "[{":
+            depth += 1
+            if depth > DEPTH:
+                raise FormatError(f"{what} is nested too deeply")
+        elif bracket in "]}":
+            depth -= 1
+    if any(key.count(".") > DEPTH for key in _BETWEEN_KEYS.split(structure)):
+        raise FormatError(f"{what} is nested too deeply")
+
+
+def _check_values(value: Value, what: str, name: tuple[str, ...]) -> None:
+    if isinstance(value, Mapping | list) and len(name) > DEPTH:
+        raise FormatError(f"{what} is nested too deeply")
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            _check_values(item, what, (*name, key))
+    elif isinstance(value, list):
+        for item in value:
+            _check_values(item, what, (*name, "[]"))
+    elif isinstance(value, int) and not INT_MIN <= value <= INT_MAX:
+        raise FormatError(f"{what}: {shown('.'.join(name))} does not fit into 64 bits")
