@@ -152,8 +152,8 @@ def _checked_value(name: str, value: object) -> MetricValue:
         return value
     if isinstance(value, float):
         return value if value == value else NAN  # noqa: PLR0124 - one nan for all, so that equal metrics compare equal
-    kind = {"dict": "table", "list": "array"}.get(type(value).__name__, type(value).__name__)
-    raise FormatError(f'the metric "{shown(name)}" is a {kind}, not a number, a boolean or a string')
+    kind = {"dict": "a table", "list": "an array"}.get(type(value).__name__, f"a {type(value).__name__}")
+    raise FormatError(f'the metric "{shown(name)}" is {kind}, not a number, a boolean or a string')
 
 
 def _check_text(text: str, what: str) -> None:

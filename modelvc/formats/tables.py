@@ -69,7 +69,9 @@ class Table:
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:
-        value = self._value(key, [])
+        value = self._value(key, None)
+        if value is None:  # a list that was cut off must not read as empty
+            raise self.error(key, "is missing")
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise self.error(key, "must be a list of strings")
         return tuple(value)

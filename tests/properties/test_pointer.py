@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from modelvc.errors import BrokenPointer, PointerConflict
+from modelvc.formats import pointer, toml
+from modelvc.formats.pointer import Metrics, Pointer
+from modelvc.formats.quick import quick
+from modelvc.oid import Oid
+
+OIDS = st.binary(min_size=32, max_size=32).map(Oid)
+SIZES = st.integers(0, toml.INT_MAX)
+PRINTABLE = st.characters(exclude_categories=("Cs", "Cc"))
+NAMES = st.one_of(st.text("abz.-_09 ", min_size=1, max_size=8), st.text(PRINTABLE, min_size=1, max_size=8)).filter(
+    lambda name: name != "of"
+)
+NUMBERS = st.one_of(
+    st.integers(toml.INT_MIN, toml.INT_MAX), st.floats(allow_nan=False), st.just(float("nan")), st.booleans()
+)
+MEASURED = st.dictionaries(NAMES, st.one_of(NUMBERS, st.text(PRINTABLE, max_size=10)), max_size=6)
+METRICS = st.builds(Metrics, OIDS, MEASURED.map(lambda found: tuple(found.items())))
+EXTRA_NAMES = st.text("abcxyz_.", max_size=6).map("later".__add__)
+EXTRA = st.dictionaries(
+    EXTRA_NAMES,
+    st.recursive(
+        st.one_of(st.integers(-9, 9), st.text(PRINTABLE, max_size=5)),
+        lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(EXTRA_NAMES, inner, max_size=3)),
+        max_leaves=5,
+    ),
+    max_size=3,
+)
+EXTRAS = st.one_of(st.just({}), EXTRA)
+PARENTS = st.one_of(st.none(), OIDS)
+MAYBE_METRICS = st.one_of(st.none(), METRICS)
+FILES = st.builds(
+    Pointer, st.just("file"), OIDS, SIZES, executable=st.booleans(), parent=PARENTS, metrics=MAYBE_METRICS, extra=EXTRAS
+)
+TREES = st.builds(
+    Pointer,
+    st.just("tree"),
+    OIDS,
+    SIZES,
+    files=st.integers(1, 1 << 40),
+    parent=PARENTS,
+    metrics=MAYBE_METRICS,
+    extra=EXTRAS,
+)
+POINTERS = st.one_of(FILES, TREES)
+EDITS = st.lists(
+    st.tuples(
+        st.integers(0, 400),
+        st.integers(0, 20),
+        st.one_of(
+            st.binary(max_size=3),
+            st.sampled_from([b"\n", b"\r\n", b'"', b"0", b"1", b"_", b" ", b".0", b"true", b"nan", b"[metrics]\n"]),
+            st.sampled_from(
+                [b"files = 3\n", b"executable = true\n", b"a.b = 1\n", b"#", b"\\u0041", b"+", b"-", b"e5"]
+            ),
+        ),
+    ),
+    min_size=1,
+    max_size=3,
+)
+
+
+def edited(data: bytes, edits: list[tuple[int, int, bytes]]) -> bytes:
+    for at, cut, piece in edits:
+        place = at % (len(data) + 1)
+        data = data[:place] + piece + data[place + cut :]
+    return data
+
+
+def check_one_meaning(data: bytes):
+    """DATA is refused, or means one thing in one text; the quick look sees the same or nothing."""
+    seen = quick(data)
+    try:
+        found = pointer.parse(data, "a/model.pkl.mvc")
+    except (BrokenPointer, PointerConflict) as error:
+        assert "a/model.pkl.mvc" in str(error)  # noqa: PT017
+        assert str(error).isprintable()  # noqa: PT017
+        assert error.hint  # noqa: PT017
+        assert seen is None
+        return
+    again = pointer.parse(found.encode())
+    assert again == found
+    assert again.encode() == found.encode()
+    if seen is not None:
+        assert seen == (found.kind, found.oid, found.size)
+        assert found.encode() == data
+
+
+@given(POINTERS)
+def test_parse_and_encode_are_inverse(found: Pointer):
+    data = found.encode()
+    assert pointer.parse(data) == found
+    assert pointer.parse(data).encode() == data
+    assert hash(pointer.parse(data)) == hash(found)
+
+
+@given(POINTERS)
+def test_line_ends_and_a_mark_of_byte_order_change_nothing(found: Pointer):
+    data = b"\xef\xbb\xbf" + found.encode().replace(b"\n", b"\r\n")
+    assert pointer.parse(data).encode() == found.encode()
+
+
+@given(POINTERS)
+def test_the_quick_look_knows_what_mvc_writes(found: Pointer):
+    plain = found.metrics is None or all(
+        text.isascii() and not {'"', "\\"} & set(text) for pair in found.metrics.values for text in map(str, pair)
+    )
+    expected = (found.kind, found.oid, found.size) if plain and not found.extra else None
+    assert quick(found.encode()) == expected
+
+
+@settings(max_examples=600)
+@given(POINTERS, EDITS)
+def test_no_edit_makes_a_second_meaning(found: Pointer, edits: list[tuple[int, int, bytes]]):
+    check_one_meaning(edited(found.encode(), edits))
+
+
+@given(POINTERS, st.integers(0, 2000))
+def test_a_torn_pointer_is_never_clean(found: Pointer, at: int):
+    data = found.encode()
+    torn = data[: at % len(data)]
+    check_one_meaning(torn)
+    if not torn.endswith(b"\n") or torn.count(b"\n") < 4:
+        assert quick(torn) is None
+        try:
+            pointer.parse(torn)
+        except BrokenPointer:
+            return
+        raise AssertionError(torn)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes(data: bytes):
+    check_one_meaning(data)

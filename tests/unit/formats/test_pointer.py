@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+import modelvc
+from modelvc.errors import BrokenPointer, FormatError, PointerConflict
+from modelvc.formats import pointer
+from modelvc.formats.pointer import Metrics, Pointer
+from modelvc.formats.quick import quick
+from modelvc.oid import Oid
+
+OID, OTHER = Oid(bytes(range(32))), Oid(b"\xff" * 32)
+PATH = "models/a.pkl.mvc"
+FILE = f"""\
+format = 1
+kind = "file"
+oid = "{OID}"
+size = 1048576
+executable = true
+parent = "{OTHER}"
+
+[metrics]
+of = "{OID}"
+accuracy = 0.934
+"test.auc" = 0.97
+epochs = 3
+""".encode()
+TREE = f"""\
+format = 1
+kind = "tree"
+oid = "{OID}"
+size = 10
+files = 12
+""".encode()
+
+
+def test_the_text_of_a_file():
+    metrics = Metrics(OID, (("accuracy", 0.934), ("test.auc", 0.97), ("epochs", 3)))
+    found = Pointer("file", OID, 1048576, executable=True, parent=OTHER, metrics=metrics)
+    assert found.encode() == FILE
+    assert pointer.parse(FILE, PATH) == found
+    assert quick(FILE) == ("file", OID, 1048576)
+
+
+def test_the_text_of_a_tree():
+    found = Pointer("tree", OID, 10, files=12)
+    assert found.encode() == TREE
+    assert pointer.parse(TREE, PATH) == found
+    assert quick(TREE) == ("tree", OID, 10)
+
+
+def test_unknown_keys_and_tables_survive_a_rewrite():
+    later = (
+        TREE + f'zeta = [1, {{ b = 2 }}]\nalpha = "x"\n\n[model]\nlayers = 3\n\n[conflict]\noid = "{OTHER}"\n'.encode()
+    )
+    found = pointer.parse(later, PATH)
+    assert found.extra["conflict"] == {"oid": str(OTHER)}
+    text = found.encode().decode()
+    assert pointer.parse(text.encode()) == found
+    assert text.endswith(
+        f'files = 12\nalpha = "x"\nzeta = [1, {{ b = 2 }}]\n\n[conflict]\noid = "{OTHER}"\n\n[model]\nlayers = 3\n'
+    )
+    assert quick(later) is None
+
+
+def test_metrics_of_another_version_are_stale():
+    assert Pointer("file", OID, 1, metrics=Metrics(OTHER, ())).stale
+    assert not Pointer("file", OID, 1, metrics=Metrics(OID, ())).stale
+    assert not Pointer("file", OID, 1).stale
+
+
+def test_nan_equals_itself():
+    made = Pointer("file", OID, 1, metrics=Metrics(OID, (("loss", float("nan")),)))
+    assert pointer.parse(made.encode()) == made
+
+
+def lines_without(key: str) -> bytes:
+    return b"".join(line for line in FILE.splitlines(keepends=True) if not line.startswith(key.encode()))
+
+
+BROKEN = {
+    "empty": (b"", "it is empty"),
+    "blank": (b" \n\n", "it is empty"),
+    "torn in a string": (FILE[:60] + b"\n", "not valid TOML"),
+    "torn in a number": (TREE[:-2], "may have been cut off"),
+    "torn between lines": (FILE[: FILE.index(b"oid")], '"oid"'),
+    "no TOML": (b"\x80\x04 pickle\n", "not valid UTF-8 (at line 1)"),
+    "line is named": (FILE + b"?\n", "at line 13"),
+    "too large": (b"#" * 70_000, "65,536 bytes"),
+    "no format": (lines_without("format"), 'no "format"'),
+    "format 0": (FILE.replace(b"format = 1", b"format = 0"), "no format 0"),
+    "format true": (FILE.replace(b"format = 1", b"format = true"), '"format" is not a whole number'),
+    "no kind": (lines_without("kind"), 'no "kind"'),
+    "kind": (FILE.replace(b'"file"', b'"link"'), '"link"'),
+    "no oid": (lines_without("oid"), 'no "oid"'),
+    "short oid": (FILE.replace(b"blake3:00", b"blake3:"), "64 hex digits"),
+    "upper oid": (TREE.replace(b"1e1f", b"1E1F"), "64 hex digits"),
+    "no size": (lines_without("size"), 'no "size"'),
+    "size below 0": (FILE.replace(b"1048576", b"-1"), "size can not be -1"),
+    "size a float": (FILE.replace(b"1048576", b"1e3"), '"size" is not a whole number'),
+    "size huge": (FILE.replace(b"1048576", b"9223372036854775808"), "64 bits"),
+    "size of many digits": (FILE.replace(b"1048576", b"9" * 5_000), "impossible"),
+    "files of a file": (FILE.replace(b"executable = true", b"files = 3"), "only a tree"),
+    "tree without files": (TREE.replace(b"files = 12\n", b""), "a tree has a number of files"),
+    "bytes in no files": (TREE.replace(b"files = 12", b"files = 0"), "in 0 files"),
+    "executable tree": (TREE + b"executable = true\n", "not executable"),
+    "executable false": (FILE.replace(b"true", b"false"), "only when it is true"),
+    "parent": (FILE.replace(b'parent = "blake3', b'parent = "sha256'), '"parent" is not'),
+    "metrics without of": (TREE + b"\n[metrics]\nx = 1\n", 'no "of"'),
+    "metrics no table": (TREE + b"metrics = 3\n", '"metrics" is not a table'),
+    "nested metrics": (FILE + b"a.b = 1\n", '"a" is a table'),
+    "metrics array": (FILE + b"a = [1]\n", '"a" is an array'),
+    "metric of time": (FILE + b"a = 2020-01-01\n", '"a" is a date'),
+    "twice": (FILE + b"epochs = 4\n", "not valid TOML"),
+    "deep": (TREE + b"a = " + b"[" * 5_000 + b"\n", "nested too deeply"),
+    "dotted": (TREE + b"a" + b".a" * 30_000 + b" = 1\n", "nested too deeply"),
+    "head too large": (TREE + b'a = "' + b"x" * 4_000 + b'"\n', "before [metrics]"),
+}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_is_named_with_its_fix(name: str):
+    data, why = BROKEN[name]
+    started = time.perf_counter()
+    with pytest.raises(BrokenPointer) as caught:
+        pointer.parse(data, PATH)
+    assert time.perf_counter() - started < 0.5
+    assert str(caught.value).startswith(f"{PATH} is not a valid pointer: ")
+    assert why in str(caught.value)
+    assert f"`git checkout -- {PATH}`" in caught.value.hint
+    assert "`mvc log models/a.pkl`" in caught.value.hint
+    assert (caught.value.code, caught.value.exit_code) == ("broken-pointer", 12)
+    assert quick(data) is None
+
+
+def test_a_newer_format_says_upgrade():
+    with pytest.raises(
+        BrokenPointer, match=r"models/a\.pkl\.mvc was written by a newer mvc: its format is 2"
+    ) as caught:
+        pointer.parse(FILE.replace(b"format = 1", b"format = 2"), PATH)
+    assert caught.value.hint == "upgrade mvc"
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n"])
+def test_conflict_markers_have_their_own_words(end: bytes):
+    ours, theirs = (b'oid = "%s"' % str(oid).encode() for oid in (OID, OTHER))
+    lines = [b"format = 1", b'kind = "file"', b"<<<<<<< HEAD", ours, b"=======", theirs, b">>>>>>> topic", b"size = 1"]
+    with pytest.raises(PointerConflict, match=r"models/a\.pkl\.mvc has conflict markers") as caught:
+        pointer.parse(end.join([*lines, b""]), PATH)
+    assert "git merge --abort" in caught.value.hint
+    assert f"git checkout --ours -- {PATH}" in caught.value.hint
+    assert (caught.value.code, caught.value.exit_code) == ("pointer-conflict", 11)
+
+
+def test_words_are_safe_for_a_terminal():
+    with pytest.raises(BrokenPointer) as caught:
+        pointer.parse(FILE.replace(b'"file"', b'"\\u001b[2J"'), "a\x1b\n.pkl.mvc")
+    assert (str(caught.value) + caught.value.hint).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"size": -1}, "size"),
+        ({"files": 1}, "only a tree"),
+        ({"kind": "tree"}, "only a tree"),
+        ({"kind": "tree", "files": -1}, "files"),
+        ({"extra": {"oid": "x"}}, "oid can not be an extra key"),
+    ],
+)
+def test_an_impossible_pointer_can_not_be_made(fields: dict[str, object], why: str):
+    with pytest.raises(FormatError, match=why):
+        Pointer(**{"kind": "file", "oid": OID, "size": 1} | fields)
+
+
+def test_too_many_metrics_do_not_fit():
+    many = tuple((f"metric.{n:0100}", n) for n in range(900))
+    with pytest.raises(FormatError, match="record fewer metrics"):
+        Pointer("file", OID, 1, metrics=Metrics(OID, many)).encode()
+
+
+QUICK_LEAVES_TO_PARSE = [
+    FILE.replace(b"\n", b"\r\n"),
+    b"\xef\xbb\xbf" + FILE,
+    FILE.replace(b"size = ", b"size  = "),
+    FILE.replace(b"1048576", b"1_048_576"),
+    FILE.replace(b"1048576", b"+1048576"),
+    FILE.replace(b"0.934", b"0.9340"),
+    FILE.replace(b"0.934", b"+0.934"),
+    FILE.replace(b"epochs", b'"epochs"'),
+    FILE.replace(b"= 3", b"= '3'"),
+    FILE + b"# a comment\n",
+    FILE + b"\n",
+    TREE + b"later = 1\n",
+    TREE + b"\n[model]\n",
+    TREE.replace(b'"tree"', b"'tree'"),
+]
+
+
+@pytest.mark.parametrize("data", QUICK_LEAVES_TO_PARSE)
+def test_what_is_not_canonical_is_left_to_parse(data: bytes):
+    assert quick(data) is None
+    assert pointer.parse(data)
+
+
+def test_quick_loads_nothing_and_is_quick():
+    code = """if True:
+        import sys
+        sys.path.insert(0, sys.argv[1])
+        import modelvc.formats.quick
+        print(*{"re", "typing", "dataclasses", "tomllib", "collections"} & set(sys.modules))
+    """
+    root = os.path.dirname(os.path.dirname(modelvc.__file__))
+    assert subprocess.check_output([sys.executable, "-SIc", code, root]) == b"\n"
+    started = time.perf_counter()
+    for _ in range(1_000):
+        quick(FILE)
+    assert time.perf_counter() - started < 0.1
