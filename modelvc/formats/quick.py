@@ -65,7 +65,7 @@ def _count(line: str, key: str) -> int:
 
 
 def _canonical_int(text: str) -> bool:
-    return len(text) <= 20 and str(int(text)) == text and -_MAX_INT <= int(text) <= _MAX_INT
+    return len(text) <= 20 and str(int(text)) == text and -_MAX_INT - 1 <= int(text) <= _MAX_INT
 
 
 def _canonical_metrics(text: str) -> bool:

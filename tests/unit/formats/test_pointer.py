@@ -9,7 +9,8 @@ import pytest
 
 import modelvc
 from modelvc.errors import BrokenPointer, FormatError, PointerConflict
-from modelvc.formats import pointer
+from modelvc.formats import limits, metrics, pointer, toml
+from modelvc.formats import quick as quick_module
 from modelvc.formats.pointer import Metrics, Pointer
 from modelvc.formats.quick import quick
 from modelvc.oid import Oid
@@ -206,6 +207,20 @@ QUICK_LEAVES_TO_PARSE = [
 def test_what_is_not_canonical_is_left_to_parse(data: bytes):
     assert quick(data) is None
     assert pointer.parse(data)
+
+
+def test_quick_has_the_limits_of_parse():
+    ours = quick_module
+    assert (ours._MAX_BYTES, ours._MAX_HEAD, ours._MAX_INT) == (limits.POINTER, pointer.MAX_HEAD, toml.INT_MAX)
+    assert (ours._MAX_METRICS, ours._MAX_NAME, ours._MAX_TEXT) == (
+        metrics.MAX_COUNT,
+        metrics.MAX_NAME,
+        metrics.MAX_TEXT,
+    )
+    for number in (toml.INT_MIN, toml.INT_MAX):
+        assert quick(FILE.replace(b"= 3", b"= %d" % number))
+    for number in (toml.INT_MIN - 1, toml.INT_MAX + 1):
+        assert quick(FILE.replace(b"= 3", b"= %d" % number)) is None
 
 
 def test_quick_loads_nothing_and_is_quick():
