@@ -79,7 +79,10 @@ class ObjectMissing(NotFoundError):
 
     def __init__(self, oid: Oid, where: str, *, path: str = "", hint: str = "") -> None:
         what = f"{shown(path)} ({oid.short})" if path else f"object {oid.short}"
-        super().__init__(f"{what} is not in {shown(where)}", hint=hint or "run `mvc fetch`; if it is nowhere, run `mvc push` in a clone that has it")
+        super().__init__(
+            f"{what} is not in {shown(where)}",
+            hint=hint or "run `mvc fetch`; if it is nowhere, run `mvc push` in a clone that has it",
+        )
         self.oid = oid
         self.where = where
         self.path = path
@@ -140,7 +143,7 @@ class NoSpace(ConflictError):
     def __init__(self, needed: int, free: int, where: str) -> None:
         super().__init__(
             f"{needed / 1e9:.1f} GB may be needed in {shown(where)}, and {free / 1e9:.1f} GB are free",
-            hint="free some space (`mvc gc`, `mvc gc --evict`), or move the store: set store.path in .git/mvc/config.toml",
+            hint="free some space (`mvc gc`, `mvc gc --evict`), or set store.path in .git/mvc/config.toml",
         )
 
 

@@ -21,3 +21,13 @@ def written(size: int) -> str:
     """SIZE in the largest unit that needs no fraction."""
     unit, factor = next((u, f) for u, f in reversed(_UNITS.items()) if size % f == 0 and (size or f == 1))
     return f"{size // factor} {unit}"
+
+
+def about(size: int) -> str:
+    """SIZE for people: `999 B`, `4.2 MB`; powers of ten, three digits."""
+    number = float(size)
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 999.5:
+            return f"{size} B" if unit == "B" else f"{number:.{0 if number >= 99.95 else 1}f} {unit}"
+        number /= 1000
+    return f"{number:.1f} TB"

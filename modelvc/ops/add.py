@@ -1,0 +1,331 @@
+"""Keep the present content of files and folders: objects first, then pointers, then Git's index."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from modelvc.errors import ModelvcError, NoSpace, NotFoundError, UsageError, shown
+from modelvc.formats.paths import SafeRelPath, pointer_of
+from modelvc.formats.pointer import Metrics, Pointer
+from modelvc.formats.pointer import parse as parse_pointer
+from modelvc.git import index
+from modelvc.oid import Oid
+from modelvc.ops import ignores
+from modelvc.ops.trees import entries_of, stored_leaves, tree_path
+from modelvc.store import manifest
+from modelvc.store.ingest import Ingest
+from modelvc.store.manifest import Content
+from modelvc.store.writer import StoreWriter
+from modelvc.worktree.scan import scan
+from modelvc.worktree.state import is_settled, now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from modelvc.formats.metrics import Pairs
+    from modelvc.formats.segment import Recipe
+    from modelvc.repo import Repo
+    from modelvc.worktree.state import Known
+
+_LARGE = 64 << 20  # bytes from which free space is looked at first
+_SPARE = 64 << 20  # bytes left free
+
+
+@dataclass(frozen=True, slots=True)
+class AddedModel:
+    """What became of one path. `change`: "new", "updated", "unchanged" or "metrics"; `stored`: bytes newly kept."""
+
+    path: str
+    kind: str
+    oid: str
+    size: int
+    change: str
+    stored: int
+    was: str | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """The models of one `mvc add`, in the order given."""
+
+    models: tuple[AddedModel, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Target:
+    path: SafeRelPath
+    before: Pointer | None  # the pointer in the worktree
+    head: Pointer | None  # the pointer in the last commit
+    in_git: bool  # Git itself tracks the file, which add ends
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Content of a target that is in the store, or will be when the writer commits."""
+
+    kind: str
+    oid: Oid
+    size: int
+    files: int | None
+    executable: bool
+    new_bytes: int
+
+
+def add(
+    repo: Repo,
+    paths: Sequence[str],
+    *,
+    metrics: Pairs = (),
+    on_bytes: Callable[[int], None] = lambda _: None,
+) -> Added:
+    """Store PATHS, write their pointers and ignore entries, stage both. METRICS are recorded with a single path."""
+    repo.require_init()
+    if metrics and len(paths) != 1:
+        raise UsageError("metrics belong to one model", hint="name one model, or run `mvc add` once for each")
+    with repo.updating():
+        return _add(repo, [_checked(repo, text) for text in paths], metrics, on_bytes)
+
+
+def add_modified(repo: Repo, paths: Sequence[str] = (), *, on_bytes: Callable[[int], None] = lambda _: None) -> Added:
+    """Store every tracked model (below PATHS) whose file differs from its pointer."""
+    from modelvc.ops.status import MODIFIED, status
+
+    repo.require_init()
+    with repo.updating():
+        rows = [row for row in status(repo, paths).models if row.state == MODIFIED]
+        return _add(repo, [SafeRelPath(row.path) for row in rows], (), on_bytes)
+
+
+def _add(repo: Repo, chosen: Sequence[SafeRelPath], metrics: Pairs, on_bytes: Callable[[int], None]) -> Added:
+    targets = _targets(repo, list(dict.fromkeys(chosen)))
+    _check_space(repo, targets)
+    kept = [_known(repo, target) for target in targets]
+    if not all(kept):
+        with StoreWriter(repo.store) as writer, Ingest(writer, on_bytes) as ingest:
+            for place, target in enumerate(targets):
+                kept[place] = kept[place] or _store(repo, target, writer, ingest)
+            writer.commit()
+    return _point(repo, [(t, k) for t, k in zip(targets, kept, strict=True) if k], metrics)
+
+
+# -- what may be added
+
+
+def _checked(repo: Repo, text: str) -> SafeRelPath:
+    path = repo.path(text)
+    if path.parts[0] == ".mvc":
+        raise UsageError(f"{shown(path)} belongs to mvc itself", hint="keep models outside of .mvc/")
+    found = repo.worktree.stat(path)
+    if found is None:
+        hint = (
+            f"bring it back with `mvc checkout {shown(path)}`"
+            if repo.worktree.stat(pointer_of(path))
+            else "check the name"
+        )
+        if os.path.lexists(os.path.join(repo.layout.worktree, path)):
+            raise UsageError(f"{shown(path)} lies behind a symbolic link", hint="name the file by its real path")
+        raise NotFoundError(f"there is no {shown(path)}", hint=hint)
+    if stat.S_ISLNK(found[4]):
+        raise UsageError(f"{shown(path)} is a symbolic link", hint="add the file that it points to")
+    if not stat.S_ISREG(found[4]) and not stat.S_ISDIR(found[4]):
+        raise UsageError(f"{shown(path)} is neither a file nor a folder", hint="name a file or a folder")
+    return path
+
+
+def _targets(repo: Repo, chosen: Sequence[SafeRelPath]) -> list[_Target]:
+    tracked = set(repo.tracked())
+    heads = index.head_blobs(repo.layout, [pointer_of(path) for path in chosen])
+    for path in chosen:
+        _check_overlap(path, tracked | set(chosen))
+        rule = index.ignore_rule(repo.layout, pointer_of(path))
+        if rule is not None:
+            raise UsageError(
+                f"Git ignores {shown(pointer_of(path))}: {shown(rule.file)} line {rule.line} says {shown(rule.pattern)}",
+                hint=f"add the line `!{shown(pointer_of(path).name)}` below it (or `!*.mvc`; a rule for a whole folder, "
+                "`models/`, must become `models/*` first)",
+            )
+    return [_target(repo, path, heads.get(pointer_of(path))) for path in chosen]
+
+
+def _target(repo: Repo, path: SafeRelPath, head: bytes | None) -> _Target:
+    inside = index.tracked_under(repo.layout, path)
+    is_folder = os.path.isdir(os.path.join(repo.layout.worktree, path))
+    if inside and is_folder:
+        raise UsageError(
+            f"{shown(path)} holds {len(inside)} files that Git tracks, such as {shown(inside[0])}",
+            hint=f"add the models in it one by one, or hand the whole folder to mvc: `git rm -r --cached {shown(path)}`",
+        )
+    committed = None
+    if head is not None:
+        with suppress(ModelvcError):
+            committed = parse_pointer(head)
+    return _Target(path, repo.pointer_or_none(path), committed, bool(inside))
+
+
+def _check_overlap(path: SafeRelPath, others: set[str]) -> None:
+    parent = path.parent
+    while parent:
+        if parent in others:
+            raise UsageError(
+                f"{shown(path)} lies in {shown(parent)}, which is tracked as a whole",
+                hint=f"run `mvc add {shown(parent)}`",
+            )
+        parent = parent.rpartition("/")[0]
+    if below := sorted(other for other in others if other.startswith(path + "/")):
+        raise UsageError(
+            f"{shown(path)} holds {shown(below[0])}, which is tracked by itself",
+            hint=f"run `mvc rm --keep {shown(below[0])}` first, or add models one by one",
+        )
+
+
+def _check_space(repo: Repo, targets: Sequence[_Target]) -> None:
+    needed = 0
+    for target in targets:
+        found = repo.worktree.stat(target.path)
+        if found and stat.S_ISREG(found[4]):
+            needed += found[1]
+    if needed < _LARGE:
+        return
+    folder = repo.store.root
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    at_hand = os.statvfs(folder)
+    free = at_hand.f_bavail * at_hand.f_frsize
+    if needed + _SPARE > free and not all(_known(repo, target) for target in targets):
+        raise NoSpace(needed, free, repo.store.root)
+
+
+# -- content into the store
+
+
+def _known(repo: Repo, target: _Target) -> _Kept | None:
+    """The content of a file that nothing touched since it was stored."""
+    found = repo.worktree.stat(target.path)
+    known = repo.state.files.get(target.path)
+    if not found or not known or not known[2] or known[0] != found or not stat.S_ISREG(found[4]):
+        return None
+    oid = Oid(known[1])
+    return _Kept("file", oid, found[1], None, bool(found[4] & 0o100), 0) if repo.store.has_root("file", oid) else None
+
+
+def _store(repo: Repo, target: _Target, writer: StoreWriter, ingest: Ingest) -> _Kept:
+    before = writer.new_bytes
+    if os.path.isdir(os.path.join(repo.layout.worktree, target.path)):
+        kept = _store_tree(repo, target, writer, ingest)
+    else:
+        started = now()
+        fd = repo.worktree.open(target.path)
+        try:
+            done = ingest.file(fd, target.path)
+        finally:
+            os.close(fd)
+        writer.add(Content(done.oid, done.stat.size, done.recipe))
+        repo.state.remember_file(target.path, tuple(done.stat), done.oid, settled=is_settled(done.stat, started))
+        kept = _Kept("file", done.oid, done.stat.size, None, bool(done.stat.mode & 0o100), 0)
+    return replace(kept, new_bytes=writer.new_bytes - before)
+
+
+def _store_tree(repo: Repo, target: _Target, writer: StoreWriter, ingest: Ingest) -> _Kept:
+    path = target.path
+    found = scan(repo.worktree.root, path)
+    if not found:
+        raise UsageError(f"{shown(path)} is an empty folder", hint="add it when there is something in it")
+    for name in found:
+        tree_path(name)
+    recipes = _stored_recipes(repo, target)
+    _, known = repo.state.trees.get(path, (b"", {}))
+    files: dict[str, Known] = {}
+    loose: list[str] = []
+    for name, data in found.items():
+        entry = known.get(name)
+        if entry and entry[2] and entry[0] == data and entry[1] in recipes:
+            files[name] = entry
+        else:
+            loose.append(name)
+    started = now()
+    loose.sort()
+    opened = [(f"{path}/{name}", partial(repo.worktree.open, f"{path}/{name}")) for name in loose]
+    for name, done in zip(loose, ingest.many(opened), strict=True):
+        recipes[done.oid] = done.recipe
+        files[name] = (tuple(done.stat), bytes(done.oid), is_settled(done.stat, started))
+    content = manifest.tree_content(entries_of(files), recipes)
+    writer.add(content)
+    repo.state.remember_tree(path, content.oid, files)
+    return _Kept("tree", content.oid, content.size, content.files, executable=False, new_bytes=0)
+
+
+def _stored_recipes(repo: Repo, target: _Target) -> dict[bytes, Recipe]:
+    """Recipes of the files of the version before, where this store has it."""
+    found: dict[bytes, Recipe] = {}
+    if target.before and target.before.kind == "tree" and repo.store.has_root("tree", target.before.oid):
+        for leaf, recipe in stored_leaves(repo.store, target.before.oid):
+            for entry, start, stop in manifest.files_of(leaf, recipe):
+                found[entry.oid] = recipe.cut(start, stop)
+    return found
+
+
+# -- pointers and Git
+
+
+def _point(repo: Repo, kept: Sequence[tuple[_Target, _Kept]], metrics: Pairs) -> Added:
+    done, staged, dropped = [], [], []
+    for target, content in kept:
+        pointer = _pointer(target, content, metrics)
+        hidden = ignores.hide(repo, target.path)
+        staged += [hidden] if hidden else []
+        if target.before is None or pointer.encode() != target.before.encode():
+            repo.write_pointer(target.path, pointer)
+        staged.append(pointer_of(target.path))
+        if target.in_git:
+            dropped.append(str(target.path))
+        done.append(_report(target, content, pointer))
+    if staged:
+        index.stage(repo.layout, add=[str(path) for path in staged], remove=dropped)
+    return Added(tuple(done))
+
+
+def _pointer(target: _Target, content: _Kept, metrics: Pairs) -> Pointer:
+    """The pointer to write: the old one where it says the same, with the version before as parent."""
+    before, head = target.before, target.head
+    base = next((p for p in (before, head) if p and p.oid == content.oid and p.kind == content.kind), None)
+    if base is not None:
+        values = {**dict(base.metrics.values if base.metrics and not base.stale else ()), **dict(metrics)}
+        measured = Metrics(base.oid, tuple(values.items())) if metrics else base.metrics
+        return replace(base, executable=content.executable, metrics=measured)
+    known = head or before
+    parent = None
+    if known:
+        parent = known.oid if known is head else known.parent
+    return Pointer(
+        kind="tree" if content.kind == "tree" else "file",
+        oid=content.oid,
+        size=content.size,
+        files=content.files,
+        executable=content.executable,
+        parent=parent,
+        metrics=Metrics(content.oid, metrics) if metrics else None,
+        extra={k: v for k, v in (known.extra if known else {}).items() if k != "conflict"},
+    )
+
+
+def _report(target: _Target, content: _Kept, pointer: Pointer) -> AddedModel:
+    before = target.before
+    if before is None:
+        change = "new"
+    elif before.oid != content.oid or before.executable != pointer.executable:
+        change = "updated"
+    else:
+        change = "unchanged" if before.metrics == pointer.metrics else "metrics"
+    note = ""
+    if target.in_git:
+        note = "Git no longer tracks the file itself; its history still holds the old versions"
+    elif target.path.lower().endswith((".joblib.z", ".joblib.gz")):
+        note = "saved compressed, so versions share nothing; save it uncompressed and let mvc compress"
+    was = str(before.oid) if before and before.oid != content.oid else None
+    return AddedModel(target.path, content.kind, str(content.oid), content.size, change, content.new_bytes, was, note)

@@ -1,0 +1,196 @@
+"""Make models what pointers say; with a revision, take its pointers first: this is rollback."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modelvc.errors import NotFoundError, ObjectMissing, WorktreeDirty, shown
+from modelvc.formats.paths import SafeRelPath, is_pointer, model_of, pointer_of
+from modelvc.formats.pointer import parse
+from modelvc.git import history, index
+from modelvc.ops import ignores, materialise, remotes
+from modelvc.ops.fetch import fetch_objects
+from modelvc.ops.keep import keep_present
+from modelvc.ops.scope import Meant
+from modelvc.worktree.state import is_settled, now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from modelvc.formats.pointer import Pointer
+    from modelvc.repo import Repo
+
+    Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedOutModel:
+    """One model. `change`: "written", "unchanged" or "mode"; `was`: the oid that was replaced, if one was."""
+
+    path: str
+    oid: str
+    size: int
+    change: str
+    was: str | None = None
+    extra: tuple[str, ...] = ()  # files of a folder that are in no store and stayed
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedOut:
+    """What a checkout did; `commit` is set when pointers were taken from a revision."""
+
+    models: tuple[CheckedOutModel, ...]
+    commit: str = ""
+    fetched: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to check out."""
+
+    force: bool = False  # overwrite unsaved changes, after storing them
+    offline: bool = False  # do not fetch
+    remote: str = ""
+
+
+def checkout(
+    repo: Repo,
+    rev: str = "",
+    paths: Sequence[str] = (),
+    options: Options = Options(),
+    on_bytes: Progress = lambda _: None,
+) -> CheckedOut:
+    """Check out the models in PATHS (all without any), as the worktree's pointers or those of REV say.
+
+    Raises WorktreeDirty when unsaved changes are in the way, ObjectMissing when bytes are nowhere at hand.
+    """
+    repo.require_init()
+    commit = history.resolve(repo.layout, rev) if rev else ""
+    taken = _from_revision(repo, commit, paths) if rev else {}
+    with repo.updating():
+        wanted = {path: parse(data, pointer_of(path)) for path, data in taken.items()}
+        wanted = wanted or _from_worktree(repo, paths)
+        fetched = _fetch_missing(repo, wanted, options)
+        plans = [materialise.plan(repo, path, pointer) for path, pointer in wanted.items()]
+        plans = _settle(repo, plans, options)
+        if rev:
+            _take(repo, taken, wanted)
+        materialise.apply(repo, plans, f"checkout {rev}".strip(), on_bytes)
+        _remember(repo, wanted)
+        return CheckedOut(tuple(_report(plan) for plan in plans), commit, fetched)
+
+
+def _from_worktree(repo: Repo, paths: Sequence[str]) -> dict[SafeRelPath, Pointer]:
+    """Pointers of the worktree. One that a person named must be readable; so must all when none is named."""
+    found = {}
+    for path in repo.selected(paths, repo.tracked()):
+        pointer = repo.pointer_or_none(path) or _staged(repo, path)
+        if pointer is not None:
+            found[path] = pointer
+    return found
+
+
+def _staged(repo: Repo, path: SafeRelPath) -> Pointer | None:
+    """The pointer in the index, when the worktree's was deleted; a sparse checkout has none on purpose."""
+    del repo, path
+    return None
+
+
+def _from_revision(repo: Repo, commit: str, paths: Sequence[str]) -> dict[SafeRelPath, bytes]:
+    there = {model_of(path): data for path, data in history.pointers_at(repo.layout, commit).items()}
+    if not paths:
+        return there
+    found = {}
+    for text in paths:
+        inside = repo.inside(text)
+        model = model_of(inside) if is_pointer(inside) else inside
+        hits = {p: d for p, d in there.items() if p == model or not inside or p.startswith(inside + "/")}
+        if not hits:
+            raise NotFoundError(
+                f"{shown(text)} was not tracked in {commit[:10]}",
+                hint=f"run `mvc log {shown(text)}` to see when it was, or `mvc ls {commit[:10]}` for what was",
+            )
+        found.update(hits)
+    return found
+
+
+def _fetch_missing(repo: Repo, wanted: Mapping[SafeRelPath, Pointer], options: Options) -> tuple[str, ...]:
+    absent = [Meant(path, p) for path, p in wanted.items() if not repo.store.has_root(p.kind, p.oid)]
+    absent = [one for one in absent if not _already_here(repo, one)]
+    if not absent:
+        return ()
+    name = remotes.default_name(repo) if not options.remote else options.remote
+    if options.offline or name is None:
+        hint = "run it again without --offline" if options.offline else "add the remote that has it: `mvc remote add`"
+        raise ObjectMissing(absent[0].pointer.oid, "the local store", path=absent[0].path, hint=hint)
+    done = fetch_objects(repo, remotes.chosen_name(repo, name), absent)
+    if done.missing:
+        path = done.missing[0][0]
+        raise ObjectMissing(
+            wanted[SafeRelPath(path)].oid,
+            f"the local store nor on {done.url}",
+            path=path,
+            hint="run `mvc push` in a clone that has it, or `mvc checkout` the other models by name",
+        )
+    return done.came
+
+
+def _already_here(repo: Repo, one: Meant) -> bool:
+    """Whether the worktree holds the content although the store does not (evicted, or pushed by somebody else)."""
+    return materialise.plan(repo, one.path, one.pointer).action in {"keep", "mode"}
+
+
+def _settle(repo: Repo, plans: list[materialise.Plan], options: Options) -> list[materialise.Plan]:
+    """No plan may be dirty: either nothing is changed at all, or (with force) what is there is stored first."""
+    dirty = [plan for plan in plans if plan.action == "dirty"]
+    if dirty and not options.force:
+        raise WorktreeDirty(dirty[0].path, dirty[0].why)
+    if dirty:
+        keep_present(repo, [plan.path for plan in dirty])
+        plans = [
+            materialise.plan(repo, plan.path, plan.pointer) if plan.action == "dirty" and plan.pointer else plan
+            for plan in plans
+        ]
+    for plan in plans:
+        if plan.action == "missing" and plan.pointer:
+            raise ObjectMissing(plan.pointer.oid, repo.store.name, path=plan.path)
+        if plan.action == "dirty":
+            raise WorktreeDirty(plan.path, plan.why)
+    return plans
+
+
+def _take(repo: Repo, taken: Mapping[SafeRelPath, bytes], wanted: Mapping[SafeRelPath, Pointer]) -> None:
+    """Write a revision's pointers as they are, byte for byte, and stage them."""
+    staged: list[str] = []
+    for path, data in taken.items():
+
+        def fill(fd: int, data: bytes = data) -> None:
+            os.write(fd, data)
+            os.fsync(fd)
+
+        hidden = ignores.hide(repo, path)
+        staged += [hidden] if hidden else []
+        repo.worktree.write(pointer_of(path), fill)
+        staged.append(pointer_of(path))
+    del wanted
+    if staged:
+        index.stage(repo.layout, add=staged, remove=[])
+
+
+def _remember(repo: Repo, wanted: Mapping[SafeRelPath, Pointer]) -> None:
+    for path, pointer in wanted.items():
+        found = repo.worktree.stat(pointer_of(path))
+        if found is not None:
+            settled = is_settled(found, now())
+            repo.state.pointers[path] = (found, pointer.kind, bytes(pointer.oid), pointer.size, settled)
+            repo.state.changed = True
+
+
+def _report(plan: materialise.Plan) -> CheckedOutModel:
+    pointer = plan.pointer
+    change = {"write": "written", "keep": "unchanged", "mode": "mode"}[plan.action]
+    was = f"blake3:{plan.was[1].hex()}" if plan.was else None
+    oid, size = (str(pointer.oid), pointer.size) if pointer else ("", 0)
+    return CheckedOutModel(plan.path, oid, size, change, was, plan.extra)

@@ -1,0 +1,86 @@
+"""Bring objects here: verified chunks into the local store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modelvc.ops import pushed, remotes
+from modelvc.ops.scope import scope
+from modelvc.store.download import Downloader
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from modelvc.oid import Oid
+    from modelvc.ops.scope import Meant
+    from modelvc.repo import Repo
+
+    Named = tuple[str, Oid]
+    Progress = Callable[[int], None]
+
+JOBS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a fetch did. `missing`: (path, oid) of objects that the remote does not have."""
+
+    remote: str
+    url: str
+    came: tuple[str, ...]
+    received_bytes: int
+    here: int  # objects that were here already
+    missing: tuple[tuple[str, str], ...]
+    requests: int
+
+
+def fetch(
+    repo: Repo,
+    revs: Sequence[str] = (),
+    paths: Sequence[str] = (),
+    *,
+    remote: str = "",
+    everything: bool = False,
+    jobs: int = JOBS,
+    on_bytes: Progress = lambda _: None,
+    on_total: Progress = lambda _: None,
+) -> Fetched:
+    """Download the objects that REVS and PATHS mean and that are not here yet."""
+    repo.require_init()
+    name = remotes.chosen_name(repo, remote)
+    meant = scope(repo, revs, paths, everything=everything).meant
+    return fetch_objects(repo, name, meant, jobs=jobs, on_bytes=on_bytes, on_total=on_total)
+
+
+def fetch_objects(
+    repo: Repo,
+    name: str,
+    meant: Sequence[Meant],
+    *,
+    jobs: int = JOBS,
+    on_bytes: Progress = lambda _: None,
+    on_total: Progress = lambda _: None,
+) -> Fetched:
+    """Download those of MEANT that the local store lacks from the remote NAME."""
+    wanted = {one.name: one for one in meant if not repo.store.has_root(*one.name)}
+    here = len({one.name for one in meant}) - len(wanted)
+    store = remotes.open_remote(repo, name, writing=False)
+    try:
+        if not wanted:
+            return Fetched(name, store.name, (), 0, here, (), 0)
+        on_total(sum(one.pointer.size for one in wanted.values()))
+        done = Downloader(repo.store, store, jobs).run(list(wanted), on_bytes)
+        known = pushed.load(repo, name)
+        pushed.save(repo, name, {**known, **{one: known.get(one, ()) for one in done.came}})
+        return Fetched(
+            remote=name,
+            url=store.name,
+            came=tuple(str(wanted[one].path) for one in done.came),
+            received_bytes=done.bytes,
+            here=here,
+            missing=tuple((str(wanted[one].path), str(one[1])) for one in done.missing),
+            requests=store.backend.requests,
+        )
+    finally:
+        store.close()

@@ -1,0 +1,77 @@
+"""After Git changed pointers: let the models follow, from the local store alone, losing nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modelvc.errors import ModelvcError, PointerConflict
+from modelvc.formats.paths import SafeRelPath, model_of, pointer_of
+from modelvc.ops import materialise
+
+if TYPE_CHECKING:
+    from modelvc.repo import Repo
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What became of the models. `kept`: (path, why) of files that were left as they are; `missing`: not in this clone."""
+
+    updated: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    kept: tuple[tuple[str, str], ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+def follow(repo: Repo) -> Followed:
+    """Make every model what its pointer says where that loses nothing. Never uses the network."""
+    kept: list[tuple[str, str]] = []
+    plans: list[materialise.Plan] = []
+    with repo.updating():
+        staged = {model_of(entry.path): entry.stage for entry in repo.index_pointers()}
+        for path in sorted({*staged, *(SafeRelPath(path) for path in repo.state.pointers)}):
+            try:
+                found = _plan(repo, path, staged.get(path))
+            except PointerConflict:
+                kept.append((path, "its pointer is in conflict"))
+            except ModelvcError as error:
+                kept.append((path, str(error)))
+            else:
+                if found.action == "dirty":
+                    kept.append((path, found.why))
+                elif found.extra:
+                    kept.append((path, f"holds files that are in no store, which stay: {found.extra[0]}"))
+                plans.append(found)
+        ready = [step for step in plans if step.action not in {"missing", "dirty", "keep"}]
+        materialise.apply(repo, ready, "git")
+        _remember(repo, plans)
+        return Followed(
+            updated=tuple(step.path for step in ready if step.pointer),
+            removed=tuple(step.path for step in ready if not step.pointer),
+            kept=tuple(kept),
+            missing=tuple(step.path for step in plans if step.action == "missing"),
+        )
+
+
+def _plan(repo: Repo, path: SafeRelPath, stage: int | None) -> materialise.Plan:
+    pointer = repo.pointer_or_none(path)
+    if pointer is not None and not stage:
+        return materialise.plan(repo, path, pointer)
+    if stage is not None:
+        return materialise.Plan(path, None, "keep")  # in conflict, or its pointer was only deleted from the worktree
+    return materialise.plan_removal(repo, path)
+
+
+def _remember(repo: Repo, plans: list[materialise.Plan]) -> None:
+    """Keep the pointers known, so that the next change finds what was here."""
+    from modelvc.worktree.state import is_settled, now
+
+    for step in plans:
+        found = repo.worktree.stat(pointer_of(step.path))
+        if step.pointer is None and found is None and step.action != "dirty":
+            repo.state.forget(step.path)
+        elif step.pointer is not None and found is not None and step.action not in {"dirty", "missing"}:
+            pointer = step.pointer
+            settled = is_settled(found, now())
+            repo.state.pointers[step.path] = (found, pointer.kind, bytes(pointer.oid), pointer.size, settled)
+            repo.state.changed = True

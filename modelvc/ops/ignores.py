@@ -1,0 +1,52 @@
+"""Keep models out of Git's sight: entries in the `.gitignore` of a model's own folder."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from modelvc.errors import UsageError
+from modelvc.formats.paths import SafeRelPath
+from modelvc.worktree import ignore
+
+if TYPE_CHECKING:
+    from modelvc.repo import Repo
+
+_LIMIT = 4 << 20  # a larger .gitignore is somebody's accident
+
+
+def _file(path: SafeRelPath) -> SafeRelPath:
+    return SafeRelPath(f"{path.parent}/.gitignore" if path.parent else ".gitignore")
+
+
+def hide(repo: Repo, path: SafeRelPath) -> SafeRelPath | None:
+    """Add the entry for PATH; the `.gitignore` that changed, if one did."""
+    return _edit(repo, path, hidden=True)
+
+
+def reveal(repo: Repo, path: SafeRelPath) -> SafeRelPath | None:
+    """Remove the entry for PATH; the `.gitignore` that changed, if one did. An empty one is removed."""
+    return _edit(repo, path, hidden=False)
+
+
+def _edit(repo: Repo, path: SafeRelPath, *, hidden: bool) -> SafeRelPath | None:
+    file = _file(path)
+    try:
+        before = repo.worktree.read(file, _LIMIT)
+    except (FileNotFoundError, NotADirectoryError):
+        before = b""
+    if len(before) > _LIMIT:
+        raise UsageError(f"{file} is larger than {_LIMIT:,} bytes", hint="move entries that are not needed out of it")
+    after = ignore.with_entry(before, path.name) if hidden else ignore.without_entry(before, path.name)
+    if after == before:
+        return None
+    if not after:
+        repo.worktree.remove(file)
+        return file
+
+    def fill(fd: int) -> None:
+        os.write(fd, after)
+        os.fsync(fd)
+
+    repo.worktree.write(file, fill)
+    return file

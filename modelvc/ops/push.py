@@ -1,0 +1,157 @@
+"""Bring objects to a remote, before Git's refs go."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from modelvc.errors import BrokenPointer, ModelvcError, NotFoundError, ObjectMissing
+from modelvc.formats.paths import pointer_of
+from modelvc.formats.pointer import parse
+from modelvc.formats.sizes import about
+from modelvc.git import history
+from modelvc.ops import pushed, remotes
+from modelvc.ops.scope import scope, scope_between
+from modelvc.store.upload import Uploader, Wanted, needed_packs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from modelvc.oid import Oid
+    from modelvc.ops.scope import Meant, Scope
+    from modelvc.repo import Repo
+    from modelvc.store.remote import RemoteStore
+
+    Named = tuple[str, Oid]
+    Progress = Callable[[int], None]
+
+JOBS = 4
+_RELATED = 16  # objects that may share chunks with a new one
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What a push did. `sent_bytes`: bytes uploaded; `requests`: made to the remote."""
+
+    remote: str
+    url: str
+    sent: tuple[str, ...]  # paths, one for each object
+    sent_bytes: int
+    there: int  # objects that were there already, complete
+    requests: int
+
+
+def push(
+    repo: Repo,
+    revs: Sequence[str] = (),
+    paths: Sequence[str] = (),
+    *,
+    remote: str = "",
+    everything: bool = False,
+    jobs: int = JOBS,
+    on_bytes: Progress = lambda _: None,
+    on_total: Progress = lambda _: None,
+) -> Pushed:
+    """Upload the objects that REVS and PATHS mean; every one is complete on the remote when this returns."""
+    repo.require_init()
+    name = remotes.chosen_name(repo, remote)
+    meant = scope(repo, revs, paths, everything=everything)
+    _refuse_broken(meant)
+    return _push(repo, name, meant, jobs=jobs, on_bytes=on_bytes, on_total=on_total)
+
+
+def _refuse_broken(meant: Scope) -> None:
+    """A pointer that can not be read may name an object that is nowhere else: saying "done" would be a lie."""
+    if meant.broken:
+        where, why = meant.broken[0]
+        raise BrokenPointer(
+            f"{where} can not be pushed: {why}", hint="mend or remove that pointer; `mvc fsck` lists all of them"
+        )
+
+
+def _push(repo: Repo, name: str, meant: Scope, *, jobs: int, on_bytes: Progress, on_total: Progress) -> Pushed:
+    store = remotes.open_remote(repo, name, writing=True)
+    try:
+        known = pushed.load(repo, name)
+        here = [one for one in meant.meant if repo.store.has_root(*one.name)]
+        absent = [one for one in meant.meant if not repo.store.has_root(*one.name)]
+        on_total(sum(one.pointer.size for one in here))
+        uploader = Uploader(repo.store, store, known, jobs)
+        done = uploader.run([Wanted(*one.name, one.path, partial(_related, repo, one)) for one in here], on_bytes)
+        _check_absent(store, absent)
+        pushed.save(repo, name, {**known, **done.packs})
+        paths = {one.name: str(one.path) for one in meant.meant}
+        return Pushed(
+            remote=name,
+            url=store.name,
+            sent=tuple(paths[one] for one in done.sent),
+            sent_bytes=done.sent_bytes,
+            there=len(done.there) + len(absent),
+            requests=store.backend.requests,
+        )
+    finally:
+        store.close()
+
+
+def _related(repo: Repo, one: Meant) -> list[Named]:
+    """Objects that may share chunks: the version before, other versions of the path, models beside it."""
+    found: dict[Named, None] = {}
+    if one.pointer.parent is not None:
+        found[one.pointer.kind, one.pointer.parent] = None
+    for data in _candidates(repo, one):
+        with suppress(ModelvcError):
+            pointer = parse(data)
+            found[pointer.kind, pointer.oid] = None
+        if len(found) > _RELATED:
+            break
+    found.pop(one.name, None)
+    return list(found)[:_RELATED]
+
+
+def _candidates(repo: Repo, one: Meant) -> Iterator[bytes]:
+    if not history.has_head(repo.layout):
+        return
+    for version in islice(history.versions(repo.layout, pointer_of(one.path)), _RELATED):
+        yield version.data
+    for path, data in sorted(history.pointers_at(repo.layout, "HEAD").items()):
+        if path.rpartition("/")[0] == one.path.parent:
+            yield data
+
+
+def _check_absent(store: RemoteStore, absent: Sequence[Meant]) -> None:
+    """What this clone does not have must be on the remote already, complete."""
+    if not absent:
+        return
+    listing = store.listing()
+    for one in absent:
+        packs = needed_packs(store, *one.name) if listing.has_root(*one.name) else None
+        if packs is None or not all(listing.has_pack(*pack) for pack in packs):
+            where = f"the local store nor on {store.name}"
+            raise ObjectMissing(one.pointer.oid, f"neither in {where}", path=one.path)
+
+
+def push_for_git(repo: Repo, remote_name: str, updates: Sequence[tuple[str, str, str, str]]) -> str:
+    """For the pre-push hook: upload what the pushed refs need; one line for the person, or "" when there is nothing.
+
+    UPDATES are (local ref, local commit, remote ref, remote commit), as Git gives them. Git's remote X uses the mvc
+    remote X, else the default one. Raises ModelvcError when an upload fails.
+    """
+    named = {info.name for info in remotes.remotes(repo).remotes}
+    include = [update[1] for update in updates if update[1].strip("0")]
+    exclude = [update[3] for update in updates if update[3].strip("0")]
+    meant = scope_between(repo, include, exclude, remote_name)
+    if not meant.meant and not meant.broken:
+        return ""
+    if not named:
+        raise NotFoundError(
+            "this repository has models, but no remote to keep them", hint="add one with `mvc remote add origin URL`"
+        )
+    _refuse_broken(meant)
+    name = remote_name if remote_name in named else remotes.chosen_name(repo)
+    done = _push(repo, name, meant, jobs=JOBS, on_bytes=lambda _: None, on_total=lambda _: None)
+    if not done.sent:
+        return f"{done.there} models are on {done.remote} already"
+    return f"{len(done.sent)} models sent to {done.remote} ({about(done.sent_bytes)})"

@@ -1,0 +1,69 @@
+"""What this clone has seen on its remotes: a cache, one text file per remote, one line per object.
+
+<b or t> <oid> <pack id>:<size> ...
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from modelvc.oid import Oid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from modelvc.repo import Repo
+
+Named = tuple[str, Oid]
+Packs = tuple[tuple[bytes, int], ...]
+
+_KIND = {"b": "file", "t": "tree"}
+_LETTER = {"file": "b", "tree": "t"}
+
+
+def _path(repo: Repo, remote: str) -> str:
+    return os.path.join(repo.layout.mvc_dir, "remotes", remote)
+
+
+def load(repo: Repo, remote: str) -> dict[Named, Packs]:
+    """Objects seen on REMOTE, each with the packs that it needs."""
+    found: dict[Named, Packs] = {}
+    with suppress(FileNotFoundError), open(_path(repo, remote), encoding="ascii", errors="replace") as file:
+        for line in file:
+            with suppress(ValueError, KeyError):
+                letter, name, *packs = line.split()
+                found[_KIND[letter], Oid(bytes.fromhex(name))] = tuple(_pack(text) for text in packs)
+    return found
+
+
+def _pack(text: str) -> tuple[bytes, int]:
+    name, _, size = text.partition(":")
+    return bytes.fromhex(name), int(size)
+
+
+def save(repo: Repo, remote: str, found: Mapping[Named, Packs]) -> None:
+    """Replace what is known of REMOTE."""
+    path = _path(repo, remote)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    temporary = f"{path}.{os.getpid()}.tmp"
+    with open(temporary, "w", encoding="ascii") as file:
+        file.writelines(
+            " ".join((_LETTER[kind], oid.hex(), *(f"{name.hex()}:{size}" for name, size in packs))) + "\n"
+            for (kind, oid), packs in found.items()
+        )
+    os.replace(temporary, path)
+
+
+def forget(repo: Repo, remote: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(_path(repo, remote))
+
+
+def pushed_roots(repo: Repo, remote: str = "") -> frozenset[bytes] | None:
+    """Oids seen on REMOTE (default: the default remote); None without a remote."""
+    from modelvc.ops.remotes import default_name
+
+    name = remote or default_name(repo)
+    return None if name is None else frozenset(oid for _, oid in load(repo, name))

@@ -1,0 +1,230 @@
+"""Remotes: which there are, which this clone trusts, and opening one.
+
+The repository names remotes, this clone pins what it accepted. What was never pinned is used only for reading, and only
+where that sends nothing to a place the repository chose: a folder, or `s3://` without an endpoint.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modelvc.errors import ConfigError, NotFoundError, UntrustedRemote, shown
+from modelvc.formats import config
+from modelvc.formats.config import Remote
+from modelvc.store.disk import RealDisk, make_folder, write_file
+
+if TYPE_CHECKING:
+    from modelvc.formats.config import CloneConfig, Config
+    from modelvc.repo import Repo
+    from modelvc.store.remote import RemoteStore
+
+_HEADER = "modelvc: where the models of this repository lie. Change it with `mvc remote`."
+_CLONE_HEADER = "modelvc: settings of this clone only."
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteInfo:
+    """A remote as `mvc remote list` shows it. `trusted`: pinned, and unchanged since."""
+
+    name: str
+    url: str
+    endpoint_url: str
+    region: str
+    profile: str
+    default: bool
+    trusted: bool
+    committed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Remotes:
+    """All remotes of a clone, sorted by name."""
+
+    remotes: tuple[RemoteInfo, ...]
+
+
+def remotes(repo: Repo) -> Remotes:
+    """Every remote that the repository or this clone names."""
+    repo.require_init()
+    named = {**repo.clone_config.trust, **repo.clone_config.remotes, **repo.config.remotes}
+    default = default_name(repo)
+    return Remotes(tuple(_info(repo, name, default) for name in sorted(named)))
+
+
+def _info(repo: Repo, name: str, default: str | None) -> RemoteInfo:
+    remote = _named(repo, name)
+    pin = repo.clone_config.trust.get(name)
+    trusted = name in repo.clone_config.remotes and bool(repo.clone_config.remotes[name].url)
+    return RemoteInfo(
+        name=name,
+        url=remote.url,
+        endpoint_url=remote.endpoint_url,
+        region=remote.region,
+        profile=remote.profile,
+        default=name == default,
+        trusted=trusted or (pin is not None and pin.same_place(remote)),
+        committed=name in repo.config.remotes,
+    )
+
+
+def default_name(repo: Repo) -> str | None:
+    """The remote that is meant when none is named; None without any."""
+    named = {**repo.clone_config.trust, **repo.clone_config.remotes, **repo.config.remotes}
+    if repo.config.default_remote in named:
+        return repo.config.default_remote
+    return "origin" if "origin" in named else min(named, default=None)
+
+
+def chosen_name(repo: Repo, name: str = "") -> str:
+    """NAME if there is such a remote, or the default one; NotFoundError with the command that adds one."""
+    found = name or default_name(repo)
+    if found is None:
+        raise NotFoundError("no remote is configured", hint="add one with `mvc remote add origin URL`")
+    _named(repo, found)
+    return found
+
+
+def _named(repo: Repo, name: str) -> Remote:
+    """The remote as it is to be used: the repository's word, else this clone's pin (for history without configuration)."""
+    clone = repo.clone_config
+    own = clone.remotes.get(name)
+    found = repo.config.remotes.get(name) or (own if own and own.url else None) or clone.trust.get(name)
+    if found is None:
+        raise NotFoundError(
+            f'there is no remote "{shown(name, 80)}"', hint=f"add it with `mvc remote add {shown(name, 80)} URL`"
+        )
+    profile = own.profile if own else ""
+    return Remote(found.url, found.endpoint_url, found.region, profile, found.extra)
+
+
+def open_remote(repo: Repo, name: str = "", *, writing: bool) -> RemoteStore:
+    """The store behind a remote. Raises UntrustedRemote for one that this clone has not accepted."""
+    chosen = chosen_name(repo, name)
+    remote = _named(repo, chosen)
+    config.check_usable(chosen, remote)
+    _check_trust(repo, chosen, remote, writing=writing)
+    return open_place(remote)
+
+
+def open_place(remote: Remote) -> RemoteStore:
+    """The store at a place, whoever named it."""
+    from modelvc.store.backends import RemoteOptions, open_backend
+    from modelvc.store.remote import RemoteStore
+
+    options = RemoteOptions(endpoint_url=remote.endpoint_url, profile=remote.profile, region=remote.region)
+    return RemoteStore(open_backend(remote.url, options))
+
+
+def _check_trust(repo: Repo, name: str, remote: Remote, *, writing: bool) -> None:
+    own = repo.clone_config.remotes.get(name)
+    if name not in repo.config.remotes and own and own.url:
+        return  # only this clone names it
+    pin = repo.clone_config.trust.get(name)
+    if pin is not None:
+        if pin.same_place(remote):
+            return
+        raise UntrustedRemote(
+            f"the remote {name} has changed: this clone accepted {_place(pin)}, the repository now says {_place(remote)}",
+            hint=f"if that is right, run `mvc trust {name}`",
+        )
+    if writing or not _harmless(remote):
+        raise UntrustedRemote(
+            f"the repository names the remote {name} at {_place(remote)}, which this clone has not accepted",
+            hint=f"if you trust it, run `mvc trust {name}` (or `mvc install --trust`)",
+        )
+
+
+def _harmless(remote: Remote) -> bool:
+    local = "://" not in remote.url or remote.url.startswith("file://")
+    return local or (remote.url.startswith("s3://") and not remote.endpoint_url)
+
+
+def _place(remote: Remote) -> str:
+    extra = [f"endpoint {remote.endpoint_url}"] if remote.endpoint_url else []
+    extra += [f"region {remote.region}"] if remote.region else []
+    return shown(remote.url + (f" ({', '.join(extra)})" if extra else ""))
+
+
+# -- changing them
+
+
+def add_remote(repo: Repo, name: str, remote: Remote, *, cwd: str) -> RemoteInfo:
+    """Name a remote in the repository's configuration and pin it; relative folders become absolute."""
+    from modelvc.store.backends import absolute_url
+
+    repo.require_init()
+    place = Remote(absolute_url(remote.url, cwd), remote.endpoint_url, remote.region)
+    with repo.updating():
+        repo_config = repo.config.with_remote(name, place)
+        if not repo_config.default_remote:
+            repo_config = repo_config.with_default(name)
+        clone = repo.clone_config.without_pin(name).with_pin(name, place)
+        if remote.profile:
+            clone = clone.with_remote(name, Remote(profile=remote.profile))
+        save_config(repo, repo_config)
+        save_clone_config(repo, clone)
+    return _info(repo, name, default_name(repo))
+
+
+def remove_remote(repo: Repo, name: str) -> None:
+    """Forget a remote, its pin and what was seen there. The objects in it stay."""
+    from modelvc.ops import pushed
+
+    repo.require_init()
+    with repo.updating():
+        _named(repo, name)
+        if name in repo.config.remotes:
+            save_config(repo, repo.config.without_remote(name))
+        clone = repo.clone_config.without_pin(name)
+        save_clone_config(repo, clone.without_remote(name) if name in clone.remotes else clone)
+        pushed.forget(repo, name)
+
+
+def set_default(repo: Repo, name: str) -> RemoteInfo:
+    repo.require_init()
+    with repo.updating():
+        _named(repo, name)
+        save_config(repo, repo.config.with_default(name))
+    return _info(repo, name, name)
+
+
+def trust(repo: Repo, names: tuple[str, ...] = ()) -> Remotes:
+    """Pin the remotes called NAMES (default: all that the repository names) as they are now."""
+    repo.require_init()
+    with repo.updating():
+        clone = repo.clone_config
+        for name in names or tuple(repo.config.remotes):
+            if name not in repo.config.remotes:
+                raise NotFoundError(f'the repository names no remote "{shown(name, 80)}"', hint="run `mvc remote list`")
+            clone = clone.with_pin(name, repo.config.remotes[name])
+        save_clone_config(repo, clone)
+    return remotes(repo)
+
+
+def save_config(repo: Repo, changed: Config) -> None:
+    """Write the repository's configuration and stage it."""
+    from modelvc.formats.paths import SafeRelPath
+    from modelvc.git import index
+    from modelvc.repo import CONFIG
+
+    data = changed.encode(_HEADER)
+
+    def fill(fd: int) -> None:
+        os.write(fd, data)
+        os.fsync(fd)
+
+    repo.worktree.write(SafeRelPath(CONFIG), fill)
+    if index.ignore_rule(repo.layout, CONFIG) is not None:
+        raise ConfigError(f"Git ignores {CONFIG}", hint="take the rule for .mvc out of your .gitignore")
+    index.stage(repo.layout, add=[CONFIG], remove=[])
+    repo.__dict__["config"] = changed
+
+
+def save_clone_config(repo: Repo, changed: CloneConfig) -> None:
+    disk = RealDisk()
+    tmp = os.path.join(repo.layout.mvc_dir, "tmp")
+    make_folder(disk, tmp)
+    write_file(disk, repo.clone_config_path, changed.encode(_CLONE_HEADER), tmp=tmp)
+    repo.__dict__["clone_config"] = changed

@@ -1,0 +1,116 @@
+"""Which objects a command means: revisions, ranges and paths turned into pointers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modelvc.errors import ModelvcError
+from modelvc.formats.paths import SafeRelPath, model_of
+from modelvc.formats.pointer import parse
+from modelvc.git import history, index
+from modelvc.oid import Oid
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from modelvc.formats.pointer import Pointer
+    from modelvc.repo import Repo
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """One version of one model. `commit` is empty for the index and the worktree."""
+
+    path: SafeRelPath
+    pointer: Pointer
+    commit: str = ""
+
+    @property
+    def name(self) -> tuple[str, Oid]:
+        return self.pointer.kind, self.pointer.oid
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The versions that a command means, each object once, and pointers that could not be read."""
+
+    meant: tuple[Meant, ...]
+    broken: tuple[tuple[str, str], ...] = ()  # (path and commit, why)
+
+
+def scope(repo: Repo, revs: Sequence[str] = (), paths: Sequence[str] = (), *, everything: bool = False) -> Scope:
+    """Versions in REVS (`REV` or `A..B`), or of HEAD, index and worktree; EVERYTHING: every branch, tag and stash."""
+    meant = _collect(repo, _seen(repo, revs, everything=everything), paths)
+    if paths and not meant.meant and not revs and not everything:
+        repo.selected(paths, repo.tracked())  # says which path is not tracked
+    return meant
+
+
+def scope_between(repo: Repo, include: Sequence[str], exclude: Sequence[str], remote: str) -> Scope:
+    """Versions in commits of INCLUDE that are neither in EXCLUDE nor in what REMOTE of Git is known to have."""
+    known = [*(commit for commit in exclude if history.has_commit(repo.layout, commit))]
+    known += history.remote_heads(repo.layout, remote)
+    seen = history.pointers_in(repo.layout, include=include, exclude=known) if include else ()
+    return _collect(repo, ((one.path, one.data, one.commit) for one in seen), ())
+
+
+def _collect(repo: Repo, seen: Iterable[tuple[str, bytes, str]], paths: Sequence[str]) -> Scope:
+    found: dict[tuple[str, Oid], Meant] = {}
+    broken: dict[tuple[str, str], None] = {}
+    wanted = [repo.inside(text) for text in paths]
+    for path, data, commit in seen:
+        try:
+            model = model_of(path)
+            if wanted and not any(_within(model, text) for text in wanted):
+                continue
+            pointer = parse(data, path)
+        except ModelvcError as error:
+            broken[f"{path} in {commit[:10] or 'the worktree'}", str(error)] = None
+            continue
+        found.setdefault((pointer.kind, pointer.oid), Meant(model, pointer, commit))
+    return Scope(tuple(found.values()), tuple(broken))
+
+
+def _within(model: str, wanted: str) -> bool:
+    return not wanted or model == wanted or model + ".mvc" == wanted or model.startswith(wanted + "/")
+
+
+def _seen(repo: Repo, revs: Sequence[str], *, everything: bool) -> Iterator[tuple[str, bytes, str]]:
+    if everything:
+        yield from _worktree(repo)
+        for seen in history.pointers_in(repo.layout, include=(), all_refs=True):
+            yield seen.path, seen.data, seen.commit
+        return
+    for rev in revs:
+        if ".." in rev:
+            start, _, end = rev.partition("..")
+            include, exclude = [end.removeprefix(".") or "HEAD"], [start or "HEAD"]
+            for seen in history.pointers_in(repo.layout, include=include, exclude=exclude):
+                yield seen.path, seen.data, seen.commit
+        else:
+            commit = history.resolve(repo.layout, rev)
+            for path, data in history.pointers_at(repo.layout, commit).items():
+                yield path, data, commit
+    if not revs:
+        yield from _worktree(repo)
+        if history.has_head(repo.layout):
+            for path, data in history.pointers_at(repo.layout, "HEAD").items():
+                yield path, data, "HEAD"
+
+
+def _worktree(repo: Repo) -> Iterable[tuple[str, bytes, str]]:
+    """Pointers of the worktree and the index."""
+    from modelvc.formats.limits import POINTER
+    from modelvc.formats.paths import pointer_of
+
+    for path in repo.tracked():
+        try:
+            yield pointer_of(path), repo.worktree.read(pointer_of(path), POINTER), ""
+        except (OSError, ModelvcError):
+            continue  # gone, or behind a link: the index and HEAD still speak for it
+    entries = repo.index_pointers()
+    blobs = index.read_blobs(repo.layout, sorted({entry.blob for entry in entries}))
+    for entry in entries:
+        if entry.blob in blobs:
+            yield entry.path, blobs[entry.blob], ""

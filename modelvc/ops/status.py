@@ -1,0 +1,191 @@
+"""Which models are as their pointers say, and which are not."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modelvc.errors import BrokenPointer, ModelvcError, PointerConflict
+from modelvc.formats.paths import SafeRelPath, model_of, pointer_of
+from modelvc.git.index import pointers as index_pointers
+from modelvc.ops.pushed import pushed_roots
+from modelvc.worktree import survey
+from modelvc.worktree.state import is_settled, now, stat_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelvc.formats.pointer import Pointer
+    from modelvc.repo import Repo
+
+CLEAN, NEW, MODIFIED, MISSING, CONFLICT, BROKEN, STALE = (
+    "clean",
+    "new",
+    "modified",
+    "missing",
+    "conflict",
+    "broken",
+    "stale",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStatus:
+    """One model. `stored`: the local store has what the pointer names; `pushed`: None without a remote."""
+
+    path: str
+    state: str
+    kind: str = "file"
+    oid: str = ""
+    size: int = 0
+    stored: bool = True
+    pushed: bool | None = None
+    detail: str = ""
+
+    @property
+    def clean(self) -> bool:
+        return self.state == CLEAN
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """All models that were asked for, sorted by path."""
+
+    models: tuple[ModelStatus, ...]
+
+    @property
+    def clean(self) -> bool:
+        return all(model.clean for model in self.models)
+
+
+def status(repo: Repo, paths: Sequence[str] = ()) -> Status:
+    """Look at every tracked model; files are read only where their stat data changed."""
+    repo.require_init()
+    index_stat = _stat(os.path.join(repo.layout.git_dir, "index"))
+    staged = {model_of(entry.path): entry.stage for entry in index_pointers(repo.layout)}
+    tracked = sorted({*staged, *repo.tracked()})
+    chosen = repo.selected(paths, tracked)
+    there = pushed_roots(repo)
+    rows = tuple(_look(repo, path, staged.get(path), there) for path in chosen)
+    if not paths:
+        _remember(repo, index_stat, rows)
+    repo.state.save()
+    return Status(rows)
+
+
+def _look(repo: Repo, path: SafeRelPath, stage: int | None, there: frozenset[bytes] | None) -> ModelStatus:
+    if stage:
+        return ModelStatus(path, CONFLICT, detail="both sides of a merge changed its pointer")
+    try:
+        pointer = repo.pointer_or_none(path)
+    except PointerConflict as error:
+        return ModelStatus(path, CONFLICT, detail=str(error))
+    except BrokenPointer as error:
+        return ModelStatus(path, BROKEN, detail=str(error))
+    if pointer is None:
+        return ModelStatus(path, MISSING, detail="its pointer is gone")
+    _remember_pointer(repo, path, pointer)
+    state, detail = _compare(repo, path, pointer)
+    if state == CLEAN and "conflict" in dict(pointer.extra):
+        state, detail = CONFLICT, "its pointer holds an unsettled conflict"
+    if state == CLEAN and stage is None:
+        state, detail = NEW, "its pointer is not staged"
+    if state == CLEAN and pointer.metrics and pointer.metrics.of != pointer.oid:
+        state, detail = STALE, "its metrics were measured on another version"
+    return ModelStatus(
+        path=path,
+        state=state,
+        kind=pointer.kind,
+        oid=str(pointer.oid),
+        size=pointer.size,
+        stored=repo.store.has_root(pointer.kind, pointer.oid),
+        pushed=None if there is None else bytes(pointer.oid) in there,
+        detail=detail,
+    )
+
+
+def _compare(repo: Repo, path: SafeRelPath, pointer: Pointer) -> tuple[str, str]:
+    found = repo.worktree.stat(path)
+    if found is None:
+        return MISSING, ""
+    if stat.S_ISDIR(found[4]) != (pointer.kind == "tree"):
+        return (
+            MODIFIED,
+            "a folder stands where a file was" if pointer.kind == "file" else "a file stands where a folder was",
+        )
+    try:
+        if pointer.kind == "tree":
+            return _compare_tree(repo, path, pointer)
+        if found[1] != pointer.size or survey.file_oid(repo.worktree, repo.state, path) != pointer.oid:
+            return MODIFIED, ""
+        if bool(found[4] & 0o100) != pointer.executable:
+            return MODIFIED, "is executable" if found[4] & 0o100 else "is not executable"
+    except ModelvcError as error:
+        return MODIFIED, str(error)
+    return CLEAN, ""
+
+
+def _compare_tree(repo: Repo, path: SafeRelPath, pointer: Pointer) -> tuple[str, str]:
+    oid, _ = repo.state.trees.get(path, (b"", {}))
+    if oid == pointer.oid and survey.unchanged_tree(repo.worktree, repo.state, path):
+        return CLEAN, ""
+    from modelvc.ops.trees import entries_of, oid_of, stored_files
+
+    found = survey.tree_files(repo.worktree, repo.state, path) or {}
+    now_oid = oid_of(entries_of(found))
+    repo.state.remember_tree(path, now_oid, found)
+    if now_oid == pointer.oid:
+        return CLEAN, ""
+    if not repo.store.has_root("tree", pointer.oid):
+        return MODIFIED, f"{len(found)} files"
+    before = {str(name): entry.oid for name, entry in stored_files(repo.store, pointer.oid).items()}
+    new, gone = found.keys() - before.keys(), before.keys() - found.keys()
+    changed = [name for name in found.keys() & before.keys() if found[name][1] != before[name]]
+    counts = ((len(new), "new"), (len(changed), "changed"), (len(gone), "gone"))
+    return MODIFIED, ", ".join(f"{count} {word}" for count, word in counts if count) or "a mode changed"
+
+
+def _remember_pointer(repo: Repo, path: SafeRelPath, pointer: Pointer) -> None:
+    found = repo.worktree.stat(pointer_of(path))
+    if found is None:
+        return
+    entry = (found, pointer.kind, bytes(pointer.oid), pointer.size, is_settled(found, now()))
+    if repo.state.pointers.get(path) != entry:
+        repo.state.pointers[path] = entry
+        repo.state.changed = True
+
+
+def _remember(repo: Repo, index_stat: object, rows: tuple[ModelStatus, ...]) -> None:
+    """Let the next status answer from stat data alone (cli/quick.py), if all was clean."""
+    answer: tuple[object, ...] = ()
+    if rows and all(row.clean and row.stored for row in rows):
+        watched = [os.path.join(repo.layout.git_dir, "index"), *_watched(repo)]
+        unpushed = sum(row.pushed is False for row in rows)
+        roots = tuple(
+            repo.store.root_path(row.kind, repo.state.pointers[row.path][2])  # type: ignore[arg-type]
+            for row in rows
+        )
+        answer = (tuple((path, _stat(path)) for path in watched), tuple(row.path for row in rows), roots, unpushed)
+        if dict(answer[0]).get(watched[0]) != index_stat:  # type: ignore[call-overload]
+            answer = ()
+    if repo.state.answer != answer:
+        repo.state.answer = answer
+        repo.state.changed = True
+
+
+def _watched(repo: Repo) -> list[str]:
+    mvc = repo.layout.mvc_dir
+    return [
+        os.path.join(repo.layout.worktree, ".mvc/config.toml"),
+        os.path.join(mvc, "config.toml"),
+        os.path.join(mvc, "remotes"),
+    ]
+
+
+def _stat(path: str) -> tuple[int, int, int, int, int] | None:
+    try:
+        return stat_of(os.stat(path))
+    except OSError:
+        return None

@@ -1,0 +1,65 @@
+"""Between the files of a folder and the tree that stands for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modelvc.errors import FormatError, ObjectCorrupt, UsageError
+from modelvc.formats import tree
+from modelvc.formats.paths import SafeRelPath, is_pointer
+from modelvc.formats.tree import TreeEntry
+from modelvc.oid import Oid
+from modelvc.store import manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from modelvc.formats.segment import Recipe
+    from modelvc.formats.tree import Leaf
+    from modelvc.store.local import LocalStore
+    from modelvc.worktree.state import Known
+
+
+def entries_of(files: Mapping[str, Known]) -> list[TreeEntry]:
+    """Entries from what a survey found. UsageError for a name that a tree can not hold."""
+    return [
+        TreeEntry(tree_path(name), bool(stat[4] & 0o100), stat[1], Oid(oid)) for name, (stat, oid, _) in files.items()
+    ]
+
+
+def tree_path(name: str) -> SafeRelPath:
+    """The path of a file in a tree; UsageError when a tree can not hold it."""
+    try:
+        path = SafeRelPath(name)
+    except FormatError as error:
+        raise UsageError(str(error), hint=error.hint) from None
+    if is_pointer(name):
+        raise UsageError(
+            f"the folder holds a pointer, {name}",
+            hint="track the folder or what is in it, not both: see `mvc rm --keep`",
+        )
+    return path
+
+
+def oid_of(entries: Sequence[TreeEntry]) -> Oid:
+    leaves = tree.leaves(entries)
+    return tree.tree_oid([leaf.digest for leaf in leaves], len(entries), sum(entry.size for entry in entries))
+
+
+def stored_leaves(store: LocalStore, oid: Oid) -> Iterator[tuple[Leaf, Recipe]]:
+    """The leaves of a tree in the local store, each with the recipe of its files' contents."""
+    root = store.read_root("tree", oid)
+    manifest.check_tree(root)
+    for ref in root.leaves:
+        leaf = manifest.read_leaf(store, root, ref)
+        yield leaf, manifest.join([manifest.read_segment(store, root, part).recipe for part in ref.segments])
+
+
+def stored_files(store: LocalStore, oid: Oid) -> dict[SafeRelPath, TreeEntry]:
+    """The entries of a tree in the local store, by path; ObjectMissing or ObjectCorrupt when they can not be read."""
+    try:
+        found = {entry.path: entry for leaf, _ in stored_leaves(store, oid) for entry in leaf.entries}
+        tree.check_shape(found.values())
+    except FormatError:
+        raise ObjectCorrupt(f"the tree {oid.short}", store.name) from None
+    return found

@@ -1,0 +1,252 @@
+"""Repo: the one place where Git, the worktree and the stores meet."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import time
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from modelvc.errors import BrokenPointer, LockHeld, NoRepository, NotFoundError, UsageError, shown
+from modelvc.formats import pointer as pointers
+from modelvc.formats.limits import POINTER
+from modelvc.formats.paths import POINTER_SUFFIX, SafeRelPath, is_pointer, model_of, pointer_of
+from modelvc.git import index
+from modelvc.git.layout import Layout, discover
+from modelvc.oid import Oid
+from modelvc.worktree.files import Worktree
+from modelvc.worktree.state import State, is_settled, now
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from modelvc.formats.config import CloneConfig, Config
+    from modelvc.formats.pointer import Pointer
+    from modelvc.store.local import LocalStore
+
+CONFIG = ".mvc/config.toml"
+_LOCK_WAIT = 60.0  # seconds
+
+
+class Repo:
+    """A clone as mvc sees it. Everything is looked up when it is first needed."""
+
+    def __init__(self, layout: Layout, start: str) -> None:
+        self.layout = layout
+        self._start = start  # where the user stands: relative paths begin there
+
+    # -- parts
+
+    @cached_property
+    def worktree(self) -> Worktree:
+        return Worktree(self.layout.worktree, os.path.join(self.layout.state_dir, "tmp"))
+
+    @cached_property
+    def state(self) -> State:
+        return State(self.layout.state_dir)
+
+    @cached_property
+    def store(self) -> LocalStore:
+        from modelvc.store.local import LocalStore
+
+        where = self.clone_config.store_path or os.path.join(self.layout.mvc_dir, "store")
+        return LocalStore(os.path.join(self.layout.worktree, where))
+
+    @cached_property
+    def config(self) -> Config:
+        """What the repository says, from the worktree; nothing where it has no configuration."""
+        from modelvc.formats import config
+
+        try:
+            return config.parse(self.worktree.read(CONFIG, config.MAX_BYTES))
+        except (FileNotFoundError, NotADirectoryError):
+            return config.Config()
+
+    @cached_property
+    def clone_config(self) -> CloneConfig:
+        """What this clone says for itself."""
+        from modelvc.formats import config
+
+        try:
+            with open(self.clone_config_path, "rb") as file:
+                data = file.read(config.MAX_BYTES + 1)
+        except FileNotFoundError:
+            data = b""
+        return config.parse_clone(data)
+
+    @property
+    def clone_config_path(self) -> str:
+        return os.path.join(self.layout.mvc_dir, "config.toml")
+
+    def require_init(self) -> None:
+        """NoRepository unless `mvc init` or `mvc install` ran here."""
+        if not os.path.exists(os.path.join(self.layout.worktree, CONFIG)) and not os.path.isdir(self.layout.mvc_dir):
+            raise NoRepository("this Git repository does not use mvc yet", hint="run `mvc init`")
+
+    # -- paths
+
+    def path(self, text: str) -> SafeRelPath:
+        """The model that a user's argument means: the model itself or its pointer, relative to where they stand."""
+        inside = self.inside(text)
+        if not inside:
+            raise UsageError(
+                f"{shown(text)} is the whole worktree", hint="name the files and folders that are models, one by one"
+            )
+        path = SafeRelPath.parse(inside)
+        return model_of(path) if is_pointer(path) else path
+
+    def inside(self, text: str) -> str:
+        """TEXT as a path below the worktree; "" for its top."""
+        top = self.layout.worktree
+        absolute = os.path.normpath(os.path.join(self._start, text))
+        folder, name = os.path.split(absolute)
+        if absolute != top and not absolute.startswith(top.rstrip("/") + "/"):
+            absolute = os.path.join(os.path.realpath(folder), name)
+        if absolute == top:
+            return ""
+        if not absolute.startswith(top.rstrip("/") + "/"):
+            raise UsageError(f"{shown(text)} is outside of this repository", hint=f"the repository is {shown(top)}")
+        return absolute[len(top.rstrip("/")) + 1 :]
+
+    def selected(self, paths: Iterable[str], tracked: Iterable[str]) -> list[SafeRelPath]:
+        """Those of TRACKED that PATHS mean (a model, its pointer, or a folder above); all without PATHS."""
+        known = sorted(tracked)
+        if not (wanted := list(paths)):
+            return [SafeRelPath(path) for path in known]
+        found: dict[str, None] = {}
+        for text in wanted:
+            inside = self.inside(text)
+            model = inside[: -len(POINTER_SUFFIX)] if is_pointer(inside) else inside
+            hits = [p for p in known if p == model or not inside or p.startswith(inside + "/")]
+            if not hits:
+                raise NotFoundError(
+                    f"{shown(text)} is not tracked by mvc", hint="run `mvc ls` to see what is, or `mvc add` to track it"
+                )
+            found.update(dict.fromkeys(hits))
+        return [SafeRelPath(path) for path in found]
+
+    # -- pointers
+
+    def tracked(self) -> list[str]:
+        """Paths of all models with a pointer in the index, or one that mvc wrote and nobody staged yet."""
+        known = {model_of(entry.path) for entry in self.index_pointers()}
+        for path in self.state.pointers:
+            if path not in known and self.worktree.stat(pointer_of(path)):
+                known.add(SafeRelPath(path))
+        return sorted(known)
+
+    def index_pointers(self) -> list[index.IndexEntry]:
+        return index.pointers(self.layout)
+
+    def pointer(self, path: SafeRelPath) -> Pointer:
+        """The pointer in the worktree; NotFoundError without one, BrokenPointer for one that can not be read."""
+        try:
+            data = self.worktree.read(pointer_of(path), POINTER)
+        except (FileNotFoundError, NotADirectoryError):
+            raise NotFoundError(
+                f"{shown(path)} has no pointer", hint=f"track it with `mvc add {shown(path)}`"
+            ) from None
+        return pointers.parse(data, pointer_of(path))
+
+    def pointer_or_none(self, path: SafeRelPath) -> Pointer | None:
+        try:
+            return self.pointer(path)
+        except NotFoundError:
+            return None
+
+    def worktree_pointers(self) -> tuple[dict[SafeRelPath, Pointer], dict[SafeRelPath, BrokenPointer]]:
+        """The pointers of the worktree, and those that are broken."""
+        good, broken = {}, {}
+        for path in map(SafeRelPath, self.tracked()):
+            try:
+                found = self.pointer_or_none(path)
+            except BrokenPointer as error:
+                broken[path] = error
+            else:
+                if found:
+                    good[path] = found
+        return good, broken
+
+    def write_pointer(self, path: SafeRelPath, pointer: Pointer) -> None:
+        """Write it durably and remember its stat data."""
+        data = pointer.encode()
+
+        def fill(fd: int) -> None:
+            os.write(fd, data)
+            os.fsync(fd)
+
+        started = now()
+        stat = self.worktree.write(pointer_of(path), fill)
+        self.worktree.sync_folder(pointer_of(path).parent)
+        settled = is_settled(stat, started) or bool(stat[2] % 1000)
+        self.state.pointers[path] = (stat, pointer.kind, bytes(pointer.oid), pointer.size, settled)
+        self.state.changed = True
+
+    # -- what was replaced
+
+    def log_replaced(self, path: str, kind: str, oid: bytes, why: str) -> None:
+        """Record an oid that the worktree held, so that gc keeps it and a person finds it."""
+        line = json.dumps(
+            {"time": round(time.time(), 3), "path": path, "kind": kind, "oid": str(Oid(oid)), "why": why},
+            ensure_ascii=True,
+        )
+        os.makedirs(self.layout.mvc_dir, exist_ok=True)
+        fd = os.open(self.reflog_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            os.write(fd, line.encode() + b"\n")
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    @property
+    def reflog_path(self) -> str:
+        return os.path.join(self.layout.mvc_dir, "reflog")
+
+    def replaced(self) -> Iterator[tuple[float, str, str, Oid]]:
+        """(time, path, kind, oid) of what was replaced, oldest first; torn lines are passed over."""
+        try:
+            file = open(self.reflog_path, encoding="utf-8", errors="replace")  # noqa: SIM115 - with follows
+        except FileNotFoundError:
+            return
+        with file:
+            for line in file:
+                with contextlib.suppress(ValueError, KeyError, TypeError):
+                    found = json.loads(line)
+                    yield float(found["time"]), str(found["path"]), str(found["kind"]), Oid.parse(found["oid"])
+
+    # -- one at a time
+
+    @contextlib.contextmanager
+    def updating(self) -> Iterator[None]:
+        """Hold this while pointers, ignore entries, the index and worktree files change together."""
+        folder = self.layout.state_dir
+        os.makedirs(folder, exist_ok=True)
+        fd = os.open(os.path.join(folder, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            deadline = time.monotonic() + _LOCK_WAIT
+            while True:
+                try:
+                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        raise LockHeld(
+                            "another mvc has been changing this worktree for a minute",
+                            hint="wait for it to end, or stop it; the lock goes with its process",
+                        ) from None
+                    time.sleep(0.05)
+            if not self.state.changed:
+                del self.state  # another process may have written it while this one waited
+            self.worktree.clean_tmp()
+            yield
+            self.state.save()
+        finally:
+            os.close(fd)
+
+
+def open_repo(start: str, env: Mapping[str, str]) -> Repo:
+    """The repository that START lies in. NoRepository when there is none."""
+    return Repo(discover(start, env), os.path.realpath(start))

@@ -1,0 +1,220 @@
+"""The local store: packs, roots and an index in one folder of this clone. Layout: docs/format.md#store.
+
+Readers take no lock. Writers hold a shared one from their first look-up to their last root, local gc an exclusive one;
+the kernel frees both when a process dies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from blake3 import blake3
+
+from modelvc.errors import FormatError, LockHeld, ObjectCorrupt, ObjectMissing
+from modelvc.formats import limits
+from modelvc.formats import root as rootformat
+from modelvc.formats.storeconfig import StoreConfig
+from modelvc.oid import Oid
+from modelvc.store import codec, packfile
+from modelvc.store.disk import RealDisk, make_folder, write_file
+from modelvc.store.index import ChunkIndex, list_packs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from modelvc.formats.pack import Stored
+    from modelvc.formats.root import Part, Root
+    from modelvc.store.disk import Disk
+    from modelvc.store.index import Found
+
+_SHARD = {"file": "b", "tree": "t"}
+_OPEN_PACKS = 64
+_LOCK_WAIT = 600.0  # seconds; a lock is held by a living process, which ends
+
+
+class LocalStore:
+    """Objects of one clone and its worktrees."""
+
+    def __init__(self, root: str, disk: Disk | None = None) -> None:
+        self.root = root
+        self.disk = disk or RealDisk()
+        self._index: ChunkIndex | None = None
+        self._fds: dict[bytes, int] = {}
+        self._fds_lock = threading.Lock()
+        self._prepared = False
+
+    @property
+    def name(self) -> str:
+        return "the local store"
+
+    def prepare(self) -> None:
+        """Create what is missing; refuse a store that a newer mvc wrote differently."""
+        if self._prepared:
+            return
+        config = os.path.join(self.root, "config")
+        make_folder(self.disk, os.path.join(self.root, "tmp"))
+        try:
+            with open(config, "rb") as file:
+                found = StoreConfig.parse(file.read(limits.STORE_CONFIG + 1))
+        except FileNotFoundError:
+            found = StoreConfig.create()
+            write_file(self.disk, config, found.encode(), tmp=os.path.join(self.root, "tmp"))
+        found.check_read()
+        found.check_write()
+        self._prepared = True
+
+    # -- roots
+
+    def root_path(self, kind: str, oid: Oid) -> str:
+        digits = oid.hex()
+        return os.path.join(self.root, _SHARD[kind], digits[:2], digits)
+
+    def has_root(self, kind: str, oid: Oid) -> bool:
+        return os.path.exists(self.root_path(kind, oid))
+
+    def read_root(self, kind: str, oid: Oid) -> Root:
+        """Raises ObjectMissing, or ObjectCorrupt for a root that is not what its name says."""
+        try:
+            with open(self.root_path(kind, oid), "rb") as file:
+                data = file.read(limits.ROOT + 1)
+        except FileNotFoundError:
+            raise ObjectMissing(oid, self.name) from None
+        try:
+            found = rootformat.parse(data)
+        except FormatError:
+            raise ObjectCorrupt(f"the root of {oid.short}", self.name) from None
+        if found.oid != oid or found.kind != kind:
+            raise ObjectCorrupt(f"the root of {oid.short}", self.name)
+        return found
+
+    def roots(self) -> Iterator[tuple[str, Oid]]:
+        """(kind, oid) of every root here."""
+        for kind, top in _SHARD.items():
+            folder = os.path.join(self.root, top)
+            for shard in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+                for name in sorted(os.listdir(os.path.join(folder, shard))):
+                    with contextlib.suppress(ValueError):
+                        yield kind, Oid(bytes.fromhex(name))
+
+    # -- chunks
+
+    @property
+    def index(self) -> ChunkIndex:
+        if self._index is None:
+            self._index = ChunkIndex(self.root, self.disk)
+        return self._index
+
+    def find(self, cid: bytes) -> Found | None:
+        return self.index.find(cid)
+
+    def locate(self, cid: bytes) -> Found:
+        """Where a chunk is; ObjectMissing when no pack has it, even after another look."""
+        found = self.index.find(cid)
+        if found is None:
+            self.index.refresh()
+            found = self.index.find(cid)
+        if found is None:
+            raise ObjectMissing(Oid(cid), self.name, hint="run `mvc fsck --repair`")
+        return found
+
+    def pack_fd(self, name: bytes) -> int:
+        """An open descriptor of a pack, kept for reuse. FileNotFoundError when it was consolidated away."""
+        with self._fds_lock:
+            if (fd := self._fds.get(name)) is not None:
+                return fd
+            if len(self._fds) >= _OPEN_PACKS:
+                os.close(self._fds.pop(next(iter(self._fds))))
+            fd = os.open(packfile.path_of(self.root, name), os.O_RDONLY | os.O_CLOEXEC)
+            self._fds[name] = fd
+            return fd
+
+    def read_stored(self, cid: bytes) -> tuple[Stored, bytes]:
+        """A chunk's stored bytes as they lie in a pack, not yet compared with anything."""
+        for attempt in (1, 2):
+            name, chunk = self.locate(cid)
+            try:
+                return chunk, os.pread(self.pack_fd(name), chunk.stored, chunk.offset)
+            except FileNotFoundError:  # a pack was merged into another since the index was read
+                self.index.refresh()
+                if attempt == 2:
+                    break
+        raise ObjectMissing(Oid(cid), self.name, hint="run `mvc fsck --repair`")
+
+    def read_chunk(self, cid: bytes) -> bytes | memoryview:
+        """A chunk's content, verified against its name."""
+        chunk, stored = self.read_stored(cid)
+        try:
+            data = codec.decode(chunk.encoding, stored, chunk.raw)
+        except FormatError:
+            raise ObjectCorrupt(f"chunk {cid.hex()[:10]}", self.name) from None
+        if blake3(data).digest() != cid:
+            raise ObjectCorrupt(f"chunk {cid.hex()[:10]}", self.name)
+        return data
+
+    def read_part(self, root: Root, part: Part) -> bytes:
+        """A segment or leaf of a root."""
+        del root
+        return part.data if part.data is not None else bytes(self.read_chunk(part.name))
+
+    # -- locks
+
+    @contextlib.contextmanager
+    def shared(self) -> Iterator[None]:
+        """For writers: packs that were found stay until the roots that need them are written."""
+        with self._flock(fcntl.LOCK_SH):
+            yield
+
+    @contextlib.contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """For gc: no writer is at work."""
+        with self._flock(fcntl.LOCK_EX):
+            yield
+
+    @contextlib.contextmanager
+    def _flock(self, how: int) -> Iterator[None]:
+        make_folder(self.disk, self.root)
+        fd = os.open(os.path.join(self.root, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            deadline = time.monotonic() + _LOCK_WAIT
+            while True:
+                try:
+                    fcntl.flock(fd, how | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        raise LockHeld(
+                            "another mvc has been writing to the local store for ten minutes",
+                            hint="wait for it to end, or stop it; the lock goes with its process",
+                        ) from None
+                    time.sleep(0.05)
+            yield
+        finally:
+            os.close(fd)
+
+    def clean_tmp(self) -> None:
+        """Remove temporary files whose process is gone."""
+        folder = os.path.join(self.root, "tmp")
+        for name in os.listdir(folder) if os.path.isdir(folder) else ():
+            path = os.path.join(folder, name)
+            with contextlib.suppress(OSError):
+                fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+                try:
+                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    if time.time() - os.fstat(fd).st_mtime > 60:  # between open and flock of its maker
+                        os.unlink(path)
+                finally:
+                    os.close(fd)
+
+    def packs(self) -> list[tuple[bytes, int]]:
+        """(pack id, size in bytes) of every pack here."""
+        return [(name, os.path.getsize(packfile.path_of(self.root, name))) for name in list_packs(self.root)]
+
+    def close(self) -> None:
+        for fd in self._fds.values():
+            os.close(fd)
+        self._fds.clear()

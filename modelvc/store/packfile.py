@@ -1,0 +1,166 @@
+"""One pack as a file of the local store: written once, found by its trailer."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from typing import TYPE_CHECKING
+
+from modelvc.errors import FormatError
+from modelvc.formats import pack
+from modelvc.formats.pack import Encoding, Stored, Trailer
+from modelvc.store.disk import make_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from modelvc.store.disk import Disk
+
+_BUFFER = 1 << 20  # small chunks are written together
+_SYNC = 64 << 20  # bytes written before the disk is told to start on them
+
+
+class PackWriter:
+    """Appends chunks to a pack that has no name yet; `seal` gives it one. Not for several threads.
+
+    The temporary file is locked for as long as its process lives, so that others know a dead one's and remove it.
+    """
+
+    def __init__(self, root: str, disk: Disk) -> None:
+        self._root = root
+        self._disk = disk
+        self._tmp = os.path.join(root, "tmp", f"pack-{os.getpid()}-{os.urandom(8).hex()}")
+        self._fd = os.open(self._tmp, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        fcntl.flock(self._fd, fcntl.LOCK_EX)
+        self._pending = bytearray(pack.MAGIC)
+        self._size = len(pack.MAGIC)
+        self._chunks: dict[bytes, Stored] = {}
+        self._sync = _BackgroundSync(self._fd)
+
+    def __len__(self) -> int:
+        return len(self._chunks)
+
+    @property
+    def size(self) -> int:
+        """Bytes so far."""
+        return self._size
+
+    def find(self, cid: bytes) -> Stored | None:
+        return self._chunks.get(cid)
+
+    def cids(self) -> Iterable[bytes]:
+        return self._chunks.keys()
+
+    def align(self) -> None:
+        """Let the next chunk start where a file system can clone it."""
+        gap = -self._size % pack.ALIGN
+        self._pending += bytes(gap)
+        self._size += gap
+
+    def append(
+        self, stored: bytes | bytearray | memoryview, cid: bytes, raw: int, xxh3: int, encoding: Encoding
+    ) -> None:
+        size = len(stored)
+        self._chunks[cid] = Stored(cid, self._size, size, raw, xxh3, encoding)
+        self._size += size
+        if size >= _BUFFER >> 3:
+            self._flush()
+            self._disk.write(self._fd, stored)
+            self._sync.wrote(size)
+        else:
+            self._pending += stored
+            if len(self._pending) >= _BUFFER:
+                self._flush()
+
+    def read(self, chunk: Stored) -> bytes:
+        """Stored bytes of a chunk of this unfinished pack."""
+        self._flush()
+        return os.pread(self._fd, chunk.stored, chunk.offset)
+
+    def seal(self) -> bytes:
+        """Finish the pack and give it its name; the pack id."""
+        trailer = pack.encode_trailer(self._chunks.values())
+        self._pending += trailer + pack.footer(trailer)
+        self._flush()
+        self._sync.stop()
+        self._disk.fsync(self._fd)
+        name = pack.pack_id(trailer)
+        folder = os.path.dirname(path_of(self._root, name))
+        make_folder(self._disk, folder)
+        self._disk.rename(self._tmp, path_of(self._root, name))
+        self._disk.fsync_dir(folder)
+        os.close(self._fd)
+        return name
+
+    def abandon(self) -> None:
+        self._sync.stop()
+        os.close(self._fd)
+        try:
+            os.unlink(self._tmp)
+        except FileNotFoundError:
+            pass
+
+    def _flush(self) -> None:
+        if self._pending:
+            self._disk.write(self._fd, self._pending)
+            self._sync.wrote(len(self._pending))
+            self._pending = bytearray()
+
+
+class _BackgroundSync:
+    """Keeps the disk busy while the processor works, so that the last fsync finds little left to do."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        self._bytes = 0
+        self._wake = threading.Event()
+        self._done = False
+        self._thread: threading.Thread | None = None
+
+    def wrote(self, size: int) -> None:
+        self._bytes += size
+        if self._bytes < _SYNC:
+            return
+        self._bytes = 0
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, daemon=True)
+            self._thread.start()
+        self._wake.set()
+
+    def stop(self) -> None:
+        self._done = True
+        self._wake.set()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def _run(self) -> None:
+        while not self._done:
+            self._wake.wait()
+            self._wake.clear()
+            if not self._done:
+                try:
+                    os.fdatasync(self._fd)
+                except OSError:
+                    return  # the last fsync meets the same error and reports it
+
+
+def path_of(root: str, name: bytes) -> str:
+    digits = name.hex()
+    return os.path.join(root, "packs", digits[:2], digits)
+
+
+def read_trailer(fd: int, name: bytes) -> Trailer:
+    """The trailer of the pack open as FD, checked against the pack's NAME."""
+    size = os.fstat(fd).st_size
+    if size < len(pack.MAGIC) + pack.FOOTER.size:
+        raise FormatError("not a valid pack: it ends too early")
+    length, digest = pack.parse_footer(os.pread(fd, pack.FOOTER.size, size - pack.FOOTER.size))
+    start = size - pack.FOOTER.size - length
+    if start < len(pack.MAGIC):
+        raise FormatError("not a valid pack: its trailer is longer than the pack")
+    data = os.pread(fd, length, start)
+    if pack.pack_id(data) != name:
+        raise FormatError("not a valid pack: its trailer does not belong to its name")
+    return Trailer(data, start, digest)

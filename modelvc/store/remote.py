@@ -1,0 +1,160 @@
+"""A store that lies behind a backend: its config, roots, packs and dooms. Keys: docs/format.md#store."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from blake3 import blake3
+
+from modelvc.errors import FormatError, KeyMissing, ObjectCorrupt, RemoteChanged
+from modelvc.formats import limits
+from modelvc.formats import root as rootformat
+from modelvc.formats.storeconfig import StoreConfig
+from modelvc.store import codec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from modelvc.formats.root import Part, Root
+    from modelvc.oid import Oid
+    from modelvc.store.api import Backend, Entry
+
+_SHARD = {"file": "b", "tree": "t"}
+_DOOM_HEAD = b"modelvc dooms 1\n"
+
+
+def root_key(kind: str, oid: Oid) -> str:
+    digits = oid.hex()
+    return f"{_SHARD[kind]}/{digits[:2]}/{digits}"
+
+
+def pack_key(name: bytes) -> str:
+    digits = name.hex()
+    return f"packs/{digits[:2]}/{digits}"
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a remote holds, as it was listed."""
+
+    keys: Mapping[str, Entry]
+
+    def has_pack(self, name: bytes, size: int) -> bool:
+        entry = self.keys.get(pack_key(name))
+        return entry is not None and entry.size == size
+
+    def has_root(self, kind: str, oid: Oid) -> bool:
+        return root_key(kind, oid) in self.keys
+
+    @property
+    def dooms(self) -> frozenset[str]:
+        """Keys of the doom lists."""
+        return frozenset(key for key in self.keys if key.startswith("gc/doomed/"))
+
+
+class RemoteStore:
+    """Reads and writes the keys of one remote. Safe from many threads."""
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+        self._checked = False
+        self._lock = threading.Lock()
+        self._segments: dict[bytes, bytes] = {}
+
+    @property
+    def name(self) -> str:
+        return self.backend.name
+
+    def check(self) -> StoreConfig | None:
+        """Refuse a store that this mvc can not read; None when nothing was ever pushed here."""
+        try:
+            data, _ = self.backend.read("config", limit=limits.STORE_CONFIG)
+        except KeyMissing:
+            return None
+        found = StoreConfig.parse(data)
+        found.check_read()
+        return found
+
+    def prepare(self) -> None:
+        """Make sure that there is a config, and that this mvc may write."""
+        found = self.check()
+        if found is None:
+            fresh = StoreConfig.create()
+            try:
+                self.backend.create("config", fresh.encode())
+            except RemoteChanged:  # somebody else pushed first at the same time
+                found = self.check()
+            else:
+                found = fresh
+        if found is not None:
+            found.check_write()
+
+    def listing(self) -> Listing:
+        """Everything that is here: one request per page."""
+        return Listing({entry.key: entry for entry in self.backend.list("")})
+
+    def look(self, keys: list[str]) -> Listing:
+        """Only KEYS and the doom lists: for few keys and a large remote."""
+        found = dict(self.backend.stat(keys))
+        found.update((entry.key, entry) for entry in self.backend.list("gc/doomed/"))
+        return Listing(found)
+
+    def read_root(self, kind: str, oid: Oid) -> tuple[Root, Entry] | None:
+        """The root of an object and the entry to replace it by; None when there is none."""
+        try:
+            data, entry = self.backend.read(root_key(kind, oid), limit=limits.ROOT)
+        except KeyMissing:
+            return None
+        try:
+            found = rootformat.parse(data)
+        except FormatError as error:
+            raise ObjectCorrupt(f"the root of {oid.short} ({error})", self.name) from None
+        if found.oid != oid or found.kind != kind or not found.placed:
+            raise ObjectCorrupt(f"the root of {oid.short}", self.name)
+        return found, entry
+
+    def read_part(self, root: Root, part: Part) -> bytes:
+        """A segment or leaf, verified against its name."""
+        if part.data is not None:
+            return part.data
+        if part.place is None:
+            raise FormatError("not a valid root: a part does not say where it lies")
+        place = part.place
+        with self._lock:
+            known = self._segments.get(part.name)
+        if known is not None:
+            return known
+        key = pack_key(root.packs[place.pack][0])
+        (stored,) = self.backend.read_ranges(key, [(place.offset, place.stored)])
+        try:
+            data = bytes(codec.decode((place.encoding, b""), stored, part.length))
+        except FormatError as error:
+            raise ObjectCorrupt(f"a part of {root.oid.short} ({error})", self.name) from None
+        if blake3(data).digest() != part.name:
+            raise ObjectCorrupt(f"a part of {root.oid.short}", self.name)
+        with self._lock:
+            if len(self._segments) > 64:
+                self._segments.clear()
+            self._segments[part.name] = data
+        return data
+
+    def doomed(self, keys: frozenset[str]) -> frozenset[bytes]:
+        """Packs on the doom lists at KEYS: never to be referenced anew."""
+        found: set[bytes] = set()
+        for key in sorted(keys):
+            data, _ = self.backend.read(key, limit=limits.DOOM_LIST)
+            if not data.startswith(_DOOM_HEAD):
+                raise ObjectCorrupt(f"the doom list {key}", self.name)
+            try:
+                found.update(bytes.fromhex(line.decode()) for line in data[len(_DOOM_HEAD) :].splitlines())
+            except ValueError:
+                raise ObjectCorrupt(f"the doom list {key}", self.name) from None
+        return frozenset(found)
+
+    def doom_keys(self) -> frozenset[str]:
+        return frozenset(entry.key for entry in self.backend.list("gc/doomed/"))
+
+    def close(self) -> None:
+        self.backend.close()

@@ -1,0 +1,130 @@
+"""Writing to the local store: chunks into a pack, then roots. Order is the crash safety: packs, roots."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import xxhash
+from blake3 import blake3
+
+from modelvc.formats.pack import RAW
+from modelvc.formats.root import Part
+from modelvc.formats.segment import Segment
+from modelvc.store.disk import make_folder, write_file
+from modelvc.store.index import LOOSE
+from modelvc.store.manifest import Content, write_root
+from modelvc.store.packfile import PackWriter
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from modelvc.formats.pack import Encoding
+    from modelvc.formats.root import Root
+    from modelvc.formats.segment import Recipe
+    from modelvc.store.local import LocalStore
+
+PACK = 1 << 30  # a new pack is begun between blobs above this, so that gc never moves more at once
+SMALL_PACK, SMALL_PACKS = 8 << 20, 32
+
+
+class StoreWriter:
+    """One writing session. Use as a context manager; `commit` seals what was appended and writes the roots.
+
+    `append` and `add` belong to one thread; `has` may be asked from any.
+    """
+
+    def __init__(self, store: LocalStore) -> None:
+        self._store = store
+        self._pack: PackWriter | None = None
+        self._sealed: set[bytes] = set()  # cids in packs of this session that the index does not know yet
+        self._roots: list[Root] = []
+        self._lock = store.shared()
+        self.new_bytes = 0
+
+    def __enter__(self) -> Self:
+        self._store.prepare()
+        self._lock.__enter__()
+        self._store.clean_tmp()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if self._pack is not None:
+                self._pack.abandon()
+                self._pack = None
+        finally:
+            self._lock.__exit__(kind, error, trace)
+
+    @property
+    def open_bytes(self) -> int:
+        """Bytes appended since the last pack was sealed."""
+        return self._pack.size if self._pack else 0
+
+    def has(self, cid: bytes) -> bool:
+        pack = self._pack
+        return (
+            cid in self._sealed
+            or (pack is not None and pack.find(cid) is not None)
+            or self._store.find(cid) is not None
+        )
+
+    def begin_blob(self) -> None:
+        """Chunks of another blob follow."""
+        if self._pack is not None and self._pack.size > PACK:
+            self.seal()
+        self._open().align()
+
+    def append(self, stored: bytes | bytearray | memoryview, cid: bytes, raw: int, encoding: Encoding) -> None:
+        """Keep a chunk, unless this session did so already."""
+        pack = self._open()
+        if cid not in self._sealed and pack.find(cid) is None:
+            self.new_bytes += len(stored)
+            pack.append(stored, cid, raw, xxhash.xxh3_64_intdigest(stored), encoding)
+
+    def put_part(self, data: bytes, content: int) -> Part:
+        """Keep a segment or leaf like a chunk."""
+        name = blake3(data).digest()
+        if not self.has(name):
+            self.append(data, name, len(data), RAW)
+        return Part(None, name, len(data), content)
+
+    def segment(self, recipe: Recipe) -> Segment:
+        return Segment(recipe, None)
+
+    def add(self, content: Content, *, unproven: bool = False) -> None:
+        """Have a root written for CONTENT when the session commits; one that is here and proven stays."""
+        if not self._store.has_root(content.kind, content.oid) or not unproven:
+            self._roots.append(write_root(content, self, placed=False, unproven=unproven))
+
+    def seal(self) -> None:
+        """Make durable what was appended so far."""
+        if self._pack is not None:
+            pack, self._pack = self._pack, None
+            if len(pack):
+                pack.seal()
+                self._sealed.update(pack.cids())
+            else:
+                pack.abandon()
+
+    def commit(self) -> None:
+        self.seal()
+        store, tmp = self._store, os.path.join(self._store.root, "tmp")
+        for root in self._roots:
+            path = store.root_path(root.kind, root.oid)
+            make_folder(store.disk, os.path.dirname(path))
+            write_file(store.disk, path, root.encode(), tmp=tmp)
+        self._roots = []
+        if self._sealed:
+            self._sealed = set()
+            store.index.refresh()
+            if store.index.loose > LOOSE:
+                store.index.merge()
+
+    def _open(self) -> PackWriter:
+        if self._pack is None:
+            self._pack = PackWriter(self._store.root, self._store.disk)
+        return self._pack

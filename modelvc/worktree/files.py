@@ -1,0 +1,297 @@
+"""Writing where people work: through directory descriptors, following no link, whole files only.
+
+A path is walked part by part with O_NOFOLLOW, so a symlink that was put in its way, even between check and use, is met
+as an error and never followed. Content is written to a fresh temporary file and renamed: hard links, symlinks and readers
+of the old file keep the old bytes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import os
+import shutil
+import stat
+import struct
+import time
+from typing import TYPE_CHECKING
+
+from modelvc.errors import ConflictError, shown
+from modelvc.worktree.state import stat_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from modelvc.formats.paths import SafeRelPath
+    from modelvc.worktree.state import Stat
+
+    Fill = Callable[[int], None]
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_FICLONERANGE = 0x4020940D  # ioctl_ficlonerange(2)
+
+
+class Worktree:
+    """The files under one root. TMP is a folder inside `.git`, used when it is on the same file system."""
+
+    def __init__(self, root: str, tmp: str) -> None:
+        self.root = root
+        self._tmp = tmp
+
+    # -- reading
+
+    def stat(self, path: str) -> Stat | None:
+        """Stat data of PATH itself, None when it (or a folder on the way) is not there or is a link."""
+        try:
+            with self._parent(path) as (folder, name):
+                return stat_of(os.stat(name, dir_fd=folder, follow_symlinks=False))
+        except (FileNotFoundError, NotADirectoryError, ConflictError):
+            return None
+
+    def open(self, path: str) -> int:
+        """A descriptor for reading a regular file; ConflictError for anything else."""
+        with self._parent(path) as (folder, name):
+            try:
+                fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=folder)
+            except OSError as error:
+                if error.errno == errno.ELOOP:
+                    raise _in_the_way(path, "is a symbolic link") from None
+                raise
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                os.close(fd)
+                raise _in_the_way(path, "is not a regular file")
+            return fd
+
+    def read(self, path: str, limit: int) -> bytes:
+        """At most LIMIT + 1 bytes of a small file; FileNotFoundError when it is not there."""
+        fd = self.open(path)
+        try:
+            return os.read(fd, limit + 1)
+        finally:
+            os.close(fd)
+
+    # -- writing
+
+    def write(self, path: SafeRelPath, fill: Fill, *, executable: bool = False) -> Stat:
+        """Give PATH the content that FILL writes to a descriptor; stat data of the new file."""
+        with self._parent(path, create=True) as (folder, name), self._temporary(folder) as (tmp_fd, temporary):
+            fd = os.open(temporary, _NEW, 0o777 if executable else 0o666, dir_fd=tmp_fd)
+            try:
+                fill(fd)
+                _stamp(fd)
+                self._refuse_folder(folder, name, path)
+                os.rename(temporary, name, src_dir_fd=tmp_fd, dst_dir_fd=folder)
+                return stat_of(os.fstat(fd))
+            except BaseException:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(temporary, dir_fd=tmp_fd)
+                raise
+            finally:
+                os.close(fd)
+
+    @contextlib.contextmanager
+    def new_folder(self, path: SafeRelPath) -> Iterator[NewFolder]:
+        """A folder that gets its name when the block ends well: for a PATH that is not there yet."""
+        with self._parent(path, create=True) as (folder, name), self._temporary(folder) as (tmp_fd, temporary):
+            os.mkdir(temporary, 0o777, dir_fd=tmp_fd)
+            fd = os.open(temporary, _FOLDER, dir_fd=tmp_fd)
+            new = NewFolder(fd)
+            try:
+                yield new
+                os.rename(temporary, name, src_dir_fd=tmp_fd, dst_dir_fd=folder)
+            except BaseException:
+                shutil.rmtree(temporary, dir_fd=tmp_fd, ignore_errors=True)
+                raise
+            finally:
+                new.close()
+                os.close(fd)
+
+    def remove(self, path: SafeRelPath) -> None:
+        """Remove a file; one that is gone is fine."""
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError), self._parent(path) as (folder, name):
+            os.unlink(name, dir_fd=folder)
+
+    def remove_empty(self, path: str, *, stop: str = "") -> None:
+        """Remove the folder PATH and its parents up to (not with) STOP, as long as they are empty."""
+        while path and path != stop:
+            try:
+                with self._parent(path) as (folder, name):
+                    os.rmdir(name, dir_fd=folder)
+            except OSError:
+                return
+            path = os.path.dirname(path)
+
+    def set_executable(self, path: SafeRelPath, *, executable: bool) -> Stat:
+        fd = self.open(path)
+        try:
+            mode = stat.S_IMODE(os.fstat(fd).st_mode)
+            readable = (mode & 0o444) >> 2
+            os.fchmod(fd, mode | readable if executable else mode & ~0o111)
+            return stat_of(os.fstat(fd))
+        finally:
+            os.close(fd)
+
+    def clean_tmp(self) -> None:
+        """Remove what a killed process left behind."""
+        try:
+            names = os.listdir(self._tmp)
+        except FileNotFoundError:
+            return
+        for name in names:
+            path = os.path.join(self._tmp, name)
+            with contextlib.suppress(OSError):
+                if _is_dead(name):
+                    shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+
+    def sync_folder(self, path: str) -> None:
+        """Make the names in a folder survive a power cut."""
+        fd = os.open(os.path.join(self.root, path), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    # -- inside
+
+    @contextlib.contextmanager
+    def _parent(self, path: str, *, create: bool = False) -> Iterator[tuple[int, str]]:
+        """A descriptor of PATH's folder, and PATH's last part."""
+        *folders, name = path.split("/")
+        fd = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for part in folders:
+                fd = _enter(fd, part, path, create=create)
+            yield fd, name
+        finally:
+            os.close(fd)
+
+    @contextlib.contextmanager
+    def _temporary(self, folder: int) -> Iterator[tuple[int, str]]:
+        """A folder on FOLDER's file system and a fresh name in it."""
+        os.makedirs(self._tmp, exist_ok=True)
+        name = f"mvc-{os.getpid()}-{os.urandom(6).hex()}"
+        fd = os.open(self._tmp, _FOLDER)
+        try:
+            if os.fstat(fd).st_dev == os.fstat(folder).st_dev:
+                yield fd, name
+            else:
+                yield folder, "." + name
+        finally:
+            os.close(fd)
+
+    def _refuse_folder(self, folder: int, name: str, path: str) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+                raise _in_the_way(path, "is a folder")
+
+
+class NewFolder:
+    """Files in a folder that nobody sees yet; they need no temporary names of their own."""
+
+    def __init__(self, fd: int) -> None:
+        self._fds = {"": fd}
+        self._root = fd
+
+    def write(self, path: str, data: memoryview | bytes, *, executable: bool) -> Stat:
+        """A small file with these bytes."""
+
+        def fill(fd: int) -> None:
+            write_all(fd, data)
+
+        return self.fill(path, fill, executable=executable)
+
+    def fill(self, path: str, fill: Fill, *, executable: bool) -> Stat:
+        parent, _, name = path.rpartition("/")
+        fd = os.open(name, _NEW, 0o777 if executable else 0o666, dir_fd=self._folder(parent))
+        try:
+            fill(fd)
+            _stamp(fd)
+            return stat_of(os.fstat(fd))
+        finally:
+            os.close(fd)
+
+    def _folder(self, path: str) -> int:
+        if (fd := self._fds.get(path)) is not None:
+            return fd
+        parent, _, name = path.rpartition("/")
+        above = self._folder(parent)
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(name, 0o777, dir_fd=above)
+        if len(self._fds) > 128:
+            self.close()
+            above = self._folder(parent)
+        fd = self._fds[path] = os.open(name, _FOLDER, dir_fd=above)
+        return fd
+
+    def close(self) -> None:
+        for path, fd in list(self._fds.items()):
+            if path:
+                os.close(fd)
+                del self._fds[path]
+
+
+def write_all(fd: int, data: memoryview | bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
+
+
+def clone_range(source: int, offset: int, size: int, target: int) -> bool:
+    """Let TARGET share SIZE bytes of SOURCE from OFFSET, where the file system can; False where it can not.
+
+    The kernel wants lengths in whole blocks unless the range ends the source, so the last partial block is copied.
+    """
+    whole = size - size % 4096
+    if not whole:
+        return False
+    try:
+        fcntl.ioctl(target, _FICLONERANGE, struct.pack("qQQQ", source, offset, whole, 0))
+    except OSError:
+        return False
+    if size > whole:
+        write_all_at(target, os.pread(source, size - whole, offset + whole), whole)
+    return True
+
+
+def write_all_at(fd: int, data: bytes, offset: int) -> None:
+    while data:
+        done = os.pwrite(fd, data, offset)
+        data, offset = data[done:], offset + done
+
+
+def _stamp(fd: int) -> None:
+    """Set a time with more digits than the kernel's tick, so that a later write in the same tick shows in it."""
+    fine = time.time_ns() | 1
+    os.utime(fd, ns=(fine, fine))
+
+
+def _enter(fd: int, part: str, path: str, *, create: bool) -> int:
+    """Go one folder down; FD is closed or returned."""
+    try:
+        if create:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(part, 0o777, dir_fd=fd)
+        below = os.open(part, _FOLDER, dir_fd=fd)
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.ENOTDIR}:
+            raise _in_the_way(path, f"leads through {shown(part)}, which is not a folder") from None
+        raise
+    os.close(fd)
+    return below
+
+
+def _in_the_way(path: str, why: str) -> ConflictError:
+    return ConflictError(f"{shown(path)} {why}", hint="move it away, then run the command again")
+
+
+def _is_dead(name: str) -> bool:
+    """Whether the process that made a temporary name is gone."""
+    try:
+        os.kill(int(name.split("-")[1]), 0)
+    except (ProcessLookupError, IndexError, ValueError, OverflowError):
+        return True
+    except PermissionError:
+        return False
+    return False

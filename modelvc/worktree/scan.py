@@ -1,0 +1,43 @@
+"""What lies in a tracked folder. Short path: imports nothing heavy."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from modelvc.errors import UsageError, shown
+from modelvc.worktree.state import Stat, stat_of
+
+
+def scan(root: str, folder: str) -> dict[str, Stat]:
+    """Stat data of every file under FOLDER (a path below ROOT), by its path relative to FOLDER.
+
+    UsageError for what a tree can not hold: links, sockets, devices, pointers of other models, repositories.
+    """
+    found: dict[str, Stat] = {}
+    top = os.path.join(root, folder)
+    waiting = [("", top)]
+    while waiting:
+        prefix, path = waiting.pop()
+        with os.scandir(path) as entries:
+            for entry in entries:
+                name = prefix + entry.name
+                data = entry.stat(follow_symlinks=False)
+                if stat.S_ISREG(data.st_mode):
+                    found[name] = stat_of(data)
+                elif stat.S_ISDIR(data.st_mode):
+                    waiting.append((name + "/", entry.path))
+                else:
+                    raise _unfit(f"{folder}/{name}", data.st_mode)
+    return found
+
+
+def _unfit(path: str, mode: int) -> UsageError:
+    if stat.S_ISLNK(mode):
+        return UsageError(
+            f"{shown(path)} is a symbolic link; a tracked folder holds only files",
+            hint="replace it by the file that it points to, or move it out of the folder",
+        )
+    return UsageError(
+        f"{shown(path)} is neither a file nor a folder", hint="move it out of the folder, then run the command again"
+    )

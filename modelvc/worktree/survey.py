@@ -1,0 +1,94 @@
+"""What the files of a worktree hold, read only where the state file can not tell."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+from blake3 import blake3
+
+from modelvc.errors import FileChanged
+from modelvc.worktree.scan import scan
+from modelvc.worktree.state import is_settled, now, stat_of
+
+if TYPE_CHECKING:
+    from modelvc.worktree.files import Worktree
+    from modelvc.worktree.state import Known, Stat, State
+
+_BLOCK = 4 << 20
+_PARALLEL = 1 << 20  # below this more threads cost more than they save
+
+
+def file_oid(worktree: Worktree, state: State, path: str) -> bytes | None:
+    """The oid of the file at PATH; None when there is no such file. ConflictError for a folder or link."""
+    found = worktree.stat(path)
+    if found is None:
+        return None
+    known = state.files.get(path)
+    if known and known[2] and known[0] == found and stat.S_ISREG(found[4]):
+        return known[1]
+    stat_data, oid, settled = hash_file(worktree, path)
+    state.remember_file(path, stat_data, oid, settled=settled)
+    return oid
+
+
+def tree_files(worktree: Worktree, state: State, path: str) -> dict[str, Known] | None:
+    """Every file of the folder at PATH, hashed where the state does not know it; None when there is no folder."""
+    if not is_folder(worktree, path):
+        return None
+    _, known = state.trees.get(path, (b"", {}))
+    found: dict[str, Known] = {}
+    for name, stat_data in scan(worktree.root, path).items():
+        entry = known.get(name)
+        if entry and entry[2] and entry[0] == stat_data:
+            found[name] = entry
+        else:
+            found[name] = hash_file(worktree, f"{path}/{name}")
+    return found
+
+
+def is_folder(worktree: Worktree, path: str) -> bool:
+    found = worktree.stat(path)
+    return found is not None and stat.S_ISDIR(found[4])
+
+
+def unchanged_tree(worktree: Worktree, state: State, path: str) -> bool:
+    """Whether the folder at PATH holds exactly the files that the state knows, unchanged since."""
+    _, known = state.trees.get(path, (b"", {}))
+    found = scan(worktree.root, path)
+    if len(found) != len(known):
+        return False
+    for name, stat_data in found.items():
+        entry = known.get(name)
+        if entry is None or not entry[2] or entry[0] != stat_data:
+            return False
+    return True
+
+
+def hash_file(worktree: Worktree, path: str) -> Known:
+    """Read a file once; FileChanged when it changes meanwhile."""
+    started = now()
+    fd = worktree.open(path)
+    try:
+        before = stat_of(os.fstat(fd))
+        digest = digest_of(fd)
+        after: Stat = stat_of(os.fstat(fd))
+    finally:
+        os.close(fd)
+    if before != after:
+        raise FileChanged(path)
+    return after, digest, is_settled(after, started)
+
+
+def digest_of(fd: int) -> bytes:
+    """BLAKE3 of an open file, from its beginning."""
+    size = os.fstat(fd).st_size
+    digest = blake3(max_threads=blake3.AUTO if size > _PARALLEL else 1)
+    buffer = bytearray(min(_BLOCK, size + 1))
+    view = memoryview(buffer)
+    at = 0
+    while got := os.preadv(fd, [buffer], at):
+        digest.update(view[:got])
+        at += got
+    return digest.digest()
