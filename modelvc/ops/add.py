@@ -16,6 +16,7 @@ from modelvc.formats.pointer import parse as parse_pointer
 from modelvc.git import index
 from modelvc.oid import Oid
 from modelvc.ops import ignores
+from modelvc.ops.progress import SILENT
 from modelvc.ops.trees import entries_of, stored_leaves, tree_path
 from modelvc.store import manifest
 from modelvc.store.ingest import Ingest
@@ -25,10 +26,11 @@ from modelvc.worktree.scan import scan
 from modelvc.worktree.state import is_settled, now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from modelvc.formats.metrics import Pairs
     from modelvc.formats.segment import Recipe
+    from modelvc.ops.progress import Progress
     from modelvc.repo import Repo
     from modelvc.worktree.state import Known
 
@@ -82,32 +84,33 @@ def add(
     paths: Sequence[str],
     *,
     metrics: Pairs = (),
-    on_bytes: Callable[[int], None] = lambda _: None,
+    progress: Progress = SILENT,
 ) -> Added:
     """Store PATHS, write their pointers and ignore entries, stage both. METRICS are recorded with a single path."""
     repo.require_init()
     if metrics and len(paths) != 1:
         raise UsageError("metrics belong to one model", hint="name one model, or run `mvc add` once for each")
     with repo.updating():
-        return _add(repo, [_checked(repo, text) for text in paths], metrics, on_bytes)
+        return _add(repo, [_checked(repo, text) for text in paths], metrics, progress)
 
 
-def add_modified(repo: Repo, paths: Sequence[str] = (), *, on_bytes: Callable[[int], None] = lambda _: None) -> Added:
+def add_modified(repo: Repo, paths: Sequence[str] = (), *, progress: Progress = SILENT) -> Added:
     """Store every tracked model (below PATHS) whose file differs from its pointer."""
     from modelvc.ops.status import MODIFIED, status
 
     repo.require_init()
     with repo.updating():
         rows = [row for row in status(repo, paths).models if row.state == MODIFIED]
-        return _add(repo, [SafeRelPath(row.path) for row in rows], (), on_bytes)
+        return _add(repo, [SafeRelPath(row.path) for row in rows], (), progress)
 
 
-def _add(repo: Repo, chosen: Sequence[SafeRelPath], metrics: Pairs, on_bytes: Callable[[int], None]) -> Added:
+def _add(repo: Repo, chosen: Sequence[SafeRelPath], metrics: Pairs, progress: Progress) -> Added:
     targets = _targets(repo, list(dict.fromkeys(chosen)))
     _check_space(repo, targets)
     kept = [_known(repo, target) for target in targets]
     if not all(kept):
-        with StoreWriter(repo.store) as writer, Ingest(writer, on_bytes) as ingest:
+        progress.expect(sum(_present_size(repo, target.path) for target in targets))
+        with StoreWriter(repo.store) as writer, Ingest(writer, progress.advance) as ingest:
             for place, target in enumerate(targets):
                 kept[place] = kept[place] or _store(repo, target, writer, ingest)
             writer.commit()
@@ -146,9 +149,9 @@ def _targets(repo: Repo, chosen: Sequence[SafeRelPath]) -> list[_Target]:
         rule = index.ignore_rule(repo.layout, pointer_of(path))
         if rule is not None:
             raise UsageError(
-                f"Git ignores {shown(pointer_of(path))}: {shown(rule.file)} line {rule.line} says {shown(rule.pattern)}",
-                hint=f"add the line `!{shown(pointer_of(path).name)}` below it (or `!*.mvc`; a rule for a whole folder, "
-                "`models/`, must become `models/*` first)",
+                f"Git ignores {shown(pointer_of(path))}: "
+                f"{shown(rule.file)} line {rule.line} says {shown(rule.pattern)}",
+                hint="add the line `!*.mvc` below it (`models/` must become `models/*` first)",
             )
     return [_target(repo, path, heads.get(pointer_of(path))) for path in chosen]
 
@@ -159,7 +162,7 @@ def _target(repo: Repo, path: SafeRelPath, head: bytes | None) -> _Target:
     if inside and is_folder:
         raise UsageError(
             f"{shown(path)} holds {len(inside)} files that Git tracks, such as {shown(inside[0])}",
-            hint=f"add the models in it one by one, or hand the whole folder to mvc: `git rm -r --cached {shown(path)}`",
+            hint=f"add the models in it one by one, or let Git let go of all: `git rm -r --cached {shown(path)}`",
         )
     committed = None
     if head is not None:
@@ -185,11 +188,7 @@ def _check_overlap(path: SafeRelPath, others: set[str]) -> None:
 
 
 def _check_space(repo: Repo, targets: Sequence[_Target]) -> None:
-    needed = 0
-    for target in targets:
-        found = repo.worktree.stat(target.path)
-        if found and stat.S_ISREG(found[4]):
-            needed += found[1]
+    needed = sum(_present_size(repo, target.path) for target in targets)
     if needed < _LARGE:
         return
     folder = repo.store.root
@@ -199,6 +198,16 @@ def _check_space(repo: Repo, targets: Sequence[_Target]) -> None:
     free = at_hand.f_bavail * at_hand.f_frsize
     if needed + _SPARE > free and not all(_known(repo, target) for target in targets):
         raise NoSpace(needed, free, repo.store.root)
+
+
+def _present_size(repo: Repo, path: SafeRelPath) -> int:
+    """Bytes at PATH; of a folder, of all its files."""
+    found = repo.worktree.stat(path)
+    if found is None:
+        return 0
+    if stat.S_ISDIR(found[4]):
+        return sum(data[1] for data in scan(repo.worktree.root, path).values())
+    return found[1]
 
 
 # -- content into the store

@@ -17,12 +17,11 @@ from modelvc.ops.scope import Meant
 from modelvc.worktree.state import is_settled, now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from modelvc.formats.pointer import Pointer
+    from modelvc.ops.progress import Progress
     from modelvc.repo import Repo
-
-    Progress = Callable[[int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +54,15 @@ class Options:
     remote: str = ""
 
 
+DEFAULT = Options()
+
+
 def checkout(
     repo: Repo,
     rev: str = "",
     paths: Sequence[str] = (),
-    options: Options = Options(),
-    on_bytes: Progress = lambda _: None,
+    options: Options = DEFAULT,
+    progress: Progress = SILENT,
 ) -> CheckedOut:
     """Check out the models in PATHS (all without any), as the worktree's pointers or those of REV say.
 
@@ -72,12 +74,13 @@ def checkout(
     with repo.updating():
         wanted = {path: parse(data, pointer_of(path)) for path, data in taken.items()}
         wanted = wanted or _from_worktree(repo, paths)
-        fetched = _fetch_missing(repo, wanted, options)
+        fetched = _fetch_missing(repo, wanted, options, progress)
         plans = [materialise.plan(repo, path, pointer) for path, pointer in wanted.items()]
         plans = _settle(repo, plans, options)
         if rev:
             _take(repo, taken, wanted)
-        materialise.apply(repo, plans, f"checkout {rev}".strip(), on_bytes)
+        progress.expect(sum(plan.pointer.size for plan in plans if plan.pointer and plan.action == "write"))
+        materialise.apply(repo, plans, f"checkout {rev}".strip(), progress.advance)
         _remember(repo, wanted)
         return CheckedOut(tuple(_report(plan) for plan in plans), commit, fetched)
 
@@ -116,7 +119,9 @@ def _from_revision(repo: Repo, commit: str, paths: Sequence[str]) -> dict[SafeRe
     return found
 
 
-def _fetch_missing(repo: Repo, wanted: Mapping[SafeRelPath, Pointer], options: Options) -> tuple[str, ...]:
+def _fetch_missing(
+    repo: Repo, wanted: Mapping[SafeRelPath, Pointer], options: Options, progress: Progress
+) -> tuple[str, ...]:
     absent = [Meant(path, p) for path, p in wanted.items() if not repo.store.has_root(p.kind, p.oid)]
     absent = [one for one in absent if not _already_here(repo, one)]
     if not absent:
@@ -125,7 +130,7 @@ def _fetch_missing(repo: Repo, wanted: Mapping[SafeRelPath, Pointer], options: O
     if options.offline or name is None:
         hint = "run it again without --offline" if options.offline else "add the remote that has it: `mvc remote add`"
         raise ObjectMissing(absent[0].pointer.oid, "the local store", path=absent[0].path, hint=hint)
-    done = fetch_objects(repo, remotes.chosen_name(repo, name), absent)
+    done = fetch_objects(repo, remotes.chosen_name(repo, name), absent, progress=progress)
     if done.missing:
         path = done.missing[0][0]
         raise ObjectMissing(

@@ -6,18 +6,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelvc.ops import pushed, remotes
+from modelvc.ops.progress import SILENT
+from modelvc.ops.push import USUAL, Transfer
 from modelvc.ops.scope import scope
 from modelvc.store.download import Downloader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from modelvc.oid import Oid
+    from modelvc.ops.progress import Progress
     from modelvc.ops.scope import Meant
     from modelvc.repo import Repo
 
     Named = tuple[str, Oid]
-    Progress = Callable[[int], None]
 
 JOBS = 8
 
@@ -39,28 +41,18 @@ def fetch(
     repo: Repo,
     revs: Sequence[str] = (),
     paths: Sequence[str] = (),
-    *,
-    remote: str = "",
-    everything: bool = False,
-    jobs: int = JOBS,
-    on_bytes: Progress = lambda _: None,
-    on_total: Progress = lambda _: None,
+    how: Transfer = USUAL,
+    progress: Progress = SILENT,
 ) -> Fetched:
     """Download the objects that REVS and PATHS mean and that are not here yet."""
     repo.require_init()
-    name = remotes.chosen_name(repo, remote)
-    meant = scope(repo, revs, paths, everything=everything).meant
-    return fetch_objects(repo, name, meant, jobs=jobs, on_bytes=on_bytes, on_total=on_total)
+    name = remotes.chosen_name(repo, how.remote)
+    meant = scope(repo, revs, paths, everything=how.everything).meant
+    return fetch_objects(repo, name, meant, how.jobs or JOBS, progress)
 
 
 def fetch_objects(
-    repo: Repo,
-    name: str,
-    meant: Sequence[Meant],
-    *,
-    jobs: int = JOBS,
-    on_bytes: Progress = lambda _: None,
-    on_total: Progress = lambda _: None,
+    repo: Repo, name: str, meant: Sequence[Meant], jobs: int = JOBS, progress: Progress = SILENT
 ) -> Fetched:
     """Download those of MEANT that the local store lacks from the remote NAME."""
     wanted = {one.name: one for one in meant if not repo.store.has_root(*one.name)}
@@ -69,8 +61,8 @@ def fetch_objects(
     try:
         if not wanted:
             return Fetched(name, store.name, (), 0, here, (), 0)
-        on_total(sum(one.pointer.size for one in wanted.values()))
-        done = Downloader(repo.store, store, jobs).run(list(wanted), on_bytes)
+        progress.expect(sum(one.pointer.size for one in wanted.values()))
+        done = Downloader(repo.store, store, jobs).run(list(wanted), progress.advance)
         known = pushed.load(repo, name)
         pushed.save(repo, name, {**known, **{one: known.get(one, ()) for one in done.came}})
         return Fetched(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """What became of the models. `kept`: (path, why) of files that were left as they are; `missing`: not in this clone."""
+    """What became of the models. `kept`: (path, why) of files left as they are; `missing`: not in this clone."""
 
     updated: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()

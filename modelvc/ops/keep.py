@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from modelvc.oid import Oid
 from modelvc.ops.trees import entries_of
 from modelvc.store import manifest
 from modelvc.store.ingest import Ingest
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from modelvc.formats.paths import SafeRelPath
+    from modelvc.oid import Oid
     from modelvc.repo import Repo
     from modelvc.worktree.state import Known
 

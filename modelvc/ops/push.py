@@ -14,22 +14,35 @@ from modelvc.formats.pointer import parse
 from modelvc.formats.sizes import about
 from modelvc.git import history
 from modelvc.ops import pushed, remotes
+from modelvc.ops.progress import SILENT
 from modelvc.ops.scope import scope, scope_between
 from modelvc.store.upload import Uploader, Wanted, needed_packs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from modelvc.oid import Oid
+    from modelvc.ops.progress import Progress
     from modelvc.ops.scope import Meant, Scope
     from modelvc.repo import Repo
     from modelvc.store.remote import RemoteStore
 
     Named = tuple[str, Oid]
-    Progress = Callable[[int], None]
 
 JOBS = 4
 _RELATED = 16  # objects that may share chunks with a new one
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """How to push or fetch: which remote ("": the default one), all of history, how many requests at once."""
+
+    remote: str = ""
+    everything: bool = False
+    jobs: int = 0  # 0: a number that suits
+
+
+USUAL = Transfer()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +61,15 @@ def push(
     repo: Repo,
     revs: Sequence[str] = (),
     paths: Sequence[str] = (),
-    *,
-    remote: str = "",
-    everything: bool = False,
-    jobs: int = JOBS,
-    on_bytes: Progress = lambda _: None,
-    on_total: Progress = lambda _: None,
+    how: Transfer = USUAL,
+    progress: Progress = SILENT,
 ) -> Pushed:
     """Upload the objects that REVS and PATHS mean; every one is complete on the remote when this returns."""
     repo.require_init()
-    name = remotes.chosen_name(repo, remote)
-    meant = scope(repo, revs, paths, everything=everything)
+    name = remotes.chosen_name(repo, how.remote)
+    meant = scope(repo, revs, paths, everything=how.everything)
     _refuse_broken(meant)
-    return _push(repo, name, meant, jobs=jobs, on_bytes=on_bytes, on_total=on_total)
+    return _push(repo, name, meant, how.jobs or JOBS, progress)
 
 
 def _refuse_broken(meant: Scope) -> None:
@@ -72,15 +81,17 @@ def _refuse_broken(meant: Scope) -> None:
         )
 
 
-def _push(repo: Repo, name: str, meant: Scope, *, jobs: int, on_bytes: Progress, on_total: Progress) -> Pushed:
+def _push(repo: Repo, name: str, meant: Scope, jobs: int, progress: Progress) -> Pushed:
     store = remotes.open_remote(repo, name, writing=True)
     try:
         known = pushed.load(repo, name)
         here = [one for one in meant.meant if repo.store.has_root(*one.name)]
         absent = [one for one in meant.meant if not repo.store.has_root(*one.name)]
-        on_total(sum(one.pointer.size for one in here))
+        progress.expect(sum(one.pointer.size for one in here))
         uploader = Uploader(repo.store, store, known, jobs)
-        done = uploader.run([Wanted(*one.name, one.path, partial(_related, repo, one)) for one in here], on_bytes)
+        done = uploader.run(
+            [Wanted(*one.name, one.path, partial(_related, repo, one)) for one in here], progress.advance
+        )
         _check_absent(store, absent)
         pushed.save(repo, name, {**known, **done.packs})
         paths = {one.name: str(one.path) for one in meant.meant}
@@ -151,7 +162,7 @@ def push_for_git(repo: Repo, remote_name: str, updates: Sequence[tuple[str, str,
         )
     _refuse_broken(meant)
     name = remote_name if remote_name in named else remotes.chosen_name(repo)
-    done = _push(repo, name, meant, jobs=JOBS, on_bytes=lambda _: None, on_total=lambda _: None)
+    done = _push(repo, name, meant, JOBS, SILENT)
     if not done.sent:
         return f"{done.there} models are on {done.remote} already"
     return f"{len(done.sent)} models sent to {done.remote} ({about(done.sent_bytes)})"

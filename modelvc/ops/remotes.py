@@ -87,7 +87,7 @@ def chosen_name(repo: Repo, name: str = "") -> str:
 
 
 def _named(repo: Repo, name: str) -> Remote:
-    """The remote as it is to be used: the repository's word, else this clone's pin (for history without configuration)."""
+    """The remote as it is to be used: the repository's word, else this clone's pin, for history without one."""
     clone = repo.clone_config
     own = clone.remotes.get(name)
     found = repo.config.remotes.get(name) or (own if own and own.url else None) or clone.trust.get(name)
@@ -126,7 +126,8 @@ def _check_trust(repo: Repo, name: str, remote: Remote, *, writing: bool) -> Non
         if pin.same_place(remote):
             return
         raise UntrustedRemote(
-            f"the remote {name} has changed: this clone accepted {_place(pin)}, the repository now says {_place(remote)}",
+            f"the remote {name} has changed: this clone accepted {_place(pin)}, "
+            f"the repository now says {_place(remote)}",
             hint=f"if that is right, run `mvc trust {name}`",
         )
     if writing or not _harmless(remote):

@@ -9,12 +9,12 @@ from modelvc.errors import ModelvcError
 from modelvc.formats.paths import SafeRelPath, model_of
 from modelvc.formats.pointer import parse
 from modelvc.git import history, index
-from modelvc.oid import Oid
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from modelvc.formats.pointer import Pointer
+    from modelvc.oid import Oid
     from modelvc.repo import Repo
 
 

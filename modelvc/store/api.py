@@ -57,7 +57,7 @@ class Backend(Protocol):
     def read(self, key: str, *, limit: int) -> tuple[bytes, Entry]:
         """A whole small object with the entry that these very bytes belong to; RemoteError above LIMIT bytes."""
 
-    def read_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> list[bytes]:
+    def read_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> Sequence[bytes]:
         """(offset, length) ranges of one object, each exactly as long as asked; a short answer is RemoteError."""
 
     def create(self, key: str, data: Data) -> Entry:

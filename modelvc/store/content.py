@@ -10,14 +10,15 @@ from blake3 import blake3
 
 from modelvc.errors import FormatError, ModelvcError, ObjectCorrupt, ObjectMissing
 from modelvc.formats.pack import ALIGN, RAW
-from modelvc.oid import Oid
 from modelvc.store import codec, manifest, packfile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from typing import Self
 
     from modelvc.formats.root import Root
     from modelvc.formats.segment import Recipe
+    from modelvc.oid import Oid
     from modelvc.store.index import Found
     from modelvc.store.local import LocalStore
 
@@ -47,7 +48,7 @@ class ContentReader:
         self._hasher = ThreadPoolExecutor(1, "mvc-hash")
         self._buffers = [bytearray(0) for _ in range(_SLOTS)]
 
-    def __enter__(self) -> ContentReader:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -59,7 +60,7 @@ class ContentReader:
             yield found.recipe
 
     def write_blob(self, root: Root, write: Write, what: str) -> None:
-        """Hand a blob's bytes to WRITE in order; ObjectCorrupt in the end if they were not the blob's. WHAT names it."""
+        """Hand a blob's bytes to WRITE in order; ObjectCorrupt in the end if they were not its own. WHAT names it."""
         self._write(root.oid, lambda: self.recipes(root), write, what, small=root.size < _INLINE)
 
     def write_file(self, oid: Oid, recipe: Recipe, write: Write, what: str) -> None:

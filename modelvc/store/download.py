@@ -1,7 +1,7 @@
 """Fetch: objects of a remote into the local store. Every chunk is verified before it enters a pack.
 
-Stored bytes are copied as they are: nothing is compressed again. The pack is sealed now and then, so that what arrived before
-a crash need not be fetched twice. A whole is unproven until checkout hashes it.
+Stored bytes are copied as they are: nothing is compressed again. The pack is sealed now and then, so that what
+arrived before a crash need not be fetched twice. A whole is unproven until checkout hashes it.
 """
 
 from __future__ import annotations
@@ -105,10 +105,10 @@ class Downloader:
                 leaves = [manifest.read_leaf(self._remote, root, ref) for ref in root.leaves]
             parts: list[Part] = [*root.segments, *(part for ref in root.leaves for part in ref.segments)]
             segments = [manifest.read_segment(self._remote, root, part) for part in parts]
-            if sum(segment.recipe.size for segment in segments) != root.size:
-                raise FormatError("its segments do not hold as many bytes as it says")
         except FormatError as error:
             raise ObjectCorrupt(f"the root of {root.oid.short} ({error})", self._remote.name) from None
+        if sum(segment.recipe.size for segment in segments) != root.size:
+            raise ObjectCorrupt(f"the root of {root.oid.short} (its size)", self._remote.name)
         return _Found(root, tuple(segments), tuple(leaves))
 
     def _bring(
@@ -166,7 +166,7 @@ class Downloader:
                 raise self._damaged(part, chunk, str(error)) from None
             if blake3(raw).digest() != chunk.cid:
                 raise self._damaged(part, chunk, "other content")
-        return data
+        return bytes(data)
 
     def _damaged(self, part: _Range, chunk: Stored, why: str) -> ObjectCorrupt:
         return ObjectCorrupt(f"pack {part.pack.hex()[:10]} (chunk {chunk.cid.hex()[:10]}: {why})", self._remote.name)
@@ -188,7 +188,8 @@ def _wanted(segments: Sequence[Segment], writer: StoreWriter) -> Iterator[tuple[
 
 def _ranges(chunks: Iterator[tuple[bytes, Stored]]) -> Iterator[_Range]:
     """Neighbours are read together, in the order in which the content wants them."""
-    pack, run = b"", list["Stored"]()
+    pack = b""
+    run: list[Stored] = []
     start = stop = 0
     for name, chunk in chunks:
         end = chunk.offset + chunk.stored

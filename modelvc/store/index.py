@@ -1,12 +1,13 @@
-"""Which pack has a chunk. A cache: sorted generations over old packs, trailers of packs that came since.
+r"""Which pack has a chunk. A cache: sorted generations over old packs, trailers of packs that came since.
 
 A generation is one file, replaced as a whole:
-    "MVCIDX1\\0", u32 packs, u32 encodings, u64 records; pack ids; encodings as in a pack's trailer;
+    "MVCIDX1\0", u32 packs, u32 encodings, u64 records; pack ids; encodings as in a pack's trailer;
     256 x u64 number of cids whose first byte is at most that; cids, sorted; records of 30 bytes in the same order
 """
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import os
 import struct
@@ -191,10 +192,8 @@ def list_packs(root: str) -> Iterable[bytes]:
 
 
 def _forget(path: str) -> None:
-    try:
+    with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
-    except FileNotFoundError:
-        pass
 
 
 def _nothing() -> Trailer:

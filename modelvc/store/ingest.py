@@ -26,6 +26,7 @@ from modelvc.store import codec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Self
 
     from modelvc.formats.pack import Encoding
     from modelvc.store.writer import StoreWriter
@@ -80,7 +81,7 @@ class Ingest:
         self._appender = ThreadPoolExecutor(1, "mvc-append")
         self._free: list[bytearray] = []
 
-    def __enter__(self) -> Ingest:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

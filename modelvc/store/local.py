@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from blake3 import blake3
 
 from modelvc.errors import FormatError, LockHeld, ObjectCorrupt, ObjectMissing
-from modelvc.formats import limits
+from modelvc.formats import limits, storeconfig
 from modelvc.formats import root as rootformat
 from modelvc.formats.storeconfig import StoreConfig
 from modelvc.oid import Oid
@@ -60,12 +60,11 @@ class LocalStore:
         make_folder(self.disk, os.path.join(self.root, "tmp"))
         try:
             with open(config, "rb") as file:
-                found = StoreConfig.parse(file.read(limits.STORE_CONFIG + 1))
+                found = storeconfig.parse(file.read(limits.STORE_CONFIG + 1), config)
         except FileNotFoundError:
             found = StoreConfig.create()
             write_file(self.disk, config, found.encode(), tmp=os.path.join(self.root, "tmp"))
-        found.check_read()
-        found.check_write()
+        found.check_write(config)
         self._prepared = True
 
     # -- roots

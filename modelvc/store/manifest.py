@@ -11,12 +11,12 @@ from modelvc.formats import segment, tree
 from modelvc.formats.limits import KIB, SEGMENT_RECORDS
 from modelvc.formats.root import LeafRef, Part, Root, inline
 from modelvc.formats.segment import Recipe, Segment
-from modelvc.oid import Oid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from modelvc.formats.tree import TreeEntry
+    from modelvc.oid import Oid
 
 INLINE = 256 * KIB  # a root is read and rewritten whole, so what is larger goes into packs
 _RECORD = 62  # bytes of a record with its placement

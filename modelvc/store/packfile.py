@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import threading
@@ -96,10 +97,8 @@ class PackWriter:
     def abandon(self) -> None:
         self._sync.stop()
         os.close(self._fd)
-        try:
+        with contextlib.suppress(FileNotFoundError):
             os.unlink(self._tmp)
-        except FileNotFoundError:
-            pass
 
     def _flush(self) -> None:
         if self._pending:

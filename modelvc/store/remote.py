@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from blake3 import blake3
 
 from modelvc.errors import FormatError, KeyMissing, ObjectCorrupt, RemoteChanged
-from modelvc.formats import limits
+from modelvc.formats import limits, storeconfig
 from modelvc.formats import root as rootformat
 from modelvc.formats.storeconfig import StoreConfig
 from modelvc.store import codec
@@ -73,8 +73,8 @@ class RemoteStore:
             data, _ = self.backend.read("config", limit=limits.STORE_CONFIG)
         except KeyMissing:
             return None
-        found = StoreConfig.parse(data)
-        found.check_read()
+        found = storeconfig.parse(data, self.name)
+        found.check_read(self.name)
         return found
 
     def prepare(self) -> None:
@@ -89,7 +89,7 @@ class RemoteStore:
             else:
                 found = fresh
         if found is not None:
-            found.check_write()
+            found.check_write(self.name)
 
     def listing(self) -> Listing:
         """Everything that is here: one request per page."""

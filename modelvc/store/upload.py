@@ -1,7 +1,7 @@
 """Push: objects of the local store to a remote. Order is the crash safety: packs, parts, roots.
 
-Packs are built from the wanted chunks in the order of the content, so a second run after a crash builds the same ones and
-finds those that arrived. Nothing is taken to be there that a listing did not show, with its size.
+Packs are built from the wanted chunks in the order of the content, so a second run after a crash builds the same ones
+and finds those that arrived. Nothing is taken to be there that a listing did not show, with its size.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class Uploader:
             missing = [want for want in wanted if not self._is_there(want, listing, packs)]
             if not missing:
                 break
-            batch = _Batch(self._local, self._remote, listing, self._doomed, self._jobs, on_bytes)
+            batch = _Batch(self._local, self._remote, _Far(listing, self._doomed), self._jobs, on_bytes)
             packs.update(batch.send(missing))
             sent += [(want.kind, want.oid) for want in missing]
             sent_bytes += batch.sent_bytes
@@ -150,6 +150,13 @@ def needed_packs(remote: RemoteStore, kind: str, oid: Oid) -> tuple[tuple[bytes,
     return tuple(sorted(packs))
 
 
+class _Far(NamedTuple):
+    """What a remote holds, and which of its packs must not be referenced anew."""
+
+    listing: Listing
+    doomed: Collection[bytes]
+
+
 class _Batch:
     """Sends a number of objects together, so that many small ones share packs."""
 
@@ -157,15 +164,14 @@ class _Batch:
         self,
         local: LocalStore,
         remote: RemoteStore,
-        listing: Listing,
-        doomed: Collection[bytes],
+        far: _Far,
         jobs: int,
         on_bytes: Callable[[int], None],
     ) -> None:
         self._local = local
         self._remote = remote
-        self._listing = listing
-        self._doomed = doomed
+        self._listing = far.listing
+        self._doomed = far.doomed
         self._on_bytes = on_bytes
         self._jobs = jobs
         self._sources: dict[bytes, _Source] = {}
@@ -301,7 +307,7 @@ class _Batch:
         while self._flying:
             self._flying.popleft().result()
 
-    # -- manifests (manifest.PartSink)
+    # -- what manifest.PartSink asks for
 
     def put_part(self, data: bytes, content: int) -> Part:
         name = blake3(data).digest()
@@ -340,19 +346,17 @@ class _Batch:
                     self._remote.backend.create(key, data)
                 else:
                     self._remote.backend.replace(key, data, entry.etag)
-                return
             except RemoteChanged:
                 try:
                     found = self._remote.read_root(root.kind, root.oid)
                 except ObjectCorrupt:
-                    found, entry = None, self._remote.backend.stat([key]).get(key)
+                    entry = self._remote.backend.stat([key]).get(key)
                     continue
-                if found is None:
-                    entry = None
-                    continue
-                if found[0].write_id == root.write_id:
+                if found and found[0].write_id == root.write_id:
                     return  # it was ours: only the answer was lost
-                entry = found[1]  # somebody else's, maybe complete; ours is known to be
+                entry = found[1] if found else None  # somebody else's, maybe complete; ours is known to be
+            else:
+                return
         raise RemoteBusy(f"others keep changing {key} on {self._remote.name}", hint="run `mvc push` again")
 
 

@@ -1,8 +1,8 @@
 """Writing where people work: through directory descriptors, following no link, whole files only.
 
 A path is walked part by part with O_NOFOLLOW, so a symlink that was put in its way, even between check and use, is met
-as an error and never followed. Content is written to a fresh temporary file and renamed: hard links, symlinks and readers
-of the old file keep the old bytes.
+as an error and never followed. Content is written to a fresh temporary file and renamed: hard links, symlinks and
+readers of the old file keep the old bytes.
 """
 
 from __future__ import annotations

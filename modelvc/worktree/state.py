@@ -1,7 +1,8 @@
 """What is known about the files of one worktree, so that nothing is read twice. A cache: losing it costs time.
 
-An entry says: the file with this stat data has this oid. It is trusted only when it is settled, that is when the file's
-times were clearly in the past as its content was read: within one tick of the clock an edit leaves no trace in stat data.
+An entry says: the file with this stat data has this oid. It is trusted only when it is settled, that is when the
+file's times were clearly in the past as its content was read: within one tick of the clock an edit leaves no trace in
+stat data.
 Short path: imports nothing heavy. marshal is quick and reads only a file that lies inside `.git`, written by this program.
 """
 
