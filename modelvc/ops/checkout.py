@@ -13,6 +13,7 @@ from modelvc.git import history, index
 from modelvc.ops import ignores, materialise, remotes
 from modelvc.ops.fetch import fetch_objects
 from modelvc.ops.keep import keep_present
+from modelvc.ops.progress import SILENT
 from modelvc.ops.scope import Meant
 from modelvc.worktree.state import is_settled, now
 

@@ -16,6 +16,7 @@ from blake3 import blake3
 from modelvc.errors import FormatError, KeyMissing, ObjectCorrupt, ObjectMissing
 from modelvc.store import codec, manifest
 from modelvc.store.manifest import Content
+from modelvc.store.packfile import NewChunk
 from modelvc.store.remote import pack_key
 from modelvc.store.writer import StoreWriter
 
@@ -139,9 +140,9 @@ class Downloader:
         def settle() -> None:
             part, future = flying.popleft()
             data = future.result()
-            for chunk in part.chunks:
-                at = chunk.offset - part.start
-                writer.append(data[at : at + chunk.stored], chunk.cid, chunk.raw, chunk.encoding)
+            view = memoryview(data)
+            for start, stop, chunks in _together(part):
+                writer.append(view[start:stop], chunks)
             self._bytes += len(data)
             on_bytes(len(data))
             if writer.open_bytes > SEAL:
@@ -170,6 +171,23 @@ class Downloader:
 
     def _damaged(self, part: _Range, chunk: Stored, why: str) -> ObjectCorrupt:
         return ObjectCorrupt(f"pack {part.pack.hex()[:10]} (chunk {chunk.cid.hex()[:10]}: {why})", self._remote.name)
+
+
+def _together(part: _Range) -> Iterator[tuple[int, int, list[NewChunk]]]:
+    """(start, stop, chunks) of the stretches of a range that hold nothing but wanted chunks."""
+    run: list[NewChunk] = []
+    start = stop = 0
+    for chunk in part.chunks:
+        at = chunk.offset - part.start
+        if run and at != stop:
+            yield start, stop, run
+            run = []
+        if not run:
+            start = at
+        run.append(NewChunk(chunk.cid, chunk.stored, chunk.raw, chunk.xxh3, chunk.encoding))
+        stop = at + chunk.stored
+    if run:
+        yield start, stop, run
 
 
 def _wanted(segments: Sequence[Segment], writer: StoreWriter) -> Iterator[tuple[bytes, Stored]]:

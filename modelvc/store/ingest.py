@@ -1,6 +1,7 @@
 """From a file to chunks in the store, reading it once, with bounded memory.
 
-    reader (this thread)   read a block, hash the whole, cut
+    reader (this thread)   read a block, cut it
+    hasher                 hash the whole
     workers                name each chunk, look it up, compress what is new
     one appender           append in order
 Hashing, cutting, compressing and writing release the GIL, so the stages overlap.
@@ -15,6 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 from blake3 import blake3
+from xxhash import xxh3_64_intdigest
 
 from modelvc.chunking.fastcdc import MAX_CHUNK, Cutter
 from modelvc.chunking.sniff import plan
@@ -23,12 +25,12 @@ from modelvc.formats.pack import RAW
 from modelvc.formats.segment import EMPTY, Recipe
 from modelvc.oid import Oid
 from modelvc.store import codec
+from modelvc.store.packfile import NewChunk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Self
 
-    from modelvc.formats.pack import Encoding
     from modelvc.store.writer import StoreWriter
 
 BLOCK = 4 << 20  # bytes read at once
@@ -62,12 +64,11 @@ class Ingested(NamedTuple):
 
 
 class _Named(NamedTuple):
-    """A chunk with its name; `stored` is None when the store has it."""
+    """Chunks of one block: the names and lengths of all, and what is new as stretches of bytes to append."""
 
-    cid: bytes
-    raw: int
-    encoding: Encoding
-    stored: Bytes | None
+    cids: list[bytes]
+    lengths: list[int]
+    new: list[tuple[Bytes, list[NewChunk]]]
 
 
 class Ingest:
@@ -78,6 +79,7 @@ class Ingest:
         self._on_bytes = on_bytes
         jobs = max(2, os.cpu_count() or 2)
         self._workers = ThreadPoolExecutor(min(jobs, 8), "mvc-name")
+        self._hasher = ThreadPoolExecutor(1, "mvc-hash")
         self._appender = ThreadPoolExecutor(1, "mvc-append")
         self._free: list[bytearray] = []
 
@@ -86,6 +88,7 @@ class Ingest:
 
     def __exit__(self, *_: object) -> None:
         self._workers.shutdown(cancel_futures=True)
+        self._hasher.shutdown(cancel_futures=True)
         self._appender.shutdown(cancel_futures=True)
 
     def file(self, fd: int, path: str) -> Ingested:
@@ -93,7 +96,7 @@ class Ingest:
         before = FileStat.of(os.fstat(fd))
         if before.size <= SMALL:
             named = _small(fd, before, path, self._writer)
-            self._appender.submit(self._append, [named.chunk] if named.chunk else [], start=True).result()
+            self._appender.submit(self._append, named.new, start=True).result()
             self._on_bytes(before.size)
             return named.done
         oid, recipe = self._large(fd, before.size, path)
@@ -110,8 +113,8 @@ class Ingest:
         def collect() -> None:
             places, future = pending.popleft()
             found = future.result()
-            chunks = [small.chunk for small in found if small and small.chunk]
-            self._appender.submit(self._append, chunks, start=False).result()
+            new = [stretch for small in found if small for stretch in small.new]
+            self._appender.submit(self._append, new, start=False).result()
             for place, small in zip(places, found, strict=True):
                 if small is None:
                     fd = files[place][1]()
@@ -143,12 +146,12 @@ class Ingest:
         cids: list[bytes] = []
         lengths = array("I")
         self._appender.submit(self._writer.begin_blob).result()
-        flying: deque[Future[list[_Named]]] = deque()
+        flying: deque[Future[_Named]] = deque()
 
         def settle() -> None:
-            for chunk in flying.popleft().result():
-                cids.append(chunk.cid)
-                lengths.append(chunk.raw)
+            named = flying.popleft().result()
+            cids.extend(named.cids)
+            lengths.extend(named.lengths)
 
         offset = base = 0
         tail = b""
@@ -161,14 +164,14 @@ class Ingest:
             if got == 0 and wanted:
                 raise FileChanged(path)
             filled = view[: len(tail) + got]
-            whole.update(filled[len(tail) :])
+            hashed = self._hasher.submit(whole.update, filled[len(tail) :])
             offset += got
             ends = cutter.ends(filled, base, last=offset == size)
             start = ends[-1] if ends else 0
             tail = bytes(filled[start:])
             base += start
             named = self._workers.submit(_name, filled, ends, self._writer, compress=compress)
-            flying.append(self._appender.submit(self._append_named, named, buffer))
+            flying.append(self._appender.submit(self._append_named, named, hashed, buffer))
             self._on_bytes(got)
             if len(flying) >= AHEAD:
                 settle()
@@ -179,38 +182,51 @@ class Ingest:
     def _buffer(self) -> bytearray:
         return self._free.pop() if self._free else bytearray(BLOCK + MAX_CHUNK)
 
-    def _append_named(self, named: Future[list[_Named]], buffer: bytearray) -> list[_Named]:
-        chunks = named.result()
-        self._append(chunks, start=False)
+    def _append_named(self, naming: Future[_Named], hashed: Future[object], buffer: bytearray) -> _Named:
+        named = naming.result()
+        self._append(named.new, start=False)
+        named.new.clear()  # views of the buffer, which is filled anew
+        hashed.result()
         self._free.append(buffer)
-        return [chunk._replace(stored=None) for chunk in chunks]
+        return named
 
-    def _append(self, chunks: Sequence[_Named], *, start: bool) -> None:
+    def _append(self, new: Sequence[tuple[Bytes, list[NewChunk]]], *, start: bool) -> None:
         if start:
             self._writer.begin_blob()
-        for cid, raw, encoding, stored in chunks:
-            if stored is not None:
-                self._writer.append(stored, cid, raw, encoding)
+        for data, chunks in new:
+            self._writer.append(data, chunks)
 
 
-def _name(view: memoryview, ends: Sequence[int], writer: StoreWriter, *, compress: bool) -> list[_Named]:
-    found = []
-    start = 0
+def _name(view: memoryview, ends: Sequence[int], writer: StoreWriter, *, compress: bool) -> _Named:
+    found = _Named([], [], [])
+    run: list[NewChunk] = []
+    start = run_start = 0
     for end in ends:
         piece = view[start:end]
         cid = blake3(piece).digest()
-        if writer.has(cid):
-            found.append(_Named(cid, end - start, RAW, None))
+        found.cids.append(cid)
+        found.lengths.append(end - start)
+        encoding, stored = (None, piece) if writer.has(cid) else codec.encode(piece, compress=compress)
+        if encoding == RAW:
+            if not run:
+                run_start = start
+            run.append(NewChunk(cid, end - start, end - start, xxh3_64_intdigest(piece), RAW))
         else:
-            encoding, stored = codec.encode(piece, compress=compress)
-            found.append(_Named(cid, end - start, encoding, stored))
+            if run:
+                found.new.append((view[run_start:start], run))
+                run = []
+            if encoding:
+                chunk = NewChunk(cid, len(stored), end - start, xxh3_64_intdigest(stored), encoding)
+                found.new.append((stored, [chunk]))
         start = end
+    if run:
+        found.new.append((view[run_start:start], run))
     return found
 
 
 class _Small(NamedTuple):
     done: Ingested
-    chunk: _Named | None
+    new: list[tuple[Bytes, list[NewChunk]]]
 
 
 def _batch(files: Sequence[tuple[str, Callable[[], int]]], writer: StoreWriter) -> list[_Small | None]:
@@ -232,9 +248,10 @@ def _small(fd: int, before: FileStat, path: str, writer: StoreWriter) -> _Small:
         raise FileChanged(path)
     digest = blake3(data).digest()
     if not data:
-        return _Small(Ingested(Oid(digest), EMPTY, before), None)
+        return _Small(Ingested(Oid(digest), EMPTY, before), [])
     done = Ingested(Oid(digest), Recipe(digest, array("I", [len(data)]), ((1, 0),)), before)
     if writer.has(digest):
-        return _Small(done, None)
+        return _Small(done, [])
     encoding, stored = codec.encode(data, compress=True)
-    return _Small(done, _Named(digest, len(data), encoding, stored))
+    chunk = NewChunk(digest, len(stored), len(data), xxh3_64_intdigest(stored), encoding)
+    return _Small(done, [(stored, [chunk])])

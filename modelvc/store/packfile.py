@@ -6,7 +6,7 @@ import contextlib
 import fcntl
 import os
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from modelvc.errors import FormatError
 from modelvc.formats import pack
@@ -20,6 +20,16 @@ if TYPE_CHECKING:
 
 _BUFFER = 1 << 20  # small chunks are written together
 _SYNC = 64 << 20  # bytes written before the disk is told to start on them
+
+
+class NewChunk(NamedTuple):
+    """A chunk to be kept."""
+
+    cid: bytes
+    stored: int  # bytes as stored
+    raw: int  # bytes of content
+    xxh3: int  # of the stored bytes
+    encoding: Encoding
 
 
 class PackWriter:
@@ -59,18 +69,18 @@ class PackWriter:
         self._pending += bytes(gap)
         self._size += gap
 
-    def append(
-        self, stored: bytes | bytearray | memoryview, cid: bytes, raw: int, xxh3: int, encoding: Encoding
-    ) -> None:
-        size = len(stored)
-        self._chunks[cid] = Stored(cid, self._size, size, raw, xxh3, encoding)
-        self._size += size
+    def append(self, data: bytes | bytearray | memoryview, chunks: Iterable[NewChunk]) -> None:
+        """Write DATA, the stored bytes of CHUNKS one behind the other, at once."""
+        size = len(data)
+        for chunk in chunks:
+            self._chunks[chunk.cid] = Stored(chunk.cid, self._size, chunk.stored, chunk.raw, chunk.xxh3, chunk.encoding)
+            self._size += chunk.stored
         if size >= _BUFFER >> 3:
             self._flush()
-            self._disk.write(self._fd, stored)
+            self._disk.write(self._fd, data)
             self._sync.wrote(size)
         else:
-            self._pending += stored
+            self._pending += data
             if len(self._pending) >= _BUFFER:
                 self._flush()
 

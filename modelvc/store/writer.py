@@ -14,13 +14,13 @@ from modelvc.formats.segment import Segment
 from modelvc.store.disk import make_folder, write_file
 from modelvc.store.index import LOOSE
 from modelvc.store.manifest import Content, write_root
-from modelvc.store.packfile import PackWriter
+from modelvc.store.packfile import NewChunk, PackWriter
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
     from typing import Self
 
-    from modelvc.formats.pack import Encoding
     from modelvc.formats.root import Root
     from modelvc.formats.segment import Recipe
     from modelvc.store.local import LocalStore
@@ -78,18 +78,26 @@ class StoreWriter:
             self.seal()
         self._open().align()
 
-    def append(self, stored: bytes | bytearray | memoryview, cid: bytes, raw: int, encoding: Encoding) -> None:
-        """Keep a chunk, unless this session did so already."""
+    def append(self, data: bytes | bytearray | memoryview, chunks: Sequence[NewChunk]) -> None:
+        """Keep CHUNKS, whose stored bytes lie one behind the other in DATA, but for those that this session has."""
         pack = self._open()
-        if cid not in self._sealed and pack.find(cid) is None:
-            self.new_bytes += len(stored)
-            pack.append(stored, cid, raw, xxhash.xxh3_64_intdigest(stored), encoding)
+        fresh = [chunk.cid not in self._sealed and pack.find(chunk.cid) is None for chunk in chunks]
+        if all(fresh):
+            self.new_bytes += len(data)
+            pack.append(data, chunks)
+            return
+        view, at = memoryview(data), 0
+        for chunk, new in zip(chunks, fresh, strict=True):
+            if new and pack.find(chunk.cid) is None:
+                self.new_bytes += chunk.stored
+                pack.append(view[at : at + chunk.stored], (chunk,))
+            at += chunk.stored
 
     def put_part(self, data: bytes, content: int) -> Part:
         """Keep a segment or leaf like a chunk."""
         name = blake3(data).digest()
         if not self.has(name):
-            self.append(data, name, len(data), RAW)
+            self.append(data, (NewChunk(name, len(data), len(data), xxhash.xxh3_64_intdigest(data), RAW),))
         return Part(None, name, len(data), content)
 
     def segment(self, recipe: Recipe) -> Segment:
