@@ -1,0 +1,272 @@
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from modelvc.errors import ObjectCorrupt, ObjectMissing, RemoteError
+from modelvc.oid import Oid
+from modelvc.store import manifest
+from modelvc.store.download import Downloader
+from modelvc.store.ingest import Ingest
+from modelvc.store.local import LocalStore
+from modelvc.store.remote import RemoteStore, root_key
+from modelvc.store.upload import Uploader, Wanted
+from modelvc.store.writer import StoreWriter
+from tests.support.stores import DictBackend, add_bytes, read_bytes
+
+MIB = 1 << 20
+
+
+def noise(size: int, seed: int = 0) -> bytes:
+    return random.Random(seed).randbytes(size)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> LocalStore:
+    return LocalStore(str(tmp_path / "store"))
+
+
+@pytest.fixture
+def far() -> DictBackend:
+    return DictBackend()
+
+
+def upload(store: LocalStore, far: DictBackend, *wanted: Wanted, known: dict | None = None):  # type: ignore[type-arg]
+    return Uploader(store, RemoteStore(far), known or {}, jobs=4).run(wanted)
+
+
+def want(oid: Oid, *related: Oid, kind: str = "file") -> Wanted:
+    return Wanted(kind, oid, "model.bin", lambda: [(kind, one) for one in related])
+
+
+def test_what_was_pushed_can_be_fetched_elsewhere(store: LocalStore, far: DictBackend, tmp_path: Path) -> None:
+    data = noise(40 * MIB)
+    content = add_bytes(store, tmp_path, data)
+    done = upload(store, far, want(content.oid))
+    assert done.sent == (("file", content.oid),)
+    assert done.sent_bytes < len(data) * 1.001
+    other = LocalStore(str(tmp_path / "other"))
+    got = Downloader(other, RemoteStore(far), jobs=4).run([("file", content.oid)])
+    assert got.came == (("file", content.oid),)
+    assert other.read_root("file", content.oid).unproven
+    assert read_bytes(other, content.oid) == data
+
+
+def test_requests_grow_with_bytes(store: LocalStore, far: DictBackend, tmp_path: Path) -> None:
+    content = add_bytes(store, tmp_path, noise(40 * MIB))
+    upload(store, far, want(content.oid))
+    verbs = [verb for verb, key in far.log if not key.startswith("gc/")]
+    assert verbs.count("put") == 3
+    assert len(verbs) <= 7, far.log  # read and create config, list, three packs, the root
+
+
+def test_a_second_push_is_one_listing(store: LocalStore, far: DictBackend, tmp_path: Path) -> None:
+    content = add_bytes(store, tmp_path, noise(MIB))
+    first = upload(store, far, want(content.oid))
+    far.log.clear()
+    again = upload(store, far, want(content.oid), known=dict(first.packs))
+    assert again.sent == ()
+    assert [verb for verb, _ in far.log] == ["read", "list"]
+
+
+def test_a_new_version_sends_what_is_new(store: LocalStore, far: DictBackend, tmp_path: Path) -> None:
+    old = noise(40 * MIB)
+    first = add_bytes(store, tmp_path, old)
+    upload(store, far, want(first.oid))
+    second = add_bytes(store, tmp_path, old[: 20 * MIB] + noise(2 * MIB, seed=9) + old[22 * MIB :])
+    done = upload(store, far, want(second.oid, first.oid))
+    assert 2 * MIB <= done.sent_bytes < 5 * MIB
+    other = LocalStore(str(tmp_path / "other"))
+    Downloader(other, RemoteStore(far), jobs=4).run([("file", second.oid)])
+    assert read_bytes(other, second.oid)[20 * MIB : 22 * MIB] == noise(2 * MIB, seed=9)
+
+
+def test_a_pack_that_the_remote_lost_is_sent_again(store: LocalStore, far: DictBackend, tmp_path: Path) -> None:
+    content = add_bytes(store, tmp_path, noise(20 * MIB))
+    first = upload(store, far, want(content.oid))
+    lost = next(key for key in far.objects if key.startswith("packs/"))
+    del far.objects[lost]
+    again = upload(store, far, want(content.oid), known=dict(first.packs))
+    assert again.sent == (("file", content.oid),)
+    assert lost in far.objects
+    assert [key for verb, key in far.log if verb == "put"].count(lost) == 2
+
+
+def test_a_pack_of_another_size_counts_as_lost(store: LocalStore, far: DictBackend, tmp_path: Path) -> None:
+    content = add_bytes(store, tmp_path, noise(MIB))
+    upload(store, far, want(content.oid))
+    key = next(key for key in far.objects if key.startswith("packs/"))
+    far.objects[key] = (b"short", "e")
+    assert upload(store, far, want(content.oid)).sent
+    assert len(far.objects[key][0]) > MIB
+
+
+def test_a_push_that_broke_off_goes_on_where_it_was(store: LocalStore, far: DictBackend, tmp_path: Path) -> None:
+    content = add_bytes(store, tmp_path, noise(100 * MIB))
+    puts = 0
+    put = far.put
+
+    def dying(key: str, data: bytes) -> object:
+        nonlocal puts
+        puts += 1
+        if puts > 4:
+            raise RemoteError("the network is gone")
+        return put(key, data)
+
+    far.put = dying  # type: ignore[method-assign, assignment]
+    with pytest.raises(RemoteError):
+        upload(store, far, want(content.oid))
+    assert not any(key.startswith("b/") for key in far.objects)
+    there = {key for key in far.objects if key.startswith("packs/")}
+    assert len(there) == 4
+    far.put = put  # type: ignore[method-assign]
+    far.log.clear()
+    upload(store, far, want(content.oid))
+    sent = [key for verb, key in far.log if verb == "put"]
+    assert len(sent) == 3
+    assert not there & set(sent)
+
+
+def test_a_damaged_object_is_never_pushed(store: LocalStore, far: DictBackend, tmp_path: Path) -> None:
+    content = add_bytes(store, tmp_path, noise(3 * MIB))
+    (pack,) = (Path(store.root) / "packs").glob("*/*")
+    damaged = bytearray(pack.read_bytes())
+    damaged[MIB] ^= 1
+    pack.write_bytes(damaged)
+    with pytest.raises(ObjectCorrupt):
+        upload(LocalStore(store.root), far, want(content.oid))
+    assert not any(key.startswith("b/") for key in far.objects)
+
+
+@pytest.mark.parametrize("prefix", ["packs/", "b/"])
+def test_damage_on_the_remote_is_named_and_not_taken(
+    store: LocalStore, far: DictBackend, tmp_path: Path, prefix: str
+) -> None:
+    content = add_bytes(store, tmp_path, noise(3 * MIB))
+    upload(store, far, want(content.oid))
+    key = next(key for key in far.objects if key.startswith(prefix))
+    data = bytearray(far.objects[key][0])
+    data[len(data) // 2] ^= 1
+    far.objects[key] = (bytes(data), "e")
+    other = LocalStore(str(tmp_path / "other"))
+    with pytest.raises(ObjectCorrupt, match="dict://"):
+        Downloader(other, RemoteStore(far), jobs=4).run([("file", content.oid)])
+    assert not other.has_root("file", content.oid)
+
+
+def test_what_is_not_there_is_reported(store: LocalStore, far: DictBackend, tmp_path: Path) -> None:
+    content = add_bytes(store, tmp_path, b"here")
+    upload(store, far, want(content.oid))
+    absent = ("file", Oid(bytes(32)))
+    got = Downloader(LocalStore(str(tmp_path / "other")), RemoteStore(far), 4).run([("file", content.oid), absent])
+    assert got.missing == (absent,)
+    with pytest.raises(ObjectMissing):
+        upload(store, far, want(Oid(bytes(32))))
+
+
+def test_a_root_whose_pack_is_gone_says_so(store: LocalStore, far: DictBackend, tmp_path: Path) -> None:
+    content = add_bytes(store, tmp_path, noise(MIB))
+    upload(store, far, want(content.oid))
+    for key in [key for key in far.objects if key.startswith("packs/")]:
+        del far.objects[key]
+    with pytest.raises(RemoteError):
+        Downloader(LocalStore(str(tmp_path / "other")), RemoteStore(far), 4).run([("file", content.oid)])
+
+
+def test_a_doomed_pack_is_never_referenced_anew(store: LocalStore, far: DictBackend, tmp_path: Path) -> None:
+    content = add_bytes(store, tmp_path, noise(MIB))
+    upload(store, far, want(content.oid))
+    doomed = next(key for key in far.objects if key.startswith("packs/"))
+    far._set("gc/doomed/00000001", b"modelvc dooms 1\n" + doomed.rpartition("/")[2].encode() + b"\n")
+    done = upload(store, far, want(content.oid))
+    packs = {name.hex() for name, _ in done.packs["file", content.oid]}
+    assert doomed.rpartition("/")[2] not in packs
+    del far.objects[doomed]
+    other = LocalStore(str(tmp_path / "other"))
+    Downloader(other, RemoteStore(far), 4).run([("file", content.oid)])
+    assert read_bytes(other, content.oid) == noise(MIB)
+
+
+def test_a_doom_that_comes_while_pushing_is_seen(store: LocalStore, far: DictBackend, tmp_path: Path) -> None:
+    content = add_bytes(store, tmp_path, noise(MIB))
+    create = far.create
+
+    def dooming(key: str, data: bytes) -> object:
+        entry = create(key, data)
+        if key.startswith("b/") and "gc/doomed/00000001" not in far.objects:
+            pack = next(key for key in far.objects if key.startswith("packs/")).rpartition("/")[2]
+            far._set("gc/doomed/00000001", b"modelvc dooms 1\n" + pack.encode() + b"\n")
+        return entry
+
+    far.create = dooming  # type: ignore[method-assign, assignment]
+    done = upload(store, far, want(content.oid))
+    doomed = far.objects["gc/doomed/00000001"][0].split()[-1].decode()
+    assert doomed not in {name.hex() for name, _ in done.packs["file", content.oid]}
+
+
+def test_a_lost_answer_is_recognised_by_the_write_id(store: LocalStore, far: DictBackend, tmp_path: Path) -> None:
+    from modelvc.errors import RemoteChanged
+
+    content = add_bytes(store, tmp_path, noise(1000))
+    create = far.create
+
+    def losing(key: str, data: bytes) -> object:
+        create(key, data)
+        if key.startswith("b/"):
+            raise RemoteChanged("the answer was lost, the retry finds it there")
+        return far._entry(key)
+
+    far.create = losing  # type: ignore[method-assign, assignment]
+    upload(store, far, want(content.oid))
+    assert [verb for verb, key in far.log if key == root_key("file", content.oid)].count("replace") == 0
+
+
+def tree(store: LocalStore, tmp_path: Path, files: dict[str, bytes]) -> manifest.Content:
+    import os
+
+    from modelvc.formats.paths import SafeRelPath
+    from modelvc.formats.tree import TreeEntry
+
+    folder = tmp_path / f"tree-{os.urandom(4).hex()}"
+    opened = []
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        opened.append((name, lambda path=path: os.open(path, os.O_RDONLY)))
+    with StoreWriter(store) as writer, Ingest(writer) as ingest:
+        done = ingest.many(opened)
+        entries = [
+            TreeEntry(SafeRelPath(name), False, one.stat.size, one.oid)
+            for name, one in zip(files, done, strict=True)
+        ]
+        content = manifest.tree_content(entries, {one.oid: one.recipe for one in done})
+        writer.add(content)
+        writer.commit()
+    return content
+
+
+def test_ten_thousand_small_files_take_few_requests(store: LocalStore, far: DictBackend, tmp_path: Path) -> None:
+    files = {f"{i % 100:02d}/{i}.bin": noise(4096, seed=i) for i in range(10_000)}
+    content = tree(store, tmp_path, files)
+    upload(store, far, want(content.oid, kind="tree"))
+    assert len(far.log) < 10, far.log
+    far.log.clear()
+    other = LocalStore(str(tmp_path / "other"))
+    Downloader(other, RemoteStore(far), 4).run([("tree", content.oid)])
+    assert len(far.log) < 20, far.log
+    from modelvc.ops.trees import stored_files
+
+    assert {str(path) for path in stored_files(other, content.oid)} == set(files)
+
+
+def test_one_changed_file_in_a_folder_sends_little(store: LocalStore, far: DictBackend, tmp_path: Path) -> None:
+    files = {f"{i}.bin": noise(4096, seed=i) for i in range(3_000)}
+    first = tree(store, tmp_path, files)
+    upload(store, far, want(first.oid, kind="tree"))
+    files["7.bin"] = b"changed"
+    second = tree(store, tmp_path, files)
+    done = upload(store, far, want(second.oid, first.oid, kind="tree"))
+    assert done.sent_bytes < 700_000, done.sent_bytes
