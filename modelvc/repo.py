@@ -21,7 +21,7 @@ from modelvc.worktree.files import Worktree
 from modelvc.worktree.state import State, is_settled, now
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from modelvc.formats.config import CloneConfig, Config
     from modelvc.formats.pointer import Pointer
@@ -85,6 +85,10 @@ class Repo:
         """NoRepository unless `mvc init` or `mvc install` ran here."""
         if not os.path.exists(os.path.join(self.layout.worktree, CONFIG)) and not os.path.isdir(self.layout.mvc_dir):
             raise NoRepository("this Git repository does not use mvc yet", hint="run `mvc init`")
+
+    def folder_opener(self, path: str) -> Callable[[str], int]:
+        """What opens sub-folders of the folder at PATH, for reading many files in it."""
+        return lambda inside: self.worktree.open_folder(f"{path}/{inside}" if inside else path)
 
     # -- paths
 

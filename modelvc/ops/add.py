@@ -6,7 +6,6 @@ import os
 import stat
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from modelvc.errors import ModelvcError, NoSpace, NotFoundError, UsageError, shown
@@ -259,8 +258,7 @@ def _store_tree(repo: Repo, target: _Target, writer: StoreWriter, ingest: Ingest
             loose.append(name)
     started = now()
     loose.sort()
-    opened = [(f"{path}/{name}", partial(repo.worktree.open, f"{path}/{name}")) for name in loose]
-    for name, done in zip(loose, ingest.many(opened), strict=True):
+    for name, done in zip(loose, ingest.many(loose, repo.folder_opener(path), path), strict=True):
         recipes[done.oid] = done.recipe
         files[name] = (tuple(done.stat), bytes(done.oid), is_settled(done.stat, started))
     content = manifest.tree_content(entries_of(files), recipes)

@@ -46,14 +46,11 @@ def keep_present(repo: Repo, paths: Sequence[SafeRelPath]) -> dict[SafeRelPath, 
 
 
 def _tree(repo: Repo, path: SafeRelPath, ingest: Ingest) -> tuple[Content, dict[str, Known]]:
-    from functools import partial
-
     names = sorted(scan(repo.worktree.root, path))
     started = now()
-    opened = [(f"{path}/{name}", partial(repo.worktree.open, f"{path}/{name}")) for name in names]
     files: dict[str, Known] = {}
     recipes = {}
-    for name, done in zip(names, ingest.many(opened), strict=True):
+    for name, done in zip(names, ingest.many(names, repo.folder_opener(path), path), strict=True):
         recipes[done.oid] = done.recipe
         files[name] = (tuple(done.stat), bytes(done.oid), is_settled(done.stat, started))
     return manifest.tree_content(entries_of(files), recipes), files

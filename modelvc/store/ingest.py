@@ -10,6 +10,7 @@ Hashing, cutting, compressing and writing release the GIL, so the stages overlap
 from __future__ import annotations
 
 import os
+import stat
 from array import array
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -37,6 +38,8 @@ BLOCK = 4 << 20  # bytes read at once
 AHEAD = 4  # blocks in flight
 SMALL = 64 << 10  # a file up to this is one chunk, read and named in one go
 HEAD = 64 << 10
+BATCH = 128  # small files read by one worker at a time
+_WHOLE = ((1, 0),)  # one record of chunker 0
 
 Bytes = bytes | bytearray | memoryview
 
@@ -104,36 +107,45 @@ class Ingest:
             raise FileChanged(path)
         return Ingested(oid, recipe, before)
 
-    def many(self, files: Sequence[tuple[str, Callable[[], int]]]) -> list[Ingested]:
-        """Store many files, given as (path, opener of a descriptor), in order. Small ones go in batches."""
-        results: list[Ingested | None] = [None] * len(files)
-        pending: deque[tuple[Sequence[int], Future[list[_Small | None]]]] = deque()
-        step = 128
+    def many(self, names: Sequence[str], open_folder: Callable[[str], int], what: str) -> list[Ingested]:
+        """Store the files NAMES, relative to a folder called WHAT, in order. Neighbours are read in batches.
+
+        OPEN_FOLDER gives a descriptor of a sub-folder, "" for the folder itself. FileChanged when a file is not a
+        regular one any more, or changes meanwhile.
+        """
+        results: list[Ingested] = []
+        pending: deque[tuple[Sequence[str], Future[list[_Small | None]]]] = deque()
 
         def collect() -> None:
-            places, future = pending.popleft()
+            batch, future = pending.popleft()
             found = future.result()
             new = [stretch for small in found if small for stretch in small.new]
             self._appender.submit(self._append, new, start=False).result()
-            for place, small in zip(places, found, strict=True):
-                if small is None:
-                    fd = files[place][1]()
-                    try:
-                        results[place] = self.file(fd, files[place][0])
-                    finally:
-                        os.close(fd)
-                else:
-                    results[place] = small.done
+            for name, small in zip(batch, found, strict=True):
+                results.append(small.done if small else self._one(name, open_folder, what))
+                if small:
                     self._on_bytes(small.done.stat.size)
 
-        for start in range(0, len(files), step):
-            places = range(start, min(start + step, len(files)))
-            pending.append((places, self._workers.submit(_batch, [files[p] for p in places], self._writer)))
+        for start in range(0, len(names), BATCH):
+            batch = names[start : start + BATCH]
+            pending.append((batch, self._workers.submit(_batch, batch, open_folder, what, self._writer)))
             if len(pending) > AHEAD:
                 collect()
         while pending:
             collect()
-        return [found for found in results if found is not None]
+        return results
+
+    def _one(self, name: str, open_folder: Callable[[str], int], what: str) -> Ingested:
+        parent, _, last = name.rpartition("/")
+        folder = open_folder(parent)
+        try:
+            fd = _open(last, folder, f"{what}/{name}")
+        finally:
+            os.close(folder)
+        try:
+            return self.file(fd, f"{what}/{name}")
+        finally:
+            os.close(fd)
 
     def _large(self, fd: int, size: int, path: str) -> tuple[Oid, Recipe]:
         def read_at(offset: int, length: int) -> bytes:
@@ -229,27 +241,46 @@ class _Small(NamedTuple):
     new: list[tuple[Bytes, list[NewChunk]]]
 
 
-def _batch(files: Sequence[tuple[str, Callable[[], int]]], writer: StoreWriter) -> list[_Small | None]:
+def _batch(
+    names: Sequence[str], open_folder: Callable[[str], int], what: str, writer: StoreWriter
+) -> list[_Small | None]:
     """Read small files; None stands for one that is not small."""
     found: list[_Small | None] = []
-    for path, opener in files:
-        fd = opener()
-        try:
-            before = FileStat.of(os.fstat(fd))
-            found.append(_small(fd, before, path, writer) if before.size <= SMALL else None)
-        finally:
-            os.close(fd)
+    at, folder = "", open_folder("")
+    try:
+        for name in names:
+            parent, _, last = name.rpartition("/")
+            if parent != at:
+                os.close(folder)
+                at, folder = parent, open_folder(parent)
+            fd = _open(last, folder, f"{what}/{name}")
+            try:
+                before = os.fstat(fd)
+                small = before.st_size <= SMALL
+                found.append(_small(fd, FileStat.of(before), f"{what}/{name}", writer) if small else None)
+            finally:
+                os.close(fd)
+    finally:
+        os.close(folder)
     return found
 
 
+def _open(name: str, folder: int, path: str) -> int:
+    try:
+        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=folder)
+    except OSError:
+        raise FileChanged(path) from None
+    return fd
+
+
 def _small(fd: int, before: FileStat, path: str, writer: StoreWriter) -> _Small:
-    data = os.pread(fd, SMALL + 1, 0)
+    data = os.pread(fd, SMALL + 1, 0) if stat.S_ISREG(before.mode) else b""
     if len(data) != before.size or FileStat.of(os.fstat(fd)) != before:
         raise FileChanged(path)
     digest = blake3(data).digest()
     if not data:
         return _Small(Ingested(Oid(digest), EMPTY, before), [])
-    done = Ingested(Oid(digest), Recipe(digest, array("I", [len(data)]), ((1, 0),)), before)
+    done = Ingested(Oid(digest), Recipe(digest, array("I", (len(data),)), _WHOLE), before)
     if writer.has(digest):
         return _Small(done, [])
     encoding, stored = codec.encode(data, compress=True)

@@ -64,6 +64,11 @@ class Worktree:
                 raise _in_the_way(path, "is not a regular file")
             return fd
 
+    def open_folder(self, path: str) -> int:
+        """A descriptor of a folder, "" for the root; ConflictError when a link leads there."""
+        with self._parent(f"{path}/." if path else ".") as (folder, _):
+            return os.dup(folder)
+
     def read(self, path: str, limit: int) -> bytes:
         """At most LIMIT + 1 bytes of a small file; FileNotFoundError when it is not there."""
         fd = self.open(path)

@@ -18,7 +18,7 @@ from modelvc.store.manifest import Content
 from modelvc.store.writer import StoreWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
     from modelvc.oid import Oid
@@ -141,3 +141,8 @@ def read_bytes(store: LocalStore, oid: Oid) -> bytes:
         reader.write_blob(store.read_root("file", oid), found.extend, "the blob")
     assert blake3(found).digest() == oid
     return bytes(found)
+
+
+def folders(top: Path) -> Callable[[str], int]:
+    """What opens the sub-folders of TOP."""
+    return lambda inside: os.open(top / inside, os.O_RDONLY | os.O_DIRECTORY)

@@ -16,7 +16,7 @@ from modelvc.store.ingest import Ingest
 from modelvc.store.local import LocalStore
 from modelvc.store.manifest import Content
 from modelvc.store.writer import StoreWriter
-from tests.support.stores import add_bytes, add_file, read_bytes
+from tests.support.stores import add_bytes, add_file, folders, read_bytes
 
 MIB = 1 << 20
 
@@ -183,13 +183,13 @@ def test_a_large_blob_has_its_records_in_segments(store: LocalStore, tmp_path: P
 
 
 def test_ten_thousand_small_files_are_one_pack(store: LocalStore, tmp_path: Path) -> None:
-    files = []
     for i in range(2_000):
-        path = tmp_path / f"{i}.bin"
+        path = tmp_path / "many" / str(i % 7) / f"{i}.bin"
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(noise(500, seed=i))
-        files.append((path.name, lambda path=path: os.open(path, os.O_RDONLY)))
+    names = [f"{i % 7}/{i}.bin" for i in range(2_000)]
     with StoreWriter(store) as writer, Ingest(writer) as ingest:
-        done = ingest.many(files)
+        done = ingest.many(names, folders(tmp_path / "many"), "many")
         writer.commit()
     assert [found.oid for found in done] == [blake3(noise(500, seed=i)).digest() for i in range(2_000)]
     assert len(store.packs()) == 1

@@ -14,7 +14,7 @@ from modelvc.store.local import LocalStore
 from modelvc.store.remote import RemoteStore, root_key
 from modelvc.store.upload import Uploader, Wanted
 from modelvc.store.writer import StoreWriter
-from tests.support.stores import DictBackend, add_bytes, read_bytes
+from tests.support.stores import DictBackend, add_bytes, folders, read_bytes
 
 MIB = 1 << 20
 
@@ -230,17 +230,14 @@ def tree(store: LocalStore, tmp_path: Path, files: dict[str, bytes]) -> manifest
     from modelvc.formats.tree import TreeEntry
 
     folder = tmp_path / f"tree-{os.urandom(4).hex()}"
-    opened = []
     for name, data in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-        opened.append((name, lambda path=path: os.open(path, os.O_RDONLY)))
     with StoreWriter(store) as writer, Ingest(writer) as ingest:
-        done = ingest.many(opened)
+        done = ingest.many(list(files), folders(folder), "tree")
         entries = [
-            TreeEntry(SafeRelPath(name), False, one.stat.size, one.oid)
-            for name, one in zip(files, done, strict=True)
+            TreeEntry(SafeRelPath(name), False, one.stat.size, one.oid) for name, one in zip(files, done, strict=True)
         ]
         content = manifest.tree_content(entries, {one.oid: one.recipe for one in done})
         writer.add(content)
