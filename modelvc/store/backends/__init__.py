@@ -1,0 +1,33 @@
+"""The places where stores lie. Each module here knows one of them; what they promise is in modelvc.store.api."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modelvc.store.backends.options import RemoteOptions
+from modelvc.store.backends.url import absolute_url, parse_url
+
+if TYPE_CHECKING:
+    from modelvc.store.api import Backend
+
+__all__ = ["RemoteOptions", "absolute_url", "open_backend", "parse_url"]
+
+
+def open_backend(url: str, options: RemoteOptions) -> Backend:
+    """The backend for URL. Nothing is asked of it yet, and no library is loaded that another kind needs."""
+    place = parse_url(url)
+    if place.scheme == "file":
+        from modelvc.store.backends.folder import FolderBackend
+
+        return FolderBackend(place.path)
+    if place.scheme == "s3":
+        from modelvc.store.backends.s3 import S3Backend
+
+        return S3Backend(place, options)
+    if place.scheme == "memory":
+        from modelvc.store.backends.memory import MemoryBackend
+
+        return MemoryBackend(place.host)
+    from modelvc.store.backends.generic import open_generic
+
+    return open_generic(place)

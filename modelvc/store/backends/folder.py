@@ -1,0 +1,290 @@
+"""A store in a folder: a disk, a mounted share.
+
+Bytes reach the disk first and get their key in one step; what decides over a key happens under a lock that the kernel
+releases when a process dies.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import threading
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from modelvc.errors import KeyMissing, RemoteBusy, RemoteChanged, RemoteError, shown
+from modelvc.store.api import Capabilities, Entry
+from modelvc.store.backends import openat
+from modelvc.store.backends.keys import check_key, check_prefix
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from modelvc.store.api import Data
+    from modelvc.store.backends.openat import Temporary
+
+_LOCK = ".lock"
+_PATIENCE = 30  # seconds; the lock is held for a few system calls
+_NO_LOCKS = {errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK, errno.EINVAL, errno.EOPNOTSUPP}
+
+
+class FolderBackend:
+    def __init__(self, path: str) -> None:
+        self.name = path
+        self._path = path
+        self._root = -1
+        self._lock_fd = -1
+        self._locks = True
+        self._requests = 0
+        self._opening = threading.Lock()
+        self._mutex = threading.Lock()  # before the lock of the folder, so that threads wait for each other in turn
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(conditional=self._locks, page=1000)
+
+    @property
+    def requests(self) -> int:
+        return self._requests
+
+    # -- reading
+
+    def list(self, prefix: str) -> Iterator[Entry]:
+        todo = [check_prefix(prefix)]
+        self._count()
+        while todo:
+            folder = todo.pop()
+            with self._explained(folder):
+                try:
+                    found, below = openat.scan(self._open_root(), folder)
+                except FileNotFoundError:
+                    self._check_mounted()
+                    continue
+            yield from found
+            todo.extend(below)
+
+    def stat(self, keys: Collection[str]) -> dict[str, Entry]:
+        self._count(len(keys))
+        found: dict[str, Entry] = {}
+        for key in keys:
+            with self._explained(check_key(key)):
+                entry = self._stat(key)
+            if entry is not None:
+                found[key] = entry
+        return found
+
+    def read(self, key: str, *, limit: int) -> tuple[bytes, Entry]:
+        with self._opened(key) as fd:
+            entry = openat.entry(key, os.fstat(fd))
+            if entry.size > limit:
+                raise RemoteError(f"{key} in {shown(self.name)} has more than {limit:,} bytes")
+            return self._read(key, fd, 0, entry.size), entry
+
+    def read_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> Sequence[bytes]:
+        with self._opened(key) as fd:
+            size = os.fstat(fd).st_size
+            for offset, length in ranges:  # before anything is allocated
+                if not 0 <= offset <= offset + length <= size:
+                    raise self._short(key)
+            return [self._read(key, fd, offset, length) for offset, length in ranges]
+
+    # -- writing
+
+    def create(self, key: str, data: Data) -> Entry:
+        with self._written(key, data) as (new, folder, name):
+            with self._locked():
+                if not openat.link(self._root, new.name, folder, name):
+                    raise RemoteChanged(f"{key} in {shown(self.name)} is there already")
+            os.fsync(folder)
+            return new.entry(key)
+
+    def put(self, key: str, data: Data) -> Entry:
+        with self._written(key, data) as (new, folder, name):
+            with self._locked():
+                os.rename(new.name, name, src_dir_fd=self._root, dst_dir_fd=folder)
+            os.fsync(folder)
+            return new.entry(key)
+
+    def replace(self, key: str, data: Data, etag: str) -> Entry:
+        with self._written(key, data) as (new, folder, name):
+            with self._locked():
+                self._check(key, openat.here(folder, name), etag)
+                os.rename(new.name, name, src_dir_fd=self._root, dst_dir_fd=folder)
+            os.fsync(folder)
+            return new.entry(key)
+
+    def delete(self, key: str, etag: str | None) -> None:
+        parent, _, name = check_key(key).rpartition("/")
+        self._count()
+        with self._explained(key):
+            try:
+                folder = openat.open_folder(self._open_root(), parent)
+            except FileNotFoundError:
+                self._check_mounted()
+                return
+            try:
+                with self._locked():
+                    found = openat.here(folder, name)
+                    if found is None:
+                        return
+                    if etag is not None:
+                        self._check(key, found, etag)
+                    os.unlink(name, dir_fd=folder)
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+    def now(self) -> float:
+        """The clock that stamps files here, which on a share is the server's."""
+        with self._explained(""):
+            self._prepare()
+            new = openat.write_temporary(self._root, b"")
+            openat.remove(self._root, new.name)
+        return new.mtime
+
+    def close(self) -> None:
+        with self._opening:
+            for fd in (self._root, self._lock_fd):
+                if fd >= 0:
+                    os.close(fd)
+            self._root = self._lock_fd = -1
+
+    # -- the root
+
+    def _open_root(self) -> int:
+        with self._opening:
+            if self._root < 0:
+                self._root = os.open(self._path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            return self._root
+
+    def _prepare(self) -> None:
+        """Make the root where its parent is there, and open its lock."""
+        if self._lock_fd >= 0:
+            return
+        try:
+            os.mkdir(self._path)
+        except FileExistsError:
+            pass
+        except FileNotFoundError:
+            self._check_mounted()
+            raise
+        root = self._open_root()
+        with self._opening:
+            if self._lock_fd < 0:
+                flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+                self._lock_fd = os.open(_LOCK, flags, 0o666, dir_fd=root)
+                openat.sweep(root)
+
+    def _check_mounted(self) -> None:
+        """A folder that nobody made yet is an empty store; one whose parent is missing is a drive that is not there."""
+        parent = os.path.dirname(self._path)
+        if not os.path.isdir(parent):
+            raise RemoteError(
+                f"there is no folder {shown(parent)}", hint=f"is the drive mounted? otherwise: mkdir -p {shown(parent)}"
+            )
+
+    # -- one key
+
+    def _stat(self, key: str) -> Entry | None:
+        parent, _, name = key.rpartition("/")
+        try:
+            folder = openat.open_folder(self._open_root(), parent)
+        except FileNotFoundError:
+            self._check_mounted()
+            return None
+        try:
+            found = openat.here(folder, name)
+        finally:
+            os.close(folder)
+        return None if found is None else openat.entry(key, found)
+
+    @contextmanager
+    def _opened(self, key: str) -> Iterator[int]:
+        check_key(key)
+        self._count()
+        with self._explained(key):
+            try:
+                fd = openat.open_file(self._open_root(), key)
+            except FileNotFoundError:
+                self._check_mounted()
+                raise KeyMissing(f"{key} is not in {shown(self.name)}") from None
+            try:
+                yield fd
+            finally:
+                os.close(fd)
+
+    def _read(self, key: str, fd: int, offset: int, length: int) -> bytes:
+        data = openat.read_exactly(fd, offset, length)
+        if data is None:
+            raise self._short(key)
+        return data
+
+    @contextmanager
+    def _written(self, key: str, data: Data) -> Iterator[tuple[Temporary, int, str]]:
+        """DATA on the disk, the folder of KEY and its last part; what got no key is removed."""
+        parent, _, name = check_key(key).rpartition("/")
+        self._count()
+        with self._explained(key):
+            self._prepare()
+            folder = openat.open_folder(self._root, parent, make=True)
+            try:
+                new = openat.write_temporary(self._root, data)
+                try:
+                    yield new, folder, name
+                except BaseException:
+                    openat.remove(self._root, new.name)
+                    raise
+            finally:
+                os.close(folder)
+
+    def _check(self, key: str, found: os.stat_result | None, etag: str) -> None:
+        if found is None or openat.etag(found) != etag:
+            raise RemoteChanged(f"{key} in {shown(self.name)} was changed by somebody else")
+
+    def _short(self, key: str) -> RemoteError:
+        return RemoteError(f"{key} in {shown(self.name)} is shorter than expected", hint="run `mvc fsck --remote`")
+
+    # -- around every call
+
+    def _count(self, more: int = 1) -> None:
+        with self._opening:
+            self._requests += more
+
+    @contextmanager
+    def _explained(self, key: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise openat.explain(error, f"{self._path}/{key}".rstrip("/")) from None
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        self._prepare()
+        with self._mutex:
+            held = self._locks and self._take_lock()
+            try:
+                yield
+            finally:
+                if held:
+                    fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
+
+    def _take_lock(self) -> bool:
+        end = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    raise RemoteBusy(
+                        f"another process holds {shown(self.name)}/{_LOCK}", hint="see who: `fuser -v` on that file"
+                    ) from None
+                time.sleep(0.001)
+            except OSError as error:
+                if error.errno not in _NO_LOCKS:
+                    raise
+                self._locks = False  # push goes on without it; remote gc sees it in `capabilities`
+                return False
+            else:
+                return True

@@ -1,0 +1,305 @@
+"""A store behind any file system of fsspec. No conditions: push works, remote gc asks for `--exclusive`.
+
+A file system serves one thread at a time (paramiko's mixes answers up otherwise); a few are kept connected.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from modelvc.errors import ConfigError, KeyMissing, RemoteBusy, RemoteChanged, RemoteDenied, RemoteError, shown
+from modelvc.store.api import Capabilities, Entry
+from modelvc.store.backends import retry
+from modelvc.store.backends.keys import check_key, check_prefix, is_key, is_part
+from modelvc.store.backends.spans import merge, scatter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Sequence
+
+    from modelvc.store.api import Data
+    from modelvc.store.backends.url import Place
+
+_T = TypeVar("_T")
+_CONNECTIONS = 4
+_ATTEMPTS = 5
+_PIECE = 32 << 10  # bytes of one write: what SFTP sends in one message
+_PACKAGES = {"gs": ("gcsfs", "gcsfs"), "az": ("adlfs", "adlfs")}
+
+
+class GenericBackend:
+    """`connect` opens a file system; `atomic` says that what it writes under a name is whole or not there."""
+
+    def __init__(self, name: str, root: str, connect: Callable[[], Any], *, atomic: bool) -> None:
+        self.name = name
+        self.capabilities = Capabilities(conditional=False, page=1000 if atomic else 1)
+        self._root = root
+        self._connect = connect
+        self._atomic = atomic
+        self._requests = 0
+        self._lock = threading.Lock()
+        self._gate = threading.BoundedSemaphore(_CONNECTIONS)
+        self._idle: list[Any] = []
+        self._made: set[str] = set()
+
+    @property
+    def requests(self) -> int:
+        return self._requests
+
+    # -- the protocol
+
+    def list(self, prefix: str) -> Iterator[Entry]:
+        check_prefix(prefix)
+        find = self._find if self._atomic else self._walk
+        return iter(self._persist(lambda fs: find(fs, prefix), prefix))
+
+    def stat(self, keys: Collection[str]) -> dict[str, Entry]:
+        found = [self._persist(partial(self._look, key=check_key(key)), key) for key in keys]
+        return {entry.key: entry for entry in found if entry is not None}
+
+    def read(self, key: str, *, limit: int) -> tuple[bytes, Entry]:
+        check_key(key)
+        return self._persist(lambda fs: self._read(fs, key, limit), key)
+
+    def read_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> Sequence[bytes]:
+        check_key(key)
+        spans = merge(ranges)
+        asks = [partial(self._read_part, key=key, start=span.start, stop=span.stop) for span in spans]
+        bodies = [self._persist(ask, key) for ask in asks]
+        return scatter(ranges, spans, bodies)
+
+    def create(self, key: str, data: Data) -> Entry:
+        if self.stat([key]):
+            raise RemoteChanged(f"{key} in {shown(self.name)} is there already")
+        return self.put(key, data)
+
+    def put(self, key: str, data: Data) -> Entry:
+        check_key(key)
+        return self._persist(lambda fs: self._write(fs, key, data), key)
+
+    def replace(self, key: str, data: Data, etag: str) -> Entry:
+        self._check(key, etag)
+        return self.put(key, data)
+
+    def delete(self, key: str, etag: str | None) -> None:
+        if etag is not None and self.stat([key]):
+            self._check(key, etag)
+        try:
+            self._persist(lambda fs: fs.rm_file(self._path(check_key(key))), key)
+        except KeyMissing:
+            return
+
+    def now(self) -> float:
+        """The clock that stamps files there."""
+
+        def ask(fs: Any) -> float:
+            path = self._path(f".new-{os.urandom(8).hex()}")
+            self._write_file(fs, path, b"-")
+            found = _entry("", fs.info(path)).mtime
+            fs.rm_file(path)
+            return found
+
+        return self._persist(ask, "") or time.time()
+
+    def close(self) -> None:
+        with self._lock:
+            idle, self._idle = self._idle, []
+        for fs in idle:
+            _disconnect(fs)
+
+    # -- with one connection
+
+    def _walk(self, fs: Any, prefix: str) -> Sequence[Entry]:
+        found: list[Entry] = []
+        todo = [prefix]
+        while todo:
+            folder = todo.pop()
+            try:
+                infos = fs.ls(self._path(folder[:-1]), detail=True)
+            except FileNotFoundError:
+                continue
+            for info in infos:
+                name = info["name"].rstrip("/").rpartition("/")[2]
+                if is_part(name) and info["type"] == "directory":
+                    todo.append(f"{folder}{name}/")
+                elif is_part(name) and info["type"] == "file":
+                    found.append(_entry(folder + name, info))
+        return found
+
+    def _find(self, fs: Any, prefix: str) -> Sequence[Entry]:
+        try:
+            infos = fs.find(self._path(prefix[:-1]), detail=True)
+        except FileNotFoundError:
+            return []
+        start = len(self._root.strip("/")) + 1
+        named = [(name.lstrip("/")[start:], info) for name, info in infos.items()]
+        return [_entry(key, info) for key, info in named if is_key(key) and key.startswith(prefix)]
+
+    def _look(self, fs: Any, key: str) -> Entry | None:
+        try:
+            info = fs.info(self._path(key))
+        except FileNotFoundError:
+            return None
+        return _entry(key, info) if info["type"] == "file" else None
+
+    def _read(self, fs: Any, key: str, limit: int) -> tuple[bytes, Entry]:
+        for _ in range(_ATTEMPTS):
+            entry = self._look(fs, key)
+            if entry is None:
+                raise FileNotFoundError(key)
+            if entry.size > limit:
+                raise RemoteError(f"{key} in {shown(self.name)} has more than {limit:,} bytes")
+            data = bytes(fs.cat_file(self._path(key), 0, entry.size)) if entry.size else b""
+            if len(data) == entry.size and self._look(fs, key) == entry:
+                return data, entry
+        raise RemoteBusy(f"{key} in {shown(self.name)} changes all the time", hint="run the command again")
+
+    def _read_part(self, fs: Any, key: str, start: int, stop: int) -> bytes:
+        data = bytes(fs.cat_file(self._path(key), start, stop))
+        if len(data) != stop - start:
+            raise RemoteError(f"{key} in {shown(self.name)} is shorter than expected", hint="run `mvc fsck --remote`")
+        return data
+
+    def _write(self, fs: Any, key: str, data: Data) -> Entry:
+        path = self._path(key)
+        if self._atomic:
+            fs.pipe_file(path, bytes(data))
+            return _entry(key, fs.info(path))
+        self._make_folder(fs, path.rpartition("/")[0])
+        temporary = self._path(f".new-{os.urandom(8).hex()}")
+        self._write_file(fs, temporary, data)
+        if fs.info(temporary)["size"] != len(data):
+            raise OSError("not everything arrived; is the disk full?")
+        fs.mv(temporary, path)
+        return _entry(key, fs.info(path))
+
+    def _write_file(self, fs: Any, path: str, data: Data) -> None:
+        self._make_folder(fs, self._root)
+        view = memoryview(data)
+        with fs.open(path, "wb") as file:
+            for at in range(0, len(view), _PIECE):
+                file.write(bytes(view[at : at + _PIECE]))
+
+    def _make_folder(self, fs: Any, path: str) -> None:
+        if path not in self._made:
+            fs.makedirs(path, exist_ok=True)
+            self._made.add(path)
+
+    def _check(self, key: str, etag: str) -> None:
+        found = self.stat([key]).get(key)
+        if found is None or found.etag != etag:
+            raise RemoteChanged(f"{key} in {shown(self.name)} was changed by somebody else")
+
+    def _path(self, key: str) -> str:
+        return f"{self._root}/{key}" if key else self._root
+
+    # -- connections
+
+    def _persist(self, ask: Callable[[Any], _T], key: str) -> _T:
+        waits = retry.delays()
+        while True:
+            try:
+                with self._lent() as fs:
+                    return ask(fs)
+            except (RemoteError, ConfigError):
+                raise
+            except Exception as error:  # noqa: BLE001 - foreign exceptions end here
+                failure = explain(error, self.name, key)
+            if not failure.transient or not waits:
+                raise failure
+            time.sleep(waits.pop(0))
+
+    @contextmanager
+    def _lent(self) -> Iterator[Any]:
+        """A connection for one call. One that broke is not used again."""
+        with self._gate:
+            with self._lock:
+                self._requests += 1
+                fs = self._idle.pop() if self._idle else None
+            if fs is None:
+                fs = self._connect()
+            try:
+                yield fs
+            except (FileNotFoundError, RemoteError):
+                pass_on = True
+                raise
+            except Exception:
+                pass_on = False
+                raise
+            else:
+                pass_on = True
+            finally:
+                if pass_on:
+                    with self._lock:
+                        self._idle.append(fs)
+                else:
+                    _disconnect(fs)
+
+
+def open_generic(place: Place) -> GenericBackend:
+    """The backend for a place that has none of its own."""
+    if place.scheme == "sftp":
+        from modelvc.store.backends.sftp import connect
+
+        root = place.path.removeprefix("~/")
+        return GenericBackend(place.url, root, lambda: connect(place.host), atomic=False)
+    module, package = _PACKAGES[place.scheme]
+    _require(module, f"pip install {package}", place.scheme)
+
+    def connect_any() -> Any:
+        import fsspec
+
+        return fsspec.filesystem(place.scheme, skip_instance_cache=True, use_listings_cache=False)
+
+    return GenericBackend(place.url, f"{place.host}/{place.path}".rstrip("/"), connect_any, atomic=True)
+
+
+def explain(error: Exception, name: str, key: str) -> RemoteError:
+    """What an exception of fsspec, paramiko or the operating system means."""
+    what = f"{key} in {shown(name)}" if key else shown(name)
+    names = {kind.__name__ for kind in type(error).__mro__}
+    why = shown(error, 200) or type(error).__name__
+    if isinstance(error, FileNotFoundError):
+        return KeyMissing(f"{what} does not exist")
+    if names & {"BadHostKeyException"} or "not found in known_hosts" in str(error):
+        return RemoteDenied(
+            f"{shown(name)}: its host key is not the one in known_hosts",
+            hint="connect once with `ssh` and compare the key it shows with one you trust",
+        )
+    if names & {"AuthenticationException", "PasswordRequiredException"}:
+        return RemoteDenied(f"{shown(name)}: the server refused the login", hint="load your key with `ssh-add`")
+    if isinstance(error, PermissionError) or names & {"Forbidden", "ClientAuthenticationError", "RefreshError"}:
+        return RemoteDenied(f"{what}: not allowed ({why})", hint="check who may read and write there")
+    if names & {"gaierror", "NoValidConnectionsError"}:
+        return RemoteError(f"can not reach {shown(name)} ({why})", hint="check the host name and the network")
+    if isinstance(error, (EOFError, ConnectionError, TimeoutError)) or names & {"SSHException", "HttpError"}:
+        return RemoteBusy(f"{what}: the connection broke ({why})", hint="run the command again: what arrived is kept")
+    return RemoteError(f"{what}: {why} ({type(error).__name__})", hint="run `mvc doctor`")
+
+
+def _require(module: str, command: str, scheme: str) -> None:
+    from importlib.util import find_spec
+
+    if find_spec(module) is None:
+        raise ConfigError(f"{scheme}:// needs a package that is not installed", hint=f"run `{command}`")
+
+
+def _entry(key: str, info: dict[str, Any]) -> Entry:
+    stamp = next((info[name] for name in ("mtime", "LastModified", "last_modified", "updated") if info.get(name)), 0.0)
+    if isinstance(stamp, str):
+        from datetime import datetime
+
+        stamp = datetime.fromisoformat(stamp)
+    mtime = float(stamp if isinstance(stamp, (int, float)) else stamp.timestamp())
+    etag = info.get("etag") or info.get("ETag") or f"{info['size']:x}-{mtime}"
+    return Entry(key, info["size"], str(etag).strip('"'), mtime)
+
+
+def _disconnect(fs: Any) -> None:
+    client = getattr(fs, "client", None)  # paramiko's; the others close with their session
+    if client is not None and hasattr(client, "close"):
+        client.close()

@@ -1,0 +1,280 @@
+"""A store in a bucket, through s3fs: its session, its loop and its calls, none of its caches.
+
+One method is one request, a range read one request per merged run. All requests run on s3fs' event loop; callers wait
+in threads of their own. Checksums are computed in those threads, so that the loop only moves bytes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from modelvc.errors import ConfigError, KeyMissing, RemoteChanged, RemoteError
+from modelvc.store.api import Capabilities, Entry
+from modelvc.store.backends import retry, s3errors
+from modelvc.store.backends.keys import check_key, check_prefix, is_key
+from modelvc.store.backends.s3body import answer_body, request_body
+from modelvc.store.backends.spans import merge, scatter
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Sequence
+    from concurrent.futures import Future
+
+    from modelvc.store.api import Data
+    from modelvc.store.backends.options import RemoteOptions
+    from modelvc.store.backends.url import Place
+
+_T = TypeVar("_T")
+_PAGE = 1000
+_TOGETHER = 16  # requests of one call that run at once
+_CLOCK = 60  # seconds for which the server's last Date is taken further by this computer's clock
+_CONFIG = {
+    "connect_timeout": 10,
+    "read_timeout": 60,
+    "max_pool_connections": 64,
+    "retries": {"total_max_attempts": 1, "mode": "standard"},  # retries are ours: bounded, counted
+    "s3": {"payload_signing_enabled": False},  # the body's checksum is signed instead, so it is read once
+    "user_agent_extra": "modelvc",
+}
+
+
+class S3Backend:
+    def __init__(self, place: Place, options: RemoteOptions) -> None:
+        self.name = place.url
+        self.capabilities = Capabilities(conditional=True, page=_PAGE)  # `mvc doctor` asks the server
+        self.requests = 0
+        self._bucket = place.host
+        self._prefix = f"{place.path}/" if place.path else ""
+        self._options = options
+        self._lock = threading.Lock()
+        self._fs: Any = None
+        self._reached = False
+        self._date = (0.0, 0.0)  # the server's clock, and ours when it said so
+
+    # -- the protocol
+
+    def list(self, prefix: str) -> Iterator[Entry]:
+        where = self._prefix + check_prefix(prefix)
+        page: Future[dict[str, Any]] = self._start(lambda: self._call("list_objects_v2", "", Prefix=where))
+        while True:
+            answer = page.result()
+            token = answer.get("NextContinuationToken")
+            if answer.get("IsTruncated") and token:  # the next page travels while this one is used
+                page = self._start(partial(self._call, "list_objects_v2", "", Prefix=where, ContinuationToken=token))
+            for found in answer.get("Contents", ()):
+                key = found["Key"].removeprefix(self._prefix)
+                if is_key(key):  # buckets have foreign keys in them, also folders' markers
+                    yield Entry(key, found["Size"], _plain(found["ETag"]), found["LastModified"].timestamp())
+            if not (answer.get("IsTruncated") and token):
+                return
+
+    def stat(self, keys: Collection[str]) -> dict[str, Entry]:
+        wanted = [check_key(key) for key in keys]
+        found = self._wait(lambda: _gather([partial(self._head, key) for key in wanted]))
+        return {entry.key: entry for entry in found if entry is not None}
+
+    def read(self, key: str, *, limit: int) -> tuple[bytes, Entry]:
+        answer, data = self._wait(lambda: self._get(check_key(key), None, limit))
+        return data, Entry(key, len(data), _plain(answer["ETag"]), answer["LastModified"].timestamp())
+
+    def read_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> Sequence[bytes]:
+        check_key(key)
+        spans = merge(ranges)
+        asks = [partial(self._range, key, span.start, span.stop) for span in spans]
+        bodies = self._wait(lambda: _gather(asks))
+        return scatter(ranges, spans, bodies)
+
+    def create(self, key: str, data: Data) -> Entry:
+        return self._put(key, data, IfNoneMatch="*")
+
+    def put(self, key: str, data: Data) -> Entry:
+        return self._put(key, data)
+
+    def replace(self, key: str, data: Data, etag: str) -> Entry:
+        return self._put(key, data, IfMatch=f'"{etag}"')
+
+    def delete(self, key: str, etag: str | None) -> None:
+        condition = {} if etag is None else {"IfMatch": f'"{etag}"'}
+        try:
+            self._wait(lambda: self._call("delete_object", check_key(key), **condition))
+        except KeyMissing:
+            return
+        except RemoteChanged:
+            if self._wait(lambda: self._head(key)) is not None:
+                raise
+
+    def now(self) -> float:
+        server, ours = self._date
+        if not server or not 0 <= time.monotonic() - ours < _CLOCK:
+            self._wait(lambda: self._call("list_objects_v2", "", Prefix=f"{self._prefix}config", MaxKeys=1))
+            server, ours = self._date
+        if not server:
+            raise RemoteError(f"{self.name}: the server does not tell its time", hint="use another remote")
+        return server + (time.monotonic() - ours)
+
+    def close(self) -> None:
+        with self._lock:
+            fs, self._fs = self._fs, None
+        if fs is not None and fs._s3 is not None:  # noqa: SLF001 - s3fs has no public way to close
+            asyncio.run_coroutine_threadsafe(fs._s3.__aexit__(None, None, None), fs.loop).result(10)  # noqa: SLF001
+
+    # -- one request
+
+    def _put(self, key: str, data: Data, **condition: str) -> Entry:
+        check_key(key)
+        body, checksum = request_body(data)
+        answer = self._wait(lambda: self._call("put_object", key, Body=body, ChecksumCRC32=checksum, **condition))
+        return Entry(key, len(data), _plain(answer["ETag"]), _date(answer) or time.time())
+
+    async def _head(self, key: str) -> Entry | None:
+        try:
+            found = await self._call("head_object", key)
+        except KeyMissing:
+            return None
+        return Entry(key, found["ContentLength"], _plain(found["ETag"]), found["LastModified"].timestamp())
+
+    async def _range(self, key: str, start: int, stop: int) -> bytes:
+        _, data = await self._get(key, f"bytes={start}-{stop - 1}", stop - start)
+        if len(data) != stop - start:
+            raise RemoteError(f"{key} in {self.name} is shorter than expected", hint="run `mvc fsck --remote`")
+        return data
+
+    async def _get(self, key: str, byte_range: str | None, limit: int) -> tuple[dict[str, Any], bytes]:
+        arguments = {} if byte_range is None else {"Range": byte_range}
+
+        async def ask() -> tuple[dict[str, Any], bytes]:
+            answer = await self._ask("get_object", key, **arguments)
+            async with answer["Body"] as body:
+                if answer["ContentLength"] > limit:
+                    raise RemoteError(f"{key} in {self.name} has more than {limit:,} bytes")
+                return answer, await answer_body(body, answer["ContentLength"])
+
+        return await self._persist(ask, key)
+
+    async def _call(self, method: str, key: str, **arguments: Any) -> dict[str, Any]:
+        return await self._persist(lambda: self._ask(method, key, **arguments), key)
+
+    async def _persist(self, ask: Callable[[], Awaitable[_T]], key: str) -> _T:
+        """The answer, asked for again while that may help."""
+        waits = retry.delays()
+        while True:
+            try:
+                return await ask()
+            except RemoteError:
+                raise
+            except Exception as error:  # noqa: BLE001 - foreign exceptions end here
+                verdict = s3errors.explain(error, self._target(key))
+            # A host that never answered is a wrong name, not a bad moment.
+            if not verdict.retry or not waits or (verdict.unreachable and not self._reached):
+                raise _final(verdict, reached=self._reached)
+            await asyncio.sleep(waits.pop(0))
+
+    async def _ask(self, method: str, key: str, **arguments: Any) -> dict[str, Any]:
+        if key:
+            arguments["Key"] = self._prefix + key
+        answer: dict[str, Any] = await self._fs._call_s3(method, Bucket=self._bucket, **arguments)  # noqa: SLF001
+        self._reached = True
+        date = _date(answer)
+        if date is not None:
+            self._date = (date, time.monotonic())
+        return answer
+
+    # -- s3fs
+
+    def _wait(self, make: Callable[[], Coroutine[Any, Any, _T]]) -> _T:
+        return self._start(make).result()
+
+    def _start(self, make: Callable[[], Coroutine[Any, Any, _T]]) -> Future[_T]:
+        fs = self._filesystem()
+        return asyncio.run_coroutine_threadsafe(make(), fs.loop)
+
+    def _filesystem(self) -> Any:
+        with self._lock:
+            if self._fs is None:
+                self._fs = self._connect()
+            return self._fs
+
+    def _connect(self) -> Any:
+        from fsspec.asyn import sync
+        from s3fs import S3FileSystem
+
+        options = self._options
+        fs = S3FileSystem(
+            skip_instance_cache=True,
+            use_listings_cache=False,
+            config_kwargs=_CONFIG,
+            **({"endpoint_url": options.endpoint_url} if options.endpoint_url else {}),
+            **({"client_kwargs": {"region_name": options.region}} if options.region else {}),
+            **({"profile": options.profile} if options.profile else {}),
+        )
+        fs.retries = 1
+        try:
+            client = sync(fs.loop, fs.set_session)
+        except Exception as error:  # noqa: BLE001 - foreign exceptions end here
+            raise s3errors.explain(error, self._target("")).error from None
+        _check_conditions(client)
+        client.meta.events.register("before-send.s3", self._count)
+        return fs
+
+    def _count(self, **_: Any) -> None:
+        self.requests += 1  # only ever on the loop's thread
+
+    def _target(self, key: str) -> s3errors.Target:
+        endpoint = self._options.endpoint_url
+        if not endpoint and self._fs is not None and self._fs._s3 is not None:  # noqa: SLF001
+            endpoint = self._fs._s3.meta.endpoint_url  # noqa: SLF001 - as the environment set it
+        return s3errors.Target(self.name, self._bucket, endpoint or "Amazon S3", key)
+
+
+async def _gather(makers: Sequence[Callable[[], Awaitable[_T]]]) -> list[_T]:
+    """All answers in order, a few at a time; the first failure ends the others."""
+    if len(makers) == 1:
+        return [await makers[0]()]
+    gate = asyncio.Semaphore(_TOGETHER)
+
+    async def one(make: Callable[[], Awaitable[_T]]) -> _T:
+        async with gate:
+            return await make()
+
+    tasks = [asyncio.ensure_future(one(make)) for make in makers]
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
+
+
+def _check_conditions(client: Any) -> None:
+    """s3fs drops arguments that botocore does not know: a condition that is dropped would overwrite."""
+    needed = (("PutObject", "IfNoneMatch"), ("PutObject", "IfMatch"), ("DeleteObject", "IfMatch"))
+    for operation, member in needed:
+        if member not in client.meta.service_model.operation_model(operation).input_shape.members:
+            raise ConfigError(
+                f"the installed botocore is too old: its {operation} does not know {member}",
+                hint="run `pip install --upgrade s3fs aiobotocore`",
+            )
+
+
+def _final(verdict: s3errors.Verdict, *, reached: bool) -> RemoteError:
+    if verdict.unreachable and not reached:
+        return RemoteError(str(verdict.error), hint=verdict.error.hint)
+    return verdict.error
+
+
+def _plain(etag: str) -> str:
+    return etag.strip('"')
+
+
+def _date(answer: dict[str, Any]) -> float | None:
+    from email.utils import parsedate_to_datetime
+
+    text = answer["ResponseMetadata"]["HTTPHeaders"].get("date", "")
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except ValueError:
+        return None

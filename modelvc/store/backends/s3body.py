@@ -1,0 +1,64 @@
+"""Bodies on their way to and from S3, without copies of the whole."""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from modelvc.store.api import Data
+
+_SMALL = 256 << 10  # bytes that are sent in one piece
+_PIECE = 512 << 10
+
+
+class PiecewiseBody:
+    """What botocore takes for a file and aiohttp for a stream: slices of one buffer, each drained before the next."""
+
+    __slots__ = ("_at", "_view")
+
+    def __init__(self, data: Data) -> None:
+        self._view = memoryview(data)
+        self._at = 0
+
+    def __len__(self) -> int:
+        return len(self._view)
+
+    def read(self, size: int = -1) -> memoryview:
+        stop = len(self._view) if size < 0 else self._at + size
+        part = self._view[self._at : stop]
+        self._at += len(part)
+        return part
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        self._at = offset + (0, self._at, len(self._view))[whence]
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    async def __aiter__(self) -> AsyncIterator[memoryview]:
+        for at in range(0, len(self._view), _PIECE):
+            yield self._view[at : at + _PIECE]
+
+
+def request_body(data: Data) -> tuple[bytes | PiecewiseBody, str]:
+    """DATA as put_object takes it, and the checksum by which the server verifies it."""
+    checksum = base64.b64encode(zlib.crc32(data).to_bytes(4, "big")).decode("ascii")
+    return (bytes(data) if len(data) <= _SMALL else PiecewiseBody(data)), checksum
+
+
+async def answer_body(stream: Any, size: int) -> bytes:
+    """The SIZE bytes that the server announced; it is cut off if it sends more, and short if it sends less."""
+    parts = []
+    left = size
+    while left:
+        part = await stream.read(left)
+        if not part:
+            break
+        parts.append(part)
+        left -= len(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)

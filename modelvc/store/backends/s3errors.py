@@ -1,0 +1,157 @@
+"""What an S3 server or the way to it had to say, in mvc's words. Pure: exceptions in, a verdict out."""
+
+from __future__ import annotations
+
+import ssl
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from modelvc.errors import KeyMissing, RemoteBusy, RemoteChanged, RemoteDenied, RemoteError, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_CREDENTIALS_HINT = (
+    "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `aws configure`; "
+    "`mvc remote add ... --profile NAME` picks a profile for one remote"
+)
+_EXPIRED_HINT = "get fresh ones (`aws sso login`, or ask who gave you the token), then run the command again"
+_ALLOW_HINT = (
+    "the account needs s3:ListBucket on the bucket, and s3:GetObject, s3:PutObject, s3:DeleteObject on its keys"
+)
+_AGAIN_HINT = "run the command again: what arrived is kept"
+
+_NO_CREDENTIALS = {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "NoAuthTokenError"}
+_NO_CREDENTIALS |= {"ProfileNotFound", "ConfigNotFound", "ConfigParseError", "InvalidConfigError"}
+_NO_SESSION = {"SSOTokenLoadError", "UnauthorizedSSOTokenError", "TokenRetrievalError", "SSOError"}
+_UNREACHABLE = {"EndpointConnectionError", "ConnectTimeoutError", "ProxyConnectionError"}
+_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"}
+_BAD_KEY = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "InvalidSecurity"}
+_REGION = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
+_REGION |= {"TemporaryRedirect", "Redirect", "301", "307"}
+_BUSY = {"SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout", "OperationAborted", "BadDigest"}
+_BUSY |= {"IncompleteBody", "XAmzContentSHA256Mismatch", "XAmzContentChecksumMismatch", "TooManyRequests"}
+_BUSY |= {"Throttling", "ThrottlingException", "RequestThrottled", "BandwidthLimitExceeded"}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What was asked of whom, for messages."""
+
+    name: str  # the URL of the remote
+    bucket: str
+    endpoint: str  # in words
+    key: str = ""
+
+    @property
+    def what(self) -> str:
+        return f"{shown(self.key)} in {shown(self.name)}" if self.key else shown(self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The error to raise, and whether asking again may help first. `unreachable`: nobody was there to answer."""
+
+    error: RemoteError
+    retry: bool = False
+    unreachable: bool = False
+
+
+def explain(error: BaseException, target: Target) -> Verdict:
+    """What ERROR means. Whatever comes, the verdict is one of mvc's own errors."""
+    cause = error
+    while not hasattr(cause, "response") and cause.__cause__ is not None and not _is_transport(cause):
+        cause = cause.__cause__  # s3fs wraps what the server said
+    response = getattr(cause, "response", None)
+    if isinstance(response, dict):
+        return _answered(response, target)
+    return _unanswered(cause, target)
+
+
+def _answered(response: Mapping[str, Any], target: Target) -> Verdict:
+    said = response.get("Error") or {}
+    code = str(said.get("Code", ""))
+    status = int((response.get("ResponseMetadata") or {}).get("HTTPStatusCode") or 0)
+    words = shown(said.get("Message") or code or f"status {status}", 200)
+    if code == "NoSuchBucket":
+        return Verdict(_no_bucket(target))
+    if code in {"NoSuchKey", "NotFound", "404"} or status == 404:
+        return Verdict(KeyMissing(f"{target.what} does not exist"))
+    if code == "ConditionalRequestConflict":  # two writers met; S3 asks for another try
+        return Verdict(RemoteChanged(f"{target.what} is being written by somebody else"), retry=True)
+    if code == "PreconditionFailed" or status == 412:
+        return Verdict(RemoteChanged(f"{target.what} was changed by somebody else"))
+    if code in _REGION or status in {301, 307}:
+        return Verdict(_wrong_region(response, target, words))
+    if code in _BUSY or status == 429 or (status >= 500 and status != 501):
+        return Verdict(RemoteBusy(f"{target.what}: the server is busy ({words})", hint=_AGAIN_HINT), retry=True)
+    if code in _EXPIRED or (code == "AccessDenied" and "expired" in words.lower()):
+        return Verdict(RemoteDenied(f"the credentials for {target.what} have expired", hint=_EXPIRED_HINT))
+    if code == "RequestTimeTooSkewed":
+        hint = "set this computer's clock (a server refuses requests that are 15 minutes off)"
+        return Verdict(RemoteDenied(f"{target.what}: this computer's clock is wrong ({words})", hint=hint))
+    if code in _BAD_KEY:
+        hint = _CREDENTIALS_HINT
+        return Verdict(
+            RemoteDenied(f"{target.what}: the server does not accept these credentials ({words})", hint=hint)
+        )
+    if status in {401, 403}:
+        return Verdict(RemoteDenied(f"{target.what}: not allowed ({words})", hint=_ALLOW_HINT))
+    if code == "InvalidRange" or status == 416:
+        return Verdict(RemoteError(f"{target.what} is shorter than expected", hint="run `mvc fsck --remote`"))
+    hint = "run `mvc doctor` to see what this server can do"
+    return Verdict(RemoteError(f"{target.what}: {words} ({shown(code, 60)}, status {status})", hint=hint))
+
+
+def _unanswered(error: BaseException, target: Target) -> Verdict:
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if names & _NO_SESSION:
+        return Verdict(RemoteDenied(f"the sign-in for {target.what} has expired", hint=_EXPIRED_HINT))
+    if "NoCredentialsError" in names:
+        return Verdict(RemoteDenied(f"there are no credentials for {target.what}", hint=_CREDENTIALS_HINT))
+    if names & _NO_CREDENTIALS:
+        why = shown(error, 200)
+        return Verdict(
+            RemoteDenied(f"there are no usable credentials for {target.what}: {why}", hint=_CREDENTIALS_HINT)
+        )
+    if names & {"SSLError", "ClientSSLError"} or isinstance(error, ssl.SSLCertVerificationError):
+        hint = "check the endpoint; for a private authority set AWS_CA_BUNDLE to its certificate"
+        return Verdict(RemoteError(f"{shown(target.endpoint)} has no certificate that can be trusted", hint=hint))
+    if names & _UNREACHABLE:
+        hint = "check the endpoint, the network and a proxy if there is one"
+        return Verdict(RemoteBusy(f"can not reach {shown(target.endpoint)}", hint=hint), retry=True, unreachable=True)
+    if _is_transport(error):
+        why = "no answer in time" if "Timeout" in type(error).__name__ else "the connection broke"
+        return Verdict(RemoteBusy(f"{target.what}: {why}", hint=_AGAIN_HINT), retry=True)
+    return Verdict(RemoteError(f"{target.what}: {shown(error, 200)} ({type(error).__name__})"))
+
+
+def _is_transport(error: BaseException) -> bool:
+    """Whether ERROR is of the connection: botocore's, aiohttp's, or the operating system's."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    known = {"HTTPClientError", "ConnectionClosedError", "ReadTimeoutError", "ResponseStreamingError"}
+    known |= {"IncompleteReadError", "IncompleteRead", "ResponseParserError", "FSTimeoutError"}
+    known |= {"ClientPayloadError", "ClientConnectionError", "ServerDisconnectedError"}
+    return bool(names & known) or isinstance(error, (ConnectionError, TimeoutError))
+
+
+def _no_bucket(target: Target) -> RemoteError:
+    return RemoteError(
+        f"there is no bucket {shown(target.bucket, 80)} at {shown(target.endpoint)}",
+        hint=f"create it with `aws s3 mb s3://{shown(target.bucket, 80)}`, or correct the URL of the remote",
+    )
+
+
+def _wrong_region(response: Mapping[str, Any], target: Target, words: str) -> RemoteError:
+    headers = (response.get("ResponseMetadata") or {}).get("HTTPHeaders") or {}
+    region = (response.get("Error") or {}).get("Region") or headers.get("x-amz-bucket-region")
+    if not region:
+        return RemoteError(
+            f"the bucket {shown(target.bucket, 80)} lies in another region ({words})",
+            hint="ask with `aws s3api get-bucket-location`, then add the remote with `--region`",
+        )
+    region = shown(region, 40)
+    return RemoteError(
+        f"the bucket {shown(target.bucket, 80)} lies in the region {region}",
+        hint=f"add the remote again with `--region {region}`",
+    )

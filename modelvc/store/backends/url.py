@@ -1,0 +1,131 @@
+"""What a remote's URL may say. It comes from repositories, so it only names a place: no chains, options or secrets."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modelvc.errors import ConfigError, shown
+
+if TYPE_CHECKING:
+    from typing import Final
+
+SUPPORTED: Final = "a folder, file://, s3://, sftp://, gs://, az:// and memory://"
+_ALIASES = {"s3a": "s3", "ssh": "sftp", "gcs": "gs", "abfs": "az"}
+_SCHEMES = frozenset({"file", "s3", "sftp", "gs", "az", "memory"})
+_BUCKET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a store lies. `host` is a bucket, a container or `[user@]host[:port]`; `path` has no "/" at its end."""
+
+    scheme: str
+    host: str
+    path: str
+
+    @property
+    def url(self) -> str:
+        """The one way to write this place."""
+        if self.scheme == "file":
+            return self.path
+        return f"{self.scheme}://{self.host}" + (f"/{self.path.lstrip('/')}" if self.path else "")
+
+
+def parse_url(url: str) -> Place:
+    """Read a URL or an absolute folder; ConfigError says what is wrong with it."""
+    if not url or not url.isprintable():
+        raise ConfigError(f'"{shown(url, 200)}" is not a URL', hint=f"a remote is {SUPPORTED}")
+    if "::" in url:
+        raise ConfigError(
+            f'"{shown(url, 200)}" chains file systems with "::"; that is never followed',
+            hint=f"a remote is {SUPPORTED}",
+        )
+    scheme, separator, rest = url.partition("://")
+    if not separator:
+        return _folder(url)
+    scheme = _ALIASES.get(scheme.lower(), scheme.lower())
+    if scheme not in _SCHEMES:
+        raise ConfigError(f'"{shown(scheme, 40)}://" is not supported', hint=f"a remote is {SUPPORTED}")
+    if scheme == "file":
+        return _folder(_file_path(url, rest))
+    host, _, path = rest.partition("/")
+    _check_account(scheme, host)
+    if scheme == "sftp":
+        return _sftp(url, host, path)
+    if not host or not _BUCKET.issuperset(host):
+        raise ConfigError(f'"{shown(url, 200)}" names no bucket', hint=f"write {scheme}://BUCKET/PREFIX")
+    return Place(scheme, host, "/".join(_parts(url, path)))
+
+
+def absolute_url(url: str, cwd: str) -> str:
+    """URL as it is committed: one spelling, and a folder relative to CWD made absolute."""
+    if url and "://" not in url and not os.path.isabs(url) and not _looks_remote(url):
+        url = os.path.join(cwd, url)
+    return parse_url(url).url
+
+
+def _folder(path: str) -> Place:
+    if _looks_remote(path):
+        raise ConfigError(
+            f'"{shown(path, 200)}" could be a folder or a host',
+            hint=f"write ./{shown(path, 200)} for the folder, or sftp://HOST/PATH",
+        )
+    if not os.path.isabs(path):
+        raise ConfigError(
+            f'the folder "{shown(path, 200)}" is relative: it would be another one in each clone',
+            hint="write it as an absolute path, or add it with `mvc remote add`, which does so",
+        )
+    return Place("file", "", os.path.normpath(path))
+
+
+def _looks_remote(path: str) -> bool:
+    """Whether PATH is `host:path` or `scheme:path`: a colon before the first slash, as Git sees it."""
+    return ":" in path.partition("/")[0]
+
+
+def _file_path(url: str, rest: str) -> str:
+    from urllib.parse import unquote
+
+    host, slash, path = rest.partition("/")
+    if not slash or host not in {"", "localhost"}:
+        raise ConfigError(f'"{shown(url, 200)}" names a host', hint="write file:///absolute/path")
+    found = unquote("/" + path)
+    if not found.isprintable():
+        raise ConfigError(f'"{shown(url, 200)}" has a control character in it', hint="write file:///absolute/path")
+    return found
+
+
+def _check_account(scheme: str, host: str) -> None:
+    account, at, _ = host.rpartition("@")
+    if at and (scheme != "sftp" or ":" in account):
+        raise ConfigError(
+            f"the {scheme}:// URL holds credentials, which everyone who clones could read",
+            hint="take them out of the URL: they belong into the environment, ~/.aws or ~/.ssh",
+        )
+
+
+def _sftp(url: str, host: str, path: str) -> Place:
+    user, at, address = host.rpartition("@")
+    name, _, port = address.partition(":")
+    good = name and not name.startswith("-") and _BUCKET.issuperset(name) and (not at or _BUCKET.issuperset(user))
+    if not good or not path or (port and not (port.isascii() and port.isdigit() and int(port) < 65536)):
+        raise ConfigError(
+            f'"{shown(url, 200)}" does not name a host and a folder',
+            hint="write sftp://[USER@]HOST[:PORT]/FOLDER, or sftp://HOST/~/FOLDER below the home folder",
+        )
+    home = path.startswith("~/")
+    parts = _parts(url, path.removeprefix("~/"))
+    return Place("sftp", host, ("~/" if home else "/") + "/".join(parts))
+
+
+def _parts(url: str, path: str) -> list[str]:
+    if "?" in path or "#" in path:
+        raise ConfigError(f'"{shown(url, 200)}" has "?" or "#" in it', hint="choose a plain folder name")
+    parts = path.strip("/").split("/") if path.strip("/") else []
+    if any(part in {"", ".", ".."} for part in parts):
+        raise ConfigError(
+            f'"{shown(url, 200)}" has an empty, "." or ".." part', hint="write the folder without such parts"
+        )
+    return parts
