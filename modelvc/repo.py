@@ -18,7 +18,7 @@ from modelvc.git import index
 from modelvc.git.layout import Layout, discover
 from modelvc.oid import Oid
 from modelvc.worktree.files import Worktree
-from modelvc.worktree.state import State, is_settled, now
+from modelvc.worktree.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -182,12 +182,9 @@ class Repo:
             os.write(fd, data)
             os.fsync(fd)
 
-        started = now()
         stat = self.worktree.write(pointer_of(path), fill)
         self.worktree.sync_folder(pointer_of(path).parent)
-        settled = is_settled(stat, started) or bool(stat[2] % 1000)
-        self.state.pointers[path] = (stat, pointer.kind, bytes(pointer.oid), pointer.size, settled)
-        self.state.changed = True
+        self.state.remember_pointer(path, stat, pointer.kind, pointer.oid, pointer.size)
 
     # -- what was replaced
 

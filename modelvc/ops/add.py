@@ -234,7 +234,7 @@ def _store(repo: Repo, target: _Target, writer: StoreWriter, ingest: Ingest) -> 
         finally:
             os.close(fd)
         writer.add(Content(done.oid, done.stat.size, done.recipe))
-        repo.state.remember_file(target.path, tuple(done.stat), done.oid, settled=is_settled(done.stat, started))
+        repo.state.remember_file(target.path, done.stat, done.oid, settled=is_settled(done.stat, started))
         kept = _Kept("file", done.oid, done.stat.size, None, bool(done.stat.mode & 0o100), 0)
     return replace(kept, new_bytes=writer.new_bytes - before)
 
@@ -252,7 +252,7 @@ def _store_tree(repo: Repo, target: _Target, writer: StoreWriter, ingest: Ingest
     loose: list[str] = []
     for name, data in found.items():
         entry = known.get(name)
-        if entry and entry[2] and entry[0] == data and entry[1] in recipes:
+        if entry and entry[2] and entry[0] == data and Oid(entry[1]) in recipes:
             files[name] = entry
         else:
             loose.append(name)
@@ -260,16 +260,16 @@ def _store_tree(repo: Repo, target: _Target, writer: StoreWriter, ingest: Ingest
     loose.sort()
     for name, done in zip(loose, ingest.many(loose, repo.folder_opener(path), path), strict=True):
         recipes[done.oid] = done.recipe
-        files[name] = (tuple(done.stat), bytes(done.oid), is_settled(done.stat, started))
+        files[name] = (done.stat, bytes(done.oid), is_settled(done.stat, started))
     content = manifest.tree_content(entries_of(files), recipes)
     writer.add(content)
     repo.state.remember_tree(path, content.oid, files)
     return _Kept("tree", content.oid, content.size, content.files, executable=False, new_bytes=0)
 
 
-def _stored_recipes(repo: Repo, target: _Target) -> dict[bytes, Recipe]:
+def _stored_recipes(repo: Repo, target: _Target) -> dict[Oid, Recipe]:
     """Recipes of the files of the version before, where this store has it."""
-    found: dict[bytes, Recipe] = {}
+    found: dict[Oid, Recipe] = {}
     if target.before and target.before.kind == "tree" and repo.store.has_root("tree", target.before.oid):
         for leaf, recipe in stored_leaves(repo.store, target.before.oid):
             for entry, start, stop in manifest.files_of(leaf, recipe):

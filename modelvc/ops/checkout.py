@@ -15,7 +15,6 @@ from modelvc.ops.fetch import fetch_objects
 from modelvc.ops.keep import keep_present
 from modelvc.ops.progress import SILENT
 from modelvc.ops.scope import Meant
-from modelvc.worktree.state import is_settled, now
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -189,9 +188,7 @@ def _remember(repo: Repo, wanted: Mapping[SafeRelPath, Pointer]) -> None:
     for path, pointer in wanted.items():
         found = repo.worktree.stat(pointer_of(path))
         if found is not None:
-            settled = is_settled(found, now())
-            repo.state.pointers[path] = (found, pointer.kind, bytes(pointer.oid), pointer.size, settled)
-            repo.state.changed = True
+            repo.state.remember_pointer(path, found, pointer.kind, pointer.oid, pointer.size)
 
 
 def _report(plan: materialise.Plan) -> CheckedOutModel:

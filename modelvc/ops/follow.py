@@ -64,14 +64,10 @@ def _plan(repo: Repo, path: SafeRelPath, stage: int | None) -> materialise.Plan:
 
 def _remember(repo: Repo, plans: list[materialise.Plan]) -> None:
     """Keep the pointers known, so that the next change finds what was here."""
-    from modelvc.worktree.state import is_settled, now
-
     for step in plans:
         found = repo.worktree.stat(pointer_of(step.path))
         if step.pointer is None and found is None and step.action != "dirty":
             repo.state.forget(step.path)
         elif step.pointer is not None and found is not None and step.action not in {"dirty", "missing"}:
             pointer = step.pointer
-            settled = is_settled(found, now())
-            repo.state.pointers[step.path] = (found, pointer.kind, bytes(pointer.oid), pointer.size, settled)
-            repo.state.changed = True
+            repo.state.remember_pointer(step.path, found, pointer.kind, pointer.oid, pointer.size)

@@ -38,7 +38,7 @@ def keep_present(repo: Repo, paths: Sequence[SafeRelPath]) -> dict[SafeRelPath, 
                 finally:
                     os.close(fd)
                 content = Content(done.oid, done.stat.size, done.recipe)
-                repo.state.remember_file(path, tuple(done.stat), done.oid, settled=is_settled(done.stat, started))
+                repo.state.remember_file(path, done.stat, done.oid, settled=is_settled(done.stat, started))
             writer.add(content)
             found[path] = content.oid
         writer.commit()
@@ -52,5 +52,5 @@ def _tree(repo: Repo, path: SafeRelPath, ingest: Ingest) -> tuple[Content, dict[
     recipes = {}
     for name, done in zip(names, ingest.many(names, repo.folder_opener(path), path), strict=True):
         recipes[done.oid] = done.recipe
-        files[name] = (tuple(done.stat), bytes(done.oid), is_settled(done.stat, started))
+        files[name] = (done.stat, bytes(done.oid), is_settled(done.stat, started))
     return manifest.tree_content(entries_of(files), recipes), files

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from modelvc.formats.pointer import Pointer
     from modelvc.formats.root import Root
+    from modelvc.formats.segment import Recipe
     from modelvc.formats.tree import TreeEntry
     from modelvc.repo import Repo
     from modelvc.worktree.state import Known, Stat
@@ -98,17 +99,20 @@ def _here(repo: Repo, path: SafeRelPath) -> tuple[str, Oid, dict[str, Known]] | 
 def _plan_tree(repo: Repo, path: SafeRelPath, pointer: Pointer, oid: Oid, files: dict[str, Known]) -> Plan:
     target = stored_files(repo.store, pointer.oid)
     saved = _saved(repo, path, oid)
-    write, remove, extra = set(), [], []
-    for name, entry in target.items():
+    write: set[str] = set()
+    remove: list[str] = []
+    extra: list[str] = []
+    for path_in, entry in target.items():
+        name = str(path_in)
         there = files.get(name)
         if there and there[1] == entry.oid and bool(there[0][4] & 0o100) == entry.executable:
             continue
         if there and there[1] != entry.oid and not _is_saved(saved, name, there):
             return Plan(path, pointer, "dirty", f"has changes that are in no store: {name}")
-        write.add(str(name))
-    for name, there in files.items():
+        write.add(name)
+    for name, found in files.items():
         if name not in target:
-            (remove if _is_saved(saved, name, there) else extra).append(name)
+            (remove if _is_saved(saved, name, found) else extra).append(name)
     for name in extra:
         if blocked := next((t for t in target if t.startswith(name + "/") or name.startswith(t + "/")), None):
             return Plan(path, pointer, "dirty", f"has a file that is in no store where {blocked} belongs: {name}")
@@ -216,8 +220,8 @@ def _write_tree(repo: Repo, reader: ContentReader, step: Plan, on_bytes: Progres
     fresh = not step.files and repo.worktree.stat(path) is None
     for name in step.remove:
         repo.worktree.remove(SafeRelPath(f"{path}/{name}"))
-    for folder in sorted({os.path.dirname(f"{path}/{name}") for name in step.remove}, key=len, reverse=True):
-        repo.worktree.remove_empty(folder, stop=str(path))
+    for emptied in sorted({os.path.dirname(f"{path}/{name}") for name in step.remove}, key=len, reverse=True):
+        repo.worktree.remove_empty(emptied, stop=str(path))
     files: dict[str, Known] = {}
     if fresh:
         with repo.worktree.new_folder(path) as folder:
@@ -245,7 +249,7 @@ def _contents(
             if only is None or entry.path in only:
                 piece = recipe.cut(start, stop)
 
-                def fill(fd: int, entry: TreeEntry = entry, piece: manifest.Recipe = piece) -> None:
+                def fill(fd: int, entry: TreeEntry = entry, piece: Recipe = piece) -> None:
                     if entry.size:
                         reader.write_file(entry.oid, piece, lambda data: write_all(fd, data), f"{what}/{entry.path}")
 

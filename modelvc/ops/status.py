@@ -12,7 +12,7 @@ from modelvc.formats.paths import SafeRelPath, model_of, pointer_of
 from modelvc.git.index import pointers as index_pointers
 from modelvc.ops.pushed import pushed_roots
 from modelvc.worktree import survey
-from modelvc.worktree.state import is_settled, now, stat_of
+from modelvc.worktree.state import stat_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -151,10 +151,7 @@ def _remember_pointer(repo: Repo, path: SafeRelPath, pointer: Pointer) -> None:
     found = repo.worktree.stat(pointer_of(path))
     if found is None:
         return
-    entry = (found, pointer.kind, bytes(pointer.oid), pointer.size, is_settled(found, now()))
-    if repo.state.pointers.get(path) != entry:
-        repo.state.pointers[path] = entry
-        repo.state.changed = True
+    repo.state.remember_pointer(path, found, pointer.kind, pointer.oid, pointer.size)
 
 
 def _remember(repo: Repo, index_stat: object, rows: tuple[ModelStatus, ...]) -> None:
@@ -163,12 +160,9 @@ def _remember(repo: Repo, index_stat: object, rows: tuple[ModelStatus, ...]) -> 
     if rows and all(row.clean and row.stored for row in rows):
         watched = [os.path.join(repo.layout.git_dir, "index"), *_watched(repo)]
         unpushed = sum(row.pushed is False for row in rows)
-        roots = tuple(
-            repo.store.root_path(row.kind, repo.state.pointers[row.path][2])  # type: ignore[arg-type]
-            for row in rows
-        )
-        answer = (tuple((path, _stat(path)) for path in watched), tuple(row.path for row in rows), roots, unpushed)
-        if dict(answer[0]).get(watched[0]) != index_stat:  # type: ignore[call-overload]
+        roots = tuple(repo.store.root_path(row.kind, repo.state.pointers[row.path][2]) for row in rows)
+        answer = (tuple((path, _stat(path)) for path in watched), tuple(str(row.path) for row in rows), roots, unpushed)
+        if dict(answer[0]).get(watched[0]) != index_stat:
             answer = ()
     if repo.state.answer != answer:
         repo.state.answer = answer

@@ -77,12 +77,21 @@ class State:
         self.changed = False
 
     def remember_file(self, path: str, stat: Stat, oid: bytes, *, settled: bool) -> None:
-        self.files[path] = (stat, oid, settled)
+        self.files[str(path)] = (tuple(stat), bytes(oid), settled)  # type: ignore[assignment] # marshal wants exact types
         self.changed = True
 
     def remember_tree(self, path: str, oid: bytes, files: dict[str, Known]) -> None:
-        self.trees[path] = (oid, files)
+        plain: Any = {str(name): (tuple(stat), bytes(one), settled) for name, (stat, one, settled) in files.items()}
+        self.trees[str(path)] = (bytes(oid), plain)
         self.changed = True
+
+    def remember_pointer(self, path: str, stat: Stat, kind: str, oid: bytes, size: int) -> None:
+        """The pointer of PATH was just read from, or written to, a file with STAT."""
+        settled = is_settled(stat, now()) or bool(stat[2] % 1000)
+        entry: Any = (tuple(stat), kind, bytes(oid), size, settled)
+        if self.pointers.get(path) != entry:
+            self.pointers[str(path)] = entry
+            self.changed = True
 
     def forget(self, path: str) -> None:
         for table in (self.pointers, self.files, self.trees):

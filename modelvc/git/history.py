@@ -1,0 +1,239 @@
+"""Git's history, read with pygit2: which pointers which commits hold. Nothing is walked twice."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from modelvc.errors import GitError, UsageError, shown
+from modelvc.formats.limits import POINTER
+from modelvc.formats.paths import is_pointer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from modelvc.git.layout import Layout
+
+_open: dict[str, Any] = {}
+
+
+class PointerSeen(NamedTuple):
+    """A pointer's bytes at a path, and one commit that holds them."""
+
+    path: str
+    data: bytes
+    commit: str
+
+
+class Version(NamedTuple):
+    """A commit at which the pointer of a path changed; DATA is the pointer's bytes."""
+
+    commit: str
+    time: int  # seconds since the epoch, of the commit
+    author: str
+    subject: str
+    data: bytes
+
+
+def _repository(layout: Layout) -> Any:
+    found = _open.get(layout.git_dir)
+    if found is None:
+        import pygit2
+
+        try:
+            found = _open[layout.git_dir] = pygit2.Repository(layout.git_dir)
+        except pygit2.GitError as error:
+            words = f"the repository can not be read: {shown(error)}"
+            raise GitError(words, hint="see what `git status` says") from None
+    return found
+
+
+def has_head(layout: Layout) -> bool:
+    """Whether there is a commit yet."""
+    return not _repository(layout).head_is_unborn
+
+
+def has_commit(layout: Layout, commit: str) -> bool:
+    try:
+        return commit in _repository(layout)
+    except ValueError:
+        return False
+
+
+def resolve(layout: Layout, rev: str) -> str:
+    """The full id of the commit that REV names; UsageError when it names none."""
+    import pygit2
+
+    try:
+        return str(_repository(layout).revparse_single(rev).peel(pygit2.Commit).id)
+    except (KeyError, ValueError, pygit2.GitError, pygit2.InvalidSpecError):
+        words = f"{shown(rev)} is no commit, branch or tag here"
+        raise UsageError(words, hint="see `git log --all --oneline`") from None
+
+
+def pointers_at(layout: Layout, rev: str) -> dict[str, bytes]:
+    """Path and bytes of every pointer in one commit."""
+    repo = _repository(layout)
+    commit = repo[resolve(layout, rev)]
+    found = ((path, repo[blob]) for path, blob in _pointers(repo, commit.tree, "", {}))
+    return {path: blob.data for path, blob in found if blob.size <= POINTER}
+
+
+def _pointers(repo: Any, tree: Any, prefix: str, known: dict[Any, list[tuple[str, Any]]]) -> list[tuple[str, Any]]:
+    """(path, blob id) below TREE; KNOWN remembers, by tree, paths relative to it."""
+    found = known.get(tree.id)
+    if found is None:
+        found = []
+        for entry in tree:
+            name = entry.name
+            if entry.type_str == "tree":
+                if prefix or name != ".mvc":
+                    found += [(f"{name}/{path}", blob) for path, blob in _pointers(repo, entry, "/", known)]
+            elif entry.type_str == "blob" and entry.filemode & 0o170000 == 0o100000 and is_pointer(name):
+                found.append((name, entry.id))
+        known[tree.id] = found
+    return found
+
+
+def pointers_in(
+    layout: Layout,
+    *,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    all_refs: bool = False,
+    reflog: bool = False,
+) -> Iterator[PointerSeen]:
+    """Every distinct (path, content) in commits reachable from INCLUDE and not from EXCLUDE, newest commits first.
+
+    ALL_REFS adds every branch, tag, remote-tracking ref, stash entry and the HEAD of each worktree; REFLOG what the
+    reflogs of all of them name.
+    """
+    import pygit2
+
+    repo = _repository(layout)
+    walker = repo.walk(None, pygit2.enums.SortMode.TIME)
+    starts = {resolve(layout, rev) for rev in include}
+    if all_refs:
+        starts |= set(_all_starts(layout, repo, reflog=reflog))
+    for start in starts:
+        walker.push(start)
+    for rev in exclude:
+        walker.hide(resolve(layout, rev))
+    if not starts:
+        return
+    known: dict[Any, list[tuple[str, Any]]] = {}
+    seen_trees: set[Any] = set()
+    seen: set[tuple[str, Any]] = set()
+    for commit in walker:
+        if commit.tree_id in seen_trees:
+            continue
+        seen_trees.add(commit.tree_id)
+        for path, blob in _pointers(repo, commit.tree, "", known):
+            if (path, blob) not in seen:
+                seen.add((path, blob))
+                found = repo[blob]
+                if found.size <= POINTER:
+                    yield PointerSeen(path, found.data, str(commit.id))
+
+
+def _all_starts(layout: Layout, repo: Any, *, reflog: bool) -> Iterator[str]:
+    import pygit2
+
+    names = [*repo.references]
+    for name in names:
+        try:
+            yield str(repo.references[name].peel(pygit2.Commit).id)
+        except (KeyError, pygit2.GitError, pygit2.InvalidSpecError):
+            continue  # a tag of something else, or a ref that points nowhere
+    yield from _heads(layout, repo)
+    logs = {"refs/stash", *names, "HEAD"} if reflog else {"refs/stash"}
+    for name in logs:
+        yield from _logged(repo, name)
+
+
+def _heads(layout: Layout, repo: Any) -> Iterator[str]:
+    """HEAD of the main worktree and of every linked one."""
+    folders = [layout.common_dir]
+    linked = os.path.join(layout.common_dir, "worktrees")
+    if os.path.isdir(linked):
+        folders += [os.path.join(linked, name) for name in os.listdir(linked)]
+    for folder in folders:
+        try:
+            with open(os.path.join(folder, "HEAD"), encoding="ascii") as file:
+                text = file.readline().strip()
+        except (OSError, UnicodeDecodeError):
+            continue
+        if len(text) in {40, 64} and has_commit(layout, text):
+            yield text
+    if not repo.head_is_unborn:
+        yield str(repo.head.target)
+
+
+def _logged(repo: Any, name: str) -> Iterator[str]:
+    try:
+        entries: Iterable[Any] = list(repo.references[name].log())
+    except (KeyError, ValueError):
+        return
+    for entry in entries:
+        for one in (entry.oid_new, entry.oid_old):
+            text = str(one)
+            if text.strip("0") and text in repo:
+                yield text
+
+
+def remote_heads(layout: Layout, remote: str) -> list[str]:
+    """Commits that Git's remote is known to have, from its remote-tracking refs."""
+    import pygit2
+
+    repo = _repository(layout)
+    found = []
+    for name in repo.references:
+        if remote and name.startswith(f"refs/remotes/{remote}/"):
+            try:
+                found.append(str(repo.references[name].peel(pygit2.Commit).id))
+            except (KeyError, pygit2.GitError, pygit2.InvalidSpecError):
+                continue
+    return found
+
+
+def versions(layout: Layout, path: str, *, start: str = "HEAD", all_refs: bool = False) -> Iterator[Version]:
+    """The commits at which the pointer at PATH became what it is, newest first."""
+    import pygit2
+
+    repo = _repository(layout)
+    walker = repo.walk(None, pygit2.enums.SortMode.TOPOLOGICAL | pygit2.enums.SortMode.TIME)
+    starts = set(_all_starts(layout, repo, reflog=False)) if all_refs else {resolve(layout, start)}
+    for one in starts:
+        walker.push(one)
+    for commit in walker:
+        blob = _blob(repo, commit.tree, path)
+        if blob is None or any(_blob(repo, parent.tree, path) == blob for parent in commit.parents):
+            continue
+        subject = commit.message.partition("\n")[0]
+        yield Version(str(commit.id), commit.commit_time, commit.author.name, subject, repo[blob].data)
+
+
+def _blob(repo: Any, tree: Any, path: str) -> Any:
+    del repo
+    try:
+        entry = tree[path]
+    except KeyError:
+        return None
+    return entry.id if entry.type_str == "blob" else None
+
+
+def branches_and_tags(layout: Layout) -> dict[str, list[str]]:
+    """Names of branches and tags by the commit that they point to."""
+    import pygit2
+
+    repo = _repository(layout)
+    found: dict[str, list[str]] = {}
+    for name in repo.references:
+        for prefix in ("refs/heads/", "refs/tags/", "refs/remotes/"):
+            if name.startswith(prefix):
+                try:
+                    commit = str(repo.references[name].peel(pygit2.Commit).id)
+                except (KeyError, pygit2.GitError, pygit2.InvalidSpecError):
+                    continue
+                found.setdefault(commit, []).append(name[len(prefix) :])
+    return found

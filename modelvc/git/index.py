@@ -1,0 +1,181 @@
+"""Git's index: what is in it, and staging. Also the questions that only Git answers about paths."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from modelvc.errors import GitError
+from modelvc.formats.limits import POINTER
+from modelvc.formats.paths import is_pointer
+from modelvc.git.run import git, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from modelvc.git.layout import Layout
+
+_PATIENCE = 5.0  # seconds to wait for another process's index.lock
+
+
+class IndexEntry(NamedTuple):
+    """A pointer in the index; STAGE is 0, or 1 to 3 in a conflict."""
+
+    path: str
+    mode: str
+    blob: str
+    stage: int
+
+
+class IgnoreRule(NamedTuple):
+    """The line that makes Git ignore a path."""
+
+    file: str
+    line: int
+    pattern: str
+
+
+def pointers(layout: Layout, *, commit_env: bool = False) -> list[IndexEntry]:
+    """Every pointer in the index. COMMIT_ENV: in the index of the commit in progress."""
+    out = git(layout, "ls-files", "-s", "-z", "--", "*.mvc", commit_env=commit_env)
+    found = []
+    for line in out.split(b"\0"):
+        head, tab, name = line.partition(b"\t")
+        if not tab:
+            continue
+        mode, blob, stage = head.decode("ascii").split()
+        path = os.fsdecode(name)
+        if mode.startswith("100") and is_pointer(path) and not path.startswith(".mvc/"):
+            found.append(IndexEntry(path, mode, blob, int(stage)))
+    return found
+
+
+def read_blobs(layout: Layout, ids: Sequence[str]) -> dict[str, bytes]:
+    """Small blobs by id; those that are missing or too large for a pointer are left out."""
+    if not ids:
+        return {}
+    out = git(layout, "cat-file", "--batch", stdin="".join(f"{one}\n" for one in ids).encode())
+    return dict(_batch(out, ids))
+
+
+def head_blobs(layout: Layout, paths: Sequence[str]) -> dict[str, bytes]:
+    """The small files at PATHS in the last commit; those that are not there are left out."""
+    # a name may hold anything but the line's end, so each is asked for by a line of its own
+    wanted = [path for path in paths if "\n" not in path]
+    if not wanted:
+        return {}
+    names = [f"HEAD:{path}" for path in wanted]
+    out = git(layout, "cat-file", "--batch", stdin=os.fsencode("".join(f"{name}\n" for name in names)))
+    return {name[5:]: data for name, data in _batch(out, names)}
+
+
+def _batch(out: bytes, asked: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+    at = 0
+    for name in asked:
+        end = out.index(b"\n", at)
+        words = out[at:end].rsplit(b" ", 2)
+        at = end + 1
+        if len(words) == 3 and words[1] in {b"blob", b"tree", b"commit", b"tag"} and words[2].isdigit():
+            size = int(words[2])
+            if words[1] == b"blob" and size <= POINTER:
+                yield name, out[at : at + size]
+            at += size + 1
+
+
+def tracked_under(layout: Layout, path: str) -> list[str]:
+    """What Git itself tracks at PATH or below it, pointers left out."""
+    out = git(layout, "--literal-pathspecs", "ls-files", "-z", "--", path)
+    return [name for name in map(os.fsdecode, out.split(b"\0")) if name and not is_pointer(name)]
+
+
+def ignore_rule(layout: Layout, path: str) -> IgnoreRule | None:
+    """The rule by which Git ignores PATH; None when it does not."""
+    code, out, _ = run(layout, "check-ignore", "-v", "-z", "--no-index", "--stdin", stdin=os.fsencode(path) + b"\0")
+    fields = out.split(b"\0")
+    if code or len(fields) < 4 or fields[2].startswith(b"!"):
+        return None
+    return IgnoreRule(os.fsdecode(fields[0]), int(fields[1] or b"0"), os.fsdecode(fields[2]))
+
+
+# -- staging
+
+
+def stage(layout: Layout, *, add: Sequence[str], remove: Sequence[str] = ()) -> None:
+    """Take ADD as they are in the worktree (gone: removed) into the index, and REMOVE out of it, all or nothing.
+
+    mvc holds index.lock itself, so it knows a lock that it left behind when it was killed, and removes only that one.
+    """
+    names = [*dict.fromkeys((*add, *remove))]
+    if not names:
+        return
+    index = os.path.join(layout.git_dir, "index")
+    private = os.path.join(layout.git_dir, f"mvc-index-{os.getpid()}")
+    with _index_lock(layout):
+        try:
+            if os.path.exists(index):
+                shutil.copyfile(index, private)
+            extra = {"GIT_INDEX_FILE": private}
+            if remove:
+                gone = b"".join(os.fsencode(name) + b"\0" for name in remove)
+                git(layout, "update-index", "--force-remove", "-z", "--stdin", stdin=gone, extra=extra)
+            new = b"".join(os.fsencode(name) + b"\0" for name in add)
+            git(layout, "update-index", "--add", "--remove", "-z", "--stdin", stdin=new, extra=extra)
+            os.replace(private, index)
+        finally:
+            for leftover in (private, private + ".lock"):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(leftover)
+
+
+@contextlib.contextmanager
+def _index_lock(layout: Layout) -> Iterator[None]:
+    lock = os.path.join(layout.git_dir, "index.lock")
+    journal = os.path.join(layout.state_dir, "journal")
+    os.makedirs(layout.state_dir, exist_ok=True)
+    deadline = time.monotonic() + _PATIENCE
+    fd = -1
+    while fd < 0:
+        try:
+            fd = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        except FileExistsError:
+            if _is_our_dead_lock(lock, journal):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(lock)
+                continue
+            if time.monotonic() > deadline:
+                raise GitError(
+                    "another process is changing Git's index: index.lock is there",
+                    hint="wait for it to end; if none is running, remove .git/index.lock, then run the command again",
+                ) from None
+            time.sleep(0.05)
+    try:
+        found = os.fstat(fd)
+        with open(journal, "w", encoding="ascii") as file:
+            json.dump({"pid": os.getpid(), "dev": found.st_dev, "ino": found.st_ino, "ctime": found.st_ctime_ns}, file)
+        yield
+    finally:
+        os.close(fd)
+        os.unlink(lock)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(journal)
+
+
+def _is_our_dead_lock(lock: str, journal: str) -> bool:
+    """Whether the lock is the very file that a dead mvc wrote down as its own."""
+    try:
+        with open(journal, encoding="ascii") as file:
+            noted = json.load(file)
+        found = os.stat(lock)
+        same = (noted["dev"], noted["ino"], noted["ctime"]) == (found.st_dev, found.st_ino, found.st_ctime_ns)
+        if not same:
+            return False
+        os.kill(noted["pid"], 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return False
