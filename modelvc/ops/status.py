@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from modelvc.errors import BrokenPointer, ModelvcError, PointerConflict
 from modelvc.formats.paths import SafeRelPath, model_of, pointer_of
 from modelvc.git.index import pointers as index_pointers
+from modelvc.oid import Oid
 from modelvc.ops.pushed import pushed_roots
 from modelvc.worktree import survey
 from modelvc.worktree.state import stat_of
@@ -160,7 +161,7 @@ def _remember(repo: Repo, index_stat: object, rows: tuple[ModelStatus, ...]) -> 
     if rows and all(row.clean and row.stored for row in rows):
         watched = [os.path.join(repo.layout.git_dir, "index"), *_watched(repo)]
         unpushed = sum(row.pushed is False for row in rows)
-        roots = tuple(repo.store.root_path(row.kind, repo.state.pointers[row.path][2]) for row in rows)
+        roots = tuple(repo.store.root_path(row.kind, Oid(repo.state.pointers[row.path][2])) for row in rows)
         answer = (tuple((path, _stat(path)) for path in watched), tuple(str(row.path) for row in rows), roots, unpushed)
         if dict(answer[0]).get(watched[0]) != index_stat:
             answer = ()

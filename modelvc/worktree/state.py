@@ -3,7 +3,7 @@
 An entry says: the file with this stat data has this oid. It is trusted only when it is settled, that is when the
 file's times were clearly in the past as its content was read: within one tick of the clock an edit leaves no trace in
 stat data.
-Short path: imports nothing heavy. marshal is quick and reads only a file that lies inside `.git`, written by this program.
+Short path: imports nothing heavy. marshal is quick, and what it reads lies inside `.git`, written by this program.
 """
 
 from __future__ import annotations
