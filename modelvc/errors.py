@@ -147,6 +147,19 @@ class NoSpace(ConflictError):
         )
 
 
+class FileError(ConflictError):
+    """The operating system refuses something about a file."""
+
+    code = "file-error"
+
+    def __init__(self, path: str, error: OSError) -> None:
+        super().__init__(
+            f"{shown(path)}: {error.strerror or error}",
+            hint="see to its permissions and the space on its disk, then run the command again",
+        )
+        self.path = path
+
+
 class LockHeld(ConflictError):
     """Another process works here and did not finish in time."""
 

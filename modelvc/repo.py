@@ -136,7 +136,7 @@ class Repo:
 
     def tracked(self) -> list[str]:
         """Paths of all models with a pointer in the index, or one that mvc wrote and nobody staged yet."""
-        known = {model_of(entry.path) for entry in self.index_pointers()}
+        known = {model_of(entry.path) for entry in self.index_pointers() if not entry.sparse}
         for path in self.state.pointers:
             if path not in known and self.worktree.stat(pointer_of(path)):
                 known.add(SafeRelPath(path))

@@ -23,12 +23,13 @@ _PATIENCE = 5.0  # seconds to wait for another process's index.lock
 
 
 class IndexEntry(NamedTuple):
-    """A pointer in the index; STAGE is 0, or 1 to 3 in a conflict."""
+    """A pointer in the index; STAGE is 0, or 1 to 3 in a conflict. Sparse: on purpose not in the worktree."""
 
     path: str
     mode: str
     blob: str
     stage: int
+    sparse: bool = False
 
 
 class IgnoreRule(NamedTuple):
@@ -41,16 +42,16 @@ class IgnoreRule(NamedTuple):
 
 def pointers(layout: Layout, *, commit_env: bool = False) -> list[IndexEntry]:
     """Every pointer in the index. COMMIT_ENV: in the index of the commit in progress."""
-    out = git(layout, "ls-files", "-s", "-z", "--", "*.mvc", commit_env=commit_env)
+    out = git(layout, "ls-files", "-s", "-t", "-z", "--", "*.mvc", commit_env=commit_env)
     found = []
     for line in out.split(b"\0"):
         head, tab, name = line.partition(b"\t")
         if not tab:
             continue
-        mode, blob, stage = head.decode("ascii").split()
+        tag, mode, blob, stage = head.decode("ascii").split()
         path = os.fsdecode(name)
         if mode.startswith("100") and is_pointer(path) and not path.startswith(".mvc/"):
-            found.append(IndexEntry(path, mode, blob, int(stage)))
+            found.append(IndexEntry(path, mode, blob, int(stage), tag == "S"))
     return found
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Named = tuple[str, Oid]
 
-JOBS = 8
+JOBS = 6
 
 
 @dataclass(frozen=True, slots=True)

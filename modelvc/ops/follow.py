@@ -28,10 +28,12 @@ def follow(repo: Repo) -> Followed:
     kept: list[tuple[str, str]] = []
     plans: list[materialise.Plan] = []
     with repo.updating():
-        staged = {model_of(entry.path): entry.stage for entry in repo.index_pointers()}
+        entries = repo.index_pointers()
+        staged = {model_of(entry.path): entry.stage for entry in entries}
+        sparse = {model_of(entry.path) for entry in entries if entry.sparse}
         for path in sorted({*staged, *(SafeRelPath(path) for path in repo.state.pointers)}):
             try:
-                found = _plan(repo, path, staged.get(path))
+                found = _plan(repo, path, staged.get(path), sparse)
             except PointerConflict:
                 kept.append((path, "its pointer is in conflict"))
             except ModelvcError as error:
@@ -53,11 +55,11 @@ def follow(repo: Repo) -> Followed:
         )
 
 
-def _plan(repo: Repo, path: SafeRelPath, stage: int | None) -> materialise.Plan:
+def _plan(repo: Repo, path: SafeRelPath, stage: int | None, sparse: set[SafeRelPath]) -> materialise.Plan:
     pointer = repo.pointer_or_none(path)
     if pointer is not None and not stage:
         return materialise.plan(repo, path, pointer)
-    if stage is not None:
+    if stage is not None and path not in sparse:
         return materialise.Plan(path, None, "keep")  # in conflict, or its pointer was only deleted from the worktree
     return materialise.plan_removal(repo, path)
 

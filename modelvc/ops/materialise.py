@@ -194,6 +194,7 @@ def _write_file(repo: Repo, reader: ContentReader, path: SafeRelPath, pointer: P
             reader.write_blob(root, lambda piece: _count(fd, piece, on_bytes), path)
 
     found = repo.worktree.write(path, fill, executable=pointer.executable)
+    repo.store.mark_proven(root)
     repo.state.remember_file(path, found, pointer.oid, settled=_fine(found))
 
 
@@ -229,6 +230,7 @@ def _write_tree(repo: Repo, reader: ContentReader, step: Plan, on_bytes: Progres
                 stat_data = folder.fill(entry.path, fill, executable=entry.executable)
                 files[str(entry.path)] = (stat_data, bytes(entry.oid), _fine(stat_data))
                 on_bytes(entry.size)
+        repo.store.mark_proven(repo.store.read_root("tree", pointer.oid))
     else:
         files = {name: known for name, known in step.files.items() if name not in step.remove}
         for entry, fill in _contents(repo, reader, pointer, step.write, path):

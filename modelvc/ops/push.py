@@ -19,7 +19,7 @@ from modelvc.ops.scope import scope, scope_between
 from modelvc.store.upload import Uploader, Wanted, needed_packs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from modelvc.oid import Oid
     from modelvc.ops.progress import Progress
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from modelvc.store.remote import RemoteStore
 
     Named = tuple[str, Oid]
+    Packs = tuple[tuple[bytes, int], ...]
 
 JOBS = 4
 _RELATED = 16  # objects that may share chunks with a new one
@@ -92,7 +93,7 @@ def _push(repo: Repo, name: str, meant: Scope, jobs: int, progress: Progress) ->
         done = uploader.run(
             [Wanted(*one.name, one.path, partial(_related, repo, one)) for one in here], progress.advance
         )
-        _check_absent(store, absent)
+        _check_absent(store, absent, known)
         pushed.save(repo, name, {**known, **done.packs})
         paths = {one.name: str(one.path) for one in meant.meant}
         return Pushed(
@@ -132,13 +133,15 @@ def _candidates(repo: Repo, one: Meant) -> Iterator[bytes]:
             yield data
 
 
-def _check_absent(store: RemoteStore, absent: Sequence[Meant]) -> None:
+def _check_absent(store: RemoteStore, absent: Sequence[Meant], known: Mapping[Named, Packs]) -> None:
     """What this clone does not have must be on the remote already, complete."""
     if not absent:
         return
     listing = store.listing()
     for one in absent:
-        packs = needed_packs(store, *one.name) if listing.has_root(*one.name) else None
+        packs = None
+        if listing.has_root(*one.name):
+            packs = known.get(one.name) or needed_packs(store, *one.name)
         if packs is None or not all(listing.has_pack(*pack) for pack in packs):
             where = f"the local store nor on {store.name}"
             raise ObjectMissing(one.pointer.oid, f"neither in {where}", path=one.path)

@@ -65,7 +65,7 @@ def status(repo: Repo, paths: Sequence[str] = ()) -> Status:
     """Look at every tracked model; files are read only where their stat data changed."""
     repo.require_init()
     index_stat = _stat(os.path.join(repo.layout.git_dir, "index"))
-    staged = {model_of(entry.path): entry.stage for entry in index_pointers(repo.layout)}
+    staged = {model_of(entry.path): entry.stage for entry in index_pointers(repo.layout) if not entry.sparse}
     tracked = sorted({*staged, *repo.tracked()})
     chosen = repo.selected(paths, tracked)
     there = pushed_roots(repo)

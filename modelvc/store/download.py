@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from modelvc.store.remote import RemoteStore
 
 GAP = 512 << 10  # bytes between two wanted chunks that are cheaper to read than to skip
-RANGE = 8 << 20  # bytes of one request
+RANGE = 16 << 20  # bytes of one request: a pack in one piece
 SEAL = 256 << 20  # bytes after which what arrived is made durable
 
 Named = tuple[str, "Oid"]

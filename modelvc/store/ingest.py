@@ -30,7 +30,7 @@ from modelvc.store.packfile import NewChunk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Self
+    from typing import Any, Self
 
     from modelvc.store.writer import StoreWriter
 
@@ -194,7 +194,7 @@ class Ingest:
     def _buffer(self) -> bytearray:
         return self._free.pop() if self._free else bytearray(BLOCK + MAX_CHUNK)
 
-    def _append_named(self, naming: Future[_Named], hashed: Future[object], buffer: bytearray) -> _Named:
+    def _append_named(self, naming: Future[_Named], hashed: Future[Any], buffer: bytearray) -> _Named:
         named = naming.result()
         self._append(named.new, start=False)
         named.new.clear()  # views of the buffer, which is filled anew

@@ -11,6 +11,7 @@ import fcntl
 import os
 import threading
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from blake3 import blake3
@@ -90,6 +91,12 @@ class LocalStore:
         if found.oid != oid or found.kind != kind:
             raise ObjectCorrupt(f"the root of {oid.short}", self.name)
         return found
+
+    def mark_proven(self, root: Root) -> None:
+        """The whole of an object was hashed and is what its name says: remember that."""
+        if root.unproven:
+            data = replace(root, unproven=False).encode()
+            write_file(self.disk, self.root_path(root.kind, root.oid), data, tmp=os.path.join(self.root, "tmp"))
 
     def roots(self) -> Iterator[tuple[str, Oid]]:
         """(kind, oid) of every root here."""

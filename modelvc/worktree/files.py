@@ -17,7 +17,7 @@ import struct
 import time
 from typing import TYPE_CHECKING
 
-from modelvc.errors import ConflictError, shown
+from modelvc.errors import ConflictError, FileError, shown
 from modelvc.worktree.state import stat_of
 
 if TYPE_CHECKING:
@@ -55,10 +55,12 @@ class Worktree:
         with self._parent(path) as (folder, name):
             try:
                 fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=folder)
+            except FileNotFoundError:
+                raise
             except OSError as error:
                 if error.errno == errno.ELOOP:
                     raise _in_the_way(path, "is a symbolic link") from None
-                raise
+                raise FileError(path, error) from None
             if not stat.S_ISREG(os.fstat(fd).st_mode):
                 os.close(fd)
                 raise _in_the_way(path, "is not a regular file")
@@ -89,6 +91,10 @@ class Worktree:
                 self._refuse_folder(folder, name, path)
                 os.rename(temporary, name, src_dir_fd=tmp_fd, dst_dir_fd=folder)
                 return stat_of(os.fstat(fd))
+            except OSError as error:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(temporary, dir_fd=tmp_fd)
+                raise FileError(path, error) from None
             except BaseException:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(temporary, dir_fd=tmp_fd)
@@ -282,7 +288,9 @@ def _enter(fd: int, part: str, path: str, *, create: bool) -> int:
     except OSError as error:
         if error.errno in {errno.ELOOP, errno.ENOTDIR}:
             raise _in_the_way(path, f"leads through {shown(part)}, which is not a folder") from None
-        raise
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise FileError(path, error) from None
     os.close(fd)
     return below
 

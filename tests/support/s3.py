@@ -18,18 +18,14 @@ import sys
 import tempfile
 import threading
 import time
-import urllib.error
 import urllib.request
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pytest
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 KEY, SECRET = "mvc-test-key", "mvc-test-secret"
+READER = "mvc-test-reader"  # an access key that may read only, with the same secret
 _PORTS = ("master", "volume", "filer", "s3", "admin")
 _OFF = ("-webdav=false", "-admin.ui=false", "-master.telemetry=false", "-s3.iam=false", "-s3.port.iceberg=0")
 _shared: S3Server | None = None
@@ -102,16 +98,43 @@ def s3_server() -> S3Server:
 
 
 @pytest.fixture
-def s3_environment(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
+def s3_environment(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
     """The server, with its credentials in the environment and no other AWS settings."""
+    clean_environment(s3_server, monkeypatch)
+    return s3_server
+
+
+def clean_environment(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Credentials as a user would have them; the endpoint comes from the remote."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
-    for name, value in s3_server.environment.items():
+    for name, value in server.environment.items():
         if name != "AWS_ENDPOINT_URL":
             monkeypatch.setenv(name, value)
     monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
-    yield s3_server
+
+
+def make_bucket(server: S3Server, name: str) -> None:
+    """Make a bucket; one that is there already is fine."""
+    import botocore.session
+    from botocore.exceptions import ClientError
+
+    session = botocore.session.Session()
+    client = session.create_client(
+        "s3",
+        endpoint_url=server.endpoint_url,
+        region_name="us-east-1",
+        aws_access_key_id=KEY,
+        aws_secret_access_key=SECRET,
+    )
+    try:
+        client.create_bucket(Bucket=name)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in {"BucketAlreadyExists", "BucketAlreadyOwnedByYou"}:
+            raise
+    finally:
+        client.close()
 
 
 def _write_identities(path: str) -> None:
@@ -122,7 +145,7 @@ def _write_identities(path: str) -> None:
     }
     reader = {
         "name": "reader",
-        "credentials": [{"accessKey": "mvc-test-reader", "secretKey": SECRET}],
+        "credentials": [{"accessKey": READER, "secretKey": SECRET}],
         "actions": ["Read", "List"],
     }
     with open(path, "w", encoding="utf-8") as file:

@@ -66,10 +66,11 @@ class FolderBackend:
             todo.extend(below)
 
     def stat(self, keys: Collection[str]) -> dict[str, Entry]:
-        self._count(len(keys))
+        wanted = [check_key(key) for key in keys]
+        self._count(len(wanted))
         found: dict[str, Entry] = {}
-        for key in keys:
-            with self._explained(check_key(key)):
+        for key in wanted:
+            with self._explained(key):
                 entry = self._stat(key)
             if entry is not None:
                 found[key] = entry

@@ -58,7 +58,8 @@ class GenericBackend:
         return iter(self._persist(lambda fs: find(fs, prefix), prefix))
 
     def stat(self, keys: Collection[str]) -> dict[str, Entry]:
-        found = [self._persist(partial(self._look, key=check_key(key)), key) for key in keys]
+        wanted = [check_key(key) for key in keys]
+        found = [self._persist(partial(self._look, key=key), key) for key in wanted]
         return {entry.key: entry for entry in found if entry is not None}
 
     def read(self, key: str, *, limit: int) -> tuple[bytes, Entry]:
@@ -82,14 +83,15 @@ class GenericBackend:
         return self._persist(lambda fs: self._write(fs, key, data), key)
 
     def replace(self, key: str, data: Data, etag: str) -> Entry:
-        self._check(key, etag)
+        self._check(check_key(key), etag)
         return self.put(key, data)
 
     def delete(self, key: str, etag: str | None) -> None:
+        check_key(key)
         if etag is not None and self.stat([key]):
             self._check(key, etag)
         try:
-            self._persist(lambda fs: fs.rm_file(self._path(check_key(key))), key)
+            self._persist(lambda fs: fs.rm_file(self._path(key)), key)
         except KeyMissing:
             return
 

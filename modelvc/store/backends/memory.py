@@ -37,8 +37,9 @@ class MemoryBackend:
         return iter(found)
 
     def stat(self, keys: Collection[str]) -> dict[str, Entry]:
-        with self._request(len(keys)):
-            return {key: self._held[key][1] for key in keys if check_key(key) in self._held}
+        wanted = [check_key(key) for key in keys]
+        with self._request(len(wanted)):
+            return {key: self._held[key][1] for key in wanted if key in self._held}
 
     def read(self, key: str, *, limit: int) -> tuple[bytes, Entry]:
         data, entry = self._get(key)
@@ -54,23 +55,27 @@ class MemoryBackend:
         return found
 
     def create(self, key: str, data: Data) -> Entry:
+        check_key(key)
         with self._request():
-            if check_key(key) in self._held:
+            if key in self._held:
                 raise RemoteChanged(f"{key} in {self.name} is there already")
             return self._set(key, data)
 
     def put(self, key: str, data: Data) -> Entry:
+        check_key(key)
         with self._request():
-            return self._set(check_key(key), data)
+            return self._set(key, data)
 
     def replace(self, key: str, data: Data, etag: str) -> Entry:
+        check_key(key)
         with self._request():
             self._check(key, etag)
             return self._set(key, data)
 
     def delete(self, key: str, etag: str | None) -> None:
+        check_key(key)
         with self._request():
-            if check_key(key) not in self._held:
+            if key not in self._held:
                 return
             if etag is not None:
                 self._check(key, etag)
@@ -87,8 +92,9 @@ class MemoryBackend:
         return _lock
 
     def _get(self, key: str) -> tuple[bytes, Entry]:
+        check_key(key)
         with self._request():
-            if check_key(key) not in self._held:
+            if key not in self._held:
                 raise KeyMissing(f"{key} is not in {self.name}")
             return self._held[key]
 
@@ -99,6 +105,6 @@ class MemoryBackend:
         return entry
 
     def _check(self, key: str, etag: str) -> None:
-        held = self._held.get(check_key(key))
+        held = self._held.get(key)
         if held is None or held[1].etag != etag:
             raise RemoteChanged(f"{key} in {self.name} was changed by somebody else")

@@ -77,7 +77,8 @@ class S3Backend:
         return {entry.key: entry for entry in found if entry is not None}
 
     def read(self, key: str, *, limit: int) -> tuple[bytes, Entry]:
-        answer, data = self._wait(lambda: self._get(check_key(key), None, limit))
+        check_key(key)
+        answer, data = self._wait(lambda: self._get(key, None, limit))
         return data, Entry(key, len(data), _plain(answer["ETag"]), answer["LastModified"].timestamp())
 
     def read_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> Sequence[bytes]:
@@ -97,9 +98,10 @@ class S3Backend:
         return self._put(key, data, IfMatch=f'"{etag}"')
 
     def delete(self, key: str, etag: str | None) -> None:
+        check_key(key)
         condition = {} if etag is None else {"IfMatch": f'"{etag}"'}
         try:
-            self._wait(lambda: self._call("delete_object", check_key(key), **condition))
+            self._wait(lambda: self._call("delete_object", key, **condition))
         except KeyMissing:
             return
         except RemoteChanged:
