@@ -1,0 +1,1 @@
+"""Where content is cut into chunks: pure, bytes in, numbers out."""
