@@ -1,0 +1,151 @@
+"""Where the tensors lie in the files that frameworks write, found without the frameworks.
+
+Each reader gets what the file claims and trusts none of it: what it reads is capped, what it returns need not
+be inside the file, and it raises Unclear for anything it does not expect.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    ReadAt = Callable[[int, int], bytes]
+
+Region = tuple[int, int]  # first byte, and the one behind the last
+
+KIB, MIB = 1 << 10, 1 << 20
+WORTHY = 64 * KIB  # smaller tensors get no cut of their own, so they need not be looked up
+SAFETENSORS_HEADER = 8 * MIB  # some 80,000 tensors: more than there are hints
+ZIP_DIRECTORY = 4 * MIB
+ZIP_END = 64 * KIB + 22 + 20  # the record at the end with the longest comment, and the locator before it
+
+
+class Found(NamedTuple):
+    """What a container holds: where its tensors of 64 KiB and more lie, and whether it deflated nearly all of them."""
+
+    tensors: list[Region]
+    compressed: bool = False
+
+
+class Unclear(Exception):
+    """The bytes are not what they seemed to be; never leaves this module."""
+
+
+def look(head: bytes, read_at: ReadAt, size: int) -> Found:
+    """What lies in the file of SIZE bytes that begins with HEAD; nothing, if it is no container that is known."""
+    try:
+        if head.startswith(b"PK\x03\x04"):
+            return _zip(read_at, size)
+        if head.startswith(b"\x93NUMPY"):
+            return Found([(_npy_data(head), size)])
+        if head[8:9] == b"{":
+            return Found(_safetensors(head, read_at, size))
+    except (Unclear, struct.error):
+        pass
+    return Found([])
+
+
+def _npy_data(head: bytes) -> int:
+    """Where the numbers begin: behind magic, version, a length and a header of text."""
+    if head[6:7] == b"\x01":
+        (length,) = struct.unpack_from("<H", head, 8)
+        return 10 + int(length)
+    (length,) = struct.unpack_from("<I", head, 8)
+    if length > WORTHY:
+        raise Unclear
+    return 12 + int(length)
+
+
+def _safetensors(head: bytes, read_at: ReadAt, size: int) -> list[Region]:
+    """A length, a JSON object of names with their data_offsets, the data."""
+    import re
+
+    (length,) = struct.unpack_from("<Q", head)
+    if length > min(size - 8, SAFETENSORS_HEADER):
+        raise Unclear
+    header = read_at(8, length)
+    if len(header) != length or not header.rstrip(b" ").endswith(b"}"):
+        raise Unclear
+    # Not parsed as JSON: eight hostile MiB of it are a hundred times that in memory. Inside a JSON string each quote
+    # has a backslash before it, so a name or a note can not look like this.
+    offsets = re.compile(rb'"data_offsets"\s{0,8}:\s{0,8}\[\s{0,8}(\d{1,18})\s{0,8},\s{0,8}(\d{1,18})\s{0,8}\]')
+    data = 8 + length
+    spans = ((int(found[1]), int(found[2])) for found in offsets.finditer(header))
+    return [(data + start, data + end) for start, end in spans if end - start >= WORTHY]
+
+
+class _Entry(NamedTuple):
+    """A line of a zip's directory."""
+
+    method: int
+    stored: int
+    header: int  # where its local header begins
+
+
+def _zip(read_at: ReadAt, size: int) -> Found:
+    """The entries of a zip that are not compressed: torch's tensors, the arrays of an .npz."""
+    entries = sorted(set(_entries(_directory(read_at, size))), key=lambda entry: entry.header)
+    packed = sum(entry.stored for entry in entries if entry.method)
+    tensors: list[Region] = []
+    end = 0
+    for method, stored, header in entries:
+        # Entries that overlap are a trick to make few bytes look like many; each is skipped unread.
+        if method or stored < WORTHY or header < end or header + stored > size:
+            continue
+        local = read_at(header, 30)
+        if len(local) != 30 or not local.startswith(b"PK\x03\x04"):
+            raise Unclear
+        name, extra = struct.unpack_from("<HH", local, 26)
+        start = header + 30 + name + extra
+        end = start + stored
+        tensors.append((start, end))
+    return Found(tensors, compressed=packed > 0.9 * size)
+
+
+def _directory(read_at: ReadAt, size: int) -> bytes:
+    """The central directory, found from the end of the file."""
+    tail_at = max(0, size - ZIP_END)
+    tail = read_at(tail_at, size - tail_at)
+    at = tail.rfind(b"PK\x05\x06")
+    if at < 0:
+        raise Unclear
+    length, start = struct.unpack_from("<II", tail, at + 12)
+    if at >= 20 and tail[at - 20 : at - 16] == b"PK\x06\x07":  # zip64: the true numbers are elsewhere
+        (where,) = struct.unpack_from("<Q", tail, at - 12)
+        record = read_at(where, 56) if where <= size - 56 else b""
+        if not record.startswith(b"PK\x06\x06"):
+            raise Unclear
+        length, start = struct.unpack_from("<QQ", record, 40)
+    if length > ZIP_DIRECTORY or start + length > size:
+        raise Unclear
+    return read_at(start, length)
+
+
+def _entries(directory: bytes) -> Iterator[_Entry]:
+    at = 0
+    while directory[at : at + 4] == b"PK\x01\x02":
+        (method,) = struct.unpack_from("<H", directory, at + 10)
+        stored, plain = struct.unpack_from("<II", directory, at + 20)
+        name, extra, comment = struct.unpack_from("<HHH", directory, at + 28)
+        (header,) = struct.unpack_from("<I", directory, at + 42)
+        if 0xFFFFFFFF in (stored, header):
+            extras = directory[at + 46 + name : at + 46 + name + extra]
+            _, stored, header = _wide(extras, [plain, stored, header])
+        yield _Entry(method, stored, header)
+        at += 46 + name + extra + comment
+
+
+def _wide(extra: bytes, fields: list[int]) -> list[int]:
+    """FIELDS with those that did not fit 32 bits taken from the zip64 part of EXTRA, in order."""
+    at = 0
+    while at + 4 <= len(extra):
+        tag, length = struct.unpack_from("<HH", extra, at)
+        at += 4
+        if tag == 1:
+            numbers = iter(struct.unpack_from(f"<{min(length, len(extra) - at) // 8}Q", extra, at))
+            return [next(numbers, 0) if field == 0xFFFFFFFF else field for field in fields]
+        at += length
+    raise Unclear
