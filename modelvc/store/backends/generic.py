@@ -187,9 +187,15 @@ class GenericBackend:
                 file.write(bytes(view[at : at + _PIECE]))
 
     def _make_folder(self, fs: Any, path: str) -> None:
-        if path not in self._made:
+        if path in self._made:
+            return
+        try:
             fs.makedirs(path, exist_ok=True)
-            self._made.add(path)
+        except OSError:
+            if not fs.isdir(path):
+                raise
+            fs.makedirs(path, exist_ok=True)  # another writer was faster, perhaps with a folder above
+        self._made.add(path)
 
     def _check(self, key: str, etag: str) -> None:
         found = self.stat([key]).get(key)
