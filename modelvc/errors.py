@@ -72,6 +72,12 @@ class NoRepository(NotFoundError):
     code = "no-repository"
 
 
+class NoRemote(NotFoundError):
+    """Nothing says where models are to be kept."""
+
+    code = "no-remote"
+
+
 class ObjectMissing(NotFoundError):
     """No store at hand has the object."""
 

@@ -26,8 +26,7 @@ def _inflates(head: bytes) -> bool:
     """Whether HEAD really is zlib's: two bytes are little proof, and level 0 only wraps."""
     import zlib
 
-    stream = zlib.decompressobj()
     try:
-        return len(stream.decompress(head, 16 * _TRY)) > len(head) - len(stream.unconsumed_tail)
+        return len(zlib.decompressobj().decompress(head, 16 * _TRY)) > len(head)
     except zlib.error:
         return False

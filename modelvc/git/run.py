@@ -27,13 +27,14 @@ def git(
     *args: str,
     stdin: bytes = b"",
     commit_env: bool = False,
+    quote_paths: bool = False,
     extra: Mapping[str, str] | None = None,
 ) -> bytes:
     """What Git prints when run with ARGS in a worktree or folder; GitError with its words when it fails.
 
     ARGS are fixed words and paths behind `--` or NUL-separated input, never an option that a user wrote.
     """
-    code, out, err = run(where, *args, stdin=stdin, commit_env=commit_env, extra=extra)
+    code, out, err = run(where, *args, stdin=stdin, commit_env=commit_env, quote_paths=quote_paths, extra=extra)
     if code:
         words = shown(err.decode("utf-8", "replace").strip().replace("\n", "; "))
         raise GitError(f"git {args[0]} failed: {words or f'exit status {code}'}", hint="see what `git status` says")
@@ -45,6 +46,7 @@ def run(
     *args: str,
     stdin: bytes = b"",
     commit_env: bool = False,
+    quote_paths: bool = False,
     extra: Mapping[str, str] | None = None,
 ) -> tuple[int, bytes, bytes]:
     """Exit status, output and words of one call of Git."""
@@ -55,7 +57,8 @@ def run(
     if isinstance(where, Layout):
         env |= {"GIT_DIR": where.git_dir, "GIT_WORK_TREE": where.worktree}
     # our own calls must not start the user's hooks, nor the daemon that watches files
-    fixed = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false")
+    quoting = () if quote_paths else ("-c", "core.quotePath=false")
+    fixed = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", *quoting)
     try:
         done = subprocess.run(
             ["git", *fixed, *args],

@@ -55,6 +55,13 @@ def follow(repo: Repo) -> Followed:
         )
 
 
+def note_seen(repo: Repo) -> None:
+    """Tell the shims that the pointers in the index, as they are now, have been followed."""
+    from modelvc.git.hooks import write_seen
+
+    write_seen(repo.layout)
+
+
 def _plan(repo: Repo, path: SafeRelPath, stage: int | None, sparse: set[SafeRelPath]) -> materialise.Plan:
     pointer = repo.pointer_or_none(path)
     if pointer is not None and not stage:

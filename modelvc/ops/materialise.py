@@ -10,7 +10,7 @@ import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from modelvc.formats.paths import SafeRelPath
+from modelvc.formats.paths import SafeRelPath, pointer_of
 from modelvc.oid import Oid
 from modelvc.ops.trees import entries_of, oid_of, stored_files, stored_leaves
 from modelvc.store import manifest
@@ -193,7 +193,7 @@ def _write_file(repo: Repo, reader: ContentReader, path: SafeRelPath, pointer: P
                 _reserve(fd, root.size)
             reader.write_blob(root, lambda piece: _count(fd, piece, on_bytes), path)
 
-    found = repo.worktree.write(path, fill, executable=pointer.executable)
+    found = repo.worktree.write(path, fill, executable=pointer.executable, before=_pointer_time(repo, path))
     repo.store.mark_proven(root)
     repo.state.remember_file(path, found, pointer.oid, settled=_fine(found))
 
@@ -219,13 +219,14 @@ def _write_tree(repo: Repo, reader: ContentReader, step: Plan, on_bytes: Progres
     path, pointer = step.path, step.pointer
     assert pointer is not None  # noqa: S101 - for the type checker: apply() returned otherwise
     fresh = not step.files and repo.worktree.stat(path) is None
+    time = _pointer_time(repo, path)
     for name in step.remove:
         repo.worktree.remove(SafeRelPath(f"{path}/{name}"))
     for emptied in sorted({os.path.dirname(f"{path}/{name}") for name in step.remove}, key=len, reverse=True):
         repo.worktree.remove_empty(emptied, stop=str(path))
     files: dict[str, Known] = {}
     if fresh:
-        with repo.worktree.new_folder(path) as folder:
+        with repo.worktree.new_folder(path, before=time) as folder:
             for entry, fill in _contents(repo, reader, pointer, None, path):
                 stat_data = folder.fill(entry.path, fill, executable=entry.executable)
                 files[str(entry.path)] = (stat_data, bytes(entry.oid), _fine(stat_data))
@@ -235,7 +236,7 @@ def _write_tree(repo: Repo, reader: ContentReader, step: Plan, on_bytes: Progres
         files = {name: known for name, known in step.files.items() if name not in step.remove}
         for entry, fill in _contents(repo, reader, pointer, step.write, path):
             full = SafeRelPath(f"{path}/{entry.path}")
-            stat_data = repo.worktree.write(full, fill, executable=entry.executable)
+            stat_data = repo.worktree.write(full, fill, executable=entry.executable, before=time)
             files[str(entry.path)] = (stat_data, bytes(entry.oid), _fine(stat_data))
             on_bytes(entry.size)
     oid = pointer.oid if not step.extra else oid_of(entries_of(files))
@@ -271,6 +272,12 @@ def _reserve(fd: int, size: int) -> None:
 
         if error.errno == errno.ENOSPC:
             raise
+
+
+def _pointer_time(repo: Repo, path: SafeRelPath) -> int:
+    """When the pointer was written, in ns: the pre-commit shim takes a model that is newer for one trained anew."""
+    found = repo.worktree.stat(pointer_of(path))
+    return found[2] if found else 0
 
 
 def _fine(found: Stat) -> bool:

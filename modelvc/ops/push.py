@@ -8,7 +8,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from modelvc.errors import BrokenPointer, ModelvcError, NotFoundError, ObjectMissing
+from modelvc.errors import BrokenPointer, ModelvcError, NoRemote, ObjectMissing
 from modelvc.formats.paths import pointer_of
 from modelvc.formats.pointer import parse
 from modelvc.formats.sizes import about
@@ -160,7 +160,7 @@ def push_for_git(repo: Repo, remote_name: str, updates: Sequence[tuple[str, str,
     if not meant.meant and not meant.broken:
         return ""
     if not named:
-        raise NotFoundError(
+        raise NoRemote(
             "this repository has models, but no remote to keep them", hint="add one with `mvc remote add origin URL`"
         )
     _refuse_broken(meant)

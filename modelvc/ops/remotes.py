@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modelvc.errors import ConfigError, NotFoundError, UntrustedRemote, shown
+from modelvc.errors import ConfigError, NoRemote, NotFoundError, UntrustedRemote, shown
 from modelvc.formats import config
 from modelvc.formats.config import Remote
 from modelvc.store.disk import RealDisk, make_folder, write_file
@@ -81,7 +81,7 @@ def chosen_name(repo: Repo, name: str = "") -> str:
     """NAME if there is such a remote, or the default one; NotFoundError with the command that adds one."""
     found = name or default_name(repo)
     if found is None:
-        raise NotFoundError("no remote is configured", hint="add one with `mvc remote add origin URL`")
+        raise NoRemote("no remote is configured", hint="add one with `mvc remote add origin URL`")
     _named(repo, found)
     return found
 

@@ -81,13 +81,16 @@ class Worktree:
 
     # -- writing
 
-    def write(self, path: SafeRelPath, fill: Fill, *, executable: bool = False) -> Stat:
-        """Give PATH the content that FILL writes to a descriptor; stat data of the new file."""
+    def write(self, path: SafeRelPath, fill: Fill, *, executable: bool = False, before: int = 0) -> Stat:
+        """Give PATH the content that FILL writes to a descriptor; stat data of the new file.
+
+        With BEFORE (ns) the file's time lies just before it: a model is then not newer than its pointer.
+        """
         with self._parent(path, create=True) as (folder, name), self._temporary(folder) as (tmp_fd, temporary):
             fd = os.open(temporary, _NEW, 0o777 if executable else 0o666, dir_fd=tmp_fd)
             try:
                 fill(fd)
-                _stamp(fd)
+                _stamp(fd, before)
                 self._refuse_folder(folder, name, path)
                 os.rename(temporary, name, src_dir_fd=tmp_fd, dst_dir_fd=folder)
                 return stat_of(os.fstat(fd))
@@ -103,12 +106,12 @@ class Worktree:
                 os.close(fd)
 
     @contextlib.contextmanager
-    def new_folder(self, path: SafeRelPath) -> Iterator[NewFolder]:
-        """A folder that gets its name when the block ends well: for a PATH that is not there yet."""
+    def new_folder(self, path: SafeRelPath, *, before: int = 0) -> Iterator[NewFolder]:
+        """A folder that gets its name when the block ends well: for a PATH that is not there yet. BEFORE: as in write."""
         with self._parent(path, create=True) as (folder, name), self._temporary(folder) as (tmp_fd, temporary):
             os.mkdir(temporary, 0o777, dir_fd=tmp_fd)
             fd = os.open(temporary, _FOLDER, dir_fd=tmp_fd)
-            new = NewFolder(fd)
+            new = NewFolder(fd, before)
             try:
                 yield new
                 os.rename(temporary, name, src_dir_fd=tmp_fd, dst_dir_fd=folder)
@@ -201,9 +204,9 @@ class Worktree:
 class NewFolder:
     """Files in a folder that nobody sees yet; they need no temporary names of their own."""
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, before: int) -> None:
         self._fds = {"": fd}
-        self._root = fd
+        self._before = before
 
     def write(self, path: str, data: memoryview | bytes, *, executable: bool) -> Stat:
         """A small file with these bytes."""
@@ -218,7 +221,7 @@ class NewFolder:
         fd = os.open(name, _NEW, 0o777 if executable else 0o666, dir_fd=self._folder(parent))
         try:
             fill(fd)
-            _stamp(fd)
+            _stamp(fd, self._before)
             return stat_of(os.fstat(fd))
         finally:
             os.close(fd)
@@ -272,9 +275,11 @@ def write_all_at(fd: int, data: bytes, offset: int) -> None:
         data, offset = data[done:], offset + done
 
 
-def _stamp(fd: int) -> None:
-    """Set a time with more digits than the kernel's tick, so that a later write in the same tick shows in it."""
-    fine = time.time_ns() | 1
+def _stamp(fd: int, before: int) -> None:
+    """Set a time that no later write can set again, so that a write in the same tick of the clock shows in it."""
+    fine = (before - 2 if before else time.time_ns()) | 1
+    if fine % 1000 == 0:  # what a coarse file system would have made of it
+        fine -= 2
     os.utime(fd, ns=(fine, fine))
 
 

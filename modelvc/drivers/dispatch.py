@@ -1,0 +1,42 @@
+"""What Git runs through its shims: `mvc hook NAME ARGS`. No terminal libraries; words go to stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from modelvc.errors import ModelvcError, shown
+
+FAILED = 1
+
+
+def run(argv: list[str]) -> int:
+    """Run one hook; the exit status that Git acts on."""
+    from modelvc.drivers import hooks
+
+    name, *args = argv or [""]
+    found = hooks.HOOKS.get(name)
+    if found is None:
+        say(f"there is no hook called {shown(name)}")
+        return 0  # a shim of a newer version must not stop Git
+    try:
+        return found(os.getcwd(), os.environ, args)
+    except ModelvcError as error:
+        say(str(error), hint=error.hint)
+    except KeyboardInterrupt:
+        say("interrupted")
+    except Exception as error:  # Git's work is not to be lost to a bug of ours
+        say(
+            f"internal error: {shown(error)} ({type(error).__name__})",
+            hint="this is a bug in modelvc; `mvc status` may say more",
+        )
+        if os.environ.get("MVC_DEBUG"):
+            raise
+    return FAILED
+
+
+def say(words: str, *, hint: str = "") -> None:
+    """One line for the person who runs Git."""
+    print(f"mvc: {words}", file=sys.stderr)
+    if hint:
+        print(f"     {hint}", file=sys.stderr)

@@ -1,0 +1,107 @@
+"""Git's hooks, as far as the shims can not do them in shell."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from modelvc.drivers.dispatch import FAILED, say
+from modelvc.errors import NotFoundError, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from modelvc.repo import Repo
+
+    Hook = Callable[[str, Mapping[str, str], Sequence[str]], int]
+
+_MOST = 5  # lines about models, before the rest is counted
+
+
+def _open(cwd: str, env: Mapping[str, str]) -> Repo:
+    from modelvc.repo import open_repo
+
+    return open_repo(cwd, env)
+
+
+def _follow(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
+    """Models follow their pointers; never fails what Git did."""
+    del args
+    from modelvc.ops.follow import follow, note_seen
+
+    repo = _open(cwd, env)
+    if not os.path.isdir(repo.layout.mvc_dir):
+        return 0
+    done = follow(repo)
+    note_seen(repo)
+    _lines([f"{shown(path)} follows" for path in done.updated], f"{len(done.updated)} models follow")
+    _lines([f"{shown(path)} went away (it is in the store)" for path in done.removed], f"{len(done.removed)} went away")
+    for path, why in done.kept:
+        say(f"{shown(path)} was left as it is: {shown(why)}")
+    if done.missing:
+        say(f"not in this clone: {_some(done.missing)}", hint="run `mvc pull`")
+    return 0
+
+
+def _pre_commit(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
+    del args
+    from modelvc.ops.guard import precommit
+
+    found = precommit(_open(cwd, env))
+    for words in found.warnings:
+        say(words)
+    for words in found.problems:
+        say(words)
+    return FAILED if found.problems else 0
+
+
+def _pre_push(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
+    from modelvc.ops.push import push_for_git
+
+    updates = [tuple(line.split()) for line in sys.stdin if line.strip()]
+    remote = args[0] if args else ""
+    try:
+        done = push_for_git(_open(cwd, env), remote, [(u[0], u[1], u[2], u[3]) for u in updates if len(u) == 4])
+    except NotFoundError as error:
+        if error.code != "no-remote":
+            _blocked()
+            raise
+        say(str(error), hint=error.hint)  # refs go, models stay: said once, and no reason to stop Git
+        return 0
+    except Exception:
+        _blocked()
+        raise
+    if done:
+        say(done)
+    return 0
+
+
+def _blocked() -> None:
+    say(
+        "the push was stopped, because the models that it needs did not get there",
+        hint="`git push --no-verify` pushes without them",
+    )
+
+
+def _lines(lines: Sequence[str], summary: str) -> None:
+    if len(lines) <= _MOST:
+        for line in lines:
+            say(line)
+    else:
+        say(summary)
+
+
+def _some(paths: Sequence[str]) -> str:
+    more = f" and {len(paths) - _MOST} more" if len(paths) > _MOST else ""
+    return ", ".join(shown(path) for path in paths[:_MOST]) + more
+
+
+HOOKS: dict[str, Hook] = {
+    "post-index-change": _follow,
+    "post-checkout": _follow,
+    "post-rewrite": _follow,
+    "post-applypatch": _follow,
+    "pre-commit": _pre_commit,
+    "pre-push": _pre_push,
+}
