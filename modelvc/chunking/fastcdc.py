@@ -2,7 +2,7 @@
 
 The parameters below are part of the format (docs/format.md, Chunkers): other ones find other cuts, and nothing
 that was stored before is shared any more. tests/golden/cuts.json notices when the library changes its mind.
-The mean chunk is larger than the "average" (311 KiB for 256): no cut is looked for in the first `least` bytes.
+The mean chunk is larger than the "average" (about 312 KiB for 256): no cut is looked for in the first `least` bytes.
 """
 
 from __future__ import annotations

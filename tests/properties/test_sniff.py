@@ -28,13 +28,14 @@ class Claims:
         self.size = max(size, len(content) + len(end))
         self._content = content
         self._end = end
-        self.asked = 0
+        self.asked = self.reads = 0
 
     def read_at(self, offset: int, length: int) -> bytes:
         assert offset >= 0
         assert length >= 0
-        assert offset + length <= max(self.size, HEAD)
+        assert offset + length <= self.size
         self.asked += length
+        self.reads += 1
         part = self._content[offset : offset + length].ljust(min(length, self.size - offset), b"\0")
         behind = self.size - len(self._end)
         if offset + length > behind:
@@ -44,9 +45,10 @@ class Claims:
 
     def plan(self) -> sniff.CutPlan:
         head = self.read_at(0, min(HEAD, self.size))
-        self.asked = 0
+        self.asked = self.reads = 0
         found = sniff.plan(head, self.read_at, self.size)
         assert self.asked <= 9 * MIB
+        assert self.reads <= self.size // (64 * KIB) + 3
         assert found.compressible in (None, False)
         assert list(found.hints) == sorted(set(found.hints))
         assert all(0 < hint < self.size for hint in found.hints)
@@ -132,15 +134,42 @@ def test_hostile_zips(
     Claims(local * 50, size, end).plan()
 
 
+@pytest.mark.parametrize(
+    ("length", "start"), [(1 << 30, 0), (100, (1 << 32) - 2), (5 << 20, 5), (1 << 31, (1 << 32) - 2)]
+)
+def test_a_directory_that_is_too_large_or_elsewhere(length: int, start: int):
+    end = b"PK\x05\x06" + struct.pack("<8xIIH", length, start, 0)
+    for size in (100_000, 1 << 40):
+        assert not Claims(b"PK\x03\x04", size, end).plan().hints
+
+
+@pytest.mark.parametrize("where", [99_990, 1 << 41, 1 << 63, (1 << 64) - 1])
+def test_a_zip64_record_that_is_elsewhere(where: int):
+    end = b"PK\x06\x07" + struct.pack("<4xQ4x", where) + b"PK\x05\x06" + bytes(18)
+    for size in (100_000, 1 << 40):
+        assert not Claims(b"PK\x03\x04", size, end).plan().hints
+
+
+@pytest.mark.parametrize("length", [100_000, 100_001 - 8, 8 << 20, (8 << 20) + 1, 1 << 40, (1 << 64) - 1])
+def test_a_safetensors_header_longer_than_the_file_or_sense(length: int):
+    header = b'{"data_offsets":[0,70000]}'
+    for size in (100_000, 1 << 40):
+        assert not Claims(struct.pack("<Q", length) + header, size).plan().hints
+
+
+def test_an_npy_header_longer_than_sense():
+    assert not Claims(b"\x93NUMPY\x02\0" + struct.pack("<I", 1 << 20), 1 << 30).plan().hints
+
+
 def _many_entries() -> bytes:
     """A zip whose directory names one entry again and again, a few bytes further on each time."""
     line = (
         b"PK\x01\x02" + bytes(6) + struct.pack("<H8xII", 0, 65_536, 65_536) + struct.pack("<HHHHHI", 0, 0, 0, 0, 0, 0)
     )
-    directory = b"".join(line + struct.pack("<I", at) for at in range(85_000))
+    directory = b"".join(line + struct.pack("<I", at) for at in range(0, 65_536 * 2, 4))
     start = 65_536 * 3
     end = b"PK\x05\x06" + struct.pack("<8xIIH", len(directory), start, 0)
-    return (b"PK\x03\x04" + bytes(26)).ljust(start, b"P") + directory + end
+    return b"PK\x03\x04" * (start // 4) + directory + end
 
 
 def _many_files() -> bytes:

@@ -46,6 +46,16 @@ def test_forced_cuts_restart_the_chunker():
     assert lengths(TENSORS, NOISE[:777] + middle + NOISE[-5000:], hints) == [777, *alone, 5000]
 
 
+def test_forced_cuts_of_earlier_blocks_are_past():
+    hints = (70_000, 300_000, 2_000_000, 4_000_000)
+    cutter = Cutter(TENSORS, hints)
+    data = memoryview(NOISE)
+    wanted = cutter.ends(data, 0, last=True)
+    for at in wanted[:-1]:
+        rest = [at + end for end in cutter.ends(data[at:], at, last=True)]
+        assert rest == wanted[wanted.index(at) + 1 :]
+
+
 def test_an_insertion_moves_no_cut_far_away():
     plain = set(_pieces(NOISE))
     shifted = _pieces(NOISE[:1000] + b"seven b" + NOISE[1000:])
