@@ -1,0 +1,257 @@
+"""Models follow Git, whatever Git does."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.clone import Clone
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Clone:
+    """Three versions of one model on main."""
+    found = Clone.new(tmp_path / "clone")
+    for seed in (1, 2, 3):
+        found.commit_model(seed)
+    return found
+
+
+def test_checkout_switch_and_reset(clone: Clone) -> None:
+    versions = {seed: Clone.write(clone, "scratch", seed) for seed in (1, 2, 3)}
+    (clone.path / "scratch").unlink()
+    clone.git("checkout", "-q", "HEAD~1")
+    assert clone.read("model.bin") == versions[2]
+    clone.git("switch", "-q", "main")
+    assert clone.read("model.bin") == versions[3]
+    clone.git("reset", "-q", "--hard", "HEAD~2")
+    assert clone.read("model.bin") == versions[1]
+    clone.git("reset", "-q", "--hard", "ORIG_HEAD")
+    assert clone.read("model.bin") == versions[3]
+    clone.git("checkout", "-q", "HEAD~2", "--", "model.bin.mvc")
+    assert clone.read("model.bin") == versions[1]
+    clone.git("restore", "--staged", "--worktree", "model.bin.mvc")
+    assert clone.read("model.bin") == versions[3]
+    assert clone.git("status", "--short") == ""
+
+
+def test_revert_cherry_pick_and_stash(clone: Clone) -> None:
+    clone.git("revert", "--no-edit", "HEAD")
+    assert clone.agrees()
+    clone.git("cherry-pick", "HEAD~1")
+    assert clone.agrees()
+    clone.write("model.bin", 9)
+    clone.mvc("add", "model.bin")
+    clone.git("stash", "-q")
+    assert clone.agrees()
+    clone.git("stash", "pop", "-q")
+    assert clone.agrees()
+    assert clone.read("model.bin") == Clone.write(clone, "model.bin", 9)
+
+
+def test_bisect(clone: Clone) -> None:
+    clone.git("bisect", "start", "HEAD", "HEAD~3")
+    assert clone.agrees()
+    clone.git("bisect", "reset", "-q") if False else clone.git("bisect", "reset")
+    assert clone.agrees()
+
+
+def test_rebase_follows_once_at_its_end(clone: Clone) -> None:
+    clone.git("checkout", "-q", "-b", "side", "HEAD~2")
+    for name in ("a", "b"):
+        clone.write(name, name.encode())
+        clone.git("add", name)
+        clone.git("commit", "-qm", name)
+    assert clone.agrees()
+    done = clone.run("git", "rebase", "main")
+    assert (done.out + done.err).count("follows") == 1
+    assert clone.agrees()
+
+
+def test_rebase_that_only_goes_forward(clone: Clone) -> None:
+    clone.git("checkout", "-q", "-b", "behind", "HEAD~2")
+    assert clone.agrees()
+    clone.git("rebase", "-q", "main")
+    assert clone.agrees()
+
+
+def test_rebase_that_is_given_up(clone: Clone) -> None:
+    clone.git("checkout", "-q", "-b", "side", "HEAD~2")
+    clone.commit_model(7)
+    clone.run("git", "rebase", "main", code=1)
+    clone.git("rebase", "--abort")
+    assert clone.agrees()
+
+
+def test_mailed_patches(clone: Clone) -> None:
+    patch = clone.git("format-patch", "-1", "--stdout", "HEAD")
+    clone.git("checkout", "-q", "-b", "mailed", "HEAD~1")
+    clone.run("git", "am", stdin=patch)
+    assert clone.agrees()
+
+
+def test_merge(clone: Clone) -> None:
+    clone.git("checkout", "-q", "-b", "side", "HEAD~1")
+    clone.write("a", b"a")
+    clone.git("add", "a")
+    clone.git("commit", "-qm", "a")
+    clone.git("merge", "-q", "--no-edit", "main")
+    assert clone.agrees()
+
+
+def test_leaving_the_models_branch_takes_a_stored_model_away(clone: Clone) -> None:
+    clone.git("checkout", "-q", "HEAD~3")
+    assert not (clone.path / "model.bin").exists()
+    assert clone.git("status", "--short") == ""
+    clone.git("checkout", "-q", "main")
+    assert clone.agrees()
+
+
+def test_a_model_with_unsaved_changes_is_kept_and_named(clone: Clone) -> None:
+    unsaved = clone.write("model.bin", 99)
+    for target in ("HEAD~1", "HEAD~2"):
+        done = clone.run("git", "checkout", target)
+        assert "model.bin was left as it is" in done.err
+        assert clone.read("model.bin") == unsaved
+
+
+def test_linked_worktrees_have_models_of_their_own(clone: Clone, tmp_path: Path) -> None:
+    clone.git("worktree", "add", "-q", str(tmp_path / "linked"), "HEAD~1")
+    linked = Clone(tmp_path / "linked")
+    assert linked.agrees()
+    assert linked.read("model.bin") != clone.read("model.bin")
+    linked.git("checkout", "-q", "--detach", "HEAD~1")
+    assert linked.agrees()
+    assert clone.agrees()
+    assert linked.mvc("status").out == clone.mvc("status").out
+
+
+def test_folders_follow(clone: Clone) -> None:
+    for name in ("a", "sub/b", "sub/deep/c"):
+        clone.write(f"models/{name}", name.encode())
+    clone.mvc("add", "models")
+    clone.git("commit", "-qm", "folder")
+    clone.write("models/new", b"new")
+    (clone.path / "models/sub/deep/c").unlink()
+    clone.write("models/a", b"changed")
+    clone.mvc("add", "models")
+    clone.git("commit", "-qm", "folder 2")
+
+    def files() -> dict[str, bytes]:
+        top = clone.path / "models"
+        return {str(p.relative_to(top)): p.read_bytes() for p in top.rglob("*") if p.is_file()}
+
+    clone.git("checkout", "-q", "HEAD~1")
+    assert files() == {"a": b"a", "sub/b": b"sub/b", "sub/deep/c": b"sub/deep/c"}
+    clone.git("checkout", "-q", "main")
+    assert files() == {"a": b"changed", "sub/b": b"sub/b", "new": b"new"}
+    clone.write("models/mine", b"not saved")
+    done = clone.run("git", "checkout", "-q", "HEAD~1")
+    assert "mine" in done.err
+    assert files() == {"a": b"a", "sub/b": b"sub/b", "sub/deep/c": b"sub/deep/c", "mine": b"not saved"}
+
+
+def test_no_python_starts_when_no_pointer_changed(clone: Clone) -> None:
+    witness = clone.path / ".git/started"
+    (clone.path / ".git/mvc/python").write_text(str(clone.path / ".git/spy") + "\n")
+    spy = clone.path / ".git/spy"
+    spy.write_text(f"#!/bin/sh\necho started >> {witness}\nexit 0\n")
+    spy.chmod(0o755)
+    clone.write("code.py", b"print()")
+    clone.git("add", "code.py")
+    clone.git("commit", "-qm", "code")
+    clone.git("checkout", "-q", "-b", "other")
+    clone.git("stash", "list")
+    clone.git("checkout", "-q", "main")
+    clone.git("reset", "-q", "--hard", "HEAD")
+    clone.git("status")
+    clone.git("init", "-q", "--bare", str(clone.path / ".git/far.git"))
+    assert not witness.exists(), witness.read_text()
+    clone.git("checkout", "-q", "HEAD~2")
+    assert witness.exists()  # the spy itself works
+
+
+def test_sub_folders_and_git_dir(clone: Clone, tmp_path: Path) -> None:
+    (clone.path / "sub").mkdir()
+    clone.git("checkout", "-q", "HEAD~1", cwd=clone.path / "sub")
+    assert clone.agrees()
+    elsewhere = {"GIT_DIR": str(clone.path / ".git"), "GIT_WORK_TREE": str(clone.path)}
+    Clone(clone.path, elsewhere).git("checkout", "-q", "main", cwd=tmp_path)
+    assert clone.agrees()
+    assert "clean" in Clone(clone.path, elsewhere).mvc("status", cwd=tmp_path).out
+
+
+def test_submodules(clone: Clone, tmp_path: Path) -> None:
+    outer = Clone.new(tmp_path / "outer", mvc=False)
+    outer.git("-c", "protocol.file.allow=always", "submodule", "add", "-q", str(clone.path), "inner")
+    inner = Clone(outer.path / "inner")
+    inner.mvc("install")
+    inner.git("config", "user.name", "x")
+    content = inner.commit_model(42)
+    inner.git("checkout", "-q", "HEAD~1")
+    inner.git("checkout", "-q", "-")
+    assert inner.read("model.bin") == content
+
+
+def test_a_sparse_checkout_has_only_its_own_models(clone: Clone) -> None:
+    for folder in ("left", "right"):
+        clone.write(f"{folder}/m.bin", folder.encode())
+        clone.mvc("add", f"{folder}/m.bin")
+    clone.git("commit", "-qm", "two folders")
+    clone.git("sparse-checkout", "set", "left")
+    assert not (clone.path / "right/m.bin").exists()
+    assert "right" not in clone.mvc("status").out
+    clone.git("sparse-checkout", "disable")
+    assert clone.read("right/m.bin") == b"right"
+
+
+@pytest.mark.parametrize(
+    "name", ["a b.bin", "ü.bin", "it's.bin", '"q".bin', "$(touch pwned).bin", "-rf.bin", "a#b;c&.bin"]
+)
+def test_odd_names(clone: Clone, name: str) -> None:
+    first = clone.write(name, 11)
+    clone.mvc("add", "--", name)
+    clone.git("commit", "-qm", "odd")
+    clone.write(name, 12)
+    clone.mvc("add", "--", name)
+    clone.git("commit", "-qm", "odd again")
+    clone.git("checkout", "-q", "HEAD~1")
+    assert clone.read(name) == first
+    assert not (clone.path / "pwned").exists()
+    assert clone.git("status", "--short") == ""
+
+
+def test_a_repository_can_not_bring_a_module(clone: Clone) -> None:
+    for module in ("json", "modelvc", "os", "zstandard"):
+        clone.write(f"{module}.py", b"open('pwned', 'w')\nraise SystemExit(3)\n")
+    for path in ("", "."):
+        Clone(clone.path, {"PYTHONPATH": path}).run("git", "checkout", "-q", "HEAD~1")
+        Clone(clone.path, {"PYTHONPATH": path}).run("git", "checkout", "-q", "main")
+    assert not (clone.path / "pwned").exists()
+
+
+def test_without_mvc_git_still_works(clone: Clone, tmp_path: Path) -> None:
+    """A clone whose interpreter is gone, and no other has modelvc."""
+    (clone.path / ".git/mvc/python").write_text("/nonexistent/python\n")
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    for tool in ("git", "sh", "awk", "cat", "find", "head", "tr", "sed"):
+        for folder in os.environ["PATH"].split(":"):
+            if os.access(f"{folder}/{tool}", os.X_OK):
+                (tools / tool).symlink_to(f"{folder}/{tool}")
+                break
+    plain = Clone(clone.path, {"PATH": str(tools)})
+    plain.git("checkout", "-q", "HEAD~1")
+    plain.git("checkout", "-q", "main")
+    clone.write("code.py", b"1")
+    plain.git("add", "code.py")
+    plain.git("commit", "-qm", "code")
+    far = tmp_path / "far.git"
+    plain.git("init", "-q", "--bare", str(far))
+    done = plain.run("git", "push", str(far), "main")
+    assert done.err.count("mvc: not installed here") == 1

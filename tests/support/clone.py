@@ -1,0 +1,95 @@
+"""A real clone with real Git and real mvc processes, as a person would use them."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from blake3 import blake3
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(slots=True)
+class Done:
+    """What a process said."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(slots=True)
+class Clone:
+    """One worktree. `git` and `mvc` run in it and fail the test when they fail, unless told which status is right."""
+
+    path: Path
+    env: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def new(cls, path: Path, *, mvc: bool = True) -> Clone:
+        path.mkdir(parents=True, exist_ok=True)
+        clone = cls(path)
+        clone.git("init", "-q", "-b", "main")
+        if mvc:
+            clone.mvc("init")
+            clone.git("commit", "-qm", "use mvc")
+        return clone
+
+    def environment(self) -> dict[str, str]:
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+        return {**os.environ, "PATH": path, "PYTHONPATH": str(ROOT), **self.env}
+
+    def run(self, *words: str, code: int = 0, cwd: Path | None = None, stdin: str = "") -> Done:
+        done = subprocess.run(
+            words,
+            cwd=cwd or self.path,
+            env=self.environment(),
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        said = f"{' '.join(words)} -> {done.returncode}\n{done.stdout}{done.stderr}"
+        assert done.returncode == code, said
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    def git(self, *words: str, code: int = 0, cwd: Path | None = None) -> str:
+        return self.run("git", *words, code=code, cwd=cwd).out
+
+    def mvc(self, *words: str, code: int = 0, cwd: Path | None = None) -> Done:
+        return self.run(sys.executable, "-P", "-m", "modelvc", *words, code=code, cwd=cwd)
+
+    def json(self, *words: str, code: int = 0) -> Any:
+        return json.loads(self.mvc("--json", *words, code=code).out)
+
+    # -- models
+
+    def write(self, name: str, data: bytes | int) -> bytes:
+        """Write a file; a number stands for 200,000 bytes made from it."""
+        content = random.Random(data).randbytes(200_000) if isinstance(data, int) else data
+        path = self.path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+        return content
+
+    def read(self, name: str) -> bytes:
+        return (self.path / name).read_bytes()
+
+    def commit_model(self, seed: int, name: str = "model.bin") -> bytes:
+        """A new version of a model, added and committed."""
+        content = self.write(name, seed)
+        self.mvc("add", name)
+        self.git("commit", "-qm", f"version {seed}")
+        return content
+
+    def agrees(self, name: str = "model.bin") -> bool:
+        """Whether the file is what its pointer says."""
+        line = f'oid = "blake3:{blake3(self.read(name)).hexdigest()}"'
+        return line in (self.path / f"{name}.mvc").read_text()
