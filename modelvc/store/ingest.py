@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from modelvc.store.writer import StoreWriter
 
-BLOCK = 4 << 20  # bytes read at once
+BLOCK = 8 << 20  # bytes read at once
 AHEAD = 4  # blocks in flight
 SMALL = 64 << 10  # a file up to this is one chunk, read and named in one go
 HEAD = 64 << 10

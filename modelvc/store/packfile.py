@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import threading
 from typing import TYPE_CHECKING, NamedTuple
 
 from modelvc.errors import FormatError
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from modelvc.store.disk import Disk
 
 _BUFFER = 1 << 20  # small chunks are written together
-_SYNC = 64 << 20  # bytes written before the disk is told to start on them
+_WRITEBACK = 16 << 20  # bytes written before the disk is told to start on them
 
 
 class NewChunk(NamedTuple):
@@ -47,7 +46,7 @@ class PackWriter:
         self._pending = bytearray(pack.MAGIC)
         self._size = len(pack.MAGIC)
         self._chunks: dict[bytes, Stored] = {}
-        self._sync = _BackgroundSync(self._fd)
+        self._writeback = _EarlyWriteback(self._fd)
 
     def __len__(self) -> int:
         return len(self._chunks)
@@ -78,7 +77,7 @@ class PackWriter:
         if size >= _BUFFER >> 3:
             self._flush()
             self._disk.write(self._fd, data)
-            self._sync.wrote(size)
+            self._writeback.wrote(size)
         else:
             self._pending += data
             if len(self._pending) >= _BUFFER:
@@ -94,7 +93,6 @@ class PackWriter:
         trailer = pack.encode_trailer(self._chunks.values())
         self._pending += trailer + pack.footer(trailer)
         self._flush()
-        self._sync.stop()
         self._disk.fsync(self._fd)
         name = pack.pack_id(trailer)
         folder = os.path.dirname(path_of(self._root, name))
@@ -105,7 +103,6 @@ class PackWriter:
         return name
 
     def abandon(self) -> None:
-        self._sync.stop()
         os.close(self._fd)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._tmp)
@@ -113,46 +110,24 @@ class PackWriter:
     def _flush(self) -> None:
         if self._pending:
             self._disk.write(self._fd, self._pending)
-            self._sync.wrote(len(self._pending))
+            self._writeback.wrote(len(self._pending))
             self._pending = bytearray()
 
 
-class _BackgroundSync:
-    """Keeps the disk busy while the processor works, so that the last fsync finds little left to do."""
+class _EarlyWriteback:
+    """Lets the disk work while the processor does, so that the last fsync finds little left to do."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
-        self._bytes = 0
-        self._wake = threading.Event()
-        self._done = False
-        self._thread: threading.Thread | None = None
+        self._begun = self._written = 0
 
     def wrote(self, size: int) -> None:
-        self._bytes += size
-        if self._bytes < _SYNC:
-            return
-        self._bytes = 0
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, daemon=True)
-            self._thread.start()
-        self._wake.set()
-
-    def stop(self) -> None:
-        self._done = True
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join()
-            self._thread = None
-
-    def _run(self) -> None:
-        while not self._done:
-            self._wake.wait()
-            self._wake.clear()
-            if not self._done:
-                try:
-                    os.fdatasync(self._fd)
-                except OSError:
-                    return  # the last fsync meets the same error and reports it
+        self._written += size
+        length = self._written - self._begun
+        if length >= _WRITEBACK and hasattr(os, "posix_fadvise"):
+            # Linux answers this advice by starting to write; dirty pages stay in the cache
+            os.posix_fadvise(self._fd, self._begun, length, os.POSIX_FADV_DONTNEED)
+            self._begun = self._written
 
 
 def path_of(root: str, name: bytes) -> str:

@@ -17,6 +17,7 @@ from modelvc.errors import KeyMissing, RemoteChanged, RemoteDenied, RemoteError
 from modelvc.store.backends import RemoteOptions, open_backend
 from modelvc.store.backends.generic import GenericBackend
 from modelvc.store.backends.probe import Probe, probe
+from modelvc.store.backends.s3body import PiecewiseBody
 from tests.support import s3, sshd
 
 if TYPE_CHECKING:
@@ -457,7 +458,7 @@ def test_s3_a_damaged_upload_is_refused_by_the_server(bucket: S3Backend, monkeyp
     from modelvc.store.backends import s3 as module
 
     monkeypatch.setattr(retry, "DELAYS", ())
-    monkeypatch.setattr(module, "request_body", lambda data: (bytes(data), "AAAAAA=="))
+    monkeypatch.setattr(module, "request_body", lambda data: (PiecewiseBody(data), "AAAAAA=="))
     with pytest.raises(RemoteError):
         bucket.put(PACK, b"something")
     assert bucket.stat([PACK]) == {}

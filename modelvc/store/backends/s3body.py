@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
     from modelvc.store.api import Data
 
-_SMALL = 256 << 10  # bytes that are sent in one piece
 _PIECE = 512 << 10
 
 
@@ -45,10 +44,10 @@ class PiecewiseBody:
             yield self._view[at : at + _PIECE]
 
 
-def request_body(data: Data) -> tuple[bytes | PiecewiseBody, str]:
+def request_body(data: Data) -> tuple[PiecewiseBody, str]:
     """DATA as put_object takes it, and the checksum by which the server verifies it."""
     checksum = base64.b64encode(zlib.crc32(data).to_bytes(4, "big")).decode("ascii")
-    return (bytes(data) if len(data) <= _SMALL else PiecewiseBody(data)), checksum
+    return PiecewiseBody(data), checksum
 
 
 async def answer_body(stream: Any, size: int) -> bytes:

@@ -23,7 +23,9 @@ _AGAIN_HINT = "run the command again: what arrived is kept"
 
 _NO_CREDENTIALS = {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "NoAuthTokenError"}
 _NO_CREDENTIALS |= {"ProfileNotFound", "ConfigNotFound", "ConfigParseError", "InvalidConfigError"}
+_NO_CREDENTIALS |= {"MetadataRetrievalError", "UnknownCredentialError"}
 _NO_SESSION = {"SSOTokenLoadError", "UnauthorizedSSOTokenError", "TokenRetrievalError", "SSOError"}
+_NO_SESSION |= {"LoginError", "LoginTokenLoadError", "LoginAuthorizationCodeError"}
 _UNREACHABLE = {"EndpointConnectionError", "ConnectTimeoutError", "ProxyConnectionError"}
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"}
 _BAD_KEY = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "InvalidSecurity"}
