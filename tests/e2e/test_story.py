@@ -1,0 +1,84 @@
+"""The example of the README, against a folder and against a real S3 server."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.clone import ROOT, Clone
+from tests.support.s3 import S3Server
+
+
+def test_the_demo_runs_as_written(tmp_path: Path) -> None:
+    clone = Clone(tmp_path)
+    done = clone.run("sh", str(ROOT / "docs/demo.sh"))
+    assert "the clone has the same bytes" in done.out
+
+
+@pytest.mark.parametrize("where", ["folder", "s3"])
+def test_the_main_job(tmp_path: Path, where: str, request: pytest.FixtureRequest) -> None:
+    far = ["remote", "add", "origin"]
+    env: dict[str, str] = {}
+    if where == "s3":
+        server: S3Server = request.getfixturevalue("s3_server")
+        env = {k: v for k, v in server.environment.items() if k != "AWS_ENDPOINT_URL"}
+        bucket = request.getfixturevalue("s3_bucket")
+        far += [f"s3://{bucket}/models", "--endpoint-url", server.endpoint_url]
+    else:
+        far += ["../models"]
+    project = Clone.new(tmp_path / "my-project")
+    project.env = env
+    first = project.write("model.pkl", 1)
+    project.mvc("add", "model.pkl")
+    project.git("commit", "-qm", "first model")
+    second = project.write("model.pkl", 2)
+    project.mvc("add", "model.pkl")
+    project.git("commit", "-qm", "second model")
+    project.mvc("checkout", "HEAD~1", "model.pkl")
+    assert project.read("model.pkl") == first
+    project.mvc("checkout", "HEAD", "model.pkl")
+    project.git("checkout", "-q", "main~1")
+    assert project.read("model.pkl") == first
+    project.git("checkout", "-q", "main")
+    assert project.read("model.pkl") == second
+    project.mvc(*far)
+    project.git("commit", "-qm", "where models lie")
+    bare = tmp_path / "origin.git"
+    project.git("init", "-q", "--bare", str(bare))
+    project.git("remote", "add", "origin", str(bare))
+    done = project.run("git", "push", "-u", "origin", "main")
+    assert "2 models sent to origin" in done.err
+    subprocess.run(["git", "clone", "-q", str(bare), str(tmp_path / "clone")], check=True)
+    clone = Clone(tmp_path / "clone", env)
+    clone.mvc("install", "--trust")
+    clone.mvc("pull")
+    assert clone.read("model.pkl") == second
+    assert clone.git("status", "--short") == ""
+    clone.mvc("fetch", "--all")
+    clone.git("checkout", "-q", "HEAD~2")
+    assert clone.read("model.pkl") == first
+    done = project.run("git", "push", "origin", "main:again")
+    assert "models sent" not in done.err
+
+
+def test_a_push_whose_upload_fails_is_stopped(tmp_path: Path) -> None:
+    project = Clone.new(tmp_path / "project")
+    project.mvc("remote", "add", "origin", str(tmp_path / "far"))
+    project.git("init", "-q", "--bare", str(tmp_path / "origin.git"))
+    project.git("remote", "add", "origin", str(tmp_path / "origin.git"))
+    project.commit_model(1)
+    (tmp_path / "far").write_text("a file where a folder should be")
+    done = project.run("git", "push", "-q", "origin", "main", code=1)
+    assert "--no-verify" in done.err
+    assert project.git("ls-remote", "origin") == ""
+    project.git("push", "-q", "--no-verify", "origin", "main")
+
+
+def test_without_a_remote_the_push_goes_on_with_one_warning(tmp_path: Path) -> None:
+    project = Clone.new(tmp_path / "project")
+    project.git("init", "-q", "--bare", str(tmp_path / "origin.git"))
+    project.commit_model(1)
+    done = project.run("git", "push", "-q", str(tmp_path / "origin.git"), "main")
+    assert done.err.count("mvc remote add") == 1
