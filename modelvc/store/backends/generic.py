@@ -189,12 +189,14 @@ class GenericBackend:
     def _make_folder(self, fs: Any, path: str) -> None:
         if path in self._made:
             return
-        try:
-            fs.makedirs(path, exist_ok=True)
-        except OSError:
-            if not fs.isdir(path):
-                raise
-            fs.makedirs(path, exist_ok=True)  # another writer was faster, perhaps with a folder above
+        for left in reversed(range(_ATTEMPTS)):
+            try:
+                fs.makedirs(path, exist_ok=True)
+            except OSError:  # SFTP says "failure" when another writer was faster, here or in a folder above
+                if not left and not fs.isdir(path):
+                    raise
+            else:
+                break
         self._made.add(path)
 
     def _check(self, key: str, etag: str) -> None:
