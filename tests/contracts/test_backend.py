@@ -576,6 +576,30 @@ def test_a_folder_sweeps_what_dead_writers_left(tmp_path: Path):
     assert sorted(os.listdir(tmp_path)) == [".lock", ".new-2-live", "config"]
 
 
+@pytest.mark.parametrize("verb", ["create", "put", "replace", "delete"])
+def test_a_folder_decides_under_its_lock(tmp_path: Path, verb: str):
+    import fcntl
+
+    backend = open_backend(str(tmp_path), RemoteOptions())
+    etag = backend.create(ROOT, b"old").etag
+    work = {
+        "create": lambda: backend.create(PACK, b"new"),
+        "put": lambda: backend.put(ROOT, b"new"),
+        "replace": lambda: backend.replace(ROOT, b"new", etag),
+        "delete": lambda: backend.delete(ROOT, etag),
+    }[verb]
+    before = {entry.key: entry for entry in backend.list("")}
+    with open(tmp_path / ".lock", "rb") as other, ThreadPoolExecutor(1) as pool:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        waiting = pool.submit(work)
+        time.sleep(0.1)
+        assert {entry.key: entry for entry in backend.list("")} == before
+        fcntl.flock(other, fcntl.LOCK_UN)
+        waiting.result()
+    assert {entry.key: entry for entry in backend.list("")} != before
+    backend.close()
+
+
 def test_sftp_refuses_a_host_it_does_not_know(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     server = sshd.shared()
     monkeypatch.setenv("HOME", str(tmp_path))
