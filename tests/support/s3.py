@@ -8,6 +8,7 @@ One server per test process: xdist workers each have their own, so that nothing 
 from __future__ import annotations
 
 import atexit
+import ctypes
 import json
 import os
 import shutil
@@ -30,6 +31,7 @@ _PORTS = ("master", "volume", "filer", "s3", "admin")
 _OFF = ("-webdav=false", "-admin.ui=false", "-master.telemetry=false", "-s3.iam=false", "-s3.port.iceberg=0")
 _shared: S3Server | None = None
 _lock = threading.Lock()
+_libc = ctypes.CDLL(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,14 @@ def start() -> S3Server:
     command += [f"-s3.config={folder}/s3.json", f"-s3.localSocket={folder}/s3.sock"]
     command += [f"-filer.localSocket={folder}/filer.sock", "-master.volumeSizeLimitMB=1024"]
     with open(os.path.join(folder, "log"), "wb") as log:
-        process = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        process = subprocess.Popen(
+            command,
+            cwd=folder,
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - one system call, its library loaded before
+        )
     server = S3Server(f"http://127.0.0.1:{ports[6]}", folder, process)
     try:
         _wait_ready(server)
@@ -137,6 +146,11 @@ def make_bucket(server: S3Server, name: str) -> None:
         client.close()
 
 
+def die_with_parent() -> None:
+    """In a new process: end when the one that started it is gone, however that ended (Linux)."""
+    _libc.prctl(1, signal.SIGKILL)
+
+
 def _write_identities(path: str) -> None:
     admin = {
         "name": "test",
@@ -178,6 +192,7 @@ def _wait_ready(server: S3Server, seconds: float = 60) -> None:
 
 
 def main() -> None:
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     server = start()
     try:
         for name, value in server.environment.items():

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from tests.support.s3 import die_with_parent
+
 SSHD = "/usr/sbin/sshd"
 _shared: Sshd | None = None
 _lock = threading.Lock()
@@ -74,7 +76,8 @@ def start() -> Sshd:
     with open(f"{folder}/host.pub", encoding="ascii") as file:
         _write(f"{folder}/known_hosts", f"[127.0.0.1]:{port} {file.read()}")
     with open(f"{folder}/log", "wb") as log:
-        process = subprocess.Popen([SSHD, "-D", "-e", "-f", f"{folder}/sshd_config"], stdout=log, stderr=log)
+        command = [SSHD, "-D", "-e", "-f", f"{folder}/sshd_config"]
+        process = subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=die_with_parent)  # noqa: PLW1509 - as in s3
     server = Sshd(port, folder, f"{folder}/home", process)
     try:
         _wait_ready(server)
