@@ -127,6 +127,11 @@ class Worktree:
         with contextlib.suppress(FileNotFoundError, NotADirectoryError), self._parent(path) as (folder, name):
             os.unlink(name, dir_fd=folder)
 
+    def rename(self, old: SafeRelPath, new: SafeRelPath) -> None:
+        """Give a file or folder another name; folders on the way are made."""
+        with self._parent(old) as (source, was), self._parent(new, create=True) as (target, becomes):
+            os.rename(was, becomes, src_dir_fd=source, dst_dir_fd=target)
+
     def remove_empty(self, path: str, *, stop: str = "") -> None:
         """Remove the folder PATH and its parents up to (not with) STOP, as long as they are empty."""
         while path and path != stop:

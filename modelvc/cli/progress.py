@@ -1,0 +1,49 @@
+"""Progress on a terminal; silence in a pipe."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from modelvc.ops.progress import SILENT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from modelvc.ops.progress import Progress
+
+
+@contextmanager
+def progress(what: str, *, quiet: bool) -> Iterator[Progress]:
+    """A bar on stderr while the block runs, if somebody looks at it."""
+    if quiet or not sys.stderr.isatty():
+        yield SILENT
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import Progress as Bar
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        yield _Shown(bar, what)
+
+
+class _Shown:
+    def __init__(self, bar: object, what: str) -> None:
+        self._bar = bar
+        self._total = 0
+        self._task = bar.add_task(what, total=None)  # type: ignore[attr-defined]
+
+    def expect(self, size: int) -> None:
+        self._total += size
+        self._bar.update(self._task, total=self._total)  # type: ignore[attr-defined]
+
+    def advance(self, size: int) -> None:
+        self._bar.advance(self._task, size)  # type: ignore[attr-defined]

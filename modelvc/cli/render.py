@@ -1,0 +1,99 @@
+"""Results for people: lines and tables on stdout, colour only where somebody looks."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from modelvc.errors import shown
+from modelvc.formats.sizes import about
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+_COLOURS = {"green": "32", "yellow": "33", "red": "31", "dim": "2", "bold": "1"}
+
+
+def colour(text: str, name: str) -> str:
+    """TEXT in a colour, on a terminal whose owner did not say NO_COLOR."""
+    if not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return text
+    return f"\x1b[{_COLOURS[name]}m{text}\x1b[0m"
+
+
+def out(*lines: str) -> None:
+    """Data, to stdout. A name may hold bytes that no encoding knows."""
+    text = "".join(line + "\n" for line in lines)
+    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode())
+
+
+def say(*lines: str, quiet: bool = False) -> None:
+    """Words, to stderr."""
+    if not quiet:
+        sys.stderr.write("".join(line + "\n" for line in lines))
+
+
+def dump(value: Any) -> None:
+    """A result as JSON: its fields under their names. Numbers that JSON does not know are strings."""
+    out(json.dumps(_plain(value), ensure_ascii=False, indent=2))
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    if isinstance(value, float) and (value != value or value in {float("inf"), float("-inf")}):
+        return str(value)
+    if isinstance(value, bytes):
+        return value.hex()
+    return value
+
+
+def short(oid: str | None) -> str:
+    """The ten digits of an oid that people compare."""
+    return oid.removeprefix("blake3:")[:10] if oid else ""
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, markdown: bool = False) -> list[str]:
+    """Columns side by side; a column of numbers to the right."""
+    cells = [[shown(cell, 120) for cell in row] for row in rows]
+    if markdown:
+        lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
+        return lines + ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells]
+    widths = [max(len(row[i]) for row in [list(head), *cells]) for i in range(len(head))]
+    numeric = [
+        all(row[i][:1].isdigit() or row[i] in {"", "-"} or row[i][:1] in "+-" for row in cells)
+        for i in range(len(head))
+    ]
+
+    def line(row: Sequence[str]) -> str:
+        padded = [c.rjust(w) if n else c.ljust(w) for c, w, n in zip(row, widths, numeric, strict=True)]
+        return "  ".join(padded).rstrip()
+
+    return [colour(line(head), "dim"), *(line(row) for row in cells)]
+
+
+def number(value: object) -> str:
+    """A metric as it was given."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return "" if value is None else repr(value) if isinstance(value, float) else str(value)
+
+
+def size(value: int | None) -> str:
+    return "" if value is None else about(value)
+
+
+def yes(value: bool | None) -> str:
+    return "?" if value is None else "yes" if value else "no"
+
+
+def count(number_of: int, word: str) -> str:
+    """`1 model`, `2 models`."""
+    return f"{number_of:,} {word}{'' if number_of == 1 else 's'}"

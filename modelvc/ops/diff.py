@@ -1,0 +1,154 @@
+"""What changed between two versions: bytes, files, metrics."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modelvc.formats.paths import SafeRelPath, model_of
+from modelvc.formats.pointer import parse
+from modelvc.git import history
+from modelvc.ops.trees import stored_files
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from modelvc.formats.metrics import MetricValue
+    from modelvc.formats.pointer import Pointer
+    from modelvc.repo import Repo
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """One file of a folder. `change`: "added", "removed" or "changed"; sizes in bytes."""
+
+    path: str
+    change: str
+    old_size: int | None
+    new_size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricChange:
+    """One metric; None where a side does not have it. `change` only for numbers."""
+
+    name: str
+    old: MetricValue | None
+    new: MetricValue | None
+    change: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChange:
+    """One model. `change`: "added", "removed" or "changed"; `files`: None when a side is not in the store."""
+
+    path: str
+    change: str
+    old_oid: str | None
+    new_oid: str | None
+    old_size: int | None
+    new_size: int | None
+    shared: int | None  # bytes that both sides have in common, None when unknown
+    files: tuple[FileChange, ...] | None
+    metrics: tuple[MetricChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """From `old` to `new`: commits, or "" for the worktree."""
+
+    old: str
+    new: str
+    models: tuple[ModelChange, ...]
+
+
+def diff(repo: Repo, old: str = "HEAD", new: str = "", paths: Sequence[str] = ()) -> Diff:
+    """What differs between OLD and NEW ("": the worktree's pointers) in the models below PATHS."""
+    repo.require_init()
+    first, before = _side(repo, old)
+    second, after = _side(repo, new)
+    chosen = repo.selected(paths, {*before, *after}) if paths else sorted({*before, *after})
+    rows = [
+        _changed(repo, SafeRelPath(path), before.get(SafeRelPath(path)), after.get(SafeRelPath(path)))
+        for path in chosen
+        if _differs(before.get(SafeRelPath(path)), after.get(SafeRelPath(path)))
+    ]
+    return Diff(first, second, tuple(rows))
+
+
+def _side(repo: Repo, rev: str) -> tuple[str, dict[SafeRelPath, Pointer]]:
+    if not rev:
+        return "", repo.worktree_pointers()[0]
+    if rev == "HEAD" and not history.has_head(repo.layout):
+        return "", {}
+    commit = history.resolve(repo.layout, rev)
+    there = history.pointers_at(repo.layout, commit)
+    return commit, {model_of(path): parse(data, path) for path, data in there.items()}
+
+
+def _differs(old: Pointer | None, new: Pointer | None) -> bool:
+    return old is None or new is None or old.encode() != new.encode()
+
+
+def _changed(repo: Repo, path: SafeRelPath, old: Pointer | None, new: Pointer | None) -> ModelChange:
+    change = "added" if old is None else "removed" if new is None else "changed"
+    return ModelChange(
+        path=path,
+        change=change,
+        old_oid=str(old.oid) if old else None,
+        new_oid=str(new.oid) if new else None,
+        old_size=old.size if old else None,
+        new_size=new.size if new else None,
+        shared=_shared(repo, old, new),
+        files=_files(repo, old, new),
+        metrics=_metrics(old, new),
+    )
+
+
+def _shared(repo: Repo, old: Pointer | None, new: Pointer | None) -> int | None:
+    """Bytes of NEW whose chunks OLD has too."""
+    if old is None or new is None:
+        return None
+    from modelvc.store.upload import read_content
+
+    if not all(repo.store.has_root(p.kind, p.oid) for p in (old, new)):
+        return None
+    sides = [read_content(repo.store, p.kind, p.oid, "").recipe for p in (old, new)]
+    known = {cid for cid, _ in sides[0]}
+    return sum(length for cid, length in sides[1] if cid in known)
+
+
+def _files(repo: Repo, old: Pointer | None, new: Pointer | None) -> tuple[FileChange, ...] | None:
+    trees = [p for p in (old, new) if p and p.kind == "tree"]
+    if not trees:
+        return ()
+    if not all(repo.store.has_root("tree", p.oid) for p in trees):
+        return None
+    before = stored_files(repo.store, old.oid) if old and old.kind == "tree" else {}
+    after = stored_files(repo.store, new.oid) if new and new.kind == "tree" else {}
+    rows = []
+    for name in sorted({*before, *after}):
+        a, b = before.get(name), after.get(name)
+        if a != b:
+            word = "added" if a is None else "removed" if b is None else "changed"
+            rows.append(FileChange(name, word, a.size if a else None, b.size if b else None))
+    return tuple(rows)
+
+
+def _metrics(old: Pointer | None, new: Pointer | None) -> tuple[MetricChange, ...]:
+    before, after = _values(old), _values(new)
+    rows = []
+    for name in dict.fromkeys([*before, *after]):
+        a, b = before.get(name), after.get(name)
+        if a != b or type(a) is not type(b):
+            rows.append(MetricChange(name, a, b, _difference(a, b)))
+    return tuple(rows)
+
+
+def _values(pointer: Pointer | None) -> Mapping[str, MetricValue]:
+    return dict(pointer.metrics.values) if pointer and pointer.metrics and not pointer.stale else {}
+
+
+def _difference(a: MetricValue | None, b: MetricValue | None) -> float | None:
+    numbers = [x for x in (a, b) if isinstance(x, int | float) and not isinstance(x, bool)]
+    return numbers[1] - numbers[0] if len(numbers) == 2 else None

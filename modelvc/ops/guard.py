@@ -1,0 +1,79 @@
+"""Before a commit: pointers that say nothing impossible, and no model forgotten."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modelvc.errors import ModelvcError, shown
+from modelvc.formats.paths import model_of
+from modelvc.formats.pointer import parse
+from modelvc.git import history, index
+from modelvc.ops.pushed import pushed_roots
+from modelvc.ops.status import MODIFIED, status
+
+if TYPE_CHECKING:
+    from modelvc.formats.pointer import Pointer
+    from modelvc.repo import Repo
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What is wrong with the commit in progress: problems stop it, warnings do not."""
+
+    problems: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def precommit(repo: Repo) -> Guard:
+    """Look at the pointers that are about to be committed, and at models that are not as their pointers say."""
+    problems = _pointers(repo)
+    warnings: list[str] = []
+    if repo.config.hooks.modified != "off":
+        forgotten = [row.path for row in status(repo).models if row.state == MODIFIED]
+        lines = [f"{shown(path)} has changes that this commit leaves out" for path in forgotten]
+        if lines and repo.config.hooks.modified == "block":
+            problems += [*lines, "add them first: mvc add -u"]
+        elif lines:
+            warnings += [*lines, "to take them in: mvc add -u && git commit --amend"]
+    return Guard(tuple(problems), tuple(warnings))
+
+
+def _pointers(repo: Repo) -> list[str]:
+    """What is wrong with pointers in the index of the commit in progress."""
+    entries = index.pointers(repo.layout, commit_env=True)
+    blobs = index.read_blobs(repo.layout, sorted({entry.blob for entry in entries}))
+    head = history.pointers_at(repo.layout, "HEAD") if history.has_head(repo.layout) else {}
+    problems = []
+    unknown: dict[str, Pointer] = {}
+    for entry in entries:
+        data = blobs.get(entry.blob, b"")
+        if head.get(entry.path) == data:
+            continue  # it is in history already, whatever it says
+        try:
+            pointer = parse(data, entry.path)
+        except ModelvcError as error:
+            problems.append(f"{error} ({error.hint})" if error.hint else str(error))
+            continue
+        if "conflict" in pointer.extra:
+            problems.append(f"{shown(entry.path)} holds an unsettled conflict; take one side with `git checkout`")
+        elif not repo.store.has_root(pointer.kind, pointer.oid):
+            unknown[entry.path] = pointer
+    return problems + _nowhere(repo, unknown)
+
+
+def _nowhere(repo: Repo, unknown: dict[str, Pointer]) -> list[str]:
+    """Pointers to what is in neither the store, nor history, nor known to be on a remote."""
+    if not unknown:
+        return []
+    known = set(pushed_roots(repo) or ())
+    for seen in history.pointers_in(repo.layout, all_refs=True):
+        try:
+            known.add(bytes(parse(seen.data).oid))
+        except ModelvcError:
+            continue
+    return [
+        f"{shown(path)} names content that is nowhere: add the model with `mvc add {shown(model_of(path))}`"
+        for path, pointer in unknown.items()
+        if bytes(pointer.oid) not in known
+    ]

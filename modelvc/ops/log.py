@@ -1,0 +1,133 @@
+"""The versions of models through Git's history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from modelvc.errors import ModelvcError, NotFoundError, shown
+from modelvc.formats.paths import pointer_of
+from modelvc.formats.pointer import parse
+from modelvc.git import history
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from modelvc.formats.metrics import MetricValue
+    from modelvc.formats.paths import SafeRelPath
+    from modelvc.formats.pointer import Pointer
+    from modelvc.repo import Repo
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedVersion:
+    """One version of one model at the commit that brought it. `time`: seconds since the epoch."""
+
+    path: str
+    commit: str
+    time: int
+    author: str
+    subject: str
+    oid: str
+    kind: str
+    size: int
+    metrics: dict[str, MetricValue]
+    stored: bool
+    refs: tuple[str, ...] = ()
+    broken: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Versions, newest first."""
+
+    versions: tuple[LoggedVersion, ...]
+
+
+def log(repo: Repo, paths: Sequence[str] = (), *, limit: int = 0, all_refs: bool = False) -> Log:
+    """The versions of the models in PATHS (default: all), at most LIMIT of each; ALL_REFS: on every branch."""
+    repo.require_init()
+    if not history.has_head(repo.layout):
+        return Log(())
+    names = history.branches_and_tags(repo.layout)
+    found: list[LoggedVersion] = []
+    for path in _chosen(repo, paths):
+        versions = _versions(repo, path, all_refs=all_refs)
+        found += [_logged(repo, at, one, names) for at, one in islice(versions, limit or None)]
+    if paths and not found:
+        raise NotFoundError(
+            f"{shown(paths[0])} is in no commit", hint="commit its pointer first: `git commit -m MESSAGE`"
+        )
+    found.sort(key=lambda version: -version.time)
+    return Log(tuple(found))
+
+
+def _chosen(repo: Repo, paths: Sequence[str]) -> list[SafeRelPath]:
+    """Tracked models, or, when a name is tracked no longer, the name itself."""
+    try:
+        return repo.selected(paths, repo.tracked())
+    except NotFoundError:
+        return [repo.path(path) for path in paths]
+
+
+def _versions(repo: Repo, path: SafeRelPath, *, all_refs: bool) -> Iterator[tuple[SafeRelPath, history.Version]]:
+    """Versions at PATH, and before it was renamed under the names that it had."""
+    seen = {path}
+    last: history.Version | None = None
+    for version in history.versions(repo.layout, pointer_of(path), all_refs=all_refs):
+        last = version
+        yield path, version
+    while last is not None:
+        before = _renamed_from(repo, last, seen)
+        if before is None:
+            return
+        seen.add(before)
+        start, last = last.commit, None
+        for version in history.versions(repo.layout, pointer_of(before), start=f"{start}~1"):
+            last = version
+            yield before, version
+
+
+def _renamed_from(repo: Repo, version: history.Version, seen: set[SafeRelPath]) -> SafeRelPath | None:
+    """The path that the same content had in the commit before, if it went away with this one."""
+    try:
+        wanted = parse(version.data).oid
+        before = history.pointers_at(repo.layout, f"{version.commit}~1")
+    except ModelvcError:
+        return None
+    after = history.pointers_at(repo.layout, version.commit)
+    for name, data in before.items():
+        try:
+            pointer = parse(data)
+        except ModelvcError:
+            continue
+        from modelvc.formats.paths import model_of
+
+        if name not in after and pointer.oid == wanted and model_of(name) not in seen:
+            return model_of(name)
+    return None
+
+
+def _logged(repo: Repo, path: SafeRelPath, version: history.Version, names: dict[str, list[str]]) -> LoggedVersion:
+    pointer: Pointer | None = None
+    broken = ""
+    try:
+        pointer = parse(version.data, pointer_of(path))
+    except ModelvcError as error:
+        broken = str(error)
+    measured = pointer.metrics if pointer and not pointer.stale else None
+    return LoggedVersion(
+        path=path,
+        commit=version.commit,
+        time=version.time,
+        author=version.author,
+        subject=version.subject,
+        oid=str(pointer.oid) if pointer else "",
+        kind=pointer.kind if pointer else "",
+        size=pointer.size if pointer else 0,
+        metrics=dict(measured.values) if measured else {},
+        stored=bool(pointer and repo.store.has_root(pointer.kind, pointer.oid)),
+        refs=tuple(sorted(names.get(version.commit, ()))),
+        broken=broken,
+    )

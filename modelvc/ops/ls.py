@@ -1,0 +1,80 @@
+"""What is tracked, and where its bytes are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modelvc.errors import ModelvcError
+from modelvc.formats.paths import SafeRelPath, model_of
+from modelvc.formats.pointer import parse
+from modelvc.git import history
+from modelvc.ops.pushed import pushed_roots
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelvc.formats.pointer import Pointer
+    from modelvc.repo import Repo
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One tracked model. `pushed`: None without a remote; `broken`: why its pointer can not be read."""
+
+    path: str
+    kind: str = ""
+    oid: str = ""
+    size: int = 0
+    files: int | None = None
+    worktree: bool = False
+    store: bool = False
+    pushed: bool | None = None
+    broken: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The models of the worktree, or of `commit`."""
+
+    models: tuple[Listed, ...]
+    commit: str = ""
+
+
+def ls(repo: Repo, rev: str = "", paths: Sequence[str] = ()) -> Listing:
+    """List the models below PATHS, of the worktree or of REV."""
+    repo.require_init()
+    commit = history.resolve(repo.layout, rev) if rev else ""
+    there = pushed_roots(repo)
+    found: dict[str, Pointer | str] = {}
+    if rev:
+        for path, data in history.pointers_at(repo.layout, commit).items():
+            found[model_of(path)] = _parsed(path, data)
+    else:
+        good, broken = repo.worktree_pointers()
+        found = {**good, **{path: str(error) for path, error in broken.items()}}
+    rows = []
+    for path in repo.selected(paths, found):
+        pointer = found[path]
+        rows.append(Listed(path, broken=pointer) if isinstance(pointer, str) else _listed(repo, path, pointer, there))
+    return Listing(tuple(rows), commit)
+
+
+def _parsed(path: str, data: bytes) -> Pointer | str:
+    try:
+        return parse(data, path)
+    except ModelvcError as error:
+        return str(error)
+
+
+def _listed(repo: Repo, path: SafeRelPath, pointer: Pointer, there: frozenset[bytes] | None) -> Listed:
+    return Listed(
+        path=path,
+        kind=pointer.kind,
+        oid=str(pointer.oid),
+        size=pointer.size,
+        files=pointer.files,
+        worktree=repo.worktree.stat(path) is not None,
+        store=repo.store.has_root(pointer.kind, pointer.oid),
+        pushed=None if there is None else bytes(pointer.oid) in there,
+    )

@@ -1,0 +1,37 @@
+"""Fetch, then check out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modelvc.ops.checkout import CheckedOut, Options, checkout
+from modelvc.ops.fetch import Fetched, fetch
+from modelvc.ops.progress import SILENT
+from modelvc.ops.push import USUAL, Transfer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelvc.ops.progress import Progress
+    from modelvc.repo import Repo
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """What came, and what became of the worktree."""
+
+    fetched: Fetched
+    checked_out: CheckedOut
+
+
+def pull(
+    repo: Repo,
+    revs: Sequence[str] = (),
+    paths: Sequence[str] = (),
+    how: Transfer = USUAL,
+    progress: Progress = SILENT,
+) -> Pulled:
+    """Bring the objects that REVS and PATHS mean, then make the worktree's models what their pointers say."""
+    fetched = fetch(repo, revs, paths, how, progress)
+    return Pulled(fetched, checkout(repo, "", paths, Options(remote=how.remote), progress))

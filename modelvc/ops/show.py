@@ -1,0 +1,68 @@
+"""One version of one model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modelvc.errors import NotFoundError, shown
+from modelvc.formats.paths import pointer_of
+from modelvc.formats.pointer import parse
+from modelvc.git import history
+from modelvc.ops.pushed import pushed_roots
+
+if TYPE_CHECKING:
+    from modelvc.formats.metrics import MetricValue
+    from modelvc.repo import Repo
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a pointer says, and where the bytes are. `lineage`: oids of the versions before, newest first."""
+
+    path: str
+    commit: str
+    kind: str
+    oid: str
+    size: int
+    files: int | None
+    executable: bool
+    metrics: dict[str, MetricValue]
+    stale_metrics: bool
+    stored: bool
+    pushed: bool | None
+    lineage: tuple[str, ...]
+
+
+def show(repo: Repo, what: str) -> Shown:
+    """WHAT is PATH (the worktree's pointer) or REV:PATH."""
+    repo.require_init()
+    rev, colon, text = what.rpartition(":")
+    path = repo.path(text)
+    if colon:
+        commit = history.resolve(repo.layout, rev or "HEAD")
+        data = history.pointers_at(repo.layout, commit).get(pointer_of(path))
+        if data is None:
+            raise NotFoundError(
+                f"{shown(path)} was not tracked in {commit[:10]}",
+                hint=f"run `mvc log {shown(path)}` to see when it was",
+            )
+        pointer = parse(data, pointer_of(path))
+    else:
+        commit = ""
+        pointer = repo.pointer(path)
+    there = pushed_roots(repo)
+    return Shown(
+        path=path,
+        commit=commit,
+        kind=pointer.kind,
+        oid=str(pointer.oid),
+        size=pointer.size,
+        files=pointer.files,
+        executable=pointer.executable,
+        metrics=dict(pointer.metrics.values) if pointer.metrics else {},
+        stale_metrics=pointer.stale,
+        stored=repo.store.has_root(pointer.kind, pointer.oid),
+        pushed=None if there is None else bytes(pointer.oid) in there,
+        lineage=(str(pointer.parent),) if pointer.parent else (),
+    )
