@@ -58,12 +58,11 @@ def install(
     for info in done.remotes:
         place = info.url + (f" (endpoint {info.endpoint_url})" if info.endpoint_url else "")
         render.out(f"remote {shown(info.name)}: {shown(place)}{'' if info.trusted else '  (not trusted yet)'}")
-    if done.untrusted and sys.stdin.isatty() and sys.stderr.isatty():
-        if typer.confirm("Use these remotes from this clone?", err=True):
-            accept(repo)
-            render.say("next: mvc pull", quiet=CONTEXT.quiet)
-            return
-    if done.untrusted:
+    asked = bool(done.untrusted) and sys.stdin.isatty() and sys.stderr.isatty()
+    if asked and typer.confirm("Use these remotes from this clone?", err=True):
+        accept(repo)
+        render.say("next: mvc pull", quiet=CONTEXT.quiet)
+    elif done.untrusted:
         render.say("accept them with: mvc trust NAME, or mvc install --trust", quiet=CONTEXT.quiet)
     elif done.followed.missing:
         render.say("next: mvc pull", quiet=CONTEXT.quiet)

@@ -128,20 +128,6 @@ def hooks_path(layout: Layout) -> str:
     return "" if found == os.path.realpath(_folder(layout)) else found
 
 
-def write_seen(layout: Layout) -> None:
-    """Remember the pointers in the index, as the follow shim compares them."""
-    from modelvc.git.run import git
-
-    listed = git(layout, "ls-files", "-s", "--", "*.mvc", quote_paths=True)
-    digest = git(layout, "hash-object", "--stdin", stdin=listed)
-    os.makedirs(layout.state_dir, exist_ok=True)
-    path = os.path.join(layout.state_dir, "seen")
-    temporary = f"{path}.{os.getpid()}"
-    with open(temporary, "wb") as file:
-        file.write(digest)
-    os.replace(temporary, path)
-
-
 def _folder(layout: Layout) -> str:
     return os.path.join(layout.common_dir, "hooks")
 

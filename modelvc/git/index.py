@@ -126,10 +126,23 @@ def stage(layout: Layout, *, add: Sequence[str], remove: Sequence[str] = ()) -> 
             new = b"".join(os.fsencode(name) + b"\0" for name in add)
             git(layout, "update-index", "--add", "--remove", "-z", "--stdin", stdin=new, extra=extra)
             os.replace(private, index)
+            write_seen(layout)
         finally:
             for leftover in (private, private + ".lock"):
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(leftover)
+
+
+def write_seen(layout: Layout) -> None:
+    """Remember the pointers in the index as the follow shim compares them: models are in step with these."""
+    listed = git(layout, "ls-files", "-s", "-t", "--", "*.mvc", quote_paths=True)
+    digest = git(layout, "hash-object", "--stdin", stdin=listed)
+    os.makedirs(layout.state_dir, exist_ok=True)
+    path = os.path.join(layout.state_dir, "seen")
+    temporary = f"{path}.{os.getpid()}"
+    with open(temporary, "wb") as file:
+        file.write(digest)
+    os.replace(temporary, path)
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from modelvc.errors import ModelvcError, PointerConflict
 from modelvc.formats.paths import SafeRelPath, model_of, pointer_of
+from modelvc.git import index
 from modelvc.ops import materialise
 
 if TYPE_CHECKING:
@@ -57,9 +58,7 @@ def follow(repo: Repo) -> Followed:
 
 def note_seen(repo: Repo) -> None:
     """Tell the shims that the pointers in the index, as they are now, have been followed."""
-    from modelvc.git.hooks import write_seen
-
-    write_seen(repo.layout)
+    index.write_seen(repo.layout)
 
 
 def _plan(repo: Repo, path: SafeRelPath, stage: int | None, sparse: set[SafeRelPath]) -> materialise.Plan:

@@ -52,7 +52,7 @@ def ls(repo: Repo, rev: str = "", paths: Sequence[str] = ()) -> Listing:
             found[model_of(path)] = _parsed(path, data)
     else:
         good, broken = repo.worktree_pointers()
-        found = {**good, **{path: str(error) for path, error in broken.items()}}
+        found |= {path: good.get(path) or str(broken[path]) for path in {**good, **broken}}
     rows = []
     for path in repo.selected(paths, found):
         pointer = found[path]

@@ -107,7 +107,7 @@ class Worktree:
 
     @contextlib.contextmanager
     def new_folder(self, path: SafeRelPath, *, before: int = 0) -> Iterator[NewFolder]:
-        """A folder that gets its name when the block ends well: for a PATH that is not there yet. BEFORE: as in write."""
+        """A folder that gets its name when the block ends well, for a PATH that is not there. BEFORE: as in write."""
         with self._parent(path, create=True) as (folder, name), self._temporary(folder) as (tmp_fd, temporary):
             os.mkdir(temporary, 0o777, dir_fd=tmp_fd)
             fd = os.open(temporary, _FOLDER, dir_fd=tmp_fd)

@@ -206,7 +206,9 @@ def test_a_sparse_checkout_has_only_its_own_models(clone: Clone) -> None:
     clone.git("sparse-checkout", "set", "left")
     assert not (clone.path / "right/m.bin").exists()
     assert "right" not in clone.mvc("status").out
-    clone.git("sparse-checkout", "disable")
+    clone.git("sparse-checkout", "disable")  # fires no hook that tells of the worktree
+    assert "missing" in clone.mvc("status").out
+    clone.mvc("checkout")
     assert clone.read("right/m.bin") == b"right"
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import s3
 from tests.support.clone import ROOT, Clone
-from tests.support.s3 import S3Server
 
 
 def test_the_demo_runs_as_written(tmp_path: Path) -> None:
@@ -18,14 +18,14 @@ def test_the_demo_runs_as_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("where", ["folder", "s3"])
-def test_the_main_job(tmp_path: Path, where: str, request: pytest.FixtureRequest) -> None:
+def test_the_main_job(tmp_path: Path, where: str) -> None:
     far = ["remote", "add", "origin"]
     env: dict[str, str] = {}
     if where == "s3":
-        server: S3Server = request.getfixturevalue("s3_server")
+        server = s3.shared()
+        s3.make_bucket(server, "story")
         env = {k: v for k, v in server.environment.items() if k != "AWS_ENDPOINT_URL"}
-        bucket = request.getfixturevalue("s3_bucket")
-        far += [f"s3://{bucket}/models", "--endpoint-url", server.endpoint_url]
+        far += ["s3://story/models", "--endpoint-url", server.endpoint_url]
     else:
         far += ["../models"]
     project = Clone.new(tmp_path / "my-project")
