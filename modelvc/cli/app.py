@@ -67,7 +67,8 @@ def run(argv: Sequence[str]) -> int:
     found = context.Context()
     try:
         words, found = context.take_globals(argv)
-        words = words or ["--help"]
+        if words in ([], ["remote"], ["store"]):
+            words.append("--help")
         for name in ("form", "quiet", "verbose", "repo"):
             setattr(context.CONTEXT, name, getattr(found, name))
         BEHIND[0] = words[words.index("--") + 1 :] if "--" in words else None

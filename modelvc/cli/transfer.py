@@ -11,7 +11,7 @@ from modelvc.cli import render
 from modelvc.cli.context import CONTEXT
 from modelvc.cli.progress import progress
 from modelvc.errors import NotFoundError, shown
-from modelvc.ops.push import Transfer
+from modelvc.ops.how import Transfer
 
 if TYPE_CHECKING:
     from modelvc.ops.fetch import Fetched

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelvc.ops import pushed, remotes
+from modelvc.ops.how import USUAL
 from modelvc.ops.progress import SILENT
-from modelvc.ops.push import USUAL, Transfer
 from modelvc.ops.scope import scope
 from modelvc.store.download import Downloader
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from modelvc.oid import Oid
+    from modelvc.ops.how import Transfer
     from modelvc.ops.progress import Progress
     from modelvc.ops.scope import Meant
     from modelvc.repo import Repo

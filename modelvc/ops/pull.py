@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 from modelvc.ops.checkout import CheckedOut, Options, checkout
 from modelvc.ops.fetch import Fetched, fetch
+from modelvc.ops.how import USUAL
 from modelvc.ops.progress import SILENT
-from modelvc.ops.push import USUAL, Transfer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from modelvc.ops.how import Transfer
     from modelvc.ops.progress import Progress
     from modelvc.repo import Repo
 

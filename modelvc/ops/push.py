@@ -14,6 +14,7 @@ from modelvc.formats.pointer import parse
 from modelvc.formats.sizes import about
 from modelvc.git import history
 from modelvc.ops import pushed, remotes
+from modelvc.ops.how import USUAL
 from modelvc.ops.progress import SILENT
 from modelvc.ops.scope import scope, scope_between
 from modelvc.store.upload import Uploader, Wanted, needed_packs
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from modelvc.oid import Oid
+    from modelvc.ops.how import Transfer
     from modelvc.ops.progress import Progress
     from modelvc.ops.scope import Meant, Scope
     from modelvc.repo import Repo
@@ -32,18 +34,6 @@ if TYPE_CHECKING:
 
 JOBS = 4
 _RELATED = 16  # objects that may share chunks with a new one
-
-
-@dataclass(frozen=True, slots=True)
-class Transfer:
-    """How to push or fetch: which remote ("": the default one), all of history, how many requests at once."""
-
-    remote: str = ""
-    everything: bool = False
-    jobs: int = 0  # 0: a number that suits
-
-
-USUAL = Transfer()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,17 @@
+"""How to push or fetch: the words of a command line, apart from what carries them out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """Which remote ("": the default one), whether all of history, how many requests at once."""
+
+    remote: str = ""
+    everything: bool = False
+    jobs: int = 0  # 0: a number that suits
+
+
+USUAL = Transfer()
