@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from modelvc.cli import context, setup, tracking, transfer
+from modelvc.cli import context, setup, tracking, transfer, upkeep
 from modelvc.cli.errors import explain
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ for _command in (
     tracking.diff,
     tracking.rm,
     tracking.mv,
+    upkeep.fsck,
+    upkeep.gc,
 ):
     app.command()(_command)
 app.add_typer(transfer.remote_app, name="remote")

@@ -113,7 +113,7 @@ def _shared(repo: Repo, old: Pointer | None, new: Pointer | None) -> int | None:
 
     if not all(repo.store.has_root(p.kind, p.oid) for p in (old, new)):
         return None
-    sides = [read_content(repo.store, p.kind, p.oid, "").recipe for p in (old, new)]
+    sides = [read_content(repo.store, p.kind, p.oid, "", prove_it=False).recipe for p in (old, new)]
     known = {cid for cid, _ in sides[0]}
     return sum(length for cid, length in sides[1] if cid in known)
 

@@ -220,6 +220,11 @@ class LocalStore:
         """(pack id, size in bytes) of every pack here."""
         return [(name, os.path.getsize(packfile.path_of(self.root, name))) for name in list_packs(self.root)]
 
+    def forget_packs(self) -> None:
+        """Packs came or went behind this object's back: look again."""
+        self.close()
+        self._index = None
+
     def close(self) -> None:
         for fd in self._fds.values():
             os.close(fd)

@@ -360,8 +360,8 @@ class _Batch:
         raise RemoteBusy(f"others keep changing {key} on {self._remote.name}", hint="run `mvc push` again")
 
 
-def read_content(local: LocalStore, kind: str, oid: Oid, path: str) -> Content:
-    """What an object in the local store is made of; a whole that was never verified here is verified now."""
+def read_content(local: LocalStore, kind: str, oid: Oid, path: str, *, prove_it: bool = True) -> Content:
+    """What an object in the local store is made of; with PROVE_IT a whole that was never verified here is now."""
     root = local.read_root(kind, oid)
     try:
         if kind == "tree":
@@ -375,7 +375,7 @@ def read_content(local: LocalStore, kind: str, oid: Oid, path: str) -> Content:
             content = Content(oid, root.size, recipe)
     except FormatError as error:
         raise ObjectCorrupt(f"{path} ({oid.short}, its manifest: {error})", local.name) from None
-    if root.unproven:
+    if root.unproven and prove_it:
         prove(local, root, content, path)
     return content
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from modelvc.store.local import LocalStore
 
 PACK = 1 << 30  # a new pack is begun between blobs above this, so that gc never moves more at once
-SMALL_PACK, SMALL_PACKS = 8 << 20, 32
 
 
 class StoreWriter:
@@ -35,12 +35,13 @@ class StoreWriter:
     `append` and `add` belong to one thread; `has` may be asked from any.
     """
 
-    def __init__(self, store: LocalStore) -> None:
+    def __init__(self, store: LocalStore, *, locked: bool = False) -> None:
+        """LOCKED: the caller holds the exclusive lock of the store."""
         self._store = store
         self._pack: PackWriter | None = None
         self._sealed: set[bytes] = set()  # cids in packs of this session that the index does not know yet
         self._roots: list[Root] = []
-        self._lock = store.shared()
+        self._lock = contextlib.nullcontext() if locked else store.shared()
         self.new_bytes = 0
 
     def __enter__(self) -> Self:
@@ -93,6 +94,12 @@ class StoreWriter:
                 pack.append(view[at : at + chunk.stored], (chunk,))
             at += chunk.stored
 
+    def copy(self, stored: bytes, chunk: NewChunk) -> None:
+        """Keep a chunk in a pack of this session although another pack has it: for rewriting packs."""
+        pack = self._open()
+        if pack.find(chunk.cid) is None:
+            pack.append(stored, (chunk,))
+
     def put_part(self, data: bytes, content: int) -> Part:
         """Keep a segment or leaf like a chunk."""
         name = blake3(data).digest()
@@ -129,8 +136,23 @@ class StoreWriter:
         if self._sealed:
             self._sealed = set()
             store.index.refresh()
-            if store.index.loose > LOOSE:
-                store.index.merge()
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Merge many small packs into one, and many trailers into one index."""
+        from modelvc.store import compact
+
+        store = self._store
+        small = compact.small_packs(store) if store.index.loose > LOOSE else []
+        if small:
+            done = compact.copy_chunks(store, small, None, self)
+            self.seal()
+            self._sealed = set()
+            store.index.refresh()
+            compact.remove_packs(store, done)
+            store.forget_packs()
+        if small or store.index.loose > LOOSE:
+            store.index.merge()
 
     def _open(self) -> PackWriter:
         if self._pack is None:
