@@ -76,10 +76,7 @@ def fsck(repo: Repo, revs: Sequence[str] = (), depth: Depth = USUAL, progress: P
     """Look at the local store and at every pointer of history (or of REVS), the index and the worktree."""
     repo.require_init()
     meant = scope(repo, revs, everything=not revs)
-    needed: dict[Named, list[str]] = {}
-    for one in meant.meant:
-        place = f"{one.path} ({one.commit[:10]})" if one.commit else f"{one.path} (worktree)"
-        needed.setdefault(one.name, []).append(place)
+    needed = {name: list(places) for name, places in meant.users.items()}
     progress.expect(sum(size for _, size in repo.store.packs()))
     problems = [Problem(BROKEN, place, "Git", (place,)) for place, _ in meant.broken]
     health = verify.check_packs(repo.store, every_byte=not depth.quick, on_bytes=progress.advance)

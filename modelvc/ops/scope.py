@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from modelvc.errors import ModelvcError
@@ -11,7 +11,7 @@ from modelvc.formats.pointer import parse
 from modelvc.git import history, index
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from modelvc.formats.pointer import Pointer
     from modelvc.oid import Oid
@@ -37,6 +37,7 @@ class Scope:
 
     meant: tuple[Meant, ...]
     broken: tuple[tuple[str, str], ...] = ()  # (path and commit, why)
+    users: Mapping[tuple[str, Oid], tuple[str, ...]] = field(default_factory=dict)  # "path (commit)" of each pointer
 
 
 def scope(repo: Repo, revs: Sequence[str] = (), paths: Sequence[str] = (), *, everything: bool = False) -> Scope:
@@ -58,6 +59,7 @@ def scope_between(repo: Repo, include: Sequence[str], exclude: Sequence[str], re
 def _collect(repo: Repo, seen: Iterable[tuple[str, bytes, str]], paths: Sequence[str]) -> Scope:
     found: dict[tuple[str, Oid], Meant] = {}
     broken: dict[tuple[str, str], None] = {}
+    users: dict[tuple[str, Oid], dict[str, None]] = {}
     wanted = [repo.inside(text) for text in paths]
     for path, data, commit in seen:
         try:
@@ -68,8 +70,10 @@ def _collect(repo: Repo, seen: Iterable[tuple[str, bytes, str]], paths: Sequence
         except ModelvcError as error:
             broken[f"{path} in {commit[:10] or 'the worktree'}", str(error)] = None
             continue
-        found.setdefault((pointer.kind, pointer.oid), Meant(model, pointer, commit))
-    return Scope(tuple(found.values()), tuple(broken))
+        one = Meant(model, pointer, commit)
+        found.setdefault(one.name, one)
+        users.setdefault(one.name, {})[f"{model} ({commit[:10] or 'worktree'})"] = None
+    return Scope(tuple(found.values()), tuple(broken), {name: tuple(places) for name, places in users.items()})
 
 
 def _within(model: str, wanted: str) -> bool:

@@ -1,0 +1,223 @@
+"""gc removes what nothing reaches, and never the only copy of anything that something does."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from modelvc.errors import ModelvcError
+from modelvc.ops.gc import apply_gc, plan_gc
+from modelvc.repo import open_repo
+from modelvc.store.disk import RealDisk
+from tests.support.clone import Clone
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Clone:
+    found = Clone.new(tmp_path / "clone")
+    for seed in (1, 2):
+        found.commit_model(seed)
+    return found
+
+
+def stored(clone: Clone) -> int:
+    return sum(p.stat().st_size for p in (clone.path / ".git/mvc/store/packs").rglob("*") if p.is_file())
+
+
+def test_everything_that_git_reaches_stays(clone: Clone, tmp_path: Path) -> None:
+    clone.git("checkout", "-q", "-b", "side", "HEAD~1")
+    clone.commit_model(3)
+    clone.git("tag", "kept")
+    clone.git("checkout", "-q", "main")
+    clone.git("branch", "-q", "-D", "side")
+    clone.write("model.bin", 4)
+    clone.mvc("add", "model.bin")
+    clone.git("stash", "-q")
+    clone.write("model.bin", 5)
+    clone.mvc("add", "model.bin")
+    clone.git("stash", "-q")  # the stash before is in the reflog of refs/stash only
+    clone.git("worktree", "add", "-q", "--detach", str(tmp_path / "linked"), "HEAD")
+    linked = Clone(tmp_path / "linked")
+    linked.write("model.bin", 6)
+    linked.mvc("add", "model.bin")
+    clone.git("reset", "-q", "--hard", "HEAD~1")  # version 2 is in the reflog of HEAD
+    clone.mvc("gc", "--apply", "--grace", "0")
+    clone.mvc("fsck")
+    for rev in ("kept", "main", "main@{1}", "stash@{0}", "stash@{1}"):
+        clone.git("checkout", "-q", "-f", "--detach", rev)
+        assert clone.agrees(), rev
+    assert linked.agrees()
+    linked.run("rm", "model.bin")
+    linked.mvc("checkout")
+
+
+def test_what_nothing_reaches_goes_after_its_grace(clone: Clone) -> None:
+    clone.write("model.bin", 7)
+    clone.mvc("add", "model.bin")
+    clone.mvc("checkout", "HEAD", "model.bin")
+    shutil.rmtree(clone.path / ".git/mvc/reflog", ignore_errors=True)
+    (clone.path / ".git/mvc/reflog").unlink(missing_ok=True)
+    assert clone.json("gc")["items"] == []  # younger than two weeks
+    before = stored(clone)
+    shown = clone.json("gc", "--grace", "0")
+    assert len(shown["items"]) == 1
+    assert stored(clone) == before  # only shown
+    clone.mvc("gc", "--apply", "--grace", "0")
+    assert stored(clone) < before - 150_000
+    assert clone.mvc("fsck").code == 0
+    clone.git("checkout", "-q", "HEAD~1")
+    assert clone.agrees()
+
+
+def test_what_was_replaced_can_be_brought_back_within_the_grace(clone: Clone) -> None:
+    unsaved = clone.write("model.bin", 8)
+    done = clone.mvc("checkout", "--force", "HEAD")
+    assert clone.agrees()
+    clone.mvc("gc", "--apply", "--grace", "1")
+    assert done.code == 0
+    reflog = (clone.path / ".git/mvc/reflog").read_text().splitlines()
+    import json
+
+    from blake3 import blake3
+
+    oid = f"blake3:{blake3(unsaved).hexdigest()}"
+    assert json.loads(reflog[-1])["oid"] == oid
+    pointer = (clone.path / "model.bin.mvc").read_text()
+    lines = [f'oid = "{oid}"' if line.startswith("oid") else line for line in pointer.splitlines()]
+    (clone.path / "model.bin.mvc").write_text("\n".join(lines) + "\n")
+    clone.mvc("checkout")
+    assert clone.read("model.bin") == unsaved
+
+
+def test_evict_drops_only_what_the_remote_has(clone: Clone, tmp_path: Path) -> None:
+    clone.mvc("remote", "add", "origin", str(tmp_path / "far"))
+    clone.git("commit", "-qm", "remote")
+    clone.mvc("push", "--all")
+    clone.commit_model(9)  # not pushed
+    done = clone.json("gc", "--evict", "--apply", "--grace", "0")
+    assert {item["why"] for item in done["items"]} == {"on origin"}
+    assert len(done["items"]) == 2
+    assert clone.mvc("fsck").code == 0
+    assert clone.json("ls")["models"][0]["store"] is True
+    clone.mvc("checkout", "HEAD~1", "model.bin")  # fetches it again
+    assert clone.agrees()
+    (tmp_path / "far").rename(tmp_path / "gone")
+    clone.mvc("checkout", "HEAD", "model.bin")  # what was not pushed is still here
+    assert clone.agrees()
+
+
+def test_a_remote_that_lost_a_pack_evicts_nothing(clone: Clone, tmp_path: Path) -> None:
+    clone.mvc("remote", "add", "origin", str(tmp_path / "far"))
+    clone.mvc("push", "--all")
+    for pack in (tmp_path / "far/packs").rglob("*"):
+        if pack.is_file():
+            pack.unlink()
+    assert clone.json("gc", "--evict", "--apply", "--grace", "0")["items"] == []
+
+
+def test_many_small_packs_become_few(tmp_path: Path) -> None:
+    clone = Clone.new(tmp_path / "clone")
+    from modelvc.ops.add import add
+
+    contents = {}
+    for i in range(60):
+        contents[i] = clone.write(f"m{i}.bin", i.to_bytes(2, "big") * 5000)
+        add(open_repo(str(clone.path), {}), [f"m{i}.bin"])
+    packs = [p for p in (clone.path / ".git/mvc/store/packs").rglob("*") if p.is_file()]
+    assert len(packs) <= 40
+    clone.mvc("fsck")
+    for i in range(60):
+        (clone.path / f"m{i}.bin").unlink()
+    clone.mvc("checkout")
+    assert {i: clone.read(f"m{i}.bin") for i in range(60)} == contents
+
+
+class Dying(RealDisk):
+    """Dies at call number `fatal`."""
+
+    def __init__(self, fatal: int) -> None:
+        self.calls, self.fatal = 0, fatal
+
+    def _tick(self) -> None:
+        self.calls += 1
+        if self.calls == self.fatal:
+            raise KeyboardInterrupt
+
+    def write(self, fd: int, data: object) -> None:
+        self._tick()
+        super().write(fd, data)  # type: ignore[arg-type]
+
+    def fsync(self, fd: int) -> None:
+        self._tick()
+
+    def rename(self, old: str, new: str) -> None:
+        self._tick()
+        super().rename(old, new)
+
+    def unlink(self, path: str) -> None:
+        self._tick()
+        super().unlink(path)
+
+    def fsync_dir(self, path: str) -> None:
+        self._tick()
+
+
+def test_killed_at_every_step_every_version_is_still_there(clone: Clone, tmp_path: Path) -> None:
+    """One pack holds a version that stays and one that goes, so it is rewritten."""
+    clone.write("a.bin", 20)
+    clone.write("b.bin", 21)
+    clone.write("c.bin", 22)
+    clone.mvc("add", "a.bin", "b.bin", "c.bin")
+    clone.git("commit", "-qm", "abc")
+    clone.mvc("rm", "b.bin", "c.bin")
+    clone.git("reset", "-q")
+    clone.git("checkout", "-q", "--", ".")
+    clone.git("rm", "-q", "--cached", "b.bin.mvc", "c.bin.mvc")
+    clone.git("commit", "-q", "--amend", "-m", "a", "--no-verify")
+    for name in ("b.bin", "b.bin.mvc", "c.bin", "c.bin.mvc"):
+        (clone.path / name).unlink(missing_ok=True)
+    (clone.path / ".git/mvc/reflog").unlink(missing_ok=True)
+    clone.git("reflog", "expire", "--expire=now", "--all")
+    spare = tmp_path / "spare"
+    shutil.copytree(clone.path, spare, symlinks=True)
+
+    def run(fatal: int) -> int:
+        shutil.rmtree(clone.path)
+        shutil.copytree(spare, clone.path, symlinks=True)
+        repo = open_repo(str(clone.path), {})
+        disk = Dying(fatal)
+        repo.store.disk = disk
+        try:
+            apply_gc(repo, grace=0)
+        except KeyboardInterrupt:
+            pass
+        finally:
+            repo.store.close()
+        return disk.calls
+
+    total = run(0)
+    assert total >= 8
+    assert clone.json("gc", "--grace", "0")["frees"] == 0
+    for step in range(1, total + 1):
+        run(step)
+        repo = open_repo(str(clone.path), {})
+        from modelvc.store import verify
+
+        for name in repo.store.roots():
+            assert verify.check_object(repo.store, name, every_byte=True) is None, (step, name)
+        apply_gc(repo, grace=0)
+        assert plan_gc(open_repo(str(clone.path), {}), grace=0).frees == 0
+    for name in ("a.bin", "model.bin"):
+        (clone.path / name).unlink()
+    clone.mvc("checkout")
+    clone.mvc("fsck")
+
+
+def test_gc_refuses_while_a_pointer_can_not_be_read(clone: Clone) -> None:
+    clone.write("bad.mvc", b"\xff")
+    clone.git("add", "-f", "bad.mvc")
+    clone.git("commit", "-qm", "bad", "--no-verify")
+    with pytest.raises(ModelvcError, match="can not be read"):
+        plan_gc(open_repo(str(clone.path), {}))
