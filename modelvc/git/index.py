@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shutil
 import time
@@ -116,6 +115,7 @@ def stage(layout: Layout, *, add: Sequence[str], remove: Sequence[str] = ()) -> 
     index = os.path.join(layout.git_dir, "index")
     private = os.path.join(layout.git_dir, f"mvc-index-{os.getpid()}")
     with _index_lock(layout):
+        _forget_leftovers(layout)
         try:
             if os.path.exists(index):
                 shutil.copyfile(index, private)
@@ -133,6 +133,13 @@ def stage(layout: Layout, *, add: Sequence[str], remove: Sequence[str] = ()) -> 
                     os.unlink(leftover)
 
 
+def _forget_leftovers(layout: Layout) -> None:
+    """Remove private copies of the index that killed processes left; the caller holds the lock."""
+    for name in os.listdir(layout.git_dir):
+        if name.startswith("mvc-index-"):
+            os.unlink(os.path.join(layout.git_dir, name))
+
+
 def write_seen(layout: Layout) -> None:
     """Remember the pointers in the index as the follow shim compares them: models are in step with these."""
     listed = git(layout, "ls-files", "-s", "-t", "--", "*.mvc", quote_paths=True)
@@ -147,49 +154,50 @@ def write_seen(layout: Layout) -> None:
 
 @contextlib.contextmanager
 def _index_lock(layout: Layout) -> Iterator[None]:
+    """Hold index.lock. The caller holds the worktree's own lock, so a lock that mvc noted belongs to a dead one.
+
+    The file is made under a private name and noted before it becomes the lock: killed at any instant, the next run
+    knows whether the lock that it finds is ours.
+    """
     lock = os.path.join(layout.git_dir, "index.lock")
     journal = os.path.join(layout.state_dir, "journal")
     os.makedirs(layout.state_dir, exist_ok=True)
+    token = b"mvc " + os.urandom(16).hex().encode()
+    private = f"{lock}.mvc"
+    for path in (private, journal + ".new"):
+        with open(path, "wb") as file:
+            file.write(token)
+    if _is_our_dead_lock(lock, journal):
+        os.unlink(lock)
+    os.replace(journal + ".new", journal)
     deadline = time.monotonic() + _PATIENCE
-    fd = -1
-    while fd < 0:
-        try:
-            fd = os.open(lock, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-        except FileExistsError:
-            if _is_our_dead_lock(lock, journal):
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(lock)
-                continue
-            if time.monotonic() > deadline:
-                raise GitError(
-                    "another process is changing Git's index: index.lock is there",
-                    hint="wait for it to end; if none is running, remove .git/index.lock, then run the command again",
-                ) from None
-            time.sleep(0.05)
     try:
-        found = os.fstat(fd)
-        with open(journal, "w", encoding="ascii") as file:
-            json.dump({"pid": os.getpid(), "dev": found.st_dev, "ino": found.st_ino, "ctime": found.st_ctime_ns}, file)
+        while True:
+            try:
+                os.link(private, lock)
+                break
+            except FileExistsError:
+                if time.monotonic() > deadline:
+                    raise GitError(
+                        "another process is changing Git's index: index.lock is there",
+                        hint="wait for it to end; if none is running, remove .git/index.lock, then run it again",
+                    ) from None
+                time.sleep(0.05)
+    finally:
+        os.unlink(private)
+    try:
         yield
     finally:
-        os.close(fd)
         os.unlink(lock)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(journal)
 
 
 def _is_our_dead_lock(lock: str, journal: str) -> bool:
-    """Whether the lock is the very file that a dead mvc wrote down as its own."""
+    """Whether the lock is the one that an mvc noted which did not live to remove it."""
     try:
-        with open(journal, encoding="ascii") as file:
-            noted = json.load(file)
-        found = os.stat(lock)
-        same = (noted["dev"], noted["ino"], noted["ctime"]) == (found.st_dev, found.st_ino, found.st_ctime_ns)
-        if not same:
-            return False
-        os.kill(noted["pid"], 0)
-    except ProcessLookupError:
-        return True
-    except (OSError, ValueError, KeyError, TypeError):
+        with open(journal, "rb") as noted, open(lock, "rb") as found:
+            token = noted.read(64)
+            return token.startswith(b"mvc ") and found.read(65) == token
+    except OSError:
         return False
-    return False

@@ -71,7 +71,8 @@ def whole(clone: Clone) -> None:
     """The clone is as good as if nothing had happened."""
     clone.mvc("fsck")
     assert clone.agrees()
-    assert not [name for name in os.listdir(clone.path / ".git") if name.endswith(".lock")]
+    assert not [name for name in os.listdir(clone.path / ".git") if "lock" in name or name.startswith("mvc-index")]
+    assert os.listdir(clone.path / ".git/mvc/tmp") == []
 
 
 def test_add(clone: Clone) -> None:

@@ -1,0 +1,103 @@
+"""Small files of another repository at one revision, without cloning it: a shallow fetch that is thrown away.
+
+The other repository is hostile, even when it is a local folder: nothing is ever run inside of it but upload-pack, which
+Git means for that, and no configuration of it is read.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from modelvc.errors import GitError, NotFoundError, UsageError, shown
+from modelvc.git.run import environment, git, run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_PROTOCOLS = ("file", "git", "http", "https", "ssh")
+_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*")  # a name that can be asked of a server as it is
+_MODES = ("100644", "100755")
+
+
+class Snapshot(NamedTuple):
+    """A commit of another repository: the small files that were asked for, and the names of all files like them."""
+
+    commit: str
+    files: dict[str, bytes]
+    names: tuple[str, ...]
+
+
+def snapshot(source: str, rev: str, wanted: Sequence[str], folder: str, *, limit: int) -> Snapshot:
+    """Files WANTED (of at most LIMIT bytes) at REV ("": HEAD) of the repository SOURCE, fetched into the empty FOLDER.
+
+    `names` are all that end in `.mvc`. NotFoundError when there is no such revision; links and larger files are left out.
+    """
+    _check(source, "repository")
+    _check(rev, "revision")
+    git(folder, "init", "-q", "--bare", ".", extra=_extra())
+    git(folder, "config", "remote.origin.url", source, extra=_extra())
+    commit = _fetch(folder, rev)
+    files: dict[str, bytes] = {}
+    names: list[str] = []
+    asked = set(wanted)
+    for line in git(folder, "ls-tree", "-r", "-z", "--full-tree", commit, extra=_extra()).split(b"\0"):
+        head, _, raw = line.partition(b"\t")
+        name = os.fsdecode(raw)
+        if not head or head.split()[0].decode("ascii") not in _MODES:
+            continue
+        if name.endswith(".mvc"):
+            names.append(name)
+        if name in asked:
+            blob = head.split()[2].decode("ascii")
+            if int(git(folder, "cat-file", "-s", blob, extra=_extra())) <= limit:
+                files[name] = git(folder, "cat-file", "blob", blob, extra=_extra())
+    return Snapshot(commit, files, tuple(names))
+
+
+def _check(text: str, what: str) -> None:
+    """Neither may be an option, nor more than one line."""
+    if text.startswith("-") or not text.isprintable() or (what == "revision" and ":" in text):
+        raise UsageError(f"{shown(text, 200)} is not the name of a {what}", hint="see `mvc get --help`")
+    if what == "repository" and re.match(r"[A-Za-z0-9][A-Za-z0-9+.-]*::", text):
+        raise UsageError(
+            f"{shown(text, 200)} would start a program to reach the repository",
+            hint=f"name a folder, or a URL of {', '.join(_PROTOCOLS)}",
+        )
+
+
+def _fetch(folder: str, rev: str) -> str:
+    """Bring one commit here, with its trees and, where the server can leave them out, without its files."""
+    quiet = ("-q", "--no-tags", "--no-recurse-submodules", "--no-auto-maintenance", "--filter=blob:none")
+    code, words = 1, b""
+    if not rev or _PLAIN.fullmatch(rev):
+        code, _, words = run(folder, "fetch", *quiet, "--depth=1", "--", "origin", rev or "HEAD", extra=_extra())
+        if not code:
+            return _resolved(folder, "FETCH_HEAD") or _none(rev)
+    if rev:  # an abbreviation, or a way through history such as main~3: that takes the commits
+        refs = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*", "+HEAD:refs/mvc/head")
+        code, _, words = run(folder, "fetch", *quiet, "--", "origin", *refs, extra=_extra())
+        if not code:
+            start = "refs/mvc/head" + rev.removeprefix("HEAD") if re.match(r"HEAD\b|HEAD$", rev) else rev
+            return _resolved(folder, start) or _none(rev)
+    said = shown(words.decode("utf-8", "replace").strip().replace("\n", "; "))
+    raise GitError(f"the repository can not be read: {said}", hint="check its name, and that you may read it")
+
+
+def _resolved(folder: str, rev: str) -> str:
+    code, out, _ = run(folder, "rev-parse", "-q", "--verify", "--end-of-options", f"{rev}^{{commit}}", extra=_extra())
+    return "" if code else out.decode("ascii").strip()
+
+
+def _none(rev: str) -> str:
+    raise NotFoundError(
+        f"the repository has no revision {shown(rev or 'HEAD', 200)}", hint="name a branch, a tag or a commit of it"
+    )
+
+
+def _extra() -> dict[str, str]:
+    """Work in the folder alone, and allow protocols that only carry bytes; fewer where the user says so."""
+    own = environment().get("GIT_ALLOW_PROTOCOL")
+    allowed = [one for one in _PROTOCOLS if own is None or one in own.split(":")]
+    return {"GIT_DIR": ".", "GIT_ALLOW_PROTOCOL": ":".join(allowed) or "none"}
