@@ -1,4 +1,4 @@
-"""kill -9 at twenty points of add, push, fetch and checkout: the next run completes, and nothing that was there is lost."""
+"""kill -9 at twenty points of add, push, fetch and checkout: the next run completes, and nothing is lost."""
 
 from __future__ import annotations
 
