@@ -5,9 +5,18 @@ from __future__ import annotations
 import os
 import sys
 
+INTERRUPTED = 130
+
 
 def main() -> int:
-    argv = sys.argv[1:]
+    try:
+        return _main(sys.argv[1:])
+    except KeyboardInterrupt:  # while something was still being imported; commands speak for themselves
+        sys.stderr.write("interrupted\n")
+        return INTERRUPTED
+
+
+def _main(argv: list[str]) -> int:
     if argv[:1] == ["hook"]:
         from modelvc.drivers.dispatch import run as run_hook
 

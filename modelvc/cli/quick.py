@@ -12,23 +12,31 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from modelvc.git.layout import Layout
     from modelvc.worktree.state import State
 
 
 def answer(argv: Sequence[str], env: Mapping[str, str]) -> bool:
     """Answer ARGV on stdout, if that can be done quickly and for certain."""
+    lines: list[str] = []
     if argv == ["--version"]:
         from modelvc import __version__
 
-        sys.stdout.write(f"mvc {__version__}\n")
-        return True
-    if argv in (["status"], ["status", "--exit-code"]):
+        lines = [f"mvc {__version__}"]
+    elif argv in (["status"], ["status", "--exit-code"]):
         lines = _status(env)
-        if lines:
-            sys.stdout.write("".join(line + "\n" for line in lines))
-            return True
-    return False
+    return bool(lines) and _print(lines)
+
+
+def _print(lines: Sequence[str]) -> bool:
+    """Whether LINES were written. Nobody reading is as good as done; what else goes wrong the long path explains."""
+    try:
+        sys.stdout.write("".join(line + "\n" for line in lines))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python would complain on its way out
+    except OSError:
+        return False
+    return True
 
 
 def _status(env: Mapping[str, str]) -> list[str]:
@@ -39,52 +47,48 @@ def _status(env: Mapping[str, str]) -> list[str]:
 
     try:
         layout = discover(os.getcwd(), env)
-    except ModelvcError:
+    except (ModelvcError, OSError):
         return []
     state = State(layout.state_dir)
-    if not state.answer or not _still(layout, state):
+    if not state.answer or not _still(layout.worktree, state):
         return []
     from modelvc.cli.words import clean_words
 
     total = len(state.answer[1])
-    return clean_words(total, total, 0, state.answer[3])
+    return clean_words(total, total, 0, state.answer[2])
 
 
-def _still(layout: Layout, state: State) -> bool:
-    """Whether everything that the answer rests on has the stat data that it had."""
+def _still(worktree: str, state: State) -> bool:
+    """Whether everything that the answer of `ops.status` rests on has the stat data that it had."""
     from modelvc.worktree.scan import scan
     from modelvc.worktree.state import stat_of
 
-    watched, paths, roots, _ = state.answer
     pointers, files, trees = state.pointers, state.files, state.trees
-    top = layout.worktree + "/"
-    stat = os.stat
+    top = worktree + "/"
+    lstat = os.lstat
     try:
+        watched, paths, _ = state.answer
         for path, data in watched:
             if _stat(path) != data:
                 return False
-        for root in roots:
-            stat(root)
         for path in paths:
             known = pointers[path]
-            if not known[4] or stat_of(stat(f"{top}{path}.mvc", follow_symlinks=False)) != known[0]:
+            if not known[4] or stat_of(lstat(f"{top}{path}.mvc")) != known[0]:
                 return False
             if known[1] == "file":
                 file = files[path]
-                if not file[2] or file[1] != known[2] or stat_of(stat(top + path, follow_symlinks=False)) != file[0]:
+                if not file[2] or file[1] != known[2] or stat_of(lstat(top + path)) != file[0]:
                     return False
             else:
                 oid, there = trees[path]
-                found = scan(layout.worktree, path)
+                found = scan(worktree, path)
                 if oid != known[2] or len(found) != len(there):
                     return False
                 for name, data in found.items():
                     entry = there[name]
                     if not entry[2] or entry[0] != data:
                         return False
-    except (OSError, KeyError):
-        return False
-    except Exception:  # noqa: BLE001 - an unfit folder: the long path says why
+    except Exception:  # noqa: BLE001 - gone, unfit, or written by another version: the long path says which
         return False
     return True
 

@@ -13,13 +13,14 @@ from modelvc.git.index import pointers as index_pointers
 from modelvc.oid import Oid
 from modelvc.ops.pushed import pushed_roots
 from modelvc.worktree import survey
-from modelvc.worktree.state import stat_of
+from modelvc.worktree.state import is_settled, now, stat_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from modelvc.formats.pointer import Pointer
     from modelvc.repo import Repo
+    from modelvc.worktree.state import Stat
 
 CLEAN, NEW, MODIFIED, MISSING, CONFLICT, BROKEN, STALE = (
     "clean",
@@ -64,14 +65,16 @@ class Status:
 def status(repo: Repo, paths: Sequence[str] = ()) -> Status:
     """Look at every tracked model; files are read only where their stat data changed."""
     repo.require_init()
-    index_stat = _stat(os.path.join(repo.layout.git_dir, "index"))
+    started, index_stat = now(), _stat(os.path.join(repo.layout.git_dir, "index"))
     staged = {model_of(entry.path): entry.stage for entry in index_pointers(repo.layout) if not entry.sparse}
     tracked = sorted({*staged, *repo.tracked()})
     chosen = repo.selected(paths, tracked)
     there = pushed_roots(repo)
     rows = tuple(_look(repo, path, staged.get(path), there) for path in chosen)
     if not paths:
-        _remember(repo, index_stat, rows)
+        # an index from this very tick of the clock could be written again without a trace
+        settled = index_stat is not None and is_settled(index_stat, started)
+        _remember(repo, index_stat if settled else None, rows)
     repo.state.save()
     return Status(rows)
 
@@ -155,16 +158,19 @@ def _remember_pointer(repo: Repo, path: SafeRelPath, pointer: Pointer) -> None:
     repo.state.remember_pointer(path, found, pointer.kind, pointer.oid, pointer.size)
 
 
-def _remember(repo: Repo, index_stat: object, rows: tuple[ModelStatus, ...]) -> None:
-    """Let the next status answer from stat data alone (cli/quick.py), if all was clean."""
+def _remember(repo: Repo, index_stat: Stat | None, rows: tuple[ModelStatus, ...]) -> None:
+    """Let the next status answer from stat data alone (cli/quick.py), if all was clean.
+
+    The answer: (path, stat data) of what it rests on besides the models, their paths, and how many are not pushed.
+    """
     answer: tuple[object, ...] = ()
-    if rows and all(row.clean and row.stored for row in rows):
-        watched = [os.path.join(repo.layout.git_dir, "index"), *_watched(repo)]
+    if rows and index_stat and all(row.clean and row.stored for row in rows):
+        index = os.path.join(repo.layout.git_dir, "index")
         unpushed = sum(row.pushed is False for row in rows)
-        roots = tuple(repo.store.root_path(row.kind, Oid(repo.state.pointers[row.path][2])) for row in rows)
-        answer = (tuple((path, _stat(path)) for path in watched), tuple(str(row.path) for row in rows), roots, unpushed)
-        if dict(answer[0]).get(watched[0]) != index_stat:
-            answer = ()
+        folders = {os.path.dirname(repo.store.root_path(row.kind, Oid.parse(row.oid))) for row in rows}
+        watched = tuple((path, _stat(path)) for path in (index, *_watched(repo), *sorted(folders)))
+        if watched[0][1] == index_stat:
+            answer = (watched, tuple(str(row.path) for row in rows), unpushed)
     if repo.state.answer != answer:
         repo.state.answer = answer
         repo.state.changed = True
@@ -179,7 +185,7 @@ def _watched(repo: Repo) -> list[str]:
     ]
 
 
-def _stat(path: str) -> tuple[int, int, int, int, int] | None:
+def _stat(path: str) -> Stat | None:
     try:
         return stat_of(os.stat(path))
     except OSError:
