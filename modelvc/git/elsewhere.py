@@ -32,7 +32,7 @@ class Snapshot(NamedTuple):
 def snapshot(source: str, rev: str, wanted: Sequence[str], folder: str, *, limit: int) -> Snapshot:
     """Files WANTED (of at most LIMIT bytes) at REV ("": HEAD) of the repository SOURCE, fetched into the empty FOLDER.
 
-    `names` are all that end in `.mvc`. NotFoundError when there is no such revision; links and larger files are left out.
+    `names` are all that end in `.mvc`. NotFoundError without such a revision; links and larger files are left out.
     """
     _check(source, "repository")
     _check(rev, "revision")

@@ -130,14 +130,15 @@ def _check_trust(repo: Repo, name: str, remote: Remote, *, writing: bool) -> Non
             f"the repository now says {_place(remote)}",
             hint=f"if that is right, run `mvc trust {name}`",
         )
-    if writing or not _harmless(remote):
+    if writing or not harmless(remote):
         raise UntrustedRemote(
             f"the repository names the remote {name} at {_place(remote)}, which this clone has not accepted",
             hint=f"if you trust it, run `mvc trust {name}` (or `mvc install --trust`)",
         )
 
 
-def _harmless(remote: Remote) -> bool:
+def harmless(remote: Remote) -> bool:
+    """Whether reading from it sends nothing to a place that the repository chose."""
     local = "://" not in remote.url or remote.url.startswith("file://")
     return local or (remote.url.startswith("s3://") and not remote.endpoint_url)
 

@@ -1,0 +1,245 @@
+"""One model of another repository, without cloning it: pointer through Git, bytes from its store or its remote."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modelvc.errors import (
+    ConflictError,
+    NoRemote,
+    NoRepository,
+    NotFoundError,
+    ObjectCorrupt,
+    ObjectMissing,
+    UntrustedRemote,
+    shown,
+)
+from modelvc.formats import config, limits
+from modelvc.formats.paths import SafeRelPath, is_pointer, model_of, pointer_of
+from modelvc.formats.pointer import parse
+from modelvc.git.elsewhere import snapshot
+from modelvc.git.layout import discover
+from modelvc.ops import remotes
+from modelvc.ops.progress import SILENT
+from modelvc.ops.trees import stored_files, stored_leaves
+from modelvc.repo import CONFIG, Repo
+from modelvc.store import manifest
+from modelvc.store.content import ContentReader
+from modelvc.store.download import Downloader
+from modelvc.store.local import LocalStore
+from modelvc.worktree.files import Worktree, write_all
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from modelvc.formats.config import Remote
+    from modelvc.formats.pointer import Pointer
+    from modelvc.formats.root import Root
+    from modelvc.git.elsewhere import Snapshot
+    from modelvc.ops.progress import Progress
+
+JOBS = 6
+_NAMED = 5  # models that an error names
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """Which revision ("": HEAD), where to ("": its own name), and what was agreed to."""
+
+    rev: str = ""
+    out: str = ""
+    force: bool = False  # replace what is there
+    trust: bool = False  # use an endpoint that the other repository names
+
+
+@dataclass(frozen=True, slots=True)
+class Got:
+    """What came. `came_from`: the store that had the bytes."""
+
+    source: str
+    path: str
+    commit: str
+    kind: str
+    oid: str
+    size: int
+    out: str
+    came_from: str
+
+
+USUAL = How()
+
+
+def get(source: str, path: str, cwd: str, how: How = USUAL, progress: Progress = SILENT) -> Got:
+    """Write the model at PATH in the repository SOURCE (a URL or a folder, relative to CWD) to a file or folder."""
+    place = os.path.join(cwd, source)
+    local = os.path.isdir(place)
+    asked = SafeRelPath.parse(path.removeprefix("./").rstrip("/"))
+    model = model_of(asked) if is_pointer(asked) else asked
+    target = _target(how, model, cwd)
+    with tempfile.TemporaryDirectory(prefix="mvc-get-") as folder:
+        url = os.path.realpath(place) if local else source
+        seen = snapshot(url, how.rev, [pointer_of(model), CONFIG], folder, limit=limits.POINTER)
+    pointer = _pointer(seen, model, source)
+    progress.expect(pointer.size)
+    with _working_folder(target) as work:
+        store, came_from = _bring(_Wish(source, seen, pointer, model, how), place if local else "", work, progress)
+        try:
+            _write(store, pointer, target, work, how)
+        finally:
+            store.close()
+    oid, size = str(pointer.oid), pointer.size
+    return Got(source, str(model), seen.commit, pointer.kind, oid, size, target, came_from)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    source: str
+    seen: Snapshot
+    pointer: Pointer
+    path: SafeRelPath
+    how: How
+
+
+def _target(how: How, model: SafeRelPath, cwd: str) -> str:
+    """Where to write; ConflictError when something is there."""
+    out = os.path.join(cwd, how.out or ".")
+    if not how.out or how.out.endswith("/") or os.path.isdir(out):
+        out = os.path.join(out, model.parts[-1])
+    out = os.path.normpath(out)
+    if not os.path.isdir(os.path.dirname(out)):
+        raise NotFoundError(f"there is no folder {shown(os.path.dirname(out))}", hint="make it first")
+    if os.path.lexists(out) and not how.force:
+        raise ConflictError(f"{shown(out)} is there already", hint="name another place with -o, or repeat with --force")
+    return out
+
+
+def _pointer(seen: Snapshot, model: SafeRelPath, source: str) -> Pointer:
+    data = seen.files.get(pointer_of(model))
+    if data is not None:
+        return parse(data, pointer_of(model))
+    known = [model_of(name) for name in seen.names if not name.startswith(".mvc/")]
+    more = f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
+    hint = f"it has {', '.join(shown(name, 80) for name in known[:_NAMED])}{more}" if known else "it has no models"
+    above = next((name for name in known if model.startswith(name + "/")), None)
+    if above is not None:
+        hint = f"it lies in {shown(above)}, which can be had as a whole"
+    raise NotFoundError(f"{shown(source)} has no model {shown(model)} at {seen.commit[:10]}", hint=hint)
+
+
+@contextlib.contextmanager
+def _working_folder(target: str) -> Iterator[str]:
+    """A folder beside TARGET, so that what is ready only needs a new name."""
+    folder = tempfile.mkdtemp(prefix=".mvc-get-", dir=os.path.dirname(target))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+# -- the bytes
+
+
+def _bring(wish: _Wish, place: str, work: str, progress: Progress) -> tuple[LocalStore, str]:
+    """A store that has the object, and its name: the repository's own, or a new one filled from its remote."""
+    name = (wish.pointer.kind, wish.pointer.oid)
+    near = _its_store(place) if place else None
+    if near is not None and near.has_root(*name):
+        return near, near.root
+    remote_name, remote = _its_remote(wish)
+    config.check_usable(remote_name, remote)
+    if not remotes.harmless(remote) and not wish.how.trust:
+        where = remote.url + (f" (endpoint {remote.endpoint_url})" if remote.endpoint_url else "")
+        raise UntrustedRemote(
+            f"{shown(wish.source)} keeps its models at {shown(where)}, for which your credentials would be used",
+            hint="if you trust it, repeat with --trust",
+        )
+    far = remotes.open_place(remote)
+    try:
+        store = LocalStore(os.path.join(work, "store"))
+        missing = Downloader(store, far, JOBS).run([name], progress.advance).missing
+    finally:
+        far.close()
+    if missing:
+        hint = "run `mvc push` in a clone that has it"
+        raise ObjectMissing(wish.pointer.oid, far.name, path=wish.path, hint=hint)
+    return store, far.name
+
+
+def _its_store(place: str) -> LocalStore | None:
+    """The local store of a repository on this machine."""
+    try:
+        return Repo(discover(place, {}), place).store
+    except NoRepository:
+        return None  # a bare one
+
+
+def _its_remote(wish: _Wish) -> tuple[str, Remote]:
+    said = wish.seen.files.get(CONFIG)
+    found = config.parse(said) if said is not None else config.Config()
+    named = found.remotes
+    name = (
+        found.default_remote
+        if found.default_remote in named
+        else "origin"
+        if "origin" in named
+        else min(named, default="")
+    )
+    if not name:
+        hint = "run `mvc remote add` there, and push"
+        raise NoRemote(f"{shown(wish.source)} does not say where its models lie", hint=hint)
+    return name, named[name]
+
+
+# -- the file or folder
+
+
+def _write(store: LocalStore, pointer: Pointer, target: str, work: str, how: How) -> None:
+    """Build it in WORK, verified, then give it its name."""
+    root = store.read_root(pointer.kind, pointer.oid)
+    if root.size != pointer.size:
+        raise ObjectCorrupt(
+            f"{os.path.basename(target)} ({pointer.oid.short}: its size is not its pointer's)", store.name
+        )
+    tree = Worktree(work, os.path.join(work, "tmp"))
+    ready = SafeRelPath("ready")
+    with ContentReader(store) as reader:
+        if pointer.kind == "file":
+            tree.write(ready, lambda fd: _fill(reader, root, fd, target), executable=pointer.executable)
+        else:
+            _fill_folder(store, reader, pointer, tree, ready)
+    old = os.path.join(work, "old")
+    if os.path.lexists(target):
+        if not how.force:
+            raise ConflictError(f"{shown(target)} came to be there meanwhile", hint="repeat with --force, or with -o")
+        os.rename(target, old)
+    try:
+        os.rename(os.path.join(work, ready), target)
+    except BaseException:
+        if os.path.lexists(old):
+            os.rename(old, target)
+        raise
+
+
+def _fill(reader: ContentReader, root: Root, fd: int, what: str) -> None:
+    reader.write_blob(root, lambda piece: write_all(fd, piece), what)
+
+
+def _fill_folder(
+    store: LocalStore, reader: ContentReader, pointer: Pointer, tree: Worktree, ready: SafeRelPath
+) -> None:
+    stored_files(store, pointer.oid)  # checks that its paths can stand beside each other
+    with tree.new_folder(ready) as folder:
+        for leaf, recipe in stored_leaves(store, pointer.oid):
+            for entry, start, stop in manifest.files_of(leaf, recipe):
+                piece = recipe.cut(start, stop)
+
+                def fill(fd: int) -> None:
+                    if entry.size:  # noqa: B023 - called before the loop goes on
+                        reader.write_file(entry.oid, piece, lambda data: write_all(fd, data), entry.path)  # noqa: B023
+
+                folder.fill(entry.path, fill, executable=entry.executable)
