@@ -115,3 +115,10 @@ def _engine(sizes: Sizes) -> FastCDC:
         normalized_chunking=NORMALIZATION,
         seed=SEED,
     )
+
+
+def is_compiled() -> bool:
+    """Whether the library is the one that was compiled; it falls back to Python without being asked."""
+    from pyfastcdc import FastCDC
+
+    return FastCDC.__module__.startswith("pyfastcdc.cy")

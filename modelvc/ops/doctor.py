@@ -1,0 +1,271 @@
+"""Is this clone set up well: each finding with the command that mends it. Changes nothing that stays."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from modelvc.errors import ModelvcError, RemoteDenied, UntrustedRemote, shown
+from modelvc.formats import limits, storeconfig
+from modelvc.formats.sizes import about
+from modelvc.git import hooks
+from modelvc.git.run import git, run
+from modelvc.ops import remotes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from modelvc.ops.remotes import RemoteInfo
+    from modelvc.repo import Repo
+    from modelvc.store.remote import RemoteStore
+
+State: TypeAlias = Literal["ok", "warn", "fail"]
+
+OLDEST_GIT = (2, 34)
+_LITTLE = 1 << 30  # bytes of free disk under which a large model may not fit
+_SKEW = 60.0  # seconds between the clocks that are worth a word
+_TOO_MUCH_SKEW = 900.0  # S3 refuses requests that are further off
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. `fix`: the command, or what else to do, when it is not "ok"."""
+
+    check: str
+    state: State
+    detail: str
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Doctor:
+    """Everything that was looked at, in order."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def state(self) -> State:
+        """The worst of all."""
+        states = {finding.state for finding in self.findings}
+        return "fail" if "fail" in states else "warn" if "warn" in states else "ok"
+
+
+def doctor(repo: Repo, env: Mapping[str, str], *, offline: bool = False) -> Doctor:
+    """Look at Git, hooks, configuration, store, disk and (unless OFFLINE) remotes. ENV tells where programs lie."""
+    repo.require_init()
+    found = [*_git(repo), *_programs(repo, env), *_hooks(repo), *_attributes(repo), *_config(repo)]
+    found += [*_store(repo), *_disk(repo), *_library()]
+    if not any(one.check == "config" and one.state == "fail" for one in found):
+        found += _remotes(repo, offline=offline)
+    return Doctor(tuple(found))
+
+
+# -- Git
+
+
+def _git(repo: Repo) -> Iterator[Finding]:
+    said = git(repo.layout, "--version").decode("utf-8", "replace").strip()
+    numbers = re.search(r"(\d+)\.(\d+)", said)
+    version = (int(numbers[1]), int(numbers[2])) if numbers else (0, 0)
+    if version < OLDEST_GIT:
+        oldest = ".".join(map(str, OLDEST_GIT))
+        yield Finding("git", "fail", f"{shown(said)} is older than {oldest}", f"install Git {oldest} or later")
+    else:
+        yield Finding("git", "ok", shown(said))
+    _, shallow, _ = run(repo.layout, "rev-parse", "--is-shallow-repository")
+    if shallow.strip() == b"true":
+        words = "this clone is shallow: versions before its first commit are not seen"
+        yield Finding("history", "warn", words, "git fetch --unshallow")
+
+
+def _programs(repo: Repo, env: Mapping[str, str]) -> Iterator[Finding]:
+    found = shutil.which("mvc", path=env.get("PATH", os.defpath))
+    if found:
+        yield Finding("mvc", "ok", found)
+    else:
+        yield Finding("mvc", "warn", "mvc is not on the PATH", "add the folder that holds it to your PATH")
+    interpreter = hooks.inspect(repo.layout).interpreter
+    if interpreter and os.access(interpreter, os.X_OK):
+        yield Finding("interpreter", "ok", f"hooks use {shown(interpreter)}")
+    elif interpreter:
+        words = f"hooks would use {shown(interpreter)}, which is gone; they look on the PATH instead"
+        yield Finding("interpreter", "warn", words, "mvc install")
+
+
+def _hooks(repo: Repo) -> Iterator[Finding]:
+    found = hooks.inspect(repo.layout)
+    missing = ", ".join(found.missing)
+    if found.hooks_path and found.missing:
+        words = f"core.hooksPath is {shown(found.hooks_path)}, where hooks do not call mvc: {missing}"
+        yield Finding("hooks", "warn", words, "mvc install shows the line to add to each")
+    elif found.missing:
+        yield Finding("hooks", "warn", f"not installed: {missing}; models do not follow Git", "mvc install")
+    elif found.outdated:
+        yield Finding("hooks", "warn", f"of another version of mvc: {', '.join(found.outdated)}", "mvc install")
+    else:
+        where = f" (in {shown(found.hooks_path)})" if found.hooks_path else ""
+        yield Finding("hooks", "ok", f"installed{where}")
+
+
+def _attributes(repo: Repo) -> Iterator[Finding]:
+    """What Git makes of .gitattributes, wherever the lines stand."""
+    asked = b"model.mvc\0.gitignore\0"
+    out = git(repo.layout, "check-attr", "-z", "--stdin", "text", "eol", "merge", stdin=asked).split(b"\0")
+    have = {(out[i], out[i + 1]): out[i + 2] for i in range(0, len(out) - 2, 3)}
+    wrong = []
+    if (have.get((b"model.mvc", b"text")), have.get((b"model.mvc", b"eol"))) != (b"set", b"lf"):
+        wrong.append("*.mvc text eol=lf")
+    if have.get((b".gitignore", b"merge")) != b"union":
+        wrong.append(".gitignore merge=union")
+    if wrong:
+        yield Finding("attributes", "warn", f".gitattributes lacks: {'; '.join(wrong)}", "mvc init")
+    else:
+        yield Finding("attributes", "ok", ".gitattributes is as it should be")
+
+
+def _config(repo: Repo) -> Iterator[Finding]:
+    try:
+        unknown = [*repo.config.unknown, *(f"{key} (this clone)" for key in repo.clone_config.unknown)]
+    except ModelvcError as error:
+        yield Finding("config", "fail", str(error), error.hint)
+        return
+    if unknown:
+        words = f"keys that this version does not know, and does not honour: {', '.join(shown(k, 80) for k in unknown)}"
+        yield Finding("config", "warn", words, "upgrade mvc, or mend their spelling")
+    else:
+        yield Finding("config", "ok", "readable")
+
+
+# -- store and disk
+
+
+def _store(repo: Repo) -> Iterator[Finding]:
+    try:
+        store = repo.store
+        path = os.path.join(store.root, "config")
+        with open(path, "rb") as file:
+            storeconfig.parse(file.read(limits.STORE_CONFIG + 1), path).check_write(path)
+        versions, packs = sum(1 for _ in store.roots()), store.packs()
+    except FileNotFoundError:  # gone, or never made
+        yield Finding("store", "ok", "empty: nothing was added or fetched yet")
+    except OSError as error:
+        words = f"the local store can not be read: {shown(error)}"
+        yield Finding("store", "fail", words, "see to the permissions of .git/mvc/store, or to its disk")
+    except ModelvcError as error:
+        yield Finding("store", "fail", str(error), error.hint or "mvc fsck")
+    else:
+        size = sum(size for _, size in packs)
+        yield Finding("store", "ok", f"{versions} versions, {len(packs)} packs, {about(size)} in {shown(store.root)}")
+
+
+def _disk(repo: Repo) -> Iterator[Finding]:
+    try:
+        folder = repo.store.root
+    except ModelvcError:
+        return  # said above
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    free = shutil.disk_usage(folder).free
+    if free < _LITTLE:
+        yield Finding("disk", "warn", f"{about(free)} free for the store", "mvc gc --apply, or mvc gc --evict --apply")
+    else:
+        yield Finding("disk", "ok", f"{about(free)} free for the store")
+    if not os.access(folder, os.W_OK):
+        yield Finding("disk", "fail", f"{shown(folder)} can not be written", "see to its permissions")
+        return
+    if os.stat(folder).st_dev != os.stat(repo.layout.worktree).st_dev:
+        yield Finding("clone blocks", "ok", "no: the store lies on another disk, so checkout copies")
+    elif _can_clone(folder):
+        yield Finding("clone blocks", "ok", "yes: a checked-out file can share its blocks with the store")
+    else:
+        yield Finding("clone blocks", "ok", "no: this file system can not, so checkout copies")
+
+
+def _can_clone(folder: str) -> bool:
+    """Try it between two files that have no name."""
+    from tempfile import TemporaryFile
+
+    from modelvc.worktree.files import clone_range
+
+    with TemporaryFile(dir=folder) as source, TemporaryFile(dir=folder) as target:
+        source.write(bytes(8192))
+        source.flush()
+        return clone_range(source.fileno(), 0, 8192, target.fileno())
+
+
+def _library() -> Iterator[Finding]:
+    from modelvc.chunking import fastcdc
+
+    if fastcdc.is_compiled():
+        yield Finding("chunking", "ok", "pyfastcdc is compiled")
+    else:
+        words = "pyfastcdc runs in Python, a hundred times slower than compiled"
+        yield Finding(
+            "chunking", "warn", words, "pip install --force-reinstall pyfastcdc, with a wheel or a C compiler"
+        )
+
+
+# -- remotes
+
+
+def _remotes(repo: Repo, *, offline: bool) -> Iterator[Finding]:
+    named = remotes.remotes(repo).remotes
+    if not named:
+        words = "none: models are on this disk only, and nobody else can have them"
+        yield Finding("remotes", "warn", words, "mvc remote add origin URL")
+    for info in named:
+        check = f"remote {shown(info.name, 80)}"
+        if not info.trusted:
+            words = f"{shown(info.url)} is not accepted by this clone: push is refused"
+            yield Finding(check, "warn", words, f"mvc trust {shown(info.name, 80)}")
+        if not offline:
+            yield from _reach(repo, info, check)
+
+
+def _reach(repo: Repo, info: RemoteInfo, check: str) -> Iterator[Finding]:
+    try:
+        store = remotes.open_remote(repo, info.name, writing=False)
+    except UntrustedRemote:
+        return  # said above
+    except ModelvcError as error:
+        yield Finding(check, "fail", str(error), error.hint)
+        return
+    try:
+        used = store.check() is not None
+        words = "reachable" if used else "reachable, nothing was pushed there yet"
+        yield Finding(check, "ok", f"{shown(store.name)}: {words}")
+        yield from _clock(store, check)
+        if info.trusted:
+            yield from _conditions(store, check)
+    except ModelvcError as error:
+        yield Finding(check, "fail", str(error), error.hint or "see to the network and your credentials")
+    finally:
+        store.close()
+
+
+def _clock(store: RemoteStore, check: str) -> Iterator[Finding]:
+    before = time.time()
+    there = store.backend.now()
+    skew = there - (before + time.time()) / 2
+    if abs(skew) > _SKEW:
+        words = f"its clock and this one differ by {abs(skew):.0f} seconds"
+        yield Finding(check, "fail" if abs(skew) > _TOO_MUCH_SKEW else "warn", words, "set the clock of this machine")
+
+
+def _conditions(store: RemoteStore, check: str) -> Iterator[Finding]:
+    from modelvc.store.backends.probe import probe
+
+    try:
+        found = probe(store.backend)
+    except RemoteDenied:
+        yield Finding(check, "warn", "it can be read, not written: push would be refused", "ask its owner")
+        return
+    if found.conditional:
+        yield Finding(check, "ok", "honours conditional writes")
+    else:
+        words = "does not honour conditional writes: push works, gc of the remote does not"
+        yield Finding(check, "warn", words, "nothing, unless two people push at once often")
