@@ -163,13 +163,15 @@ def _index_lock(layout: Layout) -> Iterator[None]:
     journal = os.path.join(layout.state_dir, "journal")
     os.makedirs(layout.state_dir, exist_ok=True)
     token = b"mvc " + os.urandom(16).hex().encode()
-    private = f"{lock}.mvc"
-    for path in (private, journal + ".new"):
-        with open(path, "wb") as file:
-            file.write(token)
+    private, noted = f"{lock}.mvc", f"{journal}.new"
     if _is_our_dead_lock(lock, journal):
         os.unlink(lock)
-    os.replace(journal + ".new", journal)
+    for path in (private, noted):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)  # of a killed process: the same file as a lock, perhaps, so never written to
+        with open(path, "xb") as file:
+            file.write(token)
+    os.replace(noted, journal)
     deadline = time.monotonic() + _PATIENCE
     try:
         while True:
@@ -196,8 +198,8 @@ def _index_lock(layout: Layout) -> Iterator[None]:
 def _is_our_dead_lock(lock: str, journal: str) -> bool:
     """Whether the lock is the one that an mvc noted which did not live to remove it."""
     try:
-        with open(journal, "rb") as noted, open(lock, "rb") as found:
-            token = noted.read(64)
+        with open(journal, "rb") as note, open(lock, "rb") as found:
+            token = note.read(64)
             return token.startswith(b"mvc ") and found.read(65) == token
     except OSError:
         return False
