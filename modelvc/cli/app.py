@@ -8,55 +8,69 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from modelvc.cli import context, setup, tracking, transfer, upkeep
-from modelvc.cli.errors import explain
+from modelvc import __version__
+from modelvc.cli import context, reading, render, setup, tracking, transfer, upkeep
+from modelvc.cli.errors import complain, explain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 USAGE = 2
-# Words behind `--`, which typer would hand on without saying that they stood there; None without `--`.
-BEHIND: list[list[str] | None] = [None]
+# What people try because Git has it, and what to run instead.
+ELSEWHERE = {
+    **dict.fromkeys(
+        ("branch", "cherry-pick", "commit", "config", "merge", "rebase", "reset", "stash", "tag"), "`git {}`"
+    ),
+    "clone": "`git clone`, and in the clone `mvc install`, then `mvc pull`",
+    "restore": "`mvc checkout [REV] PATH`",
+    "revert": "`mvc checkout REV PATH`, then `git commit`",
+    "rollback": "`mvc checkout REV PATH`, then `git commit`",
+    "switch": "`git switch`: models follow",
+    "track": "`mvc add PATH`",
+    "untrack": "`mvc rm --keep PATH`",
+}
 
 app = typer.Typer(
     name="mvc",
-    no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
 
 @app.callback()
 def _root(
     repo: Annotated[str, typer.Option("--repo", metavar="DIR", help="Work in this folder.")] = ".",
-    as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON, before or after the command.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON, like --format json.")] = False,
+    as_md: Annotated[bool, typer.Option("--md", help="Answer as Markdown, like --format md.")] = False,
     form: Annotated[str, typer.Option("--format", metavar="text|json|md", help="How to answer.")] = "text",
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Results only, no words or bars.")] = False,
+    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Results only: no advice, no bars.")] = False,
     verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Tracebacks of internal errors.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Say which version this is.")] = False,
 ) -> None:
     """Version machine-learning models in Git, without putting them in Git."""
-    del repo, as_json, form, quiet, verbose  # taken out of the words before typer sees them: context.take_globals
+    # taken out of the words before typer sees them, because they may stand anywhere: context.take_globals
+    del repo, as_json, as_md, form, quiet, verbose, version
 
 
 for _command in (
     setup.init,
     setup.install,
     setup.uninstall,
-    transfer.trust,
     tracking.add,
     tracking.status,
     tracking.checkout,
+    tracking.rm,
+    tracking.mv,
+    reading.ls,
+    reading.log,
+    reading.show,
+    reading.diff,
     transfer.push,
     transfer.fetch,
     transfer.pull,
-    tracking.ls,
-    tracking.log,
-    tracking.show,
-    tracking.diff,
-    tracking.rm,
-    tracking.mv,
+    transfer.trust,
     upkeep.fsck,
     upkeep.gc,
 ):
@@ -67,30 +81,44 @@ app.add_typer(transfer.remote_app, name="remote")
 def run(argv: Sequence[str]) -> int:
     """Run one command line; its exit code."""
     found = context.Context()
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # a terminal may lack a letter
     try:
         words, found = context.take_globals(argv)
+        for name in ("form", "quiet", "verbose", "repo", "behind"):
+            setattr(context.CONTEXT, name, getattr(found, name))
+        if words[:1] == ["--version"]:
+            render.out(f"mvc {__version__}") if not found.json else render.dump({"version": __version__})
+            return 0
         if words in ([], ["remote"], ["store"]):
             words.append("--help")
-        for name in ("form", "quiet", "verbose", "repo"):
-            setattr(context.CONTEXT, name, getattr(found, name))
-        BEHIND[0] = words[words.index("--") + 1 :] if "--" in words else None
         result = app(words, standalone_mode=False, prog_name="mvc")
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except typer.Exit as error:
-        return error.exit_code
+        return _flushed(error.exit_code, found)
     except typer.Abort:
         return explain(KeyboardInterrupt(), as_json=False, debug=False)
     except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - the last line of defence
         if hasattr(error, "format_message"):  # click's, which typer brings under a name of its own
-            return _usage(error)
-        debug = found.verbose or bool(os.environ.get("MVC_DEBUG"))
-        return explain(error, as_json=found.form == "json", debug=debug)
+            return _usage(error, argv, as_json=found.json)
+        return explain(error, as_json=found.json, debug=found.verbose or bool(os.environ.get("MVC_DEBUG")))
 
 
-def _usage(error: Any) -> int:
+def _flushed(status: int, found: context.Context) -> int:
+    """STATUS, unless what was said can not be written."""
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        return explain(error, as_json=found.json, debug=False) or status
+    return status
+
+
+def _usage(error: Any, argv: Sequence[str], *, as_json: bool) -> int:
     """What typer finds wrong with the words, and where the right ones are listed."""
     where = error.ctx.command_path if getattr(error, "ctx", None) else "mvc"
-    print(f"error: {error.format_message()}", file=sys.stderr)
-    print(f"hint: see `{where} --help`", file=sys.stderr)
-    return USAGE
+    words = error.format_message()
+    hint = f"see `{where} --help`"
+    unknown = next((word for word in argv if word in ELSEWHERE), "") if words.startswith("No such command") else ""
+    if unknown and f"'{unknown}'" in words:
+        words, hint = f"mvc has no command {unknown}", f"run {ELSEWHERE[unknown].format(unknown)}"
+    return complain(words[:1].lower() + words[1:].rstrip("."), hint, "usage", USAGE, as_json=as_json)

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modelvc.errors import ModelvcError, UsageError, shown
+from modelvc.errors import ModelvcError, NotFoundError, UsageError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,11 +24,40 @@ class Context:
     quiet: bool = False
     verbose: bool = False
     repo: str = "."
+    behind: list[str] | None = None  # words behind `--`, which typer hands on without saying that they stood there
+    below: str = ""  # from the top of the worktree to where the user stands
+
+    @property
+    def json(self) -> bool:
+        return self.form == "json"
+
+    @property
+    def markdown(self) -> bool:
+        return self.form == "md"
+
+    @property
+    def folder(self) -> str:
+        """Where the user stands, or says to stand."""
+        try:
+            found = os.path.join(os.getcwd(), self.repo)
+        except FileNotFoundError:
+            raise NotFoundError("the folder that you are in was removed", hint="change to one that is there") from None
+        if not os.path.isdir(found):
+            raise NotFoundError(f"there is no folder {shown(self.repo)}", hint="check the name behind --repo")
+        return found
 
     def open(self) -> Repo:
         from modelvc.repo import open_repo
 
-        return open_repo(os.path.join(os.getcwd(), self.repo), os.environ)
+        repo = open_repo(self.folder, os.environ)
+        self.below = os.path.relpath(os.path.realpath(self.folder), repo.layout.worktree)
+        return repo
+
+    def name(self, path: str) -> str:
+        """PATH of the worktree as the user, where they stand, would write it."""
+        if self.below in {"", "."} or self.below.startswith(".."):
+            return shown(path)
+        return shown(os.path.relpath(path, self.below))
 
 
 CONTEXT = Context()
@@ -42,6 +71,7 @@ def take_globals(argv: Sequence[str]) -> tuple[list[str], Context]:
     while words:
         word = words.pop(0)
         if word == "--":
+            found.behind = list(words)
             left += [word, *words]
             break
         if word in {"--json", "--md"}:
@@ -50,7 +80,8 @@ def take_globals(argv: Sequence[str]) -> tuple[list[str], Context]:
             found.form = word[9:] if "=" in word else (words.pop(0) if words else "")
             if found.form not in FORMATS:
                 raise UsageError(
-                    f"--format takes {', '.join(FORMATS)}, not {shown(found.form)}", hint="try --format json"
+                    f"--format takes {', '.join(FORMATS)}, not {shown(found.form) or 'nothing'}",
+                    hint="try --format json",
                 )
         elif word in {"-q", "--quiet"}:
             found.quiet = True
@@ -65,44 +96,74 @@ def take_globals(argv: Sequence[str]) -> tuple[list[str], Context]:
     return left, found
 
 
-def split(repo: Repo, words: Sequence[str], *, revs: int, paths_follow: bool) -> tuple[list[str], list[str]]:
-    """WORDS as at most REVS revisions and the paths behind them. PATHS_FOLLOW: `--` stood behind WORDS.
+def revs_and_paths(words: Sequence[str] | None) -> tuple[list[str], list[str]]:
+    """What stands before `--` and what stands behind it; without `--` all stands before it."""
+    given, behind = list(words or []), CONTEXT.behind
+    return (given, []) if behind is None else (given[: len(given) - len(behind)], behind)
+
+
+def split(repo: Repo, words: Sequence[str] | None, *, revs: int) -> tuple[list[str], list[str]]:
+    """WORDS as at most REVS revisions and the paths behind them.
 
     A word that could be both is refused, as Git does; `--` says which it is.
     """
+    front, behind = revs_and_paths(words)
+    found: list[str] = []
+    if CONTEXT.behind is not None:
+        if len(front) > revs:
+            raise UsageError(f"{shown(front[revs])} is one revision too many", hint="paths stand behind `--`")
+        for word in front:
+            if not _is_rev(repo, word):
+                _say_what_is_wrong(repo, word)
+        return front, behind
+    tracked = set(repo.tracked()) if front else set()
+    while front and len(found) < revs and _is_rev(repo, front[0]):
+        word = front.pop(0)
+        if _names_path(repo, word, tracked):
+            raise UsageError(
+                f"{shown(word)} is both a revision and a path",
+                hint=f"say which: `mvc COMMAND {shown(word)} --` or `mvc COMMAND -- {shown(word)}`",
+            )
+        found.append(word)
+    if front and not found and not _names_path(repo, front[0], tracked):
+        raise NotFoundError(
+            f"{shown(front[0])} is neither a revision nor a tracked model",
+            hint="run `mvc ls` to see the models, or `mvc log` for their versions",
+        )
+    return found, front
+
+
+def _is_rev(repo: Repo, word: str) -> bool:
     from modelvc.git import history
 
-    found: list[str] = []
-    rest = list(words)
-    tracked: set[str] | None = None
-    while rest and len(found) < revs:
-        word = rest[0]
-        is_rev = _resolves(repo, word, history)
-        if not paths_follow:
-            tracked = tracked if tracked is not None else set(repo.tracked())
-            is_path = _names_path(repo, word, tracked)
-            if is_rev and is_path:
-                raise UsageError(
-                    f"{shown(word)} is both a revision and a path",
-                    hint=f"say which: `mvc COMMAND {shown(word)} --` or `mvc COMMAND -- {shown(word)}`",
-                )
-            if not is_rev:
-                break
-        elif not is_rev:
-            history.resolve(repo.layout, word)  # says what is wrong with it
-        found.append(rest.pop(0))
-    if rest and paths_follow:
-        raise UsageError(f"{shown(rest[0])} is one revision too many", hint="paths stand behind `--`")
-    return found, rest
-
-
-def _resolves(repo: Repo, word: str, history: object) -> bool:
+    if word.startswith(("./", "../", "/")) or word in {".", ".."}:
+        return False
     try:
-        for side in word.split("..") if ".." in word else (word,):
-            history.resolve(repo.layout, side.lstrip(".") or "HEAD")  # type: ignore[attr-defined]
+        for side in sides(word):
+            history.resolve(repo.layout, side)
     except ModelvcError:
         return False
     return True
+
+
+def _say_what_is_wrong(repo: Repo, word: str) -> None:
+    from modelvc.git import history
+
+    for side in sides(word):
+        history.resolve(repo.layout, side)
+    raise UsageError(f"{shown(word)} is a path", hint="put `--` before it")
+
+
+def sides(word: str) -> list[str]:
+    """REV as it is, or both ends of `A..B`; an end that is left out is HEAD."""
+    if "..." in word:
+        a, _, b = word.partition("...")
+        a, b = shown(a or "HEAD"), shown(b or "HEAD")
+        raise UsageError(
+            f"{shown(word)} means since both parted, which mvc does not read",
+            hint=f"`git merge-base {a} {b}` names that commit",
+        )
+    return [side or "HEAD" for side in word.split("..", 1)] if ".." in word else [word]
 
 
 def _names_path(repo: Repo, word: str, tracked: set[str]) -> bool:

@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
 
-from modelvc.errors import ModelvcError, shown
+from modelvc.errors import FileError, ModelvcError, NoSpace, shown
 
 INTERNAL = 70
 INTERRUPTED = 130
-DISK = 11
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def explain(error: BaseException, *, as_json: bool, debug: bool) -> int:
     """Say on stderr what went wrong and what to do; the exit code."""
     if isinstance(error, ModelvcError):
-        _say(str(error), error.hint, error.code, error.exit_code, as_json=as_json)
-        return error.exit_code
+        return complain(str(error), error.hint, error.code, error.exit_code, as_json=as_json)
     if isinstance(error, KeyboardInterrupt):
         print("interrupted; what was stored stays, the next run goes on from there", file=sys.stderr)
         return INTERRUPTED
     if isinstance(error, BrokenPipeError):  # `mvc log | head`: nobody wants the rest
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 0
-    if isinstance(error, OSError) and error.filename:
-        hint = "see to its permissions and the space on its disk, then run the command again"
-        _say(f"{shown(error.filename)}: {error.strerror}", hint, "file-error", DISK, as_json=as_json)
-        return DISK
+    if isinstance(error, OSError):
+        return _disk(error, as_json=as_json)
     words = f"internal error: {shown(error)} ({type(error).__name__})"
-    _say(words, "this is a bug in modelvc; repeat with -v for a traceback", "internal", INTERNAL, as_json=as_json)
+    hint = "this is a bug in modelvc; repeat with -v for a traceback"
+    complain(words, "" if debug else hint, "internal", INTERNAL, as_json=as_json)
     if debug:
         import traceback
 
@@ -37,11 +36,30 @@ def explain(error: BaseException, *, as_json: bool, debug: bool) -> int:
     return INTERNAL
 
 
-def _say(words: str, hint: str, code: str, status: int, *, as_json: bool) -> None:
+def _disk(error: OSError, *, as_json: bool) -> int:
+    """What the operating system refused, wherever it was."""
+    where = f"{shown(os.fsdecode(error.filename))}: " if isinstance(error.filename, str | bytes) else ""
+    if error.errno in _FULL:
+        _drop_output()  # it may be what could not be written
+        hint = "free some space (`mvc gc` shows what can go), then run the command again; nothing was half done"
+        return complain(f"{where}no space is left", hint, NoSpace.code, NoSpace.exit_code, as_json=as_json)
+    hint = "see to its permissions and its disk, then run the command again"
+    words = f"{where}{shown(error.strerror or error)}"
+    return complain(words, hint, FileError.code, FileError.exit_code, as_json=as_json)
+
+
+def complain(words: str, hint: str, code: str, status: int, *, as_json: bool) -> int:
+    """One error on stderr, as words or as JSON; its exit code."""
     if as_json:
         found = {"error": {"code": code, "message": words, "hint": hint, "exit_code": status}}
         print(json.dumps(found, ensure_ascii=False), file=sys.stderr)
-        return
+        return status
     print(f"error: {words}", file=sys.stderr)
     if hint:
         print(f"hint: {hint}", file=sys.stderr)
+    return status
+
+
+def _drop_output() -> None:
+    """Let nothing more be written to stdout: Python would try once more on its way out, and say that it failed."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -14,13 +14,15 @@ from modelvc.formats.sizes import about
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import TextIO
 
 _COLOURS = {"green": "32", "yellow": "33", "red": "31", "dim": "2", "bold": "1"}
 
 
-def colour(text: str, name: str) -> str:
+def colour(text: str, name: str, stream: TextIO | None = None) -> str:
     """TEXT in a colour, on a terminal whose owner did not say NO_COLOR."""
-    if not sys.stdout.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+    stream = stream or sys.stdout
+    if not stream.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return text
     return f"\x1b[{_COLOURS[name]}m{text}\x1b[0m"
 
@@ -32,8 +34,9 @@ def out(*lines: str) -> None:
 
 
 def say(*lines: str, quiet: bool = False) -> None:
-    """Words, to stderr."""
+    """Words, to stderr, behind the data that they are about."""
     if not quiet:
+        sys.stdout.flush()
         sys.stderr.write("".join(line + "\n" for line in lines))
 
 
@@ -62,22 +65,32 @@ def short(oid: str | None) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, markdown: bool = False) -> list[str]:
-    """Columns side by side; a column of numbers to the right."""
-    cells = [[shown(cell, 120) for cell in row] for row in rows]
+    """Columns side by side; a column of numbers to the right. Without a HEAD only the rows."""
+    cells = [[shown(cell) for cell in row] for row in rows]
     if markdown:
         lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
         return lines + ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells]
-    widths = [max(len(row[i]) for row in [list(head), *cells]) for i in range(len(head))]
-    numeric = [
-        all(row[i][:1].isdigit() or row[i] in {"", "-"} or row[i][:1] in "+-" for row in cells)
-        for i in range(len(head))
-    ]
+    columns = list(zip(*([list(head)] if head else []), *cells, strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    right = [all(_is_number(cell) for cell in column[bool(head) :]) for column in columns]
 
     def line(row: Sequence[str]) -> str:
-        padded = [c.rjust(w) if n else c.ljust(w) for c, w, n in zip(row, widths, numeric, strict=True)]
+        padded = [c.rjust(w) if number else c.ljust(w) for c, w, number in zip(row, widths, right, strict=True)]
         return "  ".join(padded).rstrip()
 
-    return [colour(line(head), "dim"), *(line(row) for row in cells)]
+    return [*([colour(line(head), "dim")] if head else []), *map(line, cells)]
+
+
+def _is_number(cell: str) -> bool:
+    """Whether CELL is empty, a number, or a size."""
+    if cell in {"", "-"}:
+        return True
+    digits, _, unit = cell.partition(" ")
+    try:
+        float(digits.replace(",", ""))
+    except ValueError:
+        return False
+    return unit in {"", "B", "kB", "MB", "GB", "TB"}
 
 
 def number(value: object) -> str:
@@ -92,7 +105,7 @@ def size(value: int | None) -> str:
 
 
 def yes(value: bool | None) -> str:
-    return "?" if value is None else "yes" if value else "no"
+    return "-" if value is None else "yes" if value else "no"
 
 
 def count(number_of: int, word: str) -> str:

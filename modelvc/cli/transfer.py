@@ -2,45 +2,45 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from modelvc.cli import render
-from modelvc.cli.context import CONTEXT
+from modelvc.cli.context import CONTEXT, revs_and_paths
 from modelvc.cli.progress import progress
+from modelvc.cli.setup import ENDPOINT, REMOTE_URL, place
 from modelvc.errors import NotFoundError, shown
 from modelvc.ops.how import Transfer
 
 if TYPE_CHECKING:
     from modelvc.ops.fetch import Fetched
-    from modelvc.ops.remotes import RemoteInfo
+    from modelvc.ops.remotes import RemoteInfo, Remotes
 
 Words = Annotated[list[str] | None, typer.Argument(metavar="[REV|A..B]... [-- PATH...]", show_default=False)]
-Remote = Annotated[str, typer.Option("-r", "--remote", metavar="NAME", help="This remote instead of the default one.")]
+Remote = Annotated[
+    str,
+    typer.Option("-r", "--remote", metavar="NAME", help="This remote instead of the default one.", show_default=False),
+]
 Everything = Annotated[bool, typer.Option("--all", help="Of every branch, tag and stash.")]
-Jobs = Annotated[int, typer.Option("-j", "--jobs", metavar="N", min=0, max=64, help="Requests at once.")]
+Jobs = Annotated[
+    int, typer.Option("-j", "--jobs", metavar="N", min=0, max=64, help="Requests at once.", show_default=False)
+]
 
-remote_app = typer.Typer(no_args_is_help=True, help="Where models are kept.", rich_markup_mode=None)
-
-
-def _split(words: list[str] | None) -> tuple[list[str], list[str]]:
-    """Revisions before `--`, paths behind it."""
-    from modelvc.cli.app import BEHIND
-
-    given, behind = list(words or []), BEHIND[0]
-    return (given, []) if behind is None else (given[: len(given) - len(behind)], behind)
+remote_app = typer.Typer(help="Where models are kept.", rich_markup_mode=None)
 
 
 def push(words: Words = None, remote: Remote = "", everything: Everything = False, jobs: Jobs = 0) -> None:
-    """Upload objects to a remote; by default those of HEAD, the index and the worktree."""
+    """Upload versions to a remote.
+
+    By default those of HEAD, the index and the worktree. Each is complete on the remote when this ends.
+    """
     from modelvc.ops.push import push as op
 
-    revs, paths = _split(words)
+    revs, paths = revs_and_paths(words)
     with progress("pushing", quiet=CONTEXT.quiet) as bar:
         done = op(CONTEXT.open(), revs, paths, Transfer(remote, everything, jobs), bar)
-    if CONTEXT.form == "json":
+    if CONTEXT.json:
         render.dump(done)
     elif done.sent:
         render.out(
@@ -52,10 +52,13 @@ def push(words: Words = None, remote: Remote = "", everything: Everything = Fals
 
 
 def fetch(words: Words = None, remote: Remote = "", everything: Everything = False, jobs: Jobs = 0) -> None:
-    """Download objects from a remote; by default those of HEAD, the index and the worktree."""
+    """Download versions from a remote.
+
+    By default those of HEAD, the index and the worktree. The worktree stays as it is.
+    """
     from modelvc.ops.fetch import fetch as op
 
-    revs, paths = _split(words)
+    revs, paths = revs_and_paths(words)
     with progress("fetching", quiet=CONTEXT.quiet) as bar:
         done = op(CONTEXT.open(), revs, paths, Transfer(remote, everything, jobs), bar)
     _print_fetched(done)
@@ -63,14 +66,17 @@ def fetch(words: Words = None, remote: Remote = "", everything: Everything = Fal
 
 
 def pull(words: Words = None, remote: Remote = "", everything: Everything = False, jobs: Jobs = 0) -> None:
-    """Fetch, then check out."""
+    """Fetch, then check out.
+
+    Brings the versions, then makes the worktree's models what their pointers say.
+    """
     from modelvc.cli.tracking import print_checkout
     from modelvc.ops.pull import pull as op
 
-    revs, paths = _split(words)
+    revs, paths = revs_and_paths(words)
     with progress("pulling", quiet=CONTEXT.quiet) as bar:
         done = op(CONTEXT.open(), revs, paths, Transfer(remote, everything, jobs), bar)
-    if CONTEXT.form == "json":
+    if CONTEXT.json:
         render.dump(done)
     else:
         _print_fetched(done.fetched)
@@ -79,7 +85,7 @@ def pull(words: Words = None, remote: Remote = "", everything: Everything = Fals
 
 
 def _print_fetched(done: Fetched) -> None:
-    if CONTEXT.form == "json":
+    if CONTEXT.json:
         render.dump(done)
         return
     came = f"{render.count(len(done.came), 'version')} fetched from {done.remote} ({render.size(done.received_bytes)})"
@@ -97,79 +103,103 @@ def _refuse_missing(done: Fetched) -> None:
 
 
 def _remote_line(info: RemoteInfo) -> tuple[str, ...]:
-    place = info.url + (f" ({info.endpoint_url})" if info.endpoint_url else "")
-    notes = [word for word, there in (("default", info.default), ("not trusted", not info.trusted)) if there]
-    return info.name, place, ", ".join(notes)
+    notes = [word for word, there in (("default", info.default), ("not accepted", not info.trusted)) if there]
+    return info.name, place(info), ", ".join(notes)
 
 
 @remote_app.command("add")
 def remote_add(
-    name: Annotated[str, typer.Argument()],
-    url: Annotated[str, typer.Argument(help="A folder, s3://BUCKET/PREFIX, sftp://HOST/PATH, or another fsspec URL.")],
-    endpoint_url: Annotated[
-        str, typer.Option("--endpoint-url", metavar="URL", help="An S3 server that is not AWS.")
-    ] = "",
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    url: Annotated[str, typer.Argument(metavar="URL", help=REMOTE_URL)],
+    endpoint_url: Annotated[str, typer.Option("--endpoint-url", metavar="URL", help=ENDPOINT, show_default=False)] = "",
     profile: Annotated[
-        str, typer.Option("--profile", help="Credentials of this profile; kept in this clone only.")
+        str,
+        typer.Option(
+            "--profile",
+            metavar="NAME",
+            help="Credentials of this profile; kept in this clone only.",
+            show_default=False,
+        ),
     ] = "",
-    region: Annotated[str, typer.Option("--region")] = "",
+    region: Annotated[str, typer.Option("--region", metavar="REGION", show_default=False)] = "",
 ) -> None:
-    """Name a place for models; it is committed with the repository and trusted in this clone."""
+    """Name a place for models.
+
+    It is written into the repository's configuration and staged, and trusted in this clone.
+    """
     from modelvc.formats.config import Remote as Place
     from modelvc.ops.remotes import add_remote
 
-    place = Place(url, endpoint_url, region, profile)
-    info = add_remote(CONTEXT.open(), name, place, cwd=os.path.join(os.getcwd(), CONTEXT.repo))
-    if CONTEXT.form == "json":
+    info = add_remote(CONTEXT.open(), name, Place(url, endpoint_url, region, profile), cwd=CONTEXT.folder)
+    if CONTEXT.json:
         render.dump(info)
         return
-    render.out(f"{info.name}  {shown(info.url)}")
+    render.out(f"{info.name}  {place(info)}")
     render.say("next: git commit (it is staged), then mvc push or git push", quiet=CONTEXT.quiet)
 
 
 @remote_app.command("list")
 def remote_list() -> None:
-    """All remotes, which is the default, and whether this clone trusts them."""
+    """All remotes.
+
+    Which is the default, and which of them this clone has not accepted.
+    """
     from modelvc.ops.remotes import remotes
 
-    found = remotes(CONTEXT.open())
-    if CONTEXT.form == "json":
-        render.dump(found)
-    elif found.remotes:
-        render.out(*render.table(("name", "place", ""), [_remote_line(info) for info in found.remotes]))
-    else:
-        render.out("no remotes")
-        render.say("add one with: mvc remote add origin URL", quiet=CONTEXT.quiet)
+    _print_remotes(remotes(CONTEXT.open()))
 
 
 @remote_app.command("remove")
-def remote_remove(name: Annotated[str, typer.Argument()]) -> None:
-    """Forget a remote. What lies there stays."""
-    from modelvc.ops.remotes import remove_remote
+def remote_remove(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+    """Forget a remote.
 
-    remove_remote(CONTEXT.open(), name)
-    render.say(f"removed {shown(name)}; what lies there stays", quiet=CONTEXT.quiet)
+    What lies there stays.
+    """
+    from modelvc.ops.remotes import remotes, remove_remote
+
+    repo = CONTEXT.open()
+    remove_remote(repo, name)
+    if CONTEXT.json:
+        render.dump(remotes(repo))
+        return
+    render.say(f"removed {shown(name)}; what lies there stays", "next: git commit", quiet=CONTEXT.quiet)
 
 
 @remote_app.command("default")
-def remote_default(name: Annotated[str, typer.Argument()]) -> None:
-    """The remote that is meant when none is named."""
+def remote_default(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+    """Choose the remote that is meant when none is named."""
     from modelvc.ops.remotes import set_default
 
     info = set_default(CONTEXT.open(), name)
-    render.say(f"{shown(info.name)} is the default remote", quiet=CONTEXT.quiet)
+    if CONTEXT.json:
+        render.dump(info)
+        return
+    render.say(f"{shown(info.name)} is the default remote", "next: git commit", quiet=CONTEXT.quiet)
 
 
-def trust(names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", show_default=False)] = None) -> None:
-    """Show the remotes that the repository names, and accept NAME as it is now."""
+def trust(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", show_default=False)] = None,
+) -> None:
+    """Accept remotes that the repository names.
+
+    Without NAME, show them. What was accepted is pinned as it is now; a change needs a new word.
+    """
     from modelvc.ops.remotes import remotes
     from modelvc.ops.remotes import trust as op
 
     repo = CONTEXT.open()
     found = op(repo, tuple(names)) if names else remotes(repo)
-    if CONTEXT.form == "json":
+    _print_remotes(found)
+    if not CONTEXT.json and any(not info.trusted for info in found.remotes):
+        render.say("next: accept what you trust with mvc trust NAME", quiet=CONTEXT.quiet)
+
+
+def _print_remotes(found: Remotes) -> None:
+    if CONTEXT.json:
         render.dump(found)
-        return
-    render.out(*render.table(("name", "place", ""), [_remote_line(info) for info in found.remotes]))
-    if not names and any(not info.trusted for info in found.remotes):
-        render.say("accept one with: mvc trust NAME", quiet=CONTEXT.quiet)
+    elif found.remotes:
+        head = ("name", "place", "note")
+        render.out(*render.table(head, [_remote_line(info) for info in found.remotes], markdown=CONTEXT.markdown))
+    else:
+        render.out("no remotes")
+        render.say("next: mvc remote add origin URL", quiet=CONTEXT.quiet)

@@ -24,7 +24,11 @@ def fsck(
     name: Annotated[str, typer.Option("-r", metavar="NAME", help="At this remote; implies --remote.")] = "",
     markers: Annotated[bool, typer.Option("--markers", help="Only look for conflict markers in pointers.")] = False,
 ) -> None:
-    """Verify every stored byte, every pointer of history, and that all they need is here."""
+    """Verify stored bytes and pointers.
+
+    Reads every byte of the local store, every pointer of history (or of REV), and looks whether all that they need is
+    there.
+    """
     from modelvc.ops import fsck as op
 
     repo = CONTEXT.open()
@@ -34,7 +38,7 @@ def fsck(
     depth = op.Depth(quick, repair, name if far or name else None)
     with progress("verifying", quiet=CONTEXT.quiet) as bar:
         found = op.fsck(repo, revs or [], depth, bar)
-    if CONTEXT.form == "json":
+    if CONTEXT.json:
         render.dump(found)
     else:
         for problem in found.problems:
@@ -65,7 +69,7 @@ def _markers(revs: list[str]) -> None:
     if len(revs) > 1:
         raise UsageError("--markers looks at one revision", hint="mvc fsck --markers REV")
     found = markers(CONTEXT.open(), revs[0] if revs else "")
-    if CONTEXT.form == "json":
+    if CONTEXT.json:
         render.dump(found)
     else:
         render.out(*[shown(path) for path in found.paths])
@@ -78,13 +82,16 @@ def gc(
     evict: Annotated[bool, typer.Option("--evict", help="Also what the remote has, verified now.")] = False,
     grace: Annotated[float, typer.Option("--grace", metavar="DAYS", min=0, help="Keep what is younger.")] = 14.0,
 ) -> None:
-    """Show, or with --apply remove, what nothing reaches in the local store."""
+    """Show what nothing reaches.
+
+    With --apply, remove it from the local store. Never the only copy of a version that history or the reflog reaches.
+    """
     from modelvc.ops import gc as op
 
     repo = CONTEXT.open()
     seconds = grace * 86_400
     found = op.apply_gc(repo, grace=seconds, evict=evict) if apply else op.plan_gc(repo, grace=seconds, evict=evict)
-    if CONTEXT.form == "json":
+    if CONTEXT.json:
         render.dump(found)
         return
     rows = [
@@ -92,7 +99,7 @@ def gc(
         for item in found.items
     ]
     if rows:
-        render.out(*render.table(("model", "version", "size", "days", "why"), rows, markdown=CONTEXT.form == "md"))
+        render.out(*render.table(("model", "version", "size", "days", "why"), rows, markdown=CONTEXT.markdown))
     if isinstance(found, op.GcDone):
         render.out(f"{render.count(len(found.items), 'version')} removed, {render.size(max(0, found.freed))} freed")
         return

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modelvc.errors import UsageError
+from modelvc.errors import NoRepository, UsageError, shown
 from modelvc.formats.config import Remote
 from modelvc.formats.paths import SafeRelPath
 from modelvc.git import hooks, index
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _ATTRIBUTES = (b"*.mvc text eol=lf", b".gitignore merge=union")
 _LARGE_FILE = "mvc.largeFile"
+_LIMIT = 1 << 20  # a larger .gitattributes is somebody's accident
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,13 @@ class InstalledHere:
     followed: Followed
 
 
+@dataclass(frozen=True, slots=True)
+class Uninstalled:
+    """The hooks that `mvc uninstall` took away."""
+
+    hooks: tuple[str, ...]
+
+
 def init(repo: Repo, python: str, *, remote_url: str = "", endpoint_url: str = "", cwd: str = "") -> Initialised:
     """Write and stage configuration and attributes, install hooks. Doing it again changes nothing. Never commits."""
     os.makedirs(repo.layout.mvc_dir, exist_ok=True)
@@ -59,13 +67,15 @@ def init(repo: Repo, python: str, *, remote_url: str = "", endpoint_url: str = "
         installed = _install(repo, python)
     added = None
     if remote_url:
+        from modelvc.store.backends import absolute_url
+
         known = repo.config.remotes.get("origin")
-        place = Remote(remote_url, endpoint_url)
+        place = Remote(absolute_url(remote_url, cwd or repo.layout.worktree), endpoint_url)
         if known is None:
-            added = remotes.add_remote(repo, "origin", place, cwd=cwd or repo.layout.worktree)
+            added = remotes.add_remote(repo, "origin", place, cwd=repo.layout.worktree)
         elif not known.same_place(place):
             raise UsageError(
-                f"the remote origin is {known.url} already",
+                f"the remote origin is {shown(known.url)} already",
                 hint="change it with `mvc remote remove` and `mvc remote add`",
             )
     return Initialised(repo.layout.worktree, tuple(wrote), installed, added)
@@ -73,6 +83,8 @@ def init(repo: Repo, python: str, *, remote_url: str = "", endpoint_url: str = "
 
 def install(repo: Repo, python: str, *, trust: bool = False) -> InstalledHere:
     """Set up the hooks of this clone; with TRUST accept the remotes that the repository names."""
+    if repo.worktree.stat(CONFIG) is None and not repo.index_pointers():
+        raise NoRepository("this Git repository does not use mvc yet", hint="run `mvc init`")
     os.makedirs(repo.layout.mvc_dir, exist_ok=True)
     with repo.updating():
         installed = _install(repo, python)
@@ -82,10 +94,10 @@ def install(repo: Repo, python: str, *, trust: bool = False) -> InstalledHere:
     return InstalledHere(installed, named, tuple(one for one in named if not one.trusted), followed)
 
 
-def uninstall(repo: Repo) -> tuple[str, ...]:
-    """Take the hooks of this clone away and put back what was there; the names of those removed. Models stay."""
+def uninstall(repo: Repo) -> Uninstalled:
+    """Take the hooks of this clone away and put back what was there. Models stay."""
     run(repo.layout, "config", "--local", "--unset-all", _LARGE_FILE)
-    return hooks.uninstall(repo.layout)
+    return Uninstalled(hooks.uninstall(repo.layout))
 
 
 def _install(repo: Repo, python: str) -> Installed:
@@ -97,9 +109,11 @@ def _write_attributes(repo: Repo) -> bool:
     """Add our lines to `.gitattributes`; whether any was missing."""
     path = SafeRelPath(".gitattributes")
     try:
-        before = repo.worktree.read(path, 1 << 20)
+        before = repo.worktree.read(path, _LIMIT)
     except FileNotFoundError:
         before = b""
+    if len(before) > _LIMIT:
+        raise UsageError(f"{path} is larger than {_LIMIT:,} bytes", hint="move lines that are not needed out of it")
     missing = [line for line in _ATTRIBUTES if line not in before.splitlines()]
     if not missing:
         return False

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from modelvc.errors import ModelvcError, NotFoundError, shown
-from modelvc.formats.paths import pointer_of
+from modelvc.formats.paths import model_of, pointer_of
 from modelvc.formats.pointer import parse
 from modelvc.git import history
 
@@ -53,7 +53,7 @@ def log(repo: Repo, paths: Sequence[str] = (), *, limit: int = 0, all_refs: bool
     names = history.branches_and_tags(repo.layout)
     found: list[LoggedVersion] = []
     for path in _chosen(repo, paths):
-        versions = _versions(repo, path, all_refs=all_refs)
+        versions = versions_of(repo, path, all_refs=all_refs)
         found += [_logged(repo, at, one, names) for at, one in islice(versions, limit or None)]
     if paths and not found:
         raise NotFoundError(
@@ -71,11 +71,13 @@ def _chosen(repo: Repo, paths: Sequence[str]) -> list[SafeRelPath]:
         return [repo.path(path) for path in paths]
 
 
-def _versions(repo: Repo, path: SafeRelPath, *, all_refs: bool) -> Iterator[tuple[SafeRelPath, history.Version]]:
-    """Versions at PATH, and before it was renamed under the names that it had."""
+def versions_of(
+    repo: Repo, path: SafeRelPath, *, start: str = "HEAD", all_refs: bool = False
+) -> Iterator[tuple[SafeRelPath, history.Version]]:
+    """Versions at PATH, newest first, and before it was renamed under the names that it had."""
     seen = {path}
     last: history.Version | None = None
-    for version in history.versions(repo.layout, pointer_of(path), all_refs=all_refs):
+    for version in history.versions(repo.layout, pointer_of(path), start=start, all_refs=all_refs):
         last = version
         yield path, version
     while last is not None:
@@ -102,8 +104,6 @@ def _renamed_from(repo: Repo, version: history.Version, seen: set[SafeRelPath]) 
             pointer = parse(data)
         except ModelvcError:
             continue
-        from modelvc.formats.paths import model_of
-
         if name not in after and pointer.oid == wanted and model_of(name) not in seen:
             return model_of(name)
     return None

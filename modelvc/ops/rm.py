@@ -1,13 +1,12 @@
-"""Stop tracking models, and rename them."""
+"""Stop tracking models."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modelvc.errors import ConflictError, UsageError, WorktreeDirty, shown
-from modelvc.formats.paths import SafeRelPath, pointer_of
+from modelvc.errors import BrokenPointer, PointerConflict, UsageError, WorktreeDirty
+from modelvc.formats.paths import pointer_of
 from modelvc.git import index
 from modelvc.ops import ignores, materialise
 from modelvc.ops.keep import keep_present
@@ -15,6 +14,7 @@ from modelvc.ops.keep import keep_present
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from modelvc.formats.paths import SafeRelPath
     from modelvc.repo import Repo
 
 
@@ -24,14 +24,6 @@ class Removed:
 
     paths: tuple[str, ...]
     files_kept: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """A model under its new name."""
-
-    old: str
-    new: str
 
 
 def rm(repo: Repo, paths: Sequence[str], *, keep: bool = False, force: bool = False) -> Removed:
@@ -48,46 +40,25 @@ def rm(repo: Repo, paths: Sequence[str], *, keep: bool = False, force: bool = Fa
         if dirty:
             keep_present(repo, [plan.path for plan in dirty])
             plans = [materialise.plan_removal(repo, path) for path in chosen]
+        for path in chosen:
+            _log_pointer(repo, path)
+        materialise.apply(repo, plans, "rm")
         changed: list[str] = []
         for path in chosen:
             hidden = ignores.reveal(repo, path)
             changed += [hidden] if hidden else []
             changed.append(pointer_of(path))
-        materialise.apply(repo, plans, "rm")
-        for path in chosen:
             repo.worktree.remove(pointer_of(path))
             repo.state.forget(path)
         index.stage(repo.layout, add=changed)
     return Removed(tuple(chosen), keep)
 
 
-def mv(repo: Repo, old: str, new: str) -> Moved:
-    """Rename a model: its file, pointer, ignore entry, and what Git's index says."""
-    repo.require_init()
-    with repo.updating():
-        (source,) = _single(repo, old)
-        target = repo.path(new)
-        if os.path.isdir(os.path.join(repo.layout.worktree, target)):
-            target = SafeRelPath(f"{target}/{source.name}")
-        for there in (target, pointer_of(target)):
-            if repo.worktree.stat(there) is not None:
-                raise ConflictError(f"{shown(there)} is in the way", hint="choose another name, or move it away first")
-        pointer = repo.pointer(source)
-        changed: list[str] = [pointer_of(source), pointer_of(target)]
-        shown_file, hidden = ignores.hide(repo, target), None
-        repo.write_pointer(target, pointer)
-        if repo.worktree.stat(source) is not None:
-            repo.worktree.rename(source, target)
-        repo.worktree.remove(pointer_of(source))
-        hidden = ignores.reveal(repo, source)
-        changed += [file for file in (shown_file, hidden) if file]
-        repo.state.renamed(source, target)
-        index.stage(repo.layout, add=changed)
-    return Moved(source, target)
-
-
-def _single(repo: Repo, text: str) -> list[SafeRelPath]:
-    chosen = repo.selected([text], repo.tracked())
-    if len(chosen) > 1:
-        raise UsageError(f"{shown(text)} holds {len(chosen)} models", hint="rename them one by one")
-    return chosen
+def _log_pointer(repo: Repo, path: SafeRelPath) -> None:
+    """What a pointer names may be in no commit yet, and not what lies in the worktree."""
+    try:
+        pointer = repo.pointer_or_none(path)
+    except (BrokenPointer, PointerConflict):
+        return
+    if pointer is not None:
+        repo.log_replaced(path, pointer.kind, pointer.oid, "rm")

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modelvc.errors import NotFoundError, shown
+from modelvc.errors import ModelvcError, NotFoundError, shown
 from modelvc.formats.paths import pointer_of
 from modelvc.formats.pointer import parse
 from modelvc.git import history
+from modelvc.ops.log import versions_of
 from modelvc.ops.pushed import pushed_roots
 
 if TYPE_CHECKING:
     from modelvc.formats.metrics import MetricValue
+    from modelvc.formats.paths import SafeRelPath
+    from modelvc.formats.pointer import Pointer
+    from modelvc.oid import Oid
     from modelvc.repo import Repo
 
 
@@ -64,5 +69,23 @@ def show(repo: Repo, what: str) -> Shown:
         stale_metrics=pointer.stale,
         stored=repo.store.has_root(pointer.kind, pointer.oid),
         pushed=None if there is None else bytes(pointer.oid) in there,
-        lineage=(str(pointer.parent),) if pointer.parent else (),
+        lineage=_lineage(repo, path, pointer, commit),
     )
+
+
+def _lineage(repo: Repo, path: SafeRelPath, pointer: Pointer, commit: str) -> tuple[str, ...]:
+    """The chain of parents, as far as pointers in history tell it."""
+    if pointer.parent is None:
+        return ()
+    parents: dict[bytes, Oid | None] = {}
+    if history.has_head(repo.layout):
+        for _, version in versions_of(repo, path, start=commit or "HEAD"):
+            with suppress(ModelvcError):
+                before = parse(version.data)
+                parents.setdefault(before.oid, before.parent)
+    found: dict[bytes, str] = {}
+    oid: Oid | None = pointer.parent
+    while oid is not None and oid not in found and oid != pointer.oid:
+        found[oid] = str(oid)
+        oid = parents.get(oid)
+    return tuple(found.values())

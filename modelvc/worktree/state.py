@@ -93,14 +93,6 @@ class State:
             self.pointers[str(path)] = entry
             self.changed = True
 
-    def renamed(self, old: str, new: str) -> None:
-        """What was known of the content at OLD holds for NEW; a rename changes ctime, so files are read once more."""
-        if (tree := self.trees.pop(old, None)) is not None:
-            self.trees[str(new)] = tree
-        self.files.pop(old, None)
-        self.pointers.pop(old, None)
-        self.changed = True
-
     def forget(self, path: str) -> None:
         for table in (self.pointers, self.files, self.trees):
             if table.pop(path, None) is not None:

@@ -1,0 +1,187 @@
+"""Commands that only look: at models, their versions, and what is between two of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from modelvc.cli import render
+from modelvc.cli.context import CONTEXT, sides, split
+from modelvc.cli.tracking import EXIT_NO, Paths, Words
+from modelvc.errors import UsageError, shown
+
+if TYPE_CHECKING:
+    from modelvc.ops.diff import Diff, ModelChange
+    from modelvc.ops.show import Shown
+
+_MOST_FILES = 50  # of a folder, before the rest is counted
+_MOST_METRICS = 4  # columns of a log
+
+
+def ls(words: Words = None) -> None:
+    """List tracked models.
+
+    Those of the worktree, or of REV: version, size, and where their bytes are.
+    """
+    from modelvc.ops.ls import ls as op
+
+    repo = CONTEXT.open()
+    revs, paths = split(repo, words, revs=1)
+    found = op(repo, revs[0] if revs else "", paths)
+    if CONTEXT.json:
+        render.dump(found)
+        return
+    rows = []
+    for m in found.models:
+        places = [render.yes(there) for there in (m.worktree, m.store, m.pushed)]
+        said = [render.short(m.oid), render.size(m.size), *places]
+        rows.append((CONTEXT.name(m.path), *(said if not m.broken else ["broken pointer", "", "", "", ""])))
+    head = ("model", "version", "size", "here", "stored", "pushed")
+    render.out(*render.table(head, rows, markdown=CONTEXT.markdown) if rows else ["no models are tracked"])
+
+
+def log(
+    paths: Paths = None,
+    limit: Annotated[
+        int, typer.Option("-n", "--limit", metavar="N", min=0, help="At most N versions of each.", show_default=False)
+    ] = 0,
+    all_refs: Annotated[bool, typer.Option("--all", help="On every branch and tag.")] = False,
+) -> None:
+    """Versions of models, newest first.
+
+    Through Git's history, across renames, with their metrics.
+    """
+    import time
+
+    from modelvc.ops.log import log as op
+
+    found = op(CONTEXT.open(), paths or [], limit=limit, all_refs=all_refs)
+    if CONTEXT.json:
+        render.dump(found)
+        return
+    several = len({version.path for version in found.versions}) > 1
+    names = list(dict.fromkeys(name for version in found.versions for name in version.metrics))[:_MOST_METRICS]
+    rows = []
+    for v in found.versions:
+        refs = f" ({', '.join(v.refs)})" if v.refs else ""
+        day = time.strftime("%Y-%m-%d", time.localtime(v.time))
+        metrics = [render.number(v.metrics.get(name)) for name in names]
+        model = [CONTEXT.name(v.path)] if several else []
+        size = "broken" if v.broken else render.size(v.size)
+        rows.append((v.commit[:8], day, *model, render.short(v.oid), size, *metrics, v.subject[:60] + refs))
+    head = ("commit", "date", *(["model"] if several else []), "version", "size", *names, "subject")
+    render.out(*render.table(head, rows, markdown=CONTEXT.markdown) if rows else ["no versions yet"])
+    if rows and not CONTEXT.markdown:
+        render.say("back to one of them: mvc checkout COMMIT PATH", quiet=CONTEXT.quiet)
+
+
+def show(what: Annotated[str, typer.Argument(metavar="[REV:]PATH")]) -> None:
+    """One version of one model.
+
+    Digest, size, metrics, where its bytes are, and the versions before it.
+    """
+    from modelvc.ops.show import show as op
+
+    found = op(CONTEXT.open(), what)
+    if CONTEXT.json:
+        render.dump(found)
+        return
+    lines = _facts(found)
+    width = max(len(name) for name, _ in lines)
+    render.out(*(f"{name:{width}}  {value}" for name, value in lines))
+
+
+def _facts(found: Shown) -> list[tuple[str, str]]:
+    files = f" in {render.count(found.files, 'file')}" if found.files is not None else ""
+    places = [word for word, there in (("local store", found.stored), ("remote", found.pushed)) if there]
+    lines = [
+        ("model", CONTEXT.name(found.path) + (f"  at {found.commit[:10]}" if found.commit else "")),
+        ("kind", ("folder" if found.kind == "tree" else "file") + (", executable" if found.executable else "")),
+        ("size", f"{found.size:,} bytes{files}"),
+        ("digest", found.oid),
+        ("kept in", " and ".join(places) or "neither the local store nor, as far as known, a remote"),
+    ]
+    if found.lineage:
+        more = f" and {len(found.lineage) - 5} more" if len(found.lineage) > 5 else ""
+        lines.append(("before", ", ".join(render.short(oid) for oid in found.lineage[:5]) + more))
+    for place, (name, value) in enumerate(found.metrics.items()):
+        title = "metrics" if not place else ""
+        lines.append((title, f"{shown(name)} = {shown(render.number(value))}"))
+    if found.stale_metrics:
+        lines.append(("", "(measured on another version)"))
+    return lines
+
+
+def diff(
+    words: Words = None,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 1 when something differs.")] = False,
+) -> None:
+    """What changed between two versions.
+
+    Bytes, files of a folder, metrics. Without REV: between HEAD and the worktree; with one: between REV and the
+    worktree. A..B is the same as A B.
+    """
+    from modelvc.ops.diff import diff as op
+
+    repo = CONTEXT.open()
+    revs, paths = split(repo, words, revs=2)
+    ends = [side for rev in revs for side in sides(rev)]
+    if len(ends) > 2:
+        raise UsageError("a range and another revision are too many", hint="mvc diff A..B [PATH]")
+    found = op(repo, ends[0] if ends else "HEAD", ends[1] if len(ends) > 1 else "", paths)
+    if CONTEXT.json:
+        render.dump(found)
+    else:
+        _print_diff(found)
+    if exit_code and found.models:
+        raise typer.Exit(EXIT_NO)
+
+
+def _print_diff(found: Diff) -> None:
+    if not found.models:
+        render.out("no model differs")
+        return
+    rows = []
+    for m in found.models:
+        new = "" if m.shared is None or m.new_size is None else f"{render.size(m.new_size - m.shared)} new"
+        sizes = [render.size(size) for size in (m.old_size, m.new_size) if size is not None]
+        if m.old_oid == m.new_oid:
+            versions, sizes, new = render.short(m.new_oid), sizes[:1], "same bytes"
+        else:
+            versions = " -> ".join(render.short(oid) for oid in (m.old_oid, m.new_oid) if oid)
+        rows.append((CONTEXT.name(m.path), m.change, versions, " -> ".join(sizes), new))
+    head = ("model", "change", "version", "size", "content")
+    render.out(*render.table(head, rows, markdown=CONTEXT.markdown))
+    metrics = [
+        (
+            CONTEXT.name(m.path),
+            x.name,
+            render.number(x.old),
+            render.number(x.new),
+            "" if x.change is None else f"{x.change:+g}",
+        )
+        for m in found.models
+        for x in m.metrics
+    ]
+    if metrics:
+        head = ("model", "metric", "old", "new", "change")
+        render.out("", *render.table(head, metrics, markdown=CONTEXT.markdown))
+    for m in found.models:
+        _print_files(m)
+
+
+def _print_files(change: ModelChange) -> None:
+    if change.files is None:
+        name = CONTEXT.name(change.path)
+        render.out("", f"{name}: its files are not in this clone; `mvc fetch` brings what is needed to compare them")
+        return
+    rows = [
+        (f"{CONTEXT.name(change.path)}/{f.path}", f.change, render.size(f.old_size), render.size(f.new_size))
+        for f in change.files
+    ]
+    if rows:
+        head = ("file", "change", "old", "new")
+        render.out("", *render.table(head, rows[:_MOST_FILES], markdown=CONTEXT.markdown))
+    if len(rows) > _MOST_FILES:
+        render.out(f"... and {len(rows) - _MOST_FILES:,} more (--json lists all)")

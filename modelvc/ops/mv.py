@@ -1,0 +1,91 @@
+"""Rename a model: its file, pointer, ignore entry, and what Git's index says."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modelvc.errors import ConflictError, UsageError, shown
+from modelvc.formats.paths import SafeRelPath, pointer_of
+from modelvc.git import index
+from modelvc.ops import ignores
+
+if TYPE_CHECKING:
+    from modelvc.repo import Repo
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A model under its new name."""
+
+    old: str
+    new: str
+
+
+def mv(repo: Repo, old: str, new: str) -> Moved:
+    """Rename the model OLD to NEW, or into the folder NEW. Content that is not stored yet moves along."""
+    repo.require_init()
+    with repo.updating():
+        source = _single(repo, old)
+        target = _target(repo, source, new)
+        _check(repo, source, target)
+        pointer = repo.pointer(source)
+        # first the new name in full, then the old one away: killed between, both stand and nothing is lost
+        shown_in = ignores.hide(repo, target)
+        repo.write_pointer(target, pointer)
+        if repo.worktree.stat(source) is not None:
+            _rename(repo, source, target)
+        repo.worktree.remove(pointer_of(source))
+        hidden_in = ignores.reveal(repo, source)
+        repo.state.forget(source)
+        changed = [pointer_of(source), pointer_of(target), *(file for file in (shown_in, hidden_in) if file)]
+        index.stage(repo.layout, add=changed)
+    return Moved(source, target)
+
+
+def _single(repo: Repo, text: str) -> SafeRelPath:
+    chosen = repo.selected([text], repo.tracked())
+    if len(chosen) > 1:
+        raise UsageError(
+            f"{shown(text)} holds {len(chosen)} models, such as {shown(chosen[0])}", hint="rename them one by one"
+        )
+    return chosen[0]
+
+
+def _target(repo: Repo, source: SafeRelPath, new: str) -> SafeRelPath:
+    inside = repo.inside(new)
+    is_folder = new.endswith("/") or os.path.isdir(os.path.join(repo.layout.worktree, inside))
+    if not is_folder:
+        return repo.path(new)
+    return SafeRelPath(f"{inside}/{source.name}" if inside else source.name)
+
+
+def _check(repo: Repo, source: SafeRelPath, target: SafeRelPath) -> None:
+    if target.startswith(source + "/"):
+        raise UsageError(f"{shown(target)} lies in {shown(source)} itself", hint="choose a name outside of it")
+    tracked = repo.tracked()
+    for path in tracked:
+        if path != source and (target.startswith(path + "/") or path.startswith(target + "/")):
+            raise UsageError(f"{shown(path)} is tracked, and one would hold the other", hint="choose another name")
+    for there in (target, pointer_of(target)):
+        if repo.worktree.stat(there) is not None or there in tracked or index.tracked_under(repo.layout, there):
+            raise ConflictError(f"{shown(there)} is in the way", hint="choose another name, or move it away first")
+    rule = index.ignore_rule(repo.layout, pointer_of(target))
+    if rule is not None:
+        raise UsageError(
+            f"Git ignores {shown(pointer_of(target))}: {shown(rule.file)} line {rule.line} says {shown(rule.pattern)}",
+            hint="add the line `!*.mvc` below it, or choose another name",
+        )
+
+
+def _rename(repo: Repo, source: SafeRelPath, target: SafeRelPath) -> None:
+    """Rename the content, and keep what is known of it: a rename changes ctime and nothing else."""
+    before = repo.worktree.stat(source)
+    file, tree = repo.state.files.get(source), repo.state.trees.get(source)
+    repo.worktree.rename(source, target)
+    after = repo.worktree.stat(target)
+    if tree is not None:
+        repo.state.remember_tree(target, tree[0], tree[1])
+    if file and file[0] == before and after and (after[:3], after[4]) == (before[:3], before[4]):
+        repo.state.remember_file(target, after, file[1], settled=file[2])
