@@ -71,11 +71,14 @@ for _command in (
     transfer.fetch,
     transfer.pull,
     transfer.trust,
+    transfer.get,
     upkeep.fsck,
     upkeep.gc,
+    upkeep.doctor,
 ):
     app.command()(_command)
 app.add_typer(transfer.remote_app, name="remote")
+app.add_typer(upkeep.store_app, name="store")
 
 
 def run(argv: Sequence[str]) -> int:

@@ -105,16 +105,14 @@ def revs_and_paths(words: Sequence[str] | None) -> tuple[list[str], list[str]]:
 def split(repo: Repo, words: Sequence[str] | None, *, revs: int) -> tuple[list[str], list[str]]:
     """WORDS as at most REVS revisions and the paths behind them.
 
-    A word that could be both is refused, as Git does; `--` says which it is.
+    A word that could be both is refused, as Git does; `--` says which it is. Whether what stands before `--` is a
+    revision, the operation will find out.
     """
     front, behind = revs_and_paths(words)
     found: list[str] = []
     if CONTEXT.behind is not None:
         if len(front) > revs:
             raise UsageError(f"{shown(front[revs])} is one revision too many", hint="paths stand behind `--`")
-        for word in front:
-            if not _is_rev(repo, word):
-                _say_what_is_wrong(repo, word)
         return front, behind
     tracked = set(repo.tracked()) if front else set()
     while front and len(found) < revs and _is_rev(repo, front[0]):
@@ -138,20 +136,14 @@ def _is_rev(repo: Repo, word: str) -> bool:
 
     if word.startswith(("./", "../", "/")) or word in {".", ".."}:
         return False
+    if word.startswith("blake3:"):  # an object of the store, such as one that was replaced
+        return True
     try:
-        for side in sides(word):
-            history.resolve(repo.layout, side)
+        for side in word.replace("...", "..").split("..", 1):
+            history.resolve(repo.layout, side or "HEAD")
     except ModelvcError:
         return False
     return True
-
-
-def _say_what_is_wrong(repo: Repo, word: str) -> None:
-    from modelvc.git import history
-
-    for side in sides(word):
-        history.resolve(repo.layout, side)
-    raise UsageError(f"{shown(word)} is a path", hint="put `--` before it")
 
 
 def sides(word: str) -> list[str]:

@@ -162,13 +162,15 @@ def _print_diff(found: Diff) -> None:
             "" if x.change is None else f"{x.change:+g}",
         )
         for m in found.models
+        if m.change != "removed"
         for x in m.metrics
     ]
     if metrics:
         head = ("model", "metric", "old", "new", "change")
         render.out("", *render.table(head, metrics, markdown=CONTEXT.markdown))
     for m in found.models:
-        _print_files(m)
+        if m.change == "changed":
+            _print_files(m)
 
 
 def _print_files(change: ModelChange) -> None:

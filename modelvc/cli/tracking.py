@@ -183,6 +183,12 @@ def checkout(
         render.dump(done)
         return
     print_checkout(done)
+    for model in done.models if force else ():
+        if model.was:
+            name = shlex.quote(CONTEXT.name(model.path))
+            render.say(
+                f"what was there is kept: mvc checkout {model.was[:17]} {name} brings it back", quiet=CONTEXT.quiet
+            )
     changed = any(model.change != "unchanged" for model in done.models)
     if changed and done.commit and done.commit != history.resolve(repo.layout, "HEAD"):
         render.say(

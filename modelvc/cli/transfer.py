@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -82,6 +83,35 @@ def pull(words: Words = None, remote: Remote = "", everything: Everything = Fals
         _print_fetched(done.fetched)
         print_checkout(done.checked_out)
     _refuse_missing(done.fetched)
+
+
+def get(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A Git repository: a URL or a folder.")],
+    path: Annotated[str, typer.Argument(metavar="PATH", help="The model's path in it.")],
+    rev: Annotated[
+        str, typer.Option("--rev", metavar="REV", help="At this revision instead of HEAD.", show_default=False)
+    ] = "",
+    out: Annotated[str, typer.Option("-o", "--out", metavar="OUT", help="Write it there.", show_default=False)] = "",
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
+    trust_it: Annotated[bool, typer.Option("--trust", help="Use an endpoint that the repository names.")] = False,
+) -> None:
+    """One model from another repository.
+
+    Without cloning its data, and from anywhere: no repository is needed around you.
+    """
+    from modelvc.ops.get import How
+    from modelvc.ops.get import get as op
+
+    with progress("getting", quiet=CONTEXT.quiet) as bar:
+        done = op(source, path, CONTEXT.folder, How(rev, out, force, trust_it), bar)
+    if CONTEXT.json:
+        render.dump(done)
+        return
+    where = os.path.relpath(done.out, CONTEXT.folder)
+    render.out(
+        f"{shown(where)}  {render.short(done.oid)}  {render.size(done.size)}  "
+        f"(from {done.commit[:10]}, {shown(done.came_from)})"
+    )
 
 
 def _print_fetched(done: Fetched) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import os
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,6 +11,9 @@ from modelvc.cli import render
 from modelvc.cli.context import CONTEXT
 from modelvc.cli.progress import progress
 from modelvc.errors import UsageError, shown
+
+if TYPE_CHECKING:
+    from modelvc.ops.stats import ModelStats
 
 EXIT_DAMAGED = 12
 EXIT_MISSING = 10
@@ -21,7 +25,9 @@ def fsck(
     quick: Annotated[bool, typer.Option("--quick", help="Structure and reachability only.")] = False,
     repair: Annotated[bool, typer.Option("--repair", help="Take good copies from the worktree or a remote.")] = False,
     far: Annotated[bool, typer.Option("--remote", help="Look at the remote too.")] = False,
-    name: Annotated[str, typer.Option("-r", metavar="NAME", help="At this remote; implies --remote.")] = "",
+    name: Annotated[
+        str, typer.Option("-r", metavar="NAME", help="At this remote; implies --remote.", show_default=False)
+    ] = "",
     markers: Annotated[bool, typer.Option("--markers", help="Only look for conflict markers in pointers.")] = False,
 ) -> None:
     """Verify stored bytes and pointers.
@@ -107,3 +113,79 @@ def gc(
     render.out(f"{render.count(len(found.items), 'version')} can go, {frees} would be freed; {found.kept:,} stay")
     if found.items or found.frees:
         render.say("next: mvc gc --apply", quiet=CONTEXT.quiet)
+
+
+store_app = typer.Typer(help="The local store.", rich_markup_mode=None)
+
+
+@store_app.command("stats")
+def store_stats(
+    far: Annotated[bool, typer.Option("--remote", help="Look at the remote too.")] = False,
+    name: Annotated[
+        str, typer.Option("-r", metavar="NAME", help="At this remote; implies --remote.", show_default=False)
+    ] = "",
+) -> None:
+    """What is kept, model by model.
+
+    And what deduplication and compression saved.
+    """
+    from modelvc.ops.stats import stats
+
+    found = stats(CONTEXT.open(), name if far or name else None)
+    if CONTEXT.json:
+        render.dump(found)
+        return
+    asked = found.remote is not None
+    rows = [_kept(model, CONTEXT.name(model.path) if model.path else "(no pointer)") for model in found.models]
+    if len(rows) > 1:
+        rows.append(_kept(found.total, "total"))
+    head = ("model", "versions", "here", *(["pushed"] if asked else []), "logical", "kept", "shared", "dedup", "packed")
+    if not asked:
+        rows = [(*row[:3], *row[4:]) for row in rows]
+    render.out(*render.table(head, rows, markdown=CONTEXT.markdown) if rows else ["no models are tracked"])
+    lines = [f"{render.count(found.packs, 'pack')}, {render.size(found.size)} on disk"]
+    if found.unreadable:
+        lines.append(f"{render.count(found.unreadable, 'version')} can not be read: run mvc fsck")
+    if there := found.remote:
+        size = render.size(there.size)
+        lines.append(f"{shown(there.name)}: {render.count(there.versions, 'version')}, {size} at {shown(there.url)}")
+    render.out("", *lines)
+
+
+def _kept(model: ModelStats, name: str) -> tuple[str, ...]:
+    counts = [f"{count:,}" for count in (model.versions, model.here, model.pushed or 0)]
+    saved = (model.saved_by_dedup, model.saved_by_compression)
+    return (
+        name,
+        *counts,
+        *map(render.size, (model.logical, model.kept, model.shared)),
+        *(_less(size) for size in saved),
+    )
+
+
+def _less(size: int) -> str:
+    return f"-{render.size(size)}" if size > 0 else render.size(0)
+
+
+def doctor(
+    offline: Annotated[bool, typer.Option("--offline", help="Do not look at remotes.")] = False,
+) -> None:
+    """Is this clone set up well.
+
+    Git, hooks, attributes, configuration, disk, remotes, clocks: each finding with its fix. Exit 1 when something
+    can not work.
+    """
+    from modelvc.ops.doctor import doctor as op
+
+    found = op(CONTEXT.open(), os.environ, offline=offline)
+    if CONTEXT.json:
+        render.dump(found)
+    else:
+        tints = {"ok": "green", "warn": "yellow", "fail": "red"}
+        width = max(len(one.check) for one in found.findings)
+        for one in found.findings:
+            render.out(f"{render.colour(f'{one.state:4}', tints[one.state])}  {one.check:{width}}  {one.detail}")
+            if one.fix and one.state != "ok":
+                render.say(f"      {'':{width}}  fix: {one.fix}", quiet=CONTEXT.quiet)
+    if found.state == "fail":
+        raise typer.Exit(EXIT_NO)
