@@ -6,10 +6,11 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modelvc.errors import NotFoundError, ObjectMissing, WorktreeDirty, shown
+from modelvc.errors import NotFoundError, ObjectMissing, UsageError, WorktreeDirty, shown
 from modelvc.formats.paths import SafeRelPath, is_pointer, model_of, pointer_of
-from modelvc.formats.pointer import parse
+from modelvc.formats.pointer import Pointer, parse
 from modelvc.git import history, index
+from modelvc.oid import PREFIX
 from modelvc.ops import ignores, materialise, remotes
 from modelvc.ops.fetch import fetch_objects
 from modelvc.ops.keep import keep_present
@@ -19,9 +20,11 @@ from modelvc.ops.scope import Meant
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from modelvc.formats.pointer import Pointer
     from modelvc.ops.progress import Progress
     from modelvc.repo import Repo
+
+
+_LEAST_DIGITS = 8  # of an oid's hex digits, to name an object
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +72,9 @@ def checkout(
     Raises WorktreeDirty when unsaved changes are in the way, ObjectMissing when bytes are nowhere at hand.
     """
     repo.require_init()
-    commit = history.resolve(repo.layout, rev) if rev else ""
-    taken = _from_revision(repo, commit, paths) if rev else {}
+    by_oid = rev.startswith(PREFIX)
+    commit = history.resolve(repo.layout, rev) if rev and not by_oid else ""
+    taken = _by_oid(repo, rev, paths) if by_oid else _from_revision(repo, commit, paths) if rev else {}
     with repo.updating():
         wanted = {path: parse(data, pointer_of(path)) for path, data in taken.items()}
         wanted = wanted or _from_worktree(repo, paths)
@@ -117,6 +121,32 @@ def _from_revision(repo: Repo, commit: str, paths: Sequence[str]) -> dict[SafeRe
             )
         found.update(hits)
     return found
+
+
+def _by_oid(repo: Repo, text: str, paths: Sequence[str]) -> dict[SafeRelPath, bytes]:
+    """A pointer to an object of the local store, named by the first digits of its oid: what was replaced, say."""
+    if len(paths) != 1:
+        raise UsageError("an oid belongs to one model", hint=f"mvc checkout {shown(text)} PATH")
+    path = repo.path(paths[0])
+    digits = text.removeprefix(PREFIX)
+    found = [(kind, oid) for kind, oid in repo.store.roots() if oid.hex().startswith(digits)]
+    if len(digits) < _LEAST_DIGITS or len(found) != 1:
+        why = "is in no store here" if not found else "is too short to name one object"
+        raise NotFoundError(
+            f"{shown(text)} {why}", hint=f"run `mvc log {shown(path)}` to see the versions of the model"
+        )
+    kind, oid = found[0]
+    root = repo.store.read_root(kind, oid)
+    head = index.head_blobs(repo.layout, [pointer_of(path)]).get(pointer_of(path))
+    parent = parse(head, pointer_of(path)).oid if head else None
+    pointer = Pointer(
+        "tree" if kind == "tree" else "file",
+        oid,
+        root.size,
+        files=root.files if kind == "tree" else None,
+        parent=parent if parent != oid else None,
+    )
+    return {path: head if head and parent == oid else pointer.encode()}
 
 
 def _fetch_missing(

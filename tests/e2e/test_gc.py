@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from blake3 import blake3
 
 from modelvc.errors import ModelvcError
 from modelvc.ops.gc import apply_gc, plan_gc
@@ -76,19 +77,16 @@ def test_what_was_replaced_can_be_brought_back_within_the_grace(clone: Clone) ->
     done = clone.mvc("checkout", "--force", "HEAD")
     assert clone.agrees()
     clone.mvc("gc", "--apply", "--grace", "1")
-    assert done.code == 0
-    reflog = (clone.path / ".git/mvc/reflog").read_text().splitlines()
-    import json
-
-    from blake3 import blake3
-
     oid = f"blake3:{blake3(unsaved).hexdigest()}"
-    assert json.loads(reflog[-1])["oid"] == oid
-    pointer = (clone.path / "model.bin.mvc").read_text()
-    lines = [f'oid = "{oid}"' if line.startswith("oid") else line for line in pointer.splitlines()]
-    (clone.path / "model.bin.mvc").write_text("\n".join(lines) + "\n")
-    clone.mvc("checkout")
+    assert oid in (clone.path / ".git/mvc/reflog").read_text().splitlines()[-1]
+    command = f"mvc checkout {oid[:17]} model.bin"
+    assert command in done.err
+    clone.mvc(*command.split()[1:])
     assert clone.read("model.bin") == unsaved
+    assert "clean" in clone.mvc("status").out
+    clone.mvc("checkout", "HEAD", "model.bin")
+    assert clone.git("status", "--short") == ""
+    clone.mvc("checkout", "blake3:00000000", "model.bin", code=10)
 
 
 def test_evict_drops_only_what_the_remote_has(clone: Clone, tmp_path: Path) -> None:
