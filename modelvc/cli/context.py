@@ -24,6 +24,7 @@ class Context:
     quiet: bool = False
     verbose: bool = False
     repo: str = "."
+    command: str = ""
     behind: list[str] | None = None  # words behind `--`, which typer hands on without saying that they stood there
     below: str = ""  # from the top of the worktree to where the user stands
 
@@ -93,6 +94,7 @@ def take_globals(argv: Sequence[str]) -> tuple[list[str], Context]:
             found.repo = word[7:] if "=" in word else words.pop(0)
         else:
             left.append(word)
+    found.command = left[0] if left else ""
     return left, found
 
 
@@ -120,7 +122,7 @@ def split(repo: Repo, words: Sequence[str] | None, *, revs: int) -> tuple[list[s
         if _names_path(repo, word, tracked):
             raise UsageError(
                 f"{shown(word)} is both a revision and a path",
-                hint=f"say which: `mvc COMMAND {shown(word)} --` or `mvc COMMAND -- {shown(word)}`",
+                hint=f"say which: `mvc {CONTEXT.command} {shown(word)} --` or `mvc {CONTEXT.command} -- {shown(word)}`",
             )
         found.append(word)
     if front and not found and not _names_path(repo, front[0], tracked):

@@ -168,8 +168,8 @@ def checkout(
 ) -> None:
     """Make models what their pointers say.
 
-    With REV, take the pointers (only the pointers) of REV first, and stage them: this is rollback. Fetches what is
-    missing. Unsaved changes are refused.
+    With REV, take the pointers (only the pointers) of REV first, and stage them: this is rollback. REV may also be
+    the digest of a version, such as blake3:0123456789. Fetches what is missing. Unsaved changes are refused.
     """
     from modelvc.git import history
     from modelvc.ops.checkout import Options
@@ -185,10 +185,7 @@ def checkout(
     print_checkout(done)
     for model in done.models if force else ():
         if model.was:
-            name = shlex.quote(CONTEXT.name(model.path))
-            render.say(
-                f"what was there is kept: mvc checkout {model.was[:17]} {name} brings it back", quiet=CONTEXT.quiet
-            )
+            _say_kept(model.path, model.was)
     changed = any(model.change != "unchanged" for model in done.models)
     if changed and done.commit and done.commit != history.resolve(repo.layout, "HEAD"):
         render.say(
@@ -196,6 +193,12 @@ def checkout(
             f"next: git commit · or back again: mvc checkout HEAD {' '.join(map(shlex.quote, paths))}".rstrip(),
             quiet=CONTEXT.quiet,
         )
+
+
+def _say_kept(path: str, oid: str) -> None:
+    """How to get back what was replaced or removed by force."""
+    name = shlex.quote(CONTEXT.name(path))
+    render.say(f"what was there is kept: mvc checkout {oid[:17]} {name} brings it back", quiet=CONTEXT.quiet)
 
 
 def print_checkout(done: CheckedOut) -> None:
@@ -231,6 +234,8 @@ def rm(
         render.dump(done)
         return
     render.out(*(f"{'no longer tracked' if keep else 'removed'}  {CONTEXT.name(path)}" for path in done.paths))
+    for path, oid in done.was if force else ():
+        _say_kept(path, oid)
     render.say("next: git commit · earlier versions stay in history and in the store", quiet=CONTEXT.quiet)
 
 

@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """Models that are tracked no longer; `files_kept`: their files stayed."""
+    """Models that are tracked no longer; `files_kept`: their files stayed; `was`: (path, oid) of what was removed."""
 
     paths: tuple[str, ...]
     files_kept: bool
+    was: tuple[tuple[str, str], ...] = ()
 
 
 def rm(repo: Repo, paths: Sequence[str], *, keep: bool = False, force: bool = False) -> Removed:
@@ -51,7 +52,7 @@ def rm(repo: Repo, paths: Sequence[str], *, keep: bool = False, force: bool = Fa
             repo.worktree.remove(pointer_of(path))
             repo.state.forget(path)
         index.stage(repo.layout, add=changed)
-    return Removed(tuple(chosen), keep)
+    return Removed(tuple(chosen), keep, tuple((str(p.path), f"blake3:{p.was[1].hex()}") for p in plans if p.was))
 
 
 def _log_pointer(repo: Repo, path: SafeRelPath) -> None:

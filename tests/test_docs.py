@@ -1,0 +1,55 @@
+"""The pages say what the program does."""
+
+from __future__ import annotations
+
+import re
+
+import modelvc.errors
+from modelvc.errors import ModelvcError
+from tests.support import reference
+from tests.support.clone import ROOT
+
+
+def _classes(kind: type[ModelvcError] = ModelvcError) -> list[type[ModelvcError]]:
+    return [kind, *(found for sub in kind.__subclasses__() for found in _classes(sub))]
+
+
+def test_the_page_of_commands_is_the_program_s_own_words() -> None:
+    page = reference.PAGE.read_text()
+    assert page == reference.rewritten(page), "run `python -m tests.support.reference`"
+
+
+def test_every_command_has_its_section_and_its_json() -> None:
+    page = reference.PAGE.read_text()
+    commands = set(reference.commands())
+    assert set(re.findall(r"^### mvc (.+)$", page, re.MULTILINE)) == commands
+    assert set(re.findall(r"<!-- help: (.+?) -->", page)) == commands
+    assert set(re.findall(r"<!-- json: (.+?) -->", page)) == commands == set(reference.RESULTS)
+
+
+def test_every_error_is_listed_with_its_exit_code() -> None:
+    rows = re.findall(
+        r"^\| `([a-z-]+)` \| (\d+) \| (.+?) \| (.+?) \|$", (ROOT / "docs/errors.md").read_text(), re.MULTILINE
+    )
+    listed = {code: int(status) for code, status, _, _ in rows}
+    assert len(rows) == len(listed)
+    known = {one.code: one.exit_code for one in _classes() if one.__module__ == modelvc.errors.__name__}
+    assert listed == {**known, "internal": 70}
+
+
+def test_a_code_means_one_class() -> None:
+    codes = [one.code for one in _classes() if one.__module__ == modelvc.errors.__name__]
+    assert len(codes) == len(set(codes))
+
+
+def test_every_command_that_a_page_or_message_names_is_there() -> None:
+    """`mvc COMMAND` in a hint that does not exist sends people nowhere."""
+    commands = {words.split()[0] for words in reference.commands()} | {"hook"}
+    unknown = set()
+    for folder in ("modelvc", "hooks"):
+        for file in (ROOT / folder).rglob("*"):
+            if file.suffix == ".py" or (file.is_file() and not file.suffix):
+                for word in re.findall(r"`mvc ([a-z][a-z-]*)", file.read_text()):
+                    if word not in commands:
+                        unknown.add((file.name, word))
+    assert not unknown
