@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from modelvc.store.remote import RemoteStore
 
 GAP = 512 << 10  # bytes between two wanted chunks that are cheaper to read than to skip
-RANGE = 16 << 20  # bytes of one request: a pack in one piece
+RANGE = 18 << 20  # bytes of one request: a pack is 16 MiB and one chunk, in one piece
 SEAL = 256 << 20  # bytes after which what arrived is made durable
 
 Named = tuple[str, "Oid"]
