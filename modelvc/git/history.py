@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from modelvc.errors import GitError, UsageError, shown
 from modelvc.formats.limits import POINTER
 from modelvc.formats.paths import is_pointer
+from modelvc.git.worktrees import git_dirs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from modelvc.git.layout import Layout
 
 _open: dict[str, Any] = {}
+_IN_PROGRESS = ("MERGE_HEAD", "MERGE_AUTOSTASH", "CHERRY_PICK_HEAD", "REVERT_HEAD", "REBASE_HEAD", "BISECT_HEAD")
+_COMMIT = re.compile(rb"(?<![0-9a-f])(?:[0-9a-f]{64}|[0-9a-f]{40})(?![0-9a-f])")
 
 
 class PointerSeen(NamedTuple):
@@ -145,28 +149,44 @@ def _all_starts(layout: Layout, repo: Any, *, reflog: bool) -> Iterator[str]:
             yield str(repo.references[name].peel(pygit2.Commit).id)
         except (KeyError, pygit2.GitError, pygit2.InvalidSpecError):
             continue  # a tag of something else, or a ref that points nowhere
-    yield from _heads(layout, repo)
+    yield from _heads(layout, repo, reflog=reflog)
     logs = {"refs/stash", *names, "HEAD"} if reflog else {"refs/stash"}
     for name in logs:
         yield from _logged(repo, name)
 
 
-def _heads(layout: Layout, repo: Any) -> Iterator[str]:
-    """HEAD of the main worktree and of every linked one."""
-    folders = [layout.common_dir]
-    linked = os.path.join(layout.common_dir, "worktrees")
-    if os.path.isdir(linked):
-        folders += [os.path.join(linked, name) for name in os.listdir(linked)]
-    for folder in folders:
-        try:
-            with open(os.path.join(folder, "HEAD"), encoding="ascii") as file:
-                text = file.readline().strip()
-        except (OSError, UnicodeDecodeError):
-            continue
-        if len(text) in {40, 64} and has_commit(layout, text):
-            yield text
+def _heads(layout: Layout, repo: Any, *, reflog: bool) -> Iterator[str]:
+    """HEAD of the main worktree and of every linked one; with REFLOG also what Git noted beside it."""
+    import pygit2
+
+    for folder in git_dirs(layout):
+        for path in (os.path.join(folder, "HEAD"), *(_notes(folder) if reflog else ())):
+            for text in _commits_named_in(path):
+                try:
+                    yield str(repo[text].peel(pygit2.Commit).id)
+                except (KeyError, ValueError, pygit2.GitError, pygit2.InvalidSpecError):
+                    continue  # gone, or a number that only looks like a commit's
     if not repo.head_is_unborn:
         yield str(repo.head.target)
+
+
+def _commits_named_in(path: str) -> Iterable[str]:
+    try:
+        with open(path, "rb") as file:
+            return {found.decode() for found in _COMMIT.findall(file.read()) if found.strip(b"0")}
+    except OSError:
+        return ()
+
+
+def _notes(folder: str) -> Iterator[str]:
+    """Files in the Git folder of a worktree that name commits which no ref may reach: work in progress, and its log."""
+    yield from (os.path.join(folder, name) for name in _IN_PROGRESS)
+    for step in ("rebase-merge", "rebase-apply"):
+        yield from (os.path.join(folder, step, name) for name in ("orig-head", "onto", "autostash", "stopped-sha"))
+    if os.path.exists(os.path.join(folder, "commondir")):  # refs of a linked worktree alone: bisect, worktree
+        for top, _, names in os.walk(os.path.join(folder, "refs")):
+            yield from (os.path.join(top, name) for name in names)
+    yield os.path.join(folder, "logs", "HEAD")
 
 
 def _logged(repo: Any, name: str) -> Iterator[str]:
