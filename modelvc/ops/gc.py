@@ -5,24 +5,21 @@ from __future__ import annotations
 import os
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from modelvc.errors import BrokenPointer, ModelvcError
+from modelvc.errors import BrokenPointer, IntegrityError, ModelvcError, NotFoundError
 from modelvc.formats.limits import POINTER
 from modelvc.formats.paths import model_of, pointer_of
 from modelvc.formats.pointer import parse
-from modelvc.git import history, index
-from modelvc.git.layout import discover
-from modelvc.git.run import git
+from modelvc.git import history, index, worktrees
 from modelvc.oid import Oid
 from modelvc.ops import remotes
-from modelvc.store import compact, manifest
+from modelvc.store import compact, manifest, packfile
 from modelvc.store.writer import StoreWriter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from modelvc.git.layout import Layout
     from modelvc.repo import Repo
 
     Named = tuple[str, Oid]
@@ -66,6 +63,7 @@ def plan_gc(repo: Repo, *, grace: float = GRACE, evict: bool = False) -> GcPlan:
     """What could go: unreachable and older than GRACE seconds; with EVICT also what a remote has, complete."""
     repo.require_init()
     store = repo.store
+    compact.check_allowed(store)
     reachable, current, names = _reachable(repo, grace)
     there = _on_remote(repo, reachable) if evict else {}
     now = time.time()
@@ -73,8 +71,7 @@ def plan_gc(repo: Repo, *, grace: float = GRACE, evict: bool = False) -> GcPlan:
     live: set[bytes] = set()
     kept = 0
     for kind, oid in store.roots():
-        path = store.root_path(kind, oid)
-        age = now - os.stat(path).st_mtime
+        age = now - os.stat(store.root_path(kind, oid)).st_mtime
         name = (kind, oid)
         why = ""
         if name not in reachable:
@@ -82,11 +79,12 @@ def plan_gc(repo: Repo, *, grace: float = GRACE, evict: bool = False) -> GcPlan:
         elif name in there and name not in current:
             why = f"on {there[name]}"
         if why:
-            items.append(GcItem(names.get(name, ""), kind, str(oid), store.read_root(kind, oid).size, age, why))
+            items.append(GcItem(names.get(name, ""), kind, str(oid), _size(repo, name), age, why))
         else:
             kept += 1
             live |= _chunks(repo, name)
-    remove, rewrite, frees = _packs(repo, live, now, grace)
+    free = set[bytes]().union(*(_chunks_if_readable(repo, (item.kind, Oid.parse(item.oid))) for item in items)) - live
+    remove, rewrite, frees = _packs(repo, _Chunks(live, free), now - grace)
     return GcPlan(tuple(items), kept, frees, tuple(remove), tuple(rewrite))
 
 
@@ -107,10 +105,10 @@ def apply_gc(repo: Repo, *, grace: float = GRACE, evict: bool = False) -> GcDone
         with StoreWriter(store, locked=True) as writer:
             done = compact.copy_chunks(store, plan.rewrite_packs, live, writer)
             writer.commit()
-        for item in plan.items:
-            store.disk.unlink(store.root_path(item.kind, Oid.parse(item.oid)))
+        compact.remove_roots(store, [(item.kind, Oid.parse(item.oid)) for item in plan.items])
         store.index.drop()
-        compact.remove_packs(store, [*plan.remove_packs, *done])
+        # a pack is named by what it holds: a rewritten one may be one of those that were to go
+        compact.remove_packs(store, {*plan.remove_packs, *done} - writer.packs)
         store.forget_packs()
         store.index.merge()
         return GcDone(plan.items, before - sum(size for _, size in store.packs()))
@@ -145,7 +143,7 @@ def _pointers(repo: Repo) -> Iterator[tuple[str, bytes, bool]]:
     """(path, bytes, whether a worktree shows it now) of every pointer that anything reaches."""
     for seen in history.pointers_in(repo.layout, all_refs=True, reflog=True):
         yield seen.path, seen.data, False
-    for layout in _worktrees(repo):
+    for layout in worktrees.layouts(repo.layout):
         entries = index.pointers(layout)
         blobs = index.read_blobs(layout, sorted({entry.blob for entry in entries}))
         for entry in entries:
@@ -161,18 +159,6 @@ def _pointers(repo: Repo) -> Iterator[tuple[str, bytes, bool]]:
             yield pointer_of(path), repo.worktree.read(pointer_of(path), POINTER), True
 
 
-def _worktrees(repo: Repo) -> list[Layout]:
-    listed = git(repo.layout, "worktree", "list", "--porcelain", "-z")
-    found = []
-    for line in listed.split(b"\0"):
-        if line.startswith(b"worktree "):
-            try:
-                found.append(discover(os.fsdecode(line[9:]), {}))
-            except ModelvcError:
-                continue  # pruned by hand, or bare
-    return found
-
-
 def _on_remote(repo: Repo, reachable: set[Named]) -> dict[Named, str]:
     """Objects that the default remote has, complete, as of now."""
     from modelvc.store.upload import needed_packs
@@ -184,7 +170,10 @@ def _on_remote(repo: Repo, reachable: set[Named]) -> dict[Named, str]:
         listing = store.listing()
         doomed = store.doomed(listing.dooms)
         for one in reachable:
-            packs = needed_packs(store, *one) if listing.has_root(*one) else None
+            try:
+                packs = needed_packs(store, *one) if listing.has_root(*one) else None
+            except IntegrityError:
+                continue  # what is damaged there is not there
             if packs is not None and all(listing.has_pack(*pack) and pack[0] not in doomed for pack in packs):
                 found[one] = name
     finally:
@@ -201,22 +190,48 @@ def _chunks(repo: Repo, name: Named) -> set[bytes]:
     return found
 
 
-def _packs(repo: Repo, live: set[bytes], now: float, grace: float) -> tuple[list[bytes], list[bytes], int]:
-    """Packs with nothing alive in them, packs to rewrite, and the bytes that both free."""
-    from modelvc.store import packfile
+def _chunks_if_readable(repo: Repo, name: Named) -> set[bytes]:
+    try:
+        return _chunks(repo, name)
+    except (IntegrityError, NotFoundError):
+        return set()
 
+
+def _size(repo: Repo, name: Named) -> int:
+    try:
+        return repo.store.read_root(*name).size
+    except IntegrityError:
+        return 0  # nothing reaches it, and it is damaged
+
+
+class _Chunks(NamedTuple):
+    """Chunks that objects need which stay, and those that only objects need which go."""
+
+    live: set[bytes]
+    free: set[bytes]
+
+
+def _packs(repo: Repo, chunks: _Chunks, before: float) -> tuple[list[bytes], list[bytes], int]:
+    """Packs with nothing alive in them, packs to rewrite, and the bytes that both free.
+
+    A chunk of no object may be the beginning of a fetch that was broken off, so a pack made after BEFORE (seconds
+    since the epoch) keeps its own.
+    """
     store = repo.store
     remove, rewrite, frees = [], [], 0
-    sizes = dict(store.packs())
     small = set(compact.small_packs(store))
-    for name, size in sizes.items():
-        age = now - os.stat(packfile.path_of(store.root, name)).st_mtime
-        chunks = list(store.index.chunks_of(name))
-        mine = [chunk for chunk in chunks if chunk.cid in live and store.locate(chunk.cid)[0] == name]
+    for name, size in store.packs():
+        path = packfile.path_of(store.root, name)
+        try:
+            here = compact.chunks_of(store, name)
+        except IntegrityError:
+            continue  # what is in it nobody knows: fsck sets it aside
+        mine = [chunk for chunk in here if chunk.cid in chunks.live and not _is_good_elsewhere(repo, chunk.cid, name)]
         alive = sum(chunk.stored for chunk in mine)
-        dead = sum(chunk.stored for chunk in chunks) - alive
-        if age < grace and dead and not mine:
-            continue  # maybe the beginning of a fetch that was broken off
+        dead = sum(chunk.stored for chunk in here) - alive
+        loose = any(chunk.cid not in chunks.live and chunk.cid not in chunks.free for chunk in here)
+        if loose and os.stat(path).st_mtime > before:
+            continue
         if not mine:
             remove.append(name)
             frees += size
@@ -224,3 +239,14 @@ def _packs(repo: Repo, live: set[bytes], now: float, grace: float) -> tuple[list
             rewrite.append(name)
             frees += dead
     return remove, rewrite, frees
+
+
+def _is_good_elsewhere(repo: Repo, cid: bytes, name: bytes) -> bool:
+    """Whether readers take a chunk from another pack than NAME, where it is whole."""
+    if repo.store.locate(cid)[0] == name:
+        return False
+    try:
+        repo.store.read_chunk(cid)
+    except (IntegrityError, NotFoundError):
+        return False
+    return True

@@ -10,6 +10,7 @@ import os
 from typing import TYPE_CHECKING
 
 from modelvc.errors import IntegrityError
+from modelvc.formats import limits, storeconfig
 from modelvc.store import packfile
 from modelvc.store.packfile import NewChunk
 from modelvc.store.verify import good_bytes
@@ -17,10 +18,28 @@ from modelvc.store.verify import good_bytes
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+    from modelvc.formats.pack import Stored
+    from modelvc.oid import Oid
     from modelvc.store.local import LocalStore
     from modelvc.store.writer import StoreWriter
 
 SMALL, MANY = 8 << 20, 32  # more packs than MANY under SMALL bytes are merged
+
+
+def check_allowed(store: LocalStore) -> None:
+    """Refuse a store of a later release, whose rules for what may go are not known here."""
+    path = os.path.join(store.root, "config")
+    with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
+        storeconfig.parse(file.read(limits.STORE_CONFIG + 1), path).check_gc(path)
+
+
+def chunks_of(store: LocalStore, name: bytes) -> list[Stored]:
+    """What a pack holds, from its own trailer; FormatError when that is damaged."""
+    fd = os.open(packfile.path_of(store.root, name), os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return list(packfile.read_trailer(fd, name))
+    finally:
+        os.close(fd)
 
 
 def small_packs(store: LocalStore) -> list[bytes]:
@@ -57,6 +76,18 @@ def copy_chunks(
         finally:
             os.close(fd)
     return done
+
+
+def remove_roots(store: LocalStore, names: Iterable[tuple[str, Oid]]) -> None:
+    """Delete roots for good: one that came back after a power cut would promise chunks that are gone."""
+    folders = set()
+    for name in names:
+        path = store.root_path(*name)
+        with contextlib.suppress(FileNotFoundError):
+            store.disk.unlink(path)
+        folders.add(os.path.dirname(path))
+    for folder in sorted(folders):
+        store.disk.fsync_dir(folder)
 
 
 def remove_packs(store: LocalStore, names: Iterable[bytes]) -> None:

@@ -43,6 +43,7 @@ class StoreWriter:
         self._roots: list[Root] = []
         self._lock = contextlib.nullcontext() if locked else store.shared()
         self.new_bytes = 0
+        self.packs: set[bytes] = set()  # names of the packs that this session sealed, and did not merge
 
     def __enter__(self) -> Self:
         self._store.prepare()
@@ -120,7 +121,7 @@ class StoreWriter:
         if self._pack is not None:
             pack, self._pack = self._pack, None
             if len(pack):
-                pack.seal()
+                self.packs.add(pack.seal())
                 self._sealed.update(pack.cids())
             else:
                 pack.abandon()
@@ -145,11 +146,13 @@ class StoreWriter:
         store = self._store
         small = compact.small_packs(store) if store.index.loose > LOOSE else []
         if small:
+            before, self.packs = self.packs, set()
             done = compact.copy_chunks(store, small, None, self)
             self.seal()
             self._sealed = set()
             store.index.refresh()
-            compact.remove_packs(store, done)
+            compact.remove_packs(store, set(done) - self.packs)  # the merged one may bear the name of one of them
+            self.packs |= before - set(done)
             store.forget_packs()
         if small or store.index.loose > LOOSE:
             store.index.merge()

@@ -1,0 +1,210 @@
+"""gc where it could go wrong: damaged packs, copies of one chunk, commits that only a linked worktree knows."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from modelvc.errors import ModelvcError
+from modelvc.ops.add import add
+from modelvc.ops.fsck import Depth, fsck
+from modelvc.ops.gc import GcDone, apply_gc, plan_gc
+from modelvc.repo import Repo, open_repo
+from modelvc.store import compact, packfile, verify
+from modelvc.store.writer import StoreWriter
+from tests.support.clone import Clone
+
+_made: list[Path] = []
+
+
+@pytest.fixture
+def clone(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """Two versions of a model. Made once; each test has a copy of its own."""
+    if not _made:
+        found = Clone.new(tmp_path_factory.mktemp("gc") / "clone")
+        found.commit_model(1)
+        found.commit_model(2)
+        _made.append(found.path)
+    shutil.copytree(_made[0], tmp_path / "clone", symlinks=True)
+    return Clone(tmp_path / "clone")
+
+
+def opened(clone: Clone) -> Repo:
+    return open_repo(str(clone.path), {})
+
+
+def gc(clone: Clone, *, evict: bool = False, grace: float = 0) -> GcDone:
+    (clone.path / ".git/mvc/reflog").unlink(missing_ok=True)  # what was replaced is not what keeps anything here
+    return apply_gc(opened(clone), grace=grace, evict=evict)
+
+
+def packs(clone: Clone) -> list[Path]:
+    return sorted((clone.path / ".git/mvc/store/packs").glob("*/*"))
+
+
+def flip(path: Path, at: int) -> None:
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.write_bytes(data)
+
+
+def good_copies(clone: Clone, cid: bytes) -> int:
+    found = 0
+    for path in packs(clone):
+        fd = os.open(path, os.O_RDONLY)
+        chunks = list(packfile.read_trailer(fd, bytes.fromhex(path.name)))
+        found += sum(chunk.cid == cid and verify.good_bytes(fd, chunk) is not None for chunk in chunks)
+        os.close(fd)
+    return found
+
+
+def copied(clone: Clone) -> Repo:
+    """Every chunk lies in two packs."""
+    store = opened(clone).store
+    with StoreWriter(store) as writer:
+        compact.copy_chunks(store, [name for name, _ in store.packs()], None, writer)
+        writer.commit()
+    store.index.merge()  # from now on every reader takes the same copy
+    return opened(clone)
+
+
+def test_a_pack_that_can_not_be_read_is_left_alone(clone: Clone) -> None:
+    for path in packs(clone):
+        flip(path, -60)  # in its trailer
+    before = packs(clone)
+    gc(clone)
+    assert packs(clone) == before
+
+
+def test_copies_go_and_the_chunks_stay(clone: Clone) -> None:
+    store = copied(clone).store
+    cids = {chunk.cid for name, _ in store.packs() for chunk in store.index.chunks_of(name)}
+    gc(clone)
+    assert {good_copies(clone, cid) for cid in cids} == {1}
+    assert not fsck(opened(clone)).problems
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_the_good_one_of_two_copies_stays(clone: Clone, which: int) -> None:
+    store = copied(clone).store
+    cid = next(store.index.chunks_of(store.packs()[0][0])).cid
+    owner, _ = store.locate(cid)
+    holders = [n for n, _ in store.packs() if any(c.cid == cid for c in store.index.chunks_of(n))]
+    name = owner if which == 0 else next(n for n in holders if n != owner)
+    chunk = next(c for c in store.index.chunks_of(name) if c.cid == cid)
+    flip(Path(packfile.path_of(store.root, name)), chunk.offset + 5)
+    gc(clone)
+    assert good_copies(clone, cid) == 1
+    fsck(opened(clone), (), Depth(repair=True))
+    assert not fsck(opened(clone)).problems
+
+
+def test_a_rewritten_pack_may_be_called_like_one_that_goes(clone: Clone) -> None:
+    """A pack is named by what it holds: {x} rewritten from {x, dead} is the very pack {x} that was to go as a copy."""
+    repo = opened(clone)
+    clone.write("dead.bin", 3)
+    add(repo, ["dead.bin"])
+    clone.git("rm", "-q", "--cached", "dead.bin.mvc")
+    clone.git("reset", "-q", "--hard")
+    for name in ("dead.bin", "dead.bin.mvc"):
+        (clone.path / name).unlink(missing_ok=True)
+    store = opened(clone).store
+    with StoreWriter(store) as writer:
+        compact.copy_chunks(store, sorted(name for name, _ in store.packs()), None, writer)
+        writer.commit()
+    for _ in range(4):
+        gc(clone)
+        assert not fsck(opened(clone)).problems
+    assert len(list(opened(clone).store.roots())) == 2
+
+
+def test_evict_frees_at_once(clone: Clone, tmp_path: Path) -> None:
+    clone.mvc("remote", "add", "origin", str(tmp_path / "far"))
+    clone.mvc("push", "--all")
+    assert gc(clone, evict=True, grace=14 * 86_400).freed > 150_000
+
+
+def test_the_beginning_of_a_fetch_stays_for_its_grace(clone: Clone) -> None:
+    for path in (clone.path / ".git/mvc/store/b").glob("*/*"):
+        path.unlink()  # chunks came, roots not yet
+    before = packs(clone)
+    gc(clone, grace=3600)
+    assert packs(clone) == before
+    gc(clone)
+    assert packs(clone) == []
+
+
+@pytest.fixture
+def linked(clone: Clone, tmp_path: Path) -> Clone:
+    clone.git("worktree", "add", "-q", "--detach", str(tmp_path / "linked"), "HEAD")
+    return Clone(tmp_path / "linked")
+
+
+def test_the_reflog_of_a_linked_worktree(clone: Clone, linked: Clone) -> None:
+    linked.commit_model(5)
+    linked.git("checkout", "-q", "--detach", "main")
+    gc(clone)
+    linked.git("checkout", "-q", "--detach", "HEAD@{1}")
+    assert linked.agrees()
+
+
+def test_a_ref_of_a_linked_worktree(clone: Clone, linked: Clone) -> None:
+    linked.commit_model(5)
+    linked.git("update-ref", "refs/worktree/kept", "HEAD")
+    linked.git("checkout", "-q", "--detach", "main")
+    shutil.rmtree(clone.path / ".git/worktrees/linked/logs")
+    gc(clone)
+    linked.git("checkout", "-q", "--detach", "refs/worktree/kept")
+    assert linked.agrees()
+
+
+def test_what_is_staged_where_the_disk_is_not_mounted(clone: Clone, linked: Clone, tmp_path: Path) -> None:
+    content = linked.write("model.bin", 6)
+    linked.mvc("add", "model.bin")
+    linked.path.rename(tmp_path / "unplugged")
+    gc(clone)
+    (tmp_path / "unplugged").rename(linked.path)
+    (linked.path / "model.bin").unlink()
+    linked.mvc("checkout")
+    assert linked.read("model.bin") == content
+
+
+def test_an_autostash_in_the_middle_of_a_rebase(clone: Clone) -> None:
+    clone.git("checkout", "-q", "-b", "side", "HEAD~1")
+    clone.commit_model(7)
+    clone.git("checkout", "-q", "main")
+    content = clone.write("model.bin", 8)
+    clone.mvc("add", "model.bin")
+    clone.git("rebase", "-q", "--autostash", "side", code=1)
+    assert (clone.path / ".git/rebase-merge/autostash").exists()
+    clone.git("checkout", "-q", "--ours", "--", "model.bin.mvc")
+    clone.git("add", "model.bin.mvc")
+    gc(clone)
+    clone.git("rebase", "--abort")
+    assert clone.read("model.bin") == content
+
+
+def test_a_store_of_a_later_release_is_not_cleaned(clone: Clone) -> None:
+    config = clone.path / ".git/mvc/store/config"
+    config.write_text(config.read_text().replace("gc_features = []", 'gc_features = ["bases"]'))
+    with pytest.raises(ModelvcError, match="clean up"):
+        plan_gc(opened(clone))
+    assert clone.mvc("status").code == 0
+
+
+def test_a_damaged_root_that_nothing_reaches_goes(clone: Clone) -> None:
+    clone.write("model.bin", 9)
+    clone.mvc("add", "model.bin")
+    clone.git("reset", "-q", "--hard")
+    (gone,) = plan_gc(opened(clone), grace=0).items or (None,)
+    if gone is None:  # the reflog of what was replaced still has it
+        (clone.path / ".git/mvc/reflog").unlink()
+        (gone,) = plan_gc(opened(clone), grace=0).items
+    path = next((clone.path / ".git/mvc/store/b").glob(f"*/{gone.oid.removeprefix('blake3:')}"))
+    path.write_bytes(b"damaged")
+    assert len(gc(clone).items) == 1
+    assert not path.exists()
+    assert not fsck(opened(clone)).problems
