@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import stat
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,18 +13,18 @@ from modelvc.formats.paths import model_of
 from modelvc.formats.pointer import parse
 from modelvc.git import history
 from modelvc.ops import remotes
+from modelvc.ops.keep import keep_present
 from modelvc.ops.progress import SILENT
 from modelvc.ops.scope import scope
+from modelvc.ops.trees import entries_of, oid_of
 from modelvc.store import verify
 from modelvc.store.download import Downloader
-from modelvc.store.ingest import Ingest
-from modelvc.store.manifest import Content
-from modelvc.store.writer import StoreWriter
 from modelvc.worktree import survey
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from modelvc.formats.paths import SafeRelPath
     from modelvc.oid import Oid
     from modelvc.ops.progress import Progress
     from modelvc.ops.scope import Meant
@@ -79,13 +81,15 @@ def fsck(repo: Repo, revs: Sequence[str] = (), depth: Depth = USUAL, progress: P
     needed = {name: list(places) for name, places in meant.users.items()}
     progress.expect(sum(size for _, size in repo.store.packs()))
     problems = [Problem(BROKEN, place, "Git", (place,)) for place, _ in meant.broken]
+    if not verify.check_index(repo.store):
+        problems.append(Problem(DAMAGED, "the pack index, a cache that was dropped", repo.store.name, repaired=True))
     health = verify.check_packs(repo.store, every_byte=not depth.quick, on_bytes=progress.advance)
     sick = [pack for pack in health if pack.unreadable or pack.damaged]
     if sick and depth.repair:
         folder = os.path.join(repo.layout.mvc_dir, "damaged")
         for bad in sick:
             verify.set_aside(repo.store, bad.name, folder)
-    found, not_here = _objects(repo, needed, deep=not depth.quick and not sick)
+    found, not_here = _objects(repo, needed, deep=not depth.quick)
     packs = [Problem(DAMAGED, f"pack {bad.name.hex()[:10]}", repo.store.name, repaired=depth.repair) for bad in sick]
     damaged = {cid for bad in sick for cid in bad.damaged}
     if not depth.repair:
@@ -154,16 +158,17 @@ def _repair(
     repo: Repo, found: dict[Named, Problem], meant: dict[Named, Meant], progress: Progress
 ) -> dict[Named, Problem]:
     """Take what is damaged or missing from the worktree or a remote; what could not be had stays a problem."""
-    folder = os.path.join(repo.layout.mvc_dir, "damaged")
     left = dict(found)
+    shown_now: dict[Named, SafeRelPath] = {}
+    for path, one in repo.worktree_pointers()[0].items():
+        shown_now[one.kind, one.oid] = path
     for name, problem in found.items():
-        if _from_worktree(repo, name, meant.get(name)):
+        paths = {path for path in (shown_now.get(name), meant[name].path if name in meant else None) if path}
+        if any(_from_worktree(repo, name, path) for path in paths):
             left[name] = replace(problem, repaired=True)
     wanted = [name for name, problem in left.items() if not problem.repaired]
     default = remotes.default_name(repo)
     if wanted and default is not None:
-        for name in wanted:
-            verify.forget_root(repo.store, name, folder)
         try:
             store = remotes.open_remote(repo, default, writing=False)
         except ModelvcError:
@@ -179,37 +184,33 @@ def _repair(
 
 
 def _from_remote(repo: Repo, store: RemoteStore, name: Named, progress: Progress) -> bool:
+    folder = os.path.join(repo.layout.mvc_dir, "damaged")
+    verify.forget_root(repo.store, name, folder)
     try:
         done = Downloader(repo.store, store, jobs=4).run([name], progress.advance)
     except ModelvcError:
-        return False
-    return bool(done.came) and verify.check_object(repo.store, name, every_byte=True) is None
+        done = None
+    verify.restore_root(repo.store, name, folder)  # as it was, for a remote or a worktree that has it another day
+    return bool(done and done.came) and verify.check_object(repo.store, name, every_byte=True) is None
 
 
-def _from_worktree(repo: Repo, name: Named, one: Meant | None) -> bool:
-    """Store the worktree's file again, if it is what the object was."""
+def _from_worktree(repo: Repo, name: Named, path: SafeRelPath) -> bool:
+    """Store the worktree's file or folder again, if it is what the object was."""
     kind, oid = name
-    if one is None or repo.worktree.stat(one.path) is None:
-        return False
+    found = repo.worktree.stat(path)
     try:
-        if kind == "tree":
-            from modelvc.ops.keep import keep_present
-
-            return keep_present(repo, [one.path])[one.path] == oid
-        if survey.hash_file(repo.worktree, one.path)[1] != oid:
+        if found is None or stat.S_ISDIR(found[4]) != (kind == "tree"):
             return False
-        verify.forget_root(repo.store, name, os.path.join(repo.layout.mvc_dir, "damaged"))
-        with StoreWriter(repo.store) as writer, Ingest(writer) as ingest:
-            fd = repo.worktree.open(one.path)
-            try:
-                done = ingest.file(fd, one.path)
-            finally:
-                os.close(fd)
-            writer.add(Content(done.oid, done.stat.size, done.recipe))
-            writer.commit()
+        if kind == "tree":
+            files = survey.tree_files(repo.worktree, repo.state, path) or {}
+            if oid_of(entries_of(files)) != oid:
+                return False
+        elif survey.hash_file(repo.worktree, path)[1] != oid:
+            return False
+        kept = keep_present(repo, [path])[path]
     except ModelvcError:
         return False
-    return done.oid == oid and verify.check_object(repo.store, name, every_byte=True) is None
+    return kept == oid and verify.check_object(repo.store, name, every_byte=True) is None
 
 
 # -- remotes
@@ -221,26 +222,41 @@ def _remote(repo: Repo, depth: Depth, needed: dict[Named, list[str]], meant: dic
     store = remotes.open_remote(repo, name, writing=depth.repair)
     try:
         listing = store.listing()
-        found = [problem for one in needed if (problem := _far_object(store, listing, one, needed[one], depth))]
+        found = {one: _far_object(store, listing, one, users, depth) for one, users in needed.items()}
+        wrong = {one: problem for one, problem in found.items() if problem is not None}
+        if depth.repair:
+            _send_again(repo, name, store, {meant[one]: problem.kind for one, problem in wrong.items()})
+            listing = store.listing()
+            for one, problem in wrong.items():
+                good = _far_object(store, listing, one, needed[one], depth) is None
+                wrong[one] = replace(problem, repaired=good)
+        return list(wrong.values())
     finally:
         store.close()
-    if found and depth.repair:
-        from modelvc.ops import pushed
-        from modelvc.store.upload import Uploader, Wanted
 
-        pushed.forget(repo, name)  # what this clone believed to be there is what turned out to be wrong
-        store = remotes.open_remote(repo, name, writing=True)
+
+def _send_again(repo: Repo, name: str, store: RemoteStore, wrong: Mapping[Meant, str]) -> None:
+    """Bring objects to a remote whatever was believed of them; what could not be done shows in the next look."""
+    from modelvc.ops import pushed
+    from modelvc.store.mend import mend_pack
+    from modelvc.store.upload import Uploader, Wanted, needed_packs
+
+    for one in (one for one, kind in wrong.items() if kind == DAMAGED):
+        with suppress(IntegrityError):  # its root: that is sent anew
+            for pack, size in needed_packs(store, *one.name) or ():
+                mend_pack(repo.store, store, pack, size)
+    gone = {one.name for one in wrong}
+    known = {one: packs for one, packs in pushed.load(repo, name).items() if one not in gone}
+    here = [Wanted(*one.name, one.path) for one in wrong if repo.store.has_root(*one.name)]
+    uploader = Uploader(repo.store, store, {}, jobs=4)
+    for batch in (here, *([one] for one in here)):
         try:
-            here = [one for one in needed if repo.store.has_root(*one)]
-            done = Uploader(repo.store, store, {}, jobs=4).run([Wanted(*one, meant[one].path) for one in here])
-            pushed.save(repo, name, done.packs)
-            listing = store.listing()
-            again = {one for one in needed if _far_object(store, listing, one, needed[one], depth) is not None}
-        finally:
-            store.close()
-        words = {one[1].short for one in again}
-        found = [replace(one, repaired=one.what.split(":")[0] not in words) for one in found]
-    return found
+            known.update(uploader.run(batch).packs)
+        except (IntegrityError, NotFoundError):  # one of them is damaged here as well: then one by one
+            continue
+        if len(batch) == len(here):
+            break
+    pushed.save(repo, name, known)
 
 
 def _far_object(store: RemoteStore, listing: Listing, name: Named, users: list[str], depth: Depth) -> Problem | None:

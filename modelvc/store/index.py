@@ -99,8 +99,13 @@ class ChunkIndex:
         self._loose = {name: self._loose.get(name) or self._open(name) for name in here - self._covered}
 
     def find(self, cid: bytes) -> Found | None:
-        if self._generation and (found := self._generation.find(cid)):
-            return found
+        generation = self._generation
+        try:
+            if generation and (found := generation.find(cid)):
+                return found
+        except (IndexError, ValueError, struct.error):  # damaged, so that it leads outside of itself: trailers know
+            self.drop()
+            self.refresh()
         for name, trailer in self._loose.items():
             if chunk := trailer.find(cid):
                 return name, chunk

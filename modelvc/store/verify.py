@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import struct
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -17,12 +18,13 @@ from modelvc.store.content import ContentReader
 from modelvc.store.disk import make_folder
 from modelvc.store.index import list_packs
 from modelvc.store.packfile import NewChunk
+from modelvc.store.upload import prove, read_content
 from modelvc.store.writer import StoreWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from modelvc.formats.pack import Stored
+    from modelvc.formats.pack import Stored, Trailer
     from modelvc.oid import Oid
     from modelvc.store.local import LocalStore
 
@@ -101,6 +103,8 @@ def check_object(store: LocalStore, name: Named, *, every_byte: bool) -> Modelvc
         if every_byte and kind == "file":
             with ContentReader(store) as reader:
                 reader.write_blob(root, _drop, "it")
+        elif every_byte:
+            prove(store, root, read_content(store, kind, oid, "it", prove_it=False), "it")
         del leaves
     except (IntegrityError, NotFoundError) as error:
         return error
@@ -109,6 +113,50 @@ def check_object(store: LocalStore, name: Named, *, every_byte: bool) -> Modelvc
 
 def _drop(piece: memoryview) -> None:
     del piece
+
+
+def check_index(store: LocalStore) -> bool:
+    """Whether the pack index says what the trailers of the packs say. A cache: where it does not, it is dropped."""
+    try:
+        agrees = all(_is_indexed(store, name) for name in list_packs(store.root))
+    except (IndexError, ValueError, struct.error):  # it leads outside of itself
+        agrees = False
+    if not agrees:
+        store.index.drop()
+        store.forget_packs()
+    return agrees
+
+
+def _is_indexed(store: LocalStore, name: bytes) -> bool:
+    """Whether every chunk of a pack is found, in this pack or, as it is there, in another."""
+    trailer = _trailer(store, name)
+    others: dict[bytes, Trailer | None] = {}
+    for chunk in trailer or ():
+        found = store.find(chunk.cid)
+        if found is None:
+            return False
+        if found == (name, chunk):
+            continue
+        if found[0] not in others:
+            others[found[0]] = _trailer(store, found[0])
+        other = others[found[0]]
+        if found[0] == name or other is None or other.find(chunk.cid) != found[1]:
+            return False
+    return True
+
+
+def _trailer(store: LocalStore, name: bytes) -> Trailer | None:
+    """The trailer of a pack; None when it is damaged or gone, which check_packs says."""
+    try:
+        fd = os.open(packfile.path_of(store.root, name), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        return packfile.read_trailer(fd, name)
+    except IntegrityError:
+        return None
+    finally:
+        os.close(fd)
 
 
 def set_aside(store: LocalStore, name: bytes, folder: str) -> int:
@@ -146,7 +194,17 @@ def forget_root(store: LocalStore, name: Named, folder: str) -> None:
     make_folder(store.disk, folder)
     path = store.root_path(*name)
     if os.path.exists(path):
-        store.disk.rename(path, os.path.join(folder, f"root-{name[1].hex()}"))
+        store.disk.rename(path, _aside(name, folder))
+
+
+def restore_root(store: LocalStore, name: Named, folder: str) -> None:
+    """Put a root back that was moved away for a good one that did not come."""
+    if not store.has_root(*name) and os.path.exists(_aside(name, folder)):
+        store.disk.rename(_aside(name, folder), store.root_path(*name))
+
+
+def _aside(name: Named, folder: str) -> str:
+    return os.path.join(folder, f"root-{name[1].hex()}")
 
 
 def check_packs(store: LocalStore, *, every_byte: bool, on_bytes: Callable[[int], None]) -> list[PackHealth]:
