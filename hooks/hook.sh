@@ -1,19 +1,34 @@
 # Sourced by the hook shims of modelvc; `mvc install` copies it to .git/mvc/.
 
-# mvc_hook NAME [ARGS]: run modelvc's part of a hook; 127 when no interpreter at hand has modelvc.
+# mvc_hook NAME [ARGS]: run modelvc's part of a hook; 127 when there is no modelvc at hand that works.
 mvc_hook() {
   # A relative entry would let the repository bring modules of its own; -P keeps its top folder out.
   case ":$PYTHONPATH:" in *:[!/]* | *::*) unset PYTHONPATH ;; esac
-  for mvc_python in "$(cat "$mvc_dir/python" 2>/dev/null)" python3 python; do
-    if [ -n "$mvc_python" ] && command -v "$mvc_python" >/dev/null 2>&1 &&
-      "$mvc_python" -P -c 'import modelvc.drivers' >/dev/null 2>&1; then
-      "$mvc_python" -P -m modelvc hook "$@"
-      return
-    fi
-  done
-  if command -v mvc >/dev/null 2>&1; then
-    mvc hook "$@"
-    return
-  fi
+  mvc_try "$(cat "$mvc_dir/python" 2>/dev/null)" "$@" && return $mvc_status
+  # Programs with names like ours exist; a relative PATH would let the repository bring one.
+  mvc_program=$(command -v mvc 2>/dev/null)
+  case $mvc_program in
+    /*) case $("$mvc_program" --version 2>/dev/null) in
+      "mvc "*)
+        "$mvc_program" hook "$@"
+        mvc_status=$?
+        [ $mvc_status -eq 127 ] || return $mvc_status
+        ;;
+    esac ;;
+  esac
+  mvc_try "$(command -v python3 2>/dev/null)" "$@" && return $mvc_status
+  mvc_try "$(command -v python 2>/dev/null)" "$@" && return $mvc_status
   return 127
+}
+
+# mvc_try PYTHON NAME [ARGS]: true when PYTHON has a modelvc that ran; its status is in mvc_status.
+mvc_try() {
+  mvc_python=$1
+  shift
+  case $mvc_python in /*) ;; *) return 1 ;; esac
+  [ -x "$mvc_python" ] || return 1
+  "$mvc_python" -P -c 'import modelvc.drivers' >/dev/null 2>&1 || return 1
+  "$mvc_python" -P -m modelvc hook "$@"
+  mvc_status=$?
+  [ $mvc_status -ne 127 ]
 }

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import shutil
+import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-if TYPE_CHECKING:
-    from pathlib import Path
+_HOME = os.path.realpath(os.path.expanduser("~"))  # the real one, before anything stands in for it
+_SECRET = ("gitconfig", "git-credentials", "config/git", "config/mvc", "aws", "ssh", "netrc", "cache/modelvc")
 
 settings.register_profile("default", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -28,6 +31,49 @@ pager = cat
 [gc]
 auto = 0
 """
+
+
+class _TouchedHome(BaseException):
+    """Nobody's `except Exception` may hide it."""
+
+
+def _watch(event: str, args: tuple[object, ...]) -> None:
+    """Reading your configuration and credentials, or writing anywhere in your home, is an error."""
+    if event != "open" or not isinstance(args[0], str | bytes):
+        return
+    path = os.path.abspath(os.fsdecode(args[0]))
+    if not path.startswith(_HOME + "/"):
+        return
+    inside = path[len(_HOME) + 1 :]
+    if inside.startswith("."):
+        for secret in _SECRET:
+            if inside == f".{secret}" or inside.startswith(f".{secret}/"):
+                raise _TouchedHome(path)
+    flags = args[2] if isinstance(args[2], int) else 0
+    if flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT) and not path.startswith(_ALLOWED):
+        raise _TouchedHome(path)
+
+
+# The project, what holds the interpreter, and temporary folders may lie in a home.
+_ALLOWED = tuple(
+    os.path.join(os.path.realpath(folder), "")
+    for folder in (Path(__file__).parents[1], sys.prefix, tempfile.gettempdir(), "/dev")
+)
+
+
+def pytest_configure() -> None:
+    """libgit2 and others look for a home once, when they are loaded: give them none of yours."""
+    home = tempfile.mkdtemp(prefix="mvc-home-")
+    Path(home, ".gitconfig").write_text(_GIT_CONFIG)
+    os.environ["HOME"] = home
+    os.environ["XDG_CONFIG_HOME"] = os.path.join(home, ".config")
+    pytest_configure.home = home  # type: ignore[attr-defined]
+    if _HOME not in {"/", ""}:
+        sys.addaudithook(_watch)
+
+
+def pytest_unconfigure() -> None:
+    shutil.rmtree(getattr(pytest_configure, "home", ""), ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)

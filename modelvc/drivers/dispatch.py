@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 
-from modelvc.errors import ModelvcError, shown
+from modelvc.errors import ModelvcError, NoRepository, shown
 
 FAILED = 1
+NOT_HERE = 127  # for the shims, as if there were no modelvc: they look for another one, or let Git go on
 
 
 def run(argv: list[str]) -> int:
@@ -21,8 +22,13 @@ def run(argv: list[str]) -> int:
         return 0  # a shim of a newer version must not stop Git
     try:
         return found(os.getcwd(), os.environ, args)
+    except NoRepository:
+        return 0  # bare, for instance: there are no models to look after
     except ModelvcError as error:
         say(str(error), hint=error.hint)
+    except ModuleNotFoundError as error:  # half an installation: a venv made anew, a Python that was upgraded
+        say(f"the installation is not whole: {shown(error)}", hint="install modelvc again, then run `mvc install`")
+        return NOT_HERE
     except KeyboardInterrupt:
         say("interrupted")
     except Exception as error:  # Git's work is not to be lost to a bug of ours

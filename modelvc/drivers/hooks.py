@@ -28,6 +28,7 @@ def _open(cwd: str, env: Mapping[str, str]) -> Repo:
 def _follow(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
     """Models follow their pointers; never fails what Git did."""
     del args
+    from modelvc.git.index import write_kept
     from modelvc.ops.follow import follow, note_seen
 
     repo = _open(cwd, env)
@@ -35,6 +36,7 @@ def _follow(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
         return 0
     done = follow(repo)
     note_seen(repo)
+    write_kept(repo.layout, kept=bool(done.kept))
     _lines([f"{shown(path)} follows" for path in done.updated], f"{len(done.updated)} models follow")
     _lines([f"{shown(path)} went away (it is in the store)" for path in done.removed], f"{len(done.removed)} went away")
     for path, why in done.kept:
@@ -46,9 +48,13 @@ def _follow(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
 
 def _pre_commit(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
     del args
+    from modelvc.git.index import write_kept
     from modelvc.ops.guard import precommit
 
-    found = precommit(_open(cwd, env))
+    repo = _open(cwd, env)
+    found = precommit(repo)
+    if not found.warnings and not found.problems:
+        write_kept(repo.layout, kept=False)
     for words in found.warnings:
         say(words)
     for words in found.problems:
@@ -61,14 +67,17 @@ def _pre_push(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
 
     updates = [tuple(line.split()) for line in sys.stdin if line.strip()]
     remote = args[0] if args else ""
+    repo = _open(cwd, env)
     try:
-        done = push_for_git(_open(cwd, env), remote, [(u[0], u[1], u[2], u[3]) for u in updates if len(u) == 4])
+        done = push_for_git(repo, remote, [(u[0], u[1], u[2], u[3]) for u in updates if len(u) == 4])
     except NotFoundError as error:
         if error.code != "no-remote":
             _blocked()
             raise
         say(str(error), hint=error.hint)  # refs go, models stay: said once, and no reason to stop Git
         return 0
+    except ModuleNotFoundError:
+        raise  # not whole is as good as not installed
     except Exception:
         _blocked()
         raise

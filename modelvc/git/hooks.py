@@ -7,7 +7,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from modelvc.errors import ConflictError, shown
+from modelvc.git.index import KEPT, SEEN
 from modelvc.git.run import run
+from modelvc.git.worktrees import git_dirs
 
 if TYPE_CHECKING:
     from modelvc.git.layout import Layout
@@ -22,8 +25,11 @@ SHIMS = {
     "pre-push": "pre-push",
 }
 BEFORE = ".before-mvc"
+LEGACY = ".legacy"  # the pre-commit framework renames a hook that it finds to this, and runs it first
 _MARK = b"# modelvc: "
 _COMMON = "hook.sh"
+# For hooks that somebody shares with people who may not have mvc: nothing happens where it is not installed.
+_LINE = 'mvc="$(git rev-parse --git-common-dir)/mvc/hooks/{hook}"; [ ! -x "$mvc" ] || "$mvc" "$@" || exit'
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +64,18 @@ def install(layout: Layout, python: str) -> Installed:
         os.makedirs(beside, exist_ok=True)
         for hook, shim in SHIMS.items():
             _write(os.path.join(beside, hook), _shim(shim), executable=True)
-        by_hand = tuple((hook, f'"$(git rev-parse --git-common-dir)/mvc/hooks/{hook}" "$@"') for hook in SHIMS)
+        by_hand = tuple((hook, _LINE.format(hook=hook)) for hook in SHIMS)
         return Installed((), (), foreign, by_hand)
     folder = _folder(layout)
     os.makedirs(folder, exist_ok=True)
+    paths = {hook: _place(os.path.join(folder, hook)) for hook in SHIMS}  # refuses before anything is changed
     chained = []
-    for hook, shim in SHIMS.items():
-        path = os.path.join(folder, hook)
+    for hook, path in paths.items():
         if os.path.lexists(path) and not _is_ours(path):
             os.rename(path, path + BEFORE)
-        if os.path.lexists(path + BEFORE):
+        if os.path.lexists(os.path.join(folder, hook + BEFORE)):
             chained.append(hook)
-        _write(path, _shim(shim), executable=True)
+        _write(path, _shim(SHIMS[hook]), executable=True)
     return Installed(tuple(SHIMS), tuple(chained))
 
 
@@ -79,22 +85,21 @@ def uninstall(layout: Layout) -> tuple[str, ...]:
     removed = []
     for hook in SHIMS:
         path = os.path.join(folder, hook)
-        if os.path.lexists(path) and _is_ours(path):
-            os.unlink(path)
-            removed.append(hook)
-            if os.path.lexists(path + BEFORE):
-                os.rename(path + BEFORE, path)
+        for ours in (path, path + LEGACY):
+            if os.path.lexists(ours) and _is_ours(ours):
+                os.unlink(ours)
+                removed.append(hook)
+                if os.path.lexists(path + BEFORE):
+                    os.rename(path + BEFORE, ours)
     beside = os.path.join(layout.mvc_dir, "hooks")
-    for hook in SHIMS:
+    gone = [os.path.join(beside, hook) for hook in SHIMS]
+    gone += [os.path.join(layout.mvc_dir, name) for name in ("python", _COMMON)]
+    gone += [os.path.join(git_dir, "mvc", note) for git_dir in git_dirs(layout) for note in (SEEN, KEPT)]
+    for path in gone:
         with suppress(FileNotFoundError, NotADirectoryError):
-            os.unlink(os.path.join(beside, hook))
+            os.unlink(path)
     with suppress(OSError):
         os.rmdir(beside)
-    for name in ("python", _COMMON):
-        with suppress(FileNotFoundError):
-            os.unlink(os.path.join(layout.mvc_dir, name))
-    with suppress(FileNotFoundError):
-        os.unlink(os.path.join(layout.state_dir, "seen"))
     return tuple(removed)
 
 
@@ -105,6 +110,8 @@ def inspect(layout: Layout) -> HookState:
     missing, outdated = [], []
     for hook, shim in SHIMS.items():
         path = os.path.join(folder, hook)
+        if not foreign and _is_ours(path + LEGACY):
+            path += LEGACY
         data = _read(path)
         if foreign:
             if b"mvc/hooks/" + hook.encode() not in data:
@@ -119,13 +126,26 @@ def inspect(layout: Layout) -> HookState:
 
 def hooks_path(layout: Layout) -> str:
     """The folder that core.hooksPath names; "" when nobody set it, or set it to the usual one."""
-    # not through git(): our own calls override core.hooksPath on the command line
-    code, out, _ = run(layout, "config", "--includes", "--type=path", "--get-all", "core.hooksPath")
-    values = [value for value in os.fsdecode(out).splitlines() if value and value != "/dev/null"]
-    if code or not values:
+    _, out, _ = run(layout, "config", "-z", "--includes", "--type=path", "--get-all", "core.hooksPath")
+    values = os.fsdecode(out).split("\0")[:-2]  # without the end, and the last value, which is run's own
+    if not values or not values[-1]:
         return ""
     found = os.path.realpath(os.path.join(layout.worktree, values[-1]))
     return "" if found == os.path.realpath(_folder(layout)) else found
+
+
+def _place(path: str) -> str:
+    """Where the shim of the hook at PATH belongs; ConflictError when a hook would be lost."""
+    if os.path.lexists(path) and not _is_ours(path):
+        if _is_ours(path + LEGACY):
+            return path + LEGACY  # put there by a program that runs it
+        if os.path.lexists(path + BEFORE) and _read(path) != _read(path + BEFORE):
+            raise ConflictError(
+                f"another program replaced mvc's {shown(os.path.basename(path))} hook, and {shown(path + BEFORE)} "
+                "holds the one that was there before",
+                hint="decide which of the two stays, remove the other, then run `mvc install`",
+            )
+    return path
 
 
 def _folder(layout: Layout) -> str:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from modelvc.git.layout import Layout
 
 _PATIENCE = 5.0  # seconds to wait for another process's index.lock
+SEEN = "seen"  # in the worktree's state folder: hash of the pointers that models follow
+KEPT = "kept"  # there while a model could not follow: the shims then look at what they pass over otherwise
 
 
 class IndexEntry(NamedTuple):
@@ -118,7 +120,8 @@ def stage(layout: Layout, *, add: Sequence[str], remove: Sequence[str] = ()) -> 
         _forget_leftovers(layout)
         try:
             if os.path.exists(index):
-                shutil.copyfile(index, private)
+                # with its time, by which Git knows files that were written in the same tick and must be read again
+                shutil.copy2(index, private)
             extra = {"GIT_INDEX_FILE": private}
             if remove:
                 gone = b"".join(os.fsencode(name) + b"\0" for name in remove)
@@ -145,11 +148,21 @@ def write_seen(layout: Layout) -> None:
     listed = git(layout, "ls-files", "-s", "-t", "--", "*.mvc", quote_paths=True)
     digest = git(layout, "hash-object", "--stdin", stdin=listed)
     os.makedirs(layout.state_dir, exist_ok=True)
-    path = os.path.join(layout.state_dir, "seen")
+    path = os.path.join(layout.state_dir, SEEN)
     temporary = f"{path}.{os.getpid()}"
     with open(temporary, "wb") as file:
         file.write(digest)
     os.replace(temporary, path)
+
+
+def write_kept(layout: Layout, *, kept: bool) -> None:
+    """Tell the shims whether a model could not follow its pointer (in a conflict, or for its unsaved changes)."""
+    path = os.path.join(layout.state_dir, KEPT)
+    with contextlib.suppress(FileNotFoundError):
+        if kept:
+            open(path, "wb").close()
+        else:
+            os.unlink(path)
 
 
 @contextlib.contextmanager
@@ -176,7 +189,7 @@ def _index_lock(layout: Layout) -> Iterator[None]:
     try:
         while True:
             try:
-                os.link(private, lock)
+                _link(private, lock)
                 break
             except FileExistsError:
                 if time.monotonic() > deadline:
@@ -190,9 +203,20 @@ def _index_lock(layout: Layout) -> Iterator[None]:
     try:
         yield
     finally:
-        os.unlink(lock)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(journal)
+        for path in (lock, journal):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+
+
+def _link(private: str, lock: str) -> None:
+    """Make PRIVATE the lock, unless there is one: FileExistsError."""
+    try:
+        os.link(private, lock)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        with open(private, "rb") as source, open(lock, "xb") as file:
+            file.write(source.read())
 
 
 def _is_our_dead_lock(lock: str, journal: str) -> bool:

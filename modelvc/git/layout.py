@@ -33,21 +33,18 @@ class Layout:
 
 
 def discover(start: str, env: Mapping[str, str]) -> Layout:
-    """The worktree that START lies in. NoRepository when there is none, or only a bare one."""
+    """The worktree that START lies in, as `git rev-parse` would say. NoRepository without one, or with a bare one."""
     start = os.path.realpath(start)
     if given := env.get("GIT_DIR"):
         git_dir = os.path.realpath(os.path.join(start, given))
         if not _is_git_dir(git_dir):
             raise NoRepository(f"GIT_DIR is {shown(given)}, which is no Git repository", hint="unset GIT_DIR")
-        tree = env.get("GIT_WORK_TREE")
-        worktree = os.path.join(start, tree) if tree else _configured(git_dir) or _above(git_dir) or start
-        return _layout(os.path.realpath(worktree), git_dir, env)
+        return _layout(start, start, git_dir, env)
     ceilings = {os.path.realpath(path) for path in env.get("GIT_CEILING_DIRECTORIES", "").split(":") if path}
     folder = start
     while True:
-        git_dir = _git_dir_of(folder)
-        if git_dir:
-            return _layout(_configured(git_dir) or folder, git_dir, env)
+        if git_dir := git_dir_of(folder):
+            return _layout(start, folder, git_dir, env)
         if _is_git_dir(folder):
             raise NoRepository(
                 f"{shown(start)} is inside a Git repository, not in its worktree", hint="change to the worktree"
@@ -58,12 +55,23 @@ def discover(start: str, env: Mapping[str, str]) -> Layout:
         folder = above
 
 
-def _layout(worktree: str, git_dir: str, env: Mapping[str, str]) -> Layout:
+def _layout(start: str, found: str, git_dir: str, env: Mapping[str, str]) -> Layout:
+    """GIT_DIR with the worktree that the environment names, else its configuration, else FOUND."""
     common = env.get("GIT_COMMON_DIR") or _first_line(os.path.join(git_dir, "commondir")) or git_dir
-    return Layout(worktree, git_dir, os.path.realpath(os.path.join(git_dir, common)))
+    if given := env.get("GIT_WORK_TREE"):
+        worktree = os.path.join(start, given)
+    else:
+        worktree, bare = _configured(git_dir)
+        if bare and not worktree:
+            raise NoRepository(
+                f"{shown(git_dir)} is a bare repository: it has no worktree",
+                hint="change to a worktree of it, or make one with `git worktree add`",
+            )
+        worktree = worktree or found
+    return Layout(os.path.realpath(worktree), git_dir, os.path.realpath(os.path.join(git_dir, common)))
 
 
-def _git_dir_of(folder: str) -> str:
+def git_dir_of(folder: str) -> str:
     """The Git folder of the worktree whose top is FOLDER; "" when it is not one."""
     path = os.path.join(folder, ".git")
     if _is_git_dir(path):
@@ -82,32 +90,56 @@ def _is_git_dir(path: str) -> bool:
     return os.path.isdir(os.path.join(path, "objects")) or os.path.isfile(os.path.join(path, "commondir"))
 
 
-def _above(git_dir: str) -> str:
-    """The worktree of a Git folder that is named by the environment, as Git finds it for a linked worktree."""
-    pointer = _first_line(os.path.join(git_dir, "gitdir"))
-    if pointer:
-        return os.path.dirname(os.path.join(git_dir, pointer))
-    return os.path.dirname(git_dir) if os.path.basename(git_dir) == ".git" else ""
+def _configured(git_dir: str) -> tuple[str, bool]:
+    """core.worktree, which Git writes for submodules ("" when it is not set), and core.bare."""
+    # Commands such as `git sparse-checkout` move both to config.worktree. A linked worktree has its own Git folder,
+    # without the common config: there neither holds.
+    worktree, bare = "", False
+    for name in ("config", "config.worktree"):
+        for key, value in _core(os.path.join(git_dir, name)):
+            if key == "worktree":
+                worktree = os.path.join(git_dir, value)
+            elif key == "bare":
+                bare = value.lower() in {"", "true", "yes", "on", "1"}
+    return worktree, bare
 
 
-def _configured(git_dir: str) -> str:
-    """core.worktree, which Git writes for submodules; "" when it is not set."""
+def _core(path: str) -> list[tuple[str, str]]:
+    """The keys of the section [core] in a configuration file."""
     try:
-        with open(os.path.join(git_dir, "config"), encoding="utf-8", errors="surrogateescape") as file:
-            text = file.read()
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            lines = file.read().splitlines()
     except OSError:
-        return ""
-    if "worktree" not in text:
-        return ""
+        return []
+    found = []
     section = ""
-    for line in text.splitlines():
-        stripped = line.strip()
-        if stripped.startswith("["):
-            section = stripped.lower()
-        key, equals, value = stripped.partition("=")
-        if section == "[core]" and equals and key.strip().lower() == "worktree":
-            return os.path.realpath(os.path.join(git_dir, value.strip().strip('"')))
-    return ""
+    for line in lines:
+        text = line.strip()
+        if text.startswith("["):
+            head, _, text = text.partition("]")
+            section, text = head[1:].strip().lower(), text.strip()
+        key, _, value = text.partition("=")
+        if section == "core":
+            found.append((key.strip().lower(), _unquoted(value.strip())))
+    return found
+
+
+def _unquoted(value: str) -> str:
+    """A value as Git reads it, as far as paths need it."""
+    quoted, text, at = False, "", 0
+    while at < len(value):
+        char = value[at]
+        if char == "\\":
+            at += 1
+            text += value[at : at + 1]
+        elif char == '"':
+            quoted = not quoted
+        elif char in "#;" and not quoted:
+            return text.rstrip()
+        else:
+            text += char
+        at += 1
+    return text
 
 
 def _first_line(path: str) -> str:

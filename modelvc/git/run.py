@@ -6,13 +6,13 @@ import os
 from typing import TYPE_CHECKING
 
 from modelvc.errors import GitError, shown
-from modelvc.git.layout import Layout
+from modelvc.git.layout import Layout, git_dir_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 # About credentials, transport, tracing and where configuration lies: as true for our calls as for the user's own.
-_KEPT = ("GIT_SSH", "GIT_TRACE", "GIT_CONFIG", "GIT_TERMINAL_PROMPT", "GIT_ASKPASS", "GIT_ALLOW_PROTOCOL")
+_KEPT = ("GIT_SSH", "GIT_TRACE", "GIT_CONFIG_", "GIT_TERMINAL_PROMPT", "GIT_ASKPASS", "GIT_ALLOW_PROTOCOL")
 
 
 def environment(*, commit_env: bool = False) -> dict[str, str]:
@@ -54,8 +54,9 @@ def run(
 
     folder = where if isinstance(where, str) else where.worktree
     env = environment(commit_env=commit_env)
-    if isinstance(where, Layout):
-        env |= {"GIT_DIR": where.git_dir, "GIT_WORK_TREE": where.worktree}
+    if isinstance(where, Layout) and git_dir_of(where.worktree) != where.git_dir:
+        # only where Git would not find it: told where it is, Git does not ask whose it is (safe.directory)
+        env |= {"GIT_DIR": where.git_dir, "GIT_WORK_TREE": where.worktree, "GIT_COMMON_DIR": where.common_dir}
     # our own calls must not start the user's hooks, nor the daemon that watches files
     quoting = () if quote_paths else ("-c", "core.quotePath=false")
     fixed = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", *quoting)
