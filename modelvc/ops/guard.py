@@ -67,7 +67,7 @@ def _nowhere(repo: Repo, unknown: dict[str, Pointer]) -> list[str]:
     if not unknown:
         return []
     known = set(pushed_roots(repo) or ())
-    for seen in history.pointers_in(repo.layout, all_refs=True):
+    for seen in history.pointers_in(repo.layout, all_refs=True, reflog=True):  # what is being merged has no ref yet
         try:
             known.add(bytes(parse(seen.data).oid))
         except ModelvcError:
