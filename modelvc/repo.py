@@ -10,7 +10,7 @@ import time
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from modelvc.errors import BrokenPointer, LockHeld, NoRepository, NotFoundError, UsageError, shown
+from modelvc.errors import BrokenPointer, FormatError, LockHeld, NoRepository, NotFoundError, UsageError, shown
 from modelvc.formats import pointer as pointers
 from modelvc.formats.limits import POINTER
 from modelvc.formats.paths import POINTER_SUFFIX, SafeRelPath, is_pointer, model_of, pointer_of
@@ -99,7 +99,10 @@ class Repo:
             raise UsageError(
                 f"{shown(text)} is the whole worktree", hint="name the files and folders that are models, one by one"
             )
-        path = SafeRelPath.parse(inside)
+        try:
+            path = SafeRelPath.parse(inside)
+        except FormatError as error:  # not somebody's bytes: the user's own words
+            raise UsageError(str(error), hint=error.hint) from None
         return model_of(path) if is_pointer(path) else path
 
     def inside(self, text: str) -> str:

@@ -99,6 +99,8 @@ def run(argv: Sequence[str]) -> int:
         return result if isinstance(result, int) else 0
     except typer.Exit as error:
         return _flushed(error.exit_code, found)
+    except SystemExit:  # typer's answer to a reader who left
+        return explain(BrokenPipeError(), as_json=False, debug=False)
     except typer.Abort:
         return explain(KeyboardInterrupt(), as_json=False, debug=False)
     except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - the last line of defence

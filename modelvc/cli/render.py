@@ -66,11 +66,11 @@ def short(oid: str | None) -> str:
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, markdown: bool = False) -> list[str]:
     """Columns side by side; a column of numbers to the right. Without a HEAD only the rows."""
-    cells = [[shown(cell) for cell in row] for row in rows]
+    lines = [[shown(cell) for cell in row] for row in ([head] if head else []) + list(rows)]
     if markdown:
-        lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
-        return lines + ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in cells]
-    columns = list(zip(*([list(head)] if head else []), *cells, strict=True))
+        marked = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines]
+        return [marked[0], "|" + "---|" * len(head), *marked[1:]]
+    columns = list(zip(*lines, strict=True))
     widths = [max(map(len, column)) for column in columns]
     right = [all(_is_number(cell) for cell in column[bool(head) :]) for column in columns]
 
@@ -78,7 +78,8 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, markdown: bool 
         padded = [c.rjust(w) if number else c.ljust(w) for c, w, number in zip(row, widths, right, strict=True)]
         return "  ".join(padded).rstrip()
 
-    return [*([colour(line(head), "dim")] if head else []), *map(line, cells)]
+    shown_lines = list(map(line, lines))
+    return [colour(shown_lines[0], "dim"), *shown_lines[1:]] if head else shown_lines
 
 
 def _is_number(cell: str) -> bool:

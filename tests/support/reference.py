@@ -145,7 +145,11 @@ def conforms(value: Any, hint: Any) -> bool:
     if dataclasses.is_dataclass(hint):
         assert isinstance(hint, type)
         fields = fields_of(hint)
-        return value.keys() == fields.keys() and all(conforms(value[name], one) for name, one in fields.items())
+        return (
+            isinstance(value, dict)
+            and value.keys() == fields.keys()
+            and all(conforms(value[name], one) for name, one in fields.items())
+        )
     origin, args = typing.get_origin(hint), typing.get_args(hint)
     if origin in {tuple, list}:
         if args[-1] is Ellipsis or origin is list:

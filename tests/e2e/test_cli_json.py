@@ -1,0 +1,106 @@
+"""Every command's JSON is one object of the shape that docs/cli.md shows."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from tests.support import reference
+from tests.support.clone import Clone
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class _Talker:
+    """Runs commands with --json, and holds each answer against the page."""
+
+    def __init__(self, clone: Clone) -> None:
+        self.clone = clone
+        self.heard: set[str] = set()
+
+    def ask(self, *words: str, code: int = 0) -> Any:
+        found = json.loads(self.clone.mvc("--json", *words, code=code).out)
+        name = next(" ".join(words[:n]) for n in (2, 1) if " ".join(words[:n]) in reference.RESULTS)
+        assert isinstance(found, dict)
+        assert any(reference.conforms(found, kind) for kind in reference.RESULTS[name]), (name, found)
+        self.heard.add(name)
+        return found
+
+
+def test_every_command_answers_as_documented(tmp_path: Path) -> None:
+    clone = Clone.new(tmp_path / "project", mvc=False)
+    talker = _Talker(clone)
+    ask = talker.ask
+    assert ask("init")["wrote"] == [".mvc/config.toml", ".gitattributes"]
+    clone.git("commit", "-qm", "use mvc")
+    assert ask("install")["hooks"]["by_hand"] == []
+    content = clone.write("model.bin", 1)
+    clone.write("folder/a", b"a")
+    clone.write("folder/b", b"b")
+    added = ask("add", "model.bin", "folder")["models"]
+    assert [(m["path"], m["kind"], m["size"], m["change"], m["was"]) for m in added] == [
+        ("model.bin", "file", len(content), "new", None),
+        ("folder", "tree", 2, "new", None),
+    ]
+    ask("add", "model.bin", "-m", "auc=0.5", "-m", "note=first", "-m", "good=true", "-m", "loss=nan")
+    clone.git("commit", "-qm", "one")
+    clone.write("model.bin", 2)
+    clone.write("folder/c", b"c")
+    states = ask("status", "--exit-code", code=1)["models"]
+    assert [(m["path"], m["state"], m["stored"], m["pushed"]) for m in states] == [
+        ("folder", "modified", True, None),
+        ("model.bin", "modified", True, None),
+    ]
+    assert ask("add", "-u")["models"][1]["was"] == added[0]["oid"]
+    (model,) = ask("diff", "--exit-code", "--", "model.bin", code=1)["models"]
+    assert (model["change"], model["old_oid"], model["metrics"][0]["name"]) == ("changed", added[0]["oid"], "auc")
+    clone.git("commit", "-qm", "two")
+    (folder,) = ask("diff", "HEAD~1..HEAD", "folder")["models"]
+    assert folder["files"] == [{"path": "c", "change": "added", "old_size": None, "new_size": 1}]
+    versions = ask("log", "model.bin")["versions"]
+    assert [v["subject"] for v in versions] == ["two", "one"]
+    assert versions[1]["metrics"] == {"auc": 0.5, "note": "first", "good": True, "loss": "nan"}
+    assert versions[0]["refs"] == ["main"]
+    assert ask("show", "HEAD:model.bin")["lineage"] == [added[0]["oid"]]
+    assert [m["files"] for m in ask("ls")["models"]] == [3, None]
+    assert ask("ls", "HEAD~1")["commit"] == versions[1]["commit"]
+    done = ask("checkout", "HEAD~1", "model.bin")
+    assert (done["commit"], done["models"][0]["change"]) == (versions[1]["commit"], "written")
+    assert ask("checkout", "HEAD")["models"][1]["was"] == added[0]["oid"]
+    assert ask("remote", "add", "origin", "../far")["url"] == str(tmp_path / "far")
+    ask("remote", "add", "other", "../other")
+    assert ask("remote", "default", "other")["default"] is True
+    assert [r["name"] for r in ask("remote", "list")["remotes"]] == ["origin", "other"]
+    assert [r["name"] for r in ask("remote", "remove", "other")["remotes"]] == ["origin"]
+    assert ask("trust")["remotes"][0]["trusted"] is True
+    clone.git("commit", "-qm", "remote")
+    sent = ask("push", "--all")
+    assert (sorted(set(sent["sent"])), sent["there"]) == (["folder", "model.bin"], 0)
+    assert ask("push")["sent"] == []
+    assert ask("fetch")["here"] == 2
+    assert ask("pull")["checked_out"]["models"][0]["change"] == "unchanged"
+    assert {m["pushed"] for m in ask("status")["models"]} == {True}
+    assert ask("store", "stats", "--remote")["remote"]["name"] == "origin"
+    assert ask("fsck")["problems"] == []
+    assert ask("fsck", "--markers")["paths"] == []
+    ask("gc")
+    ask("gc", "--apply")
+    assert ask("get", ".", "model.bin", "-o", str(tmp_path / "out.bin"))["oid"] == versions[0]["oid"]
+    assert {f["state"] for f in ask("doctor")["findings"]} <= {"ok", "warn"}
+    assert ask("mv", "model.bin", "renamed.bin") == {"old": "model.bin", "new": "renamed.bin"}
+    assert ask("rm", "folder")["paths"] == ["folder"]
+    assert "pre-commit" in ask("uninstall")["hooks"]
+    assert talker.heard == set(reference.RESULTS)
+
+
+def test_the_version_as_json(tmp_path: Path) -> None:
+    clone = Clone(tmp_path)
+    assert clone.json("--version") == {"version": clone.mvc("--version").out.split()[1]}
+
+
+def test_json_is_the_only_thing_on_stdout_and_advice_the_only_thing_left_out(tmp_path: Path) -> None:
+    clone = Clone.new(tmp_path / "project")
+    clone.write("model.bin", 1)
+    assert clone.mvc("add", "model.bin", "--json").err == ""
+    assert clone.mvc("status", "--json").err == ""

@@ -1,0 +1,39 @@
+"""Bars for people, silence for pipes."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+
+from modelvc.cli.progress import progress
+from modelvc.ops.progress import SILENT
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_pipe_sees_nothing() -> None:
+    with progress("storing", quiet=False) as bar:
+        assert bar is SILENT
+
+
+def test_quiet_is_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", _Terminal())
+    with progress("storing", quiet=True) as bar:
+        assert bar is SILENT
+
+
+def test_a_terminal_sees_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = _Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    with progress("storing", quiet=False) as bar:
+        bar.expect(1000)
+        bar.expect(1000)
+        bar.advance(500)
+    assert "storing" in screen.getvalue()
+    assert "2.0" in screen.getvalue() or "2,000" in screen.getvalue()
