@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import re
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from modelvc.errors import GitError, UsageError, shown
 from modelvc.formats.limits import POINTER
-from modelvc.formats.paths import is_pointer
+from modelvc.git.index import read_blobs
 from modelvc.git.worktrees import git_dirs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from modelvc.git.layout import Layout
+
+    _Children = tuple[tuple[bytes, Any, bool], ...]
 
 _open: dict[str, Any] = {}
 _IN_PROGRESS = ("MERGE_HEAD", "MERGE_AUTOSTASH", "CHERRY_PICK_HEAD", "REVERT_HEAD", "REBASE_HEAD", "BISECT_HEAD")
@@ -78,25 +81,82 @@ def resolve(layout: Layout, rev: str) -> str:
 def pointers_at(layout: Layout, rev: str) -> dict[str, bytes]:
     """Path and bytes of every pointer in one commit."""
     repo = _repository(layout)
-    commit = repo[resolve(layout, rev)]
-    found = ((path, repo[blob]) for path, blob in _pointers(repo, commit.tree, "", {}))
-    return {path: blob.data for path, blob in found if blob.size <= POINTER}
+    commit = resolve(layout, rev)
+    with _explained():
+        found = [(path, blob, commit) for path, blob in _pointers(repo, repo[commit].tree_id, {}, set())]
+        return {seen.path: seen.data for seen in _read(layout, repo, found)}
 
 
-def _pointers(repo: Any, tree: Any, prefix: str, known: dict[Any, list[tuple[str, Any]]]) -> list[tuple[str, Any]]:
-    """(path, blob id) below TREE; KNOWN remembers, by tree, paths relative to it."""
-    found = known.get(tree.id)
-    if found is None:
-        found = []
-        for entry in tree:
-            name = entry.name
-            if entry.type_str == "tree":
-                if prefix or name != ".mvc":
-                    found += [(f"{name}/{path}", blob) for path, blob in _pointers(repo, entry, "/", known)]
-            elif entry.type_str == "blob" and entry.filemode & 0o170000 == 0o100000 and is_pointer(name):
-                found.append((name, entry.id))
-        known[tree.id] = found
-    return found
+def _bearing(repo: Any, top: Any, known: dict[Any, _Children]) -> _Children:
+    """Name, id and kind of the pointers in the tree TOP, and of the folders in it that hold any at all.
+
+    KNOWN remembers that by tree: what did not change is never read twice, and a tree without pointers costs nothing
+    wherever else it appears.
+    """
+    waiting = [top]  # not recursive: a hostile tree may be deep
+    while waiting:
+        at = waiting[-1]
+        found, unknown = [], []
+        for entry in () if at in known else repo[at]:
+            mode = entry.filemode & 0o170000
+            if mode == 0o040000:
+                if entry.id not in known:
+                    unknown.append(entry.id)
+                elif known[entry.id]:
+                    found.append((entry.raw_name, entry.id, True))
+            elif mode == 0o100000 and entry.raw_name.endswith(b".mvc") and entry.raw_name != b".mvc":
+                found.append((entry.raw_name, entry.id, False))
+        if unknown:
+            waiting += unknown
+        else:
+            known.setdefault(at, tuple(found))
+            waiting.pop()
+    return known[top]
+
+
+def _pointers(
+    repo: Any, top: Any, known: dict[Any, _Children], done: set[tuple[bytes, Any]]
+) -> Iterator[tuple[str, Any]]:
+    """(path, blob id) below the tree TOP, apart from what lies in folders that are DONE, which grows."""
+    waiting = [(b"", top)]
+    while waiting:
+        place = waiting.pop()
+        if place in done:
+            continue
+        done.add(place)
+        folder, tree = place
+        for name, oid, is_tree in _bearing(repo, tree, known):
+            if not is_tree:
+                yield os.fsdecode(folder + name), oid
+            elif folder or name != b".mvc":
+                waiting.append((folder + name + b"/", oid))
+
+
+def _read(layout: Layout, repo: Any, found: Sequence[tuple[str, Any, str]]) -> Iterator[PointerSeen]:
+    """The bytes of (path, blob, commit), unless too large for a pointer; Git fetches what a partial clone left out."""
+    absent = {str(blob) for _, blob, _ in found if blob not in repo}
+    fetched = read_blobs(layout, sorted(absent))
+    for path, blob, commit in found:
+        if str(blob) in absent:
+            data = fetched.get(str(blob))
+        else:
+            data = repo[blob].data if repo[blob].size <= POINTER else None
+        if data is not None:
+            yield PointerSeen(path, data, commit)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Objects that are not here are Git's to explain."""
+    import pygit2
+
+    try:
+        yield
+    except (KeyError, pygit2.GitError) as error:
+        raise GitError(
+            f"a part of history can not be read: {shown(error)}",
+            hint="see what `git fsck` says; a clone without trees gets them with `git fetch --refetch --no-filter`",
+        ) from None
 
 
 def pointers_in(
@@ -125,19 +185,18 @@ def pointers_in(
         walker.hide(resolve(layout, rev))
     if not starts:
         return
-    known: dict[Any, list[tuple[str, Any]]] = {}
-    seen_trees: set[Any] = set()
-    seen: set[tuple[str, Any]] = set()
-    for commit in walker:
-        if commit.tree_id in seen_trees:
-            continue
-        seen_trees.add(commit.tree_id)
-        for path, blob in _pointers(repo, commit.tree, "", known):
-            if (path, blob) not in seen:
-                seen.add((path, blob))
-                found = repo[blob]
-                if found.size <= POINTER:
-                    yield PointerSeen(path, found.data, str(commit.id))
+    with _explained():
+        known: dict[Any, _Children] = {}
+        done: set[tuple[bytes, Any]] = set()
+        seen: set[tuple[str, Any]] = set()
+        for commit in walker:
+            new = [
+                (path, blob, str(commit.id))
+                for path, blob in _pointers(repo, commit.tree_id, known, done)
+                if (path, blob) not in seen
+            ]
+            seen.update((path, blob) for path, blob, _ in new)
+            yield from _read(layout, repo, new)
 
 
 def _all_starts(layout: Layout, repo: Any, *, reflog: bool) -> Iterator[str]:
@@ -225,21 +284,30 @@ def versions(layout: Layout, path: str, *, start: str = "HEAD", all_refs: bool =
     starts = set(_all_starts(layout, repo, reflog=False)) if all_refs else {resolve(layout, start)}
     for one in starts:
         walker.push(one)
-    for commit in walker:
-        blob = _blob(repo, commit.tree, path)
-        if blob is None or any(_blob(repo, parent.tree, path) == blob for parent in commit.parents):
-            continue
-        subject = commit.message.partition("\n")[0]
-        yield Version(str(commit.id), commit.commit_time, commit.author.name, subject, repo[blob].data)
+    with _explained():
+        blobs: dict[Any, Any] = {}  # by tree, since most commits are also somebody's parent
+        for commit in walker:
+            blob = _blob(repo, commit.tree_id, path, blobs)
+            if blob is None:
+                continue
+            if any(_blob(repo, repo[parent].tree_id, path, blobs) == blob for parent in commit.parent_ids):
+                continue
+            subject = commit.message.partition("\n")[0]
+            for seen in _read(layout, repo, [(path, blob, str(commit.id))]):
+                yield Version(seen.commit, commit.commit_time, commit.author.name, subject, seen.data)
 
 
-def _blob(repo: Any, tree: Any, path: str) -> Any:
-    del repo
-    try:
-        entry = tree[path]
-    except KeyError:
-        return None
-    return entry.id if entry.type_str == "blob" else None
+def _blob(repo: Any, tree: Any, path: str, known: dict[Any, Any]) -> Any:
+    """The id of the regular file at PATH in TREE; None when there is none."""
+    if tree not in known:
+        folder = repo[tree]
+        try:
+            entry = folder[path]
+        except KeyError:
+            known[tree] = None
+        else:
+            known[tree] = entry.id if entry.filemode & 0o170000 == 0o100000 else None
+    return known[tree]
 
 
 def branches_and_tags(layout: Layout) -> dict[str, list[str]]:
