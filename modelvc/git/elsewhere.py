@@ -6,6 +6,7 @@ Git means for that, and no configuration of it is read.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _PROTOCOLS = ("file", "git", "http", "https", "ssh")
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*")  # a name that can be asked of a server as it is
 _MODES = ("100644", "100755")
+_DUMB = b"dumb http"  # plain files behind a web server: Git can not ask it for a part
 
 
 class Snapshot(NamedTuple):
@@ -36,9 +38,28 @@ def snapshot(source: str, rev: str, wanted: Sequence[str], folder: str, *, limit
     """
     _check(source, "repository")
     _check(rev, "revision")
+    place = os.path.join(folder, "slim")
+    with contextlib.suppress(_CanNotLeaveOutError):
+        commit = _bring(source, rev, place, slim=True)
+        with contextlib.suppress(GitError):
+            return _read(place, commit, wanted, limit)
+    place = os.path.join(folder, "whole")
+    return _read(place, _bring(source, rev, place, slim=False), wanted, limit)
+
+
+class _CanNotLeaveOutError(Exception):
+    """The server can not leave files out."""
+
+
+def _bring(source: str, rev: str, folder: str, *, slim: bool) -> str:
+    """The commit, fetched into a new FOLDER."""
+    os.mkdir(folder)
     git(folder, "init", "-q", "--bare", ".", extra=_extra())
     git(folder, "config", "remote.origin.url", source, extra=_extra())
-    commit = _fetch(folder, rev)
+    return _fetch(folder, rev, slim=slim)
+
+
+def _read(folder: str, commit: str, wanted: Sequence[str], limit: int) -> Snapshot:
     files: dict[str, bytes] = {}
     names: list[str] = []
     asked = set(wanted)
@@ -67,20 +88,28 @@ def _check(text: str, what: str) -> None:
         )
 
 
-def _fetch(folder: str, rev: str) -> str:
-    """Bring one commit here, with its trees and, where the server can leave them out, without its files."""
-    quiet = ("-q", "--no-tags", "--no-recurse-submodules", "--no-auto-maintenance", "--filter=blob:none")
+def _fetch(folder: str, rev: str, *, slim: bool) -> str:
+    """Bring one commit here, with its trees and, unless SLIM, with its files."""
+    quiet = ["-q", "--no-tags", "--no-recurse-submodules", "--no-auto-maintenance"]
+    # while the commit is not here yet, a file that is missing must not make Git fetch within its own fetch, without end
+    extra = {**_extra(), "GIT_NO_LAZY_FETCH": "1"}
+    if slim:
+        quiet.append("--filter=blob:none")
     code, words = 1, b""
     if not rev or _PLAIN.fullmatch(rev):
-        code, _, words = run(folder, "fetch", *quiet, "--depth=1", "--", "origin", rev or "HEAD", extra=_extra())
+        code, _, words = run(folder, "fetch", *quiet, "--depth=1", "--", "origin", rev or "HEAD", extra=extra)
         if not code:
             return _resolved(folder, "FETCH_HEAD") or _none(rev)
-    if rev:  # an abbreviation, or a way through history such as main~3: that takes the commits
+        if slim and _DUMB in words:
+            raise _CanNotLeaveOutError
+    if rev or _DUMB in words:  # an abbreviation, or a way through history such as main~3: that takes the commits
         refs = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*", "+HEAD:refs/mvc/head")
-        code, _, words = run(folder, "fetch", *quiet, "--", "origin", *refs, extra=_extra())
+        code, _, words = run(folder, "fetch", *quiet, "--", "origin", *refs, extra=extra)
         if not code:
-            start = "refs/mvc/head" + rev.removeprefix("HEAD") if re.match(r"HEAD\b|HEAD$", rev) else rev
+            start = "refs/mvc/head" + rev.removeprefix("HEAD") if re.match(r"(HEAD\b|$)", rev) else rev
             return _resolved(folder, start) or _none(rev)
+        if slim and not _PLAIN.fullmatch(rev):  # nothing told yet what the server can do
+            raise _CanNotLeaveOutError
     said = shown(words.decode("utf-8", "replace").strip().replace("\n", "; "))
     raise GitError(f"the repository can not be read: {said}", hint="check its name, and that you may read it")
 
@@ -97,7 +126,7 @@ def _none(rev: str) -> str:
 
 
 def _extra() -> dict[str, str]:
-    """Work in the folder alone, and allow protocols that only carry bytes; fewer where the user says so."""
+    """Work in the folder alone, ask nothing, allow protocols that only carry bytes, fewer where the user says so."""
     own = environment().get("GIT_ALLOW_PROTOCOL")
     allowed = [one for one in _PROTOCOLS if own is None or one in own.split(":")]
-    return {"GIT_DIR": ".", "GIT_ALLOW_PROTOCOL": ":".join(allowed) or "none"}
+    return {"GIT_TERMINAL_PROMPT": "0", "GIT_DIR": ".", "GIT_ALLOW_PROTOCOL": ":".join(allowed) or "none"}

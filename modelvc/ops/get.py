@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from modelvc.ops.progress import Progress
 
 JOBS = 6
-_NAMED = 5  # models that an error names
+_NAMED = 10  # models that an error names
 
 
 @dataclass(frozen=True, slots=True)

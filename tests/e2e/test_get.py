@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
 import os
 import shutil
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -213,3 +216,41 @@ def test_a_pointer_that_is_a_link_is_none(source: Clone, here: Path) -> None:
     source.git("commit", "-qm", "link", "--no-verify")
     with pytest.raises(NotFoundError):
         get(str(source.path), "link", str(here))
+
+
+@pytest.mark.parametrize("rev", ["", "main", "v1~0"])
+def test_a_server_that_leaves_files_out_and_keeps_them(
+    source: Clone, here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rev: str
+) -> None:
+    """Git's first protocol: it filters, but hands out no single file afterwards."""
+    url = bare(source, tmp_path)
+    source.git("config", "uploadpack.allowFilter", "true", cwd=tmp_path / "bare.git")
+    monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
+    monkeypatch.setenv("GIT_CONFIG_KEY_0", "protocol.version")
+    monkeypatch.setenv("GIT_CONFIG_VALUE_0", "0")
+    get(url, MODEL, str(here), How(rev=rev))
+    assert os.listdir(here) == ["best model.bin"]
+
+
+@pytest.mark.parametrize("rev", ["", "main", "main~1", "v99"])
+def test_plain_files_behind_a_web_server(source: Clone, here: Path, tmp_path: Path, rev: str) -> None:
+    bare(source, tmp_path)
+    source.git("update-server-info", cwd=tmp_path / "bare.git")
+    handler = functools.partial(_Silent, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}/bare.git"
+        try:
+            if rev == "v99":
+                with pytest.raises(NotFoundError):
+                    get(url, MODEL, str(here), How(rev=rev))
+            else:
+                done = get(url, MODEL, str(here), How(rev=rev))
+                assert done.commit == source.git("rev-parse", rev or "HEAD").strip()
+        finally:
+            server.shutdown()
+
+
+class _Silent(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        pass
