@@ -169,6 +169,7 @@ def _less(size: int) -> str:
 
 def doctor(
     offline: Annotated[bool, typer.Option("--offline", help="Do not look at remotes.")] = False,
+    write: Annotated[bool, typer.Option("--write", help="Try remotes with a scratch key, removed at once.")] = False,
 ) -> None:
     """Is this clone set up well.
 
@@ -177,7 +178,7 @@ def doctor(
     """
     from modelvc.ops.doctor import doctor as op
 
-    found = op(CONTEXT.open(), os.environ, offline=offline)
+    found = op(CONTEXT.open(), os.environ, offline=offline, write=write)
     if CONTEXT.json:
         render.dump(found)
     else:

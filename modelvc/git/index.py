@@ -219,6 +219,11 @@ def _link(private: str, lock: str) -> None:
             file.write(source.read())
 
 
+def is_noted_lock(layout: Layout) -> bool:
+    """Whether index.lock was made by an mvc: one that works now, or one that was killed."""
+    return _is_our_dead_lock(os.path.join(layout.git_dir, "index.lock"), os.path.join(layout.state_dir, "journal"))
+
+
 def _is_our_dead_lock(lock: str, journal: str) -> bool:
     """Whether the lock is the one that an mvc noted which did not live to remove it."""
     try:

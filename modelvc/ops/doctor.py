@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from modelvc.errors import ModelvcError, RemoteDenied, UntrustedRemote, shown
 from modelvc.formats import limits, storeconfig
 from modelvc.formats.sizes import about
-from modelvc.git import hooks
+from modelvc.git import hooks, index
 from modelvc.git.run import git, run
 from modelvc.ops import remotes
 
@@ -27,6 +27,7 @@ State: TypeAlias = Literal["ok", "warn", "fail"]
 
 OLDEST_GIT = (2, 34)
 _LITTLE = 1 << 30  # bytes of free disk under which a large model may not fit
+_LOCK_AGE = 60.0  # seconds: Git holds it for less
 _SKEW = 60.0  # seconds between the clocks that are worth a word
 _TOO_MUCH_SKEW = 900.0  # S3 refuses requests that are further off
 
@@ -54,13 +55,16 @@ class Doctor:
         return "fail" if "fail" in states else "warn" if "warn" in states else "ok"
 
 
-def doctor(repo: Repo, env: Mapping[str, str], *, offline: bool = False) -> Doctor:
-    """Look at Git, hooks, configuration, store, disk and (unless OFFLINE) remotes. ENV tells where programs lie."""
+def doctor(repo: Repo, env: Mapping[str, str], *, offline: bool = False, write: bool = False) -> Doctor:
+    """Look at Git, hooks, configuration, store, disk and (unless OFFLINE) remotes. ENV tells where programs lie.
+
+    WRITE: try on each trusted remote, with a scratch key, what it honours.
+    """
     repo.require_init()
-    found = [*_git(repo), *_programs(repo, env), *_hooks(repo), *_attributes(repo), *_config(repo)]
+    found = [*_git(repo), *_index_lock(repo), *_programs(repo, env), *_hooks(repo), *_attributes(repo), *_config(repo)]
     found += [*_store(repo), *_disk(repo), *_library()]
     if not any(one.check == "config" and one.state == "fail" for one in found):
-        found += _remotes(repo, offline=offline)
+        found += _remotes(repo, offline=offline, write=write)
     return Doctor(tuple(found))
 
 
@@ -80,6 +84,22 @@ def _git(repo: Repo) -> Iterator[Finding]:
     if shallow.strip() == b"true":
         words = "this clone is shallow: versions before its first commit are not seen"
         yield Finding("history", "warn", words, "git fetch --unshallow")
+
+
+def _index_lock(repo: Repo) -> Iterator[Finding]:
+    """A lock that mvc left when it was killed goes with the next command; any other is somebody's."""
+    path = os.path.join(repo.layout.git_dir, "index.lock")
+    try:
+        age = max(0.0, time.time() - os.stat(path).st_mtime)
+    except FileNotFoundError:
+        return
+    if index.is_noted_lock(repo.layout):
+        yield Finding("index lock", "ok", "held by an mvc, or left by one that was killed: the next one removes it")
+    elif age < _LOCK_AGE:
+        yield Finding("index lock", "ok", f"held for {age:.0f} seconds, by Git or another program")
+    else:
+        words = f"{shown(path)} has been there for {age:.0f} seconds: nothing can be staged"
+        yield Finding("index lock", "warn", words, "wait for what runs; if no Git is running, remove that file")
 
 
 def _programs(repo: Repo, env: Mapping[str, str]) -> Iterator[Finding]:
@@ -212,7 +232,7 @@ def _library() -> Iterator[Finding]:
 # -- remotes
 
 
-def _remotes(repo: Repo, *, offline: bool) -> Iterator[Finding]:
+def _remotes(repo: Repo, *, offline: bool, write: bool) -> Iterator[Finding]:
     named = remotes.remotes(repo).remotes
     if not named:
         words = "none: models are on this disk only, and nobody else can have them"
@@ -223,10 +243,10 @@ def _remotes(repo: Repo, *, offline: bool) -> Iterator[Finding]:
             words = f"{shown(info.url)} is not accepted by this clone: push is refused"
             yield Finding(check, "warn", words, f"mvc trust {shown(info.name, 80)}")
         if not offline:
-            yield from _reach(repo, info, check)
+            yield from _reach(repo, info, check, write=write)
 
 
-def _reach(repo: Repo, info: RemoteInfo, check: str) -> Iterator[Finding]:
+def _reach(repo: Repo, info: RemoteInfo, check: str, *, write: bool) -> Iterator[Finding]:
     try:
         store = remotes.open_remote(repo, info.name, writing=False)
     except UntrustedRemote:
@@ -239,8 +259,10 @@ def _reach(repo: Repo, info: RemoteInfo, check: str) -> Iterator[Finding]:
         words = "reachable" if used else "reachable, nothing was pushed there yet"
         yield Finding(check, "ok", f"{shown(store.name)}: {words}")
         yield from _clock(store, check)
-        if info.trusted:
+        if info.trusted and write:
             yield from _conditions(store, check)
+        elif info.trusted:
+            yield Finding(check, "ok", "not tried: writing, and conditional writes (mvc doctor --write)")
     except ModelvcError as error:
         yield Finding(check, "fail", str(error), error.hint or "see to the network and your credentials")
     finally:

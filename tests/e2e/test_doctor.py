@@ -40,9 +40,12 @@ def test_a_new_clone_lacks_only_a_remote(clone: Clone, tmp_path: Path) -> None:
     assert wrong(clone) == {}
     clone.commit_model(1)
     clone.mvc("push")
-    found = look(clone)
+    before = sorted((tmp_path / "far").rglob("*"))
+    assert "not tried" in look(clone)["remote origin"][1].detail
+    assert sorted((tmp_path / "far").rglob("*")) == before
+    found = look(clone, write=True)
     assert [one.state for one in found["remote origin"]] == ["ok", "ok"]
-    assert "conditional" in found["remote origin"][1].detail
+    assert "honours conditional" in found["remote origin"][1].detail
     assert "1 versions" in found["store"][0].detail
     assert sorted(os.listdir(tmp_path / "far/gc")) in ([], ["probe"])  # the scratch key is gone
     assert not [name for _, _, names in os.walk(tmp_path / "far/gc") for name in names]
@@ -124,5 +127,20 @@ def test_against_s3(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
         if name != "AWS_ENDPOINT_URL":
             monkeypatch.setenv(name, value)
     clone.mvc("remote", "add", "origin", "s3://doctor/x", "--endpoint-url", server.endpoint_url)
-    found = look(clone)["remote origin"]
+    found = look(clone, write=True)["remote origin"]
     assert [one.state for one in found] == ["ok", "ok"], found
+    assert "honours conditional" in found[1].detail
+
+
+def test_the_index_lock(clone: Clone) -> None:
+    assert "index lock" not in look(clone)
+    lock = clone.path / ".git/index.lock"
+    lock.write_bytes(b"")
+    assert look(clone)["index lock"][0].state == "ok"  # somebody may be at work
+    os.utime(lock, (1, 1))
+    found = look(clone)["index lock"][0]
+    assert (found.state, "remove that file" in found.fix) == ("warn", True)
+    lock.write_bytes(b"mvc 0123")
+    os.utime(lock, (1, 1))
+    (clone.path / ".git/mvc/journal").write_bytes(b"mvc 0123")
+    assert "left by one that was killed" in look(clone)["index lock"][0].detail
