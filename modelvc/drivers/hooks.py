@@ -36,7 +36,7 @@ def _follow(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
         return 0
     done = follow(repo)
     note_seen(repo)
-    write_kept(repo.layout, kept=bool(done.kept))
+    write_kept(repo.layout, kept=bool(done.kept) or any(entry.stage for entry in repo.index_pointers()))
     _lines([f"{shown(path)} follows" for path in done.updated], f"{len(done.updated)} models follow")
     _lines([f"{shown(path)} went away (it is in the store)" for path in done.removed], f"{len(done.removed)} went away")
     for path, why in done.kept:
