@@ -26,9 +26,8 @@ from modelvc.git.elsewhere import snapshot
 from modelvc.git.layout import discover
 from modelvc.ops import remotes
 from modelvc.ops.progress import SILENT
-from modelvc.ops.trees import stored_files, stored_leaves
+from modelvc.ops.trees import contents, stored_files
 from modelvc.repo import CONFIG, Repo
-from modelvc.store import manifest
 from modelvc.store.content import ContentReader
 from modelvc.store.download import Downloader
 from modelvc.store.local import LocalStore
@@ -234,12 +233,5 @@ def _fill_folder(
 ) -> None:
     stored_files(store, pointer.oid)  # checks that its paths can stand beside each other
     with tree.new_folder(ready) as folder:
-        for leaf, recipe in stored_leaves(store, pointer.oid):
-            for entry, start, stop in manifest.files_of(leaf, recipe):
-                piece = recipe.cut(start, stop)
-
-                def fill(fd: int) -> None:
-                    if entry.size:  # noqa: B023 - called before the loop goes on
-                        reader.write_file(entry.oid, piece, lambda data: write_all(fd, data), entry.path)  # noqa: B023
-
-                folder.fill(entry.path, fill, executable=entry.executable)
+        for entry, fill in contents(store, reader, pointer.oid, pointer.oid.short):
+            folder.fill(entry.path, fill, executable=entry.executable)

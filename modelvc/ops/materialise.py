@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from modelvc.formats.paths import SafeRelPath, pointer_of
 from modelvc.oid import Oid
-from modelvc.ops.trees import entries_of, oid_of, stored_files, stored_leaves
-from modelvc.store import manifest
+from modelvc.ops.trees import contents, entries_of, oid_of, stored_files
 from modelvc.store.content import ContentReader
 from modelvc.worktree import survey
 from modelvc.worktree.files import clone_range, write_all
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
     from modelvc.formats.pointer import Pointer
     from modelvc.formats.root import Root
-    from modelvc.formats.segment import Recipe
     from modelvc.formats.tree import TreeEntry
     from modelvc.repo import Repo
     from modelvc.worktree.state import Known, Stat
@@ -227,36 +225,20 @@ def _write_tree(repo: Repo, reader: ContentReader, step: Plan, on_bytes: Progres
     files: dict[str, Known] = {}
     if fresh:
         with repo.worktree.new_folder(path, before=time) as folder:
-            for entry, fill in _contents(repo, reader, pointer, None, path):
+            for entry, fill in contents(repo.store, reader, pointer.oid, path):
                 stat_data = folder.fill(entry.path, fill, executable=entry.executable)
                 files[str(entry.path)] = (stat_data, bytes(entry.oid), _fine(stat_data))
                 on_bytes(entry.size)
         repo.store.mark_proven(repo.store.read_root("tree", pointer.oid))
     else:
         files = {name: known for name, known in step.files.items() if name not in step.remove}
-        for entry, fill in _contents(repo, reader, pointer, step.write, path):
+        for entry, fill in contents(repo.store, reader, pointer.oid, path, step.write):
             full = SafeRelPath(f"{path}/{entry.path}")
             stat_data = repo.worktree.write(full, fill, executable=entry.executable, before=time)
             files[str(entry.path)] = (stat_data, bytes(entry.oid), _fine(stat_data))
             on_bytes(entry.size)
     oid = pointer.oid if not step.extra else oid_of(entries_of(files))
     repo.state.remember_tree(path, oid, files)
-
-
-def _contents(
-    repo: Repo, reader: ContentReader, pointer: Pointer, only: frozenset[str] | None, what: str
-) -> Iterable[tuple[TreeEntry, Callable[[int], None]]]:
-    """The files of a tree (those in ONLY), each with a function that writes its content to a descriptor."""
-    for leaf, recipe in stored_leaves(repo.store, pointer.oid):
-        for entry, start, stop in manifest.files_of(leaf, recipe):
-            if only is None or entry.path in only:
-                piece = recipe.cut(start, stop)
-
-                def fill(fd: int, entry: TreeEntry = entry, piece: Recipe = piece) -> None:
-                    if entry.size:
-                        reader.write_file(entry.oid, piece, lambda data: write_all(fd, data), f"{what}/{entry.path}")
-
-                yield entry, fill
 
 
 def _count(fd: int, piece: memoryview, on_bytes: Progress) -> None:

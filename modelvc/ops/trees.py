@@ -10,12 +10,14 @@ from modelvc.formats.paths import SafeRelPath, is_pointer
 from modelvc.formats.tree import TreeEntry
 from modelvc.oid import Oid
 from modelvc.store import manifest
+from modelvc.worktree.files import write_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from modelvc.formats.segment import Recipe
     from modelvc.formats.tree import Leaf
+    from modelvc.store.content import ContentReader
     from modelvc.store.local import LocalStore
     from modelvc.worktree.state import Known
 
@@ -63,3 +65,22 @@ def stored_files(store: LocalStore, oid: Oid) -> dict[SafeRelPath, TreeEntry]:
     except FormatError:
         raise ObjectCorrupt(f"the tree {oid.short}", store.name) from None
     return found
+
+
+def contents(
+    store: LocalStore, reader: ContentReader, oid: Oid, what: str, only: Collection[str] | None = None
+) -> Iterator[tuple[TreeEntry, Callable[[int], None]]]:
+    """The files of a tree (those in ONLY), each with a function that writes its verified content to a descriptor.
+
+    WHAT names the tree in an error.
+    """
+    for leaf, recipe in stored_leaves(store, oid):
+        for entry, start, stop in manifest.files_of(leaf, recipe):
+            if only is None or entry.path in only:
+                piece = recipe.cut(start, stop)
+
+                def fill(fd: int, entry: TreeEntry = entry, piece: Recipe = piece) -> None:
+                    if entry.size:
+                        reader.write_file(entry.oid, piece, lambda data: write_all(fd, data), f"{what}/{entry.path}")
+
+                yield entry, fill
