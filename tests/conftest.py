@@ -76,6 +76,12 @@ def pytest_unconfigure() -> None:
     shutil.rmtree(getattr(pytest_configure, "home", ""), ignore_errors=True)
 
 
+@pytest.fixture
+def real_home() -> str:
+    """For the test of these fixtures alone."""
+    return _HOME
+
+
 @pytest.fixture(autouse=True)
 def _hermetic(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     home: Path = tmp_path_factory.mktemp("home")
