@@ -106,11 +106,14 @@ def status(
     """
     from modelvc.ops.status import status as op
 
-    found = op(CONTEXT.open(), paths or [])
+    repo = CONTEXT.open()
+    found = op(repo, paths or [])
     if CONTEXT.json:
         render.dump(found)
     else:
         _print_status(found.models)
+        if not os.path.exists(os.path.join(repo.layout.mvc_dir, "python")):
+            render.say("this clone has no hooks yet, so models do not follow Git: mvc install", quiet=CONTEXT.quiet)
     if exit_code and not found.clean:
         raise typer.Exit(EXIT_NO)
 

@@ -84,6 +84,9 @@ def checkout(
         if rev:
             _take(repo, taken, wanted)
         progress.expect(sum(plan.pointer.size for plan in plans if plan.pointer and plan.action == "write"))
+        for plan in plans:
+            if plan.action == "write":
+                ignores.hide(repo, plan.path)  # its pointer may have been renamed by Git alone
         materialise.apply(repo, plans, f"checkout {rev}".strip(), progress.advance)
         _remember(repo, wanted)
         return CheckedOut(tuple(_report(plan) for plan in plans), commit, fetched)

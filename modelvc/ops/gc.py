@@ -103,7 +103,11 @@ def apply_gc(repo: Repo, *, grace: float = GRACE, evict: bool = False) -> GcDone
                 live |= _chunks(repo, (kind, oid))
         done: list[bytes] = []
         with StoreWriter(store, locked=True) as writer:
-            done = compact.copy_chunks(store, plan.rewrite_packs, live, writer)
+
+            def keep(pack: bytes, cid: bytes) -> bool:
+                return cid in live and not _is_good_elsewhere(repo, cid, pack)
+
+            done = compact.copy_chunks(store, plan.rewrite_packs, keep, writer)
             writer.commit()
         compact.remove_roots(store, [(item.kind, Oid.parse(item.oid)) for item in plan.items])
         store.index.drop()

@@ -35,7 +35,10 @@ def precommit(repo: Repo) -> Guard:
         if lines and repo.config.hooks.modified == "block":
             problems += [*lines, "add them first: mvc add -u"]
         elif lines:
-            warnings += [*lines, "to take them in: mvc add -u && git commit --amend"]
+            warnings += [
+                *lines,
+                "to take them in: mvc add -u && git commit --amend (or git commit, when this one came to nothing)",
+            ]
     return Guard(tuple(problems), tuple(warnings))
 
 

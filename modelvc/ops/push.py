@@ -157,5 +157,9 @@ def push_for_git(repo: Repo, remote_name: str, updates: Sequence[tuple[str, str,
     name = remote_name if remote_name in named else remotes.chosen_name(repo)
     done = _push(repo, name, meant, JOBS, SILENT)
     if not done.sent:
-        return f"{done.there} models are on {done.remote} already"
-    return f"{len(done.sent)} models sent to {done.remote} ({about(done.sent_bytes)})"
+        return f"{_versions(done.there)} on {done.remote} already"
+    return f"{_versions(len(done.sent))} sent to {done.remote} ({about(done.sent_bytes)})"
+
+
+def _versions(count: int) -> str:
+    return f"{count} version{'' if count == 1 else 's'}"

@@ -35,7 +35,7 @@ CLEAN, NEW, MODIFIED, MISSING, CONFLICT, BROKEN, STALE = (
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """One model. `stored`: the local store has what the pointer names; `pushed`: None without a remote."""
+    """One model. `stored`: the local store has what the pointer names; `pushed`: None when unknown."""
 
     path: str
     state: str
@@ -98,14 +98,15 @@ def _look(repo: Repo, path: SafeRelPath, stage: int | None, there: frozenset[byt
         state, detail = NEW, "its pointer is not staged"
     if state == CLEAN and pointer.metrics and pointer.metrics.of != pointer.oid:
         state, detail = STALE, "its metrics were measured on another version"
+    stored = repo.store.has_root(pointer.kind, pointer.oid)
     return ModelStatus(
         path=path,
         state=state,
         kind=pointer.kind,
         oid=str(pointer.oid),
         size=pointer.size,
-        stored=repo.store.has_root(pointer.kind, pointer.oid),
-        pushed=None if there is None else bytes(pointer.oid) in there,
+        stored=stored,
+        pushed=None if there is None or not stored else bytes(pointer.oid) in there,
         detail=detail,
     )
 
@@ -123,12 +124,19 @@ def _compare(repo: Repo, path: SafeRelPath, pointer: Pointer) -> tuple[str, str]
         if pointer.kind == "tree":
             return _compare_tree(repo, path, pointer)
         if found[1] != pointer.size or survey.file_oid(repo.worktree, repo.state, path) != pointer.oid:
-            return MODIFIED, ""
+            return _behind(repo, pointer, survey.file_oid(repo.worktree, repo.state, path)) or (MODIFIED, "")
         if bool(found[4] & 0o100) != pointer.executable:
             return MODIFIED, "is executable" if found[4] & 0o100 else "is not executable"
     except ModelvcError as error:
         return MODIFIED, str(error)
     return CLEAN, ""
+
+
+def _behind(repo: Repo, pointer: Pointer, oid: bytes | None) -> tuple[str, str] | None:
+    """For a model that was not trained anew, but whose pointer moved on to a version that this clone does not have."""
+    if oid is None or repo.store.has_root(pointer.kind, pointer.oid) or not repo.store.has_root(pointer.kind, Oid(oid)):
+        return None
+    return MISSING, "still an older version; the one that its pointer names is not in this clone"
 
 
 def _compare_tree(repo: Repo, path: SafeRelPath, pointer: Pointer) -> tuple[str, str]:
@@ -143,7 +151,7 @@ def _compare_tree(repo: Repo, path: SafeRelPath, pointer: Pointer) -> tuple[str,
     if now_oid == pointer.oid:
         return CLEAN, ""
     if not repo.store.has_root("tree", pointer.oid):
-        return MODIFIED, f"{len(found)} files"
+        return _behind(repo, pointer, now_oid) or (MODIFIED, f"{len(found)} files")
     before = {str(name): entry.oid for name, entry in stored_files(repo.store, pointer.oid).items()}
     new, gone = found.keys() - before.keys(), before.keys() - found.keys()
     changed = [name for name in found.keys() & before.keys() if found[name][1] != before[name]]

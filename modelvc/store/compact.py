@@ -16,7 +16,7 @@ from modelvc.store.packfile import NewChunk
 from modelvc.store.verify import good_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Callable, Iterable
 
     from modelvc.formats.pack import Stored
     from modelvc.oid import Oid
@@ -49,9 +49,11 @@ def small_packs(store: LocalStore) -> list[bytes]:
 
 
 def copy_chunks(
-    store: LocalStore, names: Iterable[bytes], live: Collection[bytes] | None, writer: StoreWriter
+    store: LocalStore, names: Iterable[bytes], keep: Callable[[bytes, bytes], bool] | None, writer: StoreWriter
 ) -> list[bytes]:
-    """Copy the chunks of packs NAMES (those in LIVE; None: all) to WRITER; the packs that were copied whole.
+    """Copy the chunks of packs NAMES to WRITER; the packs that were copied as wanted.
+
+    KEEP, given a pack and a cid, says whether that copy of the chunk is wanted; None: all are.
 
     A pack with a damaged chunk stays as it is: fsck is there to say so.
     """
@@ -63,7 +65,7 @@ def copy_chunks(
             continue
         try:
             chunks = sorted(packfile.read_trailer(fd, name), key=lambda chunk: chunk.offset)
-            wanted = [chunk for chunk in chunks if live is None or chunk.cid in live]
+            wanted = [chunk for chunk in chunks if keep is None or keep(name, chunk.cid)]
             for chunk in wanted:
                 stored = good_bytes(fd, chunk)
                 if stored is None:

@@ -49,7 +49,7 @@ def test_the_main_job(tmp_path: Path, where: str) -> None:
     project.git("init", "-q", "--bare", str(bare))
     project.git("remote", "add", "origin", str(bare))
     done = project.run("git", "push", "-u", "origin", "main")
-    assert "2 models sent to origin" in done.err
+    assert "2 versions sent to origin" in done.err
     subprocess.run(["git", "clone", "-q", str(bare), str(tmp_path / "clone")], check=True)
     clone = Clone(tmp_path / "clone", env)
     clone.mvc("install", "--trust")
@@ -60,7 +60,7 @@ def test_the_main_job(tmp_path: Path, where: str) -> None:
     clone.git("checkout", "-q", "HEAD~2")
     assert clone.read("model.pkl") == first
     done = project.run("git", "push", "origin", "main:again")
-    assert "models sent" not in done.err
+    assert " sent" not in done.err
 
 
 def test_a_push_whose_upload_fails_is_stopped(tmp_path: Path) -> None:

@@ -68,7 +68,7 @@ def test_pre_push_gives_its_input_to_both(clone: Clone, tmp_path: Path) -> None:
     done = clone.run("git", "push", "origin", "main")
     assert b"refs/heads/main" in clone.read("pushed")
     assert clone.read("pushed").endswith(b"origin\n")
-    assert "1 models sent" in done.err or "1 model sent" in done.err
+    assert "1 version sent to origin" in done.err
 
 
 def test_foreign_hooks_paths_are_not_written_to(clone: Clone) -> None:

@@ -61,7 +61,9 @@ def test_passing_trouble_is_tried_again_and_counted(served: Callable, trouble: b
     server, backend = served(trouble, trouble, OK)
     assert backend.put("config", data).etag == "e"
     assert len(server.heads) == 3
-    if trouble != RESET:  # aiohttp itself asks again when a connection that it kept was closed
+    if trouble == SILENCE:  # on a busy machine our short patience takes slowness for silence once more
+        assert backend.requests >= 3
+    elif trouble != RESET:  # aiohttp itself asks again when a connection that it kept was closed
         assert backend.requests == 3
 
 
