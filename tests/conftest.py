@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-_HOME = os.path.realpath(os.path.expanduser("~"))  # the real one, before anything stands in for it
+# The real one, before anything stands in for it; xdist's workers start with a stand-in already.
+_HOME = os.environ.setdefault("PYTEST_REAL_HOME", os.path.realpath(os.path.expanduser("~")))
 _SECRET = ("gitconfig", "git-credentials", "config/git", "config/mvc", "aws", "ssh", "netrc", "cache/modelvc")
 
 settings.register_profile("default", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
