@@ -3,35 +3,49 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from modelvc.cli import render
 from modelvc.cli.context import CONTEXT
-from modelvc.errors import shown
+from modelvc.errors import UsageError, shown
 
 if TYPE_CHECKING:
+    from modelvc.git.drivers import Mode
     from modelvc.git.hooks import Installed
     from modelvc.ops.remotes import RemoteInfo
 
 REMOTE_URL = "A folder, s3://BUCKET/PREFIX, sftp://HOST/PATH, or another fsspec URL."
 ENDPOINT = "An S3 server that is not AWS."
+NOTEBOOKS = "Strip outputs as Git adds a notebook (filter), at a commit (hook), both ways, or not at all (off)."
+
+Notebooks = Annotated[
+    str, typer.Option("--notebooks", metavar="filter|hook|both|off", help=NOTEBOOKS, show_default=False)
+]
 
 
 def init(
     remote_url: Annotated[str, typer.Argument(metavar="[REMOTE_URL]", help=REMOTE_URL, show_default=False)] = "",
     endpoint_url: Annotated[str, typer.Option("--endpoint-url", metavar="URL", help=ENDPOINT, show_default=False)] = "",
+    notebooks: Notebooks = "",
 ) -> None:
     """Set this Git repository up for mvc.
 
-    Writes configuration and attributes, stages them, and installs hooks. Commits nothing; doing it again changes
-    nothing.
+    Writes configuration and attributes, stages them, and installs hooks, the notebook filter, diff and merge drivers.
+    Commits nothing; doing it again changes nothing.
     """
+    from modelvc.formats.config import Remote
     from modelvc.ops.init import init as op
 
     repo = CONTEXT.open()
-    done = op(repo, sys.executable, remote_url=remote_url, endpoint_url=endpoint_url, cwd=CONTEXT.folder)
+    done = op(
+        repo,
+        sys.executable,
+        place=Remote(remote_url, endpoint_url) if remote_url else None,
+        cwd=CONTEXT.folder,
+        notebooks=_mode(notebooks),
+    )
     if CONTEXT.json:
         render.dump(done)
         return
@@ -40,6 +54,14 @@ def init(
     else:
         render.out(f"{shown(done.worktree)} uses mvc already")
     print_hooks(done.hooks)
+    _print_notebooks(done.notebooks)
+    if done.unstripped:
+        number = render.count(done.unstripped, "notebook")
+        render.say(
+            f"{number} in Git still {'hold' if done.unstripped > 1 else 'holds'} outputs; to stage them without:",
+            "git add --renormalize -- '*.ipynb'",
+            quiet=CONTEXT.quiet,
+        )
     if done.remote:
         render.out(f"remote {done.remote.name}: {place(done.remote)}")
     after = 'git commit -m "use mvc", then mvc add PATH for each model' if done.wrote else "mvc add PATH"
@@ -48,20 +70,23 @@ def init(
 
 def install(
     trust: Annotated[bool, typer.Option("--trust", help="Accept the remotes that the repository names.")] = False,
+    notebooks: Notebooks = "",
 ) -> None:
     """Set up this clone, after `git clone`.
 
-    Installs hooks and shows the remotes that the repository names; on a terminal it asks once whether to use them.
+    Installs hooks, the notebook filter, diff and merge drivers, and shows the remotes that the repository names; on a
+    terminal it asks once whether to use them.
     """
     from modelvc.ops.init import install as op
     from modelvc.ops.remotes import trust as accept
 
     repo = CONTEXT.open()
-    done = op(repo, sys.executable, trust=trust)
+    done = op(repo, sys.executable, trust=trust, notebooks=_mode(notebooks))
     if CONTEXT.json:
         render.dump(done)
         return
     print_hooks(done.hooks)
+    _print_notebooks(done.notebooks)
     for info in done.remotes:
         note = "" if info.trusted else "  (not accepted yet)"
         render.out(f"remote {shown(info.name)}: {place(info)}{note}")
@@ -78,7 +103,7 @@ def install(
 
 
 def uninstall() -> None:
-    """Take the hooks of this clone away.
+    """Take the hooks and drivers of this clone away.
 
     Puts back the hooks that were there before. Models, pointers and the store stay.
     """
@@ -95,6 +120,28 @@ def uninstall() -> None:
 def place(info: RemoteInfo) -> str:
     """Where a remote lies."""
     return shown(info.url + (f" (endpoint {info.endpoint_url})" if info.endpoint_url else ""))
+
+
+def _mode(text: str) -> Mode | None:
+    from modelvc.git.drivers import MODES
+
+    if not text:
+        return None
+    if text not in MODES:
+        raise UsageError(f"--notebooks takes {', '.join(MODES)}, not {shown(text, 40)}", hint="try --notebooks both")
+    return cast("Mode", text)
+
+
+_NOTEBOOKS = {
+    "filter": "outputs of notebooks stay in the worktree: Git adds them without",
+    "hook": "outputs of notebooks are stripped at a commit; the worktree keeps them",
+    "both": "outputs of notebooks stay in the worktree: Git adds them without, and commits are checked",
+    "off": "notebooks are left alone",
+}
+
+
+def _print_notebooks(mode: Mode) -> None:
+    render.out(_NOTEBOOKS[mode])
 
 
 def print_hooks(hooks: Installed) -> None:

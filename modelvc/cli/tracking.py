@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,7 +12,7 @@ import typer
 from modelvc.cli import render
 from modelvc.cli.context import CONTEXT, split
 from modelvc.cli.progress import progress
-from modelvc.errors import UsageError, shown
+from modelvc.errors import ModelvcError, UsageError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from modelvc.ops.add import Added
     from modelvc.ops.checkout import CheckedOut
     from modelvc.ops.status import ModelStatus
+    from modelvc.repo import Repo
 
 Paths = Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", show_default=False)]
 Words = Annotated[list[str] | None, typer.Argument(metavar="[REV] [--] [PATH]...", show_default=False)]
@@ -107,6 +109,7 @@ def status(
     from modelvc.ops.status import status as op
 
     repo = CONTEXT.open()
+    refresh_notebooks(repo)
     found = op(repo, paths or [])
     if CONTEXT.json:
         render.dump(found)
@@ -118,9 +121,17 @@ def status(
         raise typer.Exit(EXIT_NO)
 
 
+def refresh_notebooks(repo: Repo) -> None:
+    """Let Git see, on the way, which notebooks were only run again; never a reason to fail."""
+    from modelvc.ops.notebooks import refresh
+
+    with suppress(ModelvcError):
+        refresh(repo)
+
+
 # What to do about each state, {} being a model. In the order in which they are shown.
 _FIXES = {
-    "conflict": "settle it: git checkout --ours {0}.mvc (or --theirs), git add {0}.mvc, mvc checkout {0}",
+    "conflict": "settle it: mvc resolve {0} --ours (or --theirs, --best METRIC, --keep-both)",
     "broken": "restore its pointer: git checkout -- {0}.mvc",
     "pointer gone": "bring its pointer back: git checkout -- {0}.mvc · or stop tracking it: mvc rm {0}",
     "missing": "bring it back: mvc checkout {0} · or stop tracking it: mvc rm {0}",
@@ -179,6 +190,7 @@ def checkout(
     from modelvc.ops.checkout import checkout as op
 
     repo = CONTEXT.open()
+    refresh_notebooks(repo)
     revs, paths = split(repo, words, revs=1)
     with progress("checking out", quiet=CONTEXT.quiet) as bar:
         done = op(repo, revs[0] if revs else "", paths, Options(force, offline, remote), bar)

@@ -71,12 +71,14 @@ def pull(words: Words = None, remote: Remote = "", everything: Everything = Fals
 
     Brings the versions, then makes the worktree's models what their pointers say.
     """
-    from modelvc.cli.tracking import print_checkout
+    from modelvc.cli.tracking import print_checkout, refresh_notebooks
     from modelvc.ops.pull import pull as op
 
     revs, paths = revs_and_paths(words)
+    repo = CONTEXT.open()
+    refresh_notebooks(repo)
     with progress("pulling", quiet=CONTEXT.quiet) as bar:
-        done = op(CONTEXT.open(), revs, paths, Transfer(remote, everything, jobs), bar)
+        done = op(repo, revs, paths, Transfer(remote, everything, jobs), bar)
     if CONTEXT.json:
         render.dump(done)
     else:

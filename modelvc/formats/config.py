@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 from modelvc.errors import ConfigError, NotFoundError, UsageError, shown
 from modelvc.formats import sizes, toml
 from modelvc.formats.paths import CONTROL
+from modelvc.formats.rules import Rules
 from modelvc.formats.tables import Table
 
 if TYPE_CHECKING:
@@ -60,12 +61,15 @@ class Config:
     default_remote: str = ""
     remotes: Mapping[str, Remote] = field(default_factory=dict, hash=False)
     hooks: Hooks = field(default_factory=Hooks)
+    notebooks: Rules = field(default_factory=Rules, compare=False)
     extra: Extra = field(default_factory=dict, hash=False)
 
     @property
     def unknown(self) -> tuple[str, ...]:
         """The keys that this version does not know, dotted: what `mvc doctor` warns about."""
-        return (*self.extra, *(f"hooks.{key}" for key in self.hooks.extra), *_unknown("remotes", self.remotes))
+        tables = (("hooks", self.hooks.extra), ("notebooks", self.notebooks.extra))
+        inside = (f"{name}.{key}" for name, extra in tables for key in extra)
+        return (*self.extra, *inside, *_unknown("remotes", self.remotes))
 
     def with_remote(self, name: str, remote: Remote) -> Config:
         """A configuration that names one more remote."""
@@ -99,6 +103,8 @@ class Config:
             "large_file": sizes.written(self.hooks.large_file),
             **self.hooks.extra,
         }
+        if self.notebooks.written:
+            table["notebooks"] = self.notebooks.written
         return _file(table, header)
 
 
@@ -166,7 +172,8 @@ def parse(data: bytes, where: str = COMMITTED) -> Config:
             raise table.error(f"remotes.{name}.url", "is missing")
         if remote.profile:
             raise table.error(f"remotes.{name}.profile", f"can not be committed: it belongs into {CLONE}")
-    return Config(default, remotes, _hooks(table.table("hooks")), table.unknown)
+    hooks, notebooks = _hooks(table.table("hooks")), Rules(table.table("notebooks"))
+    return Config(default, remotes, hooks, notebooks, table.unknown)
 
 
 def parse_clone(data: bytes, where: str = CLONE) -> CloneConfig:

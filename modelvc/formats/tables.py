@@ -68,6 +68,12 @@ class Table:
             raise self.error(key, "must be a whole number")
         return value
 
+    def flag(self, key: str) -> bool:
+        value = self._value(key, default=False)
+        if not isinstance(value, bool):
+            raise self.error(key, "must be true or false")
+        return value
+
     def texts(self, key: str) -> tuple[str, ...]:
         value = self._value(key, None)
         if value is None:  # a list that was cut off must not read as empty
@@ -86,6 +92,11 @@ class Table:
     def tables(self) -> dict[str, Table]:
         """Every value of this table, each of which must be a table."""
         return {key: self.table(key) for key in sorted(self._values)}
+
+    @property
+    def values(self) -> Mapping[str, toml.Value]:
+        """All of it, as it is written."""
+        return self._values
 
     @property
     def unknown(self) -> dict[str, toml.Value]:

@@ -22,6 +22,7 @@ SHIMS = {
     "post-rewrite": "follow",
     "post-applypatch": "follow",
     "pre-commit": "pre-commit",
+    "pre-merge-commit": "pre-merge-commit",
     "pre-push": "pre-push",
 }
 BEFORE = ".before-mvc"

@@ -56,12 +56,12 @@ def pointers(layout: Layout, *, commit_env: bool = False) -> list[IndexEntry]:
     return found
 
 
-def read_blobs(layout: Layout, ids: Sequence[str]) -> dict[str, bytes]:
-    """Small blobs by id; those that are missing or too large for a pointer are left out."""
+def read_blobs(layout: Layout, ids: Sequence[str], *, limit: int = POINTER) -> dict[str, bytes]:
+    """Blobs by id; those that are missing or larger than LIMIT bytes (too large for a pointer) are left out."""
     if not ids:
         return {}
     out = git(layout, "cat-file", "--batch", stdin="".join(f"{one}\n" for one in ids).encode())
-    return dict(_batch(out, ids))
+    return dict(_batch(out, ids, limit))
 
 
 def head_blobs(layout: Layout, paths: Sequence[str]) -> dict[str, bytes]:
@@ -72,10 +72,10 @@ def head_blobs(layout: Layout, paths: Sequence[str]) -> dict[str, bytes]:
         return {}
     names = [f"HEAD:{path}" for path in wanted]
     out = git(layout, "cat-file", "--batch", stdin=os.fsencode("".join(f"{name}\n" for name in names)))
-    return {name[5:]: data for name, data in _batch(out, names)}
+    return {name[5:]: data for name, data in _batch(out, names, POINTER)}
 
 
-def _batch(out: bytes, asked: Sequence[str]) -> Iterator[tuple[str, bytes]]:
+def _batch(out: bytes, asked: Sequence[str], limit: int) -> Iterator[tuple[str, bytes]]:
     at = 0
     for name in asked:
         end = out.index(b"\n", at)
@@ -83,7 +83,7 @@ def _batch(out: bytes, asked: Sequence[str]) -> Iterator[tuple[str, bytes]]:
         at = end + 1
         if len(words) == 3 and words[1] in {b"blob", b"tree", b"commit", b"tag"} and words[2].isdigit():
             size = int(words[2])
-            if words[1] == b"blob" and size <= POINTER:
+            if words[1] == b"blob" and size <= limit:
                 yield name, out[at : at + size]
             at += size + 1
 

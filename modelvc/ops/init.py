@@ -3,37 +3,52 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from modelvc.errors import NoRepository, UsageError, shown
-from modelvc.formats.config import Remote
 from modelvc.formats.paths import SafeRelPath
-from modelvc.git import hooks, index
+from modelvc.git import drivers, hooks, index
 from modelvc.git.run import git, run
 from modelvc.ops import remotes
 from modelvc.ops.follow import follow, note_seen
+from modelvc.ops.notebooks import count_unstripped
 from modelvc.repo import CONFIG
 
 if TYPE_CHECKING:
+    from modelvc.formats.config import Remote
+    from modelvc.git.drivers import Mode
     from modelvc.git.hooks import Installed
     from modelvc.ops.follow import Followed
     from modelvc.ops.remotes import RemoteInfo
     from modelvc.repo import Repo
 
-_ATTRIBUTES = (b"*.mvc text eol=lf", b".gitignore merge=union")
+_NOTEBOOK = b" filter=mvc-notebook diff=mvc-notebook"
+_ATTRIBUTES = (
+    b"*.mvc text eol=lf merge=mvc-pointer",
+    b".gitignore merge=union",
+    b"*.ipynb" + _NOTEBOOK + b" merge=mvc-notebook",
+    b"*.zpln" + _NOTEBOOK,
+    b"note.json" + _NOTEBOOK,  # what older Zeppelins call their notes; any other file of that name stays as it is
+)
+_EARLIER = {b"*.mvc text eol=lf": _ATTRIBUTES[0]}  # what an earlier version wrote, and what stands for it now
 _LARGE_FILE = "mvc.largeFile"
 _LIMIT = 1 << 20  # a larger .gitattributes is somebody's accident
 
 
 @dataclass(frozen=True, slots=True)
 class Initialised:
-    """What `mvc init` did; `wrote` are the files that it wrote and staged, empty when all was in place."""
+    """What `mvc init` did; `wrote` are the files that it wrote and staged, empty when all was in place.
+
+    `unstripped`: how many notebooks in Git the filter would change.
+    """
 
     worktree: str
     wrote: tuple[str, ...]
     hooks: Installed
     remote: RemoteInfo | None = None
+    notebooks: Mode = "off"
+    unstripped: int = 0  # notebooks in Git that the filter would change
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +59,7 @@ class InstalledHere:
     remotes: tuple[RemoteInfo, ...]
     untrusted: tuple[RemoteInfo, ...]
     followed: Followed
+    notebooks: Mode = "off"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,24 +69,36 @@ class Uninstalled:
     hooks: tuple[str, ...]
 
 
-def init(repo: Repo, python: str, *, remote_url: str = "", endpoint_url: str = "", cwd: str = "") -> Initialised:
-    """Write and stage configuration and attributes, install hooks. Doing it again changes nothing. Never commits."""
+def init(
+    repo: Repo,
+    python: str,
+    *,
+    place: Remote | None = None,
+    cwd: str = "",
+    notebooks: Mode | None = None,
+) -> Initialised:
+    """Write and stage configuration and attributes, install hooks and drivers. Doing it again changes nothing.
+
+    PLACE is where models are to be kept, a folder relative to CWD. NOTEBOOKS: what to do about them; None leaves it as
+    it is, "both" at first. Never commits.
+    """
     os.makedirs(repo.layout.mvc_dir, exist_ok=True)
     wrote = []
     with repo.updating():
         if repo.worktree.stat(CONFIG) is None:
             remotes.save_config(repo, repo.config)
             wrote.append(CONFIG)
-        if _write_attributes(repo):
+        chosen = _mode(repo, notebooks)
+        if _write_attributes(repo, chosen):
             wrote.append(".gitattributes")
             index.stage(repo.layout, add=[".gitattributes"])
-        installed = _install(repo, python)
+        installed = _install(repo, python, chosen)
     added = None
-    if remote_url:
+    if place:
         from modelvc.store.backends import absolute_url
 
         known = repo.config.remotes.get("origin")
-        place = Remote(absolute_url(remote_url, cwd or repo.layout.worktree), endpoint_url)
+        place = replace(place, url=absolute_url(place.url, cwd or repo.layout.worktree))
         if known is None:
             added = remotes.add_remote(repo, "origin", place, cwd=repo.layout.worktree)
         elif not known.same_place(place):
@@ -78,34 +106,43 @@ def init(repo: Repo, python: str, *, remote_url: str = "", endpoint_url: str = "
                 f"the remote origin is {shown(known.url)} already",
                 hint="change it with `mvc remote remove` and `mvc remote add`",
             )
-    return Initialised(repo.layout.worktree, tuple(wrote), installed, added)
+    unstripped = count_unstripped(repo) if drivers.filters(repo.layout) else 0
+    return Initialised(repo.layout.worktree, tuple(wrote), installed, added, chosen, unstripped)
 
 
-def install(repo: Repo, python: str, *, trust: bool = False) -> InstalledHere:
-    """Set up the hooks of this clone; with TRUST accept the remotes that the repository names."""
+def install(repo: Repo, python: str, *, trust: bool = False, notebooks: Mode | None = None) -> InstalledHere:
+    """Set up the hooks and drivers of this clone; with TRUST accept the remotes that the repository names."""
     if repo.worktree.stat(CONFIG) is None and not repo.index_pointers():
         raise NoRepository("this Git repository does not use mvc yet", hint="run `mvc init`")
     os.makedirs(repo.layout.mvc_dir, exist_ok=True)
     with repo.updating():
-        installed = _install(repo, python)
+        chosen = _mode(repo, notebooks)
+        installed = _install(repo, python, chosen)
     named = remotes.trust(repo).remotes if trust and repo.config.remotes else remotes.remotes(repo).remotes
     followed = follow(repo)
     note_seen(repo)
-    return InstalledHere(installed, named, tuple(one for one in named if not one.trusted), followed)
+    return InstalledHere(installed, named, tuple(one for one in named if not one.trusted), followed, chosen)
 
 
 def uninstall(repo: Repo) -> Uninstalled:
-    """Take the hooks of this clone away and put back what was there. Models stay."""
+    """Take the hooks and drivers of this clone away and put back what was there. Models stay."""
     run(repo.layout, "config", "--local", "--unset-all", _LARGE_FILE)
+    drivers.uninstall(repo.layout)
     return Uninstalled(hooks.uninstall(repo.layout))
 
 
-def _install(repo: Repo, python: str) -> Installed:
+def _mode(repo: Repo, wanted: Mode | None) -> Mode:
+    """What to do about notebooks: as said now, else as said before, else all that can be done."""
+    return wanted or drivers.chosen(repo.layout) or "both"
+
+
+def _install(repo: Repo, python: str, notebooks: Mode) -> Installed:
+    drivers.install(repo.layout, notebooks)
     git(repo.layout, "config", "--local", _LARGE_FILE, str(repo.config.hooks.large_file))
     return hooks.install(repo.layout, python)
 
 
-def _write_attributes(repo: Repo) -> bool:
+def _write_attributes(repo: Repo, notebooks: Mode) -> bool:
     """Add our lines to `.gitattributes`; whether any was missing."""
     path = SafeRelPath(".gitattributes")
     try:
@@ -114,11 +151,17 @@ def _write_attributes(repo: Repo) -> bool:
         before = b""
     if len(before) > _LIMIT:
         raise UsageError(f"{path} is larger than {_LIMIT:,} bytes", hint="move lines that are not needed out of it")
-    missing = [line for line in _ATTRIBUTES if line not in before.splitlines()]
-    if not missing:
+    wanted = [line for line in _ATTRIBUTES if notebooks != "off" or _NOTEBOOK not in line]
+    lines = [
+        _EARLIER.get(line.rstrip(b"\r\n"), b"") + b"\n" if line.rstrip(b"\r\n") in _EARLIER else line
+        for line in before.splitlines(keepends=True)
+    ]
+    present = {line.rstrip(b"\r\n") for line in lines}
+    missing = [line + b"\n" for line in wanted if line not in present]
+    end = b"" if not lines or lines[-1].endswith(b"\n") or not missing else b"\n"
+    after = b"".join((*lines, end, *missing))
+    if after == before:
         return False
-    end = b"" if not before or before.endswith(b"\n") else b"\n"
-    after = before + end + b"".join(line + b"\n" for line in missing)
 
     def fill(fd: int) -> None:
         os.write(fd, after)

@@ -33,6 +33,7 @@ def test_init_says_what_it_did_and_what_comes_next(tmp_path: Path) -> None:
     assert _all(clone.mvc("init")) == (
         "wrote and staged .mvc/config.toml and .gitattributes\n"
         "hooks are in place: models follow Git, commits and pushes are checked\n"
+        "outputs of notebooks stay in the worktree: Git adds them without, and commits are checked\n"
         '> next: git commit -m "use mvc", then mvc add PATH for each model\n'
     )
     wrote = clone.read(".gitattributes"), clone.read(".mvc/config.toml")

@@ -1,0 +1,61 @@
+#!/bin/sh
+# modelvc: what Git's configuration calls for notebooks and pointers: driver.sh NAME [ARGS]. `mvc install` copies it to
+# .git/mvc/. Notebooks need a Python and nothing else: the installed package, or the copy of its notebook part beside this.
+mvc_dir=${0%/*}
+name=$1
+shift
+
+# mvc_notebooks ARGS: run that part; 127 when no Python here can.
+mvc_notebooks() {
+  { read -r mvc_package <"$mvc_dir/package"; } 2>/dev/null
+  { read -r mvc_python <"$mvc_dir/python"; } 2>/dev/null
+  script=$mvc_package/modelvc/drivers/script.py
+  case $script in /*) [ -r "$script" ] ;; *) false ;; esac || script=$mvc_dir/lib/modelvc/drivers/script.py
+  case $mvc_python in /*) [ -x "$mvc_python" ] ;; *) false ;; esac || mvc_python=$(mvc_any_python) || return 127
+  "$mvc_python" -I -S "$script" "$mvc_dir" "$@"
+}
+
+# A Python that can read the configuration: 3.11 or later. A relative PATH would let the repository bring one.
+mvc_any_python() {
+  for python in python3 python python3.14 python3.13 python3.12 python3.11; do
+    python=$(command -v "$python") || continue
+    case $python in /*) "$python" -I -S -c 'import tomllib' 2>/dev/null && echo "$python" && return ;; esac
+  done
+  return 1
+}
+
+# mvc_text_merge BASE OURS THEIRS SIZE ...: what Git would have done; its conflicts are ours.
+mvc_text_merge() {
+  git merge-file -q -L ours -L base -L theirs --marker-size="$4" "$2" "$1" "$3" || exit 1
+  exit 0
+}
+
+case $name in
+  merge | merge-pointer)
+    if [ "$name" = merge ]; then
+      mvc_notebooks merge "$@"
+    else
+      [ -r "$mvc_dir/hook.sh" ] && . "$mvc_dir/hook.sh" && mvc_hook merge-pointer "$@"
+    fi
+    case $? in
+      0) exit 0 ;;
+      3) exit 1 ;; # a conflict; what else comes out of Python is none
+      *) mvc_text_merge "$@" ;;
+    esac
+    ;;
+  difftool)
+    . "$mvc_dir/hook.sh" && mvc_hook difftool "$@"
+    ;;
+  textconv)
+    mvc_notebooks textconv "$@" || cat -- "$1"
+    ;;
+  *)
+    mvc_notebooks "$name" "$@"
+    status=$?
+    if [ $status -eq 127 ]; then
+      echo "mvc: no Python 3.11 or later is here to look at notebooks: run 'mvc install' again," >&2
+      echo "     or do without: git config --local --remove-section filter.mvc-notebook" >&2
+    fi
+    exit $status
+    ;;
+esac

@@ -1,0 +1,132 @@
+"""Before a commit: notebooks that hold conflicts, are no JSON any more, or whose outputs slipped through."""
+
+from __future__ import annotations
+
+import os
+
+from modelvc.drivers.notebooks import FAILED, read_rules, say
+from modelvc.errors import FormatError, shown
+from modelvc.formats.rules import REFUSE
+from modelvc.git.run import git, run
+from modelvc.notebook import conflict
+from modelvc.notebook.document import JUPYTER, NOTE, is_notebook, parse
+from modelvc.notebook.strip import clean
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from modelvc.formats.rules import Rules
+
+    Staged = dict[str, tuple[str, str]]  # path: mode and blob
+
+_OTHERS = ("MERGE_HEAD", "CHERRY_PICK_HEAD")
+_MODES = ("100644", "100755")
+_LARGEST = 256 << 20  # bytes; a larger blob is left to the limit on large files
+
+
+def guard(env: Mapping[str, str], *, outputs: bool) -> int:
+    """Look at the notebooks that the commit in progress changes; with OUTPUTS strip them, or refuse, as configured.
+
+    What another branch's commit holds already is history, whatever it holds.
+    """
+    staged = _changed("HEAD")
+    if not staged:
+        return 0
+    for other in _OTHERS:
+        code, _, _ = run(".", "rev-parse", "-q", "--verify", other, commit_env=True)
+        if not code:
+            theirs = _changed(other)
+            staged = {path: blob for path, blob in staged.items() if path in theirs}
+    rules = read_rules()
+    wrong: list[str] = []
+    stripped: Staged = {}
+    dirty: list[str] = []
+    for path, mode, data in _read(staged):
+        if problem := _problem(path, data):
+            wrong.append(problem)
+        elif outputs and (left := _stripped(path, data, rules)) is not None:
+            dirty.append(path)
+            stripped[path] = (mode, _store(left))
+    if wrong:
+        for words in wrong:
+            say(words)
+        return FAILED
+    if not dirty:
+        return 0
+    names = ", ".join(shown(path) for path in dirty[:5]) + (f" and {len(dirty) - 5} more" if len(dirty) > 5 else "")
+    # a commit of single paths has an index of its own: the real one would keep the outputs and stage them again
+    if rules.on_commit == REFUSE or os.path.basename(env.get("GIT_INDEX_FILE", "")).startswith("next-index-"):
+        say(f"outputs would enter history: {names}", "strip them: mvc notebook strip PATH, then git add PATH")
+        return FAILED
+    _stage(stripped)
+    say(f"outputs left out of this commit: {names}")
+    return 0
+
+
+def _changed(base: str) -> Staged:
+    """Notebooks in the index of the commit that differ from BASE."""
+    code, _, _ = run(".", "rev-parse", "-q", "--verify", base, commit_env=True)
+    if code:
+        base = git(".", "hash-object", "-t", "tree", "/dev/null", commit_env=True).decode().strip()
+    args = ("--cached", "--no-renames", "--diff-filter=AMT", "--no-abbrev", "-z", base, "--")
+    fields = git(".", "diff-index", *args, commit_env=True).split(b"\0")
+    found: Staged = {}
+    for head, name in zip(fields[::2], fields[1::2], strict=False):
+        _, mode, _, blob, _ = head.decode("ascii").split()
+        path = os.fsdecode(name)
+        if is_notebook(path) and mode in _MODES:
+            found[path] = (mode, blob)
+    return found
+
+
+def _read(staged: Staged) -> Iterator[tuple[str, str, bytes]]:
+    """Path, mode and content of those that .gitattributes does not exempt (`-filter`)."""
+    asked = b"".join(os.fsencode(path) + b"\0" for path in staged)
+    fields = git(".", "check-attr", "--stdin", "-z", "filter", stdin=asked, commit_env=True).split(b"\0")
+    exempt = {os.fsdecode(path) for path, value in zip(fields[::3], fields[2::3], strict=False) if value == b"unset"}
+    chosen = [path for path in staged if path not in exempt]
+    ids = "".join(f"{staged[path][1]}\n" for path in chosen).encode()
+    out = git(".", "cat-file", "--batch", stdin=ids, commit_env=True) if chosen else b""
+    at = 0
+    for path in chosen:
+        end = out.index(b"\n", at)
+        words = out[at:end].split()
+        size = int(words[2]) if len(words) == 3 else 0
+        if 0 < size <= _LARGEST:
+            yield path, staged[path][0], out[end + 1 : end + 1 + size]
+        at = end + 1 + (size + 1 if len(words) == 3 else 0)
+
+
+def _problem(path: str, data: bytes) -> str:
+    """What keeps a notebook out of history."""
+    if not data.strip():
+        return ""
+    try:
+        document = parse(data)
+    except FormatError as error:
+        if path.rpartition("/")[2] == NOTE:
+            return ""
+        if conflict.has_markers(data.decode("utf-8", "replace")):
+            return f"{shown(path)} has conflict markers in it: settle them, or start over: git checkout -m -- PATH"
+        return f"{shown(path)} is no notebook any more: {shown(error)} (git commit --no-verify commits it all the same)"
+    found = conflict.count(document.notebook) if document.kind == JUPYTER else 0
+    if found:
+        cells = "a conflict" if found == 1 else f"{found} conflicts"
+        return f"{shown(path)} still holds {cells}: settle it in Jupyter, or with mvc notebook resolve, then git add it"
+    return ""
+
+
+def _stripped(path: str, data: bytes, rules: Rules) -> bytes | None:
+    left, _ = clean(data, rules, path)
+    return None if left == data else left
+
+
+def _store(data: bytes) -> str:
+    out = git(".", "hash-object", "-w", "--no-filters", "--stdin", stdin=data, commit_env=True)
+    return out.decode("ascii").strip()
+
+
+def _stage(stripped: Staged) -> None:
+    lines = [f"{mode} {blob}\t".encode() + os.fsencode(path) + b"\0" for path, (mode, blob) in stripped.items()]
+    git(".", "update-index", "-z", "--index-info", stdin=b"".join(lines), commit_env=True)

@@ -1,0 +1,103 @@
+"""Git's merge driver for notebooks: whatever happens, there is a result, and no side's lines are missing from it."""
+
+from __future__ import annotations
+
+import os
+
+from modelvc.drivers.notebooks import CONFLICT, say
+from modelvc.errors import FormatError, shown
+from modelvc.git.run import run
+from modelvc.git.sides import names
+from modelvc.notebook import conflict
+from modelvc.notebook.document import parse
+from modelvc.notebook.merge import merge as merge_notebooks
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_SIZE = 7  # of a marker, unless Git says otherwise: conflict.py looks for seven signs
+
+
+def merge(args: Sequence[str]) -> int:
+    """ARGS: files of base, ours (where the result goes) and theirs, the markers' size, the path, names of the sides."""
+    base_file, ours_file, theirs_file, _, path, *given = args
+    base, ours, theirs = (_read(one) for one in (base_file, ours_file, theirs_file))
+    sides = _names(given)
+    try:
+        data, conflicts = merge_notebooks(base, ours, theirs, sides, lambda *texts: merge_lines(texts, sides))
+    except Exception as error:  # noqa: BLE001 - what can not be merged as a notebook is merged as text, as Git would have done
+        hint = "" if isinstance(error, FormatError) else f"this is a bug in modelvc ({type(error).__name__})"
+        say(f"{shown(path)} is merged as text: {shown(error)}", hint)
+        data, clean = merge_files((base_file, ours_file, theirs_file), sides)
+        if clean and not _is_json(data):
+            clean = False
+            say(f"{shown(path)} is no notebook after that", conflict_hint(path))
+        conflicts = 0 if clean else 1
+    else:
+        if conflicts:
+            words = "1 conflict" if conflicts == 1 else f"{conflicts} conflicts"
+            say(f"{shown(path)}: {words} between {shown(sides[0])} and {shown(sides[1])}", conflict_hint(path))
+    _write(ours_file, data)
+    return CONFLICT if conflicts else 0
+
+
+def conflict_hint(path: str) -> str:
+    return f"open it in Jupyter and settle them, or: mvc notebook resolve {shown(path)} --ours (--theirs, --union)"
+
+
+def merge_lines(texts: Sequence[str], sides: tuple[str, str]) -> tuple[str, bool]:
+    """Base, ours and theirs merged line by line by Git, and whether it left markers."""
+    from tempfile import TemporaryDirectory
+
+    if any(conflict.has_markers(text) for text in texts):
+        raise FormatError("there are conflict markers in it already")
+    with TemporaryDirectory(prefix="mvc-merge-") as folder:
+        files = [os.path.join(folder, name) for name in ("base", "ours", "theirs")]
+        for path, text in zip(files, texts, strict=True):
+            # every last line gets an end, or adding a line behind it would change it
+            _write(path, text.encode("utf-8", "surrogatepass") + b"\n")
+        data, clean = merge_files(files, sides)
+    return data.decode("utf-8", "surrogatepass").removesuffix("\n"), not clean
+
+
+def merge_files(files: Sequence[str], sides: tuple[str, str]) -> tuple[bytes, bool]:
+    """What `git merge-file` makes of base, ours and theirs, and whether that is without conflict."""
+    base, ours, theirs = files
+    names_of = ("-L", sides[0], "-L", "base", "-L", sides[1])
+    code, out, err = run(".", "merge-file", "-p", "-q", f"--marker-size={_SIZE}", *names_of, "--", ours, base, theirs)
+    if code >= 128:
+        raise FormatError(f"Git can not merge it: {err.decode('utf-8', 'replace').strip()}")
+    return out, code == 0
+
+
+def _names(given: Sequence[str]) -> tuple[str, str]:
+    from modelvc.errors import ModelvcError
+    from modelvc.git.layout import discover
+
+    ours, theirs = (*given, "", "")[:2]
+    try:
+        return names(discover(".", os.environ), os.environ, (ours, theirs))
+    except (ModelvcError, OSError):
+        return "ours", "theirs"
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        parse(data)
+    except FormatError:
+        return not data.strip()
+    return True
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _write(path: str, data: bytes) -> None:
+    """Replace PATH as a whole: until then Git has what it had."""
+    temporary = f"{path}.mvc"
+    with open(temporary, "wb") as file:
+        file.write(data)
+    os.replace(temporary, path)

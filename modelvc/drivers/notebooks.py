@@ -1,0 +1,154 @@
+"""What Git runs for notebooks. Standard library only, and no more of it than the case at hand needs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+
+from modelvc.errors import FormatError, ModelvcError, shown
+from modelvc.formats import rules as rules_format
+from modelvc.notebook.document import FIRST_WORDS, NOTE, jupyter
+from modelvc.notebook.kept import Kept
+from modelvc.notebook.strip import clean
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from modelvc.formats.rules import Rules
+
+CONFLICT = 3  # 1 is how a Python ends that could not even start
+FAILED = 1
+OUTPUTS = "outputs"  # folder below .git/mvc
+
+
+def run(mvc_dir: str, name: str, args: list[str]) -> int:
+    """One call by hooks/driver.sh at the top of a worktree; the exit status that it acts on."""
+    try:
+        if name == "filter":
+            return _serve(mvc_dir)
+        if name in {"clean", "smudge"}:
+            return _once(mvc_dir, name, args[0])
+        if name == "textconv":
+            return _textconv(args[0])
+        if name == "merge":
+            from modelvc.drivers.notebook_merge import merge
+
+            return merge(args)
+        if name == "pre-commit":
+            from modelvc.drivers.notebook_guard import guard
+
+            return guard(os.environ, outputs=args == ["outputs"])
+    except ModelvcError as error:
+        say(str(error), error.hint)
+        return FAILED
+    say(f"there is no notebook driver called {shown(name)}")
+    return FAILED
+
+
+def say(words: str, hint: str = "") -> None:
+    """One line for the person who runs Git."""
+    sys.stderr.write(f"mvc: {words}\n" + (f"     {hint}\n" if hint else ""))
+    sys.stderr.flush()
+
+
+def read_rules() -> Rules:
+    """What this repository strips, as its worktree says."""
+    try:
+        with open(rules_format.COMMITTED, "rb") as file:
+            return rules_format.read(file.read(rules_format.MAX_BYTES + 1))
+    except (FileNotFoundError, NotADirectoryError):
+        return rules_format.Rules()
+
+
+class Filter:
+    """The clean and the smudge side, for many files in one process."""
+
+    def __init__(self, mvc_dir: str) -> None:
+        self._mvc_dir = mvc_dir
+        self._rules: Rules | None = None
+        self._kept: Kept | None = None
+
+    def work(self, command: str, path: str, data: bytes) -> bytes | None:
+        """The new content; None when it must not be taken, and then stderr says why."""
+        try:
+            if self._rules is None:
+                self._rules = read_rules()
+                self._kept = Kept(os.path.join(self._mvc_dir, OUTPUTS), self._rules.keep_local)
+            return self._clean(path, data) if command == "clean" else self._smudge(path, data)
+        except Exception as error:  # noqa: BLE001 - one file's trouble must end neither the process nor a checkout
+            hint = error.hint if isinstance(error, ModelvcError) else "this is a bug in modelvc"
+            say(f"{shown(path)}: {shown(error)}", hint)
+            return data if command == "smudge" else None
+
+    def close(self) -> None:
+        if self._kept:
+            self._kept.trim()
+
+    def _clean(self, path: str, data: bytes) -> bytes:
+        assert self._rules is not None and self._kept is not None  # noqa: S101, PT018 - for the type checker
+        try:
+            stripped, taken = clean(data, self._rules, path)
+        except FormatError as error:
+            # a note.json may be anybody's; git blame runs its own text view through here
+            if path.rpartition("/")[2] != NOTE and not data.startswith(FIRST_WORDS):
+                say(f"{shown(path)} is left as it is: {shown(error)}")
+            return data
+        try:
+            self._kept.keep(path, taken)
+        except OSError as error:  # a full disk: Git has what it asked for
+            say(f"the outputs of {shown(path)} are not kept: {shown(error)}")
+        return stripped
+
+    def _smudge(self, path: str, data: bytes) -> bytes:
+        assert self._rules is not None and self._kept is not None  # noqa: S101, PT018 - for the type checker
+        return self._kept.attach(data, self._rules, path)
+
+
+def _serve(mvc_dir: str) -> int:
+    from modelvc.drivers.pktline import serve
+
+    found = Filter(mvc_dir)
+    try:
+        serve(sys.stdin.buffer, sys.stdout.buffer, found.work)
+    except (ValueError, BrokenPipeError) as error:
+        say(f"the notebook filter stops: {shown(error)}")
+        return FAILED
+    finally:
+        found.close()
+    return 0
+
+
+def _once(mvc_dir: str, name: str, path: str) -> int:
+    """A Git, or a library, that starts a process for each file."""
+    found = Filter(mvc_dir)
+    answer = found.work(name, path, sys.stdin.buffer.read())
+    found.close()
+    if answer is None:
+        return FAILED
+    sys.stdout.buffer.write(answer)
+    return 0
+
+
+def _textconv(path: str) -> int:
+    """Show a file that Git hands over: the worktree's, or history's, for which it runs smudge. Both without outputs."""
+    from modelvc.notebook.view import text
+
+    with open(path, "rb") as file:
+        data = file.read()
+    with suppress(ModelvcError):
+        rules = read_rules()
+        if os.path.isabs(path):  # a temporary file: of the path in the repository only the name is left
+            path = os.path.basename(path)
+            rules.keep_outputs = tuple(pattern.rpartition("/")[2] for pattern in rules.keep_outputs)
+        data, _ = clean(data, rules, path)
+    sys.stdout.buffer.write(text(data).encode("utf-8", "replace"))
+    return 0
+
+
+def is_notebook_file(data: bytes) -> bool:
+    """Whether DATA is a Jupyter notebook that can be read."""
+    try:
+        jupyter(data)
+    except FormatError:
+        return False
+    return True

@@ -1,0 +1,98 @@
+"""What is stripped from notebooks: the table `[notebooks]` of `.mvc/config.toml`.
+
+The notebook filter reads it for every `git add`: standard library only, and no dataclasses.
+"""
+
+from __future__ import annotations
+
+from modelvc.errors import ConfigError, shown
+from modelvc.formats import sizes, toml
+from modelvc.formats.tables import Table
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+COMMITTED = ".mvc/config.toml"
+MAX_BYTES = 1 << 20
+KEEP_LOCAL = 256 << 20  # bytes of outputs that a clone keeps for the worktree
+STRIP, REFUSE = "strip", "refuse"
+_MOST = 1_000  # items of one list
+_FLAGS = ("keep_counts", "strip_init_cells", "strip_kernel", "strip_zeppelin_times")
+_LISTS = ("keep_outputs", "skip", "keep_types", "extra_keys", "drop_tags")
+
+
+class Rules:
+    """What the filter leaves in a notebook. Spec: docs/notebooks.md#rules.
+
+    `keep_outputs`, `skip`: patterns of paths. `keep_types`: output types and MIME types that stay. `max_output`: bytes
+    up to which an output stays. `extra_keys`: dotted names below the notebook, or below `cell`. `drop_tags`: cells that
+    have one are left out. `keep_local`: bytes of outputs that this clone keeps, 0 for none. `on_commit`: what
+    pre-commit does about outputs that slipped through, "strip" or "refuse".
+    """
+
+    __slots__ = (*_LISTS, *_FLAGS, "extra", "keep_local", "max_output", "on_commit", "written")
+    drop_tags: tuple[str, ...]
+    extra_keys: tuple[str, ...]
+    keep_outputs: tuple[str, ...]
+    keep_types: tuple[str, ...]
+    skip: tuple[str, ...]
+    keep_counts: bool
+    strip_init_cells: bool
+    strip_kernel: bool
+    strip_zeppelin_times: bool
+
+    def __init__(self, table: Table | None = None) -> None:
+        table = table or Table({}, COMMITTED, ConfigError)
+        for key in _LISTS:
+            setattr(self, key, _texts(table, key))
+        for key in _FLAGS:
+            setattr(self, key, table.flag(key))
+        for name in self.extra_keys:
+            if not name.removeprefix("cell.").startswith("metadata."):
+                raise table.error(
+                    "extra_keys", f'can not name "{shown(name, 40)}": only metadata.X and cell.metadata.X'
+                )
+        self.on_commit = table.choice("on_commit", (STRIP, REFUSE), STRIP)
+        self.max_output = _size(table, "max_output", 0)
+        self.keep_local = _size(table, "keep_local", KEEP_LOCAL)
+        self.extra: Mapping[str, toml.Value] = table.unknown
+        self.written: Mapping[str, toml.Value] = table.values  # as it was, for a file that is written again
+
+    def keeps_outputs_of(self, path: str) -> bool:
+        return _matches(path, self.keep_outputs)
+
+    def skips(self, path: str) -> bool:
+        return _matches(path, self.skip)
+
+
+def read(data: bytes) -> Rules:
+    """The rules in a configuration file; ConfigError names its key. Nothing else in the file is looked at."""
+    if b"notebooks" not in data:
+        return Rules()
+    failure = lambda why: ConfigError(why, hint=f"edit {COMMITTED}")  # noqa: E731 - as short as a def, and in place
+    return Rules(Table.read(data, COMMITTED, failure, limit=MAX_BYTES).table("notebooks"))
+
+
+def _texts(table: Table, key: str) -> tuple[str, ...]:
+    found = table.texts(key) if key in table.values else ()
+    if len(found) > _MOST:
+        raise table.error(key, f"has more than {_MOST:,} items")
+    return found
+
+
+def _size(table: Table, key: str, default: int) -> int:
+    try:
+        return sizes.parse(table.text(key, f"{default}"))
+    except ValueError:
+        raise table.error(key, f'must be a size such as "10 KiB", not "{shown(table.text(key), 40)}"') from None
+
+
+def _matches(path: str, patterns: Sequence[str]) -> bool:
+    """Whether a pattern fits: on the name alone without a slash in it, else on the whole path; `*` crosses slashes."""
+    if not patterns:
+        return False
+    from fnmatch import fnmatchcase
+
+    name = path.rpartition("/")[2]
+    return any(fnmatchcase(path if "/" in pattern else name, pattern) for pattern in patterns)

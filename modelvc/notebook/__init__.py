@@ -1,0 +1,1 @@
+"""Notebooks: read, stripped, shown as text, merged. Standard library only, apart from `rich`, which knows nbdime."""

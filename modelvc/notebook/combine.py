@@ -1,0 +1,130 @@
+"""Three-way merge of what is around a cell's source and a notebook's cells: tables, key by key."""
+
+from __future__ import annotations
+
+from modelvc.notebook.document import set_source, source
+from modelvc.notebook.strip import TRANSIENT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from typing import Any
+
+    from modelvc.notebook.document import Cell
+
+    Table = dict[str, Any]
+
+ABSENT: Any = object()
+# What a kernel or an editor writes: never worth a person's time. Ours stands where both changed it.
+_NO_CONFLICT = frozenset({*TRANSIENT, "kernelspec", "language_info", "orig_nbformat", "signature", "widgets"})
+_OUTPUTS = ("outputs", "execution_count", "prompt_number")
+_OWN = (*_OUTPUTS, "attachments", "cell_type", "id", "input", "source")
+
+
+class Changes:
+    """Places that both sides changed differently: ours stands, theirs is noted as `path` and, if any, `value`."""
+
+    __slots__ = ("conflicts",)
+
+    def __init__(self) -> None:
+        self.conflicts: list[Table] = []
+
+    @property
+    def noted(self) -> Table:
+        """For the note of a conflict."""
+        return {"theirs": self.conflicts} if self.conflicts else {}
+
+
+def merged_cell(base: Cell | None, ours: Cell, theirs: Cell, text: str, changes: Changes) -> Cell:
+    """A cell with the source TEXT; everything else of it merged from the two sides."""
+    before = base or {}
+    found = merged_tables((before, ours, theirs), changes, skip=_OWN)
+    kind = _pick(before.get("cell_type"), ours.get("cell_type"), theirs.get("cell_type"))
+    found["cell_type"] = kind
+    if kind != ours.get("cell_type"):  # what belongs to a type comes with it
+        for key in _OUTPUTS:
+            found.pop(key, None)
+            if key in theirs:
+                found[key] = theirs[key]
+    set_source(found, text)
+    _outputs(found, before, ours, theirs)
+    base_files, our_files, their_files = (_table(one.get("attachments")) for one in (before, ours, theirs))
+    attached = merged_tables((base_files, our_files, their_files), changes, ("attachments",))
+    if attached or "attachments" in found:
+        found["attachments"] = attached
+    return found
+
+
+def merged_tables(
+    sides: tuple[Table, Table, Table], changes: Changes, path: tuple[str, ...] = (), skip: Collection[str] = ()
+) -> Table:
+    """What three tables make, base, ours and theirs: ours with what they changed.
+
+    Keys in SKIP stay ours; tables on both sides are merged, lists of words joined.
+    """
+    base, ours, theirs = sides
+    found = dict(ours)
+    for key in dict.fromkeys((*base, *ours, *theirs)):
+        if key in skip:
+            continue
+        was, mine, other = (one.get(key, ABSENT) for one in sides)
+        if same(mine, other) or same(was, other):
+            continue
+        if same(was, mine):
+            value = other
+        elif isinstance(mine, dict) and isinstance(other, dict):
+            inside = Changes() if key in _NO_CONFLICT else changes
+            value = merged_tables((_table(was), mine, other), inside, (*path, key))
+        elif _are_words(mine) and _are_words(other):
+            value = _joined(was if _are_words(was) else [], mine, other)
+        else:
+            value = mine
+            if key not in _NO_CONFLICT:
+                changes.conflicts.append({"path": [*path, key]} | ({} if other is ABSENT else {"value": other}))
+        if value is ABSENT:
+            found.pop(key, None)
+        else:
+            found[key] = value
+    return found
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two values are the same JSON: true is not 1."""
+    if type(one) is not type(other):
+        return isinstance(one, dict) and isinstance(other, dict) and dict(one) == dict(other)
+    return bool(one == other) or (one != one and other != other)  # noqa: PLR0124 - how nan is told
+
+
+def _outputs(found: Cell, base: Cell, ours: Cell, theirs: Cell) -> None:
+    """Outputs and count of the side that has this very source; none if the source is a mixture."""
+    if found["cell_type"] != "code":
+        return
+    text = source(found)
+    mine, other = source(ours) == text, source(theirs) == text
+    for key in _OUTPUTS:
+        if key not in found:
+            continue
+        if mine and other:
+            value = _pick(base.get(key), ours.get(key), theirs.get(key, ours.get(key)))
+        else:
+            value = ours.get(key) if mine else theirs.get(key) if other else None
+        found[key] = ([] if key == "outputs" else None) if value is None else value
+
+
+def _pick(base: Any, ours: Any, theirs: Any) -> Any:
+    return theirs if same(ours, base) else ours
+
+
+def _table(value: Any) -> Table:
+    return value if isinstance(value, dict) else {}
+
+
+def _are_words(value: Any) -> bool:
+    """Whether it is a list of words, such as tags: a set in all but name."""
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
+
+
+def _joined(base: list[str], ours: list[str], theirs: list[str]) -> list[str]:
+    """Ours, without what they removed, and with what they added."""
+    gone = set(base) - set(theirs)
+    return [*(one for one in ours if one not in gone), *(one for one in theirs if one not in (*base, *ours))]

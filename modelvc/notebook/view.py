@@ -1,0 +1,139 @@
+"""A notebook as text for `git diff`, `log -p`, `show` and `blame`: a header for each cell, its source, no JSON."""
+
+from __future__ import annotations
+
+import re
+from hashlib import sha256
+
+from modelvc.errors import FormatError
+from modelvc.notebook import conflict
+from modelvc.notebook.document import JUPYTER, ZEPPELIN, cell_id, cells, dumps, parse, source, tags
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from modelvc.notebook.document import Cell, Notebook
+
+HEADER = "%%"  # what a header begins with: the diff driver's xfuncname finds it
+_LINES = 40  # of one output
+_WIDTH = 1_000  # characters of a line that nobody reads to its end: base64, minified scripts
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
+_QUIET = frozenset({"kernelspec", "language_info", "mvc"})
+
+
+def text(data: bytes) -> str:
+    """DATA for people. What is no notebook is shown as it is, with lines cut that are too long to be text."""
+    if not data.strip():
+        return ""
+    try:
+        document = parse(data)
+    except FormatError:
+        return _cut(data.decode("utf-8", "replace"))
+    if document.kind == JUPYTER:
+        return "\n".join(_jupyter(document.notebook))
+    if document.kind == ZEPPELIN:
+        return "\n".join(_zeppelin(document.notebook))
+    return _cut(data.decode("utf-8", "replace"))
+
+
+def header(cell: Cell) -> str:
+    """`%% [code] id tags`."""
+    kind = cell.get("cell_type")
+    words = [HEADER, f"[{kind if isinstance(kind, str) else '?'}]", cell_id(cell), *tags(cell)]
+    if found := conflict.note(cell):
+        words.append(f"(conflict: {found['kind']})")
+    return _safe(" ".join(word for word in words if word))
+
+
+def _jupyter(notebook: Notebook) -> Iterator[str]:
+    yield from _metadata(notebook)
+    for cell in cells(notebook):
+        yield header(cell)
+        yield _source(cell)
+        for output in _outputs(cell):
+            yield from _output(output)
+        if isinstance(attached := cell.get("attachments"), dict):
+            yield from (f"%attachment {_safe(str(name))}" for name in sorted(attached))
+
+
+def _metadata(notebook: Notebook) -> Iterator[str]:
+    """What is said about all of it: its format, its kernel and what people added."""
+    metadata = notebook.get("metadata", {})
+    spec, language = metadata.get("kernelspec"), metadata.get("language_info")
+    named = spec.get("name") if isinstance(spec, dict) else None
+    named = named or (language.get("name") if isinstance(language, dict) else None)
+    words = f"%notebook format {notebook.get('nbformat')}.{notebook.get('nbformat_minor', 0)}"
+    yield _safe(f"{words} kernel {named}" if isinstance(named, str) else words)
+    for name in sorted(metadata):
+        if name not in _QUIET:
+            yield _safe(f"%metadata {name}: {dumps(metadata[name], indent=None)}"[:_WIDTH])
+    yield ""
+
+
+def _source(cell: Cell) -> str:
+    found = _cut(source(cell))
+    return found + "\n" if found and not found.endswith("\n") else found
+
+
+def _outputs(cell: Cell) -> list[Any]:
+    found = cell.get("outputs")
+    return found if isinstance(found, list) else []
+
+
+def _output(output: Any) -> Iterator[str]:
+    """One output: its text, and for what is no text only what it is and how long."""
+    if not isinstance(output, dict):
+        return
+    kind = output.get("output_type")
+    data = output.get("data")
+    shown = data if isinstance(data, dict) else {}
+    others = sorted(str(mime) for mime in shown if mime != "text/plain")
+    yield _safe(" ".join(["%output", str(output.get("name") or kind or "?"), *others]))
+    words = shown.get("text/plain", output.get("text", ""))
+    if kind == "error":
+        words = f"{output.get('ename')}: {output.get('evalue')}"
+    lines = _joined(words).splitlines()
+    yield from (_safe(line[:_WIDTH]) for line in lines[:_LINES])
+    if len(lines) > _LINES:
+        yield f"... {len(lines) - _LINES} more lines"
+    yield ""
+
+
+def _zeppelin(note: Notebook) -> Iterator[str]:
+    yield _safe(f"%note {note.get('name', '')}")
+    yield ""
+    for paragraph in note["paragraphs"]:
+        yield _safe(f"{HEADER} [paragraph] {paragraph.get('id', '')} {paragraph.get('title') or ''}".rstrip())
+        words = paragraph.get("text")
+        yield _cut(words) + "\n" if isinstance(words, str) else ""
+        results = paragraph.get("results") or paragraph.get("result")
+        found = results.get("msg") if isinstance(results, dict) else None
+        for one in found if isinstance(found, list) else ():
+            if isinstance(one, dict):
+                yield _safe(f"%output {one.get('type', '')}")
+                lines = _joined(one.get("data")).splitlines()
+                yield from (_safe(line[:_WIDTH]) for line in lines[:_LINES])
+                yield ""
+
+
+def _joined(words: Any) -> str:
+    if isinstance(words, list):
+        return "".join(part for part in words if isinstance(part, str))
+    return words if isinstance(words, str) else ""
+
+
+def _cut(words: str) -> str:
+    """WORDS as they are, but for lines too long to be read: those say how long they are, and change when they do."""
+    return "\n".join(_safe(line) if len(line) <= _WIDTH else _safe(_short(line)) for line in words.split("\n"))
+
+
+def _short(line: str) -> str:
+    digest = sha256(line.encode("utf-8", "surrogatepass")).hexdigest()[:10]
+    return f"{line[:80]}... ({len(line):,} characters, {digest})"
+
+
+def _safe(line: str) -> str:
+    """Without what a terminal would obey, or UTF-8 can not hold."""
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", line)

@@ -1,0 +1,206 @@
+"""Notebooks of the worktree: strip, check, refresh; and what `mvc init` counts."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modelvc.errors import FormatError, NotFoundError, UsageError, shown
+from modelvc.formats.paths import SafeRelPath
+from modelvc.git import drivers, index
+from modelvc.git.run import git
+from modelvc.notebook import conflict
+from modelvc.notebook.document import JUPYTER, NOTE, is_notebook, parse
+from modelvc.notebook.kept import Kept
+from modelvc.notebook.strip import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from modelvc.repo import Repo
+
+_LARGEST = 1 << 30  # bytes of a notebook that is looked at
+_TOGETHER = 64  # notebooks read from Git at once
+_PATTERNS = ("*.ipynb", "*.zpln", NOTE, f"*/{NOTE}")
+
+
+@dataclass(frozen=True, slots=True)
+class Stripped:
+    """What `mvc notebook strip` did: the notebooks that it changed, and (path, why) of what it left as it is."""
+
+    changed: tuple[str, ...]
+    unchanged: int
+    skipped: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What `mvc notebook check` found: (path, why) of each notebook that should not be committed as it is."""
+
+    wrong: tuple[tuple[str, str], ...]
+    good: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """Notebooks that Git took for modified although only their outputs had changed."""
+
+    paths: tuple[str, ...]
+
+
+def strip(repo: Repo, paths: Sequence[str]) -> Stripped:
+    """Take outputs out of files of the worktree (of all notebooks that Git tracks, without PATHS)."""
+    rules = repo.config.notebooks
+    # where the filter runs, a checkout can bring outputs back: these too, then
+    kept = Kept(os.path.join(repo.layout.mvc_dir, "outputs"), rules.keep_local if drivers.filters(repo.layout) else 0)
+    changed, unchanged, skipped = [], 0, []
+    for path in _chosen(repo, paths):
+        data = read(repo, path)
+        try:
+            left, taken = clean(data, rules, path)
+        except FormatError as error:
+            if not path.endswith(NOTE):
+                skipped.append((path, str(error)))
+            continue
+        if left == data:
+            unchanged += 1
+            continue
+        kept.keep(path, taken)
+        write(repo, path, left)
+        changed.append(path)
+    kept.trim()
+    return Stripped(tuple(changed), unchanged, tuple(skipped))
+
+
+def check(repo: Repo, paths: Sequence[str]) -> Checked:
+    """Which notebooks of the worktree hold outputs or a conflict, or can not be read."""
+    rules = repo.config.notebooks
+    wrong = []
+    chosen = _chosen(repo, paths)
+    for path in chosen:
+        data = read(repo, path)
+        why = problem(data, path)
+        if not why and clean(data, rules, path)[0] != data:
+            why = "holds outputs, or other traces of a run"
+        if why:
+            wrong.append((path, why))
+    return Checked(tuple(wrong), len(chosen) - len(wrong))
+
+
+def problem(data: bytes, path: str) -> str:
+    """Why a notebook can not be used as it is; "" when it can."""
+    if not data.strip():
+        return ""
+    try:
+        document = parse(data)
+    except FormatError as error:
+        if os.path.basename(path) == NOTE:
+            return ""
+        return "has conflict markers" if conflict.has_markers(data.decode("utf-8", "replace")) else str(error)
+    found = conflict.count(document.notebook) if document.kind == JUPYTER else 0
+    return f"holds {found} conflict{'' if found == 1 else 's'}" if found else ""
+
+
+def refresh(repo: Repo) -> Refreshed:
+    """Tell Git of notebooks that differ from its index in their outputs alone, which the filter leaves out.
+
+    Git compares sizes before it runs a filter, and takes such a notebook for modified: `git pull` would refuse.
+    """
+    if not drivers.filters(repo.layout):
+        return Refreshed(())
+    out = git(repo.layout, "diff-files", "--name-only", "--diff-filter=M", "-z", "--", *_PATTERNS)
+    names = [name for name in map(os.fsdecode, out.split(b"\0")) if name and "\n" not in name]
+    if not names:
+        return Refreshed(())
+    now = git(repo.layout, "hash-object", "--stdin-paths", stdin=os.fsencode("".join(f"{name}\n" for name in names)))
+    staged = _staged(repo)
+    same = [
+        name
+        for name, blob in zip(names, now.decode("ascii").split(), strict=True)
+        if name in staged and staged[name] == blob
+    ]
+    if same:
+        index.stage(repo.layout, add=same)
+    return Refreshed(tuple(same))
+
+
+def count_unstripped(repo: Repo) -> int:
+    """How many notebooks in Git's index the filter would change."""
+    rules = repo.config.notebooks
+    wanted = list(_staged(repo).items())
+    found = 0
+    for at in range(0, len(wanted), _TOGETHER):
+        some = wanted[at : at + _TOGETHER]
+        blobs = index.read_blobs(repo.layout, [blob for _, blob in some], limit=_LARGEST)
+        for path, blob in some:
+            data = blobs.get(blob, b"")
+            try:
+                found += clean(data, rules, path)[0] != data
+            except FormatError:
+                continue
+    return found
+
+
+def write(repo: Repo, path: str, data: bytes) -> None:
+    """Replace a notebook of the worktree as a whole."""
+
+    def fill(fd: int) -> None:
+        from modelvc.worktree.files import write_all
+
+        write_all(fd, memoryview(data))
+        os.fsync(fd)
+
+    place = SafeRelPath.parse(path)
+    found = repo.worktree.stat(place)
+    repo.worktree.write(place, fill, executable=bool(found and found[4] & 0o100))
+
+
+def _chosen(repo: Repo, paths: Sequence[str]) -> list[str]:
+    """Notebooks below PATHS: a file whatever Git knows of it, a folder's as far as Git does not ignore them."""
+    if not paths:
+        return sorted(_listed(repo, "--cached"))
+    found: dict[str, None] = {}
+    for text in paths:
+        inside = repo.inside(text)
+        full = os.path.join(repo.layout.worktree, inside)
+        if os.path.isdir(full):
+            below = _listed(
+                repo, "--cached", "--others", "--exclude-standard", "--", f":(top,literal){inside}/" if inside else "."
+            )
+            found.update(dict.fromkeys(sorted(below)))
+        elif not os.path.exists(full):
+            raise NotFoundError(f"there is no {shown(text)}", hint="see `git ls-files '*.ipynb'`")
+        elif not is_notebook(inside):
+            raise UsageError(f"{shown(text)} is no notebook", hint="name files that end in .ipynb or .zpln, or folders")
+        else:
+            found[inside] = None
+    return list(found)
+
+
+def _listed(repo: Repo, *args: str) -> Iterator[str]:
+    out = git(repo.layout, "ls-files", "-z", *args)
+    for name in dict.fromkeys(map(os.fsdecode, out.split(b"\0"))):
+        if name and is_notebook(name) and os.path.isfile(os.path.join(repo.layout.worktree, name)):
+            yield name
+
+
+def _staged(repo: Repo) -> dict[str, str]:
+    """The blobs of all notebooks in the index that are not in conflict, by path."""
+    out = git(repo.layout, "ls-files", "-s", "-z", "--", *_PATTERNS)
+    found = {}
+    for line in out.split(b"\0"):
+        head, tab, name = line.partition(b"\t")
+        if tab:
+            mode, blob, stage = head.decode("ascii").split()
+            if stage == "0" and mode.startswith("100") and is_notebook(os.fsdecode(name)):
+                found[os.fsdecode(name)] = blob
+    return found
+
+
+def read(repo: Repo, path: str) -> bytes:
+    """A notebook of the worktree; UsageError for one that is too large to be one."""
+    with open(repo.worktree.open(SafeRelPath.parse(path)), "rb") as file:
+        if os.fstat(file.fileno()).st_size > _LARGEST:
+            raise UsageError(f"{shown(path)} is larger than {_LARGEST:,} bytes", hint="name notebooks only")
+        return file.read()
