@@ -136,7 +136,7 @@ class PointerConflict(ConflictError):
         safe = shown(path)
         super().__init__(
             f"{safe} has conflict markers in it: two branches changed the model",
-            hint=f"take a side: `git checkout --ours -- {safe}` (or `--theirs`); or go back: `git merge --abort`",
+            hint=f"take a side: `mvc resolve {safe} --ours` (or `--theirs`); or go back: `git merge --abort`",
         )
         self.path = path
 

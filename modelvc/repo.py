@@ -10,7 +10,16 @@ import time
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from modelvc.errors import BrokenPointer, FormatError, LockHeld, NoRepository, NotFoundError, UsageError, shown
+from modelvc.errors import (
+    BrokenPointer,
+    FormatError,
+    LockHeld,
+    NoRepository,
+    NotFoundError,
+    PointerConflict,
+    UsageError,
+    shown,
+)
 from modelvc.formats import pointer as pointers
 from modelvc.formats.limits import POINTER
 from modelvc.formats.paths import POINTER_SUFFIX, SafeRelPath, is_pointer, model_of, pointer_of
@@ -164,13 +173,16 @@ class Repo:
         except NotFoundError:
             return None
 
-    def worktree_pointers(self) -> tuple[dict[SafeRelPath, Pointer], dict[SafeRelPath, BrokenPointer]]:
-        """The pointers of the worktree, and those that are broken."""
-        good, broken = {}, {}
+    def worktree_pointers(
+        self,
+    ) -> tuple[dict[SafeRelPath, Pointer], dict[SafeRelPath, BrokenPointer | PointerConflict]]:
+        """The pointers of the worktree, and why others can not be read."""
+        good: dict[SafeRelPath, Pointer] = {}
+        broken: dict[SafeRelPath, BrokenPointer | PointerConflict] = {}
         for path in map(SafeRelPath, self.tracked()):
             try:
                 found = self.pointer_or_none(path)
-            except BrokenPointer as error:
+            except (BrokenPointer, PointerConflict) as error:
                 broken[path] = error
             else:
                 if found:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from modelvc import __version__
-from modelvc.cli import context, reading, render, setup, tracking, transfer, upkeep
+from modelvc.cli import context, merging, reading, render, setup, tracking, transfer, upkeep
 from modelvc.cli.errors import complain, explain
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ for _command in (
     tracking.checkout,
     tracking.rm,
     tracking.mv,
+    merging.resolve,
     reading.ls,
     reading.log,
     reading.show,

@@ -36,7 +36,11 @@ def ls(words: Words = None) -> None:
     for m in found.models:
         places = [render.yes(there) for there in (m.worktree, m.store, m.pushed)]
         said = [render.short(m.oid), render.size(m.size), *places]
-        rows.append((CONTEXT.name(m.path), *(said if not m.broken else ["broken pointer", "", "", "", ""])))
+        if m.broken:
+            said = ["in conflict" if m.conflict else "broken pointer", "", "", "", ""]
+        elif m.conflict:
+            said[0] += " (in conflict)"
+        rows.append((CONTEXT.name(m.path), *said))
     head = ("model", "version", "size", "here", "stored", "pushed")
     render.out(*render.table(head, rows, markdown=CONTEXT.markdown) if rows else ["no models are tracked"])
 
@@ -108,6 +112,10 @@ def _facts(found: Shown) -> list[tuple[str, str]]:
     for place, (name, value) in enumerate(found.metrics.items()):
         title = "metrics" if not place else ""
         lines.append((title, f"{shown(name)} = {shown(render.number(value))}"))
+    for place, side in enumerate(found.conflict):
+        values = "".join(f"  {shown(name)} = {shown(render.number(value))}" for name, value in side.metrics.items())
+        title = "conflict" if not place else ""
+        lines.append((title, f"{shown(side.label)}: {render.short(side.oid)}  {render.size(side.size)}{values}"))
     if found.stale_metrics:
         lines.append(("", "(measured on another version)"))
     return lines
@@ -139,6 +147,8 @@ def diff(
 
 
 def _print_diff(found: Diff) -> None:
+    for path in found.unreadable:
+        render.say(f"not compared, since its pointer can not be read: {CONTEXT.name(path)} (see `mvc status`)")
     if not found.models:
         render.out("no model differs")
         return

@@ -6,6 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from modelvc.drivers import merging
 from modelvc.drivers.dispatch import FAILED, say
 from modelvc.errors import NotFoundError, shown
 
@@ -36,11 +37,15 @@ def _follow(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
         return 0
     done = follow(repo)
     note_seen(repo)
-    write_kept(repo.layout, kept=bool(done.kept) or any(entry.stage for entry in repo.index_pointers()))
+    write_kept(
+        repo.layout, kept=bool(done.kept or done.conflicts) or any(entry.stage for entry in repo.index_pointers())
+    )
     _lines([f"{shown(path)} follows" for path in done.updated], f"{len(done.updated)} models follow")
     _lines([f"{shown(path)} went away (it is in the store)" for path in done.removed], f"{len(done.removed)} went away")
     for path, why in done.kept:
         say(f"{shown(path)} was left as it is: {shown(why)}")
+    for path in done.conflicts:
+        say(f"{shown(path)} is in conflict", hint=f"settle it: mvc resolve {shown(path)} --ours (or --theirs)")
     if done.missing:
         say(f"not in this clone: {_some(done.missing)}", hint="run `mvc pull`")
     return 0
@@ -113,4 +118,5 @@ HOOKS: dict[str, Hook] = {
     "post-applypatch": _follow,
     "pre-commit": _pre_commit,
     "pre-push": _pre_push,
+    "merge-pointer": merging.pointer,
 }

@@ -21,7 +21,10 @@ Kind: TypeAlias = Literal["file", "tree"]
 
 FORMAT = 1
 MAX_HEAD = 4 * limits.KIB  # before [metrics]
-_KNOWN = frozenset({"format", "kind", "oid", "size", "files", "executable", "parent", "metrics"})
+_VERSION = frozenset({"kind", "oid", "size", "files", "executable", "parent", "metrics"})  # what tells one version
+_KNOWN = _VERSION | {"format", "conflict"}
+_SIDES = frozenset({"ours", "theirs"})
+MAX_LABEL = 100
 _MARKERS = (b"<<<<<<<", b">>>>>>>")
 
 
@@ -37,6 +40,22 @@ class Metrics:
 
 
 @dataclass(frozen=True, slots=True)
+class Conflict:
+    """A merge that could not choose: the pointer itself is our version, `other` is theirs."""
+
+    ours: str  # what our side is called: a branch, as a rule
+    theirs: str
+    other: Pointer  # without unknown keys and a conflict of its own
+
+    def __post_init__(self) -> None:
+        for label in (self.ours, self.theirs):
+            if not label or len(label) > MAX_LABEL or not label.isprintable():
+                raise FormatError(f'a side of a conflict can not be called "{shown(label, 40)}"')
+        if self.other.extra or self.other.conflict is not None:
+            raise FormatError("the other side of a conflict is one plain version")
+
+
+@dataclass(frozen=True, slots=True)
 class Pointer:
     """One version of a model. What can not be written can not be made: FormatError says why."""
 
@@ -48,6 +67,7 @@ class Pointer:
     parent: Oid | None = None  # the oid that this one replaced
     metrics: Metrics | None = None
     extra: Mapping[str, toml.Value] = field(default_factory=dict, hash=False)  # unknown keys, kept
+    conflict: Conflict | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.size <= toml.INT_MAX:
@@ -67,19 +87,20 @@ class Pointer:
         """Whether its metrics were measured on another version."""
         return self.metrics is not None and self.metrics.of != self.oid
 
+    @property
+    def versions(self) -> tuple[Pointer, ...]:
+        """Every version that it names: of a conflict, both."""
+        return (self,) if self.conflict is None else (self, self.conflict.other)
+
     def encode(self) -> bytes:
         """The one text of this pointer; FormatError when it is too large."""
-        head: dict[str, toml.Value] = {"format": FORMAT, "kind": self.kind, "oid": str(self.oid), "size": self.size}
-        if self.files is not None:
-            head["files"] = self.files
-        if self.executable:
-            head["executable"] = True
-        if self.parent is not None:
-            head["parent"] = str(self.parent)
+        head: dict[str, toml.Value] = {"format": FORMAT, **_head(self)}
         head |= {key: value for key, value in self.extra.items() if not isinstance(value, dict)}
-        tables: dict[str, toml.Value] = {}
-        if self.metrics is not None:
-            tables["metrics"] = {metrics.RESERVED: str(self.metrics.of), **dict(self.metrics.values)}
+        tables: dict[str, toml.Value] = {**_measured(self)}
+        if self.conflict is not None:
+            other = self.conflict.other
+            sides: dict[str, toml.Value] = {"ours": self.conflict.ours, "theirs": self.conflict.theirs}
+            tables["conflict"] = {**sides, **_head(other), **_measured(other)}
         tables |= {key: value for key, value in self.extra.items() if isinstance(value, dict)}
         if len(toml.encode(head).encode()) > MAX_HEAD:
             raise FormatError(f"the part before [metrics] is larger than {MAX_HEAD:,} bytes")
@@ -87,6 +108,23 @@ class Pointer:
         if len(data) > limits.POINTER:
             raise FormatError(f"a pointer can not be larger than {limits.POINTER:,} bytes; record fewer metrics")
         return data
+
+
+def _head(version: Pointer) -> dict[str, toml.Value]:
+    found: dict[str, toml.Value] = {"kind": version.kind, "oid": str(version.oid), "size": version.size}
+    if version.files is not None:
+        found["files"] = version.files
+    if version.executable:
+        found["executable"] = True
+    if version.parent is not None:
+        found["parent"] = str(version.parent)
+    return found
+
+
+def _measured(version: Pointer) -> dict[str, toml.Value]:
+    if version.metrics is None:
+        return {}
+    return {"metrics": {metrics.RESERVED: str(version.metrics.of), **dict(version.metrics.values)}}
 
 
 def parse(data: bytes, path: str = "") -> Pointer:
@@ -127,6 +165,18 @@ def _check_format(table: dict[str, toml.Value], named: str) -> None:
 
 
 def _from_table(table: dict[str, toml.Value]) -> Pointer:
+    extra = {key: value for key, value in table.items() if key not in _KNOWN}
+    conflict = _conflict(_take(table, "conflict", dict)) if "conflict" in table else None
+    return _version(table, extra, conflict)
+
+
+def _conflict(table: dict[str, toml.Value]) -> Conflict:
+    if unknown := set(table) - _SIDES - _VERSION:
+        raise FormatError(f'its conflict has an unknown key "{shown(min(unknown), 40)}"')
+    return Conflict(_take(table, "ours", str), _take(table, "theirs", str), _version(table, {}, None))
+
+
+def _version(table: dict[str, toml.Value], extra: dict[str, toml.Value], conflict: Conflict | None) -> Pointer:
     kind = _take(table, "kind", str)
     if kind not in {"file", "tree"}:
         raise FormatError(f'its kind is "{shown(kind, 40)}", not "file" or "tree"')
@@ -141,7 +191,8 @@ def _from_table(table: dict[str, toml.Value]) -> Pointer:
         executable="executable" in table,
         parent=_oid(table, "parent") if "parent" in table else None,
         metrics=None if measured is None else _metrics(measured),
-        extra={key: value for key, value in table.items() if key not in _KNOWN},
+        extra=extra,
+        conflict=conflict,
     )
 
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from modelvc.errors import ModelvcError, NoSpace, NotFoundError, UsageError, shown
+from modelvc.errors import ModelvcError, NoSpace, NotFoundError, PointerConflict, UsageError, shown
 from modelvc.formats.paths import SafeRelPath, pointer_of
 from modelvc.formats.pointer import Metrics, Pointer
 from modelvc.formats.pointer import parse as parse_pointer
@@ -64,6 +64,7 @@ class _Target:
     before: Pointer | None  # the pointer in the worktree
     head: Pointer | None  # the pointer in the last commit
     in_git: bool  # Git itself tracks the file, which add ends
+    settles: bool  # a merge left the pointer in conflict, which add ends too
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +168,11 @@ def _target(repo: Repo, path: SafeRelPath, head: bytes | None) -> _Target:
     if head is not None:
         with suppress(ModelvcError):
             committed = parse_pointer(head)
-    return _Target(path, repo.pointer_or_none(path), committed, bool(inside))
+    try:
+        before = repo.pointer_or_none(path)
+    except PointerConflict:  # a new version settles it
+        return _Target(path, None, committed, bool(inside), settles=True)
+    return _Target(path, before, committed, bool(inside), settles=bool(before and before.conflict))
 
 
 def _check_overlap(path: SafeRelPath, others: set[str]) -> None:
@@ -300,11 +305,12 @@ def _point(repo: Repo, kept: Sequence[tuple[_Target, _Kept]], metrics: Pairs) ->
 def _pointer(target: _Target, content: _Kept, metrics: Pairs) -> Pointer:
     """The pointer to write: the old one where it says the same, with the version before as parent."""
     before, head = target.before, target.head
-    base = next((p for p in (before, head) if p and p.oid == content.oid and p.kind == content.kind), None)
+    sides = before.versions if before else ()  # in a conflict, to add the content of either settles it
+    base = next((p for p in (*sides, head) if p and p.oid == content.oid and p.kind == content.kind), None)
     if base is not None:
         values = {**dict(base.metrics.values if base.metrics and not base.stale else ()), **dict(metrics)}
         measured = Metrics(base.oid, tuple(values.items())) if metrics else base.metrics
-        return replace(base, executable=content.executable, metrics=measured)
+        return replace(base, executable=content.executable, metrics=measured, conflict=None)
     known = head or before
     parent = None
     if known:
@@ -317,20 +323,22 @@ def _pointer(target: _Target, content: _Kept, metrics: Pairs) -> Pointer:
         executable=content.executable,
         parent=parent,
         metrics=Metrics(content.oid, metrics) if metrics else None,
-        extra={k: v for k, v in (known.extra if known else {}).items() if k != "conflict"},
+        extra=known.extra if known else {},
     )
 
 
 def _report(target: _Target, content: _Kept, pointer: Pointer) -> AddedModel:
     before = target.before
-    if before is None:
+    if before is None and not target.settles:
         change = "new"
-    elif before.oid != content.oid or before.executable != pointer.executable:
+    elif before is None or target.settles or before.oid != content.oid or before.executable != pointer.executable:
         change = "updated"
     else:
         change = "unchanged" if before.metrics == pointer.metrics else "metrics"
     note = ""
-    if target.in_git:
+    if target.settles:
+        note = "its conflict is settled with the content that is here now"
+    elif target.in_git:
         note = "Git no longer tracks the file itself; its history still holds the old versions"
     elif target.path.lower().endswith((".joblib.z", ".joblib.gz")):
         note = "saved compressed, so versions share nothing; save it uncompressed and let mvc compress"

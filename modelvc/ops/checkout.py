@@ -78,9 +78,9 @@ def checkout(
     with repo.updating():
         wanted = {path: parse(data, pointer_of(path)) for path, data in taken.items()}
         wanted = wanted or _from_worktree(repo, paths)
-        fetched = _fetch_missing(repo, wanted, options, progress)
+        fetched = fetch_missing(repo, wanted, options, progress)
         plans = [materialise.plan(repo, path, pointer) for path, pointer in wanted.items()]
-        plans = _settle(repo, plans, options)
+        plans = settle(repo, plans, options)
         if rev:
             _take(repo, taken, wanted)
         progress.expect(sum(plan.pointer.size for plan in plans if plan.pointer and plan.action == "write"))
@@ -152,9 +152,10 @@ def _by_oid(repo: Repo, text: str, paths: Sequence[str]) -> dict[SafeRelPath, by
     return {path: head if head and parent == oid else pointer.encode()}
 
 
-def _fetch_missing(
+def fetch_missing(
     repo: Repo, wanted: Mapping[SafeRelPath, Pointer], options: Options, progress: Progress
 ) -> tuple[str, ...]:
+    """Bring what WANTED names and no store here has; the paths for which something came."""
     absent = [Meant(path, p) for path, p in wanted.items() if not repo.store.has_root(p.kind, p.oid)]
     absent = [one for one in absent if not _already_here(repo, one)]
     if not absent:
@@ -180,8 +181,8 @@ def _already_here(repo: Repo, one: Meant) -> bool:
     return materialise.plan(repo, one.path, one.pointer).action in {"keep", "mode"}
 
 
-def _settle(repo: Repo, plans: list[materialise.Plan], options: Options) -> list[materialise.Plan]:
-    """No plan may be dirty: either nothing is changed at all, or (with force) what is there is stored first."""
+def settle(repo: Repo, plans: list[materialise.Plan], options: Options) -> list[materialise.Plan]:
+    """PLANS that can be carried out: WorktreeDirty for a dirty one, unless (with force) what is there is stored."""
     dirty = [plan for plan in plans if plan.action == "dirty"]
     if dirty and not options.force:
         raise WorktreeDirty(dirty[0].path, dirty[0].why)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from modelvc.errors import ModelvcError
 from modelvc.formats.paths import SafeRelPath, model_of
 from modelvc.formats.pointer import parse
 from modelvc.git import history
@@ -55,35 +56,45 @@ class ModelChange:
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """From `old` to `new`: commits, or "" for the worktree."""
+    """From `old` to `new`: commits, or "" for the worktree. `unreadable`: models left out for their pointers."""
 
     old: str
     new: str
     models: tuple[ModelChange, ...]
+    unreadable: tuple[str, ...] = ()
 
 
 def diff(repo: Repo, old: str = "HEAD", new: str = "", paths: Sequence[str] = ()) -> Diff:
     """What differs between OLD and NEW ("": the worktree's pointers) in the models below PATHS."""
     repo.require_init()
-    first, before = _side(repo, old)
-    second, after = _side(repo, new)
-    chosen = repo.selected(paths, {*before, *after}) if paths else sorted({*before, *after})
+    first, before, bad = _side(repo, old)
+    second, after, worse = _side(repo, new)
+    unreadable = {*bad, *worse}
+    known = {*before, *after, *unreadable}
+    chosen = repo.selected(paths, known) if paths else sorted(known)
     rows = [
         _changed(repo, SafeRelPath(path), before.get(SafeRelPath(path)), after.get(SafeRelPath(path)))
         for path in chosen
-        if _differs(before.get(SafeRelPath(path)), after.get(SafeRelPath(path)))
+        if path not in unreadable and _differs(before.get(SafeRelPath(path)), after.get(SafeRelPath(path)))
     ]
-    return Diff(first, second, tuple(rows))
+    return Diff(first, second, tuple(rows), tuple(path for path in chosen if path in unreadable))
 
 
-def _side(repo: Repo, rev: str) -> tuple[str, dict[SafeRelPath, Pointer]]:
+def _side(repo: Repo, rev: str) -> tuple[str, dict[SafeRelPath, Pointer], set[SafeRelPath]]:
+    """The commit, its pointers, and the models whose pointers can not be read, as in a conflict."""
     if not rev:
-        return "", repo.worktree_pointers()[0]
+        good, broken = repo.worktree_pointers()
+        return "", good, set(broken)
     if rev == "HEAD" and not history.has_head(repo.layout):
-        return "", {}
+        return "", {}, set()
     commit = history.resolve(repo.layout, rev)
-    there = history.pointers_at(repo.layout, commit)
-    return commit, {model_of(path): parse(data, path) for path, data in there.items()}
+    found, unreadable = {}, set()
+    for path, data in history.pointers_at(repo.layout, commit).items():
+        try:
+            found[model_of(path)] = parse(data, path)
+        except ModelvcError:
+            unreadable.add(model_of(path))
+    return commit, found, unreadable
 
 
 def _differs(old: Pointer | None, new: Pointer | None) -> bool:

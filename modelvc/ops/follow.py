@@ -22,11 +22,13 @@ class Followed:
     removed: tuple[str, ...] = ()
     kept: tuple[tuple[str, str], ...] = ()
     missing: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()  # models whose pointer holds two versions
 
 
 def follow(repo: Repo) -> Followed:
     """Make every model what its pointer says where that loses nothing. Never uses the network."""
     kept: list[tuple[str, str]] = []
+    conflicts: list[str] = []
     plans: list[materialise.Plan] = []
     with repo.updating():
         entries = repo.index_pointers()
@@ -36,11 +38,13 @@ def follow(repo: Repo) -> Followed:
             try:
                 found = _plan(repo, path, staged.get(path), sparse)
             except PointerConflict:
-                kept.append((path, "its pointer is in conflict"))
+                conflicts.append(path)
             except ModelvcError as error:
                 kept.append((path, str(error)))
             else:
-                if found.action == "dirty":
+                if found.pointer and found.pointer.conflict:
+                    conflicts.append(path)
+                elif found.action == "dirty":
                     kept.append((path, found.why))
                 elif found.extra:
                     kept.append((path, f"holds files that are in no store, which stay: {found.extra[0]}"))
@@ -52,6 +56,7 @@ def follow(repo: Repo) -> Followed:
             updated=tuple(step.path for step in ready if step.pointer),
             removed=tuple(step.path for step in ready if not step.pointer),
             kept=tuple(kept),
+            conflicts=tuple(conflicts),
             missing=tuple(step.path for step in plans if step.action == "missing"),
         )
 
@@ -63,7 +68,7 @@ def note_seen(repo: Repo) -> None:
 
 def _plan(repo: Repo, path: SafeRelPath, stage: int | None, sparse: set[SafeRelPath]) -> materialise.Plan:
     pointer = repo.pointer_or_none(path)
-    if pointer is not None and not stage:
+    if pointer is not None and (not stage or pointer.conflict):  # which is ours, so the file is too
         return materialise.plan(repo, path, pointer)
     if stage is not None and path not in sparse:
         return materialise.Plan(path, None, "keep")  # in conflict, or its pointer was only deleted from the worktree

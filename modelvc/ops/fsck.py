@@ -320,10 +320,11 @@ def markers(repo: Repo, rev: str = "") -> Markers:
     found = []
     for name, data in sorted(there.items()):
         try:
-            if "conflict" in parse(data, name).extra:
+            if parse(data, name).conflict:
                 found.append(str(model_of(name)))
         except PointerConflict:
             found.append(str(model_of(name)))
         except ModelvcError:
-            continue
+            if any(line.startswith(b"[conflict") for line in data.splitlines()):  # half of one, edited by hand
+                found.append(str(model_of(name)))
     return Markers(commit, tuple(found))

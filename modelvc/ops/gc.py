@@ -131,11 +131,12 @@ def _reachable(repo: Repo, grace: float) -> tuple[set[Named], set[Named], dict[N
                 f"nothing can be removed while a pointer can not be read: {error}",
                 hint="mend it, or if it is in history only, rewrite or forget that history",
             ) from None
-        name = (pointer.kind, pointer.oid)
-        found.add(name)
-        names.setdefault(name, model_of(path))
-        if now:
-            current.add(name)
+        for version in pointer.versions:
+            name = (version.kind, version.oid)
+            found.add(name)
+            names.setdefault(name, model_of(path))
+            if now:
+                current.add(name)
     for when, path, kind, oid in repo.replaced():
         names.setdefault((kind, oid), path)
         if time.time() - when < grace:

@@ -58,8 +58,9 @@ def _pointers(repo: Repo) -> list[str]:
         except ModelvcError as error:
             problems.append(f"{error} ({error.hint})" if error.hint else str(error))
             continue
-        if "conflict" in pointer.extra:
-            problems.append(f"{shown(entry.path)} holds an unsettled conflict; take one side with `git checkout`")
+        if pointer.conflict:
+            name = shown(model_of(entry.path))
+            problems.append(f"{name} is in conflict; settle it with `mvc resolve {name} --ours` (or `--theirs`)")
         elif not repo.store.has_root(pointer.kind, pointer.oid):
             unknown[entry.path] = pointer
     return problems + _nowhere(repo, unknown)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modelvc.errors import ModelvcError
+from modelvc.errors import ModelvcError, PointerConflict
 from modelvc.formats.paths import SafeRelPath, model_of
 from modelvc.formats.pointer import parse
 from modelvc.git import history
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One tracked model. `pushed`: None without a remote; `broken`: why its pointer can not be read."""
+    """One tracked model. `pushed`: None without a remote; `broken`: why its pointer can not be read.
+
+    `conflict`: a merge left two versions; what is said of the model is said of ours.
+    """
 
     path: str
     kind: str = ""
@@ -31,6 +34,7 @@ class Listed:
     store: bool = False
     pushed: bool | None = None
     broken: str = ""
+    conflict: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,25 +50,28 @@ def ls(repo: Repo, rev: str = "", paths: Sequence[str] = ()) -> Listing:
     repo.require_init()
     commit = history.resolve(repo.layout, rev) if rev else ""
     there = pushed_roots(repo)
-    found: dict[str, Pointer | str] = {}
+    found: dict[str, Pointer | ModelvcError] = {}
     if rev:
         for path, data in history.pointers_at(repo.layout, commit).items():
             found[model_of(path)] = _parsed(path, data)
     else:
         good, broken = repo.worktree_pointers()
-        found |= {path: good.get(path) or str(broken[path]) for path in {**good, **broken}}
+        found |= {path: good.get(path) or broken[path] for path in {**good, **broken}}
     rows = []
     for path in repo.selected(paths, found):
         pointer = found[path]
-        rows.append(Listed(path, broken=pointer) if isinstance(pointer, str) else _listed(repo, path, pointer, there))
+        if isinstance(pointer, ModelvcError):
+            rows.append(Listed(path, broken=str(pointer), conflict=isinstance(pointer, PointerConflict)))
+        else:
+            rows.append(_listed(repo, path, pointer, there))
     return Listing(tuple(rows), commit)
 
 
-def _parsed(path: str, data: bytes) -> Pointer | str:
+def _parsed(path: str, data: bytes) -> Pointer | ModelvcError:
     try:
         return parse(data, path)
     except ModelvcError as error:
-        return str(error)
+        return error
 
 
 def _listed(repo: Repo, path: SafeRelPath, pointer: Pointer, there: frozenset[bytes] | None) -> Listed:
@@ -77,4 +84,5 @@ def _listed(repo: Repo, path: SafeRelPath, pointer: Pointer, there: frozenset[by
         worktree=repo.worktree.stat(path) is not None,
         store=repo.store.has_root(pointer.kind, pointer.oid),
         pushed=None if there is None else bytes(pointer.oid) in there,
+        conflict=pointer.conflict is not None,
     )

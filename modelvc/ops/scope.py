@@ -70,9 +70,10 @@ def _collect(repo: Repo, seen: Iterable[tuple[str, bytes, str]], paths: Sequence
         except ModelvcError as error:
             broken[f"{path} in {commit[:10] or 'the worktree'}", str(error)] = None
             continue
-        one = Meant(model, pointer, commit)
-        found.setdefault(one.name, one)
-        users.setdefault(one.name, {})[f"{model} ({commit[:10] or 'worktree'})"] = None
+        for version in pointer.versions:
+            one = Meant(model, version, commit)
+            found.setdefault(one.name, one)
+            users.setdefault(one.name, {})[f"{model} ({commit[:10] or 'worktree'})"] = None
     return Scope(tuple(found.values()), tuple(broken), {name: tuple(places) for name, places in users.items()})
 
 

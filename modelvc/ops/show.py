@@ -22,8 +22,21 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class ConflictSide:
+    """One version of a model in conflict, and the branch that it is from."""
+
+    label: str
+    oid: str
+    size: int
+    metrics: dict[str, MetricValue]
+
+
+@dataclass(frozen=True, slots=True)
 class Shown:
-    """What a pointer says, and where the bytes are. `lineage`: oids of the versions before, newest first."""
+    """What a pointer says, and where the bytes are. `lineage`: oids of the versions before, newest first.
+
+    `conflict`: ours and theirs, when a merge left both; all the rest is said of ours.
+    """
 
     path: str
     commit: str
@@ -37,6 +50,7 @@ class Shown:
     stored: bool
     pushed: bool | None
     lineage: tuple[str, ...]
+    conflict: tuple[ConflictSide, ...] = ()
 
 
 def show(repo: Repo, what: str) -> Shown:
@@ -65,11 +79,26 @@ def show(repo: Repo, what: str) -> Shown:
         size=pointer.size,
         files=pointer.files,
         executable=pointer.executable,
-        metrics=dict(pointer.metrics.values) if pointer.metrics else {},
+        metrics=_values(pointer),
         stale_metrics=pointer.stale,
         stored=repo.store.has_root(pointer.kind, pointer.oid),
         pushed=None if there is None else bytes(pointer.oid) in there,
         lineage=_lineage(repo, path, pointer, commit),
+        conflict=_sides(pointer),
+    )
+
+
+def _values(pointer: Pointer) -> dict[str, MetricValue]:
+    return dict(pointer.metrics.values) if pointer.metrics else {}
+
+
+def _sides(pointer: Pointer) -> tuple[ConflictSide, ...]:
+    if pointer.conflict is None:
+        return ()
+    labels = (pointer.conflict.ours, pointer.conflict.theirs)
+    return tuple(
+        ConflictSide(label, str(version.oid), version.size, {} if version.stale else _values(version))
+        for label, version in zip(labels, pointer.versions, strict=True)
     )
 
 

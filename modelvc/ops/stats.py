@@ -99,7 +99,7 @@ def _models(repo: Repo) -> dict[str, set[Named]]:
     for path, data in _pointers(repo):
         try:
             pointer = parse(data, path)
-            found.setdefault(model_of(path), set()).add((pointer.kind, pointer.oid))
+            found.setdefault(model_of(path), set()).update((one.kind, one.oid) for one in pointer.versions)
         except ModelvcError:
             continue  # fsck is there to say so
     named = {name for names in found.values() for name in names}

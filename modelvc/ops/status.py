@@ -80,20 +80,21 @@ def status(repo: Repo, paths: Sequence[str] = ()) -> Status:
 
 
 def _look(repo: Repo, path: SafeRelPath, stage: int | None, there: frozenset[bytes] | None) -> ModelStatus:
-    if stage:
-        return ModelStatus(path, CONFLICT, detail="both sides of a merge changed its pointer")
     try:
         pointer = repo.pointer_or_none(path)
-    except PointerConflict as error:
-        return ModelStatus(path, CONFLICT, detail=str(error))
+    except PointerConflict:
+        return ModelStatus(path, CONFLICT, detail="both sides of a merge changed it, and Git merged the text")
     except BrokenPointer as error:
-        return ModelStatus(path, BROKEN, detail=str(error))
+        return ModelStatus(path, CONFLICT if stage else BROKEN, detail=str(error))
     if pointer is None:
-        return ModelStatus(path, MISSING, detail="its pointer is gone")
+        detail = "one side of a merge changed it, the other deleted it" if stage else "its pointer is gone"
+        return ModelStatus(path, CONFLICT if stage else MISSING, detail=detail)
     _remember_pointer(repo, path, pointer)
     state, detail = _compare(repo, path, pointer)
-    if state == CLEAN and "conflict" in dict(pointer.extra):
-        state, detail = CONFLICT, "its pointer holds an unsettled conflict"
+    if pointer.conflict:
+        state, detail = CONFLICT, f"{pointer.conflict.ours} or {pointer.conflict.theirs}"
+    elif stage:
+        state, detail = CONFLICT, "both sides of a merge changed its pointer"
     if state == CLEAN and stage is None:
         state, detail = NEW, "its pointer is not staged"
     if state == CLEAN and pointer.metrics and pointer.metrics.of != pointer.oid:

@@ -47,8 +47,11 @@ def test_a_torn_pointer_is_stopped(clone: Clone, data: bytes) -> None:
 
 def test_an_unsettled_conflict_is_stopped(clone: Clone) -> None:
     with (clone.path / "model.bin.mvc").open("a") as file:
-        file.write(f'\n[conflict]\noid = "blake3:{"5" * 64}"\n')
-    assert "conflict" in clone.run("git", "commit", "-qam", "conflict", code=1).err
+        lines = ['ours = "main"', 'theirs = "side"', 'kind = "file"', f'oid = "blake3:{"5" * 64}"', "size = 7"]
+        file.write("\n[conflict]\n" + "\n".join(lines) + "\n")
+    done = clone.run("git", "commit", "-qam", "conflict", code=1)
+    assert "model.bin is in conflict" in done.err
+    assert "mvc resolve model.bin --ours" in done.err
 
 
 def test_a_forgotten_model_is_told_of_or_stops(clone: Clone) -> None:

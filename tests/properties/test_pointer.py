@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from modelvc.errors import BrokenPointer, PointerConflict
 from modelvc.formats import pointer, toml
-from modelvc.formats.pointer import Metrics, Pointer
+from modelvc.formats.pointer import Conflict, Metrics, Pointer
 from modelvc.formats.quick import quick
 from modelvc.oid import Oid
 
@@ -33,27 +33,46 @@ EXTRA = st.dictionaries(
 EXTRAS = st.one_of(st.just({}), EXTRA)
 PARENTS = st.one_of(st.none(), OIDS)
 MAYBE_METRICS = st.one_of(st.none(), METRICS)
-FILES = st.builds(
-    Pointer, st.just("file"), OIDS, SIZES, executable=st.booleans(), parent=PARENTS, metrics=MAYBE_METRICS, extra=EXTRAS
-)
-TREES = st.builds(
-    Pointer,
-    st.just("tree"),
-    OIDS,
-    SIZES,
-    files=st.integers(1, 1 << 40),
-    parent=PARENTS,
-    metrics=MAYBE_METRICS,
-    extra=EXTRAS,
-)
-POINTERS = st.one_of(FILES, TREES)
+
+
+def pointers(extras: st.SearchStrategy, conflicts: st.SearchStrategy):
+    files = st.builds(
+        Pointer,
+        st.just("file"),
+        OIDS,
+        SIZES,
+        executable=st.booleans(),
+        parent=PARENTS,
+        metrics=MAYBE_METRICS,
+        extra=extras,
+        conflict=conflicts,
+    )
+    trees = st.builds(
+        Pointer,
+        st.just("tree"),
+        OIDS,
+        SIZES,
+        files=st.integers(1, 1 << 40),
+        parent=PARENTS,
+        metrics=MAYBE_METRICS,
+        extra=extras,
+        conflict=conflicts,
+    )
+    return st.one_of(files, trees)
+
+
+LABELS = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=100).filter(str.isprintable)
+CONFLICTS = st.builds(Conflict, LABELS, LABELS, pointers(st.just({}), st.none()))
+POINTERS = pointers(EXTRAS, st.one_of(st.none(), st.none(), CONFLICTS))
 EDITS = st.lists(
     st.tuples(
         st.integers(0, 400),
         st.integers(0, 20),
         st.one_of(
             st.binary(max_size=3),
-            st.sampled_from([b"\n", b"\r\n", b'"', b"0", b"1", b"_", b" ", b".0", b"true", b"nan", b"[metrics]\n"]),
+            st.sampled_from(
+                [b"\n", b"\r\n", b'"', b"0", b"1", b"_", b" ", b".0", b"true", b"nan", b"[metrics]\n", b"[conflict]\n"]
+            ),
             st.sampled_from(
                 [b"files = 3\n", b"executable = true\n", b"a.b = 1\n", b"#", b"\\u0041", b"+", b"-", b"e5"]
             ),
@@ -109,7 +128,7 @@ def test_the_quick_look_knows_what_mvc_writes(found: Pointer):
     plain = found.metrics is None or all(
         text.isascii() and not {'"', "\\"} & set(text) for pair in found.metrics.values for text in map(str, pair)
     )
-    expected = (found.kind, found.oid, found.size) if plain and not found.extra else None
+    expected = (found.kind, found.oid, found.size) if plain and not found.extra and not found.conflict else None
     assert quick(found.encode()) == expected
 
 

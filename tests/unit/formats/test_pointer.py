@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -11,7 +12,7 @@ import modelvc
 from modelvc.errors import BrokenPointer, FormatError, PointerConflict
 from modelvc.formats import limits, metrics, pointer, toml
 from modelvc.formats import quick as quick_module
-from modelvc.formats.pointer import Metrics, Pointer
+from modelvc.formats.pointer import Conflict, Metrics, Pointer
 from modelvc.formats.quick import quick
 from modelvc.oid import Oid
 
@@ -56,15 +57,13 @@ def test_the_text_of_a_tree():
 
 
 def test_unknown_keys_and_tables_survive_a_rewrite():
-    later = (
-        TREE + f'zeta = [1, {{ b = 2 }}]\nalpha = "x"\n\n[model]\nlayers = 3\n\n[conflict]\noid = "{OTHER}"\n'.encode()
-    )
+    later = TREE + f'zeta = [1, {{ b = 2 }}]\nalpha = "x"\n\n[model]\nlayers = 3\n\n[env]\noid = "{OTHER}"\n'.encode()
     found = pointer.parse(later, PATH)
-    assert found.extra["conflict"] == {"oid": str(OTHER)}
+    assert found.extra["env"] == {"oid": str(OTHER)}
     text = found.encode().decode()
     assert pointer.parse(text.encode()) == found
     assert text.endswith(
-        f'files = 12\nalpha = "x"\nzeta = [1, {{ b = 2 }}]\n\n[conflict]\noid = "{OTHER}"\n\n[model]\nlayers = 3\n'
+        f'files = 12\nalpha = "x"\nzeta = [1, {{ b = 2 }}]\n\n[env]\noid = "{OTHER}"\n\n[model]\nlayers = 3\n'
     )
     assert quick(later) is None
 
@@ -154,7 +153,7 @@ def test_conflict_markers_have_their_own_words(end: bytes):
     with pytest.raises(PointerConflict, match=r"models/a\.pkl\.mvc has conflict markers") as caught:
         pointer.parse(end.join([*lines, b""]), PATH)
     assert "git merge --abort" in caught.value.hint
-    assert f"git checkout --ours -- {PATH}" in caught.value.hint
+    assert f"mvc resolve {PATH} --ours" in caught.value.hint
     assert (caught.value.code, caught.value.exit_code) == ("pointer-conflict", 11)
 
 
@@ -236,3 +235,67 @@ def test_quick_loads_nothing_and_is_quick():
     for _ in range(1_000):
         quick(FILE)
     assert time.perf_counter() - started < 0.1
+
+
+SIDE = f"""
+[conflict]
+ours = "main"
+theirs = "feature/wide"
+kind = "tree"
+oid = "{OTHER}"
+size = 5
+files = 2
+parent = "{OID}"
+
+[conflict.metrics]
+of = "{OTHER}"
+accuracy = 0.5
+"""
+
+
+def in_conflict(changed: tuple[str, str] = ("", "")) -> bytes:
+    assert changed[0] in SIDE
+    return FILE + SIDE.replace(*changed, 1).encode()
+
+
+def test_a_conflict_holds_both_versions():
+    found = pointer.parse(in_conflict(), PATH)
+    assert found.conflict is not None
+    assert (found.conflict.ours, found.conflict.theirs) == ("main", "feature/wide")
+    assert found.conflict.other == Pointer(
+        "tree", OTHER, 5, files=2, parent=OID, metrics=Metrics(OTHER, (("accuracy", 0.5),))
+    )
+    assert found.versions == (found, found.conflict.other)
+    assert found.encode() == in_conflict()
+    assert quick(in_conflict()) is None
+    assert pointer.parse(FILE).versions == (pointer.parse(FILE),)
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        (('ours = "main"\n', ""), 'has no "ours"'),
+        (('theirs = "feature/wide"\n', ""), 'has no "theirs"'),
+        (('"main"', '""'), "can not be called"),
+        (('"main"', '"a\\nb"'), "can not be called"),
+        (('"main"', f'"{"x" * 101}"'), "can not be called"),
+        ((f'oid = "{OTHER}"\n', ""), 'has no "oid"'),
+        (("files = 2\n", ""), "number of files"),
+        (("size = 5", "size = -5"), "size"),
+        (("size = 5", "size = 5\nlater = 1"), 'unknown key "later"'),
+        (("size = 5", "size = 5\nformat = 1"), 'unknown key "format"'),
+        (("[conflict.metrics]", "[conflict.conflict]"), 'unknown key "conflict"'),
+    ],
+)
+def test_half_a_conflict_is_no_pointer(changed: tuple[str, str], words: str):
+    with pytest.raises(BrokenPointer) as caught:
+        pointer.parse(in_conflict(changed), PATH)
+    assert words in str(caught.value)
+
+
+def test_the_other_side_is_one_plain_version():
+    plain = Pointer("file", OID, 1)
+    nested = replace(plain, conflict=Conflict("a", "b", plain))
+    for other in (nested, replace(plain, extra={"later": 1})):
+        with pytest.raises(FormatError, match="one plain version"):
+            Conflict("a", "b", other)
