@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -125,11 +125,10 @@ def place(info: RemoteInfo) -> str:
 def _mode(text: str) -> Mode | None:
     from modelvc.git.drivers import MODES
 
-    if not text:
-        return None
-    if text not in MODES:
+    found = next((mode for mode in MODES if mode == text), None)
+    if text and found is None:
         raise UsageError(f"--notebooks takes {', '.join(MODES)}, not {shown(text, 40)}", hint="try --notebooks both")
-    return cast("Mode", text)
+    return found
 
 
 _NOTEBOOKS = {

@@ -6,7 +6,7 @@ import os
 
 from modelvc.drivers.notebooks import CONFLICT, say
 from modelvc.errors import FormatError, shown
-from modelvc.git.run import run
+from modelvc.git import mergefile
 from modelvc.git.sides import names
 from modelvc.notebook import conflict
 from modelvc.notebook.document import parse
@@ -16,8 +16,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_SIZE = 7  # of a marker, unless Git says otherwise: conflict.py looks for seven signs
-
 
 def merge(args: Sequence[str]) -> int:
     """ARGS: files of base, ours (where the result goes) and theirs, the markers' size, the path, names of the sides."""
@@ -25,11 +23,11 @@ def merge(args: Sequence[str]) -> int:
     base, ours, theirs = (_read(one) for one in (base_file, ours_file, theirs_file))
     sides = _names(given)
     try:
-        data, conflicts = merge_notebooks(base, ours, theirs, sides, lambda *texts: merge_lines(texts, sides))
+        data, conflicts = merge_notebooks(base, ours, theirs, sides, lambda *texts: _lines(texts, sides))
     except Exception as error:  # noqa: BLE001 - what can not be merged as a notebook is merged as text, as Git would have done
         hint = "" if isinstance(error, FormatError) else f"this is a bug in modelvc ({type(error).__name__})"
         say(f"{shown(path)} is merged as text: {shown(error)}", hint)
-        data, clean = merge_files((base_file, ours_file, theirs_file), sides)
+        data, clean = mergefile.files((base_file, ours_file, theirs_file), sides)
         if clean and not _is_json(data):
             clean = False
             say(f"{shown(path)} is no notebook after that", conflict_hint(path))
@@ -46,29 +44,11 @@ def conflict_hint(path: str) -> str:
     return f"open it in Jupyter and settle them, or: mvc notebook resolve {shown(path)} --ours (--theirs, --union)"
 
 
-def merge_lines(texts: Sequence[str], sides: tuple[str, str]) -> tuple[str, bool]:
-    """Base, ours and theirs merged line by line by Git, and whether it left markers."""
-    from tempfile import TemporaryDirectory
-
-    if any(conflict.has_markers(text) for text in texts):
+def _lines(texts: Sequence[str], sides: tuple[str, str]) -> tuple[str, bool]:
+    text, marked = mergefile.lines(texts, sides)
+    if marked and any(conflict.has_markers(one) for one in texts):
         raise FormatError("there are conflict markers in it already")
-    with TemporaryDirectory(prefix="mvc-merge-") as folder:
-        files = [os.path.join(folder, name) for name in ("base", "ours", "theirs")]
-        for path, text in zip(files, texts, strict=True):
-            # every last line gets an end, or adding a line behind it would change it
-            _write(path, text.encode("utf-8", "surrogatepass") + b"\n")
-        data, clean = merge_files(files, sides)
-    return data.decode("utf-8", "surrogatepass").removesuffix("\n"), not clean
-
-
-def merge_files(files: Sequence[str], sides: tuple[str, str]) -> tuple[bytes, bool]:
-    """What `git merge-file` makes of base, ours and theirs, and whether that is without conflict."""
-    base, ours, theirs = files
-    names_of = ("-L", sides[0], "-L", "base", "-L", sides[1])
-    code, out, err = run(".", "merge-file", "-p", "-q", f"--marker-size={_SIZE}", *names_of, "--", ours, base, theirs)
-    if code >= 128:
-        raise FormatError(f"Git can not merge it: {err.decode('utf-8', 'replace').strip()}")
-    return out, code == 0
+    return text, marked
 
 
 def _names(given: Sequence[str]) -> tuple[str, str]:

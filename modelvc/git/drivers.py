@@ -45,11 +45,11 @@ _FILTER = {
 }
 # What the notebook drivers load, to the last file: all of it standard library.
 _COPIED = (
-    "__init__", "errors", "drivers/__init__", "drivers/notebook_guard", "drivers/notebook_merge", "drivers/notebooks",
-    "drivers/pktline", "drivers/script", "formats/__init__", "formats/paths", "formats/rules", "formats/sizes",
-    "formats/tables", "formats/toml", "git/__init__", "git/layout", "git/run", "git/sides", "notebook/__init__",
-    "notebook/align", "notebook/combine", "notebook/conflict", "notebook/document", "notebook/kept",
-    "notebook/merge", "notebook/strip", "notebook/upgrade", "notebook/view",
+    "__init__", "errors", "drivers/__init__", "drivers/notebook_guard", "drivers/notebook_merge",
+    "drivers/notebooks", "drivers/pktline", "drivers/script", "formats/__init__", "formats/paths", "formats/rules",
+    "formats/sizes", "formats/tables", "formats/toml", "git/__init__", "git/layout", "git/mergefile", "git/run",
+    "git/sides", "notebook/__init__", "notebook/align", "notebook/combine", "notebook/conflict",
+    "notebook/document", "notebook/kept", "notebook/merge", "notebook/strip", "notebook/upgrade", "notebook/view",
 )  # fmt: skip
 
 
