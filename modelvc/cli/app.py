@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from modelvc import __version__
-from modelvc.cli import context, merging, reading, render, setup, tracking, transfer, upkeep
+from modelvc.cli import context, merging, notebook, reading, render, setup, tracking, transfer, upkeep
 from modelvc.cli.errors import complain, explain
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ for _command in (
     app.command()(_command)
 app.add_typer(transfer.remote_app, name="remote")
 app.add_typer(upkeep.store_app, name="store")
+app.add_typer(notebook.notebook_app, name="notebook")
 
 
 def run(argv: Sequence[str]) -> int:
@@ -93,7 +94,7 @@ def run(argv: Sequence[str]) -> int:
         if words[:1] == ["--version"]:
             render.out(f"mvc {__version__}") if not found.json else render.dump({"version": __version__})
             return 0
-        if words in ([], ["remote"], ["store"]):
+        if words in ([], ["remote"], ["store"], ["notebook"]):
             words.append("--help")
         result = app(words, standalone_mode=False, prog_name="mvc")
         sys.stdout.flush()
