@@ -129,9 +129,10 @@ def resolve(
         words = "these choices exclude each other" if chosen else "which side is to be taken?"
         raise UsageError(words, hint="mvc notebook resolve PATH --ours | --theirs | --union")
     repo = CONTEXT.open()
-    done = [op(repo, path, chosen[0], cell=cell) for path in paths]
+    found = op(repo, paths, chosen[0], cell=cell)
+    done = found.notebooks
     if CONTEXT.json:
-        render.dump(done[0] if len(done) == 1 else done)
+        render.dump(found)
     else:
         for one in done:
             words = "settled and staged" if one.staged else "settled"

@@ -28,7 +28,9 @@ def fsck(
     name: Annotated[
         str, typer.Option("-r", metavar="NAME", help="At this remote; implies --remote.", show_default=False)
     ] = "",
-    markers: Annotated[bool, typer.Option("--markers", help="Only look for conflict markers in pointers.")] = False,
+    markers: Annotated[
+        bool, typer.Option("--markers", help="Only look for conflicts left in pointers and notebooks.")
+    ] = False,
 ) -> None:
     """Verify stored bytes and pointers.
 
@@ -70,7 +72,7 @@ def fsck(
 
 
 def _markers(revs: list[str]) -> None:
-    from modelvc.ops.fsck import markers
+    from modelvc.ops.markers import markers
 
     if len(revs) > 1:
         raise UsageError("--markers looks at one revision", hint="mvc fsck --markers REV")

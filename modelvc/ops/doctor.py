@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from modelvc.errors import ModelvcError, RemoteDenied, UntrustedRemote, shown
 from modelvc.formats import limits, storeconfig
 from modelvc.formats.sizes import about
-from modelvc.git import hooks, index
+from modelvc.git import drivers, hooks, index
 from modelvc.git.run import git, run
 from modelvc.ops import remotes
 
@@ -61,7 +61,8 @@ def doctor(repo: Repo, env: Mapping[str, str], *, offline: bool = False, write: 
     WRITE: try on each trusted remote, with a scratch key, what it honours.
     """
     repo.require_init()
-    found = [*_git(repo), *_index_lock(repo), *_programs(repo, env), *_hooks(repo), *_attributes(repo), *_config(repo)]
+    found = [*_git(repo), *_index_lock(repo), *_programs(repo, env), *_hooks(repo), *_drivers(repo)]
+    found += [*_attributes(repo), *_config(repo)]
     found += [*_store(repo), *_disk(repo), *_library()]
     if not any(one.check == "config" and one.state == "fail" for one in found):
         found += _remotes(repo, offline=offline, write=write)
@@ -131,16 +132,37 @@ def _hooks(repo: Repo) -> Iterator[Finding]:
         yield Finding("hooks", "ok", f"installed{where}")
 
 
+def _drivers(repo: Repo) -> Iterator[Finding]:
+    found = drivers.inspect(repo.layout)
+    if found.missing:
+        words = f"not set: {', '.join(found.missing)}; pointers and notebooks merge as text"
+        yield Finding("drivers", "warn", words, "mvc install")
+    elif found.outdated:
+        yield Finding("drivers", "warn", "of another version of mvc", "mvc install")
+    else:
+        yield Finding("drivers", "ok", f"installed; notebooks: {found.mode}")
+
+
 def _attributes(repo: Repo) -> Iterator[Finding]:
     """What Git makes of .gitattributes, wherever the lines stand."""
-    asked = b"model.mvc\0.gitignore\0"
-    out = git(repo.layout, "check-attr", "-z", "--stdin", "text", "eol", "merge", stdin=asked).split(b"\0")
+    wanted = {
+        (b"model.mvc", b"text"): b"set",
+        (b"model.mvc", b"eol"): b"lf",
+        (b"model.mvc", b"merge"): b"mvc-pointer",
+        (b".gitignore", b"merge"): b"union",
+    }
+    if drivers.chosen(repo.layout) not in {None, "off"}:
+        wanted |= {(b"n.ipynb", key): b"mvc-notebook" for key in (b"filter", b"diff", b"merge")}
+    asked = b"".join(path + b"\0" for path in dict.fromkeys(path for path, _ in wanted))
+    names = ("text", "eol", "merge", "filter", "diff")
+    out = git(repo.layout, "check-attr", "-z", "--stdin", *names, stdin=asked).split(b"\0")
     have = {(out[i], out[i + 1]): out[i + 2] for i in range(0, len(out) - 2, 3)}
-    wrong = []
-    if (have.get((b"model.mvc", b"text")), have.get((b"model.mvc", b"eol"))) != (b"set", b"lf"):
-        wrong.append("*.mvc text eol=lf")
-    if have.get((b".gitignore", b"merge")) != b"union":
-        wrong.append(".gitignore merge=union")
+    lines = {b"model.mvc": "*.mvc text eol=lf merge=mvc-pointer", b".gitignore": ".gitignore merge=union"}
+    wrong = {
+        lines.get(key[0], "*.ipynb filter=mvc-notebook diff=mvc-notebook merge=mvc-notebook"): None
+        for key, value in wanted.items()
+        if have.get(key) != value
+    }
     if wrong:
         yield Finding("attributes", "warn", f".gitattributes lacks: {'; '.join(wrong)}", "mvc init")
     else:

@@ -9,9 +9,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from modelvc.errors import IntegrityError, ModelvcError, NotFoundError
-from modelvc.formats.paths import model_of
-from modelvc.formats.pointer import parse
-from modelvc.git import history
 from modelvc.ops import remotes
 from modelvc.ops.keep import keep_present
 from modelvc.ops.progress import SILENT
@@ -290,41 +287,3 @@ def _read_far(store: RemoteStore, name: Named) -> None:
         local.close()
     if isinstance(error, IntegrityError):
         raise error
-
-
-# -- conflict markers
-
-
-@dataclass(frozen=True, slots=True)
-class Markers:
-    """Pointers of a commit (or of the worktree) that hold a conflict."""
-
-    commit: str
-    paths: tuple[str, ...]
-
-
-def markers(repo: Repo, rev: str = "") -> Markers:
-    """Pointers with conflict markers or a `[conflict]` table: for forges that merge without drivers."""
-    from modelvc.errors import PointerConflict
-    from modelvc.formats.limits import POINTER
-    from modelvc.formats.paths import SafeRelPath, pointer_of
-
-    commit = history.resolve(repo.layout, rev) if rev else ""
-    if rev:
-        there = history.pointers_at(repo.layout, commit)
-    else:
-        there = {}
-        for path in map(SafeRelPath, repo.tracked()):
-            if repo.worktree.stat(pointer_of(path)) is not None:
-                there[pointer_of(path)] = repo.worktree.read(pointer_of(path), POINTER)
-    found = []
-    for name, data in sorted(there.items()):
-        try:
-            if parse(data, name).conflict:
-                found.append(str(model_of(name)))
-        except PointerConflict:
-            found.append(str(model_of(name)))
-        except ModelvcError:
-            if any(line.startswith(b"[conflict") for line in data.splitlines()):  # half of one, edited by hand
-                found.append(str(model_of(name)))
-    return Markers(commit, tuple(found))

@@ -15,7 +15,7 @@ from modelvc.notebook.merge import merge as merge_notebooks
 from modelvc.ops.notebooks import read, write
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from modelvc.repo import Repo
 
@@ -41,6 +41,13 @@ class NotebookResolved:
     staged: bool
 
 
+@dataclass(frozen=True, slots=True)
+class NotebooksResolved:
+    """The notebooks of one `mvc notebook resolve`, in the order given."""
+
+    notebooks: tuple[NotebookResolved, ...]
+
+
 def merge_data(
     base: bytes, ours: bytes, theirs: bytes, names: tuple[str, str] = ("ours", "theirs")
 ) -> tuple[bytes, int]:
@@ -61,10 +68,15 @@ def merge_again(repo: Repo, text: str) -> NotebookMerged:
     return NotebookMerged(path, found)
 
 
-def resolve(repo: Repo, text: str, side: str, *, cell: str = "") -> NotebookResolved:
-    """Settle the conflicts in a notebook for SIDE (ours, theirs, union); with CELL that of one cell. Stages it when
-    none is left and Git was waiting for that.
+def resolve(repo: Repo, texts: Sequence[str], side: str, *, cell: str = "") -> NotebooksResolved:
+    """Settle the conflicts in notebooks for SIDE (ours, theirs, union); with CELL only that of one cell.
+
+    A notebook without conflicts left is staged, if Git was waiting for that.
     """
+    return NotebooksResolved(tuple(_resolve(repo, text, side, cell=cell) for text in texts))
+
+
+def _resolve(repo: Repo, text: str, side: str, *, cell: str = "") -> NotebookResolved:
     path = repo.inside(text)
     try:
         data = read(repo, path)

@@ -159,7 +159,7 @@ def write(repo: Repo, path: str, data: bytes) -> None:
 def _chosen(repo: Repo, paths: Sequence[str]) -> list[str]:
     """Notebooks below PATHS: a file whatever Git knows of it, a folder's as far as Git does not ignore them."""
     if not paths:
-        return sorted(_listed(repo, "--cached"))
+        return tracked(repo)
     found: dict[str, None] = {}
     for text in paths:
         inside = repo.inside(text)
@@ -183,6 +183,11 @@ def _listed(repo: Repo, *args: str) -> Iterator[str]:
     for name in dict.fromkeys(map(os.fsdecode, out.split(b"\0"))):
         if name and is_notebook(name) and os.path.isfile(os.path.join(repo.layout.worktree, name)):
             yield name
+
+
+def tracked(repo: Repo) -> list[str]:
+    """Notebooks of the worktree that Git tracks."""
+    return sorted(_listed(repo, "--cached"))
 
 
 def _staged(repo: Repo) -> dict[str, str]:

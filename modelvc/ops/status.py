@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from modelvc.errors import BrokenPointer, ModelvcError, PointerConflict
 from modelvc.formats.paths import SafeRelPath, model_of, pointer_of
+from modelvc.git import drivers
 from modelvc.git.index import pointers as index_pointers
 from modelvc.oid import Oid
+from modelvc.ops import notebooks
 from modelvc.ops.pushed import pushed_roots
 from modelvc.worktree import survey
 from modelvc.worktree.state import is_settled, now, stat_of
@@ -177,12 +179,19 @@ def _remember(repo: Repo, index_stat: Stat | None, rows: tuple[ModelStatus, ...]
         index = os.path.join(repo.layout.git_dir, "index")
         unpushed = sum(row.pushed is False for row in rows)
         folders = {os.path.dirname(repo.store.root_path(row.kind, Oid.parse(row.oid))) for row in rows}
-        watched = tuple((path, _stat(path)) for path in (index, *_watched(repo), *sorted(folders)))
+        watched = tuple((path, _stat(path)) for path in (index, *_watched(repo), *_notebooks(repo), *sorted(folders)))
         if watched[0][1] == index_stat:
             answer = (watched, tuple(str(row.path) for row in rows), unpushed)
     if repo.state.answer != answer:
         repo.state.answer = answer
         repo.state.changed = True
+
+
+def _notebooks(repo: Repo) -> list[str]:
+    """Notebooks that Git must be told of when they were run again (ops/notebooks.py)."""
+    if not drivers.filters(repo.layout):
+        return []
+    return [os.path.join(repo.layout.worktree, path) for path in notebooks.tracked(repo)]
 
 
 def _watched(repo: Repo) -> list[str]:

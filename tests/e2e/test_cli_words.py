@@ -37,7 +37,11 @@ def test_init_says_what_it_did_and_what_comes_next(tmp_path: Path) -> None:
         '> next: git commit -m "use mvc", then mvc add PATH for each model\n'
     )
     wrote = clone.read(".gitattributes"), clone.read(".mvc/config.toml")
-    assert wrote[0] == b"*.png binary\n*.mvc text eol=lf\n.gitignore merge=union\n"
+    assert wrote[0] == (
+        b"*.png binary\n*.mvc text eol=lf merge=mvc-pointer\n.gitignore merge=union\n"
+        b"*.ipynb filter=mvc-notebook diff=mvc-notebook merge=mvc-notebook\n"
+        b"*.zpln filter=mvc-notebook diff=mvc-notebook\nnote.json filter=mvc-notebook diff=mvc-notebook\n"
+    )
     assert clone.git("status", "--short") == "A  .gitattributes\nA  .mvc/config.toml\n"
     done = clone.mvc("init")
     assert done.out.startswith(f"{clone.path} uses mvc already\n")

@@ -19,6 +19,7 @@ import typer.main
 
 import modelvc.ops
 from modelvc.cli.app import app
+from modelvc.git import drivers
 from modelvc.ops import (
     add,
     checkout,
@@ -31,7 +32,10 @@ from modelvc.ops import (
     init,
     log,
     ls,
+    markers,
     mv,
+    notebook_conflicts,
+    notebooks,
     pull,
     push,
     remotes,
@@ -68,10 +72,15 @@ RESULTS: dict[str, tuple[type, ...]] = {
     "remote remove": (remotes.Remotes,),
     "remote default": (remotes.RemoteInfo,),
     "get": (get.Got,),
-    "fsck": (fsck.Fsck, fsck.Markers),
+    "fsck": (fsck.Fsck, markers.Markers),
     "gc": (gc.GcPlan, gc.GcDone),
     "store stats": (stats.StoreStats,),
     "doctor": (doctor.Doctor,),
+    "notebook strip": (notebooks.Stripped,),
+    "notebook check": (notebooks.Checked,),
+    "notebook merge": (notebook_conflicts.NotebookMerged,),
+    "notebook resolve": (notebook_conflicts.NotebooksResolved,),
+    "notebook refresh": (notebooks.Refreshed,),
 }
 
 
@@ -103,7 +112,7 @@ def help_of(words: str) -> str:
 
 
 def _namespace() -> dict[str, Any]:
-    found: dict[str, Any] = {"MetricValue": int | float | bool | str}
+    found: dict[str, Any] = {"MetricValue": int | float | bool | str, "Mode": drivers.Mode}
     modules = [importlib.import_module(f"modelvc.ops.{one.name}") for one in pkgutil.iter_modules(modelvc.ops.__path__)]
     for module in [*modules, importlib.import_module("modelvc.git.hooks")]:
         found |= {name: value for name, value in vars(module).items() if not name.startswith("_")}
