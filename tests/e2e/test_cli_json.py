@@ -28,6 +28,15 @@ class _Talker:
         return found
 
 
+def _part(clone: Clone) -> None:
+    """Stop in a merge of two versions."""
+    clone.git("branch", "side")
+    for branch, seed in (("side", 8), ("main", 9)):
+        clone.git("checkout", "-q", branch)
+        clone.commit_model(seed)
+    clone.run("git", "merge", "side", code=1)
+
+
 def test_every_command_answers_as_documented(tmp_path: Path) -> None:
     clone = Clone.new(tmp_path / "project", mvc=False)
     talker = _Talker(clone)
@@ -88,6 +97,11 @@ def test_every_command_answers_as_documented(tmp_path: Path) -> None:
     ask("gc", "--apply")
     assert ask("get", ".", "model.bin", "-o", str(tmp_path / "out.bin"))["oid"] == versions[0]["oid"]
     assert {f["state"] for f in ask("doctor")["findings"]} <= {"ok", "warn"}
+    _part(clone)
+    settled = ask("resolve", "model.bin", "--theirs")
+    assert [m["label"] for m in settled["models"]] == ["side"]
+    assert (settled["left"], settled["operation"]) == ([], "merge")
+    clone.git("commit", "-qm", "merged")
     assert ask("mv", "model.bin", "renamed.bin") == {"old": "model.bin", "new": "renamed.bin"}
     assert ask("rm", "folder")["paths"] == ["folder"]
     assert "pre-commit" in ask("uninstall")["hooks"]

@@ -1,0 +1,169 @@
+"""`mvc resolve`, and what may go wrong when a person chooses."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from blake3 import blake3
+
+from tests.support.clone import Clone
+from tests.support.merging import content, part, pointer, settled, shared
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Clone:
+    return shared(tmp_path / "clone")
+
+
+@pytest.fixture
+def parted(clone: Clone) -> Clone:
+    return part(clone)
+
+
+def measured(clone: Clone, ours: tuple[str, ...], theirs: tuple[str, ...]) -> None:
+    """Stop in a merge of two versions with these metrics."""
+    for branch, seed, metrics in (("topic", 2, theirs), ("main", 3, ours)):
+        clone.git("checkout", "-q", branch)
+        clone.write("model.bin", seed)
+        clone.mvc("add", "model.bin", *(word for metric in metrics for word in ("-m", metric)))
+        clone.git("commit", "-qm", "measured")
+    clone.run("git", "merge", "topic", code=1)
+
+
+@pytest.mark.parametrize(("words", "seed"), [(("auc",), 2), (("auc", "--lower"), 3)])
+def test_the_better_one(clone: Clone, words: tuple[str, ...], seed: int) -> None:
+    measured(clone, ("auc=0.25", "data=test-1"), ("auc=0.5", "data=test-1"))
+    (row,) = clone.json("resolve", "model.bin", "--best", *words)["models"]
+    assert row["side"] == ("theirs" if seed == 2 else "ours")
+    assert clone.read("model.bin") == content(clone, seed)
+    clone.git("commit", "-qm", "merged")
+    assert settled(clone)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "why"),
+    [
+        (("auc=0.25",), ("auc=0.5",), "main's version does not say on which data"),
+        (("auc=0.25", "data=a"), ("auc=0.5",), "topic's version does not say on which data"),
+        (("auc=0.25", "data=a"), ("auc=0.5", "data=b"), "different data: main on a and topic on b"),
+        (("auc=0.25", "data=1"), ("auc=0.5", "data=1"), "does not say on which data"),
+        (("data=a",), ("auc=0.5", "data=a"), "main's version has no metric auc"),
+        (("auc=0.25", "data=a"), ("auc=nan", "data=a"), "topic's version has auc = nan"),
+        (("auc=high", "data=a"), ("auc=0.5", "data=a"), "not a number"),
+        (("auc=true", "data=a"), ("auc=0.5", "data=a"), "not a number"),
+        (("auc=0.5", "data=a"), ("auc=0.5", "data=a"), "both versions have auc = 0.5"),
+    ],
+)
+def test_versions_that_can_not_be_compared(
+    clone: Clone, ours: tuple[str, ...], theirs: tuple[str, ...], why: str
+) -> None:
+    measured(clone, ours, theirs)
+    text = pointer(clone)
+    done = clone.mvc("resolve", "model.bin", "--best", "auc", code=2)
+    assert why in done.err
+    assert pointer(clone) == text
+
+
+def test_stale_metrics_decide_nothing(clone: Clone) -> None:
+    measured(clone, ("auc=0.25", "data=a"), ("auc=0.5", "data=a"))
+    theirs = blake3(content(clone, 2)).hexdigest()
+    text = pointer(clone).replace(
+        f'[conflict.metrics]\nof = "blake3:{theirs}', f'[conflict.metrics]\nof = "blake3:{"0" * 64}'
+    )
+    clone.write("model.bin.mvc", text.encode())
+    assert "measured on another" in clone.mvc("resolve", "model.bin", "--best", "auc", code=2).err
+
+
+def test_both_are_kept(parted: Clone) -> None:
+    parted.git("branch", "-m", "topic", "feature/über wide".replace(" ", "-"))
+    parted.write("model-feature--ber-wide.bin", b"in the way")
+    parted.run("git", "merge", "feature/über-wide", code=1)
+    done = parted.json("resolve", "model.bin", "--keep-both")
+    assert [row["path"] for row in done["models"]] == ["model.bin", "model-feature--ber-wide-2.bin"]
+    assert parted.read("model.bin") == content(parted, 3)
+    assert parted.read("model-feature--ber-wide-2.bin") == content(parted, 2)
+    assert parted.read("model-feature--ber-wide.bin") == b"in the way"
+    assert pointer(parted, "model-feature--ber-wide-2.bin") == parted.git("show", "feature/über-wide:model.bin.mvc")
+    staged = parted.git("diff", "--cached", "--name-only").split()
+    assert staged == [".gitignore", "model-feature--ber-wide-2.bin.mvc"]
+    parted.git("commit", "-qm", "both")
+    assert settled(parted)
+
+
+def test_without_a_driver_the_index_tells_the_sides(parted: Clone) -> None:
+    (parted.path / ".git/info/attributes").write_text("*.mvc text eol=lf merge=text\n")
+    parted.run("git", "merge", "topic", code=1)
+    assert "<<<<<<<" in pointer(parted)
+    assert "mvc resolve" in parted.mvc("status").err
+    (row,) = parted.json("resolve", "model.bin", "--theirs")["models"]
+    assert row["label"] == "topic"
+    assert parted.read("model.bin") == content(parted, 2)
+    parted.git("commit", "-qm", "merged")
+    assert settled(parted)
+
+
+def test_one_side_deleted_the_model(parted: Clone) -> None:
+    parted.git("rm", "-q", "model.bin.mvc")
+    parted.git("commit", "-qm", "gone")
+    parted.run("git", "merge", "topic", code=1)
+    done = parted.mvc("resolve", "model.bin", "--ours", code=2)
+    assert "main deleted model.bin" in done.err
+    parted.mvc("resolve", "model.bin", "--theirs")
+    assert parted.read("model.bin") == content(parted, 2)
+    parted.git("commit", "-qm", "merged")
+    assert settled(parted)
+
+
+def test_unsaved_changes_are_never_replaced(parted: Clone) -> None:
+    parted.run("git", "merge", "topic", code=1)
+    unsaved = parted.write("model.bin", 9)
+    text = pointer(parted)
+    for side in ("--ours", "--theirs", "--keep-both"):
+        parted.mvc("resolve", "model.bin", side, code=11)
+        assert parted.read("model.bin") == unsaved
+        assert pointer(parted) == text
+    (row,) = parted.json("resolve", "model.bin", "--theirs", "--force")["models"]
+    assert row["was"] == f"blake3:{blake3(unsaved).hexdigest()}"
+    parted.mvc("checkout", row["was"][:17], "model.bin")
+    assert parted.read("model.bin") == unsaved
+
+
+def test_what_resolve_does_not_do(parted: Clone) -> None:
+    parted.commit_model(8, "other.bin")
+    assert "not in conflict" in parted.mvc("resolve", "model.bin", "--ours", code=2).err
+    parted.run("git", "merge", "topic", code=1)
+    assert "in conflict: model.bin" in parted.mvc("resolve", "other.bin", "--ours", code=2).err
+    assert "which version" in parted.mvc("resolve", "model.bin", code=2).err
+    assert "exclude each other" in parted.mvc("resolve", "model.bin", "--ours", "--theirs", code=2).err
+    assert "--lower goes with" in parted.mvc("resolve", "model.bin", "--ours", "--lower", code=2).err
+    assert "no model is named" in parted.mvc("resolve", "--ours", code=2).err
+    parted.mvc("resolve", "nowhere", "--ours", code=10)
+
+
+def test_a_conflict_that_was_committed_is_found_and_settled(parted: Clone) -> None:
+    parted.run("git", "merge", "topic", code=1)
+    parted.git("add", "model.bin.mvc")
+    assert "mvc resolve model.bin" in parted.run("git", "commit", "-qm", "oops", code=1).err
+    parted.git("commit", "-q", "--no-verify", "-m", "oops")
+    assert parted.mvc("fsck", "--markers", "HEAD", code=1).out == "model.bin\n"
+    assert "conflict" in parted.mvc("status", "--exit-code", code=1).out
+    parted.mvc("resolve", "model.bin", "--theirs")
+    parted.git("commit", "-qm", "mended")
+    assert parted.read("model.bin") == content(parted, 2)
+    assert settled(parted)
+
+
+def test_gc_keeps_both_sides(parted: Clone) -> None:
+    parted.run("git", "merge", "topic", code=1)
+    parted.git("add", "model.bin.mvc")
+    parted.git("commit", "-q", "--no-verify", "-m", "oops")
+    parted.git("branch", "-qD", "topic")
+    parted.git("update-ref", "HEAD", parted.git("commit-tree", "HEAD^{tree}", "-m", "one").strip())
+    parted.git("reflog", "expire", "--expire=all", "--all")
+    parted.mvc("gc", "--apply", "--grace", "0")
+    parted.mvc("resolve", "model.bin", "--theirs")
+    assert parted.read("model.bin") == content(parted, 2)
