@@ -56,10 +56,12 @@ def init(
     print_hooks(done.hooks)
     _print_notebooks(done.notebooks)
     if done.unstripped:
-        number = render.count(done.unstripped, "notebook")
+        number = render.count(len(done.unstripped), "notebook")
+        suffixes = {path.rpartition(".")[2] for path in done.unstripped}
+        patterns = " ".join(f"'*{'note' * (suffix == 'json')}.{suffix}'" for suffix in sorted(suffixes))
         render.say(
-            f"{number} in Git still {'hold' if done.unstripped > 1 else 'holds'} outputs; to stage them without:",
-            "git add --renormalize -- '*.ipynb'",
+            f"{number} in Git still {'hold' if len(done.unstripped) > 1 else 'holds'} outputs; to stage without them:",
+            f"git add --renormalize -- {patterns}",
             quiet=CONTEXT.quiet,
         )
     if done.remote:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import suppress
 
 from modelvc.errors import FormatError, ModelvcError, shown
 from modelvc.formats import rules as rules_format
@@ -135,12 +134,14 @@ def _textconv(path: str) -> int:
 
     with open(path, "rb") as file:
         data = file.read()
-    with suppress(ModelvcError):
+    try:
         rules = read_rules()
         if os.path.isabs(path):  # a temporary file: of the path in the repository only the name is left
             path = os.path.basename(path)
             rules.keep_outputs = tuple(pattern.rpartition("/")[2] for pattern in rules.keep_outputs)
         data, _ = clean(data, rules, path)
+    except ModelvcError:  # to be seen as it is, then
+        pass
     sys.stdout.buffer.write(text(data).encode("utf-8", "replace"))
     return 0
 

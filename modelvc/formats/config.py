@@ -11,9 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from modelvc.errors import ConfigError, NotFoundError, UsageError, shown
-from modelvc.formats import sizes, toml
+from modelvc.formats import rules, sizes, toml
 from modelvc.formats.paths import CONTROL
-from modelvc.formats.rules import Rules
 from modelvc.formats.tables import Table
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ class Config:
     default_remote: str = ""
     remotes: Mapping[str, Remote] = field(default_factory=dict, hash=False)
     hooks: Hooks = field(default_factory=Hooks)
-    notebooks: Rules = field(default_factory=Rules, compare=False)
+    notebooks: rules.Rules = field(default_factory=rules.Rules, compare=False)
     extra: Extra = field(default_factory=dict, hash=False)
 
     @property
@@ -172,7 +171,7 @@ def parse(data: bytes, where: str = COMMITTED) -> Config:
             raise table.error(f"remotes.{name}.url", "is missing")
         if remote.profile:
             raise table.error(f"remotes.{name}.profile", f"can not be committed: it belongs into {CLONE}")
-    hooks, notebooks = _hooks(table.table("hooks")), Rules(table.table("notebooks"))
+    hooks, notebooks = _hooks(table.table("hooks")), rules.from_table(table.table("notebooks"))
     return Config(default, remotes, hooks, notebooks, table.unknown)
 
 

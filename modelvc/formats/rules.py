@@ -5,13 +5,12 @@ The notebook filter reads it for every `git add`: standard library only, and no 
 
 from __future__ import annotations
 
-from modelvc.errors import ConfigError, shown
-from modelvc.formats import sizes, toml
-from modelvc.formats.tables import Table
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from modelvc.formats import toml
+    from modelvc.formats.tables import Table
 
 COMMITTED = ".mvc/config.toml"
 MAX_BYTES = 1 << 20
@@ -42,22 +41,17 @@ class Rules:
     strip_kernel: bool
     strip_zeppelin_times: bool
 
-    def __init__(self, table: Table | None = None) -> None:
-        table = table or Table({}, COMMITTED, ConfigError)
+    def __init__(self) -> None:
+        """The rules where nothing is configured."""
         for key in _LISTS:
-            setattr(self, key, _texts(table, key))
+            setattr(self, key, ())
         for key in _FLAGS:
-            setattr(self, key, table.flag(key))
-        for name in self.extra_keys:
-            if not name.removeprefix("cell.").startswith("metadata."):
-                raise table.error(
-                    "extra_keys", f'can not name "{shown(name, 40)}": only metadata.X and cell.metadata.X'
-                )
-        self.on_commit = table.choice("on_commit", (STRIP, REFUSE), STRIP)
-        self.max_output = _size(table, "max_output", 0)
-        self.keep_local = _size(table, "keep_local", KEEP_LOCAL)
-        self.extra: Mapping[str, toml.Value] = table.unknown
-        self.written: Mapping[str, toml.Value] = table.values  # as it was, for a file that is written again
+            setattr(self, key, False)
+        self.on_commit = STRIP
+        self.max_output = 0
+        self.keep_local = KEEP_LOCAL
+        self.extra: Mapping[str, toml.Value] = {}
+        self.written: Mapping[str, toml.Value] = {}  # the table as it was, for a file that is written again
 
     def keeps_outputs_of(self, path: str) -> bool:
         return _matches(path, self.keep_outputs)
@@ -70,8 +64,30 @@ def read(data: bytes) -> Rules:
     """The rules in a configuration file; ConfigError names its key. Nothing else in the file is looked at."""
     if b"notebooks" not in data:
         return Rules()
-    failure = lambda why: ConfigError(why, hint=f"edit {COMMITTED}")  # noqa: E731 - as short as a def, and in place
-    return Rules(Table.read(data, COMMITTED, failure, limit=MAX_BYTES).table("notebooks"))
+    from modelvc.errors import ConfigError
+    from modelvc.formats.tables import Table
+
+    def failure(why: str) -> ConfigError:
+        return ConfigError(why, hint=f"edit {COMMITTED}")
+
+    return from_table(Table.read(data, COMMITTED, failure, limit=MAX_BYTES).table("notebooks"))
+
+
+def from_table(table: Table) -> Rules:
+    """The rules in the table `[notebooks]`."""
+    found = Rules()
+    for key in _LISTS:
+        setattr(found, key, _texts(table, key))
+    for key in _FLAGS:
+        setattr(found, key, table.flag(key))
+    for name in found.extra_keys:
+        if not name.removeprefix("cell.").startswith("metadata."):
+            raise table.error("extra_keys", f"can not name {name[:40]!a}: only metadata.X and cell.metadata.X")
+    found.on_commit = table.choice("on_commit", (STRIP, REFUSE), STRIP)
+    found.max_output = _size(table, "max_output", found.max_output)
+    found.keep_local = _size(table, "keep_local", found.keep_local)
+    found.extra, found.written = table.unknown, table.values
+    return found
 
 
 def _texts(table: Table, key: str) -> tuple[str, ...]:
@@ -82,10 +98,13 @@ def _texts(table: Table, key: str) -> tuple[str, ...]:
 
 
 def _size(table: Table, key: str, default: int) -> int:
+    from modelvc.formats import sizes
+
+    text = table.text(key, f"{default}")
     try:
-        return sizes.parse(table.text(key, f"{default}"))
+        return sizes.parse(text)
     except ValueError:
-        raise table.error(key, f'must be a size such as "10 KiB", not "{shown(table.text(key), 40)}"') from None
+        raise table.error(key, f'must be a size such as "10 KiB", not {text[:40]!a}') from None
 
 
 def _matches(path: str, patterns: Sequence[str]) -> bool:

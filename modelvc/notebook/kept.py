@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import suppress
 from hashlib import sha256
 
 from modelvc.errors import FormatError
@@ -53,8 +52,7 @@ class Kept:
             self._write(folder, _DROPPED, taken.dropped)
         if taken.has_outputs:
             for key in taken.bare:
-                with suppress(OSError):
-                    os.unlink(_file(folder, key))
+                _remove(_file(folder, key))
 
     def attach(self, data: bytes, rules: Rules, path: str) -> bytes:
         """DATA, a stripped notebook, with what is kept for PATH; as it is where stripping that would not give DATA."""
@@ -80,9 +78,8 @@ class Kept:
         for _, size, path in found:
             if excess <= 0:
                 break
-            with suppress(OSError):
-                os.unlink(path)
-                excess -= size
+            _remove(path)
+            excess -= size
 
     def _of(self, path: str) -> str:
         return os.path.join(self._folder, _name(path))
@@ -91,9 +88,11 @@ class Kept:
         for folder, _, names in os.walk(self._folder):
             for name in names:
                 path = os.path.join(folder, name)
-                with suppress(OSError):
+                try:
                     found = os.stat(path)
-                    yield found.st_mtime_ns, found.st_size, path
+                except OSError:  # another process was quicker
+                    continue
+                yield found.st_mtime_ns, found.st_size, path
 
     def _write(self, folder: str, key: str, value: Any) -> None:
         import zlib
@@ -170,6 +169,13 @@ def _read(folder: str, key: str) -> Any:
     except (OSError, zlib.error):
         return None
     return json.loads(data) if packed.eof else None
+
+
+def _remove(path: str) -> None:
+    try:  # noqa: SIM105 - contextlib would cost 4 ms of every start
+        os.unlink(path)
+    except OSError:  # another process was quicker
+        pass
 
 
 def _file(folder: str, key: str) -> str:

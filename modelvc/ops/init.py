@@ -12,7 +12,7 @@ from modelvc.git import drivers, hooks, index
 from modelvc.git.run import git, run
 from modelvc.ops import remotes
 from modelvc.ops.follow import follow, note_seen
-from modelvc.ops.notebooks import count_unstripped
+from modelvc.ops.notebooks import unstripped
 from modelvc.repo import CONFIG
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ _LIMIT = 1 << 20  # a larger .gitattributes is somebody's accident
 class Initialised:
     """What `mvc init` did; `wrote` are the files that it wrote and staged, empty when all was in place.
 
-    `unstripped`: how many notebooks in Git the filter would change.
+    `unstripped`: notebooks in Git that the filter would change.
     """
 
     worktree: str
@@ -48,7 +48,7 @@ class Initialised:
     hooks: Installed
     remote: RemoteInfo | None = None
     notebooks: Mode = "off"
-    unstripped: int = 0  # notebooks in Git that the filter would change
+    unstripped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +106,8 @@ def init(
                 f"the remote origin is {shown(known.url)} already",
                 hint="change it with `mvc remote remove` and `mvc remote add`",
             )
-    unstripped = count_unstripped(repo) if drivers.filters(repo.layout) else 0
-    return Initialised(repo.layout.worktree, tuple(wrote), installed, added, chosen, unstripped)
+    left = unstripped(repo) if drivers.filters(repo.layout) else ()
+    return Initialised(repo.layout.worktree, tuple(wrote), installed, added, chosen, left)
 
 
 def install(repo: Repo, python: str, *, trust: bool = False, notebooks: Mode | None = None) -> InstalledHere:

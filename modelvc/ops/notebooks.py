@@ -125,21 +125,22 @@ def refresh(repo: Repo) -> Refreshed:
     return Refreshed(tuple(same))
 
 
-def count_unstripped(repo: Repo) -> int:
-    """How many notebooks in Git's index the filter would change."""
+def unstripped(repo: Repo) -> tuple[str, ...]:
+    """The notebooks in Git's index that the filter would change."""
     rules = repo.config.notebooks
     wanted = list(_staged(repo).items())
-    found = 0
+    found = []
     for at in range(0, len(wanted), _TOGETHER):
         some = wanted[at : at + _TOGETHER]
         blobs = index.read_blobs(repo.layout, [blob for _, blob in some], limit=_LARGEST)
         for path, blob in some:
             data = blobs.get(blob, b"")
             try:
-                found += clean(data, rules, path)[0] != data
+                if clean(data, rules, path)[0] != data:
+                    found.append(path)
             except FormatError:
                 continue
-    return found
+    return tuple(found)
 
 
 def write(repo: Repo, path: str, data: bytes) -> None:
