@@ -11,17 +11,20 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, cast
 
 from modelvc.errors import BrokenPointer, FormatError, PointerConflict, shown
 from modelvc.formats import limits, metrics, toml
-from modelvc.formats.paths import POINTER_SUFFIX
+from modelvc.formats.paths import POINTER_SUFFIX, SafeRelPath
 from modelvc.oid import Oid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from modelvc.formats.metrics import Pairs
+
 Kind: TypeAlias = Literal["file", "tree"]
 
 FORMAT = 1
 MAX_HEAD = 4 * limits.KIB  # before [metrics]
-_VERSION = frozenset({"kind", "oid", "size", "files", "executable", "parent", "metrics"})  # what tells one version
+_MEASURED = frozenset({"metrics", "metrics_file", "params", "predictions"})
+_VERSION = frozenset({"kind", "oid", "size", "files", "executable", "parent"}) | _MEASURED  # what tells one version
 _KNOWN = _VERSION | {"format", "conflict"}
 _SIDES = frozenset({"ours", "theirs"})
 MAX_LABEL = 100
@@ -37,6 +40,28 @@ class Metrics:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "values", metrics.checked(self.values))
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsFile:
+    """The file that metrics were read from: where it lay below the top of the worktree, and its digest."""
+
+    path: SafeRelPath
+    digest: Oid
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """What a version said about each row of a test set: a blob in the store. `of`: the version that said it."""
+
+    of: Oid
+    oid: Oid
+    size: int  # bytes
+    rows: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.size <= toml.INT_MAX or not 0 <= self.rows <= toml.INT_MAX:
+            raise FormatError("the size or the number of rows of its predictions is impossible")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +91,9 @@ class Pointer:
     executable: bool = False  # files only
     parent: Oid | None = None  # the oid that this one replaced
     metrics: Metrics | None = None
+    metrics_file: MetricsFile | None = None
+    params: Pairs = ()  # how it was trained, in the order given
+    predictions: Predictions | None = None
     extra: Mapping[str, toml.Value] = field(default_factory=dict, hash=False)  # unknown keys, kept
     conflict: Conflict | None = None
 
@@ -80,6 +108,7 @@ class Pointer:
             raise FormatError("a tree is not executable; its files are")
         if not _KNOWN.isdisjoint(self.extra):
             raise FormatError(f"{', '.join(sorted(_KNOWN & set(self.extra)))} can not be an extra key")
+        object.__setattr__(self, "params", metrics.checked(self.params))
         object.__setattr__(self, "extra", toml.ordered(dict(self.extra)))
 
     @property
@@ -89,8 +118,10 @@ class Pointer:
 
     @property
     def versions(self) -> tuple[Pointer, ...]:
-        """Every version that it names: of a conflict, both."""
-        return (self,) if self.conflict is None else (self, self.conflict.other)
+        """Every object that it names, as a version: of a conflict both, and the predictions of each."""
+        sides = (self,) if self.conflict is None else (self, self.conflict.other)
+        said = [one.predictions for one in sides if one.predictions]
+        return (*sides, *(Pointer("file", one.oid, one.size) for one in said))
 
     def encode(self) -> bytes:
         """The one text of this pointer; FormatError when it is too large."""
@@ -122,9 +153,17 @@ def _head(version: Pointer) -> dict[str, toml.Value]:
 
 
 def _measured(version: Pointer) -> dict[str, toml.Value]:
-    if version.metrics is None:
-        return {}
-    return {"metrics": {metrics.RESERVED: str(version.metrics.of), **dict(version.metrics.values)}}
+    found: dict[str, toml.Value] = {}
+    if version.metrics is not None:
+        found["metrics"] = {metrics.RESERVED: str(version.metrics.of), **dict(version.metrics.values)}
+    if version.metrics_file is not None:
+        found["metrics_file"] = {"path": str(version.metrics_file.path), "digest": str(version.metrics_file.digest)}
+    if version.params:
+        found["params"] = dict(version.params)
+    if version.predictions is not None:
+        said = version.predictions
+        found["predictions"] = {"of": str(said.of), "oid": str(said.oid), "size": said.size, "rows": said.rows}
+    return found
 
 
 def parse(data: bytes, path: str = "") -> Pointer:
@@ -191,6 +230,9 @@ def _version(table: dict[str, toml.Value], extra: dict[str, toml.Value], conflic
         executable="executable" in table,
         parent=_oid(table, "parent") if "parent" in table else None,
         metrics=None if measured is None else _metrics(measured),
+        metrics_file=_metrics_file(_take(table, "metrics_file", dict)) if "metrics_file" in table else None,
+        params=_params(_take(table, "params", dict)) if "params" in table else (),
+        predictions=_predictions(_take(table, "predictions", dict)) if "predictions" in table else None,
         extra=extra,
         conflict=conflict,
     )
@@ -200,6 +242,27 @@ def _metrics(table: dict[str, toml.Value]) -> Metrics:
     of = _oid(table, metrics.RESERVED)
     pairs = [(name, value) for name, value in table.items() if name != metrics.RESERVED]
     return Metrics(of, cast("metrics.Pairs", tuple(pairs)))  # which checks them
+
+
+def _metrics_file(table: dict[str, toml.Value]) -> MetricsFile:
+    _only(table, "metrics_file", ("path", "digest"))
+    return MetricsFile(SafeRelPath.parse(_take(table, "path", str)), _oid(table, "digest"))
+
+
+def _params(table: dict[str, toml.Value]) -> metrics.Pairs:
+    if not table:
+        raise FormatError("its params are empty")
+    return cast("metrics.Pairs", tuple(table.items()))  # Pointer checks them
+
+
+def _predictions(table: dict[str, toml.Value]) -> Predictions:
+    _only(table, "predictions", ("of", "oid", "size", "rows"))
+    return Predictions(_oid(table, "of"), _oid(table, "oid"), _take(table, "size", int), _take(table, "rows", int))
+
+
+def _only(table: dict[str, toml.Value], name: str, known: tuple[str, ...]) -> None:
+    if unknown := set(table) - set(known):
+        raise FormatError(f'its {name} has an unknown key "{shown(min(unknown), 40)}"')
 
 
 _T = TypeVar("_T")

@@ -7,7 +7,7 @@ by file. Whatever no rule settles becomes a pointer that is ours and holds their
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from modelvc.errors import FormatError, PointerConflict, shown
 from modelvc.formats.paths import pointer_of
@@ -101,13 +101,17 @@ def _same_version(base: Pointer | None, ours: Pointer, theirs: Pointer, sides: S
     measured, clashes = _metrics(known, ours, theirs)
     extra, more = _tables(base.extra if base else {}, ours.extra, theirs.extra)
     clashes += more
+    kept, theirs_kept, more = _records(known, ours, theirs)
+    clashes += more
     if runs is None:
         clashes += ["executable"]
-    made = replace(ours, executable=bool(runs), parent=parent, metrics=measured[0], extra=extra[0])
+    made = replace(ours, executable=bool(runs), parent=parent, metrics=measured[0], extra=extra[0], **kept)
     if not clashes:
         return _Done(made)
     ours_now = replace(made, executable=ours.executable if runs is None else runs)
-    theirs_now = replace(made, executable=theirs.executable if runs is None else runs, metrics=measured[1])
+    theirs_now = replace(
+        made, executable=theirs.executable if runs is None else runs, metrics=measured[1], **theirs_kept
+    )
     names = ", ".join(shown(name) for name in clashes[:_MOST])
     return _conflict(ours_now, theirs_now, sides, f"both sides hold the same version, but differ in {names}")
 
@@ -133,6 +137,29 @@ def _metrics(
     old = dict(before.values) if before and before.of == a.of else {}
     (mine, yours), clashes = _keys(old, dict(a.values), dict(b.values))
     return (Metrics(a.of, tuple(mine.items())), Metrics(a.of, tuple(yours.items()))), clashes
+
+
+def _records(base: Pointer | None, ours: Pointer, theirs: Pointer) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+    """Parameters, predictions and the metrics' file, each as a whole: as ours wants them, as theirs does, and clashes.
+
+    Metrics out of two files come from none.
+    """
+    mine: dict[str, Any] = {}
+    yours: dict[str, Any] = {}
+    clashes = []
+    for key in ("metrics_file", "params", "predictions"):
+        a, b = getattr(ours, key), getattr(theirs, key)
+        old = getattr(base, key) if base else () if key == "params" else None
+        if b in (a, old):
+            mine[key] = yours[key] = a
+        elif a == old:
+            mine[key] = yours[key] = b
+        elif key == "metrics_file":
+            mine[key] = yours[key] = None
+        else:
+            mine[key], yours[key] = a, b
+            clashes.append(key)
+    return mine, yours, clashes
 
 
 def _told(measured: Metrics | None) -> object:

@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 
 from modelvc.errors import BrokenPointer, PointerConflict
 from modelvc.formats import pointer, toml
-from modelvc.formats.pointer import Conflict, Metrics, Pointer
+from modelvc.formats.paths import SafeRelPath
+from modelvc.formats.pointer import Conflict, Metrics, MetricsFile, Pointer, Predictions
 from modelvc.formats.quick import quick
 from modelvc.oid import Oid
 
@@ -33,6 +34,11 @@ EXTRA = st.dictionaries(
 EXTRAS = st.one_of(st.just({}), EXTRA)
 PARENTS = st.one_of(st.none(), OIDS)
 MAYBE_METRICS = st.one_of(st.none(), METRICS)
+MAYBE_FILE = st.one_of(
+    st.none(), st.none(), st.builds(MetricsFile, st.sampled_from(["m.json", "a/b.csv"]).map(SafeRelPath), OIDS)
+)
+PARAMS = st.one_of(st.just(()), st.just(()), MEASURED.map(lambda found: tuple(found.items())))
+MAYBE_PREDICTIONS = st.one_of(st.none(), st.none(), st.builds(Predictions, OIDS, OIDS, SIZES, st.integers(0, 1 << 40)))
 
 
 def pointers(extras: st.SearchStrategy, conflicts: st.SearchStrategy):
@@ -44,6 +50,9 @@ def pointers(extras: st.SearchStrategy, conflicts: st.SearchStrategy):
         executable=st.booleans(),
         parent=PARENTS,
         metrics=MAYBE_METRICS,
+        metrics_file=MAYBE_FILE,
+        params=PARAMS,
+        predictions=MAYBE_PREDICTIONS,
         extra=extras,
         conflict=conflicts,
     )
@@ -55,6 +64,9 @@ def pointers(extras: st.SearchStrategy, conflicts: st.SearchStrategy):
         files=st.integers(1, 1 << 40),
         parent=PARENTS,
         metrics=MAYBE_METRICS,
+        metrics_file=MAYBE_FILE,
+        params=PARAMS,
+        predictions=MAYBE_PREDICTIONS,
         extra=extras,
         conflict=conflicts,
     )
@@ -128,7 +140,8 @@ def test_the_quick_look_knows_what_mvc_writes(found: Pointer):
     plain = found.metrics is None or all(
         text.isascii() and not {'"', "\\"} & set(text) for pair in found.metrics.values for text in map(str, pair)
     )
-    expected = (found.kind, found.oid, found.size) if plain and not found.extra and not found.conflict else None
+    rest = (found.extra, found.conflict, found.metrics_file, found.params, found.predictions)
+    expected = (found.kind, found.oid, found.size) if plain and not any(rest) else None
     assert quick(found.encode()) == expected
 
 

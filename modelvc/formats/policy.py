@@ -1,0 +1,273 @@
+"""`.mvc/policy.toml`: which metrics of which models count, which way is better, and what a release must keep.
+
+Spec: docs/policy.md. A key that is not known is an error here, unlike in the configuration: a misspelt floor would
+guard nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
+
+from modelvc.errors import ConfigError, FormatError, shown
+from modelvc.formats import toml
+from modelvc.formats.paths import SafeRelPath
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+Direction: TypeAlias = Literal["higher", "lower", "target", "info"]
+OnInconclusive: TypeAlias = Literal["fail", "warn"]
+
+POLICY = ".mvc/policy.toml"
+MAX_BYTES = 1 << 20
+MAX_RULES = 1_000
+DIRECTIONS: tuple[Direction, ...] = ("higher", "lower", "target", "info")
+
+_METRIC = frozenset(
+    "confidence direction max max_drop max_rise min model name on_inconclusive target test".split()  # noqa: SIM905
+)
+_MODEL = frozenset({"model", "metrics", "params", "predictions"})
+_HEADER = re.compile(r"^\s*\[\[\s*([A-Za-z_-]+)\s*\]\]")
+_KEY = re.compile(r"""^\s*["']?([A-Za-z0-9_-]+)["']?\s*[=.]""")
+
+
+@dataclass(frozen=True, slots=True)
+class Margin:
+    """How much worse a metric may get: only what exceeds both is a regression. `rel` is a share of the old value."""
+
+    absolute: float = 0.0
+    relative: float = 0.0
+
+    def allowed(self, old: float) -> float:
+        """The largest loss, in the metric's own unit, that is no regression from OLD."""
+        return max(self.absolute, self.relative * abs(old))
+
+
+@dataclass(frozen=True, slots=True)
+class MetricRule:
+    """One `[[metric]]`. `margin`: None where no comparison with another version is asked for; `line` is in the file."""
+
+    model: str  # glob over paths of models; "*" for every one
+    name: str  # of the metric, exact or a glob
+    direction: Direction
+    floor: float | None = None  # min
+    ceiling: float | None = None  # max
+    target: float | None = None  # for the direction "target"
+    margin: Margin | None = None  # max_drop or max_rise
+    paired: bool = False  # compare row by row, by the predictions of both versions
+    confidence: float = 0.95
+    on_inconclusive: OnInconclusive = "fail"
+    line: int = 0
+
+    def covers(self, model: str, metric: str) -> bool:
+        return matches(self.model, model) and (metric == self.name or fnmatchcase(metric, self.name))
+
+    @property
+    def exact(self) -> bool:
+        """Whether it names one metric, which then must be there."""
+        return not _is_glob(self.name)
+
+    def gain(self, old: float, new: float) -> float | None:
+        """How much better NEW is than OLD, negative when it is worse; None where no direction is better."""
+        if self.direction == "higher":
+            return new - old
+        if self.direction == "lower":
+            return old - new
+        if self.direction == "target" and self.target is not None:
+            return abs(old - self.target) - abs(new - self.target)
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFiles:
+    """One `[[model]]`: where its metrics, parameters and predictions lie, below the top of the worktree."""
+
+    model: str
+    metrics: str = ""
+    params: str = ""
+    predictions: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """All of the file, in its order."""
+
+    rules: tuple[MetricRule, ...] = ()
+    files: tuple[ModelFiles, ...] = ()
+
+    def rules_for(self, model: str) -> tuple[MetricRule, ...]:
+        return tuple(rule for rule in self.rules if matches(rule.model, model))
+
+    def rule(self, model: str, metric: str) -> MetricRule | None:
+        """The rule that says which way METRIC of MODEL is better: one with its exact name before a glob."""
+        found = [rule for rule in self.rules if rule.covers(model, metric)]
+        return next((rule for rule in found if rule.name == metric), found[0] if found else None)
+
+    def gain(self, model: str, metric: str, old: object, new: object) -> float | None:
+        """How much better NEW is than OLD; None where that is not declared, or one of them is no number."""
+        rule = self.rule(model, metric)
+        numbers = [value for value in (old, new) if isinstance(value, int | float) and not isinstance(value, bool)]
+        return rule.gain(*map(float, numbers)) if rule and len(numbers) == 2 else None
+
+    def files_for(self, model: str) -> ModelFiles | None:
+        return next((one for one in self.files if matches(one.model, model)), None)
+
+
+def matches(pattern: str, model: str) -> bool:
+    """Whether a glob over models means MODEL; `*` crosses slashes."""
+    return pattern == model or fnmatchcase(model, pattern)
+
+
+def parse(data: bytes, where: str = POLICY) -> Policy:
+    """The policy in DATA; ConfigError names the line."""
+    try:
+        table = toml.read(data, shown(where), limit=MAX_BYTES)
+    except FormatError as error:
+        raise ConfigError(str(error), hint=f"edit {shown(where)}") from None
+    text = data.decode("utf-8", "replace").replace("\r\n", "\n")
+    reader = _Reader(where, text.split("\n"))
+    for key in table:
+        if key not in {"metric", "model"}:
+            raise reader.error(reader.top(key), f'there is no key "{shown(key, 40)}", only [[metric]] and [[model]]')
+    rules = tuple(reader.rule(number, entry) for number, entry in reader.entries(table, "metric"))
+    files = tuple(reader.files(number, entry) for number, entry in reader.entries(table, "model"))
+    return Policy(rules, files)
+
+
+class _Reader:
+    """Finds the line of what is wrong: the parser of TOML does not tell."""
+
+    def __init__(self, where: str, lines: Sequence[str]) -> None:
+        self._where = where
+        self._lines = lines
+
+    def error(self, line: int, why: str) -> ConfigError:
+        return ConfigError(f"{shown(self._where)}, line {line}: {why}", hint=f"edit {shown(self._where)}")
+
+    def top(self, key: str) -> int:
+        for number, line in enumerate(self._lines, 1):
+            if re.match(rf"\s*(\[+\s*)?[\"']?{re.escape(key)}\b", line):
+                return number
+        return 1
+
+    def entries(self, table: Mapping[str, Any], kind: str) -> list[tuple[int, dict[str, Any]]]:
+        """The tables of one kind, each with its place among them."""
+        found = table.get(kind, [])
+        if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+            raise self.error(self.top(kind), f"{kind} must be written as [[{kind}]]")
+        if len(found) > MAX_RULES:
+            raise self.error(1, f"there are more than {MAX_RULES:,} of [[{kind}]]")
+        return list(enumerate(found))
+
+    def line(self, kind: str, number: int, key: str = "") -> int:
+        """Where the entry NUMBER of a kind begins, or where KEY stands in it."""
+        seen, inside, start = -1, False, 1
+        for at, text in enumerate(self._lines, 1):
+            if header := _HEADER.match(text):
+                seen += header[1] == kind
+                inside = header[1] == kind and seen == number
+                if inside:
+                    start = at
+                    if not key:
+                        return at
+            elif inside and (found := _KEY.match(text)) and found[1] == key:
+                return at
+        return start
+
+    def rule(self, number: int, entry: dict[str, Any]) -> MetricRule:
+        def fail(key: str, why: str) -> ConfigError:
+            return self.error(self.line("metric", number, key), f"{shown(key, 40)} {why}")
+
+        self._check_keys("metric", number, entry, _METRIC)
+        name = _text(entry, "name", fail)
+        direction = entry.get("direction")
+        if direction not in DIRECTIONS:
+            said = "is missing: which way is better is never guessed" if direction is None else "is not known"
+            raise fail("direction", f"{said}; write one of {', '.join(DIRECTIONS)}")
+        allowed = {"higher": "max_drop", "lower": "max_rise", "target": "max_drop"}.get(direction)
+        for key in {"max_drop", "max_rise"} & set(entry):
+            if key != allowed:
+                raise fail(key, f'does not go with direction = "{direction}"')
+        target = _number(entry, "target", fail)
+        if (direction == "target") != (target is not None):
+            raise fail("target", 'goes with direction = "target", and only with it')
+        if direction == "info" and set(entry) & {"min", "max", "test"}:
+            raise fail("direction", 'is "info": such a metric is shown, and has no bounds')
+        if entry.get("test", "paired") != "paired":
+            raise fail("test", 'must be "paired"')
+        confidence = _number(entry, "confidence", fail)
+        if confidence is not None and not 0.5 <= confidence < 1:
+            raise fail("confidence", "must lie between 0.5 and 1, such as 0.95")
+        if entry.get("on_inconclusive", "fail") not in {"fail", "warn"}:
+            raise fail("on_inconclusive", 'must be "fail" or "warn"')
+        return MetricRule(
+            model=_text(entry, "model", fail, "*"),
+            name=name,
+            direction=direction,
+            floor=_number(entry, "min", fail),
+            ceiling=_number(entry, "max", fail),
+            target=target,
+            margin=_margin(entry, allowed, fail) if allowed else None,
+            paired="test" in entry,
+            confidence=0.95 if confidence is None else confidence,
+            on_inconclusive=cast("OnInconclusive", entry.get("on_inconclusive", "fail")),
+            line=self.line("metric", number),
+        )
+
+    def files(self, number: int, entry: dict[str, Any]) -> ModelFiles:
+        def fail(key: str, why: str) -> ConfigError:
+            return self.error(self.line("model", number, key), f"{shown(key, 40)} {why}")
+
+        self._check_keys("model", number, entry, _MODEL)
+        paths = {}
+        for key in ("metrics", "params", "predictions"):
+            path = _text(entry, key, fail, "")
+            try:
+                paths[key] = str(SafeRelPath.parse(path)) if path else ""
+            except FormatError as error:
+                raise fail(key, f"is not a path below the worktree: {error}") from None
+        return ModelFiles(_text(entry, "model", fail, "*"), **paths, line=self.line("model", number))
+
+    def _check_keys(self, kind: str, number: int, entry: dict[str, Any], known: Collection[str]) -> None:
+        for key in entry:
+            if key not in known:
+                line = self.line(kind, number, key)
+                raise self.error(line, f'there is no key "{shown(key, 40)}"; known are {", ".join(sorted(known))}')
+
+
+def _is_glob(text: str) -> bool:
+    return any(sign in text for sign in "*?[")
+
+
+def _text(entry: Mapping[str, Any], key: str, fail: Any, default: str | None = None) -> str:
+    value = entry.get(key, default)
+    if value is None:
+        raise fail(key, "is missing")
+    if not isinstance(value, str) or not (value or default == "") or len(value) > 1_000 or not value.isprintable():
+        raise fail(key, "must be a text")
+    return value
+
+
+def _number(entry: Mapping[str, Any], key: str, fail: Any) -> float | None:
+    value = entry.get(key)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # noqa: PLR0124 - nan
+        raise fail(key, "must be a number")
+    return float(value)
+
+
+def _margin(entry: Mapping[str, Any], key: str, fail: Any) -> Margin | None:
+    value = entry.get(key)
+    if value is None:
+        return None
+    if not isinstance(value, dict) or not value or not set(value) <= {"abs", "rel"}:
+        raise fail(key, "must be written as { abs = NUMBER, rel = SHARE }, or one of these")
+    parts = [_number(value, part, fail) or 0.0 for part in ("abs", "rel")]
+    if any(part < 0 or part == float("inf") for part in parts):
+        raise fail(key, "can not be negative or infinite")
+    return Margin(*parts)
