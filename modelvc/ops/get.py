@@ -120,7 +120,12 @@ def _target(how: How, model: SafeRelPath, cwd: str) -> str:
 def _pointer(seen: Snapshot, model: SafeRelPath, source: str) -> Pointer:
     data = seen.files.get(pointer_of(model))
     if data is not None:
-        return parse(data, pointer_of(model))
+        found = parse(data, pointer_of(model))
+        if found.conflict:
+            sides = " or ".join(shown(label) for label in (found.conflict.ours, found.conflict.theirs))
+            hint = "name a revision with --rev; there, `mvc resolve` settles it"
+            raise ConflictError(f"{shown(model)} is in conflict at {seen.commit[:10]}: {sides}", hint=hint)
+        return found
     known = [model_of(name) for name in seen.names if not name.startswith(".mvc/")]
     more = f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
     hint = f"it has {', '.join(shown(name, 80) for name in known[:_NAMED])}{more}" if known else "it has no models"

@@ -54,7 +54,7 @@ class Lineage:
                     steps.append(step)
                     step = came_from[step]
                 return tuple(reversed(steps)), set()
-            if at == stop:
+            if at == stop:  # what lies behind is older than what is asked for, so it need not be read
                 continue
             if at not in self._parents:
                 unknown.add(at)

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from modelvc.errors import BrokenPointer, ModelvcError, NoRemote, ObjectMissing
+from modelvc.errors import BrokenPointer, ModelvcError, NoRemote, ObjectMissing, shown
 from modelvc.formats.paths import pointer_of
 from modelvc.formats.pointer import parse
 from modelvc.formats.sizes import about
@@ -156,9 +156,11 @@ def push_for_git(repo: Repo, remote_name: str, updates: Sequence[tuple[str, str,
     _refuse_broken(meant)
     name = remote_name if remote_name in named else remotes.chosen_name(repo)
     done = _push(repo, name, meant, JOBS, SILENT)
+    unsettled = sorted({str(one.path) for one in meant.meant if one.pointer.conflict})
+    more = f"; in conflict still: {', '.join(map(shown, unsettled))} (see `mvc resolve`)" if unsettled else ""
     if not done.sent:
-        return f"{_versions(done.there)} on {done.remote} already"
-    return f"{_versions(len(done.sent))} sent to {done.remote} ({about(done.sent_bytes)})"
+        return f"{_versions(done.there)} on {done.remote} already{more}"
+    return f"{_versions(len(done.sent))} sent to {done.remote} ({about(done.sent_bytes)}){more}"
 
 
 def _versions(count: int) -> str:

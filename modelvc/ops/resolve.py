@@ -202,11 +202,10 @@ def _side(path: SafeRelPath, both: _Both, side: str) -> _Taken:
     pointer = (both.ours, both.theirs)[place]
     label = both.labels[place]
     if pointer is None:
-        name = shown(pointer_of(path))
+        other = "theirs" if side == "ours" else "ours"
         raise UsageError(
             f"{shown(label)} deleted {shown(path)}",
-            hint=f"`mvc rm {shown(path)}` deletes it here too; `mvc resolve {shown(path)} "
-            f"--{'theirs' if side == 'ours' else 'ours'}` keeps it ({name})",
+            hint=f"to delete it: `mvc rm {shown(path)}`; to keep it: `mvc resolve {shown(path)} --{other}`",
         )
     return _Taken(pointer, side, label)
 

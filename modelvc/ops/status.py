@@ -68,7 +68,10 @@ def status(repo: Repo, paths: Sequence[str] = ()) -> Status:
     """Look at every tracked model; files are read only where their stat data changed."""
     repo.require_init()
     started, index_stat = now(), _stat(os.path.join(repo.layout.git_dir, "index"))
-    staged = {model_of(entry.path): entry.stage for entry in index_pointers(repo.layout) if not entry.sparse}
+    staged: dict[str, set[int]] = {}
+    for entry in index_pointers(repo.layout):
+        if not entry.sparse:
+            staged.setdefault(model_of(entry.path), set()).add(entry.stage)
     tracked = sorted({*staged, *repo.tracked()})
     chosen = repo.selected(paths, tracked)
     there = pushed_roots(repo)
@@ -81,23 +84,23 @@ def status(repo: Repo, paths: Sequence[str] = ()) -> Status:
     return Status(rows)
 
 
-def _look(repo: Repo, path: SafeRelPath, stage: int | None, there: frozenset[bytes] | None) -> ModelStatus:
+def _look(repo: Repo, path: SafeRelPath, stages: set[int] | None, there: frozenset[bytes] | None) -> ModelStatus:
+    unmerged = (stages or set()) - {0}
     try:
         pointer = repo.pointer_or_none(path)
     except PointerConflict:
         return ModelStatus(path, CONFLICT, detail="both sides of a merge changed it, and Git merged the text")
     except BrokenPointer as error:
-        return ModelStatus(path, CONFLICT if stage else BROKEN, detail=str(error))
+        return ModelStatus(path, CONFLICT if unmerged else BROKEN, detail=str(error))
     if pointer is None:
-        detail = "one side of a merge changed it, the other deleted it" if stage else "its pointer is gone"
-        return ModelStatus(path, CONFLICT if stage else MISSING, detail=detail)
+        return ModelStatus(path, CONFLICT if unmerged else MISSING, detail=_sides(unmerged) or "its pointer is gone")
     _remember_pointer(repo, path, pointer)
     state, detail = _compare(repo, path, pointer)
     if pointer.conflict:
         state, detail = CONFLICT, f"{pointer.conflict.ours} or {pointer.conflict.theirs}"
-    elif stage:
-        state, detail = CONFLICT, "both sides of a merge changed its pointer"
-    if state == CLEAN and stage is None:
+    elif unmerged:
+        state, detail = CONFLICT, _sides(unmerged)
+    if state == CLEAN and stages is None:
         state, detail = NEW, "its pointer is not staged"
     if state == CLEAN and pointer.metrics and pointer.metrics.of != pointer.oid:
         state, detail = STALE, "its metrics were measured on another version"
@@ -111,6 +114,15 @@ def _look(repo: Repo, path: SafeRelPath, stage: int | None, there: frozenset[byt
         stored=stored,
         pushed=None if there is None or not stored else bytes(pointer.oid) in there,
         detail=detail,
+    )
+
+
+def _sides(unmerged: set[int]) -> str:
+    """What a merge that is not settled left in the index."""
+    if not unmerged:
+        return ""
+    return (
+        "both sides of a merge changed it" if {2, 3} <= unmerged else "one side of a merge changed it, one deleted it"
     )
 
 

@@ -8,7 +8,7 @@ import pytest
 from blake3 import blake3
 
 from tests.support.clone import Clone
-from tests.support.merging import content, part, pointer, settled, shared, with_driver
+from tests.support.merging import content, part, pointer, settled, shared
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +53,7 @@ def test_a_merge_never_undoes_a_rollback(clone: Clone) -> None:
     clone.git("commit", "-q", "--amend", "-m", "taken over")
     clone.mvc("checkout", "HEAD~1", "model.bin")
     clone.git("commit", "-qm", "back again: it was no good")
-    done = clone.run("git", "merge", "topic")  # only topic changed it since both parted
+    clone.run("git", "merge", "-q", "--no-edit", "topic")  # to Git, only topic changed it since both parted
     assert settled(clone)
     clone.git("reset", "-q", "--hard", "HEAD~1")
     # main goes on, and back to a version that topic builds upon
@@ -79,6 +79,18 @@ def test_metrics_of_one_version_are_joined(clone: Clone) -> None:
     clone.git("merge", "-q", "--no-edit", "topic")
     assert "auc = 0.5" in pointer(clone)
     assert "loss = 1.5" in pointer(clone)
+    assert settled(clone)
+
+
+def test_a_model_renamed_here_and_trained_there(clone: Clone) -> None:
+    clone.git("checkout", "-q", "topic")
+    newest = clone.commit_model(2)
+    clone.git("checkout", "-q", "main")
+    clone.mvc("mv", "model.bin", "renamed.bin")
+    clone.git("commit", "-qm", "renamed")
+    clone.git("merge", "-q", "--no-edit", "topic")
+    assert clone.read("renamed.bin") == newest
+    assert not (clone.path / "model.bin").exists()
     assert settled(clone)
 
 
@@ -116,7 +128,7 @@ def test_a_folder_that_another_clone_has(clone: Clone, tmp_path: Path) -> None:
     folder(clone)
     clone.mvc("push", "--all")
     clone.git("clone", "-q", str(clone.path), str(tmp_path / "other"))
-    other = with_driver(Clone(tmp_path / "other"))
+    other = Clone(tmp_path / "other")
     other.mvc("install", "--trust")
     other.mvc("pull")
     (tmp_path / "models").rename(tmp_path / "away")
@@ -142,7 +154,7 @@ def test_a_merge_in_conflict(parted: Clone, side: str, seed: int) -> None:
     assert done.err.count("mvc: model.bin is in conflict: ") == 1
     assert "UU model.bin.mvc" in parted.git("status", "--short")
     assert 'ours = "main"\ntheirs = "topic"\n' in pointer(parted)
-    assert parted.agrees()
+    assert parted.read("model.bin") == content(parted, 3)
     status = parted.mvc("status", "--exit-code", code=1)
     assert "main or topic" in status.out
     assert "mvc resolve model.bin --ours" in status.err
@@ -190,6 +202,11 @@ def test_adding_either_side_settles_a_conflict_with_it(parted: Clone) -> None:
     parted.write("model.bin", 2)
     parted.mvc("add", "model.bin")
     assert pointer(parted) == theirs
+    parted.git("reset", "-q", "--hard")
+    ours = pointer(parted)
+    parted.run("git", "merge", "topic", code=1)
+    assert "conflict is settled" in parted.mvc("add", "model.bin").err
+    assert pointer(parted) == ours
 
 
 def test_rebase(parted: Clone) -> None:
@@ -197,7 +214,7 @@ def test_rebase(parted: Clone) -> None:
     done = parted.run("git", "rebase", "main", code=1)
     assert 'ours = "main"\ntheirs = "topic"\n' in pointer(parted)
     assert "mvc resolve model.bin" in done.err
-    assert parted.agrees()
+    assert parted.read("model.bin") == content(parted, 3)
     done = parted.mvc("resolve", "model.bin", "--theirs")
     assert "next: git rebase --continue" in done.err
     parted.env["GIT_EDITOR"] = "true"
@@ -216,7 +233,7 @@ def test_rebase_that_skips_its_own(parted: Clone) -> None:
 
 def test_cherry_pick(parted: Clone) -> None:
     parted.run("git", "cherry-pick", "topic", code=1)
-    assert parted.agrees()
+    assert parted.read("model.bin") == content(parted, 3)
     done = parted.mvc("resolve", ".", "--theirs")
     assert "next: git cherry-pick --continue" in done.err
     parted.git("-c", "core.editor=true", "cherry-pick", "--continue")
@@ -241,7 +258,7 @@ def test_stash_pop(clone: Clone) -> None:
     clone.git("stash", "-q")
     clone.commit_model(6)
     clone.run("git", "stash", "pop", code=1)
-    assert clone.agrees()
+    assert clone.read("model.bin") == content(clone, 6)
     clone.mvc("resolve", "model.bin", "--theirs")
     assert clone.read("model.bin") == content(clone, 5)
     clone.git("commit", "-qm", "from the stash")
@@ -270,7 +287,7 @@ def test_a_criss_cross_merge(parted: Clone) -> None:
     parted.git("checkout", "-q", "main")
     parted.run("git", "merge", "--no-edit", "topic", code=1)
     assert pointer(parted).count("[conflict]") == 1
-    assert parted.agrees()
+    assert parted.read("model.bin") == content(parted, 3)
     parted.mvc("resolve", "model.bin", "--theirs")
     parted.git("commit", "-qm", "merged")
     assert parted.read("model.bin") == content(parted, 2)
@@ -302,7 +319,7 @@ def test_an_octopus_whose_arms_changed_one_model(parted: Clone) -> None:
 
 def test_a_pull(parted: Clone, tmp_path: Path) -> None:
     parted.git("clone", "-q", str(parted.path), str(tmp_path / "other"))
-    other = with_driver(Clone(tmp_path / "other"))
+    other = Clone(tmp_path / "other")
     other.mvc("install")
     done = other.run("git", "pull", "--no-rebase", "origin", "topic", code=1)
     assert 'theirs = "origin/topic"' in pointer(other)

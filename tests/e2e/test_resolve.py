@@ -110,11 +110,19 @@ def test_one_side_deleted_the_model(parted: Clone) -> None:
     parted.git("rm", "-q", "model.bin.mvc")
     parted.git("commit", "-qm", "gone")
     parted.run("git", "merge", "topic", code=1)
+    assert "one deleted it" in parted.mvc("status").out
     done = parted.mvc("resolve", "model.bin", "--ours", code=2)
     assert "main deleted model.bin" in done.err
+    assert "mvc rm model.bin" in done.err
     parted.mvc("resolve", "model.bin", "--theirs")
     assert parted.read("model.bin") == content(parted, 2)
     parted.git("commit", "-qm", "merged")
+    assert settled(parted)
+    parted.git("reset", "-q", "--hard", "HEAD~1")
+    parted.run("git", "merge", "topic", code=1)
+    parted.mvc("rm", "model.bin")
+    parted.git("commit", "-qm", "merged")
+    assert not (parted.path / "model.bin").exists()
     assert settled(parted)
 
 
@@ -151,6 +159,11 @@ def test_a_conflict_that_was_committed_is_found_and_settled(parted: Clone) -> No
     parted.git("commit", "-q", "--no-verify", "-m", "oops")
     assert parted.mvc("fsck", "--markers", "HEAD", code=1).out == "model.bin\n"
     assert "conflict" in parted.mvc("status", "--exit-code", code=1).out
+    assert "is in conflict at" in parted.mvc("get", ".", "model.bin", "-o", "out.bin", code=11).err
+    parted.git("init", "-q", "--bare", "../far.git")
+    parted.git("remote", "add", "origin", "../far.git")
+    parted.mvc("remote", "add", "origin", "../models")
+    assert "in conflict still: model.bin" in parted.run("git", "push", "-q", "origin", "HEAD:next").err
     parted.mvc("resolve", "model.bin", "--theirs")
     parted.git("commit", "-qm", "mended")
     assert parted.read("model.bin") == content(parted, 2)

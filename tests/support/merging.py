@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from tests.support.clone import Clone
@@ -10,19 +9,10 @@ from tests.support.clone import Clone
 if TYPE_CHECKING:
     from pathlib import Path
 
-DRIVER = f"{sys.executable} -P -m modelvc hook merge-pointer %O %A %B %L %P || exit 1"
-
-
-def with_driver(clone: Clone) -> Clone:
-    clone.git("config", "merge.mvc-pointer.driver", DRIVER)
-    clone.git("config", "merge.mvc-pointer.recursive", "binary")
-    (clone.path / ".git/info/attributes").write_text("*.mvc text eol=lf merge=mvc-pointer\n")
-    return clone
-
 
 def shared(path: Path) -> Clone:
     """One version on main; topic starts there."""
-    found = with_driver(Clone.new(path))
+    found = Clone.new(path)
     found.commit_model(1)
     found.git("branch", "topic")
     return found

@@ -88,6 +88,14 @@ def test_rebase(clone: Clone) -> None:
     assert said(clone) == "topic|main"
 
 
+def test_a_packed_ref_that_moved_on_names_nothing(clone: Clone) -> None:
+    onto = clone.git("rev-parse", "topic").strip()
+    clone.git("pack-refs", "--all")
+    clone.git("update-ref", "refs/heads/topic", "main~1")
+    clone.run("git", "rebase", onto, code=1)
+    assert said(clone) == f"{onto[:10]}|main"
+
+
 def test_rebase_with_patches(clone: Clone) -> None:
     clone.git("checkout", "-q", "topic")
     clone.run("git", "rebase", "--apply", "main", code=1)

@@ -137,6 +137,13 @@ def test_a_metric_changed_here_and_removed_there_is_a_conflict(repo: Repo) -> No
     conflict(repo, base, version("a", auc=0.6, f1=1.0), version("a"))
 
 
+def test_metrics_that_one_side_forgot(repo: Repo) -> None:
+    base = version("a", auc=0.5)
+    ours, theirs = version("a"), version("a", executable=True, auc=0.5)
+    assert clean(repo, base, ours, theirs) == version("a", executable=True)
+    assert clean(repo, base, theirs, ours) == version("a", executable=True)
+
+
 def test_stale_metrics_give_way(repo: Repo) -> None:
     stale = replace(version("a"), metrics=Metrics(oid("z"), (("auc", 0.1),)))
     fresh = version("a", auc=0.9)
@@ -270,7 +277,8 @@ def test_pointers_that_can_not_be_read(repo: Repo) -> None:
     both = replace(version("c"), conflict=Conflict("x", "y", version("d"))).encode()
     with pytest.raises(PointerConflict):
         merge(repo, PATH, Sides(a, both, b))
-    assert merge(repo, PATH, Sides(both, a, b)).conflict
+    unsettled = replace(version("a"), conflict=Conflict("x", "y", version("d"))).encode()
+    assert merge(repo, PATH, Sides(unsettled, a, b)).conflict  # a is what one side chose, so it is no base
     assert merge(repo, PATH, Sides(both, both, b)).data == b  # somebody settled it
 
 
