@@ -56,6 +56,11 @@ def flatten(data: bytes, what: str) -> Pairs:
         ) from None
 
 
+def flatten_value(value: object) -> Pairs:
+    """The metrics in a document that was read: tables as `Table`, lists, and scalars."""
+    return checked(_flat(value, (), 0))
+
+
 def parse_assignment(text: str) -> tuple[str, MetricValue]:
     """`NAME=VALUE` of a command line: an integer, a float, true or false, otherwise a string."""
     name, equals, value = text.partition("=")
@@ -63,13 +68,14 @@ def parse_assignment(text: str) -> tuple[str, MetricValue]:
     if not equals:
         raise UsageError(f'"{shown(text)}" is no metric: it has no "="', hint=hint)
     try:
-        ((found, number),) = checked([(name.strip(), _guess(value.strip()))])
+        ((found, number),) = checked([(name.strip(), guess(value.strip()))])
     except FormatError as error:
         raise UsageError(str(error), hint=hint) from None
     return found, number
 
 
-def _guess(text: str) -> MetricValue:
+def guess(text: str) -> MetricValue:
+    """What a text without a type says: an integer, a float, true or false, otherwise itself."""
     unsigned = text[1:] if text.startswith(("+", "-")) else text
     if unsigned and _DIGITS.issuperset(unsigned):
         return int(text) if len(unsigned) < 30 else INT_MAX + 1  # which is then refused by name
@@ -91,7 +97,7 @@ def _load(data: bytes) -> object:
     if len(data) > MAX_FILE:
         raise FormatError(f"it is larger than {MAX_FILE:,} bytes")
     try:
-        return json.loads(data.decode("utf-8-sig"), object_pairs_hook=_Object, parse_int=_integer)
+        return json.loads(data.decode("utf-8-sig"), object_pairs_hook=Table, parse_int=_integer)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise FormatError(f"it is not valid UTF-8 (line {line})") from None
@@ -101,8 +107,8 @@ def _load(data: bytes) -> object:
         raise FormatError(f"it is nested deeper than {MAX_DEPTH}") from None
 
 
-class _Object(list[tuple[str, object]]):
-    """A JSON object that still knows which keys came twice."""
+class Table(list[tuple[str, object]]):
+    """An object of JSON, or a table of another format, that still knows which keys came twice."""
 
 
 def _integer(digits: str) -> int:
@@ -114,7 +120,7 @@ def _integer(digits: str) -> int:
 def _flat(value: object, name: tuple[str, ...], depth: int) -> Iterator[tuple[str, object]]:
     if depth > MAX_DEPTH:
         raise FormatError(f"it is nested deeper than {MAX_DEPTH}")
-    if isinstance(value, _Object):
+    if isinstance(value, Table):
         for key, item in value:
             if not key:
                 raise FormatError(f"a metric below {shown('.'.join(name)) or 'the top'} has an empty name")

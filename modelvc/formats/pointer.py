@@ -118,10 +118,14 @@ class Pointer:
 
     @property
     def versions(self) -> tuple[Pointer, ...]:
-        """Every object that it names, as a version: of a conflict both, and the predictions of each."""
-        sides = (self,) if self.conflict is None else (self, self.conflict.other)
-        said = [one.predictions for one in sides if one.predictions]
-        return (*sides, *(Pointer("file", one.oid, one.size) for one in said))
+        """Every object that it names, as a version: its sides, and the predictions of each."""
+        said = [one.predictions for one in self.sides if one.predictions]
+        return (*self.sides, *(Pointer("file", one.oid, one.size) for one in said))
+
+    @property
+    def sides(self) -> tuple[Pointer, ...]:
+        """The versions of the model that it names: of a conflict, both."""
+        return (self,) if self.conflict is None else (self, self.conflict.other)
 
     def encode(self) -> bytes:
         """The one text of this pointer; FormatError when it is too large."""

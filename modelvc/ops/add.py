@@ -305,7 +305,7 @@ def _point(repo: Repo, kept: Sequence[tuple[_Target, _Kept]], metrics: Pairs) ->
 def _pointer(target: _Target, content: _Kept, metrics: Pairs) -> Pointer:
     """The pointer to write: the old one where it says the same, with the version before as parent."""
     before, head = target.before, target.head
-    sides = before.versions if before else ()  # in a conflict, to add the content of either settles it
+    sides = before.sides if before else ()  # in a conflict, to add the content of either settles it
     base = next((p for p in (*sides, head) if p and p.oid == content.oid and p.kind == content.kind), None)
     if base is not None:
         values = {**dict(base.metrics.values if base.metrics and not base.stale else ()), **dict(metrics)}

@@ -98,7 +98,7 @@ def _sides(pointer: Pointer) -> tuple[ConflictSide, ...]:
     labels = (pointer.conflict.ours, pointer.conflict.theirs)
     return tuple(
         ConflictSide(label, str(version.oid), version.size, {} if version.stale else _values(version))
-        for label, version in zip(labels, pointer.versions, strict=True)
+        for label, version in zip(labels, pointer.sides, strict=True)
     )
 
 
