@@ -114,6 +114,10 @@ class Repo:
             raise UsageError(str(error), hint=error.hint) from None
         return model_of(path) if is_pointer(path) else path
 
+    def absolute(self, text: str) -> str:
+        """Where a file is that a person named, in the worktree or not."""
+        return os.path.normpath(os.path.join(self._start, text))
+
     def inside(self, text: str) -> str:
         """TEXT as a path below the worktree; "" for its top."""
         top = self.layout.worktree

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from modelvc import __version__
-from modelvc.cli import context, merging, notebook, reading, render, setup, tracking, transfer, upkeep
+from modelvc.cli import context, merging, metrics, notebook, reading, render, setup, tracking, transfer, upkeep
 from modelvc.cli.errors import complain, explain
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ for _command in (
 app.add_typer(transfer.remote_app, name="remote")
 app.add_typer(upkeep.store_app, name="store")
 app.add_typer(notebook.notebook_app, name="notebook")
+app.add_typer(metrics.metrics_app, name="metrics")
 
 
 def run(argv: Sequence[str]) -> int:
@@ -94,7 +95,7 @@ def run(argv: Sequence[str]) -> int:
         if words[:1] == ["--version"]:
             render.out(f"mvc {__version__}") if not found.json else render.dump({"version": __version__})
             return 0
-        if words in ([], ["remote"], ["store"], ["notebook"]):
+        if words in ([], ["remote"], ["store"], ["notebook"], ["metrics"]):
             words.append("--help")
         result = app(words, standalone_mode=False, prog_name="mvc")
         sys.stdout.flush()

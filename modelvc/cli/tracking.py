@@ -17,9 +17,9 @@ from modelvc.errors import ModelvcError, UsageError, shown
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from modelvc.formats.metrics import Pairs
     from modelvc.ops.add import Added
     from modelvc.ops.checkout import CheckedOut
+    from modelvc.ops.record import Given
     from modelvc.ops.status import ModelStatus
     from modelvc.repo import Repo
 
@@ -27,17 +27,32 @@ Paths = Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", show_def
 Words = Annotated[list[str] | None, typer.Argument(metavar="[REV] [--] [PATH]...", show_default=False)]
 EXIT_NO = 1
 
+Metric = Annotated[
+    list[str] | None,
+    typer.Option("-m", "--metric", metavar="NAME=VALUE", help="Record a metric.", show_default=False),
+]
+MetricsOption = Annotated[
+    str,
+    typer.Option("--metrics", metavar="FILE", help="Record its metrics: JSON, YAML, TOML, CSV.", show_default=False),
+]
+ParamsOption = Annotated[
+    str, typer.Option("--params", metavar="FILE", help="Record the parameters in it.", show_default=False)
+]
+PredictionsOption = Annotated[
+    str,
+    typer.Option(
+        "--predictions", metavar="FILE", help="Keep a CSV of id,y_true,y_pred[,y_score...].", show_default=False
+    ),
+]
+
 
 def add(
     paths: Paths = None,
     update: Annotated[bool, typer.Option("-u", "--update", help="Every tracked model that is modified.")] = False,
-    metric: Annotated[
-        list[str] | None,
-        typer.Option("-m", "--metric", metavar="NAME=VALUE", help="Record a metric.", show_default=False),
-    ] = None,
-    metrics: Annotated[
-        str, typer.Option("--metrics", metavar="FILE", help="Record the metrics of a JSON file.", show_default=False)
-    ] = "",
+    metric: Metric = None,
+    metrics: MetricsOption = "",
+    params: ParamsOption = "",
+    predictions: PredictionsOption = "",
 ) -> None:
     """Keep the present content of models.
 
@@ -49,34 +64,28 @@ def add(
     if not update and not paths:
         hint = "name files or folders, or run `mvc add -u` for every model that is modified"
         raise UsageError("nothing to add", hint=hint)
-    if update and (metrics or metric):
+    if update and (metrics or metric or params or predictions):
         raise UsageError("metrics belong to one model", hint="name it: `mvc add PATH -m NAME=VALUE`")
-    pairs = _metrics(metrics, metric or [])
+    said = given(metric, metrics, params, predictions)
     repo = CONTEXT.open()
     with progress("storing", quiet=CONTEXT.quiet) as bar:
         if update:
             done = op.add_modified(repo, paths or [], progress=bar)
         else:
-            done = op.add(repo, paths or [], metrics=pairs, progress=bar)
+            done = op.add(repo, paths or [], given=said, progress=bar)
     if CONTEXT.json:
         render.dump(done)
     else:
         _print_added(done)
 
 
-def _metrics(file: str, given: list[str]) -> Pairs:
-    from modelvc.formats import metrics
+def given(pairs: list[str] | None, metrics: str, params: str, predictions: str) -> Given:
+    """What the options about metrics say."""
+    from modelvc.formats.metrics import parse_assignment
+    from modelvc.ops.record import Given
 
-    pairs: dict[str, metrics.MetricValue] = {}
-    if file:
-        try:
-            with open(os.path.join(CONTEXT.folder, file), "rb") as opened:
-                data = opened.read(metrics.MAX_FILE + 1)
-        except FileNotFoundError:
-            raise UsageError(f"there is no file of metrics {shown(file)}", hint="check its name") from None
-        pairs.update(metrics.flatten(data, file))
-    pairs.update(metrics.parse_assignment(text) for text in given)
-    return tuple(pairs.items())
+    found = dict(parse_assignment(text) for text in pairs or ())
+    return Given(tuple(found.items()), metrics, params, predictions)
 
 
 _CHANGES = {"new": "added", "updated": "updated", "unchanged": "unchanged", "metrics": "metrics recorded"}

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 from modelvc.errors import ModelvcError, NoSpace, NotFoundError, PointerConflict, UsageError, shown
 from modelvc.formats.paths import SafeRelPath, pointer_of
-from modelvc.formats.pointer import Metrics, Pointer
+from modelvc.formats.pointer import Pointer
 from modelvc.formats.pointer import parse as parse_pointer
 from modelvc.git import index
 from modelvc.oid import Oid
 from modelvc.ops import ignores
 from modelvc.ops.progress import SILENT
+from modelvc.ops.record import NOTHING, recorded
 from modelvc.ops.trees import entries_of, stored_leaves, tree_path
 from modelvc.store import manifest
 from modelvc.store.ingest import Ingest
@@ -27,9 +28,9 @@ from modelvc.worktree.state import is_settled, now
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from modelvc.formats.metrics import Pairs
     from modelvc.formats.segment import Recipe
     from modelvc.ops.progress import Progress
+    from modelvc.ops.record import Given
     from modelvc.repo import Repo
     from modelvc.worktree.state import Known
 
@@ -83,15 +84,15 @@ def add(
     repo: Repo,
     paths: Sequence[str],
     *,
-    metrics: Pairs = (),
+    given: Given = NOTHING,
     progress: Progress = SILENT,
 ) -> Added:
-    """Store PATHS, write their pointers and ignore entries, stage both. METRICS are recorded with a single path."""
+    """Store PATHS, write their pointers and ignore entries, stage both. GIVEN is recorded with a single path."""
     repo.require_init()
-    if metrics and len(paths) != 1:
+    if given and len(paths) != 1:
         raise UsageError("metrics belong to one model", hint="name one model, or run `mvc add` once for each")
     with repo.updating():
-        return _add(repo, [_checked(repo, text) for text in paths], metrics, progress)
+        return _add(repo, [_checked(repo, text) for text in paths], given, progress)
 
 
 def add_modified(repo: Repo, paths: Sequence[str] = (), *, progress: Progress = SILENT) -> Added:
@@ -101,10 +102,10 @@ def add_modified(repo: Repo, paths: Sequence[str] = (), *, progress: Progress = 
     repo.require_init()
     with repo.updating():
         rows = [row for row in status(repo, paths).models if row.state == MODIFIED]
-        return _add(repo, [SafeRelPath(row.path) for row in rows], (), progress)
+        return _add(repo, [SafeRelPath(row.path) for row in rows], NOTHING, progress)
 
 
-def _add(repo: Repo, chosen: Sequence[SafeRelPath], metrics: Pairs, progress: Progress) -> Added:
+def _add(repo: Repo, chosen: Sequence[SafeRelPath], given: Given, progress: Progress) -> Added:
     targets = _targets(repo, list(dict.fromkeys(chosen)))
     _check_space(repo, targets)
     kept = [_known(repo, target) for target in targets]
@@ -114,7 +115,7 @@ def _add(repo: Repo, chosen: Sequence[SafeRelPath], metrics: Pairs, progress: Pr
             for place, target in enumerate(targets):
                 kept[place] = kept[place] or _store(repo, target, writer, ingest)
             writer.commit()
-    return _point(repo, [(t, k) for t, k in zip(targets, kept, strict=True) if k], metrics)
+    return _point(repo, [(t, k) for t, k in zip(targets, kept, strict=True) if k], given)
 
 
 # -- what may be added
@@ -285,10 +286,10 @@ def _stored_recipes(repo: Repo, target: _Target) -> dict[Oid, Recipe]:
 # -- pointers and Git
 
 
-def _point(repo: Repo, kept: Sequence[tuple[_Target, _Kept]], metrics: Pairs) -> Added:
+def _point(repo: Repo, kept: Sequence[tuple[_Target, _Kept]], given: Given) -> Added:
     done, staged, dropped = [], [], []
     for target, content in kept:
-        pointer = _pointer(target, content, metrics)
+        pointer, note = recorded(repo, target.path, _pointer(target, content), target.head or target.before, given)
         hidden = ignores.hide(repo, target.path)
         staged += [hidden] if hidden else []
         if target.before is None or pointer.encode() != target.before.encode():
@@ -296,21 +297,19 @@ def _point(repo: Repo, kept: Sequence[tuple[_Target, _Kept]], metrics: Pairs) ->
         staged.append(pointer_of(target.path))
         if target.in_git:
             dropped.append(str(target.path))
-        done.append(_report(target, content, pointer))
+        done.append(_report(target, content, pointer, note))
     if staged:
         index.stage(repo.layout, add=[str(path) for path in staged], remove=dropped)
     return Added(tuple(done))
 
 
-def _pointer(target: _Target, content: _Kept, metrics: Pairs) -> Pointer:
+def _pointer(target: _Target, content: _Kept) -> Pointer:
     """The pointer to write: the old one where it says the same, with the version before as parent."""
     before, head = target.before, target.head
     sides = before.sides if before else ()  # in a conflict, to add the content of either settles it
     base = next((p for p in (*sides, head) if p and p.oid == content.oid and p.kind == content.kind), None)
     if base is not None:
-        values = {**dict(base.metrics.values if base.metrics and not base.stale else ()), **dict(metrics)}
-        measured = Metrics(base.oid, tuple(values.items())) if metrics else base.metrics
-        return replace(base, executable=content.executable, metrics=measured, conflict=None)
+        return replace(base, executable=content.executable, conflict=None)
     known = head or before
     parent = None
     if known:
@@ -322,21 +321,21 @@ def _pointer(target: _Target, content: _Kept, metrics: Pairs) -> Pointer:
         files=content.files,
         executable=content.executable,
         parent=parent,
-        metrics=Metrics(content.oid, metrics) if metrics else None,
         extra=known.extra if known else {},
     )
 
 
-def _report(target: _Target, content: _Kept, pointer: Pointer) -> AddedModel:
+def _report(target: _Target, content: _Kept, pointer: Pointer, note: str) -> AddedModel:
     before = target.before
     if before is None and not target.settles:
         change = "new"
     elif before is None or target.settles or before.oid != content.oid or before.executable != pointer.executable:
         change = "updated"
     else:
-        change = "unchanged" if before.metrics == pointer.metrics else "metrics"
-    note = ""
-    if target.settles:
+        change = "unchanged" if before.encode() == pointer.encode() else "metrics"
+    if note:
+        pass
+    elif target.settles:
         note = "its conflict is settled with the content that is here now"
     elif target.in_git:
         note = "Git no longer tracks the file itself; its history still holds the old versions"

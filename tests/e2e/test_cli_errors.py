@@ -87,7 +87,7 @@ SAYS = {
     "metrics from nowhere": (
         ["add", "model.bin", "--metrics", "no.json"],
         2,
-        "there is no file of metrics no.json",
+        "there is no file no.json",
         "check its name",
     ),
     "a model that is not there": (["add", "no.bin"], 10, "there is no no.bin", "check the name"),

@@ -37,6 +37,31 @@ def _part(clone: Clone) -> None:
     clone.run("git", "merge", "side", code=1)
 
 
+def _notebooks(clone: Clone, ask: Any) -> None:
+    """Strip, check, merge and settle one."""
+
+    def notebook(text: str, *outputs: Any) -> bytes:
+        cell = {"cell_type": "code", "execution_count": None, "id": "one", "metadata": {}, "outputs": list(outputs)}
+        cells = [{**cell, "source": [text]}]
+        return json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}).encode()
+
+    ran = {"output_type": "stream", "name": "stdout", "text": ["1"]}
+    clone.write("n.ipynb", notebook("a", ran))
+    assert ask("notebook", "check", "n.ipynb", code=1)["good"] == 0
+    assert ask("notebook", "strip", "n.ipynb")["changed"] == ["n.ipynb"]
+    clone.git("add", "n.ipynb")
+    clone.git("commit", "-qm", "notebook")
+    clone.write("n.ipynb", notebook("a", ran))
+    assert ask("notebook", "refresh")["paths"] == ["n.ipynb"]
+    for name, text in (("a", "a"), ("b", "b"), ("c", "c")):
+        clone.write(f"../{name}.ipynb", notebook(text))
+    merged = ask("notebook", "merge", "../a.ipynb", "../b.ipynb", "../c.ipynb", "-o", "n.ipynb", code=1)
+    assert merged == {"path": "n.ipynb", "conflicts": 1}
+    (settled,) = ask("notebook", "resolve", "n.ipynb", "--ours")["notebooks"]
+    assert (settled["settled"], settled["left"], settled["staged"]) == (1, 0, False)
+    clone.git("checkout", "-q", "n.ipynb")
+
+
 def test_every_command_answers_as_documented(tmp_path: Path) -> None:
     clone = Clone.new(tmp_path / "project", mvc=False)
     talker = _Talker(clone)
@@ -97,6 +122,14 @@ def test_every_command_answers_as_documented(tmp_path: Path) -> None:
     ask("gc", "--apply")
     assert ask("get", ".", "model.bin", "-o", str(tmp_path / "out.bin"))["oid"] == versions[0]["oid"]
     assert {f["state"] for f in ask("doctor")["findings"]} <= {"ok", "warn"}
+    clone.write("metrics.json", b'{"auc": 0.75}')
+    assert ask("metrics", "set", "model.bin", "--metrics", "metrics.json", "f1=0.5")["metrics"] == {
+        "auc": 0.75,
+        "f1": 0.5,
+    }
+    assert [m["path"] for m in ask("metrics", "show")["models"]] == ["folder", "model.bin"]
+    clone.git("commit", "-qm", "measured")
+    _notebooks(clone, ask)
     _part(clone)
     settled = ask("resolve", "model.bin", "--theirs")
     assert [m["label"] for m in settled["models"]] == ["side"]

@@ -1,0 +1,157 @@
+"""What is recorded beside a version: its metrics, its parameters, what it said about each row of a test set."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from blake3 import blake3
+
+from modelvc.errors import FormatError, UsageError, shown
+from modelvc.formats import metricfiles, metrics, policy
+from modelvc.formats.paths import SafeRelPath
+from modelvc.formats.pointer import Metrics, MetricsFile, Predictions
+from modelvc.oid import Oid
+from modelvc.store.ingest import Ingest
+from modelvc.store.manifest import Content
+from modelvc.store.writer import StoreWriter
+
+if TYPE_CHECKING:
+    from modelvc.formats.metrics import Pairs
+    from modelvc.formats.pointer import Pointer
+    from modelvc.repo import Repo
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a person says to record: pairs, and paths of files as they typed them; "" for none."""
+
+    pairs: Pairs = ()
+    metrics: str = ""
+    params: str = ""
+    predictions: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.pairs or self.metrics or self.params or self.predictions)
+
+
+NOTHING = Given()
+
+
+def read_policy(repo: Repo) -> policy.Policy:
+    """The policy of the worktree; an empty one where there is none."""
+    try:
+        return policy.parse(repo.worktree.read(SafeRelPath(policy.POLICY), policy.MAX_BYTES))
+    except (FileNotFoundError, NotADirectoryError):
+        return policy.Policy()
+
+
+def recorded(
+    repo: Repo, path: SafeRelPath, pointer: Pointer, before: Pointer | None, given: Given
+) -> tuple[Pointer, str]:
+    """POINTER with what GIVEN says, and with the files that the policy or the version BEFORE names; and a word on what
+    was left out. A file that still holds what it held for another version describes that one: it is not recorded
+    unless a person names it.
+    """
+    files = read_policy(repo).files_for(path)
+    notes: list[str] = []
+    named = files.metrics if files else str(before.metrics_file.path) if before and before.metrics_file else ""
+    if given.metrics or given.pairs or (named and not given.pairs):
+        pointer = _with_metrics(repo, (pointer, before), given, named, notes)
+    if given.params:
+        pointer = replace(pointer, params=metricfiles.read(_read(repo, given.params, typed=True), given.params))
+    elif files and files.params and (data := _if_there(repo, files.params, notes)) is not None:
+        pointer = replace(pointer, params=metricfiles.read(data, files.params))
+    if given.predictions:
+        pointer = replace(pointer, predictions=_stored(repo, given.predictions, pointer.oid, typed=True))
+    elif files and files.predictions and (data := _if_there(repo, files.predictions, notes)) is not None:
+        said = before.predictions if before else None
+        if said and said.oid == Oid(blake3(data).digest()) and said.of != pointer.oid:
+            notes.append(f"{shown(files.predictions)} is still that of the version before, and not recorded")
+        else:
+            pointer = replace(pointer, predictions=_stored(repo, files.predictions, pointer.oid, typed=False))
+    return pointer, "; ".join(notes)
+
+
+def _with_metrics(
+    repo: Repo, versions: tuple[Pointer, Pointer | None], given: Given, named: str, notes: list[str]
+) -> Pointer:
+    """The first of VERSIONS with metrics; the second is the one before. NAMED is a file that nobody typed."""
+    pointer, before = versions
+    old = dict(pointer.metrics.values) if pointer.metrics and not pointer.stale else {}
+    file = pointer.metrics_file
+    name = given.metrics or named
+    data = _read(repo, name, typed=True) if given.metrics else _if_there(repo, named, notes) if named else None
+    if data is not None:
+        digest = Oid(blake3(data).digest())
+        if not given.metrics and before and before.oid != pointer.oid and _is_of(before, digest):
+            notes.append(f"{shown(name)} was not written anew since the last version, so its metrics are not recorded")
+            file = before.metrics_file  # remembered all the same: the next add looks again
+        elif given.metrics or not _is_of(pointer, digest):  # else recorded, and perhaps amended since
+            old = dict(metricfiles.read(data, name))
+            file = MetricsFile(SafeRelPath(_inside(repo, name, typed=bool(given.metrics))), digest)
+    values = {**old, **dict(given.pairs)}
+    measured = Metrics(pointer.oid, tuple(values.items())) if values else pointer.metrics
+    return replace(pointer, metrics=measured, metrics_file=file)
+
+
+def _is_of(pointer: Pointer, digest: Oid) -> bool:
+    """Whether the metrics of a version were read from the file with this digest."""
+    return pointer.metrics_file is not None and pointer.metrics_file.digest == digest
+
+
+def _inside(repo: Repo, name: str, *, typed: bool) -> str:
+    """Where a file lies below the worktree; its name alone when it lies outside of it."""
+    if not typed:
+        return name
+    try:
+        return str(SafeRelPath.parse(repo.inside(name)))
+    except (UsageError, FormatError):
+        return os.path.basename(name)
+
+
+def _read(repo: Repo, name: str, *, typed: bool) -> bytes:
+    """A file that a person named, wherever it lies; without TYPED one below the worktree."""
+    if not typed:
+        return repo.worktree.read(SafeRelPath.parse(name), metrics.MAX_FILE)
+    try:
+        with open(repo.absolute(name), "rb") as file:
+            return file.read(metrics.MAX_FILE + 1)
+    except FileNotFoundError:
+        raise UsageError(f"there is no file {shown(name)}", hint="check its name") from None
+    except OSError as error:
+        raise UsageError(f"{shown(name)} can not be read: {error.strerror}", hint="name a file") from None
+
+
+def _if_there(repo: Repo, name: str, notes: list[str]) -> bytes | None:
+    """A file that the policy or the last version names."""
+    try:
+        return _read(repo, name, typed=False)
+    except (FileNotFoundError, NotADirectoryError):
+        notes.append(f"there is no {shown(name)}, so nothing of it is recorded")
+        return None
+
+
+def _stored(repo: Repo, name: str, of: Oid, *, typed: bool) -> Predictions:
+    """Keep a file of predictions, after a look that it is one."""
+    place = repo.absolute(name) if typed else os.path.join(repo.layout.worktree, name)
+    try:
+        fd = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        raise UsageError(f"there is no file {shown(name)}", hint="check its name") from None
+    except OSError as error:
+        raise UsageError(f"{shown(name)} can not be read: {error.strerror}", hint="name a file") from None
+    from modelvc.gate import predictions as rows
+
+    try:
+        with open(os.dup(fd), "rb") as file:
+            count = rows.parse(file.read(rows.MAX_BYTES + 1), name).rows
+        os.lseek(fd, 0, os.SEEK_SET)
+        with StoreWriter(repo.store) as writer, Ingest(writer) as ingest:
+            done = ingest.file(fd, name)
+            writer.add(Content(done.oid, done.stat.size, done.recipe))
+            writer.commit()
+    finally:
+        os.close(fd)
+    return Predictions(of, done.oid, done.stat.size, count)
