@@ -1,0 +1,84 @@
+"""Conditions over metrics: what they mean, and where a wrong one goes wrong."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from modelvc.errors import UsageError
+from modelvc.formats.expression import parse
+
+VALUES = {"acc": 0.9, "test.auc": 0.8, "n": 3, "slow": False, "kind": "tree", "lost": float("nan"), "odd name": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("acc >= 0.9", True),
+        ("acc > 0.9", False),
+        ("0.9 <= acc", True),
+        ("test.auc < .81 and n == 3", True),
+        ("acc > 1 or n >= 3", True),
+        ("acc > 1 or n > 3 or kind == 'tree'", True),
+        ("acc > 1 and n > 1 or n == 3", True),
+        ("acc > 1 and (n > 1 or n == 3)", False),
+        ("not acc > 1", True),
+        ("not (acc > 1 or n == 3)", False),
+        ("slow == false", True),
+        ("slow != true", True),
+        ('kind != "forest"', True),
+        ("`odd name` == 1e0", True),
+        ("n == -3", False),
+        ("missing > 0", False),
+        ("not missing > 0", False),  # unknown, not false
+        ("missing > 0 or acc > 0", True),
+        ("missing > 0 and acc > 0", False),
+        ("not (missing > 0 and acc > 1)", True),
+        ("lost < 1", False),
+        ("not lost < 1", False),
+        ("kind > 1", False),
+        ("slow == 0", False),  # a truth value is no number
+        ("NOT acc > 1 AND n == 3", True),
+    ],
+)
+def test_what_a_condition_says(text: str, expected: object):
+    assert parse(text).holds(VALUES) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "why"),
+    [
+        ("", 1, "a metric or a number is missing"),
+        ("acc", 4, "a comparison is missing"),
+        ("acc >= ", 8, "a metric or a number is missing"),
+        ("acc >= 0.9 n < 1", 12, "one word too many"),
+        ("(acc >= 0.9", 12, 'a ")" is missing'),
+        ("acc >= 0.9)", 11, "one word too many"),
+        ("acc => 0.9", 5, "is not understood"),
+        ("acc > 0.9 and", 14, "a metric or a number is missing"),
+        ("acc > 1.2.3", 7, "is not understood"),
+        ("__import__('os') > 1", 11, "a comparison is missing"),
+        ("acc > ;", 7, "is not understood"),
+        ("(" * 60 + "acc > 1", 52, "nested too deeply"),
+    ],
+)
+def test_a_wrong_one_points_at_the_column(text: str, column: int, why: str):
+    with pytest.raises(UsageError, match=r".") as caught:
+        parse(text)
+    assert why in str(caught.value)
+    assert f"(column {column})" in str(caught.value)
+    assert caught.value.hint
+
+
+def test_the_metrics_in_it():
+    assert parse("a.b > 1 and (c < 2 or a.b == 3)").names == ("a.b", "c")
+
+
+@given(st.text("()acn<>=!.'\"` 01andortue-", max_size=60))
+def test_no_text_is_anything_but_a_condition_or_a_usage_error(text: str):
+    try:
+        found = parse(text)
+    except UsageError:
+        return
+    assert found.holds(VALUES) in {True, False}
