@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from modelvc import __version__
-from modelvc.cli import context, merging, metrics, notebook, reading, render, setup, tracking, transfer, upkeep
+from modelvc.cli import context, gate, merging, metrics, notebook, reading, render, setup, tracking, transfer, upkeep
 from modelvc.cli.errors import complain, explain
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ ELSEWHERE = {
     "clone": "`git clone`, and in the clone `mvc install`, then `mvc pull`",
     "restore": "`mvc checkout [REV] PATH`",
     "revert": "`mvc checkout REV PATH`, then `git commit`",
-    "rollback": "`mvc checkout REV PATH`, then `git commit`",
     "switch": "`git switch`: models follow",
     "track": "`mvc add PATH`",
     "untrack": "`mvc rm --keep PATH`",
@@ -64,6 +63,8 @@ for _command in (
     tracking.rm,
     tracking.mv,
     merging.resolve,
+    gate.check,
+    gate.rollback,
     reading.ls,
     reading.log,
     reading.show,

@@ -42,16 +42,17 @@ def say(*lines: str, quiet: bool = False) -> None:
 
 def dump(value: Any) -> None:
     """A result as JSON: its fields under their names. Numbers that JSON does not know are strings."""
-    out(json.dumps(_plain(value), ensure_ascii=False, indent=2))
+    out(json.dumps(plain(value), ensure_ascii=False, indent=2))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A result as what json takes."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, dict):
-        return {str(key): _plain(one) for key, one in value.items()}
+        return {str(key): plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
+        return [plain(one) for one in value]
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     if isinstance(value, bytes):

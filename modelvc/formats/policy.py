@@ -63,7 +63,10 @@ class MetricRule:
     line: int = 0
 
     def covers(self, model: str, metric: str) -> bool:
-        return matches(self.model, model) and (metric == self.name or fnmatchcase(metric, self.name))
+        return matches(self.model, model) and self.covers_metric(metric)
+
+    def covers_metric(self, metric: str) -> bool:
+        return metric == self.name or fnmatchcase(metric, self.name)
 
     @property
     def exact(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from modelvc.errors import NotFoundError, ObjectMissing, UsageError, WorktreeDirty, shown
@@ -75,37 +75,52 @@ def checkout(
     by_oid = rev.startswith(PREFIX)
     commit = history.resolve(repo.layout, rev) if rev and not by_oid else ""
     taken = _by_oid(repo, rev, paths) if by_oid else _from_revision(repo, commit, paths) if rev else {}
+    why = f"checkout {rev}".strip()
     with repo.updating():
-        wanted = {path: parse(data, pointer_of(path)) for path, data in taken.items()}
-        wanted = wanted or _from_worktree(repo, paths)
-        fetched = fetch_missing(repo, wanted, options, progress)
-        plans = [materialise.plan(repo, path, pointer) for path, pointer in wanted.items()]
-        plans = settle(repo, plans, options)
-        if rev:
-            _take(repo, taken, wanted)
-        progress.expect(sum(plan.pointer.size for plan in plans if plan.pointer and plan.action == "write"))
-        for plan in plans:
-            if plan.action == "write":
-                ignores.hide(repo, plan.path)  # its pointer may have been renamed by Git alone
-        materialise.apply(repo, plans, f"checkout {rev}".strip(), progress.advance)
-        _remember(repo, wanted)
-        return CheckedOut(tuple(_report(plan) for plan in plans), commit, fetched)
+        wanted = _from_worktree(repo, paths) if not taken else None
+        done = _bring(repo, taken, wanted, options, (why, progress))
+        return replace(done, commit=commit)
+
+
+def take(
+    repo: Repo, path: SafeRelPath, data: bytes, options: Options = DEFAULT, progress: Progress = SILENT
+) -> CheckedOut:
+    """Give the model PATH another pointer, as it is in history, stage it, and bring its bytes."""
+    with repo.updating():
+        return _bring(repo, {path: data}, None, options, ("rollback", progress))
+
+
+def _bring(
+    repo: Repo,
+    taken: Mapping[SafeRelPath, bytes],
+    known: Mapping[SafeRelPath, Pointer] | None,
+    options: Options,
+    told: tuple[str, Progress],
+) -> CheckedOut:
+    """Take the pointers TAKEN, or go by those KNOWN from the worktree. The caller holds the worktree's lock."""
+    why, progress = told
+    wanted = known or {path: parse(data, pointer_of(path)) for path, data in taken.items()}
+    fetched = fetch_missing(repo, wanted, options, progress)
+    plans = [materialise.plan(repo, path, pointer) for path, pointer in wanted.items()]
+    plans = settle(repo, plans, options)
+    _take(repo, taken)
+    progress.expect(sum(plan.pointer.size for plan in plans if plan.pointer and plan.action == "write"))
+    for plan in plans:
+        if plan.action == "write":
+            ignores.hide(repo, plan.path)  # its pointer may have been renamed by Git alone
+    materialise.apply(repo, plans, why, progress.advance)
+    _remember(repo, wanted)
+    return CheckedOut(tuple(_report(plan) for plan in plans), "", fetched)
 
 
 def _from_worktree(repo: Repo, paths: Sequence[str]) -> dict[SafeRelPath, Pointer]:
     """Pointers of the worktree. One that a person named must be readable; so must all when none is named."""
     found = {}
     for path in repo.selected(paths, repo.tracked()):
-        pointer = repo.pointer_or_none(path) or _staged(repo, path)
+        pointer = repo.pointer_or_none(path)
         if pointer is not None:
             found[path] = pointer
     return found
-
-
-def _staged(repo: Repo, path: SafeRelPath) -> Pointer | None:
-    """The pointer in the index, when the worktree's was deleted; a sparse checkout has none on purpose."""
-    del repo, path
-    return None
 
 
 def _from_revision(repo: Repo, commit: str, paths: Sequence[str]) -> dict[SafeRelPath, bytes]:
@@ -200,7 +215,7 @@ def settle(repo: Repo, plans: list[materialise.Plan], options: Options) -> list[
     return plans
 
 
-def _take(repo: Repo, taken: Mapping[SafeRelPath, bytes], wanted: Mapping[SafeRelPath, Pointer]) -> None:
+def _take(repo: Repo, taken: Mapping[SafeRelPath, bytes]) -> None:
     """Write a revision's pointers as they are, byte for byte, and stage them."""
     staged: list[str] = []
     for path, data in taken.items():
@@ -213,7 +228,6 @@ def _take(repo: Repo, taken: Mapping[SafeRelPath, bytes], wanted: Mapping[SafeRe
         staged += [hidden] if hidden else []
         repo.worktree.write(pointer_of(path), fill)
         staged.append(pointer_of(path))
-    del wanted
     if staged:
         index.stage(repo.layout, add=staged, remove=[])
 

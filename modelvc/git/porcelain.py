@@ -1,0 +1,28 @@
+"""What must be the user's own Git, with their hooks and signatures: commits that they asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modelvc.errors import GitError, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelvc.git.layout import Layout
+
+
+def commit(layout: Layout, message: str, paths: Sequence[str]) -> str:
+    """Commit PATHS as they are staged, and nothing else that is; the id of the commit.
+
+    GitError with Git's words, or those of a hook that refused.
+    """
+    import git
+
+    try:
+        repo = git.Repo(layout.worktree)
+        repo.git.commit("-q", "--only", "-m", message, "--", *paths)
+        return str(repo.head.commit.hexsha)
+    except git.GitCommandError as error:
+        words = "; ".join(line for line in (error.stderr or error.stdout or "").strip().splitlines() if line)
+        raise GitError(f"git commit failed: {shown(words)}", hint="mend that, then commit what is staged") from None

@@ -1,0 +1,228 @@
+"""Whether models keep what the policy asks of them: floors, ceilings, and no regression from another version."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from modelvc.errors import ModelvcError, UsageError, shown
+from modelvc.formats import policy as policies
+from modelvc.formats.paths import SafeRelPath, model_of, pointer_of
+from modelvc.formats.pointer import parse
+from modelvc.git import history
+from modelvc.ops.against import Against
+from modelvc.ops.record import read_policy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from modelvc.formats.metrics import MetricValue
+    from modelvc.formats.pointer import Pointer
+    from modelvc.formats.policy import MetricRule, Policy
+    from modelvc.ops.paired import Paired
+    from modelvc.repo import Repo
+
+Outcome: TypeAlias = Literal["pass", "fail", "inconclusive"]
+
+PASS: Outcome = "pass"  # noqa: S105 - no password
+FAIL: Outcome = "fail"
+INCONCLUSIVE: Outcome = "inconclusive"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one metric of one model.
+
+    `why`: in words; `change`: new minus old; `allowed`: how much worse it may get; `interval`: of the change, at
+    `confidence`; `method`: what the comparison rests on; `rows`, `rows_needed`: of the predictions that were compared,
+    and about how many would decide; `warn`: an outcome that does not fail the check.
+    """
+
+    model: str
+    metric: str
+    outcome: Outcome
+    why: str
+    old: MetricValue | None = None
+    new: MetricValue | None = None
+    change: float | None = None
+    better: bool | None = None
+    allowed: float | None = None
+    interval: tuple[float, float] | None = None
+    confidence: float | None = None
+    method: str = ""
+    rows: int | None = None
+    rows_needed: int | None = None
+    line: int = 0
+    warn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """All verdicts, in the order of models and rules. `against`: what was compared with; `commit`: "" the worktree."""
+
+    against: str
+    commit: str
+    verdicts: tuple[Verdict, ...]
+
+    @property
+    def outcome(self) -> Outcome:
+        """The worst that counts: fail before inconclusive before pass."""
+        found = {one.outcome for one in self.verdicts if not one.warn}
+        return FAIL if FAIL in found else INCONCLUSIVE if INCONCLUSIVE in found else PASS
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """One model, and the version that it is compared with."""
+
+    path: SafeRelPath
+    new: Pointer
+    old: Pointer | None
+
+
+def check(
+    repo: Repo, paths: Sequence[str] = (), *, against: str = "", rev: str = "", policy: Policy | None = None
+) -> Checked:
+    """Judge the models below PATHS, of the worktree or of REV, by the POLICY (the worktree's, unless given).
+
+    AGAINST: "" the version before each model's, a revision, `REV...` for where the branches parted, or "best".
+    """
+    repo.require_init()
+    rules = policy if policy is not None else read_policy(repo)
+    if not rules.rules:
+        raise UsageError(
+            f"there is no metric in {policies.POLICY}", hint="say which metrics count: docs/policy.md has examples"
+        )
+    commit = history.resolve(repo.layout, rev) if rev else ""
+    found = _pointers(repo, commit)
+    other = Against(repo, against, rules, commit or "HEAD")
+    chosen = repo.selected(paths, found) if paths else sorted(found)
+    verdicts: list[Verdict] = []
+    for path in chosen:
+        pointer = found[path]
+        if isinstance(pointer, ModelvcError):
+            verdicts.append(Verdict(path, "", FAIL, f"its pointer can not be read: {pointer}"))
+            continue
+        if rules.rules_for(path):
+            case = _Case(path, pointer, other.version(path, pointer))
+            verdicts += judge(repo, rules, case)
+    if not verdicts:
+        raise UsageError(
+            "the policy names no metric of these models", hint=f"see what `model = ` says in {policies.POLICY}"
+        )
+    return Checked(against or "previous", commit, tuple(verdicts))
+
+
+def floors_hold(policy: Policy, path: SafeRelPath, pointer: Pointer) -> tuple[bool, str]:
+    """Whether a version keeps every floor and ceiling by itself, and if not, the first reason why."""
+    for rule in policy.rules_for(path):
+        for name in _names(rule, pointer, None):
+            verdict = _alone(_Case(path, pointer, None), rule, name)
+            if verdict is not None and verdict.outcome == FAIL:
+                return False, f"{name} {verdict.why}"
+    return True, ""
+
+
+def judge(repo: Repo, policy: Policy, case: _Case) -> list[Verdict]:
+    """Every rule that means the model, for every metric that it names."""
+    from modelvc.ops.paired import Paired
+
+    paired = Paired(repo, case.path, case.new, case.old)
+    verdicts = []
+    for rule in policy.rules_for(case.path):
+        names = _names(rule, case.new, case.old)
+        if not names:
+            verdicts.append(Verdict(case.path, rule.name, FAIL, "names no metric that is recorded", line=rule.line))
+        for name in names:
+            verdict = _alone(case, rule, name)
+            verdicts.append(verdict if verdict is not None else _compared(paired, case, rule, name))
+    return paired.corrected(verdicts)
+
+
+def _names(rule: MetricRule, new: Pointer, old: Pointer | None) -> list[str]:
+    if rule.exact:
+        return [rule.name]
+    known = dict.fromkeys([*_values(new), *(_values(old) if old else ())])
+    return [name for name in known if rule.covers_metric(name)]
+
+
+def _values(pointer: Pointer) -> Mapping[str, MetricValue]:
+    return dict(pointer.metrics.values) if pointer.metrics else {}
+
+
+def _alone(case: _Case, rule: MetricRule, name: str) -> Verdict | None:
+    """What can be said without another version; None when it depends on one."""
+    new = _values(case.new).get(name)
+    old = _values(case.old).get(name) if case.old else None
+
+    def said(outcome: Outcome, why: str) -> Verdict:
+        numbers = [value for value in (old, new) if isinstance(value, int | float) and not isinstance(value, bool)]
+        change = float(numbers[1] - numbers[0]) if len(numbers) == 2 else None
+        return Verdict(case.path, name, outcome, why, old=old, new=new, change=change, line=rule.line)
+
+    if case.new.conflict:
+        return said(FAIL, "its pointer is in conflict")
+    if rule.direction == "info":
+        return said(PASS, "for information")
+    if new is None:
+        return said(FAIL, "is not recorded" if old is None else "was recorded before and is not any more")
+    if case.new.stale:
+        return said(FAIL, "was measured on another version: measure again")
+    if isinstance(new, bool | str):
+        return said(FAIL, f"is {shown(new)}, which is no number")
+    if new != new:  # noqa: PLR0124 - how nan is told
+        return said(FAIL, "is nan")
+    if rule.floor is not None and new < rule.floor:
+        return said(FAIL, f"is below its floor {rule.floor:g}")
+    if rule.ceiling is not None and new > rule.ceiling:
+        return said(FAIL, f"is above its ceiling {rule.ceiling:g}")
+    if rule.margin is None or case.old is None:
+        return said(PASS, "keeps its bounds" if rule.floor is not None or rule.ceiling is not None else "is recorded")
+    if case.old.stale or old is None or isinstance(old, bool | str) or old != old:  # noqa: PLR0124 - nan
+        return said(PASS, "has nothing to be compared with in the other version")
+    return None
+
+
+def _compared(paired: Paired, case: _Case, rule: MetricRule, name: str) -> Verdict:
+    before, after = _values(_there(case))[name], _values(case.new)[name]
+    old, new = float(before), float(after)
+    gain = rule.gain(old, new) or 0.0
+    margin = rule.margin.allowed(old) if rule.margin else 0.0
+    if rule.paired:
+        verdict = paired.verdict(rule, name, margin)
+        if verdict is not None:
+            return verdict
+    worse = -gain > margin
+    change = f"{new - old:+.6g}"
+    why = f"got worse by {-gain:.6g}, of which {margin:.6g} is allowed" if worse else f"changed by {change}"
+    return Verdict(
+        case.path,
+        name,
+        FAIL if worse else PASS,
+        why,
+        old=before,
+        new=after,
+        change=new - old,
+        better=None if not gain else gain > 0,
+        allowed=margin,
+        method="numbers",
+        line=rule.line,
+    )
+
+
+def _there(case: _Case) -> Pointer:
+    assert case.old is not None  # noqa: S101 - for the type checker: _alone() answered otherwise
+    return case.old
+
+
+def _pointers(repo: Repo, commit: str) -> dict[SafeRelPath, Pointer | ModelvcError]:
+    found: dict[SafeRelPath, Pointer | ModelvcError] = {}
+    if not commit:
+        good, broken = repo.worktree_pointers()
+        return {**good, **broken}
+    for name, data in history.pointers_at(repo.layout, commit).items():
+        try:
+            found[model_of(name)] = parse(data, pointer_of(model_of(name)))
+        except ModelvcError as error:
+            found[model_of(name)] = error
+    return found

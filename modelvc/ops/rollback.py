@@ -1,0 +1,236 @@
+"""Go back to a version that worked: the newest earlier one that a policy, a condition or a person chooses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from modelvc.errors import ModelvcError, NotFoundError, UsageError, shown
+from modelvc.formats import expression
+from modelvc.formats.paths import pointer_of
+from modelvc.formats.pointer import parse
+from modelvc.git import history, porcelain
+from modelvc.ops.check import floors_hold
+from modelvc.ops.checkout import DEFAULT, Options, take
+from modelvc.ops.log import versions_of
+from modelvc.ops.progress import SILENT
+from modelvc.ops.record import read_policy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelvc.formats.metrics import MetricValue
+    from modelvc.formats.paths import SafeRelPath
+    from modelvc.formats.pointer import Pointer
+    from modelvc.formats.policy import MetricRule, Policy
+    from modelvc.git.history import Version
+    from modelvc.oid import Oid
+    from modelvc.ops.progress import Progress
+    from modelvc.repo import Repo
+
+_MOST = 1_000  # versions that are looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """How the version is chosen: by at most one of these, else by the policy's bounds."""
+
+    to: str = ""  # a revision
+    where: str = ""  # a condition over metrics
+    best: str = ""  # a metric
+    steps: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An earlier version, and the commit that brought it. `fits`: whether it could be chosen, and `why` not."""
+
+    commit: str
+    time: int
+    subject: str
+    oid: str
+    size: int
+    metrics: dict[str, MetricValue]
+    stored: bool
+    fits: bool
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RolledBack:
+    """From `old` to `new` version. `reason`: why that one; `committed`: the commit, "" when there is none yet."""
+
+    path: str
+    old: Candidate
+    new: Candidate | None
+    candidates: tuple[Candidate, ...]
+    reason: str
+    message: str
+    committed: str = ""
+    fetched: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    pointer: Pointer
+    data: bytes
+    version: Version
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a rollback would do: `found.new` is None when nothing fits. `data`: the pointer to write."""
+
+    path: SafeRelPath
+    found: RolledBack
+    data: bytes = b""
+
+
+def plan_rollback(repo: Repo, text: str, wish: Wish) -> Plan:
+    """Choose the version; changes nothing. UsageError when the wish can not be understood."""
+    repo.require_init()
+    path = repo.path(text)
+    now = repo.pointer(path)
+    policy = read_policy(repo)
+    chain = [_at(repo, path, now, wish.to)] if wish.to else _chain(repo, path, now)
+    judged = tuple(_judged(repo, policy, path, step, wish) for step in chain)
+    place, reason = _choose(policy, path, [step.pointer for step in chain], judged, wish)
+    old = _candidate(repo, now, None, fits=False)
+    if place is None:
+        return Plan(path, RolledBack(path, old, None, judged, reason, ""))
+    message = _message(path, old, judged[place])
+    return Plan(path, RolledBack(path, old, judged[place], judged, reason, message), chain[place].data)
+
+
+def rollback(
+    repo: Repo, plan: Plan, options: Options = DEFAULT, progress: Progress = SILENT, *, commit: bool = False
+) -> RolledBack:
+    """Bring the version back and stage its pointer, as it was in history. NotFoundError when none fits."""
+    if plan.found.new is None:
+        raise NotFoundError(
+            f"no earlier version of {shown(plan.path)} fits: {plan.found.reason}",
+            hint=f"see them with `mvc rollback {shown(plan.path)} --dry-run`, or take one with --to REV",
+        )
+    brought = take(repo, plan.path, plan.data, options, progress)
+    made = porcelain.commit(repo.layout, plan.found.message, [pointer_of(plan.path)]) if commit else ""
+    return replace(plan.found, committed=made, fetched=brought.fetched)
+
+
+def _at(repo: Repo, path: SafeRelPath, now: Pointer, rev: str) -> _Step:
+    """The version that a revision has."""
+    commit = history.resolve(repo.layout, rev)
+    for at, version in versions_of(repo, path, start=commit):
+        pointer = parse(version.data, pointer_of(at))
+        if pointer.oid == now.oid and pointer.executable == now.executable:
+            hint = f"see its versions with `mvc log {shown(path)}`"
+            raise UsageError(f"{shown(path)} is that version already", hint=hint)
+        return _Step(pointer, version.data, version)
+    raise NotFoundError(f"{shown(path)} was not tracked in {commit[:10]}", hint=f"see `mvc log {shown(path)}`")
+
+
+def _chain(repo: Repo, path: SafeRelPath, now: Pointer) -> list[_Step]:
+    """The versions before NOW, newest first: each is the parent of the one before it, whatever commits came between."""
+    known: dict[Oid, _Step] = {}
+    waiting = versions_of(repo, path)
+
+    def find(oid: Oid) -> _Step | None:
+        for at, version in waiting if oid not in known else ():
+            try:
+                pointer = parse(version.data, pointer_of(at))
+            except ModelvcError:
+                continue
+            if not pointer.conflict:
+                known.setdefault(pointer.oid, _Step(pointer, version.data, version))
+            if pointer.oid == oid:
+                break
+        return known.get(oid)
+
+    found: list[_Step] = []
+    seen = {now.oid}
+    parent = now.parent
+    while parent is not None and parent not in seen and len(found) < _MOST:
+        seen.add(parent)
+        step = find(parent)
+        if step is None:
+            break
+        found.append(step)
+        parent = step.pointer.parent
+    return found
+
+
+def _judged(repo: Repo, policy: Policy, path: SafeRelPath, step: _Step, wish: Wish) -> Candidate:
+    fits, why = True, ""
+    if wish.where:
+        fits = expression.parse(wish.where).holds(_values(step.pointer))
+        why = "" if fits else "does not fulfil the condition"
+    elif not (wish.to or wish.best or wish.steps):
+        fits, why = floors_hold(policy, path, step.pointer)
+    return replace(_candidate(repo, step.pointer, step.version, fits=fits), why=why)
+
+
+def _choose(
+    policy: Policy, path: SafeRelPath, chain: list[Pointer], judged: Sequence[Candidate], wish: Wish
+) -> tuple[int | None, str]:
+    """The place in the chain, and why that one (or why none)."""
+    if not chain:
+        return None, "it is the first, or the versions before it are not in this history"
+    if wish.steps:
+        if wish.steps > len(chain):
+            return None, f"there are only {len(chain)} earlier versions"
+        return wish.steps - 1, f"{wish.steps} version{'s' * (wish.steps > 1)} back"
+    if wish.to:
+        return 0, f"as of {shown(wish.to)}"
+    if wish.best:
+        return _best(policy, path, chain, wish.best)
+    place = next((at for at, one in enumerate(judged) if one.fits), None)
+    if wish.where:
+        return place, f"the newest earlier one where {shown(wish.where)}" if place is not None else "none fulfils that"
+    if not policy.rules_for(path):
+        return 0, "the one before; there is no policy for this model"
+    return place, "the newest earlier one that keeps the policy's bounds" if place is not None else "none keeps them"
+
+
+def _best(policy: Policy, path: SafeRelPath, chain: list[Pointer], metric: str) -> tuple[int | None, str]:
+    rule: MetricRule | None = policy.rule(path, metric)
+    if rule is None or rule.direction == "info":
+        raise UsageError(
+            f"which way {shown(metric)} is better is not declared",
+            hint='say so in .mvc/policy.toml: [[metric]] with name and direction = "higher" or "lower"',
+        )
+    best: tuple[float, int] | None = None
+    for at, pointer in enumerate(chain):
+        value = _values(pointer).get(metric)
+        if isinstance(value, bool | str) or value is None or value != value:  # noqa: PLR0124 - nan
+            continue
+        if best is None or (rule.gain(best[0], float(value)) or 0) > 0:
+            best = (float(value), at)
+    return (best[1], f"the best earlier one by {shown(metric)}") if best else (None, f"none has {shown(metric)}")
+
+
+def _values(pointer: Pointer) -> dict[str, MetricValue]:
+    return dict(pointer.metrics.values) if pointer.metrics and not pointer.stale else {}
+
+
+def _candidate(repo: Repo, pointer: Pointer, version: Version | None, *, fits: bool) -> Candidate:
+    return Candidate(
+        commit=version.commit if version else "",
+        time=version.time if version else 0,
+        subject=version.subject if version else "",
+        oid=str(pointer.oid),
+        size=pointer.size,
+        metrics=_values(pointer),
+        stored=repo.store.has_root(pointer.kind, pointer.oid),
+        fits=fits,
+    )
+
+
+def _message(path: SafeRelPath, old: Candidate, new: Candidate) -> str:
+    lines = [f"Roll back {path} to {new.oid[7:17]}", ""]
+    lines += [
+        f"{name} {old.metrics[name]} -> {value}"
+        for name, value in islice(new.metrics.items(), 10)
+        if name in old.metrics
+    ]
+    lines.append(f"That version came with {new.commit[:10]}: {new.subject[:60]}")
+    return "\n".join(lines)
