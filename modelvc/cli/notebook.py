@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import sys
-from typing import Annotated
+import tempfile
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,7 +14,13 @@ from modelvc.cli import render
 from modelvc.cli.context import CONTEXT
 from modelvc.errors import UsageError, shown
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from modelvc.ops.notebook_diff import Pair
+
 EXIT_NO = 1
+EMPTY = b'{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
 SEVERAL = "Notebooks, or folders with some; without any, all that Git tracks."
 
 Paths = Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", help=SEVERAL, show_default=False)]
@@ -181,3 +190,106 @@ def _read(path: str) -> bytes:
             return file.read()
     except OSError as error:
         raise UsageError(f"{shown(path)}: {error.strerror}", hint="name three files") from None
+
+
+Port = Annotated[int, typer.Option("--port", metavar="N", min=0, help="Serve there; 0 for any free port.")]
+NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Only say where the page is.")]
+
+
+@notebook_app.command("diff")
+def diff(
+    words: Annotated[list[str], typer.Argument(metavar="[A [B]] PATH", show_default=False)],
+    web: Annotated[bool, typer.Option("--web", help="In a browser.")] = False,
+    port: Port = 0,
+    no_browser: NoBrowser = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 1 when something differs.")] = False,
+) -> None:
+    """What changed in a notebook, outputs included.
+
+    The rich diff of nbdime: between the index and the worktree; with A between that revision and the worktree; with A
+    and B between the two. For sources alone `git diff` is quicker.
+    """
+    from modelvc.notebook.rich import diff_text
+    from modelvc.ops.notebook_diff import NotebookDiff, pair
+
+    if len(words) > 3:
+        raise UsageError("one notebook, and at most two revisions", hint="mvc notebook diff [A [B]] PATH")
+    found = pair(CONTEXT.open(), words[:-1], words[-1])
+    if web:
+        _web_diff(found, port, browser=not no_browser)
+        return
+    colored = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and not CONTEXT.json
+    text = diff_text(found.before, found.after, found.names, color=colored)
+    if CONTEXT.json:
+        render.dump(NotebookDiff(found.path, *found.names, text))
+    elif text:
+        render.out(text.removesuffix("\n"))
+    if text and exit_code:
+        raise typer.Exit(EXIT_NO)
+
+
+@notebook_app.command("mergetool")
+def mergetool(
+    path: Annotated[str, typer.Argument(metavar="[PATH]", show_default=False)] = "",
+    port: Port = 0,
+    no_browser: NoBrowser = False,
+) -> None:
+    """Settle a notebook in a browser.
+
+    Opens nbdime's merge tool with the three versions that Git's index holds, and takes what it saves into the worktree.
+    Without PATH: the notebook in conflict, when there is one. Stages nothing.
+    """
+    from modelvc.notebook.document import jupyter
+    from modelvc.notebook.rich import web_merge
+    from modelvc.ops.notebook_diff import in_conflict, stages
+    from modelvc.ops.notebooks import write
+
+    repo = CONTEXT.open()
+    waiting = [repo.inside(path)] if path else in_conflict(repo)
+    if len(waiting) != 1:
+        words = "no notebook is in conflict" if not waiting else f"{len(waiting)} notebooks are in conflict"
+        raise UsageError(words, hint="name one" if waiting else "see `git status`")
+    with tempfile.TemporaryDirectory(prefix="mvc-mergetool-") as folder:
+        files = []
+        for name, data in zip(("base", "ours", "theirs"), stages(repo, waiting[0]), strict=True):
+            files.append(os.path.join(folder, f"{name}.ipynb"))
+            with open(files[-1], "wb") as file:
+                file.write(data or EMPTY)
+        merged = os.path.join(folder, "merged.ipynb")
+        web_merge(
+            (files[0], files[1], files[2]), merged, port=port, on_port=_announce("mergetool", browser=not no_browser)
+        )
+        if not os.path.exists(merged):
+            render.say("nothing was saved: the notebook is as it was", quiet=CONTEXT.quiet)
+            raise typer.Exit(EXIT_NO)
+        with open(merged, "rb") as file:
+            data = file.read()
+    jupyter(data)
+    write(repo, waiting[0], data)
+    render.out(f"merged  {CONTEXT.name(waiting[0])}")
+    render.say(f"next: git add {shlex.quote(CONTEXT.name(waiting[0]))}", quiet=CONTEXT.quiet)
+
+
+def _web_diff(found: Pair, port: int, *, browser: bool) -> None:
+    from modelvc.notebook.rich import web_diff
+
+    with tempfile.TemporaryDirectory(prefix="mvc-diff-") as folder:
+        files = [os.path.join(folder, name) for name in ("before.ipynb", "after.ipynb")]
+        for path, data in zip(files, (found.before, found.after), strict=True):
+            with open(path, "wb") as file:
+                file.write(data or EMPTY)
+        web_diff(*files, port=port, on_port=_announce("difftool", browser=browser))
+
+
+def _announce(page: str, *, browser: bool) -> Callable[[int], None]:
+    """Say where the page is, and open it."""
+
+    def announce(port: int) -> None:
+        url = f"http://127.0.0.1:{port}/{page}"
+        render.say(f"{url}  (close the page, or press Ctrl-C, to end)", quiet=CONTEXT.quiet)
+        if browser:
+            import webbrowser
+
+            webbrowser.open(url, new=2)
+
+    return announce

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from modelvc.drivers import merging
+from modelvc.drivers import difftool, merging
 from modelvc.drivers.dispatch import FAILED, say
 from modelvc.errors import NotFoundError, shown
 
@@ -119,4 +119,5 @@ HOOKS: dict[str, Hook] = {
     "pre-commit": _pre_commit,
     "pre-push": _pre_push,
     "merge-pointer": merging.pointer,
+    "difftool": difftool.difftool,
 }

@@ -22,6 +22,7 @@ from modelvc.cli.app import app
 from modelvc.git import drivers
 from modelvc.ops import (
     add,
+    check,
     checkout,
     diff,
     doctor,
@@ -36,12 +37,14 @@ from modelvc.ops import (
     metrics,
     mv,
     notebook_conflicts,
+    notebook_diff,
     notebooks,
     pull,
     push,
     remotes,
     resolve,
     rm,
+    rollback,
     show,
     stats,
     status,
@@ -84,6 +87,10 @@ RESULTS: dict[str, tuple[type, ...]] = {
     "notebook merge": (notebook_conflicts.NotebookMerged,),
     "notebook resolve": (notebook_conflicts.NotebooksResolved,),
     "notebook refresh": (notebooks.Refreshed,),
+    "notebook diff": (notebook_diff.NotebookDiff,),
+    "notebook mergetool": (),
+    "check": (check.Checked,),
+    "rollback": (rollback.RolledBack,),
 }
 
 
