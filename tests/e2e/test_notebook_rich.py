@@ -137,7 +137,7 @@ def _tool(clone: Clone, *words: str) -> Iterator[tuple[Page, subprocess.Popen[st
 def test_the_diff_in_a_browser(clone: Clone) -> None:
     with _tool(clone, "diff", "--web", "n.ipynb") as (page, process):
         assert "Notebook Diff" in page.html
-        named = re.search(r'<script id="nbdime-config-data"[^>]*>(.*?)</script>', page.html, re.DOTALL)
+        named = re.search(r"<script id='nbdime-config-data'[^>]*>(.*?)</script>", page.html, re.DOTALL)
         assert named
         config = json.loads(named[1])
         found = json.loads(page.post("/api/diff", {"base": config["base"], "remote": config["remote"]}))
