@@ -1,0 +1,79 @@
+"""Notebooks for tests: the committed ones, those that installed packages carry, and small ones made to order."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.support.clone import ROOT
+
+FIXTURES = ROOT / "tests/fixtures/notebooks"
+SAID = {"output_type": "stream", "name": "stdout", "text": ["said\n"]}
+
+
+def fixtures() -> list[Path]:
+    """The notebooks of this project, each of them run."""
+    return sorted(FIXTURES.glob("*.ipynb"))
+
+
+def packaged() -> list[Path]:
+    """Notebooks that came with nbdime: its own test cases, of many shapes."""
+    import nbdime
+
+    found = sorted(Path(nbdime.__file__).parent.rglob("*.ipynb"))
+    assert len(found) > 40
+    return found
+
+
+def validate(data: bytes) -> None:
+    """Raise unless DATA is a valid notebook of its own format; ids that come twice are an error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about the format of validators, not about the notebook
+        import nbformat
+
+        found = nbformat.from_dict(json.loads(data))
+        nbformat.validate(found)
+    ids = [cell["id"] for cell in found.get("cells", ()) if "id" in cell]
+    assert len(ids) == len(set(ids)), ids
+    assert found.nbformat < 4 or found.nbformat_minor < 5 or len(ids) == len(found.cells)
+
+
+def is_valid(data: bytes) -> bool:
+    try:
+        validate(data)
+    except Exception:  # noqa: BLE001 - of a validator of many formats
+        return False
+    return True
+
+
+def cell(text: str, name: str = "", *, kind: str = "code", outputs: Sequence[Any] = (), **metadata: Any) -> Any:
+    """One cell; without a NAME one without id."""
+    found = {"cell_type": kind, "metadata": metadata, "source": text.splitlines(keepends=True)}
+    if kind == "code":
+        found |= {"execution_count": 1 if outputs else None, "outputs": list(outputs)}
+    return found | ({"id": name} if name else {})
+
+
+def notebook(*cells: Any, **metadata: Any) -> bytes:
+    """A notebook as Jupyter writes it; cells given as text get ids of their own."""
+    made = [cell(one, f"{place:02d}abcdef"[:8]) if isinstance(one, str) else one for place, one in enumerate(cells)]
+    minor = 5 if all("id" in one for one in made) else 4
+    return dump({"cells": made, "metadata": metadata, "nbformat": 4, "nbformat_minor": minor})
+
+
+def dump(value: Any) -> bytes:
+    text = json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True, separators=(",", ": "))
+    return text.encode() + b"\n"
+
+
+def sources(data: bytes) -> list[str]:
+    """What stands in the cells."""
+    return ["".join(one["source"]) for one in json.loads(data)["cells"]]
+
+
+def outputs(data: bytes) -> int:
+    """How many outputs a notebook holds."""
+    return sum(len(one.get("outputs", ())) for one in json.loads(data)["cells"])
