@@ -25,8 +25,14 @@ RULES = Rules()
 LINES = st.sampled_from([f"line {word}" for word in "abcdefgh"] + ["", "x = 1", "plot()", "# ünï 🚀", "\t"])
 TEXTS = st.lists(LINES, max_size=6).map("\n".join)
 OUTPUTS = st.lists(st.just(SAID), max_size=2)
-METADATA = st.dictionaries(
-    st.sampled_from(["collapsed", "keep", "scrolled", "note", "jupyter"]), st.sampled_from([True, 1, "a"]), max_size=2
+METADATA = st.fixed_dictionaries(
+    {},
+    optional={
+        "collapsed": st.booleans(),
+        "scrolled": st.booleans(),
+        "note": st.sampled_from([1, "a"]),
+        "jupyter": st.just({"source_hidden": True}),
+    },
 )
 NAMES = st.one_of(
     st.lists(st.text("abcdef0123456789", min_size=8, max_size=8), min_size=8, max_size=8, unique=True),
