@@ -1,0 +1,338 @@
+"""What is taken out of a notebook, and what stays."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from modelvc.errors import ConfigError, FormatError
+from modelvc.formats import rules
+from modelvc.notebook import conflict
+from modelvc.notebook.document import parse
+from modelvc.notebook.kept import Kept
+from modelvc.notebook.strip import clean
+from modelvc.notebook.view import text
+from tests.support.notebooks import SAID, cell, dump, notebook, outputs, sources, validate
+
+IMAGE = {"output_type": "display_data", "metadata": {}, "data": {"image/png": "aGk=", "text/plain": ["<Figure>"]}}
+
+
+def configured(lines: str) -> rules.Rules:
+    return rules.read(f"format = 1\n[notebooks]\n{lines}\n".encode())
+
+
+def left(data: bytes, lines: str = "", path: str = "n.ipynb") -> dict[str, Any]:
+    found, _ = clean(data, configured(lines), path)
+    validate(found)
+    assert clean(found, configured(lines), path)[0] == found
+    return json.loads(found)
+
+
+def test_the_traces_of_a_run_go_and_all_else_stays() -> None:
+    kept = {
+        "tags": ["a"],
+        "slideshow": {"slide_type": "slide"},
+        "nbgrader": {"grade": True},
+        "papermill": {"x": 1},
+        "mine": 2,
+    }
+    gone = {"collapsed": True, "scrolled": True, "ExecuteTime": {}, "execution": {}, "vscode": {}}
+    data = notebook(
+        cell("a", "id-of-one", outputs=[SAID], **kept, **gone),
+        widgets={"application/vnd.jupyter.widget-state+json": {}},
+        signature="x",
+        kernelspec={"name": "k", "display_name": "Kernel"},
+        language_info={"name": "python", "version": "3.12"},
+        title="stays",
+    )
+    found = left(data)
+    one = found["cells"][0]
+    assert (one["outputs"], one["execution_count"], one["id"]) == ([], None, "id-of-one")
+    assert one["metadata"] == kept
+    assert set(found["metadata"]) == {"kernelspec", "language_info", "title"}
+    assert found["metadata"]["kernelspec"]["display_name"] == "Kernel"
+    stripped = left(data, "strip_kernel = true")["metadata"]
+    assert stripped["kernelspec"] == {"name": "k", "display_name": "k"}
+    assert stripped["language_info"] == {"name": "python"}
+
+
+@pytest.mark.parametrize(
+    ("metadata", "notebook_metadata", "lines", "stays"),
+    [
+        ({}, {}, "", False),
+        ({"keep_output": True}, {}, "", True),
+        ({"keep_output": False}, {"keep_output": True}, "", False),
+        ({"keep_output": False, "tags": ["keep_output"]}, {}, "", False),
+        ({"tags": ["keep_output"]}, {}, "", True),
+        ({}, {"keep_output": True}, "", True),
+        ({}, {"keep_output": False}, "", False),
+        ({}, {"keep_output": "false"}, "", False),
+        ({"init_cell": True}, {}, "", True),
+        ({"init_cell": True}, {}, "strip_init_cells = true", False),
+        ({"init_cell": False}, {}, "", False),
+        ({}, {}, 'keep_outputs = ["n.ipynb"]', True),
+        ({}, {}, 'keep_outputs = ["deep/*"]', True),
+        ({}, {}, 'keep_outputs = ["other/*"]', False),
+        ({}, {}, 'keep_types = ["stream"]', True),
+        ({}, {}, 'keep_types = ["error"]', False),
+        ({}, {}, 'max_output = "1 KiB"', True),
+        ({}, {}, 'max_output = "10"', False),
+    ],
+)
+def test_what_keeps_outputs(metadata: Any, notebook_metadata: Any, lines: str, stays: bool) -> None:  # noqa: FBT001
+    data = notebook(cell("a", "one-abcdef", outputs=[SAID], **metadata), **notebook_metadata)
+    found = left(data, lines, "deep/down/n.ipynb")
+    assert (found["cells"][0]["outputs"] == [SAID]) is stays
+    assert found["cells"][0]["execution_count"] is None
+
+
+def test_mime_types_counts_and_skipped_notebooks() -> None:
+    data = notebook(
+        cell("a", "one-abcdef", outputs=[IMAGE, {**IMAGE, "output_type": "execute_result", "execution_count": 7}])
+    )
+    found = left(data, 'keep_types = ["text/plain"]')["cells"][0]["outputs"]
+    assert [one["data"] for one in found] == [{"text/plain": ["<Figure>"]}] * 2
+    assert found[1]["execution_count"] is None
+    counted = left(data, 'keep_counts = true\nkeep_types = ["execute_result"]')["cells"][0]
+    assert (counted["execution_count"], counted["outputs"][0]["execution_count"]) == (1, 7)
+    assert clean(data, configured('skip = ["n.ipynb"]'), "a/n.ipynb")[0] == data
+
+
+def test_extra_keys_and_dropped_cells_come_back(tmp_path: Path) -> None:
+    lines = 'extra_keys = ["metadata.lab.user", "cell.metadata.mood"]\ndrop_tags = ["scratch"]'
+    cells = [
+        cell("first", "scratch1", tags=["scratch"], outputs=[SAID]),
+        cell("a", "one-abcdef", mood="good", other=1),
+        cell("scratch", "scratch2", tags=["x", "scratch"]),
+        cell("b", "two-abcdef"),
+    ]
+    data = notebook(*cells, lab={"user": "ada", "room": 1})
+    found = left(data, lines)
+    assert sources(dump(found)) == ["a", "b"]
+    assert found["cells"][0]["metadata"] == {"other": 1}
+    assert found["metadata"]["lab"] == {"room": 1}
+    stripped, taken = clean(data, configured(lines), "n.ipynb")
+    kept = Kept(str(tmp_path), 1 << 20)
+    kept.keep("n.ipynb", taken)
+    assert json.loads(kept.attach(stripped, configured(lines), "n.ipynb")) == json.loads(data)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ('keep_outputs = "a"', "notebooks.keep_outputs must be a list of strings"),
+        ("keep_counts = 1", "notebooks.keep_counts must be true or false"),
+        ('on_commit = "ignore"', "notebooks.on_commit must be one of strip, refuse"),
+        ('max_output = "lots"', 'notebooks.max_output must be a size such as "10 KiB"'),
+        ('extra_keys = ["cell.source"]', "notebooks.extra_keys can not name 'cell.source'"),
+        ("drop_tags = [1]", "notebooks.drop_tags must be a list of strings"),
+    ],
+)
+def test_rules_that_make_no_sense(line: str, words: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        configured(line)
+    assert words in str(caught.value)
+    assert ".mvc/config.toml" in str(caught.value)
+    assert caught.value.hint
+
+
+# -- files as they are
+
+
+def as_file(**more: Any) -> bytes:
+    return dump(
+        {"cells": [cell("a", "one-abcdef", outputs=[SAID])], "metadata": {}, "nbformat": 4, "nbformat_minor": 5} | more
+    )
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b" \n",
+        notebook("a", "b"),
+        notebook("a").replace(b"\n", b"\r\n"),
+        json.dumps(json.loads(notebook("ü")), indent=4).encode(),  # another program's form
+        b"\xef\xbb\xbf" + notebook("a"),
+        notebook("a").rstrip(b"\n"),
+        b'{"paragraphs": 3, "name": "no note"}',
+        b"[1, 2]",
+    ],
+)
+def test_bytes_without_anything_to_strip_are_not_touched(data: bytes) -> None:
+    assert clean(data, rules.Rules(), "n.ipynb")[0] == data
+
+
+def test_what_is_hard_to_keep_is_kept() -> None:
+    values = {"nan": float("nan"), "inf": float("-inf"), "big": 1 << 80, "half": "\ud83d", "whole": "🚀"}
+    text = json.dumps(json.loads(as_file()) | {"metadata": values}, indent=4)  # another program's form: escapes, CRLF
+    text = b"\xef\xbb\xbf" + text.encode().replace(b"\n", b"\r\n")
+    found, _ = clean(text, rules.Rules(), "n.ipynb")
+    assert found.startswith(b'\xef\xbb\xbf{\n "cells": [')
+    assert b"\r" not in found
+    assert found.endswith(b"}\n")
+    assert "🚀".encode() in found
+    assert rb'"\ud83d"' in found
+    metadata = json.loads(found.removeprefix(b"\xef\xbb\xbf"))["metadata"]
+    assert (str(metadata["nan"]), metadata["inf"], metadata["big"]) == ("nan", float("-inf"), 1 << 80)
+
+
+def test_keys_that_come_twice() -> None:
+    data = (
+        as_file()
+        .replace(b'"metadata": {}\n', b'"metadata": {"a": 1, "a": 2}\n')
+        .replace(b'"nbformat":', b'"twice": 1,\n "twice": 2,\n "nbformat":')
+    )
+    assert data.count(b'"twice"') == 2
+    found, _ = clean(data, rules.Rules(), "n.ipynb")
+    assert found.count(b'"twice"') == 2
+    assert outputs(found) == 0
+    hidden = as_file().replace(b'"outputs":', b'"outputs": [],\n   "outputs":')
+    found, _ = clean(hidden, rules.Rules(), "n.ipynb")
+    assert b"said" not in found
+
+
+@pytest.mark.parametrize(
+    "data", [b"{", b"\xff", b"<<<<<<< ours\n{}", b"[" * 100_000, b'{"a": 1e999}', b'{"a": ' + b"9" * 9999 + b"}"]
+)
+def test_what_is_no_json_is_said_to_be_none(data: bytes) -> None:
+    with pytest.raises(FormatError, match="not JSON"):
+        clean(data, rules.Rules(), "n.ipynb")
+    assert text(data)
+
+
+# -- outputs that are kept
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Kept:
+    return Kept(str(tmp_path / "outputs"), 1 << 20)
+
+
+def _round(kept: Kept, data: bytes, path: str = "n.ipynb") -> bytes:
+    stripped, taken = clean(data, rules.Rules(), path)
+    kept.keep(path, taken)
+    return stripped
+
+
+def test_each_cell_gets_its_own(kept: Kept) -> None:
+    ran = notebook(cell("a", "one-abcdef", outputs=[SAID]), cell("b", "two-abcdef", outputs=[IMAGE]))
+    stripped = _round(kept, ran)
+    assert kept.attach(stripped, rules.Rules(), "n.ipynb") == ran
+    changed = stripped.replace(b'"b"', b'"B"')
+    found = kept.attach(changed, rules.Rules(), "n.ipynb")
+    assert [one["outputs"] for one in json.loads(found)["cells"]] == [[SAID], []]
+    assert kept.attach(stripped, rules.Rules(), "copy.ipynb") == stripped  # same ids, another notebook
+    assert kept.attach(stripped, configured('skip = ["n.ipynb"]'), "n.ipynb") == stripped
+
+
+def test_what_was_cleared_stays_clear_unless_all_was(kept: Kept) -> None:
+    one, two = cell("a", "one-abcdef", outputs=[SAID]), cell("b", "two-abcdef", outputs=[IMAGE])
+    cleared = cell("b", "two-abcdef")
+    stripped = _round(kept, notebook(one, two))
+    _round(kept, notebook(one, cleared))
+    assert [one["outputs"] for one in json.loads(kept.attach(stripped, rules.Rules(), "n.ipynb"))["cells"]] == [
+        [SAID],
+        [],
+    ]
+    _round(kept, stripped)  # as a client leaves it that knows no filter
+    assert outputs(kept.attach(stripped, rules.Rules(), "n.ipynb")) == 1
+
+
+def test_only_what_the_filter_would_take_out_again_is_put_in(kept: Kept) -> None:
+    ran = notebook(cell("a", "one-abcdef", outputs=[SAID]))
+    stripped = _round(kept, ran)
+    other = json.dumps(json.loads(stripped), indent=3).encode()  # would come back in Jupyter's form, not in this
+    assert kept.attach(other, rules.Rules(), "n.ipynb") == other
+    assert kept.attach(b"no json", rules.Rules(), "n.ipynb") == b"no json"
+
+
+def test_damaged_files_are_as_good_as_none(kept: Kept, tmp_path: Path) -> None:
+    stripped = _round(kept, notebook(cell("a", "one-abcdef", outputs=[SAID])))
+    for path in (tmp_path / "outputs").rglob("*"):
+        if path.is_file():
+            path.write_bytes(path.read_bytes()[:40])
+    assert kept.attach(stripped, rules.Rules(), "n.ipynb") == stripped
+
+
+def test_the_oldest_go_when_there_are_too_many(tmp_path: Path) -> None:
+    import os
+
+    small = Kept(str(tmp_path / "outputs"), 6_000)
+    stripped = {}
+    for number in range(8):
+        noise = {**SAID, "text": [os.urandom(1_000).hex()]}
+        path = f"n{number}.ipynb"
+        stripped[path] = _round(small, notebook(cell("a", "one-abcdef", outputs=[noise])), path)
+        for file in (tmp_path / "outputs").rglob("*"):
+            if file.is_file() and file.stat().st_mtime_ns > 10**18:
+                os.utime(file, ns=(number, number))
+    small.trim()
+    left = [outputs(small.attach(data, rules.Rules(), path)) for path, data in stripped.items()]
+    assert left == sorted(left)
+    assert 0 < sum(left) < 8
+    assert not Kept(str(tmp_path / "none"), 0).keep("n.ipynb", clean(stripped["n0.ipynb"], rules.Rules(), "n")[1])
+    assert not (tmp_path / "none").exists()
+
+
+# -- conflicts, and the view of them
+
+
+def test_a_conflict_that_was_settled_by_hand_leaves_no_trace() -> None:
+    marked = cell("<<<<<<< a\nx\n=======\ny\n>>>>>>> b", "one-abcdef")
+    conflict.mark(marked, conflict.SOURCE, 1)
+    data = notebook(marked)
+    assert clean(data, rules.Rules(), "n")[0] == data
+    assert conflict.count(parse(data).notebook) == 1
+    marked["source"] = ["x"]
+    settled, _ = clean(notebook(marked), rules.Rules(), "n")
+    assert conflict.count(parse(settled).notebook) == 0
+    assert json.loads(settled)["cells"][0]["metadata"] == {}
+    ours = cell("mine", "two-abcdef", mvc={"own": 1})
+    conflict.mark(ours, conflict.OURS, 2)
+    fences = [conflict.fence(kind, 2, "main") | {"id": f"fence-{kind}"} for kind in ("begin", "middle", "end")]
+    both = notebook(fences[0], ours, *fences[1:])
+    assert conflict.count(parse(both).notebook) == 1
+    alone = left(notebook(ours))
+    assert alone["cells"][0]["metadata"] == {"mvc": {"own": 1}}
+
+
+def test_sides_of_a_conflict() -> None:
+    both = "a\n<<<<<<< x\nours\n||||||| base\nold\n=======\ntheirs\n>>>>>>> y\nz"
+    assert conflict.sides_of(both, "ours") == "a\nours\nz"
+    assert conflict.sides_of(both, "theirs") == "a\ntheirs\nz"
+    assert conflict.sides_of(both, "union") == "a\nours\ntheirs\nz"
+    assert conflict.sides_of("title\n=======\n", "ours") == "title\n=======\n"
+
+
+def test_only_one_conflict_is_settled() -> None:
+    cells = []
+    for number in (1, 2):
+        one = cell(f"<<<<<<< a\nx{number}\n=======\ny\n>>>>>>> b", f"cell-{number}abc")
+        conflict.mark(one, conflict.SOURCE, number)
+        cells.append(one)
+    document = parse(notebook(*cells))
+    assert conflict.resolve(document.notebook, "theirs", cell="cell-2abc") == 1
+    assert conflict.count(document.notebook) == 1
+    assert sources(document.encode())[1] == "y"
+
+
+def test_the_view_names_cells_and_is_harmless() -> None:
+    long = "x = '" + "A" * 2_000 + "'"
+    data = notebook(
+        cell("print(1)\x1b]0;owned\x07", "one-abcdef", tags=["slow"], outputs=[IMAGE, SAID]),
+        cell(long, "two-abcdef"),
+        cell("# Title", "three-ab", kind="markdown"),
+        kernelspec={"name": "python3", "display_name": "P"},
+    )
+    shown = text(data)
+    assert shown.startswith("%notebook format 4.5 kernel python3\n")
+    assert "%% [code] one-abcdef slow\nprint(1)\\x1b]0;owned\\x07\n" in shown
+    assert "%% [markdown] three-ab\n# Title\n" in shown
+    assert "%output display_data image/png\n<Figure>" in shown
+    assert "aGk=" not in shown
+    assert "A" * 200 not in shown
+    assert shown != text(data.replace(b"AAA'", b"AAB'"))  # a long line shows that it changed
