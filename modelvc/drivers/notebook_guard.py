@@ -33,7 +33,10 @@ def guard(env: Mapping[str, str], *, outputs: bool) -> int:
     staged = _changed("HEAD")
     if not staged:
         return 0
-    for other in _OTHERS:
+    merging = [
+        name.removeprefix("GITHEAD_") for name in env if name.startswith("GITHEAD_")
+    ]  # before MERGE_HEAD is there
+    for other in (*_OTHERS, *merging):
         code, _, _ = run(".", "rev-parse", "-q", "--verify", other, commit_env=True)
         if not code:
             theirs = _changed(other)

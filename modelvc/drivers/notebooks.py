@@ -63,16 +63,15 @@ class Filter:
     """The clean and the smudge side, for many files in one process."""
 
     def __init__(self, mvc_dir: str) -> None:
-        self._mvc_dir = mvc_dir
-        self._rules: Rules | None = None
-        self._kept: Kept | None = None
+        self._folder = os.path.join(mvc_dir, OUTPUTS)
+        self._seen: object = ()  # how the configuration looked when the rules were read
+        self._rules = rules_format.Rules()
+        self._kept = Kept(self._folder, self._rules.keep_local)
 
     def work(self, command: str, path: str, data: bytes) -> bytes | None:
         """The new content; None when it must not be taken, and then stderr says why."""
         try:
-            if self._rules is None:
-                self._rules = read_rules()
-                self._kept = Kept(os.path.join(self._mvc_dir, OUTPUTS), self._rules.keep_local)
+            self._read_rules()
             return self._clean(path, data) if command == "clean" else self._smudge(path, data)
         except Exception as error:  # noqa: BLE001 - one file's trouble must end neither the process nor a checkout
             hint = error.hint if isinstance(error, ModelvcError) else "this is a bug in modelvc"
@@ -80,11 +79,22 @@ class Filter:
             return data if command == "smudge" else None
 
     def close(self) -> None:
-        if self._kept:
+        self._kept.trim()
+
+    def _read_rules(self) -> None:
+        """Read the rules, again when the file is another one: a checkout that runs us may change it on its way."""
+        try:
+            found = os.stat(rules_format.COMMITTED)
+            seen: object = (found.st_mtime_ns, found.st_size, found.st_ino)
+        except OSError:
+            seen = None
+        if seen != self._seen:
             self._kept.trim()
+            self._rules = read_rules()
+            self._kept = Kept(self._folder, self._rules.keep_local)
+            self._seen = seen
 
     def _clean(self, path: str, data: bytes) -> bytes:
-        assert self._rules is not None and self._kept is not None  # noqa: S101, PT018 - for the type checker
         try:
             stripped, taken = clean(data, self._rules, path)
         except FormatError as error:
@@ -99,7 +109,6 @@ class Filter:
         return stripped
 
     def _smudge(self, path: str, data: bytes) -> bytes:
-        assert self._rules is not None and self._kept is not None  # noqa: S101, PT018 - for the type checker
         return self._kept.attach(data, self._rules, path)
 
 

@@ -224,3 +224,11 @@ def test_a_lost_line_is_noticed() -> None:
     """Whatever a line merge does: a result that lacks a line is not handed out."""
     with pytest.raises(FormatError, match="would be lost"):
         merge(notebook("a\nb"), notebook("a\nours"), notebook("theirs\nb"), NAMES, lambda *_: ("nothing", False))
+
+
+def test_without_ids_an_edited_cell_is_still_the_same_cell() -> None:
+    lines = [f"step_{n} = compute(step_{n - 1})" for n in range(1, 8)]
+    ours, theirs = ["# mine", *lines], [*lines, "# theirs"]
+    sides = [notebook(cell("\n".join(some)), cell("end")) for some in (lines, ours, theirs)]
+    found, conflicts = merged(sides[0], sides[1], sides[2])
+    assert (sources(found), conflicts) == (["\n".join(["# mine", *lines, "# theirs"]), "end"], 0)
