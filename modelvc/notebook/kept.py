@@ -1,7 +1,7 @@
 """What was stripped from the worktree's notebooks, kept in this clone so that a checkout can put it back.
 
-One file for a cell's outputs, below a folder for the notebook's path. It is a cache of runs, never the only copy of a
-source: torn or lost files cost a run, so nothing is synced. Layout: docs/format.md#outputs.
+One file for a notebook's path. It is a cache of runs, never the only copy of a source: a torn or lost file costs a run,
+so nothing is synced. Layout: docs/format.md#outputs.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from modelvc.formats.rules import Rules
     from modelvc.notebook.document import Notebook
 
-_NOTEBOOK, _DROPPED = "notebook", "dropped"  # keys beside those of cells, which hold a colon
-_DIGEST = 32  # bytes in front of a file: of what it holds, so that what is there already is not written again
+_DIGEST = 32  # bytes in front of a file: of what was taken last, so that the same is not written again
 _LARGEST = 1 << 28  # bytes of one unpacked file, which is local, and may be damaged
+_GENERATIONS = 4  # cells that are kept, as a multiple of those that the notebook has: earlier sources, other branches
+_FEWEST = 100  # but at least so many
 
 
 class Kept:
@@ -43,25 +44,30 @@ class Kept:
         """
         if not self._limit or not taken:
             return
-        folder = self._of(path)
-        for key, cell in taken.cells.items():
-            self._write(folder, key, cell)
-        if taken.notebook:
-            self._write(folder, _NOTEBOOK, taken.notebook)
-        if taken.dropped:
-            self._write(folder, _DROPPED, taken.dropped)
-        if taken.has_outputs:
-            for key in taken.bare:
-                _remove(_file(folder, key))
+        now = {"cells": taken.cells, "bare": taken.bare, "notebook": taken.notebook, "dropped": taken.dropped}
+        digest = sha256(dumps(now, indent=None).encode()).digest()
+        place = self._of(path)
+        if _head(place) == digest:
+            return
+        before = _read(place) or {}
+        cells: dict[str, Any] = before.get("cells", {})
+        for key in (*taken.cells, *(taken.bare if taken.has_outputs else ())):
+            cells.pop(key, None)  # what is put back in goes to the end: the oldest are the first
+        cells.update(taken.cells)
+        for key in list(cells)[: max(0, len(cells) - max(_FEWEST, _GENERATIONS * len(taken.cells)))]:
+            del cells[key]
+        found = {"cells": cells, "notebook": taken.notebook, "dropped": taken.dropped}
+        self._write(place, digest, dumps(found, indent=None).encode())
 
     def attach(self, data: bytes, rules: Rules, path: str) -> bytes:
         """DATA, a stripped notebook, with what is kept for PATH; as it is where stripping that would not give DATA."""
-        folder = self._of(path)
-        if not self._limit or not os.path.isdir(folder) or rules.skips(path):
+        place = self._of(path)
+        if not self._limit or not os.path.exists(place) or rules.skips(path):
             return data
         try:
+            kept = _read(place)
             document = parse(data)
-            if document.kind != JUPYTER or not _attach(document.notebook, folder):
+            if document.kind != JUPYTER or not kept or not _attach(document.notebook, kept):
                 return data
             found = document.encode()
             again, _ = clean(found, rules, path)
@@ -82,30 +88,22 @@ class Kept:
             excess -= size
 
     def _of(self, path: str) -> str:
-        return os.path.join(self._folder, _name(path))
+        name = sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:40]
+        return os.path.join(self._folder, name)
 
     def _files(self) -> Iterator[tuple[int, int, str]]:
-        for folder, _, names in os.walk(self._folder):
-            for name in names:
-                path = os.path.join(folder, name)
-                try:
-                    found = os.stat(path)
-                except OSError:  # another process was quicker
-                    continue
-                yield found.st_mtime_ns, found.st_size, path
+        for name in os.listdir(self._folder):
+            path = os.path.join(self._folder, name)
+            try:
+                found = os.stat(path)
+            except OSError:  # another process was quicker
+                continue
+            yield found.st_mtime_ns, found.st_size, path
 
-    def _write(self, folder: str, key: str, value: Any) -> None:
+    def _write(self, path: str, digest: bytes, data: bytes) -> None:
         import zlib
 
-        data = dumps(value, indent=None).encode()
-        digest = sha256(data).digest()
-        path = _file(folder, key)
-        try:
-            with open(path, "rb") as file:
-                if file.read(_DIGEST) == digest:
-                    return
-        except FileNotFoundError:
-            os.makedirs(folder, exist_ok=True)
+        os.makedirs(self._folder, exist_ok=True)
         temporary = f"{path}.{os.getpid()}"
         with open(temporary, "wb") as file:
             file.write(digest + zlib.compress(data, 1))
@@ -113,20 +111,20 @@ class Kept:
         self._written = True
 
 
-def _attach(notebook: Notebook, folder: str) -> bool:
-    """Put back what is kept in FOLDER; whether there was anything."""
+def _attach(notebook: Notebook, kept: dict[str, Any]) -> bool:
+    """Put back what is KEPT; whether there was anything."""
     some = False
+    known = kept.get("cells", {})
     for cells in cell_lists(notebook):
         for key, cell in list(keys(cells)):
-            if taken := _read(folder, key):
+            if taken := known.get(key):
                 _put_back(cell, taken)
                 some = True
-    if taken := _read(folder, _NOTEBOOK):
+    if taken := kept.get("notebook"):
         _put_back(notebook, taken)
         some = True
-    dropped = _read(folder, _DROPPED)
-    if dropped and "cells" in notebook:
-        _put_dropped(notebook, dropped)
+    if kept.get("dropped") and "cells" in notebook:
+        _put_dropped(notebook, kept["dropped"])
         some = True
     return some
 
@@ -156,19 +154,26 @@ def _put_dropped(notebook: Notebook, dropped: list[list[Any]]) -> None:
     notebook["cells"] = [*cells, *(cell for some in after.values() for cell in some)]
 
 
-def _read(folder: str, key: str) -> Any:
+def _head(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(_DIGEST)
+    except OSError:
+        return b""
+
+
+def _read(path: str) -> Any:
+    """What is kept in a file; None for one that is gone or damaged."""
     import zlib
 
     try:
-        with open(_file(folder, key), "rb") as file:
+        with open(path, "rb") as file:
             file.seek(_DIGEST)
             packed = zlib.decompressobj()
             data = packed.decompress(file.read(), _LARGEST)
-    except FileNotFoundError:
+        return json.loads(data) if packed.eof else None
+    except (OSError, ValueError, zlib.error):
         return None
-    except (OSError, zlib.error):
-        return None
-    return json.loads(data) if packed.eof else None
 
 
 def _remove(path: str) -> None:
@@ -176,11 +181,3 @@ def _remove(path: str) -> None:
         os.unlink(path)
     except OSError:  # another process was quicker
         pass
-
-
-def _file(folder: str, key: str) -> str:
-    return os.path.join(folder, _name(key))
-
-
-def _name(text: str) -> str:
-    return sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:40]
