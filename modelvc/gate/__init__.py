@@ -1,0 +1,1 @@
+"""Whether a version of a model is worse than another one, told from what both predicted."""

@@ -1,0 +1,178 @@
+"""What predictions of two versions say about a metric: its change, how sure that is, and what follows for a gate."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modelvc.gate import bootstrap
+from modelvc.gate.measures import Ask, Measured, NotComputable, measure
+from modelvc.gate.stats import Interval, NotEnough, decide, holm, rows_needed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelvc.gate.pairing import Paired
+    from modelvc.gate.stats import Outcome
+
+ENOUGH_TO_BE_SAME = 30  # rows in which all is equal before that counts as unchanged
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """How a metric is judged: it may get worse by `margin`; `higher`: whether higher is better.
+
+    `positive`: the label that precision, recall, F1, AUC and Brier are about; "": the larger of two.
+    """
+
+    margin: float = 0.0
+    higher: bool = True
+    confidence: float = 0.95
+    positive: str = ""
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A metric over the same rows with both versions.
+
+    `difference`: new less old; `interval`: of it; `p_value`: two-sided, of no difference; `p_worse`: one-sided, of a loss
+    no larger than the margin: small when a larger one is shown; `enough`: whether there is an interval at all, and if not,
+    `why`; `same`: both versions said the same in every row; `rows_needed`: about how many would decide, None where they
+    do already or none would.
+    """
+
+    metric: str
+    question: Question
+    old: float
+    new: float
+    difference: float
+    interval: Interval | None
+    p_value: float | None
+    p_worse: float | None
+    rows: int
+    rows_needed: int | None
+    method: str
+    enough: bool
+    why: str
+    same: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What becomes of a metric. `p_adjusted`: `p_worse` after Holm's correction, None where there is none."""
+
+    outcome: Outcome
+    why: str
+    p_adjusted: float | None = None
+
+
+def compare(paired: Paired, metric: str, question: Question) -> Comparison | NotComputable:
+    """METRIC of both versions over the rows of PAIRED."""
+    ask = Ask(metric, question.positive, bootstrap.resamples(question.confidence), question.seed)
+    try:
+        found = measure(paired, ask)
+    except (OverflowError, ZeroDivisionError):
+        found = Measured(math.nan, math.nan, NotEnough("its values are too large to be computed with"), "")
+    if isinstance(found, NotComputable):
+        return found
+    return _compared(paired, metric, question, found)
+
+
+def _compared(paired: Paired, metric: str, question: Question, found: Measured) -> Comparison:
+    defined = math.isfinite(found.old) and math.isfinite(found.new)
+    same = paired.same and defined and paired.rows >= ENOUGH_TO_BE_SAME
+    estimate = found.estimate
+    if same:
+        interval, p_value, p_worse = Interval(0.0, 0.0, question.confidence), 1.0, 1.0
+    elif isinstance(estimate, NotEnough) or not defined:
+        why = estimate.why if isinstance(estimate, NotEnough) else "it is not defined for these rows"
+        return Comparison(
+            metric, question, found.old, found.new, found.new - found.old,
+            None, None, None, paired.rows, None, found.method, False, why,
+        )  # fmt: skip
+    else:
+        interval, p_value = estimate.interval(question.confidence), estimate.p_value()
+        p_worse = estimate.tails(-question.margin)[1] if question.higher else estimate.tails(question.margin)[0]
+    undecided = not isinstance(estimate, NotEnough) and not same and _outcome(interval, question) == "inconclusive"
+    needed = None
+    if undecided and not isinstance(estimate, NotEnough):
+        needed = rows_needed(estimate, paired.rows, question.margin, question.confidence, higher=question.higher)
+    return Comparison(
+        metric,
+        question,
+        found.old,
+        found.new,
+        found.new - found.old,
+        interval,
+        p_value,
+        p_worse,
+        paired.rows,
+        needed,
+        "every prediction is the same" if same else found.method,
+        enough=True,
+        why="",
+        same=same,
+    )
+
+
+def _outcome(interval: Interval, question: Question) -> Outcome:
+    return decide(interval, question.margin, higher=question.higher)
+
+
+def settle(comparisons: Sequence[Comparison]) -> tuple[Settled, ...]:
+    """What becomes of metrics that are gated together.
+
+    Each is decided by its interval (`decide`). Then the losses that are shown are corrected by Holm for the number of
+    metrics that could be compared: the more are looked at, the likelier one looks worse by chance. One that does not
+    hold is inconclusive. Passing needs no correction: all have to.
+    """
+    tested = [one for one in comparisons if one.p_worse is not None]
+    adjusted = dict(zip(map(id, tested), holm([one.p_worse or 0.0 for one in tested]), strict=True))
+    return tuple(_settled(one, adjusted.get(id(one)), len(tested)) for one in comparisons)
+
+
+def _settled(one: Comparison, p_adjusted: float | None, metrics: int) -> Settled:
+    if one.interval is None:
+        return Settled("inconclusive", f"not enough data: {one.why}")
+    question, percent = one.question, f"{one.interval.confidence * 100:g} %"
+    if one.same:
+        return Settled("pass", f"every prediction is the same in {one.rows:,} rows", p_adjusted)
+    outcome = _outcome(one.interval, question)
+    within = f"{percent} interval of the change {one.interval.low:+.4g} to {one.interval.high:+.4g}"
+    if outcome == "fail" and p_adjusted is not None and p_adjusted > (1 - question.confidence) / 2:
+        why = f"a loss is shown for it alone, but among {metrics} metrics that may be chance ({within})"
+        return Settled("inconclusive", why, p_adjusted)
+    if outcome == "pass":
+        return Settled("pass", f"a loss of more than {question.margin:g} is ruled out ({within})", p_adjusted)
+    if outcome == "fail":
+        return Settled("fail", f"a loss of more than {question.margin:g} is shown ({within})", p_adjusted)
+    needed = f"; about {one.rows_needed:,} would" if one.rows_needed else ""
+    why = f"not enough data: {one.rows:,} rows do not decide whether more than {question.margin:g} is lost ({within})"
+    return Settled("inconclusive", why + needed, p_adjusted)
+
+
+def agrees(computed: float, recorded: float) -> bool:
+    """Whether a RECORDED metric is what its predictions give, as far as it was not rounded.
+
+    A number with d decimals may be off by 0.6 units of the last one, but by no more than 0.006, and of a large one by a
+    millionth: `0.93` is 0.9341 rounded, and `0.9` for it is not.
+    """
+    if computed != computed or recorded != recorded:  # noqa: PLR0124 - nan agrees with nan alone
+        return computed != computed and recorded != recorded  # noqa: PLR0124
+    if math.isinf(computed) or math.isinf(recorded):
+        return computed == recorded
+    fraction, _, exponent = repr(float(recorded)).partition("e")
+    decimals = len(fraction.partition(".")[2]) - int(exponent or 0)
+    rounding = 0.6 * 10.0 ** -max(2, min(decimals, 300))
+    return abs(computed - recorded) <= max(rounding, 1e-6 * abs(computed), 1e-12)
+
+
+def stale(comparison: Comparison, old: float, new: float) -> str:
+    """What is wrong when the metrics that were recorded are not those of the predictions; "" if they are."""
+    said = []
+    for which, computed, recorded in (("old", comparison.old, old), ("new", comparison.new, new)):
+        if not agrees(computed, recorded):
+            said.append(f"the {which} version's predictions give {computed:.6g}, and {recorded:.6g} is recorded")
+    return "; ".join(said)

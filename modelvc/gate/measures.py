@@ -1,0 +1,268 @@
+"""Which metric is computed how from predictions: by the last part of its dotted name, and never by a guess."""
+
+from __future__ import annotations
+
+import math
+from array import array
+from collections import Counter
+from dataclasses import dataclass
+from operator import eq
+from typing import TYPE_CHECKING
+
+from modelvc.errors import shown
+from modelvc.gate import bootstrap, confusion
+from modelvc.gate.stats import Matched, NotEnough, delong, losses
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import TypeAlias
+
+    from modelvc.gate.pairing import Paired, Side
+    from modelvc.gate.stats import Estimate
+
+_LEAST_PROBABILITY = 2.0**-52
+
+
+@dataclass(frozen=True, slots=True)
+class NotComputable:
+    """Why a metric can not be computed from these predictions."""
+
+    metric: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A metric of both versions (nan: not defined for these rows) and the estimate of its change, if there is one."""
+
+    old: float
+    new: float
+    estimate: Estimate | NotEnough
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What is asked of a metric: its short name, the positive label ("": the larger of two), resamples and their seed."""
+
+    metric: str
+    positive: str = ""
+    count: int = bootstrap.LEAST
+    seed: int = 0
+
+
+if TYPE_CHECKING:
+    Measure: TypeAlias = Callable[[Paired, Ask], Measured | NotComputable]
+
+
+def measure(paired: Paired, ask: Ask) -> Measured | NotComputable:
+    """The metric of both versions over the same rows."""
+    found = MEASURES.get(short(ask.metric))
+    if found is None:
+        known = ", ".join(sorted(MEASURES))
+        return NotComputable(ask.metric, f"it is not one of those that predictions can give: {known}")
+    return found(paired, ask)
+
+
+def short(metric: str) -> str:
+    """The last part of a metric's dotted name, which says what it is."""
+    return metric.rpartition(".")[2].lower()
+
+
+def _accuracy(paired: Paired, ask: Ask) -> Measured | NotComputable:
+    if not paired.truth:
+        return NotComputable(ask.metric, "y_true and y_pred are numbers, not labels")
+    was = map(eq, paired.truth, paired.old.predicted)
+    now = map(eq, paired.truth, paired.new.predicted)
+    counts = Counter(zip(was, now, strict=True))
+    gained, lost, kept = counts[False, True], counts[True, False], counts[True, True]
+    old, new = (kept + lost) / paired.rows, (kept + gained) / paired.rows
+    if short(ask.metric) == "error_rate":
+        old, new, gained, lost = 1 - old, 1 - new, lost, gained
+    enough = paired.rows > 1
+    estimate = Matched(paired.rows, gained, lost) if enough else NotEnough("1 row is too few")
+    return Measured(old, new, estimate, "exact McNemar test, Tango score interval")
+
+
+def _auc(paired: Paired, ask: Ask) -> Measured | NotComputable:
+    positive = _positive(paired, ask, paired.truth)
+    if isinstance(positive, NotComputable):
+        return positive
+    scores = [_score(side, paired.labels[positive]) for side in (paired.old, paired.new)]
+    if scores[0] is None or scores[1] is None:
+        return _no_score(ask, scores[0] is None, paired.labels[positive])
+    flags = [code == positive for code in paired.truth]
+    found = delong(flags, scores[0], scores[1])
+    if isinstance(found, NotEnough):
+        return Measured(math.nan, math.nan, found, "")
+    return Measured(found.old, found.new, found.estimate, "DeLong test")
+
+
+def _row_losses(paired: Paired, ask: Ask, sides: Sequence[Sequence[float]], method: str) -> Measured:
+    old, new = sides
+    if bad := sum(1 for a, b in zip(old, new, strict=True) if not (math.isfinite(a) and math.isfinite(b))):
+        return Measured(math.nan, math.nan, NotEnough(f"{bad:,} rows have a value that is missing or not finite"), "")
+    estimate = losses([b - a for a, b in zip(old, new, strict=True)])
+    return Measured(math.fsum(old) / paired.rows, math.fsum(new) / paired.rows, estimate, method)
+
+
+def _probabilities(paired: Paired, ask: Ask) -> Measured | NotComputable:
+    """Log loss, and the Brier score of two labels."""
+    brier = short(ask.metric) == "brier"
+    if not paired.truth:
+        return NotComputable(ask.metric, "y_true and y_pred are numbers, not labels")
+    sides = []
+    for number, side in enumerate((paired.old, paired.new)):
+        given = None if brier else _of_truth(paired, side)
+        if given is None:
+            positive = _positive(paired, ask, paired.truth)
+            if isinstance(positive, NotComputable):
+                return positive
+            label = paired.labels[positive]
+            score = _score(side, label)
+            if score is None:
+                return _no_score(ask, number == 0, label)
+            given = array("d", (p if c == positive else 1 - p for p, c in zip(score, paired.truth, strict=True)))
+        if any(p < 0 or p > 1 for p in given):
+            return NotComputable(ask.metric, "its scores are no probabilities: some lie outside 0 to 1")
+        sides.append([_brier(p) for p in given] if brier else [_log_loss(p) for p in given])
+    return _row_losses(paired, ask, sides, "Student's t over the rows' losses")
+
+
+def _brier(p: float) -> float:
+    return (1 - p) ** 2
+
+
+def _log_loss(p: float) -> float:
+    return -math.log(max(_LEAST_PROBABILITY, p)) if p == p else p  # noqa: PLR0124 - nan
+
+
+def _of_truth(paired: Paired, side: Side) -> array[float] | None:
+    """The probability that was given to each row's true label, where every label has a column."""
+    columns = [side.scores.get(f"y_score_{label}") for label in paired.labels]
+    used = set(paired.truth)
+    if any(columns[code] is None for code in used):
+        return None
+    known = [column if column is not None else array("d") for column in columns]
+    return array("d", (known[code][row] for row, code in enumerate(paired.truth)))
+
+
+def _errors(paired: Paired, ask: Ask) -> Measured | NotComputable:
+    """Mean squared and mean absolute error."""
+    if why := _no_numbers(paired):
+        return NotComputable(ask.metric, why)
+    sides = [_residuals(paired, side) for side in (paired.old, paired.new)]
+    squared = short(ask.metric) == "mse"
+    found = [[e * e for e in side] if squared else [abs(e) for e in side] for side in sides]
+    return _row_losses(paired, ask, found, "Student's t over the rows' losses")
+
+
+def _rooted(paired: Paired, ask: Ask) -> Measured | NotComputable:
+    """RMSE and R2: functions of sums over the rows."""
+    if why := _no_numbers(paired):
+        return NotComputable(ask.metric, why)
+    squares = [[e * e for e in _residuals(paired, side)] for side in (paired.old, paired.new)]
+    columns, values = squares, paired.truth_values
+    if not all(map(math.isfinite, map(sum, columns))):
+        return Measured(math.nan, math.nan, NotEnough("there are values that are missing or not finite"), "")
+    n, total_old, total_new = paired.rows, math.fsum(columns[0]), math.fsum(columns[1])
+    method = f"paired bootstrap (BCa, {ask.count:,} resamples)"
+    if short(ask.metric) == "rmse":
+        found = bootstrap.sums(columns, _rmse_change, count=ask.count, seed=ask.seed)
+        return Measured(math.sqrt(total_old / n), math.sqrt(total_new / n), found, method)
+    mean = math.fsum(values) / n
+    centred = [value - mean for value in values]
+    spread = math.fsum(value * value for value in centred)
+    if min(values) == max(values):
+        return Measured(math.nan, math.nan, NotEnough("y_true is the same in all rows"), "")
+    columns = [*columns, centred, [value * value for value in centred]]
+    found = bootstrap.sums(columns, _r2_change, count=ask.count, seed=ask.seed)
+    return Measured(1 - total_old / spread, 1 - total_new / spread, found, method)
+
+
+def _rmse_change(rows: int, sums: Sequence[float]) -> float:
+    return math.sqrt(sums[1] / rows) - math.sqrt(sums[0] / rows)
+
+
+def _r2_change(rows: int, sums: Sequence[float]) -> float:
+    spread = sums[3] - sums[2] * sums[2] / rows
+    return (sums[0] - sums[1]) / spread if spread > 1e-12 * sums[3] else math.nan
+
+
+def _confused(paired: Paired, ask: Ask) -> Measured | NotComputable:
+    if not paired.truth:
+        return NotComputable(ask.metric, "y_true and y_pred are numbers, not labels")
+    cells = confusion.cells_of(paired.truth, paired.old.predicted, paired.new.predicted)
+    used = {code for cell in cells for code in cell}
+    positive = None
+    if ask.positive or len(used) <= 2:
+        found = _positive(paired, ask, used)
+        if isinstance(found, NotComputable):
+            return found
+        positive = found
+    if len(used) < 2:
+        return Measured(math.nan, math.nan, NotEnough("all rows are of one class"), "")
+    compared = confusion.compare(cells, short(ask.metric), positive, count=ask.count, seed=ask.seed)
+    return Measured(compared.old, compared.new, compared.estimate, compared.method)
+
+
+MEASURES: Mapping[str, Measure] = {
+    "accuracy": _accuracy,
+    "error_rate": _accuracy,
+    "auc": _auc,
+    "roc_auc": _auc,
+    "log_loss": _probabilities,
+    "brier": _probabilities,
+    "mse": _errors,
+    "mae": _errors,
+    "rmse": _rooted,
+    "r2": _rooted,
+    "f1": _confused,
+    "precision": _confused,
+    "recall": _confused,
+    "balanced_accuracy": _confused,
+}
+
+
+def _positive(paired: Paired, ask: Ask, used: array[int] | set[int]) -> int | NotComputable:
+    """The place of the positive label among the labels."""
+    if not paired.truth:
+        return NotComputable(ask.metric, "y_true and y_pred are numbers, not labels")
+    codes = set(used)
+    if ask.positive:
+        if ask.positive not in paired.labels:
+            return NotComputable(ask.metric, f'no row has the positive label "{shown(ask.positive, 80)}"')
+        return paired.labels.index(ask.positive)
+    if len(codes) > 2:
+        return NotComputable(ask.metric, f"it needs two labels, and y_true has {len(codes):,}; name the positive one")
+    return max(codes, key=lambda code: _rank(paired.labels[code]))
+
+
+def _rank(label: str) -> tuple[float, str]:
+    """Labels in order: numbers by size, then texts."""
+    try:
+        number = float(label)
+    except ValueError:
+        return math.inf, label
+    return (number, label) if number == number else (math.inf, label)  # noqa: PLR0124 - nan
+
+
+def _score(side: Side, label: str) -> array[float] | None:
+    return side.scores.get(f"y_score_{label}", side.scores.get("y_score"))
+
+
+def _no_score(ask: Ask, old: bool, label: str) -> NotComputable:  # noqa: FBT001 - which of two
+    which = "old" if old else "new"
+    return NotComputable(
+        ask.metric, f"the predictions of the {which} version have no column y_score or y_score_{shown(label, 80)}"
+    )
+
+
+def _no_numbers(paired: Paired) -> str:
+    if paired.truth_values and paired.old.values and paired.new.values:
+        return ""
+    return "y_true and y_pred are not numbers in every row"
+
+
+def _residuals(paired: Paired, side: Side) -> list[float]:
+    return [a - b for a, b in zip(side.values, paired.truth_values, strict=True)]

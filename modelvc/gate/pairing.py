@@ -1,0 +1,178 @@
+"""Two versions' predictions, row beside row: only over the same rows, with the same labels."""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from modelvc.errors import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from modelvc.gate.predictions import Predictions
+
+Reason: TypeAlias = Literal["labels-differ", "rows-differ"]
+
+_EXAMPLES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why two files can not be compared: the test set changed. `count` rows are concerned, of `rows`."""
+
+    reason: Reason
+    why: str
+    count: int
+    rows: int
+    examples: tuple[str, ...]  # ids
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What one version said, in the order of the pair."""
+
+    predicted: array[int]
+    values: array[float]
+    scores: Mapping[str, array[float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """The rows of a test set and what two versions said of each.
+
+    `truth` and both sides' `predicted` are places in `labels`; empty where there are no labels. `truth_values` and the
+    sides' `values` are numbers; empty where they are none. `same`: every column that both have is equal in every row.
+    """
+
+    rows: int
+    labels: tuple[str, ...]
+    truth: array[int]
+    truth_values: array[float]
+    old: Side
+    new: Side
+    same: bool
+
+
+def pair(old: Predictions, new: Predictions) -> Paired | Refused:
+    """Match rows by id, in the order of OLD.
+
+    Refused unless both have the same ids and the same label for each of them. A comparison over the rows that both have
+    would be over a test set that nobody chose, and a version could drop the rows that it gets wrong.
+    """
+    order = _order(old, new)
+    if isinstance(order, Refused):
+        return order
+    labels, translated = _translation(old, new)
+    moved = _Moved(new, order)
+    if refused := _truths_differ(old, moved, translated):
+        return refused
+    has_labels = bool(old.truth) and bool(new.truth)
+    empty = array("i")
+    before = Side(old.predicted if has_labels else empty, old.predicted_values, old.scores)
+    after = Side(
+        array("i", map(translated.__getitem__, moved.codes(new.predicted))) if has_labels else empty,
+        moved.values(new.predicted_values),
+        {name: moved.values(column) for name, column in new.scores.items()},
+    )
+    return Paired(
+        rows=old.rows,
+        labels=labels if has_labels else (),
+        truth=old.truth if has_labels else empty,
+        truth_values=old.truth_values,
+        old=before,
+        new=after,
+        same=_same(before, after),
+    )
+
+
+def _order(old: Predictions, new: Predictions) -> list[int] | Refused | None:
+    """The places in NEW of OLD's rows; None when they are in the same order."""
+    if old.ids == new.ids:
+        return None
+    wanted, found = old.ids, new.ids
+    if isinstance(wanted, array) != isinstance(found, array):
+        wanted, found = tuple(map(str, wanted)), tuple(map(str, found))
+    places: dict[object, int] = {key: place for place, key in enumerate(found)}
+    missing = [key for key in wanted if key not in places]
+    if missing or len(wanted) != len(found):
+        return _rows_differ(wanted, found, missing)
+    return [places[key] for key in wanted]
+
+
+def _rows_differ(wanted: Sequence[object], found: Sequence[object], missing: list[int | str]) -> Refused:
+    known = set(wanted)
+    extra = [key for key in found if key not in known]
+    said = []
+    if missing:
+        said.append(f"{len(missing):,} rows of the old version are not there any more ({_some(missing)})")
+    if extra:
+        said.append(f"{len(extra):,} rows are new ({_some(extra)})")
+    why = f"the test set changed: {' and '.join(said)}; predict the same rows with both versions"
+    examples = tuple(str(key) for key in islice([*missing, *extra], _EXAMPLES))
+    return Refused("rows-differ", why, len(missing) + len(extra), len(wanted), examples)
+
+
+def _some(keys: Iterable[object]) -> str:
+    first = [shown(key, 40) for key in islice(keys, _EXAMPLES + 1)]
+    return ", ".join(["id " + first[0], *first[1:_EXAMPLES], *(["…"] if len(first) > _EXAMPLES else [])])
+
+
+class _Moved:
+    """Columns of the new version in the order of the old one."""
+
+    def __init__(self, new: Predictions, order: list[int] | None) -> None:
+        self.new = new
+        self._order = order
+
+    def codes(self, column: array[int]) -> array[int]:
+        return column if self._order is None or not column else array("i", map(column.__getitem__, self._order))
+
+    def values(self, column: array[float]) -> array[float]:
+        return column if self._order is None or not column else array("d", map(column.__getitem__, self._order))
+
+
+def _translation(old: Predictions, new: Predictions) -> tuple[tuple[str, ...], list[int]]:
+    """All labels, old ones first, and the place among them of each of NEW's."""
+    known = {label: code for code, label in enumerate(old.labels)}
+    translated = [known.setdefault(label, len(known)) for label in new.labels]
+    return tuple(known), translated
+
+
+def _truths_differ(old: Predictions, moved: _Moved, translated: list[int]) -> Refused | None:
+    new = moved.new
+    if old.truth_values and new.truth_values:
+        values = moved.values(new.truth_values)
+        if old.truth_values == values:
+            return None
+        # a label that is nan in both is the same label
+        wrong = [
+            at
+            for at, (a, b) in enumerate(zip(old.truth_values, values, strict=True))
+            if a != b and (a == a or b == b)  # noqa: PLR0124
+        ]
+    elif old.truth and new.truth:
+        codes = array("i", map(translated.__getitem__, moved.codes(new.truth)))
+        if old.truth == codes:
+            return None
+        wrong = [at for at, (a, b) in enumerate(zip(old.truth, codes, strict=True)) if a != b]
+    else:
+        wrong = list(range(old.rows))
+    if not wrong:
+        return None
+    ids = [old.ids[at] for at in wrong[: _EXAMPLES + 1]]
+    why = (
+        f"the test set changed: y_true differs in {len(wrong):,} of {old.rows:,} rows ({_some(ids)}); "
+        "predict the same rows with both versions"
+    )
+    return Refused("labels-differ", why, len(wrong), old.rows, tuple(map(str, ids[:_EXAMPLES])))
+
+
+def _same(old: Side, new: Side) -> bool:
+    pairs = [(old.scores[name], new.scores[name]) for name in old.scores if name in new.scores]
+    said = [(old.values, new.values)] if old.values and new.values else []
+    if old.predicted != new.predicted or (not said and not old.predicted):
+        return False
+    return all(a == b for a, b in [*said, *pairs]) and set(old.scores) == set(new.scores)

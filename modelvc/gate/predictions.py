@@ -1,0 +1,292 @@
+"""Files of predictions: CSV with the columns `id`, `y_true`, `y_pred` and any number of scores.
+
+A column beside these three holds numbers: `y_score` is the score (for log loss and Brier: the probability) of the
+positive class, `y_score_LABEL` that of LABEL; an empty field there is a score that is missing. Labels are texts, and
+`1.0` is the label `1`, because pandas writes a column of whole numbers so as soon as one is missing. With more than
+`MAX_LABELS` different ones the columns must be numbers: then it is a regression, and has no labels.
+"""
+
+from __future__ import annotations
+
+import csv
+from array import array
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modelvc.errors import FormatError, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import BinaryIO, TypeAlias
+
+    Ids: TypeAlias = array[int] | tuple[str, ...]
+
+MAX_ROWS = 10_000_000
+MAX_COLUMNS = 1_000
+MAX_VALUES = 100_000_000  # rows times columns of scores
+MAX_BYTES = 4 << 30
+MAX_LINE = 1 << 16  # bytes
+MAX_FIELD = 1_000  # characters
+MAX_LABELS = 10_000
+ID, TRUTH, PREDICTED = "id", "y_true", "y_pred"
+NAN = float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """What one version said about each row of a test set, in the order of the file.
+
+    `ids`: numbers when all are whole numbers without leading zeros, else texts. `truth`, `predicted`: places in
+    `labels`, empty when there are no labels. `truth_values`, `predicted_values`: the same as numbers, empty when not all
+    are. `scores`: one array per further column, NaN where the field is empty.
+    """
+
+    ids: Ids
+    labels: tuple[str, ...]
+    truth: array[int]
+    predicted: array[int]
+    truth_values: array[float]
+    predicted_values: array[float]
+    scores: Mapping[str, array[float]]
+
+    @property
+    def rows(self) -> int:
+        return len(self.ids)
+
+
+def parse(data: bytes, name: str) -> Predictions:
+    """The predictions in the bytes of the file NAME."""
+    import io
+
+    return read(io.BytesIO(data), name)
+
+
+def read(stream: BinaryIO, name: str) -> Predictions:
+    """The predictions in a stream; FormatError names the file NAME and the line."""
+    lines = _Lines(stream, name)
+    rows = csv.reader(iter(lines), strict=True)
+    try:
+        header = [field.strip() for field in next((row for row in rows if row), [])]
+        columns = _Columns(lines, header)
+        for row in rows:
+            if row:
+                columns.add(row)
+    except csv.Error as error:
+        raise lines.broken(f"it is not valid CSV: {shown(error, 200)}") from None
+    return columns.done()
+
+
+class _Lines:
+    """The lines of a stream as text, none too long, and the number of the last one for messages."""
+
+    def __init__(self, stream: BinaryIO, name: str) -> None:
+        self._stream = stream
+        self._name = name
+        self.number = 0
+
+    def __iter__(self) -> Iterator[str]:
+        left = MAX_BYTES
+        while line := self._stream.readline(MAX_LINE + 1):
+            self.number += 1
+            left -= len(line)
+            if len(line) > MAX_LINE:
+                raise self.broken(f"it is longer than {MAX_LINE:,} bytes")
+            if left < 0:
+                raise self.broken(f"the file is larger than {MAX_BYTES:,} bytes")
+            try:
+                yield line.decode("utf-8-sig" if self.number == 1 else "utf-8")
+            except UnicodeDecodeError:
+                raise self.broken("it is not valid UTF-8") from None
+
+    def broken(self, why: str, line: int | None = None) -> FormatError:
+        return FormatError(
+            f"{shown(self._name)} is no file of predictions: line {self.number if line is None else line}: {why}",
+            hint="write CSV with the columns id,y_true,y_pred and, if there are scores, y_score or y_score_LABEL",
+        )
+
+
+class _Columns:
+    """The columns while rows are added."""
+
+    def __init__(self, lines: _Lines, header: list[str]) -> None:
+        self._lines = lines
+        if not header:
+            raise lines.broken("it is empty", 1)
+        if len(header) > MAX_COLUMNS:
+            raise lines.broken(f"it has more than {MAX_COLUMNS:,} columns")
+        for place, column in enumerate(header):
+            if not column or len(column) > MAX_FIELD:
+                raise lines.broken(f"column {place + 1} has no name, or one of more than {MAX_FIELD:,} characters")
+            if column in header[:place]:
+                raise lines.broken(f'the column "{shown(column, 80)}" is there twice')
+        for needed in (ID, TRUTH, PREDICTED):
+            if needed not in header:
+                raise lines.broken(f'there is no column "{needed}"')
+        self._width = len(header)
+        self._id = header.index(ID)
+        self._ids = _Ids()
+        self._labels = _Labels((header.index(TRUTH), header.index(PREDICTED)))
+        self._scores = [
+            (place, column, array("d")) for place, column in enumerate(header) if column not in {ID, TRUTH, PREDICTED}
+        ]
+        self._most = min(MAX_ROWS, MAX_VALUES // max(1, len(self._scores)))
+        self._rows = 0
+
+    def add(self, row: list[str]) -> None:
+        if len(row) != self._width:
+            raise self._lines.broken(f"it has {len(row):,} fields, the header {self._width:,}")
+        if max(map(len, row)) > MAX_FIELD:
+            raise self._lines.broken(f"a field is longer than {MAX_FIELD:,} characters")
+        if self._rows >= self._most:
+            raise self._lines.broken(f"there are more than {self._most:,} rows")
+        self._rows += 1
+        if why := self._ids.add(row[self._id].strip()) or self._labels.add(row):
+            raise self._lines.broken(why)
+        for place, column, values in self._scores:
+            text = row[place]
+            try:
+                values.append(float(text))
+            except ValueError:
+                if text and not text.isspace():
+                    raise self._lines.broken(
+                        f'"{shown(text, 40)}" in the column "{shown(column, 80)}" is no number'
+                    ) from None
+                values.append(NAN)
+
+    def done(self) -> Predictions:
+        if not self._rows:
+            raise self._lines.broken("it has a header and no row")
+        labels = self._labels
+        numbers = labels.numbers()
+        return Predictions(
+            self._ids.found(),
+            tuple(labels.names),
+            *labels.codes,
+            *numbers,
+            {column: values for _, column, values in self._scores},
+        )
+
+
+class _Ids:
+    """Ids: an array as long as all are whole numbers; remembered in a set only from where they stop to rise."""
+
+    def __init__(self) -> None:
+        self._numbers = array("q")
+        self._texts: list[str] | None = None
+        self._seen: set[int | str] | None = None
+        self._last = -1
+
+    def add(self, text: str) -> str:
+        """What is wrong with the id, or nothing."""
+        if not text:
+            return "its id is empty"
+        if self._texts is None:
+            if text.isdigit() and text.isascii() and len(text) <= 18 and (text[0] != "0" or text == "0"):
+                return self._add_number(int(text))
+            self._texts = [str(number) for number in self._numbers]
+            self._numbers = array("q")
+            self._seen = set(self._texts)
+        assert self._seen is not None  # noqa: S101 - for the type checker
+        if text in self._seen:
+            return f'the id "{shown(text, 80)}" was there before'
+        self._seen.add(text)
+        self._texts.append(text)
+        return ""
+
+    def _add_number(self, number: int) -> str:
+        if self._seen is None and number <= self._last:
+            self._seen = set(self._numbers)
+        if self._seen is not None:
+            if number in self._seen:
+                return f'the id "{number}" was there before'
+            self._seen.add(number)
+        self._last = number
+        self._numbers.append(number)
+        return ""
+
+    def found(self) -> Ids:
+        return self._numbers if self._texts is None else tuple(self._texts)
+
+
+class _Labels:
+    """`y_true` and `y_pred`: codes of labels, until there are so many of them that only numbers make sense."""
+
+    def __init__(self, places: tuple[int, int]) -> None:
+        self._places = places
+        self._known: dict[str, int] = {}
+        self.names: dict[str, int] = {}
+        self.codes = (array("i"), array("i"))
+        self._values: tuple[array[float], array[float]] | None = None
+
+    def add(self, row: list[str]) -> str:
+        """What is wrong with the labels of a row, or nothing."""
+        if self._values is not None:
+            return self._add_numbers(row)
+        for place, codes in zip(self._places, self.codes, strict=True):
+            text = row[place]
+            code = self._known.get(text)
+            if code is None:
+                label = _label(text)
+                if not label:
+                    return f"its {_column(place == self._places[0])} is empty"
+                code = self.names.setdefault(label, len(self.names))
+                if len(self._known) < 2 * MAX_LABELS:
+                    self._known[text] = code
+            codes.append(code)
+        return self._give_up() if len(self.names) > MAX_LABELS else ""
+
+    def _give_up(self) -> str:
+        values = self.numbers()
+        if not values[0] or not values[1]:
+            return f"there are more than {MAX_LABELS:,} different labels, and they are no numbers"
+        self._values = values
+        self.names, self._known, self.codes = {}, {}, (array("i"), array("i"))
+        return ""
+
+    def _add_numbers(self, row: list[str]) -> str:
+        assert self._values is not None  # noqa: S101 - for the type checker
+        for place, values in zip(self._places, self._values, strict=True):
+            number = _number(row[place])
+            if number is None:
+                return (
+                    f'"{shown(row[place], 40)}" is no number, and with more than {MAX_LABELS:,} different ones '
+                    f"{_column(place == self._places[0])} must be"
+                )
+            values.append(number)
+        return ""
+
+    def numbers(self) -> tuple[array[float], array[float]]:
+        """Both columns as numbers; each empty unless all of it are."""
+        if self._values is not None:
+            return self._values
+        of = [_number(name) for name in self.names]
+        truth, predicted = (_looked_up(of, codes) for codes in self.codes)
+        return truth, predicted
+
+
+def _looked_up(of: list[float | None], codes: array[int]) -> array[float]:
+    used = [NAN if value is None else value for value in of]
+    if any(of[code] is None for code in set(codes)):
+        return array("d")
+    return array("d", map(used.__getitem__, codes))
+
+
+def _column(truth: bool) -> str:  # noqa: FBT001 - which of two
+    return TRUTH if truth else PREDICTED
+
+
+def _label(text: str) -> str:
+    text = text.strip()
+    whole, dot, rest = text.partition(".")
+    if dot and rest and not rest.strip("0") and whole.removeprefix("-").isdigit() and whole.isascii():
+        return "0" if whole == "-0" else whole
+    return text
+
+
+def _number(text: str) -> float | None:
+    if "_" in text:
+        return None
+    try:
+        return float(text)
+    except ValueError:
+        return None
