@@ -46,8 +46,8 @@ case $name in
   difftool)
     . "$mvc_dir/hook.sh" && mvc_hook difftool "$@"
     ;;
-  textconv)
-    mvc_notebooks textconv "$@" || cat -- "$1"
+  textconv | pointer)
+    mvc_notebooks "$name" "$@" || cat -- "$1"
     ;;
   *)
     mvc_notebooks "$name" "$@"

@@ -6,7 +6,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from modelvc.drivers import difftool, merging
+from modelvc.drivers import difftool, merging, metric_hooks
 from modelvc.drivers.dispatch import FAILED, say
 from modelvc.errors import NotFoundError, shown
 
@@ -118,6 +118,8 @@ HOOKS: dict[str, Hook] = {
     "post-applypatch": _follow,
     "pre-commit": _pre_commit,
     "pre-push": _pre_push,
+    "prepare-commit-msg": metric_hooks.prepare_commit_msg,
+    "post-merge": metric_hooks.post_merge,
     "merge-pointer": merging.pointer,
     "difftool": difftool.difftool,
 }

@@ -29,6 +29,8 @@ def run(mvc_dir: str, name: str, args: list[str]) -> int:
             return _once(mvc_dir, name, args[0])
         if name == "textconv":
             return _textconv(args[0])
+        if name == "pointer":
+            return _pointer(args[0])
         if name == "merge":
             from modelvc.drivers.notebook_merge import merge
 
@@ -152,6 +154,17 @@ def _textconv(path: str) -> int:
     except ModelvcError:  # to be seen as it is, then
         pass
     sys.stdout.buffer.write(text(data).encode("utf-8", "replace"))
+    return 0
+
+
+def _pointer(path: str) -> int:
+    """Show a pointer that Git hands over."""
+    from modelvc.formats.pointerview import text
+
+    with open(path, "rb") as file:
+        data = file.read()
+    name = path if not os.path.isabs(path) else os.path.basename(path)
+    sys.stdout.buffer.write(text(data, name.removesuffix(".mvc")).encode("utf-8", "replace"))
     return 0
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 OnModified: TypeAlias = Literal["warn", "block", "off"]
+CommitMetrics: TypeAlias = Literal["comment", "trailer", "off"]
+Gate: TypeAlias = Literal["warn", "block", "off"]
 Extra: TypeAlias = "Mapping[str, toml.Value]"
 
 FORMAT = 1
@@ -50,6 +52,8 @@ class Remote:
 class Hooks:
     modified: OnModified = "warn"  # when a model is newer than its pointer in a commit
     large_file: int = 10 << 20  # bytes; larger new blobs are refused in a commit
+    commit_metrics: CommitMetrics = "comment"  # how a commit's message shows what becomes of metrics
+    gate: Gate = "warn"  # what a push does about a model that does not keep the policy
     extra: Extra = field(default_factory=dict, hash=False)
 
 
@@ -100,6 +104,8 @@ class Config:
         table["hooks"] = {
             "modified": self.hooks.modified,
             "large_file": sizes.written(self.hooks.large_file),
+            **({"commit_metrics": self.hooks.commit_metrics} if self.hooks.commit_metrics != "comment" else {}),
+            **({"gate": self.hooks.gate} if self.hooks.gate != "warn" else {}),
             **self.hooks.extra,
         }
         if self.notebooks.written:
@@ -255,7 +261,9 @@ def _hooks(table: Table) -> Hooks:
         large = sizes.parse(table.text("large_file", "10 MiB"))
     except ValueError:
         raise table.error("large_file", 'must be a size such as "10 MiB"') from None
-    return Hooks(cast("OnModified", modified), large, table.unknown)
+    said = table.choice("commit_metrics", ("comment", "trailer", "off"), "comment")
+    gate = table.choice("gate", ("warn", "block", "off"), "warn")
+    return Hooks(cast("OnModified", modified), large, cast("CommitMetrics", said), cast("Gate", gate), table.unknown)
 
 
 def _remotes_table(remotes: Mapping[str, Remote]) -> dict[str, toml.Value]:

@@ -28,6 +28,7 @@ _ALWAYS = {
     "merge.mvc-pointer.name": "pointers of modelvc",
     "merge.mvc-pointer.driver": f"{_RUN} merge-pointer {_SIDES}",
     "merge.mvc-pointer.recursive": "binary",  # else markers of a merge of bases would end up in a pointer
+    "diff.mvc-pointer.textconv": f"{_RUN} pointer",
     "difftool.mvc.cmd": f'{_RUN} difftool "$LOCAL" "$REMOTE" "$MERGED"',
 }
 _VIEWS = {
@@ -46,10 +47,11 @@ _FILTER = {
 # What the notebook drivers load, to the last file: all of it standard library.
 _COPIED = (
     "__init__", "errors", "drivers/__init__", "drivers/notebook_guard", "drivers/notebook_merge",
-    "drivers/notebooks", "drivers/pktline", "drivers/script", "formats/__init__", "formats/paths", "formats/rules",
-    "formats/sizes", "formats/tables", "formats/toml", "git/__init__", "git/layout", "git/mergefile", "git/run",
-    "git/sides", "notebook/__init__", "notebook/align", "notebook/combine", "notebook/conflict",
-    "notebook/document", "notebook/kept", "notebook/merge", "notebook/strip", "notebook/upgrade", "notebook/view",
+    "drivers/notebooks", "drivers/pktline", "drivers/script", "formats/__init__", "formats/limits",
+    "formats/metrics", "formats/paths", "formats/pointer", "formats/pointerview", "formats/rules", "formats/sizes",
+    "formats/tables", "formats/toml", "git/__init__", "git/layout", "git/mergefile", "git/run", "git/sides",
+    "notebook/__init__", "notebook/align", "notebook/combine", "notebook/conflict", "notebook/document",
+    "notebook/kept", "notebook/merge", "notebook/strip", "notebook/upgrade", "notebook/view", "oid",
 )  # fmt: skip
 
 

@@ -23,6 +23,8 @@ SHIMS = {
     "post-applypatch": "follow",
     "pre-commit": "pre-commit",
     "pre-merge-commit": "pre-merge-commit",
+    "prepare-commit-msg": "prepare-commit-msg",
+    "post-merge": "post-merge",
     "pre-push": "pre-push",
 }
 BEFORE = ".before-mvc"

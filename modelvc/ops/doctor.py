@@ -149,6 +149,7 @@ def _attributes(repo: Repo) -> Iterator[Finding]:
         (b"model.mvc", b"text"): b"set",
         (b"model.mvc", b"eol"): b"lf",
         (b"model.mvc", b"merge"): b"mvc-pointer",
+        (b"model.mvc", b"diff"): b"mvc-pointer",
         (b".gitignore", b"merge"): b"union",
     }
     if drivers.chosen(repo.layout) not in {None, "off"}:
@@ -157,7 +158,10 @@ def _attributes(repo: Repo) -> Iterator[Finding]:
     names = ("text", "eol", "merge", "filter", "diff")
     out = git(repo.layout, "check-attr", "-z", "--stdin", *names, stdin=asked).split(b"\0")
     have = {(out[i], out[i + 1]): out[i + 2] for i in range(0, len(out) - 2, 3)}
-    lines = {b"model.mvc": "*.mvc text eol=lf merge=mvc-pointer", b".gitignore": ".gitignore merge=union"}
+    lines = {
+        b"model.mvc": "*.mvc text eol=lf merge=mvc-pointer diff=mvc-pointer",
+        b".gitignore": ".gitignore merge=union",
+    }
     wrong = {
         lines.get(key[0], "*.ipynb filter=mvc-notebook diff=mvc-notebook merge=mvc-notebook"): None
         for key, value in wanted.items()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _NOTEBOOK = b" filter=mvc-notebook diff=mvc-notebook"
 _ATTRIBUTES = (
-    b"*.mvc text eol=lf merge=mvc-pointer",
+    b"*.mvc text eol=lf merge=mvc-pointer diff=mvc-pointer",
     b".gitignore merge=union",
     b"*.ipynb" + _NOTEBOOK + b" merge=mvc-notebook",
     b"*.zpln" + _NOTEBOOK,

@@ -38,7 +38,7 @@ def test_init_says_what_it_did_and_what_comes_next(tmp_path: Path) -> None:
     )
     wrote = clone.read(".gitattributes"), clone.read(".mvc/config.toml")
     assert wrote[0] == (
-        b"*.png binary\n*.mvc text eol=lf merge=mvc-pointer\n.gitignore merge=union\n"
+        b"*.png binary\n*.mvc text eol=lf merge=mvc-pointer diff=mvc-pointer\n.gitignore merge=union\n"
         b"*.ipynb filter=mvc-notebook diff=mvc-notebook merge=mvc-notebook\n"
         b"*.zpln filter=mvc-notebook diff=mvc-notebook\nnote.json filter=mvc-notebook diff=mvc-notebook\n"
     )

@@ -1,0 +1,100 @@
+"""Hooks that tell what becomes of metrics: in the message of a commit, and after a merge."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from modelvc.drivers.dispatch import say
+from modelvc.errors import ModelvcError, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from modelvc.ops.changes import MetricMoved
+    from modelvc.repo import Repo
+
+_MOST = 20  # lines in one message
+_MOST_SAID = 3  # metrics of a model after a merge
+TRAILER = "Metric"
+
+
+def prepare_commit_msg(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
+    """ARGS: the message's file, where it came from, and for an amended commit its id. Never stops a commit."""
+    from modelvc.git import history, index
+    from modelvc.ops.changes import moved
+    from modelvc.ops.record import read_policy
+    from modelvc.repo import open_repo
+
+    repo = open_repo(cwd, env)
+    style = repo.config.hooks.commit_metrics
+    source = args[1] if len(args) > 1 else ""
+    if style == "off" or not args or source == "merge":
+        return 0
+    entries = index.pointers(repo.layout, commit_env=True)
+    blobs = index.read_blobs(repo.layout, sorted({entry.blob for entry in entries}))
+    new = {entry.path: blobs[entry.blob] for entry in entries if entry.blob in blobs}
+    base = f"{args[2]}~1" if source == "commit" and len(args) > 2 else "HEAD"
+    try:
+        old = history.pointers_at(repo.layout, base)
+    except ModelvcError:  # the first commit
+        old = {}
+    try:
+        found = moved(old, new, read_policy(repo))
+    except ModelvcError as error:  # a policy that can not be read is for mvc check to complain about
+        say(str(error))
+        return 0
+    if found and style == "trailer":
+        _trailers(repo, os.path.join(cwd, args[0]), found)
+    elif found:
+        _comments(repo, os.path.join(cwd, args[0]), found, edited=env.get("GIT_EDITOR") != ":")
+    return 0
+
+
+def _comments(repo: Repo, path: str, found: Sequence[MetricMoved], *, edited: bool) -> None:
+    """Below the message, where the editor shows them and Git takes them out; to stderr where there is no editor."""
+    from modelvc.git.run import run
+
+    lines = [f"{shown(one.model)}: {one}" for one in found[:_MOST]]
+    lines += [f"and {len(found) - _MOST} more" for _ in range(len(found) > _MOST)]
+    _, out, _ = run(repo.layout, "config", "--get", "core.commentChar")
+    sign = out.decode("utf-8", "replace").strip() or "#"
+    if not edited or sign == "auto":
+        for line in lines:
+            say(line)
+        return
+    with open(path, "r+b") as file:
+        data = file.read()
+        end = b"" if not data or data.endswith(b"\n") else b"\n"
+        text = "".join(
+            f"{sign} {line}\n" for line in ("What this commit does to metrics:", *(f"  {one}" for one in lines))
+        )
+        file.write(end + text.encode())
+
+
+def _trailers(repo: Repo, path: str, found: Sequence[MetricMoved]) -> None:
+    """At the end of the message, for good; one that is there already is not repeated."""
+    from modelvc.formats.pointerview import value
+    from modelvc.git.run import git
+
+    words: list[str] = []
+    for one in found[:_MOST]:
+        said = f"{shown(one.model)} {shown(one.name)} {value(one.old) or '-'} -> {value(one.new) or '-'}"
+        words += ["--trailer", f"{TRAILER}: {said}"]
+    git(repo.layout, "interpret-trailers", "--in-place", "--if-exists", "addIfDifferent", *words, "--", path)
+
+
+def post_merge(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
+    """One line for each model whose metrics the merge changed."""
+    del args
+    from modelvc.git import history
+    from modelvc.ops.changes import by_model, moved
+    from modelvc.ops.record import read_policy
+    from modelvc.repo import open_repo
+
+    repo = open_repo(cwd, env)
+    old, new = (history.pointers_at(repo.layout, rev) for rev in ("ORIG_HEAD", "HEAD"))
+    for model, rows in by_model(moved(old, new, read_policy(repo))).items():
+        more = f" and {len(rows) - _MOST_SAID} more" if len(rows) > _MOST_SAID else ""
+        say(f"{shown(model)}: {', '.join(map(str, rows[:_MOST_SAID]))}{more}")
+    return 0

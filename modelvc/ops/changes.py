@@ -1,0 +1,67 @@
+"""What a commit or a merge does to metrics, in a line for each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modelvc.errors import ModelvcError, shown
+from modelvc.formats.paths import model_of
+from modelvc.formats.pointer import parse
+from modelvc.formats.pointerview import value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from modelvc.formats.metrics import MetricValue
+    from modelvc.formats.pointer import Pointer
+    from modelvc.formats.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class MetricMoved:
+    """One metric of one model that is not what it was. `better`: None where the policy declares no direction."""
+
+    model: str
+    name: str
+    old: MetricValue | None
+    new: MetricValue | None
+    better: bool | None
+
+    def __str__(self) -> str:
+        verdict = "" if self.better is None else " (better)" if self.better else " (worse)"
+        return f"{shown(self.name)} {value(self.old) or '-'} -> {value(self.new) or '-'}{verdict}"
+
+
+def moved(old: Mapping[str, bytes], new: Mapping[str, bytes], policy: Policy) -> list[MetricMoved]:
+    """The metrics that differ between two sets of pointers, by model and in the order in which they were recorded."""
+    found = []
+    for path in sorted(new):
+        before, after = _pointer(old.get(path)), _pointer(new[path])
+        if after is None or (before and before.encode() == after.encode()):
+            continue
+        was, now = _values(before), _values(after)
+        for name in dict.fromkeys((*now, *was)):
+            if was.get(name) != now.get(name):
+                gain = policy.gain(model_of(path), name, was.get(name), now.get(name))
+                better = None if not gain else gain > 0
+                found.append(MetricMoved(model_of(path), name, was.get(name), now.get(name), better))
+    return found
+
+
+def by_model(found: list[MetricMoved]) -> dict[str, list[MetricMoved]]:
+    rows: dict[str, list[MetricMoved]] = {}
+    for one in found:
+        rows.setdefault(one.model, []).append(one)
+    return rows
+
+
+def _pointer(data: bytes | None) -> Pointer | None:
+    try:
+        return parse(data) if data is not None else None
+    except ModelvcError:
+        return None
+
+
+def _values(pointer: Pointer | None) -> dict[str, MetricValue]:
+    return dict(pointer.metrics.values) if pointer and pointer.metrics and not pointer.stale else {}
