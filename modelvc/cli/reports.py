@@ -145,8 +145,7 @@ def _interval(v: Verdict) -> str:
 
 
 def _why(v: Verdict) -> str:
-    needed = f"; about {v.rows_needed:,} rows would tell" if v.outcome == INCONCLUSIVE and v.rows_needed else ""
-    return f"{shown(v.why)}{needed}"
+    return shown(v.why)
 
 
 def _facts(v: Verdict) -> str:

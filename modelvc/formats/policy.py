@@ -202,6 +202,8 @@ class _Reader:
             raise fail("direction", 'is "info": such a metric is shown, and has no bounds')
         if entry.get("test", "paired") != "paired":
             raise fail("test", 'must be "paired"')
+        if "test" in entry and (direction == "target" or allowed is None or allowed not in entry):
+            raise fail("test", f"needs {allowed or 'max_drop'}: how much worse the metric may get")
         confidence = _number(entry, "confidence", fail)
         if confidence is not None and not 0.5 <= confidence < 1:
             raise fail("confidence", "must lie between 0.5 and 1, such as 0.95")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from modelvc.gate.pairing import Paired
-    from modelvc.gate.stats import Outcome
+    from modelvc.gate.stats import Estimate, Outcome
 
 ENOUGH_TO_BE_SAME = 30  # rows in which all is equal before that counts as unchanged
 
@@ -37,10 +37,10 @@ class Question:
 class Comparison:
     """A metric over the same rows with both versions.
 
-    `difference`: new less old; `interval`: of it; `p_value`: two-sided, of no difference; `p_worse`: one-sided, of a loss
-    no larger than the margin: small when a larger one is shown; `enough`: whether there is an interval at all, and if not,
-    `why`; `same`: both versions said the same in every row; `rows_needed`: about how many would decide, None where they
-    do already or none would.
+    `difference`: new less old; `interval`: of it; `p_value`: two-sided, of no difference; `p_worse`: one-sided, of a
+    loss no larger than the margin: small when a larger one is shown; `enough`: whether there is an interval at all, and
+    if not, `why`; `same`: both versions said the same in every row; `rows_needed`: about how many would decide, None
+    where they do already or none would.
     """
 
     metric: str
@@ -82,39 +82,49 @@ def compare(paired: Paired, metric: str, question: Question) -> Comparison | Not
 
 def _compared(paired: Paired, metric: str, question: Question, found: Measured) -> Comparison:
     defined = math.isfinite(found.old) and math.isfinite(found.new)
-    same = paired.same and defined and paired.rows >= ENOUGH_TO_BE_SAME
-    estimate = found.estimate
-    if same:
-        interval, p_value, p_worse = Interval(0.0, 0.0, question.confidence), 1.0, 1.0
-    elif isinstance(estimate, NotEnough) or not defined:
-        why = estimate.why if isinstance(estimate, NotEnough) else "it is not defined for these rows"
-        return Comparison(
-            metric, question, found.old, found.new, found.new - found.old,
-            None, None, None, paired.rows, None, found.method, False, why,
-        )  # fmt: skip
-    else:
-        interval, p_value = estimate.interval(question.confidence), estimate.p_value()
-        p_worse = estimate.tails(-question.margin)[1] if question.higher else estimate.tails(question.margin)[0]
-    undecided = not isinstance(estimate, NotEnough) and not same and _outcome(interval, question) == "inconclusive"
-    needed = None
-    if undecided and not isinstance(estimate, NotEnough):
-        needed = rows_needed(estimate, paired.rows, question.margin, question.confidence, higher=question.higher)
+    method, tested, why = found.method, None, "it is not defined for these rows"
+    if defined and paired.same and paired.rows >= ENOUGH_TO_BE_SAME:
+        method, tested = (
+            "every prediction is the same",
+            _Tested(Interval(0.0, 0.0, question.confidence), 1.0, 1.0, None),
+        )
+    elif isinstance(found.estimate, NotEnough):
+        why = found.estimate.why
+    elif defined:
+        tested = _tested(found.estimate, paired.rows, question)
     return Comparison(
         metric,
         question,
         found.old,
         found.new,
         found.new - found.old,
-        interval,
-        p_value,
-        p_worse,
+        tested.interval if tested else None,
+        tested.p_value if tested else None,
+        tested.p_worse if tested else None,
         paired.rows,
-        needed,
-        "every prediction is the same" if same else found.method,
-        enough=True,
-        why="",
-        same=same,
+        tested.rows_needed if tested else None,
+        method,
+        enough=tested is not None,
+        why="" if tested else why,
+        same=paired.same,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Tested:
+    interval: Interval
+    p_value: float
+    p_worse: float
+    rows_needed: int | None
+
+
+def _tested(estimate: Estimate, rows: int, question: Question) -> _Tested:
+    margin, confidence, higher = question.margin, question.confidence, question.higher
+    interval = estimate.interval(confidence)
+    p_worse = estimate.tails(-margin)[1] if higher else estimate.tails(margin)[0]
+    decided = _outcome(interval, question) != "inconclusive"
+    needed = None if decided else rows_needed(estimate, rows, margin, confidence, higher=higher)
+    return _Tested(interval, estimate.p_value(), p_worse, needed)
 
 
 def _outcome(interval: Interval, question: Question) -> Outcome:
@@ -137,7 +147,7 @@ def _settled(one: Comparison, p_adjusted: float | None, metrics: int) -> Settled
     if one.interval is None:
         return Settled("inconclusive", f"not enough data: {one.why}")
     question, percent = one.question, f"{one.interval.confidence * 100:g} %"
-    if one.same:
+    if one.same and one.rows >= ENOUGH_TO_BE_SAME:
         return Settled("pass", f"every prediction is the same in {one.rows:,} rows", p_adjusted)
     outcome = _outcome(one.interval, question)
     within = f"{percent} interval of the change {one.interval.low:+.4g} to {one.interval.high:+.4g}"

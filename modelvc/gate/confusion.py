@@ -68,7 +68,7 @@ def compare(cells: Mapping[Cell, int], metric: str, positive: int | None, *, cou
     of_class = OF_CLASS[metric]
     only = None if positive is None or metric == "balanced_accuracy" else 1
     keys, counts = [cell for cell, _ in table], [times for _, times in table]
-    classes = 1 + max(max(cell) for cell in keys)
+    classes = 2 if positive is not None else 1 + max(max(cell) for cell in keys)
 
     def both(drawn: Sequence[int]) -> tuple[_Side, _Side]:
         sides = _Side(classes, of_class, only), _Side(classes, of_class, only)

@@ -147,7 +147,7 @@ def _stirling_error(n: int) -> float:
 
 
 def _deviance(x: float, mean: float) -> float:
-    """X log(x/mean) + mean - x, without losing digits where they are close."""
+    """The deviance x log(x/mean) + mean - x, without losing digits where they are close."""
     if abs(x - mean) >= 0.1 * (x + mean):
         return x * math.log(x / mean) + mean - x
     v = (x - mean) / (x + mean)

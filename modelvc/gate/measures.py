@@ -43,7 +43,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What is asked of a metric: its short name, the positive label ("": the larger of two), resamples and their seed."""
+    """What is asked: the metric's name, the positive label ("": the larger of two), how many resamples, and their seed."""
 
     metric: str
     positive: str = ""
@@ -85,6 +85,8 @@ def _accuracy(paired: Paired, ask: Ask) -> Measured | NotComputable:
 
 
 def _auc(paired: Paired, ask: Ask) -> Measured | NotComputable:
+    if len(set(paired.truth)) == 1:
+        return _one_class()
     positive = _positive(paired, ask, paired.truth)
     if isinstance(positive, NotComputable):
         return positive
@@ -98,12 +100,12 @@ def _auc(paired: Paired, ask: Ask) -> Measured | NotComputable:
     return Measured(found.old, found.new, found.estimate, "DeLong test")
 
 
-def _row_losses(paired: Paired, ask: Ask, sides: Sequence[Sequence[float]], method: str) -> Measured:
+def _row_losses(sides: Sequence[Sequence[float]]) -> Measured:
     old, new = sides
     if bad := sum(1 for a, b in zip(old, new, strict=True) if not (math.isfinite(a) and math.isfinite(b))):
         return Measured(math.nan, math.nan, NotEnough(f"{bad:,} rows have a value that is missing or not finite"), "")
     estimate = losses([b - a for a, b in zip(old, new, strict=True)])
-    return Measured(math.fsum(old) / paired.rows, math.fsum(new) / paired.rows, estimate, method)
+    return Measured(math.fsum(old) / len(old), math.fsum(new) / len(new), estimate, "Student's t over the rows' losses")
 
 
 def _probabilities(paired: Paired, ask: Ask) -> Measured | NotComputable:
@@ -126,7 +128,7 @@ def _probabilities(paired: Paired, ask: Ask) -> Measured | NotComputable:
         if any(p < 0 or p > 1 for p in given):
             return NotComputable(ask.metric, "its scores are no probabilities: some lie outside 0 to 1")
         sides.append([_brier(p) for p in given] if brier else [_log_loss(p) for p in given])
-    return _row_losses(paired, ask, sides, "Student's t over the rows' losses")
+    return _row_losses(sides)
 
 
 def _brier(p: float) -> float:
@@ -154,7 +156,7 @@ def _errors(paired: Paired, ask: Ask) -> Measured | NotComputable:
     sides = [_residuals(paired, side) for side in (paired.old, paired.new)]
     squared = short(ask.metric) == "mse"
     found = [[e * e for e in side] if squared else [abs(e) for e in side] for side in sides]
-    return _row_losses(paired, ask, found, "Student's t over the rows' losses")
+    return _row_losses(found)
 
 
 def _rooted(paired: Paired, ask: Ask) -> Measured | NotComputable:
@@ -194,16 +196,20 @@ def _confused(paired: Paired, ask: Ask) -> Measured | NotComputable:
         return NotComputable(ask.metric, "y_true and y_pred are numbers, not labels")
     cells = confusion.cells_of(paired.truth, paired.old.predicted, paired.new.predicted)
     used = {code for cell in cells for code in cell}
+    if len(used) < 2:
+        return _one_class()
     positive = None
-    if ask.positive or len(used) <= 2:
+    if ask.positive or len(used) == 2:
         found = _positive(paired, ask, used)
         if isinstance(found, NotComputable):
             return found
         positive = found
-    if len(used) < 2:
-        return Measured(math.nan, math.nan, NotEnough("all rows are of one class"), "")
     compared = confusion.compare(cells, short(ask.metric), positive, count=ask.count, seed=ask.seed)
     return Measured(compared.old, compared.new, compared.estimate, compared.method)
+
+
+def _one_class() -> Measured:
+    return Measured(math.nan, math.nan, NotEnough("all rows are of one class"), "")
 
 
 MEASURES: Mapping[str, Measure] = {
@@ -225,7 +231,7 @@ MEASURES: Mapping[str, Measure] = {
 
 
 def _positive(paired: Paired, ask: Ask, used: array[int] | set[int]) -> int | NotComputable:
-    """The place of the positive label among the labels."""
+    """The place of the positive label: the one that was named, or the larger of the two that are USED."""
     if not paired.truth:
         return NotComputable(ask.metric, "y_true and y_pred are numbers, not labels")
     codes = set(used)
@@ -233,8 +239,11 @@ def _positive(paired: Paired, ask: Ask, used: array[int] | set[int]) -> int | No
         if ask.positive not in paired.labels:
             return NotComputable(ask.metric, f'no row has the positive label "{shown(ask.positive, 80)}"')
         return paired.labels.index(ask.positive)
-    if len(codes) > 2:
-        return NotComputable(ask.metric, f"it needs two labels, and y_true has {len(codes):,}; name the positive one")
+    if len(codes) == 1:  # the larger of one may be the negative label: what was predicted can tell
+        codes = set(range(len(paired.labels)))
+    if len(codes) != 2:
+        many = f"{len(codes):,}" if len(codes) > 1 else "only one"
+        return NotComputable(ask.metric, f"it needs two labels, and there are {many}; name the positive one")
     return max(codes, key=lambda code: _rank(paired.labels[code]))
 
 

@@ -37,8 +37,8 @@ class Predictions:
     """What one version said about each row of a test set, in the order of the file.
 
     `ids`: numbers when all are whole numbers without leading zeros, else texts. `truth`, `predicted`: places in
-    `labels`, empty when there are no labels. `truth_values`, `predicted_values`: the same as numbers, empty when not all
-    are. `scores`: one array per further column, NaN where the field is empty.
+    `labels`, empty when there are no labels. `truth_values`, `predicted_values`: the same as numbers, empty when not
+    all are. `scores`: one array per further column, NaN where the field is empty.
     """
 
     ids: Ids

@@ -191,8 +191,8 @@ class Linear:
 class Unmoved:
     """No ranking of a positive against a negative row changed, in PAIRS of rows that share none.
 
-    Then the share of pairs that would change is, with confidence c on each side, at most 1 - ((1-c)/2)^(1/pairs), as for
-    any event that was never seen (Clopper and Pearson); AUC changes by no more than that share.
+    Then the share of pairs that would change is, at confidence c, at most 1 - ((1-c)/2)^(1/pairs), as for any event that
+    was never seen (Clopper and Pearson); AUC changes by no more than that share.
     """
 
     pairs: int
@@ -309,7 +309,8 @@ def decide(interval: Interval, margin: float, *, higher: bool = True) -> Outcome
 
     At confidence c a model that is as good as the old one, or worse by no more than MARGIN, fails in at most (1-c)/2 of
     cases, and one that is worse by more passes in at most (1-c)/2. With a MARGIN of 0 an equal model is inconclusive
-    nearly always: only one that is shown to be better passes; `on_inconclusive = "warn"` then gates on shown losses alone.
+    nearly always: only one that is shown to be better passes; `on_inconclusive = "warn"` then gates on shown losses
+    alone.
     """
     low, high = (interval.low, interval.high) if higher else (-interval.high, -interval.low)
     if low != low or high != high or margin != margin or margin < 0:  # noqa: PLR0124 - nan is no answer

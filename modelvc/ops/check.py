@@ -136,7 +136,7 @@ def judge(repo: Repo, policy: Policy, case: _Case) -> list[Verdict]:
         for name in names:
             verdict = _alone(case, rule, name)
             verdicts.append(verdict if verdict is not None else _compared(paired, case, rule, name))
-    return paired.corrected(verdicts)
+    return paired.settled(verdicts)
 
 
 def _names(rule: MetricRule, new: Pointer, old: Pointer | None) -> list[str]:
@@ -188,14 +188,10 @@ def _compared(paired: Paired, case: _Case, rule: MetricRule, name: str) -> Verdi
     old, new = float(before), float(after)
     gain = rule.gain(old, new) or 0.0
     margin = rule.margin.allowed(old) if rule.margin else 0.0
-    if rule.paired:
-        verdict = paired.verdict(rule, name, margin)
-        if verdict is not None:
-            return verdict
     worse = -gain > margin
     change = f"{new - old:+.6g}"
     why = f"got worse by {-gain:.6g}, of which {margin:.6g} is allowed" if worse else f"changed by {change}"
-    return Verdict(
+    verdict = Verdict(
         case.path,
         name,
         FAIL if worse else PASS,
@@ -208,6 +204,8 @@ def _compared(paired: Paired, case: _Case, rule: MetricRule, name: str) -> Verdi
         method="numbers",
         line=rule.line,
     )
+    by_rows = paired.verdict(verdict, rule) if rule.paired else None
+    return verdict if by_rows is None else by_rows
 
 
 def _there(case: _Case) -> Pointer:

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from modelvc.errors import ObjectMissing
+from modelvc.formats.pointer import Pointer
+from modelvc.ops import remotes
+from modelvc.ops.fetch import fetch_objects
+from modelvc.ops.scope import Meant
+from modelvc.store.content import ContentReader
 
 if TYPE_CHECKING:
     from modelvc.formats.paths import SafeRelPath
-    from modelvc.formats.pointer import Pointer
     from modelvc.formats.policy import MetricRule
+    from modelvc.gate.compare import Comparison
+    from modelvc.gate.pairing import Paired as Pairs
+    from modelvc.gate.pairing import Refused
+    from modelvc.gate.predictions import Predictions as Rows
     from modelvc.ops.check import Verdict
     from modelvc.repo import Repo
 
@@ -20,11 +31,91 @@ class Paired:
         self._path = path
         self._new = new
         self._old = old
+        self._pairs: Pairs | Refused | None = None
+        self._open: dict[int, tuple[Comparison, MetricRule]] = {}  # by the identity of a verdict that is not final
 
-    def verdict(self, rule: MetricRule, name: str, margin: float) -> Verdict | None:
-        """What the rows say of a metric; None where a version has no predictions: then the numbers must do."""
-        return None
+    def verdict(self, verdict: Verdict, rule: MetricRule) -> Verdict | None:
+        """VERDICT by the rows; None where a version has no predictions: then the numbers must do.
 
-    def corrected(self, verdicts: list[Verdict]) -> list[Verdict]:
-        """VERDICTS, corrected for their number (Holm)."""
-        return verdicts
+        Raises ObjectMissing or RemoteError when predictions can not be had.
+        """
+        from modelvc.gate.compare import Question, compare, stale
+        from modelvc.gate.measures import NotComputable
+        from modelvc.gate.pairing import Refused
+
+        old, new = self._old, self._new
+        if old is None or old.predictions is None or new.predictions is None:
+            return None
+        if old.predictions.of != old.oid or new.predictions.of != new.oid:
+            return replace(verdict, outcome="fail", why="its predictions are those of another version: predict again")
+        pairs = self._read(old, new)
+        if isinstance(pairs, Refused):
+            return self._undecided(verdict, rule, pairs.why, pairs.rows)
+        question = Question(verdict.allowed or 0.0, higher=rule.direction == "higher", confidence=rule.confidence)
+        name = verdict.metric.rpartition(".")[2]
+        found = compare(pairs, name, question)
+        if isinstance(found, NotComputable):
+            return self._undecided(verdict, rule, f"can not be told from predictions: {found.why}", pairs.rows)
+        if words := stale(found, _number(verdict.old), _number(verdict.new)):
+            return replace(verdict, outcome="fail", why=words, rows=found.rows, method=found.method)
+        open_one = replace(
+            verdict,
+            change=found.difference,
+            interval=(found.interval.low, found.interval.high) if found.interval else None,
+            confidence=rule.confidence,
+            method=found.method,
+            rows=found.rows,
+            rows_needed=found.rows_needed,
+        )
+        self._open[id(open_one)] = (found, rule)
+        return open_one
+
+    def settled(self, verdicts: list[Verdict]) -> list[Verdict]:
+        """VERDICTS, with those that rest on rows decided together: the more are looked at, the more must be shown."""
+        from modelvc.gate.compare import settle
+
+        asked = [(verdict, *self._open[id(verdict)]) for verdict in verdicts if id(verdict) in self._open]
+        decided = {}
+        for (verdict, _, rule), one in zip(asked, settle([found for _, found, _ in asked]), strict=True):
+            warn = one.outcome == "inconclusive" and rule.on_inconclusive == "warn"
+            decided[id(verdict)] = replace(verdict, outcome=one.outcome, why=one.why, warn=warn)
+        return [decided.get(id(verdict), verdict) for verdict in verdicts]
+
+    @staticmethod
+    def _undecided(verdict: Verdict, rule: MetricRule, why: str, rows: int) -> Verdict:
+        warn = rule.on_inconclusive == "warn"
+        return replace(verdict, outcome="inconclusive", why=why, rows=rows, warn=warn, method="predictions")
+
+    def _read(self, old: Pointer, new: Pointer) -> Pairs | Refused:
+        if self._pairs is None:
+            from modelvc.gate.pairing import pair
+
+            self._pairs = pair(self._rows(old), self._rows(new))
+        return self._pairs
+
+    def _rows(self, version: Pointer) -> Rows:
+        """The predictions of one version, fetched if this disk does not have them."""
+        from modelvc.gate.predictions import parse
+
+        said = version.predictions
+        assert said is not None  # noqa: S101 - for the type checker: verdict() asked
+        repo = self._repo
+        if not repo.store.has_root("file", said.oid):
+            name = remotes.default_name(repo)
+            if name is not None:
+                fetch_objects(
+                    repo, remotes.chosen_name(repo, name), [Meant(self._path, Pointer("file", said.oid, said.size))]
+                )
+            if not repo.store.has_root("file", said.oid):
+                where = "the local store nor on a remote" if name else "the local store"
+                raise ObjectMissing(said.oid, where, path=f"the predictions of {self._path}")
+        parts: list[bytes] = []
+        with ContentReader(repo.store) as reader:
+            reader.write_blob(
+                repo.store.read_root("file", said.oid), lambda piece: parts.append(bytes(piece)), self._path
+            )
+        return parse(b"".join(parts), f"predictions of {self._path}")
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else float("nan")

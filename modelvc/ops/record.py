@@ -146,7 +146,7 @@ def _stored(repo: Repo, name: str, of: Oid, *, typed: bool) -> Predictions:
 
     try:
         with open(os.dup(fd), "rb") as file:
-            count = rows.parse(file.read(rows.MAX_BYTES + 1), name).rows
+            count = rows.read(file, name).rows
         os.lseek(fd, 0, os.SEEK_SET)
         with StoreWriter(repo.store) as writer, Ingest(writer) as ingest:
             done = ingest.file(fd, name)
