@@ -12,7 +12,7 @@ from modelvc.cli.tracking import EXIT_NO, Paths, Words
 from modelvc.errors import UsageError, shown
 
 if TYPE_CHECKING:
-    from modelvc.ops.diff import Diff, ModelChange
+    from modelvc.ops.diff import Diff, MetricChange, ModelChange
     from modelvc.ops.show import Shown
 
 _MOST_FILES = 50  # of a folder, before the rest is counted
@@ -51,21 +51,32 @@ def log(
         int, typer.Option("-n", "--limit", metavar="N", min=0, help="At most N versions of each.", show_default=False)
     ] = 0,
     all_refs: Annotated[bool, typer.Option("--all", help="On every branch and tag.")] = False,
+    where: Annotated[
+        str, typer.Option("--where", metavar="CONDITION", help="Only where this holds.", show_default=False)
+    ] = "",
+    best: Annotated[
+        str, typer.Option("--best", metavar="METRIC", help="Only the best by this metric.", show_default=False)
+    ] = "",
+    since: Annotated[
+        str, typer.Option("--since", metavar="DATE", help="Only since then, as Git reads dates.", show_default=False)
+    ] = "",
 ) -> None:
     """Versions of models, newest first.
 
-    Through Git's history, across renames, with their metrics.
+    Through Git's history, across renames, with their metrics. CONDITION is such as "acc >= 0.9 and ms < 50".
     """
     import time
 
+    from modelvc.ops.log import Filters
     from modelvc.ops.log import log as op
 
-    found = op(CONTEXT.open(), paths or [], limit=limit, all_refs=all_refs)
+    found = op(CONTEXT.open(), paths or [], Filters(limit, all_refs, where, best, since))
     if CONTEXT.json:
         render.dump(found)
         return
     several = len({version.path for version in found.versions}) > 1
-    names = list(dict.fromkeys(name for version in found.versions for name in version.metrics))[:_MOST_METRICS]
+    named = [best] if best else []
+    names = list(dict.fromkeys([*named, *(name for v in found.versions for name in v.metrics)]))[:_MOST_METRICS]
     rows = []
     for v in found.versions:
         refs = f" ({', '.join(v.refs)})" if v.refs else ""
@@ -73,8 +84,9 @@ def log(
         metrics = [render.number(v.metrics.get(name)) for name in names]
         model = [CONTEXT.name(v.path)] if several else []
         size = "broken" if v.broken else render.size(v.size)
-        rows.append((v.commit[:8], day, *model, render.short(v.oid), size, *metrics, v.subject[:60] + refs))
-    head = ("commit", "date", *(["model"] if several else []), "version", "size", *names, "subject")
+        who = v.author[:20]
+        rows.append((v.commit[:8], day, who, *model, render.short(v.oid), size, *metrics, v.subject[:60] + refs))
+    head = ("commit", "date", "author", *(["model"] if several else []), "version", "size", *names, "subject")
     render.out(*render.table(head, rows, markdown=CONTEXT.markdown) if rows else ["no versions yet"])
     if rows and not CONTEXT.markdown:
         render.say("back to one of them: mvc checkout COMMIT PATH", quiet=CONTEXT.quiet)
@@ -163,24 +175,41 @@ def _print_diff(found: Diff) -> None:
         rows.append((CONTEXT.name(m.path), m.change, versions, " -> ".join(sizes), new))
     head = ("model", "change", "version", "size", "content")
     render.out(*render.table(head, rows, markdown=CONTEXT.markdown))
-    metrics = [
-        (
-            CONTEXT.name(m.path),
-            x.name,
-            render.number(x.old),
-            render.number(x.new),
-            "" if x.change is None else f"{x.change:+g}",
-        )
-        for m in found.models
-        if m.change != "removed"
-        for x in m.metrics
-    ]
-    if metrics:
-        head = ("model", "metric", "old", "new", "change")
-        render.out("", *render.table(head, metrics, markdown=CONTEXT.markdown))
+    changed = [m for m in found.models if m.change != "removed"]
+    _print_moved("metric", [(m.path, x) for m in changed for x in m.metrics])
+    _print_moved("parameter", [(m.path, x) for m in changed for x in m.params])
     for m in found.models:
         if m.change == "changed":
             _print_files(m)
+
+
+_JUDGED = {True: ("better", "green"), False: ("worse", "red"), None: ("", "dim")}
+
+
+def _print_moved(kind: str, moved: list[tuple[str, MetricChange]]) -> None:
+    """Metrics or parameters that changed; which way is better is said only where the policy declares it."""
+    if not moved:
+        return
+    rows = [
+        (
+            CONTEXT.name(path),
+            x.name,
+            render.number(x.old),
+            render.number(x.new),
+            "" if x.change is None else f"{x.change:+.6g}",
+            *([_JUDGED[x.better][0]] if any(y.better is not None for _, y in moved) else []),
+        )
+        for path, x in moved
+    ]
+    head = ("model", kind, "old", "new", "change", *([""] if len(rows[0]) > 5 else []))
+    lines = render.table(head, rows, markdown=CONTEXT.markdown)
+    if not CONTEXT.markdown:
+        painted = (
+            render.colour(line, _JUDGED[x.better][1]) if x.better is not None else line
+            for line, (_, x) in zip(lines[1:], moved, strict=True)
+        )
+        lines = [lines[0], *painted]
+    render.out("", *lines)
 
 
 def _print_files(change: ModelChange) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from modelvc.drivers import difftool, merging, metric_hooks
 from modelvc.drivers.dispatch import FAILED, say
-from modelvc.errors import NotFoundError, shown
+from modelvc.errors import NotFoundError, UsageError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -88,6 +88,32 @@ def _pre_push(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
         raise
     if done:
         say(done)
+    return _gate(repo, [u[1] for u in updates if len(u) == 4])
+
+
+def _gate(repo: Repo, tips: Sequence[str]) -> int:
+    """Judge the models that go out by the policy: a word, or a stop where that is configured."""
+    from modelvc.formats.policy import POLICY
+    from modelvc.ops.check import PASS, check
+
+    how = repo.config.hooks.gate
+    if how == "off" or not os.path.exists(os.path.join(repo.layout.worktree, POLICY)):
+        return 0
+    failed = False
+    for tip in dict.fromkeys(tip for tip in tips if tip.strip("0")):
+        try:
+            found = check(repo, rev=tip)
+        except UsageError:
+            continue  # no model there that the policy names
+        for one in found.verdicts:
+            if one.outcome != PASS and not one.warn:
+                say(f"{shown(one.model)}: {shown(one.metric)} {shown(one.why)}")
+                failed = True
+    if failed and how == "block":
+        say("the push was stopped by the policy", hint="`git push --no-verify` pushes all the same; see `mvc check`")
+        return FAILED
+    if failed:
+        say("pushed all the same (hooks.gate is warn); see `mvc check`")
     return 0
 
 

@@ -43,7 +43,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What is asked: the metric's name, the positive label ("": the larger of two), how many resamples, and their seed."""
+    """What is asked: the metric's name, the positive label ("": the larger of two), the number of resamples, a seed."""
 
     metric: str
     positive: str = ""
@@ -76,9 +76,9 @@ def _accuracy(paired: Paired, ask: Ask) -> Measured | NotComputable:
     now = map(eq, paired.truth, paired.new.predicted)
     counts = Counter(zip(was, now, strict=True))
     gained, lost, kept = counts[False, True], counts[True, False], counts[True, True]
-    old, new = (kept + lost) / paired.rows, (kept + gained) / paired.rows
     if short(ask.metric) == "error_rate":
-        old, new, gained, lost = 1 - old, 1 - new, lost, gained
+        gained, lost, kept = lost, gained, counts[False, False]
+    old, new = (kept + lost) / paired.rows, (kept + gained) / paired.rows
     enough = paired.rows > 1
     estimate = Matched(paired.rows, gained, lost) if enough else NotEnough("1 row is too few")
     return Measured(old, new, estimate, "exact McNemar test, Tango score interval")

@@ -191,8 +191,8 @@ class Linear:
 class Unmoved:
     """No ranking of a positive against a negative row changed, in PAIRS of rows that share none.
 
-    Then the share of pairs that would change is, at confidence c, at most 1 - ((1-c)/2)^(1/pairs), as for any event that
-    was never seen (Clopper and Pearson); AUC changes by no more than that share.
+    Then the share of pairs that would change is, at confidence c, at most 1 - ((1-c)/2)^(1/pairs), as for any event
+    that was never seen (Clopper and Pearson); AUC changes by no more than that share.
     """
 
     pairs: int

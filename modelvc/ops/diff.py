@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from modelvc.errors import ModelvcError
 from modelvc.formats.paths import SafeRelPath, model_of
 from modelvc.formats.pointer import parse
+from modelvc.formats.policy import Policy
 from modelvc.git import history
+from modelvc.ops.record import read_policy
 from modelvc.ops.trees import stored_files
 
 if TYPE_CHECKING:
@@ -31,12 +33,16 @@ class FileChange:
 
 @dataclass(frozen=True, slots=True)
 class MetricChange:
-    """One metric; None where a side does not have it. `change` only for numbers."""
+    """One metric or parameter; None where a side does not have it. `change` only for numbers.
+
+    `better`: whether it got better; None where the policy declares no direction.
+    """
 
     name: str
     old: MetricValue | None
     new: MetricValue | None
     change: float | None
+    better: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,7 @@ class ModelChange:
     shared: int | None  # bytes that both sides have in common, None when unknown
     files: tuple[FileChange, ...] | None
     metrics: tuple[MetricChange, ...]
+    params: tuple[MetricChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +79,9 @@ def diff(repo: Repo, old: str = "HEAD", new: str = "", paths: Sequence[str] = ()
     unreadable = {*bad, *worse}
     known = {*before, *after, *unreadable}
     chosen = repo.selected(paths, known) if paths else sorted(known)
+    policy = _policy(repo)
     rows = [
-        _changed(repo, SafeRelPath(path), before.get(SafeRelPath(path)), after.get(SafeRelPath(path)))
+        _changed(repo, policy, SafeRelPath(path), before.get(SafeRelPath(path)), after.get(SafeRelPath(path)))
         for path in chosen
         if path not in unreadable and _differs(before.get(SafeRelPath(path)), after.get(SafeRelPath(path)))
     ]
@@ -101,7 +109,15 @@ def _differs(old: Pointer | None, new: Pointer | None) -> bool:
     return old is None or new is None or old.encode() != new.encode()
 
 
-def _changed(repo: Repo, path: SafeRelPath, old: Pointer | None, new: Pointer | None) -> ModelChange:
+def _policy(repo: Repo) -> Policy:
+    """The policy, for what is better; one that can not be read is for `mvc check` to complain about."""
+    try:
+        return read_policy(repo)
+    except ModelvcError:
+        return Policy()
+
+
+def _changed(repo: Repo, policy: Policy, path: SafeRelPath, old: Pointer | None, new: Pointer | None) -> ModelChange:
     change = "added" if old is None else "removed" if new is None else "changed"
     return ModelChange(
         path=path,
@@ -112,7 +128,8 @@ def _changed(repo: Repo, path: SafeRelPath, old: Pointer | None, new: Pointer | 
         new_size=new.size if new else None,
         shared=_shared(repo, old, new),
         files=_files(repo, old, new),
-        metrics=_metrics(old, new),
+        metrics=_metrics(policy, path, old, new),
+        params=_moved(dict(old.params) if old else {}, dict(new.params) if new else {}),
     )
 
 
@@ -146,8 +163,15 @@ def _files(repo: Repo, old: Pointer | None, new: Pointer | None) -> tuple[FileCh
     return tuple(rows)
 
 
-def _metrics(old: Pointer | None, new: Pointer | None) -> tuple[MetricChange, ...]:
-    before, after = _values(old), _values(new)
+def _metrics(policy: Policy, path: SafeRelPath, old: Pointer | None, new: Pointer | None) -> tuple[MetricChange, ...]:
+    rows = []
+    for row in _moved(_values(old), _values(new)):
+        gain = policy.gain(path, row.name, row.old, row.new)
+        rows.append(replace(row, better=None if not gain else gain > 0))
+    return tuple(rows)
+
+
+def _moved(before: Mapping[str, MetricValue], after: Mapping[str, MetricValue]) -> tuple[MetricChange, ...]:
     rows = []
     for name in dict.fromkeys([*before, *after]):
         a, b = before.get(name), after.get(name)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING
 
-from modelvc.errors import ModelvcError, NotFoundError, shown
+from modelvc.errors import ModelvcError, NotFoundError, UsageError, shown
+from modelvc.formats import expression
 from modelvc.formats.paths import model_of, pointer_of
 from modelvc.formats.pointer import parse
 from modelvc.git import history
+from modelvc.git.run import git
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -45,22 +46,74 @@ class Log:
     versions: tuple[LoggedVersion, ...]
 
 
-def log(repo: Repo, paths: Sequence[str] = (), *, limit: int = 0, all_refs: bool = False) -> Log:
-    """The versions of the models in PATHS (default: all), at most LIMIT of each; ALL_REFS: on every branch."""
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which versions: at most `limit` of each model (0: all); on every branch; where a condition holds; the best by a
+    metric; since a date that Git understands.
+    """
+
+    limit: int = 0
+    all_refs: bool = False
+    where: str = ""
+    best: str = ""
+    since: str = ""
+
+
+ALL = Filters()
+
+
+def log(repo: Repo, paths: Sequence[str] = (), filters: Filters = ALL) -> Log:
+    """The versions of the models in PATHS (default: all) that FILTERS let through."""
     repo.require_init()
     if not history.has_head(repo.layout):
         return Log(())
+    condition = expression.parse(filters.where) if filters.where else None
+    oldest = _since(repo, filters.since) if filters.since else 0
     names = history.branches_and_tags(repo.layout)
     found: list[LoggedVersion] = []
+    known = False
     for path in _chosen(repo, paths):
-        versions = versions_of(repo, path, all_refs=all_refs)
-        found += [_logged(repo, at, one, names) for at, one in islice(versions, limit or None)]
-    if paths and not found:
+        rows = (_logged(repo, at, one, names) for at, one in versions_of(repo, path, all_refs=filters.all_refs))
+        kept = []
+        for row in rows:
+            known = True
+            if row.time >= oldest and (condition is None or condition.holds(row.metrics)):
+                kept.append(row)
+                if filters.limit and len(kept) == filters.limit and not filters.best:
+                    break
+        found += _best(repo, path, kept, filters.best) if filters.best else kept
+    if paths and not known:
         raise NotFoundError(
             f"{shown(paths[0])} is in no commit", hint="commit its pointer first: `git commit -m MESSAGE`"
         )
     found.sort(key=lambda version: -version.time)
     return Log(tuple(found))
+
+
+def _best(repo: Repo, path: str, rows: Sequence[LoggedVersion], metric: str) -> list[LoggedVersion]:
+    """The best of ROWS; UsageError when nothing says which way is better."""
+    from modelvc.ops.record import read_policy
+
+    rule = read_policy(repo).rule(path, metric)
+    if rule is None or rule.direction == "info":
+        raise UsageError(
+            f"which way {shown(metric)} is better is not declared",
+            hint='say so in .mvc/policy.toml: [[metric]] with name and direction = "higher" or "lower"',
+        )
+    best: tuple[float, LoggedVersion] | None = None
+    for row in rows:
+        value = row.metrics.get(metric)
+        if isinstance(value, bool | str) or value is None or value != value:  # noqa: PLR0124 - nan
+            continue
+        if best is None or (rule.gain(best[0], float(value)) or 0) > 0:
+            best = (float(value), row)
+    return [best[1]] if best else []
+
+
+def _since(repo: Repo, text: str) -> int:
+    """Seconds since the epoch of a date as Git reads it; what Git can not read is now to it."""
+    out = git(repo.layout, "rev-parse", f"--since={text}").decode("ascii", "replace").strip()
+    return int(out.removeprefix("--max-age="))
 
 
 def _chosen(repo: Repo, paths: Sequence[str]) -> list[SafeRelPath]:

@@ -136,9 +136,9 @@ def test_history_and_rollback(clone: Clone) -> None:
         clone.mvc("add", "model.bin", "-m", f"accuracy={accuracy}")
         clone.git("commit", "-qm", f"version {seed}")
     assert _all(clone.mvc("log", "model.bin")) == (
-        "commit    date        version       size  accuracy  subject\n"
-        "COMMIT  YYYY-MM-DD  7d713ff8b5  200 kB      0.87  version 2 (main)\n"
-        "COMMIT  YYYY-MM-DD  f5daa9e687  200 kB      0.91  version 1\n"
+        "commit    date        author  version       size  accuracy  subject\n"
+        "COMMIT  YYYY-MM-DD  Ada     7d713ff8b5  200 kB      0.87  version 2 (main)\n"
+        "COMMIT  YYYY-MM-DD  Ada     f5daa9e687  200 kB      0.91  version 1\n"
         "> back to one of them: mvc checkout COMMIT PATH\n"
     )
     assert _all(clone.mvc("checkout", "HEAD~1", "model.bin")) == (
