@@ -57,8 +57,8 @@ def summary(found: Checked) -> str:
 
 
 def as_json(found: Checked) -> str:
-    """The same shape as `--json`, with the outcome."""
-    return json.dumps(render.plain(found) | {"outcome": found.outcome}, ensure_ascii=False, indent=2) + "\n"
+    """The result, as every command's `--json` has it."""
+    return json.dumps(render.plain(found), ensure_ascii=False, indent=2) + "\n"
 
 
 def markdown(found: Checked) -> str:

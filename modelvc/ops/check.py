@@ -58,17 +58,15 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """All verdicts, in the order of models and rules. `against`: what was compared with; `commit`: "" the worktree."""
+    """All verdicts, in the order of models and rules. `against`: what was compared with; `commit`: "" the worktree.
+
+    `outcome`: the worst that counts, fail before inconclusive before pass.
+    """
 
     against: str
     commit: str
     verdicts: tuple[Verdict, ...]
-
-    @property
-    def outcome(self) -> Outcome:
-        """The worst that counts: fail before inconclusive before pass."""
-        found = {one.outcome for one in self.verdicts if not one.warn}
-        return FAIL if FAIL in found else INCONCLUSIVE if INCONCLUSIVE in found else PASS
+    outcome: Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +108,9 @@ def check(
         raise UsageError(
             "the policy names no metric of these models", hint=f"see what `model = ` says in {policies.POLICY}"
         )
-    return Checked(against or "previous", commit, tuple(verdicts))
+    counted = {one.outcome for one in verdicts if not one.warn}
+    worst = FAIL if FAIL in counted else INCONCLUSIVE if INCONCLUSIVE in counted else PASS
+    return Checked(against or "previous", commit, tuple(verdicts), worst)
 
 
 def floors_hold(policy: Policy, path: SafeRelPath, pointer: Pointer) -> tuple[bool, str]:
