@@ -3,9 +3,10 @@
     python tests/benchmarks/notebooks.py [--notebooks 200] [--slow 10] [--merges 60] [--peers FOLDER]
 
 Printed are the best of three runs, with process starts, and the ratio to mvc. nbstripout starts a process for each
-notebook, so it gets --slow of them and its time is scaled; nbdime gets three times as many merges. Merges are of notebooks edited at random on two sides
-(seeded): different cells, different lines of one, new cells, deleted ones, the same line; what the right result is, is
-known. They are merged as people leave them, with outputs on both sides, and once more stripped.
+notebook, so it gets --slow of them and its time is scaled; nbdime gets three times as many merges. Merges are of
+notebooks edited at random on two sides (seeded): different cells, different lines of one, new cells, deleted ones, the
+same line; what the right result is, is known. They are merged as people leave them, with outputs on both sides, and
+once more stripped.
 FOLDER holds nbstripout and git-nbmergedriver, when they are not on the PATH.
 """
 

@@ -175,7 +175,7 @@ def conforms(value: Any, hint: Any) -> bool:
     if origin in {tuple, list}:
         if args[-1] is Ellipsis or origin is list:
             return isinstance(value, list) and all(conforms(one, args[0]) for one in value)
-        return len(value) == len(args) and all(map(conforms, value, args))
+        return isinstance(value, list) and len(value) == len(args) and all(map(conforms, value, args))
     if origin is dict:
         return all(conforms(one, args[1]) for one in value.values())
     if origin is Literal:
