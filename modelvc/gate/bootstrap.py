@@ -114,7 +114,7 @@ def sums(
     """The bootstrap of DIFFERENCE(rows, sums of the COLUMNS over them)."""
     rows = len(columns[0])
     if rows < 2:
-        return NotEnough(f"{rows} rows are too few")
+        return NotEnough(f"{rows} of at least 2 rows")
     rng = Random(seed)  # noqa: S311 - reproducible on purpose
     sizes, grouped = _groups(columns, rng)
     groups = len(sizes)

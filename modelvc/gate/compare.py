@@ -122,7 +122,8 @@ def _tested(estimate: Estimate, rows: int, question: Question) -> _Tested:
     margin, confidence, higher = question.margin, question.confidence, question.higher
     interval = estimate.interval(confidence)
     p_worse = estimate.tails(-margin)[1] if higher else estimate.tails(margin)[0]
-    decided = _outcome(interval, question) != "inconclusive"
+    outcome = _outcome(interval, question)
+    decided = outcome == "pass" or (outcome == "fail" and _holds(p_worse, question))
     needed = None if decided else rows_needed(estimate, rows, margin, confidence, higher=higher)
     return _Tested(interval, estimate.p_value(), p_worse, needed)
 
@@ -150,8 +151,10 @@ def _settled(one: Comparison, p_adjusted: float | None, metrics: int) -> Settled
     if one.same and one.rows >= ENOUGH_TO_BE_SAME:
         return Settled("pass", f"every prediction is the same in {one.rows:,} rows", p_adjusted)
     outcome = _outcome(one.interval, question)
+    if outcome == "fail" and not _holds(one.p_worse, question):  # the exact test against the interval of the score test
+        outcome = "inconclusive"
     within = f"{percent} interval of the change {one.interval.low:+.4g} to {one.interval.high:+.4g}"
-    if outcome == "fail" and p_adjusted is not None and p_adjusted > (1 - question.confidence) / 2:
+    if outcome == "fail" and not _holds(p_adjusted, question):
         why = f"a loss is shown for it alone, but among {metrics} metrics that may be chance ({within})"
         return Settled("inconclusive", why, p_adjusted)
     if outcome == "pass":
@@ -163,11 +166,15 @@ def _settled(one: Comparison, p_adjusted: float | None, metrics: int) -> Settled
     return Settled("inconclusive", why + needed, p_adjusted)
 
 
+def _holds(p_value: float | None, question: Question) -> bool:
+    return p_value is not None and p_value <= (1 - question.confidence) / 2
+
+
 def agrees(computed: float, recorded: float) -> bool:
     """Whether a RECORDED metric is what its predictions give, as far as it was not rounded.
 
-    A number with d decimals may be off by 0.6 units of the last one, but by no more than 0.006, and of a large one by a
-    millionth: `0.93` is 0.9341 rounded, and `0.9` for it is not.
+    A number with d decimals may be off by half a unit of the last one, but by no more than 0.005, and a large one by a
+    millionth: `0.93` is 0.9341 rounded, and `0.9` is not taken for it.
     """
     if computed != computed or recorded != recorded:  # noqa: PLR0124 - nan agrees with nan alone
         return computed != computed and recorded != recorded  # noqa: PLR0124
@@ -175,7 +182,7 @@ def agrees(computed: float, recorded: float) -> bool:
         return computed == recorded
     fraction, _, exponent = repr(float(recorded)).partition("e")
     decimals = len(fraction.partition(".")[2]) - int(exponent or 0)
-    rounding = 0.6 * 10.0 ** -max(2, min(decimals, 300))
+    rounding = 0.5 * 10.0 ** -max(2, min(decimals, 300)) * (1 + 1e-9)
     return abs(computed - recorded) <= max(rounding, 1e-6 * abs(computed), 1e-12)
 
 

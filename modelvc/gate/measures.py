@@ -80,7 +80,7 @@ def _accuracy(paired: Paired, ask: Ask) -> Measured | NotComputable:
         gained, lost, kept = lost, gained, counts[False, False]
     old, new = (kept + lost) / paired.rows, (kept + gained) / paired.rows
     enough = paired.rows > 1
-    estimate = Matched(paired.rows, gained, lost) if enough else NotEnough("1 row is too few")
+    estimate = Matched(paired.rows, gained, lost) if enough else NotEnough("1 of at least 2 rows")
     return Measured(old, new, estimate, "exact McNemar test, Tango score interval")
 
 
@@ -103,7 +103,12 @@ def _auc(paired: Paired, ask: Ask) -> Measured | NotComputable:
 def _row_losses(sides: Sequence[Sequence[float]]) -> Measured:
     old, new = sides
     if bad := sum(1 for a, b in zip(old, new, strict=True) if not (math.isfinite(a) and math.isfinite(b))):
-        return Measured(math.nan, math.nan, NotEnough(f"{bad:,} rows have a value that is missing or not finite"), "")
+        return Measured(
+            math.nan,
+            math.nan,
+            NotEnough(f"{bad:,} of {len(old):,} rows have a value that is missing or not finite"),
+            "",
+        )
     estimate = losses([b - a for a, b in zip(old, new, strict=True)])
     return Measured(math.fsum(old) / len(old), math.fsum(new) / len(new), estimate, "Student's t over the rows' losses")
 

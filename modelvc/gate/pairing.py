@@ -107,9 +107,9 @@ def _rows_differ(wanted: Sequence[object], found: Sequence[object], missing: lis
     extra = [key for key in found if key not in known]
     said = []
     if missing:
-        said.append(f"{len(missing):,} rows of the old version are not there any more ({_some(missing)})")
+        said.append(f"{len(missing):,} of {len(wanted):,} rows are gone ({_some(missing)})")
     if extra:
-        said.append(f"{len(extra):,} rows are new ({_some(extra)})")
+        said.append(f"{len(extra):,} of {len(found):,} are new ({_some(extra)})")
     why = f"the test set changed: {' and '.join(said)}; predict the same rows with both versions"
     examples = tuple(str(key) for key in islice([*missing, *extra], _EXAMPLES))
     return Refused("rows-differ", why, len(missing) + len(extra), len(wanted), examples)

@@ -157,7 +157,7 @@ def losses(differences: Sequence[float]) -> Losses | NotEnough:
     """The estimate from what each row's loss changed by."""
     n = len(differences)
     if n < 2:
-        return NotEnough(f"{n} rows are too few")
+        return NotEnough(f"{n} of at least 2 rows")
     mean = math.fsum(differences) / n
     if not math.isfinite(mean):
         return NotEnough("there are values that are not finite")
@@ -227,7 +227,7 @@ def delong(positive: Sequence[bool | int], old: Sequence[float], new: Sequence[f
     """DeLong's comparison: POSITIVE says of each row whether it is of the positive class."""
     for scores in (old, new):
         if bad := sum(1 for score in scores if score != score):  # noqa: PLR0124 - nan
-            return NotEnough(f"{bad:,} rows have no score")
+            return NotEnough(f"{bad:,} of {len(scores):,} rows have no score")
     positives = sum(map(bool, positive))
     negatives = len(positive) - positives
     if not positives or not negatives:

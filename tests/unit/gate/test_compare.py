@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
 
 from modelvc.gate.compare import Comparison, Question, Settled, agrees, compare, settle, stale
 from modelvc.gate.measures import MEASURES, NotComputable
-from modelvc.gate.pairing import Paired, pair
+from modelvc.gate.pairing import Paired, Side, pair
 from modelvc.gate.predictions import parse
 from modelvc.gate.stats import Interval
 
 LOWER = {"error_rate", "log_loss", "brier", "mse", "rmse", "mae"}
 
 
-def paired(truth, old, new, old_score=None, new_score=None) -> Paired:
+def paired(
+    truth: Sequence[object],
+    old: Sequence[object],
+    new: Sequence[object],
+    old_score: list[float] | None = None,
+    new_score: list[float] | None = None,
+) -> Paired:
     sides = []
     for said, score in ((old, old_score), (new, new_score)):
         head = "id,y_true,y_pred" + (",y_score" if score is not None else "")
@@ -31,7 +39,7 @@ def paired(truth, old, new, old_score=None, new_score=None) -> Paired:
     return found
 
 
-def asked(rows: Paired, metric: str, **question) -> Comparison:
+def asked(rows: Paired, metric: str, **question: Any) -> Comparison:
     found = compare(rows, metric, Question(higher=metric not in LOWER, **question))
     assert isinstance(found, Comparison), found
     return found
@@ -46,7 +54,7 @@ def binary() -> Paired:
     return paired(truth, *([int(s > 0.5) for s in side] for side in scores), *scores)
 
 
-def by_numpy(metric: str, rows: Paired, side) -> float:
+def by_numpy(metric: str, rows: Paired, side: Side) -> float:
     y = np.array([int(rows.labels[c]) for c in rows.truth])
     p = np.array([int(rows.labels[c]) for c in side.predicted])
     s = np.array(side.scores["y_score"])
@@ -73,7 +81,7 @@ def by_numpy(metric: str, rows: Paired, side) -> float:
 
 
 @pytest.mark.parametrize("metric", sorted(MEASURES))
-def test_every_metric_is_what_it_says_and_has_an_interval(metric, binary):
+def test_every_metric_is_what_it_says_and_has_an_interval(metric: str, binary: Paired):
     found = asked(binary, f"test.{metric}", margin=0.02) if metric not in LOWER else asked(binary, metric, margin=0.02)
     assert found.old == pytest.approx(by_numpy(metric, binary, binary.old), abs=1e-12)
     assert found.new == pytest.approx(by_numpy(metric, binary, binary.new), abs=1e-12)
@@ -94,7 +102,7 @@ def test_metrics_over_many_labels_are_means_over_them():
     old, new = ([t if rng.random() < 0.7 else rng.choice("abcd") for t in truth] for _ in range(2))
     rows = paired(truth, old, new)
 
-    def each(said, label):
+    def each(said: Sequence[object], label: str):
         right = sum(a == b == label for a, b in zip(truth, said, strict=True))
         return right / sum(b == label for b in said), right / sum(a == label for a in truth)
 
@@ -143,7 +151,7 @@ def test_the_larger_of_two_labels_is_positive():
         ("f1", 'no row has the positive label "x"'),
     ],
 )
-def test_what_can_not_be_computed_says_why(metric, why):
+def test_what_can_not_be_computed_says_why(metric: str, why: str):
     rows = paired([0, 1] * 20, [0, 1] * 20, [1, 1] * 20)
     found = compare(rows, metric, Question(positive="x" if metric == "f1" else ""))
     assert isinstance(found, NotComputable)
@@ -166,24 +174,24 @@ nan = math.nan
 @pytest.mark.parametrize(
     ("metric", "rows", "why"),
     [
-        ("accuracy", ([1], [1], [0]), "1 row is too few"),
-        ("mae", ([1], [1], [0]), "1 rows are too few"),
-        ("rmse", ([1], [1], [0]), "1 rows are too few"),
+        ("accuracy", ([1], [1], [0]), "1 of at least 2 rows"),
+        ("mae", ([1], [1], [0]), "1 of at least 2 rows"),
+        ("rmse", ([1], [1], [0]), "1 of at least 2 rows"),
         ("mae", ([1] * 40, [1] * 40, [2] * 40), "every row changed by the same amount"),
         ("rmse", ([1] * 40, [1] * 40, [2] * 40), "no resample differs"),
-        ("mse", ([1, 2], [nan, 1], [1, 1]), "1 rows have a value that is missing or not finite"),
-        ("mse", ([1, 2], [1e300, 1], [1, 1]), "1 rows have a value that is missing or not finite"),
+        ("mse", ([1, 2], [nan, 1], [1, 1]), "1 of 2 rows have a value that is missing or not finite"),
+        ("mse", ([1, 2], [1e300, 1], [1, 1]), "1 of 2 rows have a value that is missing or not finite"),
         ("rmse", ([1, 2], [1, math.inf], [1, 1]), "missing or not finite"),
         ("r2", ([3] * 40, [3, 2] * 20, [3] * 40), "y_true is the same in all rows"),
         ("auc", ([1] * 40, [1] * 40, [1] * 40, [0.5] * 40, [0.25] * 40), "all rows are of one class"),
-        ("auc", ([0, 1], [1, 1], [1, 1], [0.5, nan], [0.25, 0.5]), "1 rows have no score"),
-        ("log_loss", ([0, 1], [1, 1], [1, 1], [0.5, nan], [0.25, 0.5]), "1 rows have a value that is missing"),
+        ("auc", ([0, 1], [1, 1], [1, 1], [0.5, nan], [0.25, 0.5]), "1 of 2 rows have no score"),
+        ("log_loss", ([0, 1], [1, 1], [1, 1], [0.5, nan], [0.25, 0.5]), "1 of 2 rows have a value that is missing"),
         ("f1", ([1] * 40, [1] * 40, [1] * 40), "all rows are of one class"),
         ("f1", ([0] * 40, [1, 0] * 20, [0] * 40), "no row is of the positive class"),
         ("recall", ([0, 1] * 20, [0, 1] * 20, [1, 1] * 20), "no resample differs"),
     ],
 )
-def test_too_little_is_said_and_never_passes(metric, rows, why):
+def test_too_little_is_said_and_never_passes(metric: str, rows: tuple[Any, ...], why: str):
     found = asked(paired(*rows), metric, margin=0.5)
     assert not found.enough
     assert why in found.why
@@ -211,10 +219,25 @@ def test_the_words_of_all_outcomes():
     assert [one.outcome for one in words] == ["fail", "pass", "pass", "inconclusive"]
     assert [one.why for one in words] == [
         "a loss of more than 0.02 is shown (95 % interval of the change -0.1202 to -0.08291)",
-        "a loss of more than 0.02 is ruled out (95 % interval of the change -0.01023 to +0.0004)",
+        "a loss of more than 0.02 is ruled out (95 % interval of the change -0.01024 to -0.0001579)",
         "every prediction is the same in 1,000 rows",
-        "",
+        (
+            "not enough data: 200 rows do not decide whether more than 0.001 is lost (95 % interval of the change"
+            " -0.02777 to +0.01394); about 39,245 would"
+        ),
     ]
+
+
+def test_an_interval_that_the_exact_test_does_not_confirm_is_no_failure():
+    truth = [0, 1] * 500
+    few = [1 - t if n % 250 == 0 else t for n, t in enumerate(truth)]
+    found = asked(paired(truth, truth, few), "accuracy")
+    assert found.interval is not None
+    assert found.interval.high < 0
+    assert found.p_value == 0.125
+    (settled,) = settle([found])
+    assert settled.outcome == "inconclusive"
+    assert settled.why.startswith("not enough data: 1,000 rows do not decide whether more than 0 is lost")
 
 
 def test_a_loss_that_only_one_of_many_shows_is_not_a_failure():
@@ -237,7 +260,8 @@ def test_a_loss_that_only_one_of_many_shows_is_not_a_failure():
 
 def test_equal_models_fail_no_more_often_than_promised():
     rng = random.Random(11)
-    times, rows = 400, 150
+    times, rows = 300, 150
+    ran = dict.fromkeys(("accuracy", "auc", "brier", "f1"), 0)
     failed = dict.fromkeys(("accuracy", "auc", "brier", "f1"), 0)
     any_drop = 0
     for time in range(times):
@@ -245,13 +269,14 @@ def test_equal_models_fail_no_more_often_than_promised():
         common = [rng.gauss(t * 1.6 - 0.8, 1) for t in truth]
         scores = [[1 / (1 + math.exp(-c - rng.gauss(0, 0.7))) for c in common] for _ in range(2)]
         one = paired(truth, *([int(s > 0.5) for s in side] for side in scores), *scores)
-        for metric in failed if time < 200 else ("accuracy", "auc", "brier"):
+        for metric in failed if time < 100 else ("accuracy", "auc", "brier"):
+            ran[metric] += 1
             found = asked(one, metric)
             failed[metric] += settle([found])[0].outcome == "fail"
             any_drop += metric == "accuracy" and found.difference < 0
     assert any_drop > 0.4 * times
     # at most (1 - 0.95) / 2, and three standard errors of this simulation
-    assert all(count / times <= 0.025 + 3 * math.sqrt(0.025 * 0.975 / times) for count in failed.values()), failed
+    assert all(failed[one] / ran[one] <= 0.025 + 3 * math.sqrt(0.025 * 0.975 / ran[one]) for one in ran), failed
 
 
 def test_a_model_that_is_much_worse_fails():
@@ -285,7 +310,7 @@ def test_a_model_that_is_much_worse_fails():
         (0.5, math.inf, False),
     ],
 )
-def test_a_recorded_metric_agrees_with_the_predictions(computed, recorded, agree):
+def test_a_recorded_metric_agrees_with_the_predictions(computed: float, recorded: float, agree: bool):
     assert agrees(computed, recorded) is agree
 
 

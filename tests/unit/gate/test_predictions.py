@@ -4,6 +4,7 @@ import io
 import math
 import random
 from array import array
+from collections.abc import Iterable
 
 import pytest
 
@@ -47,7 +48,7 @@ def test_only_one_column_of_numbers():
     ],
     ids=["bom and crlf", "quotes", "order, spaces and empty lines"],
 )
-def test_the_same_in_other_clothes(data):
+def test_the_same_in_other_clothes(data: bytes):
     assert parse(data, "p.csv") == parse(HEAD + b"1,a,b\n2,b,b\n", "p.csv")
 
 
@@ -57,7 +58,7 @@ def test_whole_numbers_that_pandas_wrote_as_floats_are_the_same_labels():
 
 
 @pytest.mark.parametrize("ids", [[5, 3, 4], ["5", "x", "4"], [1, "02", 2], [3, 2, "1" * 30]])
-def test_ids_of_all_kinds(ids):
+def test_ids_of_all_kinds(ids: list[object]):
     found = parse(HEAD + "".join(f"{one},a,a\n" for one in ids).encode(), "p.csv")
     assert [str(one) for one in found.ids] == list(map(str, ids))
 
@@ -90,14 +91,14 @@ def test_ids_of_all_kinds(ids):
         (HEAD + b'1,a,"' + b"xxxxxxxxxxxxxxxxx\n" * 9_000, "field larger than field limit"),
     ],
 )
-def test_what_is_wrong_names_file_and_line(data, why):
+def test_what_is_wrong_names_file_and_line(data: bytes, why: str):
     with pytest.raises(FormatError, match=why) as caught:
         parse(data, "out/p.csv")
     assert str(caught.value).startswith("out/p.csv is no file of predictions: line ")
     assert "id,y_true,y_pred" in caught.value.hint
 
 
-def test_there_is_a_most_of_rows_and_bytes(monkeypatch):
+def test_there_is_a_most_of_rows_and_bytes(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(predictions, "MAX_ROWS", 2)
     with pytest.raises(FormatError, match="line 4: there are more than 2 rows"):
         parse(HEAD + b"1,a,a\n2,a,a\n3,a,a\n", "p")
@@ -106,7 +107,7 @@ def test_there_is_a_most_of_rows_and_bytes(monkeypatch):
         parse(HEAD + b"1,a,a\n", "p")
 
 
-def test_more_labels_than_there_can_be_must_be_numbers(monkeypatch):
+def test_more_labels_than_there_can_be_must_be_numbers(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(predictions, "MAX_LABELS", 4)
     found = parse(HEAD + b"1,0.5,1\n2,1.5,2\n3,2.5,3.25\n4,7,8\n", "p")
     assert not found.labels
@@ -115,7 +116,7 @@ def test_more_labels_than_there_can_be_must_be_numbers(monkeypatch):
     assert list(found.predicted_values) == [1, 2, 3.25, 8]
     with pytest.raises(FormatError, match="line 4: there are more than 4 different labels, and they are no numbers"):
         parse(HEAD + b"1,a,b\n2,c,d\n3,e,f\n", "p")
-    with pytest.raises(FormatError, match='line 5: "x" is no number.* y_pred must be'):
+    with pytest.raises(FormatError, match=r'line 5: "x" is no number.* y_pred must be'):
         parse(HEAD + b"1,1,2\n2,3,4\n3,5,6\n4,7,x\n", "p")
 
 
@@ -130,7 +131,7 @@ def test_random_bytes_are_refused_and_nothing_else():
             continue
 
 
-def table(rows, head="id,y_true,y_pred"):
+def table(rows: Iterable[Iterable[object]], head: str = "id,y_true,y_pred"):
     return parse((head + "\n" + "".join(f"{','.join(map(str, row))}\n" for row in rows)).encode(), "p")
 
 
@@ -157,7 +158,7 @@ def test_what_is_the_same():
     rows = [(n, n % 2, n % 2, n / 10) for n in range(5)]
     head = "id,y_true,y_pred,y_score"
 
-    def same(new, head_new=head):
+    def same(new: Iterable[Iterable[object]], head_new: str = head):
         found = pair(table(rows, head), table(new, head_new))
         assert isinstance(found, Paired)
         return found.same
@@ -191,8 +192,8 @@ def test_other_rows_are_refused():
     found = pair(table([(n, 0, 0) for n in range(10)]), table([(n, 0, 0) for n in range(4, 11)]))
     assert found == Refused(
         "rows-differ",
-        "the test set changed: 4 rows of the old version are not there any more (id 0, 1, 2, …) and 1 rows are new"
-        " (id 10); predict the same rows with both versions",
+        "the test set changed: 4 of 10 rows are gone (id 0, 1, 2, …) and 1 of 7 are new (id 10);"
+        " predict the same rows with both versions",
         5,
         10,
         ("0", "1", "2"),
@@ -201,7 +202,7 @@ def test_other_rows_are_refused():
     assert isinstance(fewer, Refused)
     more = pair(table([(2, 0, 0)]), table([("\x1b", 0, 0), (2, 0, 0)]))
     assert isinstance(more, Refused)
-    assert "1 rows are new (id \\x1b)" in more.why
+    assert "1 of 2 are new (id \\x1b)" in more.why
 
 
 def test_a_label_that_is_nan_in_both_is_the_same():

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Callable, Sequence
 from random import Random
 
 import pytest
-from scipy import optimize, stats as reference
+from scipy import optimize
+from scipy import stats as reference
 
 from modelvc.gate import bootstrap
 from modelvc.gate.confusion import OF_CLASS, cells_of, compare
@@ -40,18 +42,18 @@ CLOSE = 1e-9
 
 
 @pytest.mark.parametrize("x", [-38, -8.5, -3, -1.96, -0.1, 0, 0.3, 2, 5, 9])
-def test_the_normal_distribution(x):
+def test_the_normal_distribution(x: float):
     assert normal_cdf(x) == pytest.approx(reference.norm.cdf(x), rel=CLOSE)
 
 
 @pytest.mark.parametrize("p", [1e-12, 1e-4, 0.025, 0.3, 0.5, 0.8, 0.975, 0.9999])
-def test_normal_quantiles(p):
+def test_normal_quantiles(p: float):
     assert normal_quantile(p) == pytest.approx(reference.norm.ppf(p), rel=CLOSE, abs=CLOSE)
 
 
 @pytest.mark.parametrize("df", [1, 2, 3, 7.5, 30, 79, 80, 81, 1_000, 99_999, 1_000_000, 20_000_000])
 @pytest.mark.parametrize("t", [-40, -5, -1.96, -0.5, -1e-6, 0, 1e-3, 1, 2.5, 8])
-def test_students_t(df, t):
+def test_students_t(df: float, t: float):
     assert t_cdf(t, df) == pytest.approx(reference.t.cdf(t, df), rel=1e-8, abs=1e-14)
     assert t_cdf(t, df) == pytest.approx(reference.t.cdf(t, df), abs=CLOSE)
     assert t_sf(t, df) == pytest.approx(reference.t.sf(t, df), abs=CLOSE)
@@ -59,12 +61,12 @@ def test_students_t(df, t):
 
 @pytest.mark.parametrize("df", [1, 2, 5, 29, 120, 4_999, 1_000_000])
 @pytest.mark.parametrize("p", [1e-6, 0.005, 0.025, 0.4, 0.5, 0.9, 0.975, 0.9995])
-def test_quantiles_of_t(df, p):
+def test_quantiles_of_t(df: float, p: float):
     assert t_quantile(p, df) == pytest.approx(reference.t.ppf(p, df), rel=CLOSE, abs=CLOSE)
 
 
 @pytest.mark.parametrize(("k", "n"), [(0, 1), (3, 10), (7, 10), (0, 60), (50, 100), (480, 1_000), (499_000, 1_000_000)])
-def test_the_binomial_distribution(k, n):
+def test_the_binomial_distribution(k: int, n: int):
     assert half_tail(k, n) == pytest.approx(reference.binom.cdf(k, n, 0.5), rel=CLOSE)
     assert binomial_pmf(k, n, 0.5) == pytest.approx(reference.binom.pmf(k, n, 0.5), rel=CLOSE)
     assert binomial_pmf(k, n, 0.3) == pytest.approx(reference.binom.pmf(k, n, 0.3), rel=CLOSE, abs=1e-200)
@@ -72,7 +74,7 @@ def test_the_binomial_distribution(k, n):
 
 @pytest.mark.parametrize("gained", [0, 1, 4, 15, 200, 5_000, 499_123])
 @pytest.mark.parametrize("lost", [0, 1, 7, 15, 230, 5_100, 500_000])
-def test_mcnemar_is_the_exact_binomial_test(gained, lost):
+def test_mcnemar_is_the_exact_binomial_test(gained: int, lost: int):
     expected = reference.binomtest(gained, gained + lost).pvalue if gained + lost else 1.0
     assert mcnemar(gained, lost) == pytest.approx(expected, abs=CLOSE, rel=1e-8)
 
@@ -92,7 +94,7 @@ def tango_by_likelihood(rows: int, gained: int, lost: int, value: float) -> floa
 @pytest.mark.parametrize(
     ("rows", "gained", "lost"), [(100, 9, 4), (40, 1, 6), (1_000, 60, 61), (30, 12, 15), (25, 0, 3)]
 )
-def test_the_interval_for_accuracy_is_tangos(rows, gained, lost):
+def test_the_interval_for_accuracy_is_tangos(rows: int, gained: int, lost: int):
     estimate = Matched(rows, gained, lost)
     for value in (-0.3, -0.05, 0.01, 0.2):
         assert estimate.score(value) == pytest.approx(tango_by_likelihood(rows, gained, lost, value), rel=1e-5)
@@ -143,7 +145,7 @@ def test_a_mean_of_losses_is_the_paired_t_test():
 
 
 @pytest.mark.parametrize("values", [[], [0.5], [0.0] * 9, [0.1] * 9, [1e9, 1e9], [math.nan, 1.0], [math.inf, 0.0, 1.0]])
-def test_losses_that_do_not_vary_are_not_enough(values):
+def test_losses_that_do_not_vary_are_not_enough(values: list[float]):
     assert isinstance(losses(values), NotEnough)
 
 
@@ -184,7 +186,7 @@ def scored(seed: int, rows: int, *, ties: bool, gap: float = 0.0) -> tuple[list[
 
 @pytest.mark.parametrize("ties", [False, True])
 @pytest.mark.parametrize("seed", range(4))
-def test_delong_is_what_all_pairs_say(seed, ties):
+def test_delong_is_what_all_pairs_say(seed: int, ties: bool):
     flags, old, new = scored(seed, 90, ties=ties)
     before, after, variance = naive_delong(flags, old, new)
     found = delong(flags, old, new)
@@ -233,7 +235,7 @@ def test_delong_against_exchanging_the_versions_at_random():
 def test_an_area_that_can_not_be_judged_says_why():
     assert delong([True] * 5, [1.0] * 5, [1.0] * 5) == NotEnough("all rows are of one class")
     assert delong([], [], []) == NotEnough("all rows are of one class")
-    assert delong([True, False], [math.nan, 1.0], [1.0, 1.0]) == NotEnough("1 rows have no score")
+    assert delong([True, False], [math.nan, 1.0], [1.0, 1.0]) == NotEnough("1 of 2 rows have no score")
     single = delong([True, False, False], [0.5, 0.6, 0.4], [0.7, 0.6, 0.4])
     assert isinstance(single, Ranked)
     assert single.estimate == NotEnough("a class has a single row")
@@ -254,7 +256,7 @@ def test_two_perfect_rankings_leave_as_much_doubt_as_an_event_that_was_never_see
 
 
 @pytest.mark.parametrize(("n", "p"), [(5, 0.3), (40, 0.02), (1_000, 0.004), (60, 0.5), (1_000, 0.2), (500, 0.93)])
-def test_binomial_numbers_are_binomial(n, p):
+def test_binomial_numbers_are_binomial(n: int, p: float):
     rng = Random(1)
     times = 20_000
     seen = [0] * (n + 1)
@@ -283,7 +285,7 @@ BINOMIALS = [3053, 2990, 3001, 3041]
 F1_ENDS = (-0.06345163027156202, 0.10062123057312795)
 
 
-def scipy_bca(difference, columns):
+def scipy_bca(difference: Callable[..., float], columns: Sequence[Sequence[float]]):
     found = reference.bootstrap(
         columns, difference, paired=True, vectorized=False, method="BCa", n_resamples=4_000, rng=1
     )
@@ -295,7 +297,7 @@ def test_the_bootstrap_of_rmse_against_scipy():
     old = [rng.gauss(0, 1) ** 2 for _ in range(200)]
     new = [value * rng.uniform(0.5, 1.6) for value in old]
 
-    def difference(a, b):
+    def difference(a: Sequence[float], b: Sequence[float]):
         return math.sqrt(sum(b) / len(b)) - math.sqrt(sum(a) / len(a))
 
     found = bootstrap.sums([old, new], lambda n, s: math.sqrt(s[1] / n) - math.sqrt(s[0] / n), count=4_000)
@@ -307,13 +309,13 @@ def test_the_bootstrap_of_rmse_against_scipy():
 
 
 @pytest.mark.parametrize("metric", ["f1", "precision", "recall", "balanced_accuracy"])
-def test_the_bootstrap_of_counts_against_scipy(metric):
+def test_the_bootstrap_of_counts_against_scipy(metric: str):
     rng = random.Random(9)
     truth = [int(rng.random() < 0.35) for _ in range(250)]
     old = [t if rng.random() < 0.8 else 1 - t for t in truth]
     new = [o if rng.random() < 0.85 else 1 - o for o in old]
 
-    def value(t, p):
+    def value(t: Sequence[int], p: Sequence[int]):
         labels = (0, 1) if metric == "balanced_accuracy" else (1,)
         each = []
         for label in labels:
@@ -321,7 +323,7 @@ def test_the_bootstrap_of_counts_against_scipy(metric):
             each.append(OF_CLASS[metric](right, sum(b == label for b in p), sum(a == label for a in t)))
         return sum(each) / len(each)
 
-    def difference(t, a, b):
+    def difference(t: Sequence[int], a: Sequence[int], b: Sequence[int]):
         t, a, b = list(t), list(a), list(b)
         return value(t, b) - value(t, a)
 
@@ -335,7 +337,7 @@ def test_the_bootstrap_of_counts_against_scipy(metric):
     assert (got.low, got.high) == pytest.approx((drawn.low, drawn.high), abs=(drawn.high - drawn.low) * 0.08)
 
 
-def test_many_labels_are_judged_by_the_jackknife_which_agrees_with_the_bootstrap(monkeypatch):
+def test_many_labels_are_judged_by_the_jackknife_which_agrees_with_the_bootstrap(monkeypatch: pytest.MonkeyPatch):
     rng = random.Random(2)
     truth = [rng.randrange(6) for _ in range(900)]
     old, new = ([t if rng.random() < 0.7 else rng.randrange(6) for t in truth] for _ in range(2))
@@ -395,7 +397,7 @@ def test_holm():
         (-1.0, 1.0, math.nan, True, "inconclusive"),
     ],
 )
-def test_decide(low, high, margin, higher, outcome):
+def test_decide(low: float, high: float, margin: float, higher: bool, outcome: str):
     assert decide(Interval(low, high, 0.95), margin, higher=higher) == outcome
 
 
