@@ -310,7 +310,7 @@ def test_a_model_that_is_much_worse_fails():
         (0.5, math.inf, False),
     ],
 )
-def test_a_recorded_metric_agrees_with_the_predictions(computed: float, recorded: float, agree: bool):
+def test_a_recorded_metric_agrees_with_the_predictions(computed: float, recorded: float, agree: object):
     assert agrees(computed, recorded) is agree
 
 

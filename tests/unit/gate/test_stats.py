@@ -186,7 +186,7 @@ def scored(seed: int, rows: int, *, ties: bool, gap: float = 0.0) -> tuple[list[
 
 @pytest.mark.parametrize("ties", [False, True])
 @pytest.mark.parametrize("seed", range(4))
-def test_delong_is_what_all_pairs_say(seed: int, ties: bool):
+def test_delong_is_what_all_pairs_say(seed: int, *, ties: bool):
     flags, old, new = scored(seed, 90, ties=ties)
     before, after, variance = naive_delong(flags, old, new)
     found = delong(flags, old, new)
@@ -397,7 +397,7 @@ def test_holm():
         (-1.0, 1.0, math.nan, True, "inconclusive"),
     ],
 )
-def test_decide(low: float, high: float, margin: float, higher: bool, outcome: str):
+def test_decide(low: float, high: float, margin: float, outcome: str, *, higher: bool):
     assert decide(Interval(low, high, 0.95), margin, higher=higher) == outcome
 
 
