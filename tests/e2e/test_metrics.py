@@ -1,0 +1,434 @@
+"""Metrics: recorded with a version, shown by Git, judged by a policy, and the way back to a version that worked."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.clone import Clone
+
+POLICY = """
+[[model]]
+metrics = "metrics.json"
+
+[[metric]]
+name = "acc"
+direction = "higher"
+min = 0.8
+max_drop = { abs = 0.01 }
+
+[[metric]]
+name = "ms"
+direction = "lower"
+max_rise = { abs = 2.0, rel = 0.1 }
+"""
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Clone:
+    return Clone.new(tmp_path / "project")
+
+
+def train(clone: Clone, seed: int, message: str = "", **metrics: Any) -> None:
+    """A version, with what was measured on it in metrics.json."""
+    clone.write("model.bin", seed)
+    if metrics:
+        clone.write("metrics.json", json.dumps(metrics).encode())
+    clone.mvc("add", "model.bin")
+    clone.git("add", "-A")
+    clone.git("commit", "-qm", message or f"v{seed}")
+
+
+def governed(clone: Clone, policy: str = POLICY) -> Clone:
+    clone.write(".mvc/policy.toml", policy.encode())
+    clone.git("add", ".mvc/policy.toml")
+    clone.git("commit", "-qm", "policy")
+    return clone
+
+
+def metrics_of(clone: Clone, rev: str = "") -> Any:
+    (found,) = clone.json("metrics", "show", *([rev] if rev else []))["models"]
+    return found["metrics"]
+
+
+# -- record
+
+
+def test_a_file_once_named_is_looked_at_again(clone: Clone) -> None:
+    clone.write("model.bin", 1)
+    clone.write("out/m.yaml", b"test:\n  acc: 0.9\n")
+    clone.mvc("add", "model.bin", "--metrics", "out/m.yaml")
+    assert metrics_of(clone) == {"test.acc": 0.9}
+    clone.git("commit", "-qm", "one")
+    clone.write("model.bin", 2)
+    done = clone.mvc("add", "model.bin")
+    assert "out/m.yaml was not written anew since the last version" in done.err
+    assert metrics_of(clone) == {}
+    clone.write("out/m.yaml", b"test:\n  acc: 0.95\n")
+    clone.mvc("add", "model.bin")  # evaluated only now
+    assert metrics_of(clone) == {"test.acc": 0.95}
+    assert metrics_of(clone, "HEAD") == {"test.acc": 0.9}
+    clone.git("commit", "-qam", "two")
+    clone.write("model.bin", 3)
+    clone.mvc("add", "model.bin", "--metrics", "out/m.yaml")  # a person says that it is right
+    assert metrics_of(clone) == {"test.acc": 0.95}
+    assert "unchanged" in clone.mvc("add", "model.bin").out
+
+
+def test_a_broken_or_missing_file_is_an_error(clone: Clone) -> None:
+    clone.write("model.bin", 1)
+    clone.write("m.csv", b"a,b\n1\n")
+    assert "m.csv is no file of metrics: line 2" in clone.mvc("add", "model.bin", "--metrics", "m.csv", code=12).err
+    assert "there is no file no.json" in clone.mvc("add", "model.bin", "--params", "no.json", code=2).err
+    assert clone.git("ls-files", "*.mvc") == ""  # nothing was tracked
+
+
+def test_set_remove_params_and_predictions(clone: Clone) -> None:
+    train(clone, 1)
+    clone.write("p.toml", b"lr = 0.1\n[net]\nlayers = 3\n")
+    clone.write("preds.csv", b"id,y_true,y_pred\n1,a,a\n2,b,a\n")
+    found = clone.json(
+        "metrics", "set", "model.bin", "acc=0.5", "x=1", "--params", "p.toml", "--predictions", "preds.csv"
+    )
+    assert (found["metrics"], found["params"], found["rows"]) == ({"acc": 0.5, "x": 1}, {"lr": 0.1, "net.layers": 3}, 2)
+    assert clone.json("metrics", "set", "model.bin", "--remove", "x")["metrics"] == {"acc": 0.5}
+    clone.mvc("metrics", "set", "model.bin", "--remove", "x", code=2)
+    clone.mvc("metrics", "set", "model.bin", code=2)
+    assert clone.git("diff", "--cached", "--name-only") == "model.bin.mvc\n"
+    assert "0.1" in clone.mvc("metrics", "show", "--params").out
+    clone.write("bad.csv", b"id,y_true\n1,a\n")
+    assert "line 1" in clone.mvc("metrics", "set", "model.bin", "--predictions", "bad.csv", code=12).err
+
+
+def test_predictions_travel_with_the_model(clone: Clone, tmp_path: Path) -> None:
+    clone.mvc("remote", "add", "origin", str(tmp_path / "far"))
+    clone.write("preds.csv", b"id,y_true,y_pred\n1,a,a\n")
+    train(clone, 1)
+    clone.mvc("metrics", "set", "model.bin", "--predictions", "preds.csv")
+    clone.git("commit", "-qam", "predictions")
+    clone.mvc("push")
+    clone.mvc("gc", "--apply", "--grace", "0")
+    assert clone.json("fsck")["problems"] == []
+    other = Clone(tmp_path / "other")
+    other.path.mkdir()
+    other.git("clone", "-q", str(clone.path), ".")
+    other.mvc("install", "--trust")
+    other.mvc("pull")
+    assert other.json("fsck")["objects"] == 2
+
+
+# -- show
+
+
+def test_diff_says_what_is_better(clone: Clone) -> None:
+    governed(clone)
+    train(clone, 1, acc=0.9, ms=10, other=1)
+    train(clone, 2, acc=0.95, ms=12, other=2)
+    out = clone.mvc("diff", "HEAD~1..HEAD").out
+    rows = [line.split() for line in out.splitlines()]
+    assert ["model.bin", "acc", "0.9", "0.95", "+0.05", "better"] in rows
+    assert ["model.bin", "ms", "10", "12", "+2", "worse"] in rows
+    assert out.splitlines()[-1].split() == ["model.bin", "other", "1", "2", "+1"]
+    assert "| model.bin | acc | 0.9 | 0.95 | +0.05 | better |" in clone.mvc("diff", "HEAD~1..HEAD", "--md").out
+    shown = clone.git("show", "HEAD", "--", "model.bin.mvc")
+    assert "-acc = 0.9\n" in shown
+    assert "+acc = 0.95\n" in shown
+    assert "blake3" not in shown
+
+
+def test_log_filters(clone: Clone) -> None:
+    governed(clone)
+    for seed, acc in ((1, 0.85), (2, 0.95), (3, 0.9)):
+        clone.env["GIT_COMMITTER_DATE"] = f"200{seed}-01-01T00:00:00Z"
+        train(clone, seed, acc=acc, ms=seed)
+
+    def subjects(*words: str) -> list[str]:
+        return [one["subject"] for one in clone.json("log", "model.bin", *words)["versions"]]
+
+    assert subjects() == ["v3", "v2", "v1"]
+    assert subjects("--where", "acc >= 0.9 and ms < 3") == ["v2"]
+    assert subjects("--best", "acc") == ["v2"]
+    assert subjects("--best", "ms") == ["v1"]
+    assert subjects("--since", "2001-06-01") == ["v3", "v2"]
+    assert subjects("--since", "1 week ago") == []
+    assert subjects("--where", "acc > 0.8", "-n", "2") == ["v3", "v2"]
+    assert "is not declared" in clone.mvc("log", "--best", "other", code=2).err
+    assert "(column 5)" in clone.mvc("log", "--where", "acc => 1", code=2).err
+
+
+def test_commit_messages(clone: Clone) -> None:
+    governed(clone)
+    train(clone, 1, acc=0.9)
+    clone.write("model.bin", 2)
+    clone.write("metrics.json", b'{"acc": 0.95}')
+    clone.mvc("add", "model.bin")
+    done = clone.run("git", "commit", "-qm", "no editor")
+    assert "mvc: model.bin: acc 0.9 -> 0.95 (better)" in done.err
+    assert clone.git("log", "-1", "--format=%B").strip() == "no editor"
+    clone.env["GIT_EDITOR"] = 'cp "$1" ../message; true'
+    script = clone.path.parent / "editor"
+    script.write_text(f'#!/bin/sh\ncp "$1" {clone.path.parent}/message\n')
+    script.chmod(0o755)
+    clone.env["GIT_EDITOR"] = str(script)
+    clone.git("commit", "-q", "--amend")
+    message = (clone.path.parent / "message").read_text()
+    assert "# What this commit does to metrics:\n#   model.bin: acc 0.9 -> 0.95 (better)\n" in message
+    assert clone.git("log", "-1", "--format=%B").strip() == "no editor"
+
+
+def test_trailers_are_never_repeated(clone: Clone) -> None:
+    config = clone.read(".mvc/config.toml").replace(b"[hooks]\n", b'[hooks]\ncommit_metrics = "trailer"\n')
+    clone.write(".mvc/config.toml", config)
+    governed(clone)
+    train(clone, 1, acc=0.9)
+    train(clone, 2, acc=0.95)
+    line = "Metric: model.bin acc 0.9 -> 0.95"
+    assert clone.git("log", "-1", "--format=%B").count(line) == 1
+    clone.git("commit", "-q", "--amend", "--no-edit")
+    assert clone.git("log", "-1", "--format=%B").count(line) == 1
+
+
+def test_a_merge_says_what_it_did(clone: Clone) -> None:
+    governed(clone)
+    train(clone, 1, acc=0.9)
+    clone.git("checkout", "-qb", "side")
+    train(clone, 2, acc=0.95)
+    clone.git("checkout", "-q", "main")
+    done = clone.run("git", "merge", "-q", "side")
+    assert "mvc: model.bin: acc 0.9 -> 0.95 (better)" in done.err
+
+
+# -- gate
+
+
+def test_floors_drops_and_exit_codes(clone: Clone) -> None:
+    train(clone, 1)
+    assert clone.mvc("check", code=2).err.startswith("error: there is no metric in .mvc/policy.toml")
+    governed(clone)
+    assert "is not recorded" in clone.mvc("check", code=1).out
+    train(clone, 2, acc=0.9, ms=10)
+    assert clone.mvc("check").out.splitlines()[-1] == "pass: 2 pass (against previous)"
+    train(clone, 3, acc=0.895, ms=11)  # within both margins
+    clone.mvc("check")
+    train(clone, 4, acc=0.88, ms=11)
+    out = clone.mvc("check", code=1).out
+    assert "got worse by 0.015, of which 0.01 is allowed" in out
+    clone.mvc("check", "--against", "HEAD", code=0)
+    assert clone.json("check", "--against", "HEAD~2", code=1)["outcome"] == "fail"
+    assert clone.json("check", "--against", "best", code=1)["verdicts"][0]["old"] == 0.9
+    assert clone.json("check", "--rev", "HEAD~1")["commit"]
+    train(clone, 5, ms=11)
+    assert "was recorded before and is not any more" in clone.mvc("check", code=1).out
+    train(clone, 6, acc=float("nan"), ms=11)
+    assert "is nan" in clone.mvc("check", code=1).out
+    clone.write(".mvc/policy.toml", b'[[metric]]\nname = "acc"\n')
+    assert "line 1: direction is missing" in clone.mvc("check", code=2).err
+
+
+def test_metrics_that_a_text_merge_joined_are_never_gated_on(clone: Clone) -> None:
+    """Another version's metrics: a mismatch is shown as stale, and fails."""
+    governed(clone)
+    train(clone, 1, acc=0.9, ms=1)
+    train(clone, 2, acc=0.95, ms=1)
+    old, new = (clone.git("show", f"{rev}:model.bin.mvc") for rev in ("HEAD~1", "HEAD"))
+    joined = new.partition("\n\n[metrics]")[0] + "\n\n[metrics]" + old.partition("\n\n[metrics]")[2]
+    clone.write("model.bin.mvc", joined.encode())
+    assert "was measured on another version" in clone.mvc("check", code=1).out
+    assert "stale" in clone.mvc("metrics", "show").out
+    assert "stale" in clone.mvc("status").out
+
+
+def predictions(path: Path, accuracy: float, seed: int, rows: int = 1_000, flip: int = 0) -> float:
+    chooser, right, lines = random.Random(seed), 0, ["id,y_true,y_pred"]
+    for row in range(rows):
+        truth = (row * 7) % 2
+        said = truth if chooser.random() < accuracy else 1 - truth
+        right += said == truth
+        lines.append(f"{row},{truth if row >= flip else 1 - truth},{said}")
+    path.write_text("\n".join(lines) + "\n")
+    return right / rows
+
+
+PAIRED = '[[metric]]\nname = "accuracy"\ndirection = "higher"\ntest = "paired"\nmax_drop = { abs = 0.05 }\n'
+
+
+def test_row_by_row(clone: Clone, tmp_path: Path) -> None:
+    governed(clone, PAIRED)
+    clone.mvc("remote", "add", "origin", str(tmp_path / "far"))
+
+    def version(seed: int, accuracy: float, rows: int = 1_000, flip: int = 0) -> Any:
+        value = predictions(clone.path / "p.csv", accuracy, seed, rows, flip)
+        clone.write("model.bin", seed)
+        clone.mvc("add", "model.bin", "-m", f"accuracy={value}", "--predictions", "p.csv")
+        clone.git("add", "-A")
+        clone.git("commit", "-qm", f"v{seed}")
+
+    version(1, 0.9)
+    version(2, 0.9)
+    found = clone.json("check")["verdicts"][0]
+    assert (found["outcome"], found["rows"]) == ("pass", 1_000)
+    assert found["interval"][0] < found["change"] < found["interval"][1]
+    assert found["interval"][0] > -0.05
+    version(3, 0.7)
+    assert "a loss of more than 0.05 is shown" in clone.mvc("check", code=1).out
+    version(4, 0.7, rows=1_000, flip=3)  # the labels of three rows are others
+    clone.mvc("metrics", "set", "model.bin", "accuracy=0.7")
+    out = clone.mvc("check", code=3).out
+    assert "the test set changed: y_true differs in 3 of 1,000 rows" in out
+    clone.git("commit", "-qam", "measured")
+    clone.git("push", "-q", str(tmp_path / "nowhere.git"), "main", code=128)
+    clone.mvc("push", "--all")
+    # a clone that has fetched nothing gets the predictions that it needs, and says when it can not
+    other = Clone(tmp_path / "other")
+    other.path.mkdir()
+    other.git("clone", "-q", str(clone.path), ".")
+    other.mvc("install", "--trust")
+    assert other.json("check", "--rev", "HEAD~3", code=0)["verdicts"][0]["rows"] == 1_000
+    (tmp_path / "far").rename(tmp_path / "gone")
+    third = Clone(tmp_path / "third")
+    third.path.mkdir()
+    third.git("clone", "-q", str(clone.path), ".")
+    third.mvc("install", "--trust")
+    third.mvc("check", "--rev", "HEAD~3", code=10)  # never "not enough data"
+
+
+def test_small_test_sets_are_not_enough(clone: Clone) -> None:
+    governed(clone, PAIRED + 'on_inconclusive = "warn"\n')
+    for seed in (1, 2):
+        value = predictions(clone.path / "p.csv", 0.9, seed, rows=40)
+        clone.write("model.bin", seed)
+        clone.mvc("add", "model.bin", "-m", f"accuracy={value}", "--predictions", "p.csv")
+        clone.git("add", "-A")
+        clone.git("commit", "-qm", f"v{seed}")
+    done = clone.mvc("check")
+    assert "warn" in done.out
+    assert "not enough data: 40 rows do not decide" in done.out
+    assert "would" in done.out
+    clone.write(".mvc/policy.toml", PAIRED.encode())
+    clone.mvc("check", code=3)
+
+
+def test_reports(clone: Clone, tmp_path: Path) -> None:
+    from xml.etree import ElementTree as ET
+
+    governed(clone)
+    train(clone, 1, acc=0.9, ms=10)
+    train(clone, 2, acc=0.7, ms=10)
+    clone.env["GITHUB_STEP_SUMMARY"] = str(tmp_path / "summary.md")
+    files = [f"--output={form}={tmp_path}/{form}" for form in ("junit", "md", "json", "openmetrics", "text")]
+    out = clone.mvc("check", "--format", "github", *files, code=1).out
+    assert out.splitlines()[0] == "::error file=model.bin.mvc,title=acc%3A fail::is below its floor 0.8"
+    assert "model.bin" in (tmp_path / "summary.md").read_text()
+    suite = ET.parse(tmp_path / "junit").getroot()
+    assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
+    cases = {case.get("name"): case for case in suite.iter("testcase")}
+    failure = cases["acc"].find("failure")
+    assert failure is not None
+    assert "old: 0.9\nnew: 0.7" in (failure.text or "")
+    assert cases["ms"].find("failure") is None
+    assert json.loads((tmp_path / "json").read_text())["outcome"] == "fail"
+    assert 'mvc_check_ok{model="model.bin",metric="acc"} 0\n' in (tmp_path / "openmetrics").read_text()
+    assert (tmp_path / "openmetrics").read_text().endswith("# EOF\n")
+    assert "| ❌ | model.bin | acc | 0.9 | 0.7 |" in (tmp_path / "md").read_text()
+    clone.mvc("check", "--output", "pdf=x", code=2)
+    clone.mvc("status", "--format", "junit", code=2)
+
+
+def test_a_push_asks_the_policy(clone: Clone, tmp_path: Path) -> None:
+    clone.git("init", "-q", "--bare", str(tmp_path / "server"))
+    clone.git("remote", "add", "origin", str(tmp_path / "server"))
+    clone.mvc("remote", "add", "origin", str(tmp_path / "far"))
+    governed(clone)
+    train(clone, 1, acc=0.9, ms=1)
+    assert "is below" not in clone.run("git", "push", "-q", "origin", "main").err
+    train(clone, 2, acc=0.5, ms=1)
+    assert "acc is below its floor 0.8" in clone.run("git", "push", "-q", "origin", "main").err
+    config = clone.read(".mvc/config.toml").replace(b"[hooks]\n", b'[hooks]\ngate = "block"\n')
+    clone.write(".mvc/config.toml", config)
+    train(clone, 3, acc=0.4, ms=1)
+    done = clone.run("git", "push", "-q", "origin", "main", code=1)
+    assert "git push --no-verify" in done.err
+    clone.git("push", "-q", "--no-verify", "origin", "main")
+
+
+# -- roll back
+
+
+def test_back_to_the_newest_that_keeps_the_bounds(clone: Clone) -> None:
+    governed(clone)
+    for seed, acc in ((1, 0.9), (2, 0.91), (3, 0.5), (4, 0.4)):
+        train(clone, seed, acc=acc, ms=1)
+    found = clone.json("rollback", "model.bin", "--dry-run")
+    assert [(one["metrics"]["acc"], one["fits"]) for one in found["candidates"]] == [
+        (0.5, False),
+        (0.91, True),
+        (0.9, True),
+    ]
+    assert clone.git("status", "--short") == ""
+    done = clone.mvc("rollback", "model.bin")
+    assert "acc  0.4 -> 0.91" in done.out
+    assert "the code is unchanged" in done.err
+    assert clone.agrees()
+    assert clone.git("diff", "--cached", "--name-only") == "model.bin.mvc\n"
+    assert clone.git("show", ":model.bin.mvc") == clone.git("show", "HEAD~2:model.bin.mvc")  # as it was
+    clone.git("commit", "-qm", "back")
+    done = clone.mvc("rollback", "model.bin", "--commit")  # further back, never to the bad one
+    assert "acc  0.91 -> 0.9" in done.out
+    assert clone.git("log", "-1", "--format=%s").startswith("Roll back model.bin to ")
+    assert clone.mvc("rollback", "model.bin", code=10).err.startswith("error: no earlier version of model.bin fits")
+
+
+def test_other_ways_to_choose(clone: Clone) -> None:
+    for seed, acc in ((1, 0.95), (2, 0.91), (3, 0.5)):
+        train(clone, seed)
+        clone.mvc("metrics", "set", "model.bin", f"acc={acc}")
+        clone.git("commit", "-qam", f"measured {seed}")
+    assert "there is no policy" in clone.mvc("rollback", "model.bin").out
+    clone.mvc("checkout", "HEAD", "model.bin")
+    assert "0.5 -> 0.95" in clone.mvc("rollback", "model.bin", "--where", "acc > 0.92").out
+    clone.mvc("checkout", "HEAD", "model.bin")
+    assert "0.5 -> 0.95" in clone.mvc("rollback", "model.bin", "--steps", "2").out
+    clone.mvc("checkout", "HEAD", "model.bin")
+    assert "0.5 -> 0.91" in clone.mvc("rollback", "model.bin", "--to", "HEAD~2").out
+    clone.mvc("checkout", "HEAD", "model.bin")
+    clone.mvc("rollback", "model.bin", "--best", "acc", code=2)
+    governed(clone)
+    assert "0.5 -> 0.95" in clone.mvc("rollback", "model.bin", "--best", "acc").out
+    clone.mvc("rollback", "model.bin", "--best", "acc", "--steps", "1", code=2)
+    clone.mvc("rollback", "model.bin", "--steps", "9", code=10)
+
+
+def test_a_rollback_fetches_and_loses_nothing(clone: Clone, tmp_path: Path) -> None:
+    clone.mvc("remote", "add", "origin", str(tmp_path / "far"))
+    train(clone, 1)
+    train(clone, 2)
+    clone.mvc("push", "--all")
+    other = Clone(tmp_path / "other")
+    other.path.mkdir()
+    other.git("clone", "-q", str(clone.path), ".")
+    other.mvc("install", "--trust")
+    other.mvc("pull")
+    other.write("model.bin", 9)
+    other.mvc("rollback", "model.bin", code=11)  # what was trained is in no store
+    other.mvc("checkout", "--force", "model.bin")
+    other.mvc("rollback", "model.bin")
+    assert other.agrees()
+    assert other.read("model.bin") == random.Random(1).randbytes(200_000)
+
+
+def test_bisect_finds_the_commit_that_made_it_worse(clone: Clone) -> None:
+    for seed, acc in ((1, 0.9), (2, 0.9), (3, 0.9), (4, 0.6), (5, 0.6)):
+        clone.write("model.bin", seed)
+        clone.mvc("add", "model.bin", "-m", f"acc={acc}", "-m", "ms=1")
+        clone.git("commit", "-qm", f"v{seed}")
+    governed(clone)  # the policy came late: the bad end's is used throughout
+    clone.git("bisect", "start", "HEAD", "HEAD~5")
+    out = clone.git("bisect", "run", "mvc", "check", "--bisect")
+    assert "is the first bad commit" in out
+    assert "v4" in clone.git("show", "-s", "--format=%s", "refs/bisect/bad")
+    clone.git("bisect", "reset")
+    assert clone.mvc("check", "--bisect", code=2).err
