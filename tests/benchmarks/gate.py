@@ -3,7 +3,7 @@
     python tests/benchmarks/gate.py [--times 1000] [--rows 1000] [--large 100000 1000000]
 
 The models: a label, a score that both versions share, and noise of each of their own; the worse one has more of it.
-Printed are shares of simulated test sets, by metric: what "any drop fails" and "a drop of more than 0.005 fails" do with
+Printed are shares of simulated test sets, by metric: what "any drop fails" and "a drop above 0.005 fails" do with
 plain numbers, and what `modelvc.gate` says at 95 % with no margin and with one of 0.005 and 0.02 ("open" is
 inconclusive). Last the seconds from a file to each answer.
 """
