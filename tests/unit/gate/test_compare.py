@@ -231,10 +231,12 @@ def test_the_words_of_all_outcomes():
 def test_an_interval_that_the_exact_test_does_not_confirm_is_no_failure():
     truth = [0, 1] * 500
     few = [1 - t if n % 250 == 0 else t for n, t in enumerate(truth)]
-    found = asked(paired(truth, truth, few), "accuracy")
+    rows = paired(truth, truth, few)
+    found, wrong = asked(rows, "accuracy"), asked(rows, "error_rate")
     assert found.interval is not None
     assert found.interval.high < 0
     assert found.p_value == 0.125
+    assert found.p_worse == wrong.p_worse == 0.0625
     (settled,) = settle([found])
     assert settled.outcome == "inconclusive"
     assert settled.why.startswith("not enough data: 1,000 rows do not decide whether more than 0 is lost")
