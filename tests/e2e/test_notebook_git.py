@@ -442,7 +442,7 @@ def test_hook_alone_filter_alone_and_off(clone: Clone) -> None:
     clone.mvc("install", "--notebooks", "off")
     config = clone.git("config", "--local", "--list")
     assert "filter.mvc" not in config
-    assert "diff.mvc" not in config
+    assert "diff.mvc-notebook" not in config
     assert "merge.mvc-pointer.driver" in config
     clone.mvc("install", "--notebooks", "sometimes", code=2)
 
