@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import sys
@@ -13,9 +14,10 @@ import typer
 from modelvc.cli import render
 from modelvc.cli.context import CONTEXT
 from modelvc.errors import UsageError, shown
+from modelvc.notebook.rich import INTERRUPTED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
     from modelvc.ops.notebook_diff import Pair
 
@@ -192,7 +194,7 @@ def _read(path: str) -> bytes:
         raise UsageError(f"{shown(path)}: {error.strerror}", hint="name three files") from None
 
 
-Port = Annotated[int, typer.Option("--port", metavar="N", min=0, help="Serve there; 0 for any free port.")]
+Port = Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help="Serve there; 0 for any free port.")]
 NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Only say where the page is.")]
 
 
@@ -218,7 +220,7 @@ def diff(
     if web:
         _web_diff(found, port, browser=not no_browser)
         return
-    colored = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and not CONTEXT.json
+    colored = bool(render.colour("", "bold")) and not CONTEXT.json
     text = diff_text(found.before, found.after, found.names, color=colored)
     if CONTEXT.json:
         render.dump(NotebookDiff(found.path, *found.names, text))
@@ -234,51 +236,68 @@ def mergetool(
     port: Port = 0,
     no_browser: NoBrowser = False,
 ) -> None:
-    """Settle a notebook in a browser.
+    """Settle notebooks in a browser.
 
     Opens nbdime's merge tool with the three versions that Git's index holds, and takes what it saves into the worktree.
-    Without PATH: the notebook in conflict, when there is one. Stages nothing.
+    Without PATH: all notebooks in conflict, one after the other. Stages nothing. Exit 1 when one was not saved.
     """
-    from modelvc.notebook.document import jupyter
-    from modelvc.notebook.rich import web_merge
     from modelvc.ops.notebook_diff import in_conflict, stages
     from modelvc.ops.notebooks import write
 
     repo = CONTEXT.open()
     waiting = [repo.inside(path)] if path else in_conflict(repo)
-    if len(waiting) != 1:
-        words = "no notebook is in conflict" if not waiting else f"{len(waiting)} notebooks are in conflict"
-        raise UsageError(words, hint="name one" if waiting else "see `git status`")
-    with tempfile.TemporaryDirectory(prefix="mvc-mergetool-") as folder:
-        files = []
-        for name, data in zip(("base", "ours", "theirs"), stages(repo, waiting[0]), strict=True):
-            files.append(os.path.join(folder, f"{name}.ipynb"))
-            with open(files[-1], "wb") as file:
-                file.write(data or EMPTY)
-        merged = os.path.join(folder, "merged.ipynb")
-        web_merge(
-            (files[0], files[1], files[2]), merged, port=port, on_port=_announce("mergetool", browser=not no_browser)
-        )
-        if not os.path.exists(merged):
-            render.say("nothing was saved: the notebook is as it was", quiet=CONTEXT.quiet)
-            raise typer.Exit(EXIT_NO)
-        with open(merged, "rb") as file:
-            data = file.read()
-    jupyter(data)
-    write(repo, waiting[0], data)
-    render.out(f"merged  {CONTEXT.name(waiting[0])}")
-    render.say(f"next: git add {shlex.quote(CONTEXT.name(waiting[0]))}", quiet=CONTEXT.quiet)
+    if not waiting:
+        raise UsageError("no notebook is in conflict between two versions", hint="see `git status`")
+    settled = []
+    for one in waiting:
+        status, data = _settle(one, stages(repo, one), port, browser=not no_browser)
+        if data:
+            write(repo, one, data)
+            render.out(f"merged  {CONTEXT.name(one)}")
+            settled.append(shlex.quote(CONTEXT.name(one)))
+        else:
+            render.say(f"nothing was saved: {CONTEXT.name(one)} is as it was", quiet=CONTEXT.quiet)
+        if status == INTERRUPTED:
+            break
+    if settled:
+        render.say(f"next: git add {' '.join(settled)}", quiet=CONTEXT.quiet)
+    if len(settled) < len(waiting):
+        raise typer.Exit(EXIT_NO)
+
+
+def _settle(path: str, versions: list[bytes], port: int, *, browser: bool) -> tuple[int, bytes]:
+    """How nbdime's merge tool ended for one notebook, and what it saved; FormatError when that is no notebook."""
+    from modelvc.notebook.document import jupyter
+    from modelvc.notebook.rich import web_merge
+
+    sides = ("base", "ours", "theirs")
+    names = [f"{path} ({side})" for side in sides]
+    with _files(sides, versions) as (base, ours, theirs):
+        merged = os.path.join(os.path.dirname(base), "merged.ipynb")
+        announce = _announce("mergetool", browser=browser)
+        status = web_merge((base, ours, theirs), merged, names=names, port=port, on_port=announce)
+        data = _read(merged) if os.path.exists(merged) else b""
+    if data:
+        jupyter(data)
+    return status, data
 
 
 def _web_diff(found: Pair, port: int, *, browser: bool) -> None:
     from modelvc.notebook.rich import web_diff
 
-    with tempfile.TemporaryDirectory(prefix="mvc-diff-") as folder:
-        files = [os.path.join(folder, name) for name in ("before.ipynb", "after.ipynb")]
-        for path, data in zip(files, (found.before, found.after), strict=True):
+    with _files(("before", "after"), (found.before, found.after)) as (before, after):
+        web_diff((before, after), found.names, port=port, on_port=_announce("difftool", browser=browser))
+
+
+@contextlib.contextmanager
+def _files(names: Sequence[str], versions: Sequence[bytes]) -> Iterator[list[str]]:
+    """Notebooks as files, as long as a page shows them."""
+    with tempfile.TemporaryDirectory(prefix="mvc-notebook-") as folder:
+        paths = [os.path.join(folder, f"{name}.ipynb") for name in names]
+        for path, data in zip(paths, versions, strict=True):
             with open(path, "wb") as file:
-                file.write(data or EMPTY)
-        web_diff(*files, port=port, on_port=_announce("difftool", browser=browser))
+                file.write(data if data.strip() else EMPTY)
+        yield paths
 
 
 def _announce(page: str, *, browser: bool) -> Callable[[int], None]:

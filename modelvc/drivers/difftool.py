@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from modelvc.drivers.dispatch import FAILED, say
+from modelvc.errors import FormatError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -13,21 +14,30 @@ if TYPE_CHECKING:
 
 def difftool(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
     """ARGS: the two files, and the path that they are versions of."""
-    from modelvc.git.run import run
     from modelvc.notebook.document import is_notebook
 
     if len(args) < 3:
         say("the difftool was called without two files", hint="run `mvc install`")
         return FAILED
     before, after, path = args[:3]
-    color = sys.stdout.isatty() and not env.get("NO_COLOR")
+    color = sys.stdout.isatty() and not env.get("NO_COLOR") and env.get("TERM") != "dumb"
     if is_notebook(path):
-        from modelvc.notebook.rich import diff_text
+        try:
+            text = _rich(before, after, path, color=color)
+        except FormatError as error:
+            say(f"shown as text, because {error}")
+        else:
+            sys.stdout.write(text)
+            return 0
+    from modelvc.git.run import run
 
-        with open(before, "rb") as old, open(after, "rb") as new:
-            text = diff_text(old.read(), new.read(), (f"a/{path}", f"b/{path}"), color=color)
-    else:
-        _, out, _ = run(cwd, "diff", "--no-index", f"--color={'always' if color else 'never'}", "--", before, after)
-        text = out.decode("utf-8", "replace")
-    sys.stdout.write(text)
+    _, out, _ = run(cwd, "diff", "--no-index", f"--color={'always' if color else 'never'}", "--", before, after)
+    sys.stdout.write(out.decode("utf-8", "replace"))
     return 0
+
+
+def _rich(before: str, after: str, path: str, *, color: bool) -> str:
+    from modelvc.notebook.rich import diff_text
+
+    with open(before, "rb") as old, open(after, "rb") as new:
+        return diff_text(old.read(), new.read(), (f"a/{path}", f"b/{path}"), color=color)

@@ -7,16 +7,24 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
-from modelvc.errors import FormatError
+from modelvc.errors import ConflictError, FormatError, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
-# What a hostile notebook could tell a terminal; the colours are nbdime's own, and are let through.
-_CONTROL = re.compile("\x1b(?!\\[[0-9;]*m)|[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f\ud800-\udfff]")
-_ESCAPE = re.compile("\x1b")
+INTERRUPTED = 130
+
+# What a hostile notebook could tell a terminal, or hide in it: control characters, line ends that only some programs
+# know, marks that reorder text or can not be seen, halves of characters.
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
+)
 _LONG = re.compile(r"[A-Za-z0-9+/=]{400,}")  # base64
 _EMPTY = b'{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
+_COLOURS = (("--- ", "1"), ("+++ ", "1"), ("## ", "1;34"), ("@@", "36"), ("-", "31"), ("+", "32"))
+_WITH_IDS = 5  # since this minor version of 4 cells have one
+_CURRENT = 4  # what is older is upgraded before it is compared
+_MADE_UP = ("orig_nbformat", "orig_nbformat_minor")  # what nbformat notes when it upgrades
 
 
 def diff_text(before: bytes, after: bytes, names: tuple[str, str], *, color: bool) -> str:
@@ -25,62 +33,172 @@ def diff_text(before: bytes, after: bytes, names: tuple[str, str], *, color: boo
     Empty bytes are an empty notebook. NAMES are what the two are called.
     """
     with _quiet():
-        import io
-
-        import nbdime
-        from nbdime import prettyprint
-
-        notebooks = [_notebook(data, name) for data, name in zip((before, after), names, strict=True)]
-        found = nbdime.diff_notebooks(*notebooks)
-        if not found:
-            return ""
-        out = io.StringIO()
-        config = prettyprint.PrettyPrintConfig(out=out, use_git=False, use_diff=False, use_color=color)
-        prettyprint.pretty_print_diff(notebooks[0], found, "", config)
-    text = _CONTROL.sub(_shown, out.getvalue())
-    if not color:
-        text = _ESCAPE.sub(_shown, text)
-    text = _LONG.sub(lambda long: f"{long[0][:40]}... ({len(long[0]):,} characters)", text)
-    return f"--- {names[0]}\n+++ {names[1]}\n{text}"
+        text = _compared((before, after), names)
+    if not text:
+        return ""
+    text = _LONG.sub(lambda long: f"{long[0][:40]}... ({len(long[0]):,} characters)", _CONTROL.sub(_escape, text))
+    lines = [f"--- {shown(names[0])}", f"+++ {shown(names[1])}", *text.removesuffix("\n").split("\n")]
+    # nbdime's own colours could not be told from a notebook's: all of those are escaped, and lines are coloured here
+    return "".join(f"{_coloured(line) if color else line}\n" for line in lines)
 
 
-def web_diff(before: str, after: str, *, port: int, on_port: Callable[[int], None]) -> int:
-    """Serve nbdime's page about two files until it is closed; ON_PORT is told where. The page's own exit status."""
-    return _serve(port, on_port, difftool_args={"base": before, "remote": after})
+def web_diff(files: tuple[str, str], names: tuple[str, str], *, port: int, on_port: Callable[[int], None]) -> int:
+    """Serve nbdime's page about two files until it is closed; ON_PORT is told where. The page's own exit status.
+
+    FormatError, before anything is served, for a file that it could not show: by its NAME.
+    """
+    _require(files, names)
+    return _serve(port, on_port, difftool_args={"base": files[0], "remote": files[1]})
 
 
-def web_merge(files: tuple[str, str, str], merged: str, *, port: int, on_port: Callable[[int], None]) -> int:
-    """Serve nbdime's merge tool for base, ours and theirs until it is closed; it writes MERGED."""
+def web_merge(
+    files: tuple[str, str, str], merged: str, *, names: Sequence[str], port: int, on_port: Callable[[int], None]
+) -> int:
+    """Serve nbdime's merge tool for base, ours and theirs until it is closed; it writes MERGED when told to save."""
+    _require(files, names)
     base, ours, theirs = files
     tool = {"base": base, "local": ours, "remote": theirs}
     return _serve(port, on_port, mergetool_args=tool, outputfilename=merged)
 
 
+# -- words
+
+
+def _compared(sides: tuple[bytes, bytes], names: tuple[str, str]) -> str:
+    """What nbdime says about two notebooks, without colours."""
+    import io
+
+    import nbdime
+    from nbdime import prettyprint
+
+    notebooks = [_notebook(data, name) for data, name in zip(sides, names, strict=True)]
+    if any(upgraded for _, upgraded in notebooks):
+        for notebook, _ in notebooks:  # ids that nbformat drew are no difference
+            for cell in notebook["cells"]:
+                cell.pop("id", None)
+    before, after = (notebook for notebook, _ in notebooks)
+    out = io.StringIO()
+    config = prettyprint.PrettyPrintConfig(out=out, use_git=False, use_diff=False, use_color=False)
+    try:
+        found = nbdime.diff_notebooks(before, after)
+        prettyprint.pretty_print_diff(before, found, "", config)
+    except Exception as error:  # noqa: BLE001 - it trusts that notebooks are valid, and fails in many ways where not
+        for data, name in zip(sides, names, strict=True):
+            why = _why(data)
+            if why:
+                raise _broken(name, why) from None
+        raise _broken(names[1], f"nbdime can not tell it from {names[0]} ({type(error).__name__})") from None
+    return out.getvalue() if found else ""
+
+
+def _escape(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode("ascii")
+
+
+def _coloured(line: str) -> str:
+    code = next((code for start, code in _COLOURS if line.startswith(start)), "")
+    return f"\x1b[{code}m{line}\x1b[0m" if code else line
+
+
+# -- what is a notebook
+
+
+def _notebook(data: bytes, name: str) -> tuple[Any, bool]:
+    """A notebook of nbformat 4, and whether it is one only now."""
+    from nbformat import convert, reader
+
+    try:
+        text = data.decode("utf-8-sig") if data.strip() else _EMPTY.decode()
+        # as nbformat.reads, but for its repairs: it would draw new ids for cells that share one
+        found: Any = reader.reads(text)  # type: ignore[no-untyped-call] # without types
+        upgraded = reader.get_version(found)[0] < _CURRENT  # type: ignore[no-untyped-call]
+        found = convert(found, _CURRENT)  # type: ignore[no-untyped-call]
+        if upgraded:
+            for key in _MADE_UP:
+                found["metadata"].pop(key, None)
+        if not all(isinstance(cell, dict) for cell in found["cells"]):
+            raise TypeError  # noqa: TRY301 - and then asked why, as all others
+    except Exception as error:  # noqa: BLE001 - whatever a library of many formats may raise about hostile bytes
+        raise _broken(name, _why(data) or f"nbformat can not read it ({type(error).__name__})") from None
+    return found, upgraded
+
+
+def _why(data: bytes) -> str:
+    """What is wrong with a notebook, in words; "" when nothing is."""
+    from nbformat.validator import iter_validate
+
+    from modelvc.notebook.document import cells, jupyter
+
+    if not data.strip():
+        return ""
+    try:
+        found = jupyter(data).notebook
+        version = found["nbformat"]
+        if version > _CURRENT:
+            return f"nbformat {version} is not known here"
+        if version == _CURRENT and found.get("nbformat_minor") not in range(_WITH_IDS):
+            for at, cell in enumerate(cells(found)):
+                cell.setdefault("id", f"cell-{at}")  # one that is missing keeps nobody from comparing
+        # nbformat has no types
+        error: Any = next(iter_validate(found, relax_add_props=True), None)  # type: ignore[no-untyped-call]
+    except FormatError as wrong:
+        return str(wrong)
+    except Exception as wrong:  # noqa: BLE001 - a schema walks as deep as its data
+        return f"its shape can not be checked ({type(wrong).__name__})"
+    if error is None:
+        return ""
+    where = "/".join(map(str, getattr(error, "path", ())))
+    return f"{where}: {error.message}" if where else str(error.message)
+
+
+def _broken(name: str, why: str) -> FormatError:
+    return FormatError(
+        f"{shown(name)} is no notebook that can be compared: {shown(why, 200)}",
+        hint="see `git diff`; what a merge left in conflict is mended by `mvc notebook merge PATH`",
+    )
+
+
+def _require(files: Sequence[str], names: Sequence[str]) -> None:
+    """FormatError for files that nbdime could not compare: its pages would say it with a traceback."""
+    found = []
+    for path in files:
+        with open(path, "rb") as file:
+            found.append(file.read())
+    with _quiet():
+        for data, name in zip(found[1:], names[1:], strict=True):
+            _compared((found[0], data), (names[0], name))
+
+
+# -- pages
+
+
 def _serve(port: int, on_port: Callable[[int], None], **settings: Any) -> int:
+    import errno
+    import logging
+
     with _quiet():
         from nbdime.webapp.nbdimeserver import main_server
 
-        return int(main_server(on_port=on_port, closable=True, port=port, ip="127.0.0.1", **settings))
-
-
-def _notebook(data: bytes, name: str) -> Any:
-    from nbformat import reads
-
-    read: Any = reads  # without types
-    try:
-        return read((data if data.strip() else _EMPTY).decode("utf-8-sig"), as_version=4)
-    except Exception as error:  # noqa: BLE001 - whatever a library of many formats may raise about hostile bytes
-        raise FormatError(f"{name} is no notebook: {type(error).__name__}: {error}") from None
-
-
-def _shown(found: re.Match[str]) -> str:
-    return f"\\x{ord(found[0]):02x}"
+        for name in ("tornado", "nbdime"):
+            # without a handler Python would print what they note about each page that a browser asks for in vain
+            logging.getLogger(name).addHandler(logging.NullHandler())
+        try:
+            return int(main_server(on_port=on_port, closable=True, port=port, ip="127.0.0.1", **settings))
+        except KeyboardInterrupt:  # a way to end it like any other: what was saved is saved
+            return INTERRUPTED
+        except OSError as error:
+            if error.errno not in {errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES}:
+                raise
+            raise ConflictError(
+                f"no page can be served at port {port}: {error.strerror}",
+                hint="choose another --port, or none: then a free one is taken",
+            ) from None
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without warnings of libraries, and without a grammar that jsonschema would build for a format nobody uses here:
-    1.4 of nbformat's 1.6 seconds.
+    """Without what libraries warn each other of (ids that a notebook lacks or has twice are of this kind too), and
+    without a grammar that jsonschema would build for a format nobody uses here: 0.9 of nbdime's 1.05 seconds.
     """
     import warnings
 
@@ -90,7 +208,8 @@ def _quiet() -> Iterator[None]:
         sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment] # how an import is made to fail
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+            for kind in (DeprecationWarning, PendingDeprecationWarning, FutureWarning):
+                warnings.simplefilter("ignore", kind)
             yield
     finally:
         if before is absent:

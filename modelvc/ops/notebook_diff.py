@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,40 +43,54 @@ def pair(repo: Repo, revs: Sequence[str], text: str) -> Pair:
     path = repo.inside(text)
     if not is_notebook(path):
         raise UsageError(f"{shown(text)} is no notebook", hint="name a file that ends in .ipynb")
-    names = [*(revs or [""]), *([] if len(revs) > 1 else ["worktree"])]
-    sides = [_at(repo, rev, path) for rev in (revs or [""])]
-    if len(revs) < 2:
-        try:
-            sides.append(read(repo, path))
-        except (FileNotFoundError, NotADirectoryError):
-            sides.append(None)
-    if not any(side is not None for side in sides):
+    first, name = _staged(repo, path) if not revs else (_at(repo, revs[0], path), revs[0])
+    if len(revs) > 1:
+        second, other = _at(repo, revs[1], path), revs[1]
+    else:
+        second, other = _worktree(repo, path), "worktree"
+    if first is None and second is None:
         raise NotFoundError(f"there is no {shown(text)}", hint="see `git ls-files '*.ipynb'`")
-    labels = (f"{path} ({names[0] or 'index'})", f"{path} ({names[1]})")
-    return Pair(path, labels, sides[0] or b"", sides[1] or b"")
+    return Pair(path, (f"{path} ({name})", f"{path} ({other})"), first or b"", second or b"")
 
 
 def stages(repo: Repo, path: str) -> list[bytes]:
     """Base, ours and theirs of a notebook in conflict; UsageError when it is in none."""
-    found = []
-    for stage in ("1", "2", "3"):
-        code, data, _ = run(repo.layout, "cat-file", "blob", f":{stage}:{path}")
-        found.append(b"" if code else data)
+    found = [_blob(repo, f":{stage}:{path}") or b"" for stage in (1, 2, 3)]
     if not found[1] or not found[2]:
         raise UsageError(f"{shown(path)} is not in conflict between two versions", hint="see `git status`")
     return found
 
 
 def in_conflict(repo: Repo) -> list[str]:
-    """The notebooks that Git's index holds in conflict."""
-    import os
+    """The Jupyter notebooks of which Git's index holds two versions."""
+    sides: dict[str, set[bytes]] = {}
+    for line in git(repo.layout, "ls-files", "-u", "-z").split(b"\0"):
+        head, tab, name = line.partition(b"\t")
+        if tab:
+            sides.setdefault(os.fsdecode(name), set()).add(head.rpartition(b" ")[2])
+    return [path for path, found in sides.items() if {b"2", b"3"} <= found and path.endswith(".ipynb")]
 
-    out = git(repo.layout, "diff", "--name-only", "--diff-filter=U", "-z")
-    return [path for path in map(os.fsdecode, out.split(b"\0")) if path and is_notebook(path)]
+
+def _staged(repo: Repo, path: str) -> tuple[bytes | None, str]:
+    """A file in the index, and what that is called: in a conflict it is compared with our side, as `git diff --ours`
+    does.
+    """
+    data = _blob(repo, f":0:{path}")
+    ours = _blob(repo, f":2:{path}") if data is None else None
+    return (data, "index") if ours is None else (ours, "ours")
 
 
 def _at(repo: Repo, rev: str, path: str) -> bytes | None:
-    """A file in a commit, or with "" in the index."""
-    commit = history.resolve(repo.layout, rev) if rev else ""
-    code, data, _ = run(repo.layout, "cat-file", "blob", f"{commit}:{path}")
+    return _blob(repo, f"{history.resolve(repo.layout, rev)}:{path}")
+
+
+def _blob(repo: Repo, name: str) -> bytes | None:
+    code, data, _ = run(repo.layout, "cat-file", "blob", name)
     return None if code else data
+
+
+def _worktree(repo: Repo, path: str) -> bytes | None:
+    try:
+        return read(repo, path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None

@@ -6,6 +6,7 @@ import http.cookiejar
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -17,8 +18,6 @@ from typing import Any
 
 import pytest
 
-from modelvc.errors import FormatError
-from modelvc.notebook.rich import diff_text
 from tests.support.clone import Clone
 
 
@@ -36,33 +35,6 @@ def _notebook(*sources: str, outputs: Any = ()) -> bytes:
     ]
     found = {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     return json.dumps(found, indent=1, sort_keys=True).encode() + b"\n"
-
-
-_SAID = {"output_type": "stream", "name": "stdout", "text": ["\x1b]0;owned\x07 plain \x1b[31mred\x1b[0m\n"]}
-
-
-def test_the_difference_in_words() -> None:
-    text = diff_text(_notebook("a", "b"), _notebook("a", "c"), ("old", "new"), color=False)
-    assert text.startswith("--- old\n+++ new\n")
-    assert "modified /cells/1/source" in text
-    assert "-  b" in text
-    assert "+  c" in text
-    assert diff_text(_notebook("a"), _notebook("a"), ("old", "new"), color=False) == ""
-    assert "inserted" in diff_text(b"", _notebook("a"), ("old", "new"), color=False)
-
-
-@pytest.mark.parametrize("color", [False, True])
-def test_a_notebook_does_not_talk_to_the_terminal(color: bool) -> None:  # noqa: FBT001
-    text = diff_text(_notebook("a"), _notebook("a", outputs=[_SAID]), ("old", "new"), color=color)
-    assert "plain" in text
-    assert "\x07" not in text
-    assert "\x1b]" not in text
-    assert ("\x1b" in text) is color
-
-
-def test_what_is_no_notebook_is_named() -> None:
-    with pytest.raises(FormatError, match="new is no notebook"):
-        diff_text(_notebook("a"), b"<<<<<<< {", ("old", "new"), color=False)
 
 
 @pytest.fixture
@@ -110,6 +82,20 @@ class Page:
         return self._open(urllib.request.Request(f"{self.top}{path}", json.dumps(value).encode(), headers)).read()
 
 
+def _page(process: subprocess.Popen[str]) -> Page:
+    """The next page that a tool serves."""
+    assert process.stderr is not None
+    url = re.match(r"http://127\.0\.0\.1:\d+/\w+", process.stderr.readline())
+    assert url
+    deadline = time.monotonic() + 20
+    while True:
+        try:
+            return Page(url[0])
+        except OSError:  # it says where it will be before it listens
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+
 @contextmanager
 def _tool(clone: Clone, *words: str) -> Iterator[tuple[Page, subprocess.Popen[str]]]:
     argv = [sys.executable, "-P", "-m", "modelvc", "notebook", *words, "--no-browser"]
@@ -117,18 +103,7 @@ def _tool(clone: Clone, *words: str) -> Iterator[tuple[Page, subprocess.Popen[st
         argv, cwd=clone.path, env=clone.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     try:
-        assert process.stderr is not None
-        url = re.match(r"http://127\.0\.0\.1:\d+/\w+", process.stderr.readline())
-        assert url
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                page = Page(url[0])
-                break
-            except OSError:  # it says where it will be before it listens
-                assert time.monotonic() < deadline
-                time.sleep(0.1)
-        yield page, process
+        yield _page(process), process
     finally:
         process.kill()
         process.communicate()
@@ -146,32 +121,91 @@ def test_the_diff_in_a_browser(clone: Clone) -> None:
         assert process.wait(20) == 0
 
 
-def test_the_merge_tool_takes_what_is_saved(clone: Clone) -> None:
-    clone.git("commit", "-qam", "two")
+def _in_conflict(clone: Clone, *more: str) -> None:
+    """The notebook, and MORE like it, changed by two branches."""
+    for name in more:
+        clone.write(name, _notebook("a", "b"))
+    clone.git("add", ".")
+    clone.git("commit", "-qm", "two")
     clone.git("checkout", "-qb", "side", "HEAD~1")
-    clone.write("n.ipynb", _notebook("a", "d"))
-    clone.git("commit", "-qam", "three")
+    for name in ("n.ipynb", *more):
+        clone.write(name, _notebook("a", "d"))
+    clone.git("add", ".")
+    clone.git("commit", "-qm", "three")
     clone.git("merge", "main", code=1)
+
+
+def test_the_merge_tool_takes_what_is_saved(clone: Clone) -> None:
+    clone.mvc("notebook", "mergetool", code=2)
+    _in_conflict(clone)
     with _tool(clone, "mergetool") as (page, process):
-        assert "mergetool" in page.html.lower()
+        assert "Notebook Merge" in page.html
         page.post("/api/store", {"merged": json.loads(_notebook("a", "settled"))})
         page.post("/api/closetool", {"exitCode": 0})
-        assert process.wait(20) == 0
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (0, "merged  n.ipynb\n", "next: git add n.ipynb\n")
     assert b"settled" in clone.read("n.ipynb")
     assert clone.git("status", "--short") == "UU n.ipynb\n"  # staged by the person
     clone.git("add", "n.ipynb")
     clone.git("commit", "-qm", "merged")
 
 
-def test_a_merge_tool_that_is_left_changes_nothing(clone: Clone) -> None:
-    clone.mvc("notebook", "mergetool", code=2)
-    clone.git("commit", "-qam", "two")
-    clone.git("checkout", "-qb", "side", "HEAD~1")
-    clone.write("n.ipynb", _notebook("a", "d"))
-    clone.git("commit", "-qam", "three")
-    clone.git("merge", "main", code=1)
-    before = clone.read("n.ipynb")
-    with _tool(clone, "mergetool", "n.ipynb") as (_, process):
+def test_what_was_saved_before_ctrl_c_stays_saved(clone: Clone) -> None:
+    _in_conflict(clone)
+    with _tool(clone, "mergetool", "n.ipynb") as (page, process):
+        page.post("/api/store", {"merged": json.loads(_notebook("a", "settled"))})
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) != 0
+        assert process.wait(20) == 0
+    assert b"settled" in clone.read("n.ipynb")
+
+
+def test_a_merge_tool_that_is_left_changes_nothing(clone: Clone) -> None:
+    _in_conflict(clone, "o.ipynb")
+    before = clone.read("n.ipynb")
+    with _tool(clone, "mergetool") as (_, process):
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (1, "")
+    assert err == "nothing was saved: n.ipynb is as it was\n"  # and o.ipynb was not asked about
     assert clone.read("n.ipynb") == before
+
+
+def test_all_notebooks_in_conflict_one_after_the_other(clone: Clone) -> None:
+    _in_conflict(clone, "o.ipynb")
+    assert clone.git("diff", "--name-only", "--diff-filter=U") == "n.ipynb\no.ipynb\n"
+    with _tool(clone, "mergetool") as (page, process):
+        page.post("/api/store", {"merged": json.loads(_notebook("a", "first"))})
+        page.post("/api/closetool", {"exitCode": 0})
+        second = _page(process)
+        second.post("/api/closetool", {"exitCode": 1})
+        out, err = process.communicate(timeout=20)
+    assert (process.returncode, out) == (1, "merged  n.ipynb\n")
+    assert err == "nothing was saved: o.ipynb is as it was\nnext: git add n.ipynb\n"
+    assert b"first" in clone.read("n.ipynb")
+
+
+def test_in_a_conflict_our_side_is_compared(clone: Clone) -> None:
+    _in_conflict(clone)
+    clone.git("checkout", "--ours", "n.ipynb")
+    assert clone.mvc("notebook", "diff", "n.ipynb").out == ""
+    clone.git("checkout", "--theirs", "n.ipynb")
+    assert "--- n.ipynb (ours)\n+++ n.ipynb (worktree)" in clone.mvc("notebook", "diff", "n.ipynb").out
+
+
+def test_broken_notebooks_are_named_and_not_served(clone: Clone) -> None:
+    clone.write("n.ipynb", b'{"cells": [')
+    for words in ((), ("--web", "--no-browser")):
+        done = clone.mvc("notebook", "diff", *words, "n.ipynb", code=12)
+        assert done.err.startswith("error: n.ipynb (worktree) is no notebook that can be compared: not JSON")
+        assert "hint: " in done.err
+    assert "shown as text, because b/n.ipynb is no notebook" in clone.run("git", "difftool", "-y", "--tool", "mvc").err
+    assert '+{"cells": [' in clone.git("difftool", "-y", "--tool", "mvc")
+
+
+def test_a_port_that_is_taken(clone: Clone) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        done = clone.mvc("notebook", "diff", "--web", "--no-browser", "--port", str(port), "n.ipynb", code=11)
+    assert f"no page can be served at port {port}: Address already in use" in done.err
+    assert "--port" in done.err.rpartition("hint: ")[2]
+    clone.mvc("notebook", "diff", "--web", "--no-browser", "--port", "65536", "n.ipynb", code=2)
