@@ -26,9 +26,9 @@ FIRST_WORDS = b"%notebook "  # of the text that `view` makes of one
 NOTE = "note.json"  # what older Zeppelins call every note
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
-# Gson, with which Zeppelin writes, escapes these in every string.
-_GSON = {char: f"\\u{ord(char):04x}" for char in "<>&='"}
-_GSON_SIGNS = tuple(escape.encode() for escape in _GSON.values())
+# Gson, with which Zeppelin writes, escapes these in every string; the first five tell that it wrote a file.
+_GSON = {char: f"\\u{ord(char):04x}" for char in "<>&='\u2028\u2029"}
+_GSON_SIGNS = tuple(_GSON[char].encode() for char in "<>&='")
 
 
 class Twice(dict):  # type: ignore[type-arg] # a parameter would cost an import of typing

@@ -107,3 +107,15 @@ def test_a_large_one(tmp_path: Path) -> None:
 
 def _lines(*texts: str) -> tuple[str, bool]:
     return mergefile.lines(texts, ("a", "b"))
+
+
+def test_what_gson_escapes_stays_escaped() -> None:
+    """Zeppelin's next save must be what the filter wrote: else every note would change without a change."""
+    from tests.fixtures.notebooks.make import _gson
+
+    data = (FIXTURES / "results.zpln").read_bytes()
+    cleared = json.loads(data)
+    for paragraph in cleared["paragraphs"]:
+        if paragraph.get("results"):
+            paragraph["results"] = {}
+    assert clean(data, RULES, "results.zpln")[0] == _gson(cleared)
