@@ -1,0 +1,92 @@
+"""Clones that hold notebooks, and what must be true of them whatever Git did."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from tests.support.clone import Clone
+from tests.support.notebooks import SAID, cell, notebook, validate
+
+NAME = "n.ipynb"
+TEXTS = ("one\nmore", "two", "three", "four")
+
+
+def said(text: str) -> Any:
+    return {**SAID, "text": [f"{text}\n"]}
+
+
+def ran(*texts: str, who: str = "run", start: str = "c") -> bytes:
+    """A notebook that somebody ran: each cell's output says who did."""
+    return notebook(*(cell(text, f"{start}{place}-4f7a9e", outputs=[said(who)]) for place, text in enumerate(texts)))
+
+
+def heard(data: bytes) -> list[str]:
+    """What each cell's output says, "" where it has none."""
+    return ["".join(one["outputs"][0]["text"]).strip() if one["outputs"] else "" for one in json.loads(data)["cells"]]
+
+
+def with_notebook(path: Path) -> Clone:
+    """A clone whose history holds the notebook TEXTS, and whose worktree holds what its cells said."""
+    found = Clone.new(path)
+    commit(found, ran(*TEXTS), "notebook")
+    return found
+
+
+def copied(found: Clone, path: Path) -> Clone:
+    shutil.copytree(found.path, path, symlinks=True)
+    copy = Clone(path)
+    copy.git("status", "--short")  # other inodes: Git looks at everything once
+    return copy
+
+
+def commit(clone: Clone, data: bytes, message: str = "change", name: str = NAME) -> None:
+    clone.write(name, data)
+    clone.git("add", "--", name)
+    clone.git("commit", "-qm", message)
+
+
+def configure(clone: Clone, *lines: str) -> None:
+    """Add to `[notebooks]`, uncommitted."""
+    with (clone.path / ".mvc/config.toml").open("a") as file:
+        file.write("\n".join(["", "[notebooks]", *lines, ""]))
+
+
+def stored(clone: Clone, name: str = NAME, at: str = "HEAD") -> bytes:
+    """What Git holds, byte by byte."""
+    return _bytes(clone, "cat-file", "blob", f"{at}:{name}")
+
+
+def slip(clone: Clone, data: bytes, name: str = NAME) -> None:
+    """Stage a notebook past the filter, as a client does that knows none."""
+    words = ["git", "hash-object", "-w", "--no-filters", "--stdin"]
+    blob = subprocess.run(
+        words, cwd=clone.path, env=clone.environment(), input=data, stdout=subprocess.PIPE, check=True
+    )
+    clone.git("update-index", "--add", "--cacheinfo", f"100644,{blob.stdout.decode().strip()},{name}")
+
+
+def settled(clone: Clone, *names: str) -> None:
+    """Git sees nothing to do, no object of any kind holds an output, and the notebooks are valid."""
+    assert clone.git("status", "--short") == ""
+    pristine(clone)
+    for name in names or (NAME,):
+        validate(clone.read(name))
+        validate(stored(clone, name))
+
+
+def pristine(clone: Clone) -> None:
+    """No object holds an output, also none that nothing refers to."""
+    everything = _bytes(clone, "cat-file", "--batch", "--batch-all-objects")
+    assert b"nbformat" in everything
+    assert b'"output_type"' not in everything
+    clone.git("fsck", "--strict")
+
+
+def _bytes(clone: Clone, *words: str) -> bytes:
+    done = subprocess.run(["git", *words], cwd=clone.path, env=clone.environment(), capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
