@@ -192,12 +192,21 @@ def test_in_a_conflict_our_side_is_compared(clone: Clone) -> None:
     assert "--- n.ipynb (ours)\n+++ n.ipynb (worktree)" in clone.mvc("notebook", "diff", "n.ipynb").out
 
 
+def _refused(clone: Clone, *words: str, code: int) -> str:
+    """What a command says that ends at once: one that serves a page instead would never end."""
+    argv = [sys.executable, "-P", "-m", "modelvc", "notebook", *words]
+    env = clone.environment()
+    done = subprocess.run(argv, cwd=clone.path, env=env, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout) == (code, ""), done.stderr
+    return done.stderr
+
+
 def test_broken_notebooks_are_named_and_not_served(clone: Clone) -> None:
     clone.write("n.ipynb", b'{"cells": [')
     for words in ((), ("--web", "--no-browser")):
-        done = clone.mvc("notebook", "diff", *words, "n.ipynb", code=12)
-        assert done.err.startswith("error: n.ipynb (worktree) is no notebook that can be compared: not JSON")
-        assert "hint: " in done.err
+        said = _refused(clone, "diff", *words, "n.ipynb", code=12)
+        assert said.startswith("error: n.ipynb (worktree) is no notebook that can be compared: not JSON")
+        assert "hint: " in said
     assert "shown as text, because b/n.ipynb is no notebook" in clone.run("git", "difftool", "-y", "--tool", "mvc").err
     assert '+{"cells": [' in clone.git("difftool", "-y", "--tool", "mvc")
 
@@ -205,7 +214,7 @@ def test_broken_notebooks_are_named_and_not_served(clone: Clone) -> None:
 def test_a_port_that_is_taken(clone: Clone) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        done = clone.mvc("notebook", "diff", "--web", "--no-browser", "--port", str(port), "n.ipynb", code=11)
-    assert f"no page can be served at port {port}: Address already in use" in done.err
-    assert "--port" in done.err.rpartition("hint: ")[2]
-    clone.mvc("notebook", "diff", "--web", "--no-browser", "--port", "65536", "n.ipynb", code=2)
+        said = _refused(clone, "diff", "--web", "--no-browser", "--port", str(port), "n.ipynb", code=11)
+    assert f"no page can be served at port {port}: Address already in use" in said
+    assert "--port" in said.rpartition("hint: ")[2]
+    _refused(clone, "diff", "--web", "--no-browser", "--port", "65536", "n.ipynb", code=2)
