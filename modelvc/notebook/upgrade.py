@@ -35,9 +35,7 @@ def upgraded(notebook: Notebook) -> Notebook:
 def _cell(cell: Cell) -> Cell:
     kind = cell.get("cell_type")
     metadata = dict(cell.get("metadata", {}))
-    if kind == "code":
-        if "collapsed" in cell:
-            metadata["collapsed"] = cell["collapsed"]
+    if kind == "code":  # `collapsed` stays behind: the filter strips it from format 4
         return {
             "cell_type": "code",
             "execution_count": cell.get("prompt_number"),

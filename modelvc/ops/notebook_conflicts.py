@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from modelvc.errors import ConflictError, FormatError, NotFoundError, UsageError, shown
 from modelvc.git import index, mergefile
 from modelvc.git.run import git
+from modelvc.git.sides import names
 from modelvc.notebook import conflict
 from modelvc.notebook.document import JUPYTER, Document, parse
 from modelvc.notebook.merge import merge as merge_notebooks
@@ -49,10 +50,10 @@ class NotebooksResolved:
 
 
 def merge_data(
-    base: bytes, ours: bytes, theirs: bytes, names: tuple[str, str] = ("ours", "theirs")
+    base: bytes, ours: bytes, theirs: bytes, called: tuple[str, str] = ("ours", "theirs")
 ) -> tuple[bytes, int]:
-    """Merge three notebooks; FormatError when one of them is none."""
-    return merge_notebooks(base, ours, theirs, names, lambda *texts: mergefile.lines(texts, names))
+    """Merge three notebooks whose sides are CALLED so in conflicts; FormatError when one of them is none."""
+    return merge_notebooks(base, ours, theirs, called, lambda *texts: mergefile.lines(texts, called))
 
 
 def merge_again(repo: Repo, text: str) -> NotebookMerged:
@@ -61,7 +62,8 @@ def merge_again(repo: Repo, text: str) -> NotebookMerged:
     stages = _stages(repo, path)
     if _OURS not in stages or _THEIRS not in stages:
         raise UsageError(f"{shown(text)} is not in conflict between two versions", hint="see `git status`")
-    data, found = merge_data(stages.get(_BASE, b""), stages[_OURS], stages[_THEIRS])
+    called = names(repo.layout, {})
+    data, found = merge_data(stages.get(_BASE, b""), stages[_OURS], stages[_THEIRS], called)
     write(repo, path, data)
     if not found:
         index.stage(repo.layout, add=[path])
