@@ -322,6 +322,20 @@ def test_two_bases(crossed: Clone) -> None:
     settled(clone)
 
 
+@pytest.mark.parametrize("recursive", ["text", ""])
+def test_why_bases_are_not_merged(crossed: Clone, recursive: str) -> None:
+    """By any other driver their merge has markers in it, and what is merged on top of that is no notebook."""
+    key = "merge.mvc-notebook.recursive"
+    crossed.git("config", key, recursive) if recursive else crossed.git("config", "--unset", key)
+    done = crossed.run("git", "merge", "--no-edit", "side", code=1)
+    assert f"{NAME} is merged as text" in done.err
+    assert b"<<<<<<< " in crossed.read(NAME)
+    crossed.mvc("install")
+    crossed.git("merge", "--abort")
+    crossed.git("merge", "--no-edit", "side", code=1)
+    in_conflict(crossed, 1)
+
+
 def test_added_on_both_sides(parted: Parted) -> None:
     clone = parted(OURS, THEIRS)
     versions = {"main": ["same", "mine", "last"], "side": ["same", "other", "last"]}
