@@ -488,6 +488,21 @@ def test_dropped_cells_survive_a_pull_that_adds_one_beside_them(clone: Clone) ->
     assert clone.git("status", "--short") == ""
 
 
+def test_what_a_newer_rule_took_is_not_put_where_that_rule_is_not(clone: Clone) -> None:
+    """Another branch, another configuration: what came back would be a change there."""
+    commit(clone, notebook(cell("a", "one-4f7a9e", outputs=[SAID], mood="fine")))
+    configure(clone, 'extra_keys = ["cell.metadata.mood"]')
+    clone.git("add", ".mvc")
+    commit(clone, notebook(cell("a", "one-4f7a9e", outputs=[SAID], mood="gloomy")))
+    clone.git("checkout", "-q", "HEAD~1")
+    assert json.loads(clone.read(NAME))["cells"][0]["metadata"] == {"mood": "fine"}
+    settled(clone)
+    clone.git("checkout", "-q", "main")
+    assert json.loads(clone.read(NAME))["cells"][0]["metadata"] == {"mood": "gloomy"}
+    assert outputs(clone.read(NAME)) == 1
+    settled(clone)
+
+
 def test_a_configuration_that_is_wrong_lets_nothing_in_and_everything_out(clone: Clone) -> None:
     configure(clone, 'max_output = "much"')
     clone.write(NAME, ran(*EDITED))
