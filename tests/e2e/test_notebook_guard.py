@@ -57,11 +57,12 @@ def test_they_are_left_out(clone: Clone) -> None:
 def test_of_strange_names_and_modes_too(clone: Clone) -> None:
     for at, name in enumerate(STRANGE):
         clone.write(name, ran(f"text {at}"))
+    clone.write(NAME, ran(*EDITED))  # else it is in the commit or not, by whether Git finds the copied clone's index racy
     (clone.path / STRANGE[0]).chmod(0o755)
     _without_filter(clone)
     clone.git("add", ".")
     done = clone.run("git", "commit", "-qm", "strange")
-    assert "and 1 more" in done.err
+    assert f"and {len(STRANGE) + 1 - 5} more" in done.err
     assert len(done.err.splitlines()) == 1, "a name may not write a line of its own"
     for at, name in enumerate(STRANGE):
         assert (sources(stored(clone, name)), outputs(stored(clone, name))) == ([f"text {at}"], 0), name
