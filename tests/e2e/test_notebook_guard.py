@@ -57,7 +57,7 @@ def test_they_are_left_out(clone: Clone) -> None:
 def test_of_strange_names_and_modes_too(clone: Clone) -> None:
     for at, name in enumerate(STRANGE):
         clone.write(name, ran(f"text {at}"))
-    clone.write(NAME, ran(*EDITED))  # else it is in the commit or not, by whether Git finds the copied clone's index racy
+    clone.write(NAME, ran(*EDITED))  # else the commit has it or not, as the copied index is racy or not
     (clone.path / STRANGE[0]).chmod(0o755)
     _without_filter(clone)
     clone.git("add", ".")
