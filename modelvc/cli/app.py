@@ -9,7 +9,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from modelvc import __version__
-from modelvc.cli import context, gate, merging, metrics, notebook, reading, render, setup, tracking, transfer, upkeep
+from modelvc.cli import (
+    context,
+    gate,
+    merging,
+    metrics,
+    notebook,
+    plot,
+    reading,
+    render,
+    setup,
+    tracking,
+    transfer,
+    upkeep,
+)
 from modelvc.cli.errors import complain, explain
 
 if TYPE_CHECKING:
@@ -65,6 +78,7 @@ for _command in (
     merging.resolve,
     gate.check,
     gate.rollback,
+    plot.plot,
     reading.ls,
     reading.log,
     reading.show,

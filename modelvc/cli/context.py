@@ -48,6 +48,14 @@ class Context:
             raise NotFoundError(f"there is no folder {shown(self.repo)}", hint="check the name behind --repo")
         return found
 
+    def write(self, file: str, data: bytes) -> None:
+        """Write FILE, which the user named from where they stand; NotFoundError when its folder is not there."""
+        path = os.path.join(self.folder, file)
+        if not os.path.isdir(os.path.dirname(path)):
+            raise NotFoundError(f"there is no folder for {shown(file)}", hint="make it, or name another file")
+        with open(path, "wb") as opened:
+            opened.write(data)
+
     def open(self) -> Repo:
         from modelvc.repo import open_repo
 

@@ -55,8 +55,7 @@ def check(
         raise typer.Exit(_bisect_status(lambda: bisect_check(repo, paths or [])))
     found = op(repo, paths or [], against=against, rev=rev)
     for form, file in outputs:
-        with open(os.path.join(CONTEXT.folder, file), "w", encoding="utf-8") as opened:
-            opened.write(reports.FORMATS[form](found))
+        CONTEXT.write(file, reports.FORMATS[form](found).encode("utf-8", "backslashreplace"))
     render.out(reports.FORMATS[CONTEXT.form](found).removesuffix("\n"))
     if CONTEXT.form == "github" and (page := os.environ.get("GITHUB_STEP_SUMMARY")):
         with open(page, "a", encoding="utf-8") as opened:

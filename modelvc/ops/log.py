@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from modelvc.errors import ModelvcError, NotFoundError, UsageError, shown
@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LoggedVersion:
-    """One version of one model at the commit that brought it. `time`: seconds since the epoch."""
+    """One version of one model at the commit that brought it. `time`: seconds since the epoch; `parent`: the oid that
+    this one replaced.
+    """
 
     path: str
     commit: str
@@ -37,6 +39,8 @@ class LoggedVersion:
     stored: bool
     refs: tuple[str, ...] = ()
     broken: str = ""
+    params: dict[str, MetricValue] = field(default_factory=dict)
+    parent: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +76,7 @@ def log(repo: Repo, paths: Sequence[str] = (), filters: Filters = ALL) -> Log:
     names = history.branches_and_tags(repo.layout)
     found: list[LoggedVersion] = []
     known = False
-    for path in _chosen(repo, paths):
+    for path in chosen(repo, paths):
         rows = (_logged(repo, at, one, names) for at, one in versions_of(repo, path, all_refs=filters.all_refs))
         kept = []
         for row in rows:
@@ -116,7 +120,7 @@ def _since(repo: Repo, text: str) -> int:
     return int(out.removeprefix("--max-age="))
 
 
-def _chosen(repo: Repo, paths: Sequence[str]) -> list[SafeRelPath]:
+def chosen(repo: Repo, paths: Sequence[str]) -> list[SafeRelPath]:
     """Tracked models, or, when a name is tracked no longer, the name itself."""
     try:
         return repo.selected(paths, repo.tracked())
@@ -183,4 +187,6 @@ def _logged(repo: Repo, path: SafeRelPath, version: history.Version, names: dict
         stored=bool(pointer and repo.store.has_root(pointer.kind, pointer.oid)),
         refs=tuple(sorted(names.get(version.commit, ()))),
         broken=broken,
+        params=dict(pointer.params) if pointer else {},
+        parent=str(pointer.parent) if pointer and pointer.parent else "",
     )

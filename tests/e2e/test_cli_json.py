@@ -45,6 +45,7 @@ def _policy(clone: Clone, ask: Any) -> None:
     assert (verdict["metric"], verdict["outcome"], verdict["line"]) == ("auc", "pass", 1)
     (version,) = ask("log", "--best", "auc", "model.bin")["versions"]
     assert version["metrics"]["auc"] == 0.75
+    assert ask("plot", "model.bin", "auc")["metrics"][0]["floor"] == 0.6
     found = ask("rollback", "model.bin", "--steps", "1", "--dry-run")
     assert (found["path"], found["new"]["fits"]) == ("model.bin", True)
     assert ask("rollback", "model.bin", "--steps", "1")["new"]["oid"] == found["new"]["oid"]

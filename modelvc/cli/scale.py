@@ -1,0 +1,37 @@
+"""Axes: where to put ticks, and how to write them."""
+
+from __future__ import annotations
+
+import math
+
+
+def ticks(low: float, high: float, most: int = 5) -> list[float]:
+    """At most MOST + 1 round numbers from LOW to HIGH: steps of 1, 2 or 5 times a power of ten."""
+    span = high - low
+    if not math.isfinite(span) or span <= 0 or span < 1e-12 * max(abs(low), abs(high)):
+        return [low]
+    rough = span / most
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(times * power for times in (1, 2, 5, 10) if times * power >= rough * 0.999)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [place * step for place in range(first, last + 1)]
+
+
+def label(value: float, span: float) -> str:
+    """VALUE with the digits that tell neighbours apart on an axis that is SPAN long."""
+    largest = max(abs(value), abs(span))
+    if value and not 1e-4 <= largest < 1e7:
+        return f"{value:.3g}"
+    digits = 0 if span <= 0 else max(0, 2 - math.floor(math.log10(span)))
+    text = f"{value:.{min(digits, 12)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def bounds(values: list[float], also: list[float]) -> tuple[float, float]:
+    """What an axis shows: all of VALUES with a little room, and those of ALSO that are not far off."""
+    low, high = min(values), max(values)
+    span = high - low or abs(high) or 1.0
+    near = [one for one in also if low - 2 * span <= one <= high + 2 * span]
+    low, high = min([low, *near]), max([high, *near])
+    room = 0.06 * ((high - low) or abs(high) or 1.0)
+    return low - room, high + room
