@@ -11,6 +11,7 @@ import typer
 
 from modelvc.cli import render
 from modelvc.cli.context import CONTEXT
+from modelvc.cli.reading import AllRefs, Since, Where  # noqa: TC001 - typer reads them
 from modelvc.errors import UsageError, shown
 
 if TYPE_CHECKING:
@@ -27,13 +28,9 @@ def plot(
         str,
         typer.Option("-o", "--output", metavar="FILE", help="Write FILE.html, .png or .svg.", show_default=False),
     ] = "",
-    all_refs: Annotated[bool, typer.Option("--all", help="On every branch and tag.")] = False,
-    where: Annotated[
-        str, typer.Option("--where", metavar="CONDITION", help="Only where this holds.", show_default=False)
-    ] = "",
-    since: Annotated[
-        str, typer.Option("--since", metavar="DATE", help="Only since then, as Git reads dates.", show_default=False)
-    ] = "",
+    all_refs: AllRefs = False,
+    where: Where = "",
+    since: Since = "",
 ) -> None:
     """How a model's metrics went, version by version.
 

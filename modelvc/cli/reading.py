@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from modelvc.ops.diff import Diff, MetricChange, ModelChange
     from modelvc.ops.show import Shown
 
+AllRefs = Annotated[bool, typer.Option("--all", help="On every branch and tag.")]
+Where = Annotated[str, typer.Option("--where", metavar="CONDITION", help="Only where this holds.", show_default=False)]
+Since = Annotated[
+    str, typer.Option("--since", metavar="DATE", help="Only since then, as Git reads dates.", show_default=False)
+]
+
 _MOST_FILES = 50  # of a folder, before the rest is counted
 _MOST_METRICS = 4  # columns of a log
 
@@ -50,16 +56,12 @@ def log(
     limit: Annotated[
         int, typer.Option("-n", "--limit", metavar="N", min=0, help="At most N versions of each.", show_default=False)
     ] = 0,
-    all_refs: Annotated[bool, typer.Option("--all", help="On every branch and tag.")] = False,
-    where: Annotated[
-        str, typer.Option("--where", metavar="CONDITION", help="Only where this holds.", show_default=False)
-    ] = "",
+    all_refs: AllRefs = False,
+    where: Where = "",
     best: Annotated[
         str, typer.Option("--best", metavar="METRIC", help="Only the best by this metric.", show_default=False)
     ] = "",
-    since: Annotated[
-        str, typer.Option("--since", metavar="DATE", help="Only since then, as Git reads dates.", show_default=False)
-    ] = "",
+    since: Since = "",
 ) -> None:
     """Versions of models, newest first.
 
