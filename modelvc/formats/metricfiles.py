@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from modelvc.formats.metrics import Pairs
 
 _MOST_NODES = 100_000  # values looked at in one document: aliases of YAML can make few bytes many
+_MOST_YAML = 1 << 20  # bytes: what reads it is slow
 _MOST_COLUMNS = 10_000
 
 
@@ -52,8 +53,27 @@ def _yaml(data: bytes, _: str) -> Pairs:
 
     import yaml
 
+    if len(data) > _MOST_YAML:
+        raise FormatError(f"it is larger than {_MOST_YAML:,} bytes")
+
     class Loader(yaml.SafeLoader):
         """Safe, keeps keys that come twice, and reads 1e-3 as the number that YAML 1.2 says it is."""
+
+        merged = 0
+
+        def flatten_mapping(self, node: yaml.MappingNode) -> None:
+            """Bounded: a merge of merges of merges multiplies, before anything is built."""
+            super().flatten_mapping(node)
+            self.merged += len(node.value)
+            if self.merged > _MOST_NODES:
+                raise FormatError(f"it holds more than {_MOST_NODES:,} values")
+
+        def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> str:
+            """Bounded: 1:1:1:1... is one number to base 60, made digit by digit."""
+            found: str = super().construct_scalar(node)
+            if len(found) > metrics.MAX_TEXT:
+                raise FormatError(f"a value in it is longer than {metrics.MAX_TEXT:,} characters")
+            return found
 
     def table(loader: yaml.SafeLoader, node: yaml.MappingNode) -> metrics.Table:
         loader.flatten_mapping(node)
@@ -71,8 +91,12 @@ def _yaml(data: bytes, _: str) -> Pairs:
         mark = error.problem_mark or error.context_mark
         where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
         raise FormatError(f"it is not valid YAML: {shown(error.problem or error.context)}{where}") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
         raise FormatError(f"it is not valid YAML: {shown(error, 200)}") from None
+    except RecursionError:
+        raise FormatError(f"it is nested deeper than {metrics.MAX_DEPTH}") from None
+    except (TypeError, LookupError, AttributeError):  # what PyYAML does about `!!float ""`, `!!map [a]`, `!!bool x`
+        raise FormatError("it is not valid YAML: a value is not what its tag says") from None
     return metrics.flatten_value(_nested(found, [0]))
 
 
@@ -116,17 +140,19 @@ def _csv(data: bytes, suffix: str) -> Pairs:
         raise FormatError(f"{error} (line {at})") from None
 
 
-def _nested(value: object, seen: list[int]) -> object:
+def _nested(value: object, seen: list[int], depth: int = 0) -> object:
     """VALUE with its tables as `metrics.Table`, which knows order and double keys."""
+    if depth > metrics.MAX_DEPTH:  # in YAML a list can hold itself
+        raise FormatError(f"it is nested deeper than {metrics.MAX_DEPTH}")
     seen[0] += 1
     if seen[0] > _MOST_NODES:
         raise FormatError(f"it holds more than {_MOST_NODES:,} values")
     if isinstance(value, metrics.Table):
-        return metrics.Table((key, _nested(item, seen)) for key, item in value)
+        return metrics.Table((key, _nested(item, seen, depth + 1)) for key, item in value)
     if isinstance(value, dict):
-        return metrics.Table((key, _nested(item, seen)) for key, item in value.items())
+        return metrics.Table((key, _nested(item, seen, depth + 1)) for key, item in value.items())
     if isinstance(value, list):
-        return [_nested(item, seen) for item in value]
+        return [_nested(item, seen, depth + 1) for item in value]
     if value is not None and not isinstance(value, int | float | str | bool):
         return str(value)  # a date
     return value

@@ -147,6 +147,11 @@ class _Reader:
     def __init__(self, where: str, lines: Sequence[str]) -> None:
         self._where = where
         self._lines = lines
+        # Where the entries of each kind begin, as places in `lines`: looked for once, not once for every rule.
+        self._starts: dict[str, list[int]] = {}
+        for at, text in enumerate(lines):
+            if header := _HEADER.match(text):
+                self._starts.setdefault(header[1], []).append(at)
 
     def error(self, line: int, why: str) -> ConfigError:
         return ConfigError(f"{shown(self._where)}, line {line}: {why}", hint=f"edit {shown(self._where)}")
@@ -168,18 +173,16 @@ class _Reader:
 
     def line(self, kind: str, number: int, key: str = "") -> int:
         """Where the entry NUMBER of a kind begins, or where KEY stands in it."""
-        seen, inside, start = -1, False, 1
-        for at, text in enumerate(self._lines, 1):
-            if header := _HEADER.match(text):
-                seen += header[1] == kind
-                inside = header[1] == kind and seen == number
-                if inside:
-                    start = at
-                    if not key:
-                        return at
-            elif inside and (found := _KEY.match(text)) and found[1] == key:
-                return at
-        return start
+        starts = self._starts.get(kind, [])
+        if number >= len(starts):
+            return 1
+        start = starts[number]
+        for at in range(start + 1, len(self._lines)) if key else ():
+            if _HEADER.match(self._lines[at]):
+                break
+            if (found := _KEY.match(self._lines[at])) and found[1] == key:
+                return at + 1
+        return start + 1
 
     def rule(self, number: int, entry: dict[str, Any]) -> MetricRule:
         def fail(key: str, why: str) -> ConfigError:

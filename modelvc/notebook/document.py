@@ -80,7 +80,10 @@ class Document:
 def dumps(value: Any, *, indent: int | None = 1) -> str:
     """VALUE as JSON without ASCII escapes; lone surrogates, which UTF-8 can not hold, stay escaped."""
     separators = (",", ": ") if indent else (",", ":")
-    text = json.dumps(value, ensure_ascii=False, indent=indent, separators=separators)
+    try:
+        text = json.dumps(value, ensure_ascii=False, indent=indent, separators=separators)
+    except RecursionError:  # json reads deeper than it writes
+        raise FormatError("not JSON that can be written again: it is nested too deeply") from None
     return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 

@@ -71,7 +71,7 @@ class Kept:
                 return data
             found = document.encode()
             again, _ = clean(found, rules, path)
-        except (FormatError, ValueError, TypeError, KeyError, AttributeError):
+        except (FormatError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
             return data  # the notebook of somebody, or a kept file that is damaged: outputs are not worth failing for
         return found if again == data else data
 
@@ -171,9 +171,10 @@ def _read(path: str) -> Any:
             file.seek(_DIGEST)
             packed = zlib.decompressobj()
             data = packed.decompress(file.read(), _LARGEST)
-        return json.loads(data) if packed.eof else None
-    except (OSError, ValueError, zlib.error):
+        found = json.loads(data) if packed.eof else None
+    except (OSError, ValueError, RecursionError, zlib.error):
         return None
+    return found if isinstance(found, dict) and isinstance(found.get("cells", {}), dict) else None
 
 
 def _remove(path: str) -> None:

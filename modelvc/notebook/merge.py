@@ -53,7 +53,8 @@ def merge(
     cells = work.cells(*(some[0] for some in lists))
     notebook = work.around(*sides)
     cell_lists(notebook)[0][:] = cells
-    if (notebook["nbformat"], notebook.get("nbformat_minor", 0)) >= _IDS_SINCE:
+    minor = notebook.get("nbformat_minor", 0)
+    if (notebook["nbformat"], minor if type(minor) is int else 0) >= _IDS_SINCE:
         _give_ids(cells)
     _check_lines([some[0] for some in lists], cells)
     mine.notebook = notebook

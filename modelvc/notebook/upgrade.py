@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from modelvc.errors import FormatError
-from modelvc.notebook.document import cells
+from modelvc.notebook.document import cells, source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,18 +35,20 @@ def upgraded(notebook: Notebook) -> Notebook:
 def _cell(cell: Cell) -> Cell:
     kind = cell.get("cell_type")
     metadata = dict(cell.get("metadata", {}))
+    outputs = cell.get("outputs")
     if kind == "code":  # `collapsed` stays behind: the filter strips it from format 4
         return {
             "cell_type": "code",
             "execution_count": cell.get("prompt_number"),
             "metadata": metadata,
-            "outputs": [_output(one) for one in cell.get("outputs") or ()],
+            "outputs": [_output(one) for one in outputs if isinstance(one, dict)] if isinstance(outputs, list) else [],
             "source": cell.get("input", []),
         }
     text = cell.get("source", [])
     if kind == "heading":
-        words = " ".join("".join(text).splitlines())
-        text = [f"{'#' * min(6, int(cell.get('level', 1)))} {words}"]
+        words = " ".join(source(cell).splitlines())
+        level = cell.get("level", 1)
+        text = [f"{'#' * (min(6, level) if type(level) is int else 1)} {words}"]
     return {"cell_type": "raw" if kind == "raw" else "markdown", "metadata": metadata, "source": text}
 
 

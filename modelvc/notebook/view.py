@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 HEADER = "%%"  # what a header begins with: the diff driver's xfuncname finds it
 _LINES = 40  # of one output
 _WIDTH = 1_000  # characters of a line that nobody reads to its end: base64, minified scripts
-_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
+# Control characters, those that reorder what stands beside them on a screen, and what UTF-8 can not hold.
+_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _QUIET = frozenset({"kernelspec", "language_info", "mvc"})
 
 
@@ -31,10 +32,13 @@ def text(data: bytes) -> str:
         document = parse(data)
     except FormatError:
         return _cut(data.decode("utf-8", "replace"))
-    if document.kind == JUPYTER:
-        return "\n".join(_jupyter(document.notebook))
-    if document.kind == ZEPPELIN:
-        return "\n".join(_zeppelin(document.notebook))
+    try:
+        if document.kind == JUPYTER:
+            return "\n".join(_jupyter(document.notebook))
+        if document.kind == ZEPPELIN:
+            return "\n".join(_zeppelin(document.notebook))
+    except FormatError:  # nested deeper than can be written
+        pass
     return _cut(data.decode("utf-8", "replace"))
 
 
