@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import sys
 
@@ -51,8 +50,10 @@ def _disk(error: OSError, *, as_json: bool) -> int:
 def complain(words: str, hint: str, code: str, status: int, *, as_json: bool) -> int:
     """One error on stderr, as words or as JSON; its exit code."""
     if as_json:
+        from modelvc.cli.render import as_json as encoded
+
         found = {"error": {"code": code, "message": words, "hint": hint, "exit_code": status}}
-        print(json.dumps(found, ensure_ascii=False), file=sys.stderr)
+        print(encoded(found, indent=None), file=sys.stderr)
         return status
     print(f"error: {words}", file=sys.stderr)
     if hint:

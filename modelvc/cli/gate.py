@@ -56,7 +56,8 @@ def check(
     found = op(repo, paths or [], against=against, rev=rev)
     for form, file in outputs:
         CONTEXT.write(file, reports.FORMATS[form](found).encode("utf-8", "backslashreplace"))
-    render.out(reports.FORMATS[CONTEXT.form](found).removesuffix("\n"))
+    report = reports.FORMATS[CONTEXT.form](found).removesuffix("\n")
+    (render.commands if CONTEXT.form == "github" else render.out)(*report.split("\n"))
     if CONTEXT.form == "github" and (page := os.environ.get("GITHUB_STEP_SUMMARY")):
         with open(page, "a", encoding="utf-8") as opened:
             opened.write(reports.markdown(found))
@@ -122,7 +123,7 @@ def rollback(
     )
     for name, value in done.new.metrics.items():
         before = f"{render.number(done.old.metrics[name])} -> " if name in done.old.metrics else ""
-        render.out(f"  {shown(name)}  {before}{render.number(value)}")
+        render.out(f"  {shown(name)}  {shown(before + render.number(value))}")
     render.say(
         f"the code is unchanged; {done.new.commit[:10]} had that model: {shown(done.new.subject, 60)}",
         quiet=CONTEXT.quiet,

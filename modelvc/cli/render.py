@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import TextIO
 
+# What would end a cell, or make a link, an image, code or HTML of a name.
+_MARKDOWN = {ord(sign): f"\\{sign}" for sign in "\\|[]<`"}
 _COLOURS = {"green": "32", "yellow": "33", "red": "31", "dim": "2", "bold": "1"}
 
 
@@ -29,7 +31,7 @@ def colour(text: str, name: str, stream: TextIO | None = None) -> str:
 
 def out(*lines: str) -> None:
     """Data, to stdout. A name may hold bytes that no encoding knows."""
-    text = "".join(line + "\n" for line in lines)
+    text = "".join(line + "\n" for line in map(_inert, lines))
     sys.stdout.write(text.encode("utf-8", "backslashreplace").decode())
 
 
@@ -37,12 +39,34 @@ def say(*lines: str, quiet: bool = False) -> None:
     """Words, to stderr, behind the data that they are about."""
     if not quiet:
         sys.stdout.flush()
-        sys.stderr.write("".join(line + "\n" for line in lines))
+        sys.stderr.write("".join(line + "\n" for line in map(_inert, lines)))
+
+
+def commands(*lines: str) -> None:
+    """Lines that GitHub's runner is to obey."""
+    sys.stdout.write("".join(line + "\n" for line in lines).encode("utf-8", "backslashreplace").decode())
+
+
+def _inert(line: str) -> str:
+    """LINE as GitHub's runner does not obey it: it takes any program's line that begins with `::` for a command."""
+    if "GITHUB_ACTIONS" not in os.environ:
+        return line
+    start = line[: len(line) - len(line.lstrip())]
+    line = line.replace("##[", "## [")
+    return f"{start}: :{line[len(start) + 2 :]}" if line.startswith("::", len(start)) else line
 
 
 def dump(value: Any) -> None:
     """A result as JSON: its fields under their names. Numbers that JSON does not know are strings."""
-    out(json.dumps(plain(value), ensure_ascii=False, indent=2))
+    out(as_json(plain(value)))
+
+
+def as_json(value: Any, *, indent: int | None = 2) -> str:
+    """VALUE as JSON in which everything can be seen: what a terminal would obey stands there as an escape."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    if text.replace("\n", "").isprintable():
+        return text
+    return "".join(char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1] for char in text)
 
 
 def plain(value: Any) -> Any:
@@ -69,7 +93,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, markdown: bool 
     """Columns side by side; a column of numbers to the right. Without a HEAD only the rows."""
     lines = [[shown(cell) for cell in row] for row in ([head] if head else []) + list(rows)]
     if markdown:
-        marked = ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in lines]
+        marked = ["| " + " | ".join(cell.translate(_MARKDOWN) for cell in row) + " |" for row in lines]
         return [marked[0], "|" + "---|" * len(head), *marked[1:]]
     columns = list(zip(*lines, strict=True))
     widths = [max(map(len, column)) for column in columns]

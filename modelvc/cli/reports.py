@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape, quoteattr
@@ -58,7 +57,7 @@ def summary(found: Checked) -> str:
 
 def as_json(found: Checked) -> str:
     """The result, as every command's `--json` has it."""
-    return json.dumps(render.plain(found), ensure_ascii=False, indent=2) + "\n"
+    return render.as_json(render.plain(found)) + "\n"
 
 
 def markdown(found: Checked) -> str:
@@ -104,8 +103,10 @@ def github(found: Checked) -> str:
     for v in found.verdicts:
         if v.outcome != PASS:
             level = "warning" if v.warn else "error"
-            title = _property(f"{v.metric}: {v.outcome}")
-            lines.append(f"::{level} file={_property(v.model + '.mvc')},title={title}::{_message(_why(v))}")
+            title = _property(f"{shown(v.metric)}: {v.outcome}")
+            lines.append(
+                f"::{level} file={_property(shown(v.model + '.mvc', 5_000))},title={title}::{_message(_why(v))}"
+            )
     return "".join(line + "\n" for line in (*lines, f"::notice title=mvc check::{_message(summary(found))}"))
 
 

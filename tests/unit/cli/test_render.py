@@ -25,7 +25,11 @@ def test_without_a_head_only_the_rows() -> None:
 
 
 def test_markdown_cells_can_not_end_early() -> None:
-    assert render.table(("a|b",), [("x|y\n",)], markdown=True) == ["| a\\|b |", "|---|", "| x\\|y\\n |"]
+    assert render.table(("a|b",), [("x|y\n",)], markdown=True) == [
+        "| a\\|b |",
+        "|---|",
+        "| x\\|y\\\\n |",
+    ]
 
 
 def test_hostile_names_do_not_reach_the_terminal() -> None:
