@@ -48,6 +48,7 @@ class LocalStore:
         self._fds: dict[bytes, int] = {}
         self._fds_lock = threading.Lock()
         self._prepared = False
+        self._checked = False
 
     @property
     def name(self) -> str:
@@ -59,14 +60,28 @@ class LocalStore:
             return
         config = os.path.join(self.root, "config")
         make_folder(self.disk, os.path.join(self.root, "tmp"))
-        try:
-            with open(config, "rb") as file:
-                found = storeconfig.parse(file.read(limits.STORE_CONFIG + 1), config)
-        except FileNotFoundError:
+        found = self._config(config)
+        if found is None:
             found = StoreConfig.create()
             write_file(self.disk, config, found.encode(), tmp=os.path.join(self.root, "tmp"))
         found.check_write(config)
         self._prepared = True
+
+    def check(self) -> None:
+        """Refuse to read a store that a newer mvc wrote differently: its objects would seem to be damaged."""
+        if not self._checked:
+            config = os.path.join(self.root, "config")
+            found = self._config(config)
+            if found is not None:
+                found.check_read(config)
+            self._checked = True
+
+    def _config(self, path: str) -> StoreConfig | None:
+        try:
+            with open(path, "rb") as file:
+                return storeconfig.parse(file.read(limits.STORE_CONFIG + 1), path)
+        except FileNotFoundError:
+            return None
 
     # -- roots
 
@@ -79,6 +94,7 @@ class LocalStore:
 
     def read_root(self, kind: str, oid: Oid) -> Root:
         """Raises ObjectMissing, or ObjectCorrupt for a root that is not what its name says."""
+        self.check()
         try:
             with open(self.root_path(kind, oid), "rb") as file:
                 data = file.read(limits.ROOT + 1)
@@ -100,6 +116,7 @@ class LocalStore:
 
     def roots(self) -> Iterator[tuple[str, Oid]]:
         """(kind, oid) of every root here."""
+        self.check()
         for kind, top in _SHARD.items():
             folder = os.path.join(self.root, top)
             for shard in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
