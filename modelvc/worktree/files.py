@@ -11,7 +11,6 @@ import contextlib
 import errno
 import fcntl
 import os
-import shutil
 import stat
 import struct
 import time
@@ -116,7 +115,8 @@ class Worktree:
                 yield new
                 os.rename(temporary, name, src_dir_fd=tmp_fd, dst_dir_fd=folder)
             except BaseException:
-                shutil.rmtree(temporary, dir_fd=tmp_fd, ignore_errors=True)
+                with contextlib.suppress(OSError):
+                    _remove_all(tmp_fd, temporary)
                 raise
             finally:
                 new.close()
@@ -159,10 +159,19 @@ class Worktree:
         except FileNotFoundError:
             return
         for name in names:
-            path = os.path.join(self._tmp, name)
             with contextlib.suppress(OSError):
                 if _is_dead(name):
-                    shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+                    self._remove_tmp(name)
+
+    def _remove_tmp(self, name: str) -> None:
+        fd = os.open(self._tmp, _FOLDER)
+        try:
+            if stat.S_ISDIR(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode):
+                _remove_all(fd, name)
+            else:
+                os.unlink(name, dir_fd=fd)
+        finally:
+            os.close(fd)
 
     def sync_folder(self, path: str) -> None:
         """Make the names in a folder survive a power cut."""
@@ -223,7 +232,13 @@ class NewFolder:
 
     def fill(self, path: str, fill: Fill, *, executable: bool) -> Stat:
         parent, _, name = path.rpartition("/")
-        fd = os.open(name, _NEW, 0o777 if executable else 0o666, dir_fd=self._folder(parent))
+        try:
+            fd = os.open(name, _NEW, 0o777 if executable else 0o666, dir_fd=self._folder(parent))
+        except (FileExistsError, NotADirectoryError):
+            raise ConflictError(
+                f"{shown(path)} can not lie beside the other files of its folder: one of them has that name here",
+                hint="this file system takes two names for one, or the folder was made to do harm",
+            ) from None
         try:
             fill(fd)
             _stamp(fd, self._before)
@@ -232,16 +247,21 @@ class NewFolder:
             os.close(fd)
 
     def _folder(self, path: str) -> int:
+        """A descriptor of a folder inside, made with those on the way; few are open at once, however deep it lies."""
         if (fd := self._fds.get(path)) is not None:
             return fd
-        parent, _, name = path.rpartition("/")
-        above = self._folder(parent)
-        with contextlib.suppress(FileExistsError):
-            os.mkdir(name, 0o777, dir_fd=above)
-        if len(self._fds) > 128:
-            self.close()
-            above = self._folder(parent)
-        fd = self._fds[path] = os.open(name, _FOLDER, dir_fd=above)
+        at = path.rpartition("/")[0]
+        while at not in self._fds:
+            at = at.rpartition("/")[0]
+        fd = self._fds[at]
+        for part in path[len(at) :].removeprefix("/").split("/"):
+            at = f"{at}/{part}" if at else part
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(part, 0o777, dir_fd=fd)
+            below = os.open(part, _FOLDER, dir_fd=fd)
+            if len(self._fds) > 128:
+                self.close()
+            fd = self._fds[at] = below
         return fd
 
     def close(self) -> None:
@@ -303,6 +323,27 @@ def _enter(fd: int, part: str, path: str, *, create: bool) -> int:
         raise FileError(path, error) from None
     os.close(fd)
     return below
+
+
+def _remove_all(folder: int, name: str) -> None:
+    """Remove a folder below FOLDER, however deep it is: what lies in it is moved up, so one descriptor is enough."""
+    left, count = [name], 0
+    while left:
+        top = left.pop()
+        fd = os.open(top, _FOLDER, dir_fd=folder)
+        try:
+            with os.scandir(fd) as found:
+                entries = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in found]
+            for entry, is_folder in entries:
+                if is_folder:
+                    count += 1
+                    left.append(f"{name}.{count}")
+                    os.rename(entry, left[-1], src_dir_fd=fd, dst_dir_fd=folder)
+                else:
+                    os.unlink(entry, dir_fd=fd)
+        finally:
+            os.close(fd)
+        os.rmdir(top, dir_fd=folder)
 
 
 def _in_the_way(path: str, why: str) -> ConflictError:
