@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -14,6 +15,10 @@ from hypothesis import HealthCheck, settings
 # The real one, before anything stands in for it; xdist's workers start with a stand-in already.
 _HOME = os.environ.setdefault("PYTEST_REAL_HOME", os.path.realpath(os.path.expanduser("~")))
 _SECRET = ("gitconfig", "git-credentials", "config/git", "config/mvc", "aws", "ssh", "netrc", "cache/modelvc")
+
+# A shell that starts the tests in the background has Ctrl-C ignored, and so would every process that they start.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("default", max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])

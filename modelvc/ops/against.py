@@ -42,7 +42,10 @@ class Against:
             return parse(data, pointer_of(path)) if data is not None else None
         if self._best:
             return self._best_of(path, new)
-        return previous(self._repo, path, new, self._head)
+        found = previous(self._repo, path, new, self._head)
+        if found is None and new.parent is not None and _is_shallow(self._repo):
+            raise _cut_off(f"the version of {shown(path)} before this one ({new.parent.short})")
+        return found
 
     def _best_of(self, path: SafeRelPath, new: Pointer) -> Pointer | None:
         """The best other version by the first metric whose better direction the policy declares."""
@@ -52,6 +55,8 @@ class Against:
                 f"the policy declares no metric by which a version of {shown(path)} could be the best",
                 hint="name one with its direction in .mvc/policy.toml, or compare with a revision",
             )
+        if _is_shallow(self._repo):
+            raise _cut_off(f"the whole history of {shown(path)}")
         best: tuple[float, Pointer] | None = None
         for pointer in known_versions(self._repo, path, self._head):
             value = _number(pointer, rule.name)
@@ -95,7 +100,17 @@ def _merge_base(repo: Repo, text: str, head: str) -> str:
     sides = [history.resolve(repo.layout, first or "HEAD"), history.resolve(repo.layout, second or head)]
     code, out, _ = run(repo.layout, "merge-base", *sides)
     if code:
-        _, shallow, _ = run(repo.layout, "rev-parse", "--is-shallow-repository")
-        hint = "git fetch --deepen=100 (or --unshallow)" if shallow.strip() == b"true" else "compare with a revision"
-        raise GitError(f"where {shown(text)} parted is not in this clone", hint=hint)
+        if _is_shallow(repo):
+            raise _cut_off(f"where {shown(text)} parted")
+        raise GitError(f"{shown(text)} has no commit in common with what is checked", hint="compare with a revision")
     return out.decode("ascii").strip()
+
+
+def _is_shallow(repo: Repo) -> bool:
+    return run(repo.layout, "rev-parse", "--is-shallow-repository")[1].strip() == b"true"
+
+
+def _cut_off(what: str) -> GitError:
+    """A gate that looks at half of history would let everything pass."""
+    hint = "git fetch --deepen=100, or --unshallow for all of it (in pipelines: fetch the whole history)"
+    return GitError(f"{what} is not in this shallow clone", hint=hint)

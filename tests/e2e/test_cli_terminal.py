@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import signal
 import sys
 import time
 from typing import TYPE_CHECKING
@@ -39,6 +40,8 @@ def _on_terminal(clone: Clone, *words: str, answer: str = "") -> tuple[int, str]
         if answer and "[y/N]" in said:
             os.write(fd, answer.encode())
             answer = ""
+    else:
+        os.kill(pid, signal.SIGKILL)
     _, status = os.waitpid(pid, 0)
     os.close(fd)
     return os.waitstatus_to_exitcode(status), said.replace("\r\n", "\n")

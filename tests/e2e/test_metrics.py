@@ -432,3 +432,41 @@ def test_bisect_finds_the_commit_that_made_it_worse(clone: Clone) -> None:
     assert "v4" in clone.git("show", "-s", "--format=%s", "refs/bisect/bad")
     clone.git("bisect", "reset")
     assert clone.mvc("check", "--bisect", code=2).err
+
+
+# -- a clone that has half of history
+
+
+def test_a_shallow_clone_says_what_to_fetch(clone: Clone, tmp_path: Path) -> None:
+    governed(clone)
+    for seed, acc in ((1, 0.9), (2, 0.95), (3, 0.91), (4, 0.915)):
+        train(clone, seed, acc=acc, ms=5)
+    clone.git("tag", "good", "HEAD~2")
+    clone.git("switch", "-qc", "feature", "HEAD~1")
+    train(clone, 5, acc=0.85, ms=5)
+    shallow = Clone(tmp_path / "shallow")
+    shallow.path.mkdir()
+    shallow.git("clone", "-q", "--depth", "1", "--no-single-branch", clone.path.as_uri(), ".")
+    hint = "hint: git fetch --deepen=100, or --unshallow for all of it (in pipelines: fetch the whole history)\n"
+    oid = clone.json("show", "HEAD~1:model.bin")["oid"].removeprefix("blake3:")[:10]
+    for against, missing in (
+        ((), f"the version of model.bin before this one ({oid})"),
+        (("--against", "origin/main..."), "where origin/main... parted"),
+        (("--against", "best"), "the whole history of model.bin"),
+    ):
+        done = shallow.mvc("check", *against, code=14)
+        assert done.err == f"error: {missing} is not in this shallow clone\n{hint}"
+        assert done.out == ""
+    assert shallow.mvc("check", "--against", "origin/main", code=1).err == "", "that commit is there"
+    shallow.git("fetch", "-q", "--deepen=100")
+    for against in ((), ("--against", "origin/main..."), ("--against", "best"), ("--against", "good")):
+        assert "1 fail" in shallow.mvc("check", *against, code=1).out
+
+
+def test_a_first_version_in_a_shallow_clone_has_its_floors(clone: Clone, tmp_path: Path) -> None:
+    governed(clone)
+    train(clone, 1, acc=0.9, ms=5)
+    shallow = Clone(tmp_path / "shallow")
+    shallow.path.mkdir()
+    shallow.git("clone", "-q", "--depth", "1", clone.path.as_uri(), ".")
+    assert "2 pass" in shallow.mvc("check").out
