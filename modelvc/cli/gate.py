@@ -15,13 +15,11 @@ from modelvc.cli.tracking import Paths  # noqa: TC001 - typer reads it
 from modelvc.errors import ModelvcError, UsageError, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from modelvc.ops.check import Checked
     from modelvc.ops.rollback import RolledBack
 
 EXIT = {"pass": 0, "fail": 1, "inconclusive": 3}
 BISECT_SKIP = 125  # what `git bisect run` takes for "can not be tested"
+BISECT_STOP = 128  # and this, or more, ends it: all less than 128 but 0 and 125 would be "bad"
 
 
 def check(
@@ -37,7 +35,9 @@ def check(
         list[str] | None,
         typer.Option("--output", metavar="FORMAT=FILE", help="Also write this; repeatable.", show_default=False),
     ] = None,
-    bisect: Annotated[bool, typer.Option("--bisect", help="For git bisect run: 0 good, 1 bad, else 125.")] = False,
+    bisect: Annotated[
+        bool, typer.Option("--bisect", help="For git bisect run: 0 good, 1 bad, else 125 or 128.")
+    ] = False,
 ) -> None:
     """Whether models keep what the policy asks.
 
@@ -46,13 +46,12 @@ def check(
     or openmetrics, as in --format. Exit 0 pass, 1 fail, 3 not enough data, 2 wrong usage or policy.
     """
     from modelvc.cli import reports
-    from modelvc.ops.bisect import bisect_check
     from modelvc.ops.check import check as op
 
+    if bisect:
+        raise typer.Exit(_bisect_status(paths or []))
     outputs = [_output(text) for text in output or ()]
     repo = CONTEXT.open()
-    if bisect:
-        raise typer.Exit(_bisect_status(lambda: bisect_check(repo, paths or [])))
     found = op(repo, paths or [], against=against, rev=rev)
     for form, file in outputs:
         CONTEXT.write(file, reports.FORMATS[form](found).encode("utf-8", "backslashreplace"))
@@ -64,17 +63,26 @@ def check(
     raise typer.Exit(EXIT[found.outcome])
 
 
-def _bisect_status(judge: Callable[[], Checked]) -> int:
-    """What is neither good nor bad is passed over: git bisect then tries a neighbour."""
+def _bisect_status(paths: list[str]) -> int:
+    """What is neither good nor bad is passed over: Git tries a neighbour. What no commit can be judged by ends it."""
+    from modelvc.cli import reports
+    from modelvc.cli.errors import explain
+    from modelvc.ops.bisect import bisect_check, bisect_ends
+
     try:
-        found = judge()
-    except UsageError:
-        raise
+        repo = CONTEXT.open()
+        try:
+            ends = bisect_ends(repo)
+        except ModelvcError as error:
+            explain(error, as_json=CONTEXT.json, debug=False)
+            return BISECT_STOP
+        found = bisect_check(repo, ends, paths)
     except ModelvcError as error:
         render.say(f"skipped: {error}")
         return BISECT_SKIP
-    from modelvc.cli import reports
-
+    except Exception as error:  # noqa: BLE001 - Git would take the exit code of a bug or a full disk for "bad"
+        explain(error, as_json=CONTEXT.json, debug=CONTEXT.verbose)
+        return BISECT_STOP
     render.out(reports.summary(found))
     return EXIT[found.outcome] if found.outcome != "inconclusive" else BISECT_SKIP
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import re
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelvc.errors import UsageError
@@ -12,20 +15,49 @@ from modelvc.ops.check import check
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from modelvc.formats.policy import Policy
     from modelvc.ops.check import Checked
     from modelvc.repo import Repo
 
-_BAD = "refs/bisect/bad"
-_GOOD = "refs/bisect/good-*"
+_MOST = 1_000_000  # bytes of Git's log of a bisection
+_END = re.compile(r"^# (\S+): \[([0-9a-f]{40,64})\]", re.MULTILINE)
 
 
-def bisect_check(repo: Repo, paths: Sequence[str] = ()) -> Checked:
-    """Judge the models of HEAD by the bad end's policy, compared with the good end's version."""
-    code, data, _ = run(repo.layout, "cat-file", "blob", f"{_BAD}:{policies.POLICY}")
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """What a bisection judges by: the bad end's policy, and the commit of the good end ("" before there is one)."""
+
+    policy: Policy
+    good: str
+
+
+def bisect_ends(repo: Repo) -> Ends:
+    """The ends with which the bisection began; UsageError or ConfigError when nothing could be judged by them.
+
+    refs/bisect/bad moves while Git searches, to commits that may be older than the policy.
+    """
+    bad_term, good_term = _lines(repo, "BISECT_TERMS", "bad\ngood\n").split("\n")[:2]
+    first: dict[str, str] = {}
+    for term, commit in _END.findall(_lines(repo, "BISECT_LOG")):
+        first.setdefault(term, commit)
+    bad = first.get(bad_term) or f"refs/bisect/{bad_term}"
+    code, data, _ = run(repo.layout, "cat-file", "blob", f"{bad}:{policies.POLICY}")
     if code:
         raise UsageError(
             f"there is no bisection under way whose bad end has a {policies.POLICY}",
             hint="git bisect start BAD GOOD, then git bisect run mvc check --bisect",
         )
-    _, out, _ = run(repo.layout, "for-each-ref", "--format=%(objectname)", "--count=1", _GOOD)
-    return check(repo, paths, against=out.decode("ascii").strip(), rev="HEAD", policy=policies.parse(data))
+    return Ends(policies.parse(data), first.get(good_term, ""))
+
+
+def bisect_check(repo: Repo, ends: Ends, paths: Sequence[str] = ()) -> Checked:
+    """Judge the models of HEAD by the bad end's policy, compared with the good end's version."""
+    return check(repo, paths, against=ends.good, rev="HEAD", policy=ends.policy)
+
+
+def _lines(repo: Repo, name: str, otherwise: str = "") -> str:
+    try:
+        with open(os.path.join(repo.layout.git_dir, name), "rb") as file:
+            return file.read(_MOST).decode("utf-8", "replace")
+    except FileNotFoundError:
+        return otherwise

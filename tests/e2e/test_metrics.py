@@ -431,7 +431,35 @@ def test_bisect_finds_the_commit_that_made_it_worse(clone: Clone) -> None:
     assert "is the first bad commit" in out
     assert "v4" in clone.git("show", "-s", "--format=%s", "refs/bisect/bad")
     clone.git("bisect", "reset")
-    assert clone.mvc("check", "--bisect", code=2).err
+    assert "there is no bisection under way" in clone.mvc("check", "--bisect", code=128).err  # 2 were "bad" to Git
+
+
+def test_bisect_judges_by_the_ends_with_which_it_began(clone: Clone) -> None:
+    """Git moves its bad end to commits that are older than the policy, and to some where nothing can be judged."""
+    for seed, acc in enumerate((0.9, 0.9, 0.6, 0.6, 0.6), 1):
+        clone.write("model.bin", seed)
+        clone.mvc("add", "model.bin", "-m", f"acc={acc}", "-m", "ms=1")
+        clone.git("commit", "-qm", f"v{seed}")
+    governed(clone)
+    clone.git("bisect", "start", "--term-new", "worse", "--term-old", "fine", "HEAD", "HEAD~5")
+    out = clone.git("bisect", "run", "mvc", "check", "--bisect")
+    assert "v3" in out.split("is the first worse commit")[1]
+
+
+def test_bisect_takes_no_failure_for_bad(clone: Clone) -> None:
+    train(clone, 1, acc=0.9)
+    clone.git("bisect", "start", "HEAD")
+    assert "bad end has a .mvc/policy.toml" in clone.mvc("check", "--bisect", code=128).err
+    governed(clone, "[[metric]\n")
+    clone.git("bisect", "reset")
+    clone.git("bisect", "start", "HEAD", "HEAD~1")
+    assert "is not valid TOML" in clone.mvc("check", "--bisect", code=128).err
+    clone.git("bisect", "reset")
+    governed(clone)
+    clone.git("bisect", "start", "HEAD")
+    clone.git("rm", "-q", "model.bin.mvc")
+    clone.git("commit", "-qm", "none to judge")
+    assert "skipped: the policy names no metric" in clone.mvc("check", "--bisect", code=125).err
 
 
 # -- a clone that has half of history
