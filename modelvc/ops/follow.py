@@ -72,6 +72,8 @@ def _plan(repo: Repo, path: SafeRelPath, stage: int | None, sparse: set[SafeRelP
         return materialise.plan(repo, path, pointer)
     if stage is not None and path not in sparse:
         return materialise.Plan(path, None, "keep")  # in conflict, or its pointer was only deleted from the worktree
+    if index.tracked_under(repo.layout, path):
+        return materialise.Plan(path, None, "keep")  # before it was a model it was a file of Git's, and is again
     return materialise.plan_removal(repo, path)
 
 

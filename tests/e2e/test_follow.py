@@ -22,6 +22,31 @@ def clone(tmp_path: Path) -> Clone:
     return found
 
 
+def test_what_git_itself_tracks_is_not_taken_away(clone: Clone) -> None:
+    """A file, and a folder, that Git held before they were models: its old commits hold them still."""
+    clone.write("old.bin", 5)
+    clone.write("folder/a", b"a")
+    clone.write("folder/b", b"b")
+    clone.git("add", "old.bin", "folder")
+    clone.git("commit", "-qm", "in Git")
+    clone.mvc("add", "old.bin")
+    clone.git("rm", "-rq", "--cached", "folder")
+    clone.mvc("add", "folder")
+    clone.git("reset", "-q", "--hard")  # second thoughts
+    assert clone.git("status", "--short") == ""
+    clone.mvc("add", "old.bin")
+    clone.git("rm", "-rq", "--cached", "folder")
+    clone.mvc("add", "folder")
+    clone.git("commit", "-qm", "models")
+    for _ in range(2):
+        clone.git("checkout", "-q", "HEAD~1")
+        assert clone.git("status", "--short") == ""
+        assert clone.read("folder/b") == b"b"
+        clone.git("checkout", "-q", "main")
+        assert clone.git("status", "--short") == ""
+        assert clone.agrees()
+
+
 def test_checkout_switch_and_reset(clone: Clone) -> None:
     versions = {seed: Clone.write(clone, "scratch", seed) for seed in (1, 2, 3)}
     (clone.path / "scratch").unlink()
