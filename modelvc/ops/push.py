@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -147,20 +147,35 @@ def push_for_git(repo: Repo, remote_name: str, updates: Sequence[tuple[str, str,
     include = [update[1] for update in updates if update[1].strip("0")]
     exclude = [update[3] for update in updates if update[3].strip("0")]
     meant = scope_between(repo, include, exclude, remote_name)
+    name = remote_name if remote_name in named else remotes.default_name(repo) or ""
+    if name and include:
+        meant = _with_earlier(repo, name, meant, include)
     if not meant.meant and not meant.broken:
         return ""
-    if not named:
+    if not name:
         raise NoRemote(
             "this repository has models, but no remote to keep them", hint="add one with `mvc remote add origin URL`"
         )
     _refuse_broken(meant)
-    name = remote_name if remote_name in named else remotes.chosen_name(repo)
     done = _push(repo, name, meant, JOBS, SILENT)
     unsettled = sorted({str(one.path) for one in meant.meant if one.pointer.conflict})
     more = f"; in conflict still: {', '.join(map(shown, unsettled))} (see `mvc resolve`)" if unsettled else ""
     if not done.sent:
         return f"{_versions(done.there)} on {done.remote} already{more}"
     return f"{_versions(len(done.sent))} sent to {done.remote} ({about(done.sent_bytes)}){more}"
+
+
+def _with_earlier(repo: Repo, name: str, meant: Scope, include: Sequence[str]) -> Scope:
+    """Also what went out before there was a remote: Git has those commits already, and no later push would name them.
+
+    Only while nothing is known to be on the remote, and only what this clone has: the rest is somebody else's to send.
+    """
+    if pushed.load(repo, name):
+        return meant
+    known = {one.name for one in meant.meant}
+    earlier = scope_between(repo, include, (), "").meant
+    more = tuple(one for one in earlier if one.name not in known and repo.store.has_root(*one.name))
+    return replace(meant, meant=meant.meant + more)
 
 
 def _versions(count: int) -> str:

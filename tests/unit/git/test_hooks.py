@@ -71,6 +71,31 @@ def test_pre_push_gives_its_input_to_both(clone: Clone, tmp_path: Path) -> None:
     assert "1 version sent to origin" in done.err
 
 
+def test_the_first_push_with_a_remote_sends_what_went_out_without(clone: Clone, tmp_path: Path) -> None:
+    clone.mvc("init")
+    clone.git("commit", "-qm", "use mvc")
+    for seed in (1, 2):
+        clone.commit_model(seed)
+    clone.git("init", "-q", "--bare", str(tmp_path / "origin.git"))
+    clone.git("remote", "add", "origin", str(tmp_path / "origin.git"))
+    done = clone.run("git", "push", "-q", "origin", "main")
+    assert "add one with `mvc remote add origin URL`" in done.err
+    clone.mvc("remote", "add", "origin", str(tmp_path / "far"))
+    clone.git("commit", "-qm", "where models lie")
+    assert "2 versions sent to origin" in clone.run("git", "push", "-q", "origin", "main").err
+    clone.git("commit", "-q", "--allow-empty", "-m", "nothing new")
+    assert clone.run("git", "push", "-q", "origin", "main").err == ""
+    # a clone that has none of them sends none, and is not stopped
+    other = Clone(tmp_path / "other")
+    other.path.mkdir()
+    other.git("clone", "-q", str(tmp_path / "origin.git"), ".")
+    other.mvc("install", "--trust")
+    other.write("other.bin", 3)
+    other.mvc("add", "other.bin")
+    other.git("commit", "-qm", "another")
+    assert "1 version sent to origin" in other.run("git", "push", "-q", "origin", "main").err
+
+
 def test_foreign_hooks_paths_are_not_written_to(clone: Clone) -> None:
     (clone.path / ".husky").mkdir()
     clone.git("config", "core.hooksPath", ".husky")
