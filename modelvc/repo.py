@@ -166,9 +166,9 @@ class Repo:
         try:
             data = self.worktree.read(pointer_of(path), POINTER)
         except (FileNotFoundError, NotADirectoryError):
-            raise NotFoundError(
-                f"{shown(path)} has no pointer", hint=f"track it with `mvc add {shown(path)}`"
-            ) from None
+            there = os.path.lexists(os.path.join(self.layout.worktree, path))
+            hint = f"track it with `mvc add {shown(path)}`" if there else "run `mvc ls` to see the models"
+            raise NotFoundError(f"{shown(path)} has no pointer", hint=hint) from None
         return pointers.parse(data, pointer_of(path))
 
     def pointer_or_none(self, path: SafeRelPath) -> Pointer | None:

@@ -97,7 +97,9 @@ def rollback(
     best: Annotated[
         str, typer.Option("--best", metavar="METRIC", help="The best by this metric.", show_default=False)
     ] = "",
-    steps: Annotated[int, typer.Option("--steps", metavar="N", min=0, help="N versions back.", show_default=False)] = 0,
+    steps: Annotated[
+        int | None, typer.Option("--steps", metavar="N", min=1, help="N versions back.", show_default=False)
+    ] = None,
     commit: Annotated[bool, typer.Option("--commit", help="Commit it as well.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the candidates; change nothing.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace unsaved changes; they are stored first.")] = False,
@@ -116,7 +118,7 @@ def rollback(
     if sum(map(bool, (to, where, best, steps))) > 1:
         raise UsageError("--to, --where, --best and --steps exclude each other", hint="choose one")
     repo = CONTEXT.open()
-    plan = plan_rollback(repo, path, Wish(to, where, best, steps))
+    plan = plan_rollback(repo, path, Wish(to, where, best, steps or 0))
     if dry_run:
         _print_candidates(plan.found)
         return
@@ -138,6 +140,8 @@ def rollback(
     )
     if done.committed:
         render.out(f"committed {done.committed[:10]}")
+    elif not done.message:
+        render.say("the last commit has that version: nothing to commit", quiet=CONTEXT.quiet)
     else:
         first = shlex.quote(done.message.partition("\n")[0])
         render.say(f"next: git commit -m {first}", quiet=CONTEXT.quiet)

@@ -69,7 +69,7 @@ def _print(found: Plot) -> None:
     from modelvc.cli import chart
 
     if not found.versions:
-        render.out("no versions yet")
+        render.out("no version fits")
         return
     names = [metric.name for metric in found.metrics]
     if CONTEXT.markdown or not names:

@@ -13,6 +13,7 @@ from modelvc.errors import UsageError, shown
 
 if TYPE_CHECKING:
     from modelvc.ops.diff import Diff, MetricChange, ModelChange
+    from modelvc.ops.log import Log
     from modelvc.ops.show import Shown
 
 AllRefs = Annotated[bool, typer.Option("--all", help="On every branch and tag.")]
@@ -72,7 +73,8 @@ def log(
     from modelvc.ops.log import Filters
     from modelvc.ops.log import log as op
 
-    found = op(CONTEXT.open(), paths or [], Filters(limit, all_refs, where, best, since))
+    repo = CONTEXT.open()
+    found = op(repo, paths or [], Filters(limit, all_refs, where, best, since))
     if CONTEXT.json:
         render.dump(found)
         return
@@ -89,19 +91,39 @@ def log(
         who = v.author[:20]
         rows.append((v.commit[:8], day, who, *model, render.short(v.oid), size, *metrics, v.subject[:60] + refs))
     head = ("commit", "date", "author", *(["model"] if several else []), "version", "size", *names, "subject")
-    render.out(*render.table(head, rows, markdown=CONTEXT.markdown) if rows else ["no versions yet"])
+    render.out(*render.table(head, rows, markdown=CONTEXT.markdown) if rows else [_none(where or best or since)])
+    if not rows and where:
+        _say_unknown(where, op(repo, paths or [], Filters(all_refs=all_refs)))
     if rows and not CONTEXT.markdown:
         render.say("back to one of them: mvc checkout COMMIT PATH", quiet=CONTEXT.quiet)
 
 
-def show(what: Annotated[str, typer.Argument(metavar="[REV:]PATH")]) -> None:
+def _none(filtered: str) -> str:
+    return "no version fits" if filtered else "no versions of a model that is tracked"
+
+
+def _say_unknown(where: str, everything: Log) -> None:
+    """A name in a condition that nobody measured is most likely mistyped."""
+    from modelvc.formats.expression import parse
+
+    known = dict.fromkeys(name for version in everything.versions for name in version.metrics)
+    unknown = [name for name in parse(where).names if name not in known]
+    if unknown:
+        there = ", ".join(shown(name) for name in list(known)[:10]) or "no metric"
+        render.say(f"no version has {shown(unknown[0])}; there is: {there}", quiet=CONTEXT.quiet)
+
+
+def show(words: Annotated[list[str], typer.Argument(metavar="[REV:]PATH")]) -> None:
     """One version of one model.
 
-    Digest, size, metrics, where its bytes are, and the versions before it.
+    Digest, size, metrics, parameters, where its bytes are, and the versions before it. REV PATH is the same as
+    REV:PATH.
     """
     from modelvc.ops.show import show as op
 
-    found = op(CONTEXT.open(), what)
+    if len(words) > 2:
+        raise UsageError("one model at a time", hint="mvc show [REV:]PATH")
+    found = op(CONTEXT.open(), ":".join(words))
     if CONTEXT.json:
         render.dump(found)
         return
@@ -126,12 +148,16 @@ def _facts(found: Shown) -> list[tuple[str, str]]:
     for place, (name, value) in enumerate(found.metrics.items()):
         title = "metrics" if not place else ""
         lines.append((title, f"{shown(name)} = {shown(render.number(value))}"))
+    if found.stale_metrics:
+        lines.append(("", "(measured on another version)"))
+    for place, (name, value) in enumerate(found.params.items()):
+        lines.append(("params" if not place else "", f"{shown(name)} = {shown(render.number(value))}"))
+    if found.predictions is not None:
+        lines.append(("predictions", f"of {render.count(found.predictions, 'row')}"))
     for place, side in enumerate(found.conflict):
         values = "".join(f"  {shown(name)} = {shown(render.number(value))}" for name, value in side.metrics.items())
         title = "conflict" if not place else ""
         lines.append((title, f"{shown(side.label)}: {render.short(side.oid)}  {render.size(side.size)}{values}"))
-    if found.stale_metrics:
-        lines.append(("", "(measured on another version)"))
     return lines
 
 

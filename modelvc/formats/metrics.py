@@ -64,7 +64,7 @@ def flatten_value(value: object) -> Pairs:
 def parse_assignment(text: str) -> tuple[str, MetricValue]:
     """`NAME=VALUE` of a command line: an integer, a float, true or false, otherwise a string."""
     name, equals, value = text.partition("=")
-    hint = "write -m NAME=VALUE, such as -m accuracy=0.93"
+    hint = "write NAME=VALUE, such as accuracy=0.93; a message belongs to `git commit -m`"
     if not equals:
         raise UsageError(f'"{shown(text)}" is no metric: it has no "="', hint=hint)
     try:

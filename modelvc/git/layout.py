@@ -51,7 +51,8 @@ def discover(start: str, env: Mapping[str, str]) -> Layout:
             )
         above = os.path.dirname(folder)
         if above == folder or above in ceilings:
-            raise NoRepository(f"{shown(start)} is not in a Git repository", hint="run `git init`, then `mvc init`")
+            hint = "change to your project's folder; in a new one run `git init`, then `mvc init`"
+            raise NoRepository(f"{shown(start)} is not in a Git repository", hint=hint)
         folder = above
 
 

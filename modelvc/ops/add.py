@@ -162,7 +162,7 @@ def _target(repo: Repo, path: SafeRelPath, head: bytes | None) -> _Target:
     is_folder = os.path.isdir(os.path.join(repo.layout.worktree, path))
     if inside and is_folder:
         raise UsageError(
-            f"{shown(path)} holds {len(inside)} files that Git tracks, such as {shown(inside[0])}",
+            f"{shown(path)} holds what Git tracks itself, such as {shown(inside[0])}",
             hint=f"add the models in it one by one, or let Git let go of all: `git rm -r --cached {shown(path)}`",
         )
     committed = None

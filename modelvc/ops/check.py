@@ -28,6 +28,8 @@ PASS: Outcome = "pass"  # noqa: S105 - no password
 FAIL: Outcome = "fail"
 INCONCLUSIVE: Outcome = "inconclusive"
 
+_NAMED = 8  # metrics that a verdict lists
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -165,7 +167,7 @@ def _alone(case: _Case, rule: MetricRule, name: str) -> Verdict | None:
     if rule.direction == "info":
         return said(PASS, "for information")
     if new is None:
-        return said(FAIL, "is not recorded" if old is None else "was recorded before and is not any more")
+        return said(FAIL, _not_recorded(case.new) if old is None else "was recorded before and is not any more")
     if case.new.stale:
         return said(FAIL, "was measured on another version: measure again")
     if isinstance(new, bool | str):
@@ -181,6 +183,12 @@ def _alone(case: _Case, rule: MetricRule, name: str) -> Verdict | None:
     if case.old.stale or old is None or isinstance(old, bool | str) or old != old:  # noqa: PLR0124 - nan
         return said(PASS, "has nothing to be compared with in the other version")
     return None
+
+
+def _not_recorded(pointer: Pointer) -> str:
+    names = [shown(name, 60) for name in _values(pointer)]
+    more = ", ..." if len(names) > _NAMED else ""
+    return f"is not recorded (there is: {', '.join(names[:_NAMED])}{more})" if names else "is not recorded"
 
 
 def _compared(paired: Paired, case: _Case, rule: MetricRule, name: str) -> Verdict:

@@ -115,11 +115,17 @@ def _bring(
 
 def _from_worktree(repo: Repo, paths: Sequence[str]) -> dict[SafeRelPath, Pointer]:
     """Pointers of the worktree. One that a person named must be readable; so must all when none is named."""
-    found = {}
+    found: dict[SafeRelPath, Pointer] = {}
+    gone: list[SafeRelPath] = []
     for path in repo.selected(paths, repo.tracked()):
         pointer = repo.pointer_or_none(path)
         if pointer is not None:
             found[path] = pointer
+        else:
+            gone.append(path)
+    if gone and not found:
+        hint = f"bring it back: git checkout -- {shown(pointer_of(gone[0]))}"
+        raise NotFoundError(f"the pointer of {shown(gone[0])} is gone from the worktree", hint=hint)
     return found
 
 

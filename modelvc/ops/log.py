@@ -13,11 +13,13 @@ from modelvc.git import history
 from modelvc.git.run import git
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import TypeGuard
 
     from modelvc.formats.metrics import MetricValue
     from modelvc.formats.paths import SafeRelPath
     from modelvc.formats.pointer import Pointer
+    from modelvc.formats.policy import Policy
     from modelvc.repo import Repo
 
 
@@ -87,31 +89,58 @@ def log(repo: Repo, paths: Sequence[str] = (), filters: Filters = ALL) -> Log:
                     break
         found += _best(repo, path, kept, filters.best) if filters.best else kept
     if paths and not known:
-        raise NotFoundError(
-            f"{shown(paths[0])} is in no commit", hint="commit its pointer first: `git commit -m MESSAGE`"
-        )
+        raise _no_versions(repo, paths[0])
     found.sort(key=lambda version: -version.time)
     return Log(tuple(found))
+
+
+def _no_versions(repo: Repo, text: str) -> NotFoundError:
+    try:
+        repo.selected([text], repo.tracked())
+    except NotFoundError:
+        hint = "run `mvc ls` to see the models, or `mvc log` for their versions"
+        return NotFoundError(f"{shown(text)} is not tracked by mvc, and no commit has it", hint=hint)
+    return NotFoundError(f"{shown(text)} is in no commit", hint="commit its pointer first: `git commit -m MESSAGE`")
+
+
+def unmeasured(model: str, metric: str, there: Iterable[str]) -> NotFoundError:
+    """No version of MODEL has METRIC as a number, but perhaps those that are THERE."""
+    names = ", ".join(shown(name) for name in list(dict.fromkeys(there))[:10]) or "no metric that is a number"
+    words = f"no version of {shown(model)} has a number for {shown(metric)}"
+    return NotFoundError(words, hint=f"there is: {names}")
+
+
+def _comparable(value: MetricValue | None) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == value  # noqa: PLR0124 - nan
 
 
 def _best(repo: Repo, path: str, rows: Sequence[LoggedVersion], metric: str) -> list[LoggedVersion]:
     """The best of ROWS; UsageError when nothing says which way is better."""
     from modelvc.ops.record import read_policy
 
-    rule = read_policy(repo).rule(path, metric)
+    place = best_of(read_policy(repo), path, metric, [row.metrics for row in rows])
+    return [] if place is None else [rows[place]]
+
+
+def best_of(policy: Policy, path: str, metric: str, rows: Sequence[Mapping[str, MetricValue]]) -> int | None:
+    """The place of the best by METRIC, None when the policy says what is better and nothing has it.
+
+    UsageError when the policy does not say, NotFoundError for a metric that nobody knows: mistyped, most likely.
+    """
+    rule = policy.rule(path, metric)
     if rule is None or rule.direction == "info":
+        if rows and not any(_comparable(row.get(metric)) for row in rows):
+            raise unmeasured(path, metric, (name for row in rows for name in row if _comparable(row[name])))
         raise UsageError(
             f"which way {shown(metric)} is better is not declared",
             hint='say so in .mvc/policy.toml: [[metric]] with name and direction = "higher" or "lower"',
         )
-    best: tuple[float, LoggedVersion] | None = None
-    for row in rows:
-        value = row.metrics.get(metric)
-        if isinstance(value, bool | str) or value is None or value != value:  # noqa: PLR0124 - nan
-            continue
-        if best is None or (rule.gain(best[0], float(value)) or 0) > 0:
-            best = (float(value), row)
-    return [best[1]] if best else []
+    best: tuple[float, int] | None = None
+    for place, row in enumerate(rows):
+        value = row.get(metric)
+        if _comparable(value) and (best is None or (rule.gain(best[0], float(value)) or 0) > 0):
+            best = (float(value), place)
+    return best[1] if best else None
 
 
 def _since(repo: Repo, text: str) -> int:

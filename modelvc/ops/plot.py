@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from modelvc.errors import NotFoundError, UsageError, shown
-from modelvc.ops.log import ALL, chosen, log
+from modelvc.errors import UsageError, shown
+from modelvc.ops.log import ALL, chosen, log, unmeasured
 from modelvc.ops.record import read_policy
 
 if TYPE_CHECKING:
@@ -79,10 +79,7 @@ def _wanted(ordered: Sequence[str], names: Sequence[str], model: str) -> list[st
     for wanted in names:
         hits = [name for name in ordered if name == wanted or fnmatchcase(name, wanted)]
         if not hits:
-            there = ", ".join(shown(name) for name in ordered[:10]) or "no metric that is a number"
-            raise NotFoundError(
-                f"no version of {shown(model)} has a number for {shown(wanted)}", hint=f"there is: {there}"
-            )
+            raise unmeasured(model, wanted, ordered)
         found.update(dict.fromkeys(hits))
     return list(found) if names else list(ordered)
 

@@ -71,7 +71,21 @@ def recorded(
             notes.append(f"{shown(files.predictions)} is still that of the version before, and not recorded")
         else:
             pointer = replace(pointer, predictions=_stored(repo, files.predictions, pointer.oid, typed=False))
+    if not notes and before and before.oid != pointer.oid:
+        notes += _left_out(pointer, before)
     return pointer, "; ".join(notes)
+
+
+def _left_out(pointer: Pointer, before: Pointer) -> list[str]:
+    """What the version before had and this one has not, though nobody may have meant that."""
+    pairs = (
+        ("metrics", before.metrics, pointer.metrics),
+        ("parameters", before.params, pointer.params),
+        ("predictions", before.predictions, pointer.predictions),
+    )
+    gone = " and ".join(name for name, old, new in pairs if old and not new)
+    again = f"the version before had {gone}: name them again, or once for all in {policy.POLICY} ([[model]])"
+    return [again] if gone else []
 
 
 def _with_metrics(

@@ -10,10 +10,10 @@ from modelvc.errors import ModelvcError, NotFoundError, UsageError, shown
 from modelvc.formats import expression
 from modelvc.formats.paths import pointer_of
 from modelvc.formats.pointer import parse
-from modelvc.git import history, porcelain
+from modelvc.git import history, index, porcelain
 from modelvc.ops.check import floors_hold
 from modelvc.ops.checkout import DEFAULT, Options, take
-from modelvc.ops.log import versions_of
+from modelvc.ops.log import best_of, versions_of
 from modelvc.ops.progress import SILENT
 from modelvc.ops.record import read_policy
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from modelvc.formats.metrics import MetricValue
     from modelvc.formats.paths import SafeRelPath
     from modelvc.formats.pointer import Pointer
-    from modelvc.formats.policy import MetricRule, Policy
+    from modelvc.formats.policy import Policy
     from modelvc.git.history import Version
     from modelvc.oid import Oid
     from modelvc.ops.progress import Progress
@@ -59,7 +59,9 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class RolledBack:
-    """From `old` to `new` version. `reason`: why that one; `committed`: the commit, "" when there is none yet."""
+    """From `old` to `new` version. `reason`: why that one; `message`: what to say in the commit, "" when the last one
+    has that version already; `committed`: the commit, "" when there is none yet.
+    """
 
     path: str
     old: Candidate
@@ -113,6 +115,9 @@ def rollback(
             hint=f"see them with `mvc rollback {shown(plan.path)} --dry-run`, or take one with --to REV",
         )
     brought = take(repo, plan.path, plan.data, options, progress)
+    name = pointer_of(plan.path)
+    if index.head_blobs(repo.layout, [name]).get(name) == plan.data:
+        return replace(plan.found, message="", fetched=brought.fetched)  # the last commit has it: nothing to commit
     made = porcelain.commit(repo.layout, plan.found.message, [pointer_of(plan.path)]) if commit else ""
     return replace(plan.found, committed=made, fetched=brought.fetched)
 
@@ -185,27 +190,17 @@ def _choose(
         return _best(policy, path, chain, wish.best)
     place = next((at for at, one in enumerate(judged) if one.fits), None)
     if wish.where:
-        return place, f"the newest earlier one where {shown(wish.where)}" if place is not None else "none fulfils that"
+        unknown = [name for name in expression.parse(wish.where).names if not any(name in _values(p) for p in chain)]
+        none = f"none has {shown(unknown[0])}" if unknown else "none fulfils that"
+        return place, f"the newest earlier one where {shown(wish.where)}" if place is not None else none
     if not policy.rules_for(path):
         return 0, "the one before; there is no policy for this model"
     return place, "the newest earlier one that keeps the policy's bounds" if place is not None else "none keeps them"
 
 
 def _best(policy: Policy, path: SafeRelPath, chain: list[Pointer], metric: str) -> tuple[int | None, str]:
-    rule: MetricRule | None = policy.rule(path, metric)
-    if rule is None or rule.direction == "info":
-        raise UsageError(
-            f"which way {shown(metric)} is better is not declared",
-            hint='say so in .mvc/policy.toml: [[metric]] with name and direction = "higher" or "lower"',
-        )
-    best: tuple[float, int] | None = None
-    for at, pointer in enumerate(chain):
-        value = _values(pointer).get(metric)
-        if isinstance(value, bool | str) or value is None or value != value:  # noqa: PLR0124 - nan
-            continue
-        if best is None or (rule.gain(best[0], float(value)) or 0) > 0:
-            best = (float(value), at)
-    return (best[1], f"the best earlier one by {shown(metric)}") if best else (None, f"none has {shown(metric)}")
+    place = best_of(policy, path, metric, [_values(pointer) for pointer in chain])
+    return place, f"none has {shown(metric)}" if place is None else f"the best earlier one by {shown(metric)}"
 
 
 def _values(pointer: Pointer) -> dict[str, MetricValue]:

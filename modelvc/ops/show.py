@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from modelvc.errors import ModelvcError, NotFoundError, shown
+from modelvc.errors import ModelvcError, NotFoundError, UsageError, shown
 from modelvc.formats.paths import pointer_of
 from modelvc.formats.pointer import parse
 from modelvc.git import history
@@ -35,7 +35,7 @@ class ConflictSide:
 class Shown:
     """What a pointer says, and where the bytes are. `lineage`: oids of the versions before, newest first.
 
-    `conflict`: ours and theirs, when a merge left both; all the rest is said of ours.
+    `conflict`: ours and theirs, when a merge left both; all the rest is said of ours. `predictions`: rows kept.
     """
 
     path: str
@@ -51,6 +51,8 @@ class Shown:
     pushed: bool | None
     lineage: tuple[str, ...]
     conflict: tuple[ConflictSide, ...] = ()
+    params: dict[str, MetricValue] = field(default_factory=dict)
+    predictions: int | None = None
 
 
 def show(repo: Repo, what: str) -> Shown:
@@ -69,7 +71,7 @@ def show(repo: Repo, what: str) -> Shown:
         pointer = parse(data, pointer_of(path))
     else:
         commit = ""
-        pointer = repo.pointer(path)
+        pointer = _in_worktree(repo, path, what)
     there = pushed_roots(repo)
     return Shown(
         path=path,
@@ -85,7 +87,23 @@ def show(repo: Repo, what: str) -> Shown:
         pushed=None if there is None else bytes(pointer.oid) in there,
         lineage=_lineage(repo, path, pointer, commit),
         conflict=_sides(pointer),
+        params=dict(pointer.params),
+        predictions=pointer.predictions.rows if pointer.predictions else None,
     )
+
+
+def _in_worktree(repo: Repo, path: SafeRelPath, what: str) -> Pointer:
+    try:
+        return repo.pointer(path)
+    except NotFoundError:
+        try:
+            history.resolve(repo.layout, what)
+        except ModelvcError:
+            pass
+        else:
+            hint = f"mvc show {shown(what)}:PATH; `mvc ls {shown(what)}` lists its models"
+            raise UsageError(f"{shown(what)} is a revision, of which model is not said", hint=hint) from None
+        raise
 
 
 def _values(pointer: Pointer) -> dict[str, MetricValue]:

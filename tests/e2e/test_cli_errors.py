@@ -133,7 +133,31 @@ SAYS = {
         "a range and another revision are too many",
         "mvc diff A..B [PATH]",
     ),
-    "a version of nothing": (["show", "nope"], 10, "nope has no pointer", "track it with `mvc add nope`"),
+    "a version of nothing": (["show", "nope"], 10, "nope has no pointer", "run `mvc ls` to see the models"),
+    "a version of a file that is no model": (
+        ["show", ".gitignore"],
+        10,
+        ".gitignore has no pointer",
+        "track it with `mvc add .gitignore`",
+    ),
+    "a revision of no model": (
+        ["show", "HEAD"],
+        2,
+        "HEAD is a revision, of which model is not said",
+        "mvc show HEAD:PATH; `mvc ls HEAD` lists its models",
+    ),
+    "versions of nothing": (
+        ["log", "nope"],
+        10,
+        "nope is not tracked by mvc, and no commit has it",
+        "run `mvc ls` to see the models, or `mvc log` for their versions",
+    ),
+    "versions of a file that is no model": (
+        ["log", ".gitignore"],
+        10,
+        ".gitignore is not tracked by mvc, and no commit has it",
+        "run `mvc ls` to see the models, or `mvc log` for their versions",
+    ),
     "outside": (["show", "/etc/passwd"], 2, "/etc/passwd is outside of this repository", None),
     "nothing to remove": (["rm"], 2, "no path given", "name the models: `mvc rm PATH...`"),
     "no remote": (["push"], 10, "no remote is configured", "add one with `mvc remote add origin URL`"),
@@ -174,7 +198,7 @@ def test_as_json_on_stderr_wherever_the_word_stands(clone: Clone) -> None:
             "error": {
                 "code": "not-found",
                 "message": "nope has no pointer",
-                "hint": "track it with `mvc add nope`",
+                "hint": "run `mvc ls` to see the models",
                 "exit_code": 10,
             }
         }
@@ -186,7 +210,7 @@ def test_outside_of_git_and_of_mvc(tmp_path: Path) -> None:
     clone.env["GIT_CEILING_DIRECTORIES"] = str(tmp_path.parent)
     assert _error(clone.mvc("status", code=10)) == (
         f"{tmp_path} is not in a Git repository",
-        "run `git init`, then `mvc init`",
+        "change to your project's folder; in a new one run `git init`, then `mvc init`",
     )
     clone.git("init", "-q")
     for words in (["status"], ["install"], ["add", "x"], ["ls"], ["doctor"]):
@@ -250,3 +274,11 @@ def test_a_bug_of_ours_is_70_and_shows_its_traceback_only_when_asked(clone: Clon
     assert "Traceback" in clone.mvc("ls", "-v", code=70).err
     clone.env["MVC_DEBUG"] = "1"
     assert "Traceback" in clone.mvc("ls", code=70).err
+
+
+def test_a_pointer_that_is_gone_is_not_called_untracked(clone: Clone) -> None:
+    (clone.path / "model.bin.mvc").unlink()
+    said = ("the pointer of model.bin is gone from the worktree", "bring it back: git checkout -- model.bin.mvc")
+    assert _error(clone.mvc("checkout", "model.bin", code=10)) == said
+    clone.git("checkout", "--", "model.bin.mvc")
+    clone.mvc("checkout", "model.bin")

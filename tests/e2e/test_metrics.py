@@ -144,7 +144,7 @@ def test_log_filters(clone: Clone) -> None:
     governed(clone)
     for seed, acc in ((1, 0.85), (2, 0.95), (3, 0.9)):
         clone.env["GIT_COMMITTER_DATE"] = f"200{seed}-01-01T00:00:00Z"
-        train(clone, seed, acc=acc, ms=seed)
+        train(clone, seed, acc=acc, ms=seed, other=1)
 
     def subjects(*words: str) -> list[str]:
         return [one["subject"] for one in clone.json("log", "model.bin", *words)["versions"]]
@@ -498,3 +498,55 @@ def test_a_first_version_in_a_shallow_clone_has_its_floors(clone: Clone, tmp_pat
     shallow.path.mkdir()
     shallow.git("clone", "-q", "--depth", "1", clone.path.as_uri(), ".")
     assert "2 pass" in shallow.mvc("check").out
+
+
+# -- what was mistyped, or left out
+
+
+def test_a_metric_that_nobody_measured(clone: Clone) -> None:
+    governed(clone)
+    train(clone, 1, acc=0.9, ms=5)
+    train(clone, 2, acc=0.91, ms=5)
+    unknown = "error: no version of model.bin has a number for auc\nhint: there is: acc, ms\n"
+    assert clone.mvc("log", "--best", "auc", code=10).err == unknown
+    done = clone.mvc("log", "--where", "auc > 0.5")
+    assert (done.out, done.err) == ("no version fits\n", "no version has auc; there is: acc, ms\n")
+    assert clone.mvc("log", "--where", "acc > 5").err == ""
+    assert clone.mvc("rollback", "model.bin", "--best", "auc", code=10).err == unknown
+    assert "fits: none has auc\n" in clone.mvc("rollback", "model.bin", "--where", "auc > 0", code=10).err
+    assert "fits: none fulfils that\n" in clone.mvc("rollback", "model.bin", "--where", "acc > 5", code=10).err
+    clone.write(".mvc/policy.toml", POLICY.replace('"acc"', '"acuracy"').encode())
+    assert "is not recorded (there is: acc, ms)" in clone.mvc("check", code=1).out
+
+
+def test_what_the_version_before_had_is_missed(clone: Clone) -> None:
+    clone.write("params.yaml", b"depth: 3\n")
+    clone.write("preds.csv", b"id,y_true,y_pred\n1,0,0\n2,1,1\n")
+    clone.write("model.bin", 1)
+    clone.mvc("add", "model.bin", "-m", "acc=0.9", "--params", "params.yaml", "--predictions", "preds.csv")
+    clone.git("commit", "-qm", "v1")
+    shown = clone.mvc("show", "model.bin").out.splitlines()[-3:]
+    assert shown == ["metrics      acc = 0.9", "params       depth = 3", "predictions  of 2 rows"]
+    assert clone.mvc("show", "HEAD", "model.bin").out == clone.mvc("show", "HEAD:model.bin").out
+    assert clone.mvc("show", "HEAD", "model.bin", "x", code=2).err.endswith("hint: mvc show [REV:]PATH\n")
+    clone.write("model.bin", 2)
+    words = "the version before had {}: name them again, or once for all in .mvc/policy.toml ([[model]])\n"
+    assert words.format("metrics and parameters and predictions") in clone.mvc("add", "model.bin").err
+    assert words.format("parameters and predictions") in clone.mvc("add", "model.bin", "-m", "acc=0.8").err
+    all_of_it = ("-m", "acc=0.8", "--params", "params.yaml", "--predictions", "preds.csv")
+    assert "the version before" not in clone.mvc("add", "model.bin", *all_of_it).err
+    clone.git("commit", "-qm", "v2")
+    assert "the version before" not in clone.mvc("add", "model.bin").err
+
+
+def test_a_rollback_that_leaves_nothing_to_commit(clone: Clone) -> None:
+    for seed in (1, 2):
+        train(clone, seed)
+    clone.git("commit", "-q", "--allow-empty", "-m", "x")
+    clone.mvc("rollback", "model.bin")
+    clone.git("commit", "-qm", "back")
+    clone.mvc("checkout", "HEAD~1", "model.bin")
+    done = clone.mvc("rollback", "model.bin", "--commit")
+    assert done.err.endswith("the last commit has that version: nothing to commit\n")
+    assert clone.git("status", "--short") == ""
+    assert "0 is not in the range x>=1" in clone.mvc("rollback", "model.bin", "--steps", "0", code=2).err

@@ -91,7 +91,7 @@ def test_files(clone: Clone) -> None:
 
 def test_what_can_not_be_plotted(clone: Clone, tmp_path: Path) -> None:
     other = Clone.new(tmp_path / "other")
-    assert other.mvc("plot", "model.bin", code=10).err.startswith("error: model.bin is in no commit")
+    assert other.mvc("plot", "model.bin", code=10).err.startswith("error: model.bin is not tracked by mvc")
     other.write("model.bin", 1)
     other.mvc("add", "model.bin")
     other.git("commit", "-qm", "one")

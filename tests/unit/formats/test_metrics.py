@@ -116,4 +116,4 @@ def test_assignments(text: str, name: str, value: metrics.MetricValue):
 def test_no_assignments(text: str, why: str):
     with pytest.raises(UsageError, match=why) as caught:
         metrics.parse_assignment(text)
-    assert caught.value.hint == "write -m NAME=VALUE, such as -m accuracy=0.93"
+    assert caught.value.hint == "write NAME=VALUE, such as accuracy=0.93; a message belongs to `git commit -m`"
