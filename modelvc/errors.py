@@ -28,6 +28,13 @@ def shown(text: object, limit: int = 500) -> str:
     return safe if len(safe) <= limit else safe[: limit - 1] + "…"
 
 
+def shown_url(url: str, limit: int = 200) -> str:
+    """URL made safe for a terminal, without the account in it: a password may be part of that."""
+    scheme, separator, rest = url.rpartition("://") if "://" in url else ("", "", url)
+    account, at, place = rest.rpartition("@")
+    return shown(f"{scheme}{separator}...@{place}" if at and ":" in account else url, limit)
+
+
 class ModelvcError(Exception):
     """Base of all. `str(e)` says what is wrong, `e.hint` names the next command."""
 

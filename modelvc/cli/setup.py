@@ -9,7 +9,7 @@ import typer
 
 from modelvc.cli import render
 from modelvc.cli.context import CONTEXT
-from modelvc.errors import UsageError, shown
+from modelvc.errors import UsageError, shown, shown_url
 
 if TYPE_CHECKING:
     from modelvc.git.drivers import Mode
@@ -121,7 +121,7 @@ def uninstall() -> None:
 
 def place(info: RemoteInfo) -> str:
     """Where a remote lies."""
-    return shown(info.url + (f" (endpoint {info.endpoint_url})" if info.endpoint_url else ""))
+    return shown_url(info.url) + (f" (endpoint {shown_url(info.endpoint_url)})" if info.endpoint_url else "")
 
 
 def _mode(text: str) -> Mode | None:

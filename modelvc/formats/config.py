@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
-from modelvc.errors import ConfigError, NotFoundError, UsageError, shown
+from modelvc.errors import ConfigError, NotFoundError, UsageError, shown, shown_url
 from modelvc.formats import rules, sizes, toml
 from modelvc.formats.paths import CONTROL
 from modelvc.formats.tables import Table
@@ -209,17 +209,17 @@ def check_usable(name: str, remote: Remote, where: str = COMMITTED) -> None:
         if any(word in key.lower() for word in _COMMANDS):
             raise _unusable(name, where, f'its key "{shown(key, 80)}" could run a program')
     if "::" in remote.url:  # an endpoint may have it: http://[::1]:9000
-        raise _unusable(name, where, f'"{shown(remote.url, 200)}" chains file systems with "::"')
+        raise _unusable(name, where, f'"{shown_url(remote.url)}" chains file systems with "::"')
     for url in (remote.url, remote.endpoint_url, remote.region, remote.profile):
         if not CONTROL.isdisjoint(url):
-            raise _unusable(name, where, f'"{shown(url, 200)}" has a control character in it')
+            raise _unusable(name, where, f'"{shown_url(url)}" has a control character in it')
         if url.startswith("-"):
-            raise _unusable(name, where, f'"{shown(url, 200)}" looks like an option')
-        account, at, _ = url.partition("://")[2].partition("/")[0].rpartition("@")
+            raise _unusable(name, where, f'"{shown_url(url)}" looks like an option')
+        account, at, _ = url.partition("://")[2].rpartition("@")  # a secret may have a slash in it
         if at and ":" in account:
             raise _unusable(name, where, "its URL holds a password, which everyone who clones could read")
     if remote.endpoint_url and not remote.endpoint_url.startswith(("https://", "http://")):
-        raise _unusable(name, where, f'its endpoint "{shown(remote.endpoint_url, 200)}" is not http:// or https://')
+        raise _unusable(name, where, f'its endpoint "{shown_url(remote.endpoint_url)}" is not http:// or https://')
 
 
 def _read(data: bytes, where: str) -> Table:

@@ -11,8 +11,8 @@ import os
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from modelvc.errors import GitError, NotFoundError, UsageError, shown
-from modelvc.git.run import environment, git, run
+from modelvc.errors import GitError, NotFoundError, UsageError, shown, shown_url
+from modelvc.git.run import environment, git, run, said
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -80,10 +80,10 @@ def _read(folder: str, commit: str, wanted: Sequence[str], limit: int) -> Snapsh
 def _check(text: str, what: str) -> None:
     """Neither may be an option, nor more than one line."""
     if text.startswith("-") or not text.isprintable() or (what == "revision" and ":" in text):
-        raise UsageError(f"{shown(text, 200)} is not the name of a {what}", hint="see `mvc get --help`")
+        raise UsageError(f"{shown_url(text)} is not the name of a {what}", hint="see `mvc get --help`")
     if what == "repository" and re.match(r"[A-Za-z0-9][A-Za-z0-9+.-]*::", text):
         raise UsageError(
-            f"{shown(text, 200)} would start a program to reach the repository",
+            f"{shown_url(text)} would start a program to reach the repository",
             hint=f"name a folder, or a URL of {', '.join(_PROTOCOLS)}",
         )
 
@@ -110,8 +110,7 @@ def _fetch(folder: str, rev: str, *, slim: bool) -> str:
             return _resolved(folder, start) or _none(rev)
         if slim and not _PLAIN.fullmatch(rev):  # nothing told yet what the server can do
             raise _CanNotLeaveOutError
-    said = shown(words.decode("utf-8", "replace").strip().replace("\n", "; "))
-    raise GitError(f"the repository can not be read: {said}", hint="check its name, and that you may read it")
+    raise GitError(f"the repository can not be read: {said(words)}", hint="check its name, and that you may read it")
 
 
 def _resolved(folder: str, rev: str) -> str:

@@ -36,9 +36,16 @@ def git(
     """
     code, out, err = run(where, *args, stdin=stdin, commit_env=commit_env, quote_paths=quote_paths, extra=extra)
     if code:
-        words = shown(err.decode("utf-8", "replace").strip().replace("\n", "; "))
-        raise GitError(f"git {args[0]} failed: {words or f'exit status {code}'}", hint="see what `git status` says")
+        raise GitError(f"git {args[0]} failed: {said(err) or f'exit status {code}'}", hint="see what `git status` says")
     return out
+
+
+def said(words: bytes) -> str:
+    """What Git said, in one line that is safe for a terminal and without the accounts in URLs that it repeats."""
+    import re
+
+    text = words.decode("utf-8", "replace").strip().replace("\n", "; ")
+    return shown(re.sub(r"://[^\s@]*:\S*@", "://...@", text))
 
 
 def run(

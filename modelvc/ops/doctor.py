@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from modelvc.errors import ModelvcError, RemoteDenied, UntrustedRemote, shown
+from modelvc.errors import ModelvcError, RemoteDenied, UntrustedRemote, shown, shown_url
 from modelvc.formats import limits, storeconfig
 from modelvc.formats.sizes import about
 from modelvc.git import drivers, hooks, index
@@ -266,7 +266,7 @@ def _remotes(repo: Repo, *, offline: bool, write: bool) -> Iterator[Finding]:
     for info in named:
         check = f"remote {shown(info.name, 80)}"
         if not info.trusted:
-            words = f"{shown(info.url)} is not accepted by this clone: push is refused"
+            words = f"{shown_url(info.url)} is not accepted by this clone: push is refused"
             yield Finding(check, "warn", words, f"mvc trust {shown(info.name, 80)}")
         if not offline:
             yield from _reach(repo, info, check, write=write)

@@ -18,6 +18,7 @@ from modelvc.errors import (
     ObjectMissing,
     UntrustedRemote,
     shown,
+    shown_url,
 )
 from modelvc.formats import config, limits
 from modelvc.formats.paths import SafeRelPath, is_pointer, model_of, pointer_of
@@ -92,7 +93,7 @@ def get(source: str, path: str, cwd: str, how: How = USUAL, progress: Progress =
         finally:
             store.close()
     oid, size = str(pointer.oid), pointer.size
-    return Got(source, str(model), seen.commit, pointer.kind, oid, size, target, came_from)
+    return Got(shown_url(source, 5_000), str(model), seen.commit, pointer.kind, oid, size, target, came_from)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ def _pointer(seen: Snapshot, model: SafeRelPath, source: str) -> Pointer:
     above = next((name for name in known if model.startswith(name + "/")), None)
     if above is not None:
         hint = f"it lies in {shown(above)}, which can be had as a whole"
-    raise NotFoundError(f"{shown(source)} has no model {shown(model)} at {seen.commit[:10]}", hint=hint)
+    raise NotFoundError(f"{shown_url(source)} has no model {shown(model)} at {seen.commit[:10]}", hint=hint)
 
 
 @contextlib.contextmanager
@@ -159,7 +160,7 @@ def _bring(wish: _Wish, place: str, work: str, progress: Progress) -> tuple[Loca
     if not remotes.harmless(remote) and not wish.how.trust:
         where = remote.url + (f" (endpoint {remote.endpoint_url})" if remote.endpoint_url else "")
         raise UntrustedRemote(
-            f"{shown(wish.source)} keeps its models at {shown(where)}, for which your credentials would be used",
+            f"{shown_url(wish.source)} keeps its models at {shown(where)}, for which your credentials would be used",
             hint="if you trust it, repeat with --trust",
         )
     far = remotes.open_place(remote)
@@ -195,7 +196,7 @@ def _its_remote(wish: _Wish) -> tuple[str, Remote]:
     )
     if not name:
         hint = "run `mvc remote add` there, and push"
-        raise NoRemote(f"{shown(wish.source)} does not say where its models lie", hint=hint)
+        raise NoRemote(f"{shown_url(wish.source)} does not say where its models lie", hint=hint)
     return name, named[name]
 
 

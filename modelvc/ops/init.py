@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from modelvc.errors import NoRepository, UsageError, shown
+from modelvc.errors import NoRepository, UsageError, shown_url
 from modelvc.formats.paths import SafeRelPath
 from modelvc.git import drivers, hooks, index
 from modelvc.git.run import git, run
@@ -103,7 +103,7 @@ def init(
             added = remotes.add_remote(repo, "origin", place, cwd=repo.layout.worktree)
         elif not known.same_place(place):
             raise UsageError(
-                f"the remote origin is {shown(known.url)} already",
+                f"the remote origin is {shown_url(known.url)} already",
                 hint="change it with `mvc remote remove` and `mvc remote add`",
             )
     left = unstripped(repo) if drivers.filters(repo.layout) else ()

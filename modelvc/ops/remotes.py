@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modelvc.errors import ConfigError, NoRemote, NotFoundError, UntrustedRemote, shown
+from modelvc.errors import ConfigError, NoRemote, NotFoundError, UntrustedRemote, shown, shown_url
 from modelvc.formats import config
 from modelvc.formats.config import Remote
 from modelvc.store.disk import RealDisk, make_folder, write_file
@@ -146,7 +146,7 @@ def harmless(remote: Remote) -> bool:
 def _place(remote: Remote) -> str:
     extra = [f"endpoint {remote.endpoint_url}"] if remote.endpoint_url else []
     extra += [f"region {remote.region}"] if remote.region else []
-    return shown(remote.url + (f" ({', '.join(extra)})" if extra else ""))
+    return shown_url(remote.url) + shown(f" ({', '.join(extra)})" if extra else "")
 
 
 # -- changing them

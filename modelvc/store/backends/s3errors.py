@@ -122,6 +122,9 @@ def _unanswered(error: BaseException, target: Target) -> Verdict:
     if names & _UNREACHABLE:
         hint = "check the endpoint, the network and a proxy if there is one"
         return Verdict(RemoteBusy(f"can not reach {shown(target.endpoint)}", hint=hint), retry=True, unreachable=True)
+    if "HTTPClientError" in names and "header" in str(error).lower():  # aiohttp, before anything is sent
+        hint = "set them again without line breaks and control characters"
+        return Verdict(RemoteDenied(f"the credentials for {target.what} have a line break in them", hint=hint))
     if _is_transport(error):
         why = "no answer in time" if "Timeout" in type(error).__name__ else "the connection broke"
         return Verdict(RemoteBusy(f"{target.what}: {why}", hint=_AGAIN_HINT), retry=True)

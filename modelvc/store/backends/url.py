@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modelvc.errors import ConfigError, shown
+from modelvc.errors import ConfigError, shown, shown_url
 
 if TYPE_CHECKING:
     from typing import Final
@@ -36,10 +36,10 @@ class Place:
 def parse_url(url: str) -> Place:
     """Read a URL or an absolute folder; ConfigError says what is wrong with it."""
     if not url or not url.isprintable():
-        raise ConfigError(f'"{shown(url, 200)}" is not a URL', hint=f"a remote is {SUPPORTED}")
+        raise ConfigError(f'"{shown_url(url)}" is not a URL', hint=f"a remote is {SUPPORTED}")
     if "::" in url:
         raise ConfigError(
-            f'"{shown(url, 200)}" chains file systems with "::"; that is never followed',
+            f'"{shown_url(url)}" chains file systems with "::"; that is never followed',
             hint=f"a remote is {SUPPORTED}",
         )
     scheme, separator, rest = url.partition("://")
@@ -55,7 +55,7 @@ def parse_url(url: str) -> Place:
     if scheme == "sftp":
         return _sftp(url, host, path)
     if not host or not _BUCKET.issuperset(host):
-        raise ConfigError(f'"{shown(url, 200)}" names no bucket', hint=f"write {scheme}://BUCKET/PREFIX")
+        raise ConfigError(f'"{shown_url(url)}" names no bucket', hint=f"write {scheme}://BUCKET/PREFIX")
     return Place(scheme, host, "/".join(_parts(url, path)))
 
 
@@ -69,12 +69,12 @@ def absolute_url(url: str, cwd: str) -> str:
 def _folder(path: str) -> Place:
     if _looks_remote(path):
         raise ConfigError(
-            f'"{shown(path, 200)}" could be a folder or a host',
-            hint=f"write ./{shown(path, 200)} for the folder, or sftp://HOST/PATH",
+            f'"{shown_url(path)}" could be a folder or a host',
+            hint=f"write ./{shown_url(path)} for the folder, or sftp://HOST/PATH",
         )
     if not os.path.isabs(path):
         raise ConfigError(
-            f'the folder "{shown(path, 200)}" is relative: it would be another one in each clone',
+            f'the folder "{shown_url(path)}" is relative: it would be another one in each clone',
             hint="write it as an absolute path, or add it with `mvc remote add`, which does so",
         )
     return Place("file", "", os.path.normpath(path))
@@ -90,10 +90,10 @@ def _file_path(url: str, rest: str) -> str:
 
     host, slash, path = rest.partition("/")
     if not slash or host not in {"", "localhost"}:
-        raise ConfigError(f'"{shown(url, 200)}" names a host', hint="write file:///absolute/path")
+        raise ConfigError(f'"{shown_url(url)}" names a host', hint="write file:///absolute/path")
     found = unquote("/" + path)
     if not found.isprintable():
-        raise ConfigError(f'"{shown(url, 200)}" has a control character in it', hint="write file:///absolute/path")
+        raise ConfigError(f'"{shown_url(url)}" has a control character in it', hint="write file:///absolute/path")
     return found
 
 
@@ -112,7 +112,7 @@ def _sftp(url: str, host: str, path: str) -> Place:
     good = name and not name.startswith("-") and _BUCKET.issuperset(name) and (not at or _BUCKET.issuperset(user))
     if not good or not path or (port and not (port.isascii() and port.isdigit() and int(port) < 65536)):
         raise ConfigError(
-            f'"{shown(url, 200)}" does not name a host and a folder',
+            f'"{shown_url(url)}" does not name a host and a folder',
             hint="write sftp://[USER@]HOST[:PORT]/FOLDER, or sftp://HOST/~/FOLDER below the home folder",
         )
     home = path.startswith("~/")
@@ -122,10 +122,10 @@ def _sftp(url: str, host: str, path: str) -> Place:
 
 def _parts(url: str, path: str) -> list[str]:
     if "?" in path or "#" in path:
-        raise ConfigError(f'"{shown(url, 200)}" has "?" or "#" in it', hint="choose a plain folder name")
+        raise ConfigError(f'"{shown_url(url)}" has "?" or "#" in it', hint="choose a plain folder name")
     parts = path.strip("/").split("/") if path.strip("/") else []
     if any(part in {"", ".", ".."} for part in parts):
         raise ConfigError(
-            f'"{shown(url, 200)}" has an empty, "." or ".." part', hint="write the folder without such parts"
+            f'"{shown_url(url)}" has an empty, "." or ".." part', hint="write the folder without such parts"
         )
     return parts
