@@ -26,7 +26,7 @@ from modelvc.formats.paths import POINTER_SUFFIX, SafeRelPath, is_pointer, model
 from modelvc.git import index
 from modelvc.git.layout import Layout, discover
 from modelvc.oid import Oid
-from modelvc.worktree.files import Worktree
+from modelvc.worktree.files import Worktree, write_all
 from modelvc.worktree.state import State
 
 if TYPE_CHECKING:
@@ -195,14 +195,7 @@ class Repo:
 
     def write_pointer(self, path: SafeRelPath, pointer: Pointer) -> None:
         """Write it durably and remember its stat data."""
-        data = pointer.encode()
-
-        def fill(fd: int) -> None:
-            os.write(fd, data)
-            os.fsync(fd)
-
-        stat = self.worktree.write(pointer_of(path), fill)
-        self.worktree.sync_folder(pointer_of(path).parent)
+        stat = self.worktree.write_bytes(pointer_of(path), pointer.encode())
         self.state.remember_pointer(path, stat, pointer.kind, pointer.oid, pointer.size)
 
     # -- what was replaced
@@ -216,7 +209,7 @@ class Repo:
         os.makedirs(self.layout.mvc_dir, exist_ok=True)
         fd = os.open(self.reflog_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
-            os.write(fd, line.encode() + b"\n")
+            write_all(fd, line.encode() + b"\n")
             os.fsync(fd)
         finally:
             os.close(fd)
@@ -261,6 +254,7 @@ class Repo:
             if not self.state.changed:
                 del self.state  # another process may have written it while this one waited
             self.worktree.clean_tmp()
+            index.drop_dead_lock(self.layout)
             yield
             self.state.save()
         finally:

@@ -177,14 +177,20 @@ def _index_lock(layout: Layout) -> Iterator[None]:
     os.makedirs(layout.state_dir, exist_ok=True)
     token = b"mvc " + os.urandom(16).hex().encode()
     private, noted = f"{lock}.mvc", f"{journal}.new"
-    if _is_our_dead_lock(lock, journal):
-        os.unlink(lock)
+    drop_dead_lock(layout)
     for path in (private, noted):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)  # of a killed process: the same file as a lock, perhaps, so never written to
         with open(path, "xb") as file:
             file.write(token)
+            file.flush()
+            os.fsync(file.fileno())
     os.replace(noted, journal)
+    folder = os.open(layout.state_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(folder)  # a power cut must not leave the lock without the note
+    finally:
+        os.close(folder)
     deadline = time.monotonic() + _PATIENCE
     try:
         while True:
@@ -217,6 +223,13 @@ def _link(private: str, lock: str) -> None:
     except OSError:  # a file system without hard links
         with open(private, "rb") as source, open(lock, "xb") as file:
             file.write(source.read())
+
+
+def drop_dead_lock(layout: Layout) -> None:
+    """Remove the index.lock of an mvc that did not live to do so; the caller holds the worktree's own lock."""
+    lock = os.path.join(layout.git_dir, "index.lock")
+    if os.path.lexists(lock) and _is_our_dead_lock(lock, os.path.join(layout.state_dir, "journal")):
+        os.unlink(lock)
 
 
 def is_noted_lock(layout: Layout) -> bool:

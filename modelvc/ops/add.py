@@ -290,7 +290,7 @@ def _point(repo: Repo, kept: Sequence[tuple[_Target, _Kept]], given: Given) -> A
     done, staged, dropped = [], [], []
     for target, content in kept:
         pointer, note = recorded(repo, target.path, _pointer(target, content), target.head or target.before, given)
-        hidden = ignores.hide(repo, target.path)
+        hidden = ignores.hide(repo, target.path, again=target.head is None)
         staged += [hidden] if hidden else []
         if target.before is None or pointer.encode() != target.before.encode():
             repo.write_pointer(target.path, pointer)

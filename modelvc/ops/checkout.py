@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -103,12 +102,12 @@ def _bring(
     fetched = fetch_missing(repo, wanted, options, progress)
     plans = [materialise.plan(repo, path, pointer) for path, pointer in wanted.items()]
     plans = settle(repo, plans, options)
-    _take(repo, taken)
     progress.expect(sum(plan.pointer.size for plan in plans if plan.pointer and plan.action == "write"))
     for plan in plans:
         if plan.action == "write":
             ignores.hide(repo, plan.path)  # its pointer may have been renamed by Git alone
     materialise.apply(repo, plans, why, progress.advance)
+    _take(repo, taken)  # last: what dies before it is asked for again, and a rollback then goes no further back
     _remember(repo, wanted)
     return CheckedOut(tuple(_report(plan) for plan in plans), "", fetched)
 
@@ -225,14 +224,9 @@ def _take(repo: Repo, taken: Mapping[SafeRelPath, bytes]) -> None:
     """Write a revision's pointers as they are, byte for byte, and stage them."""
     staged: list[str] = []
     for path, data in taken.items():
-
-        def fill(fd: int, data: bytes = data) -> None:
-            os.write(fd, data)
-            os.fsync(fd)
-
         hidden = ignores.hide(repo, path)
         staged += [hidden] if hidden else []
-        repo.worktree.write(pointer_of(path), fill)
+        repo.worktree.write_bytes(pointer_of(path), data)
         staged.append(pointer_of(path))
     if staged:
         index.stage(repo.layout, add=staged, remove=[])

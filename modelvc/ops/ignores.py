@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from modelvc.errors import UsageError
@@ -19,14 +18,16 @@ def _file(path: SafeRelPath) -> SafeRelPath:
     return SafeRelPath(f"{path.parent}/.gitignore" if path.parent else ".gitignore")
 
 
-def hide(repo: Repo, path: SafeRelPath) -> SafeRelPath | None:
-    """Add the entry for PATH; the `.gitignore` that changed, if one did."""
-    return _edit(repo, path, hidden=True)
+def hide(repo: Repo, path: SafeRelPath, *, again: bool = False) -> SafeRelPath | None:
+    """Add the entry for PATH; the `.gitignore` to stage, if it changed, or if a run that died may have changed it
+    (AGAIN).
+    """
+    return _edit(repo, path, hidden=True) or (_file(path) if again else None)
 
 
-def reveal(repo: Repo, path: SafeRelPath) -> SafeRelPath | None:
-    """Remove the entry for PATH; the `.gitignore` that changed, if one did. An empty one is removed."""
-    return _edit(repo, path, hidden=False)
+def reveal(repo: Repo, path: SafeRelPath, *, again: bool = False) -> SafeRelPath | None:
+    """Remove the entry for PATH; the `.gitignore` to stage, as in `hide`. An empty one is removed."""
+    return _edit(repo, path, hidden=False) or (_file(path) if again else None)
 
 
 def _edit(repo: Repo, path: SafeRelPath, *, hidden: bool) -> SafeRelPath | None:
@@ -43,10 +44,5 @@ def _edit(repo: Repo, path: SafeRelPath, *, hidden: bool) -> SafeRelPath | None:
     if not after:
         repo.worktree.remove(file)
         return file
-
-    def fill(fd: int) -> None:
-        os.write(fd, after)
-        os.fsync(fd)
-
-    repo.worktree.write(file, fill)
+    repo.worktree.write_bytes(file, after)
     return file

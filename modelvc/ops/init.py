@@ -163,9 +163,5 @@ def _write_attributes(repo: Repo, notebooks: Mode) -> bool:
     if after == before:
         return False
 
-    def fill(fd: int) -> None:
-        os.write(fd, after)
-        os.fsync(fd)
-
-    repo.worktree.write(path, fill)
+    repo.worktree.write_bytes(path, after)
     return True

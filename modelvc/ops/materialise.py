@@ -232,11 +232,16 @@ def _write_tree(repo: Repo, reader: ContentReader, step: Plan, on_bytes: Progres
         repo.store.mark_proven(repo.store.read_root("tree", pointer.oid))
     else:
         files = {name: known for name, known in step.files.items() if name not in step.remove}
-        for entry, fill in contents(repo.store, reader, pointer.oid, path, step.write):
-            full = SafeRelPath(f"{path}/{entry.path}")
-            stat_data = repo.worktree.write(full, fill, executable=entry.executable, before=time)
-            files[str(entry.path)] = (stat_data, bytes(entry.oid), _fine(stat_data))
-            on_bytes(entry.size)
+        with repo.worktree.staged(path, before=time) as folder:
+            new: list[TreeEntry] = []
+            for entry, fill in contents(repo.store, reader, pointer.oid, path, step.write):
+                folder.fill(entry.path, fill, executable=entry.executable)
+                new.append(entry)
+                on_bytes(entry.size)
+            folder.sync()
+            for entry in new:
+                stat_data = repo.worktree.move(folder, entry.path, SafeRelPath(f"{path}/{entry.path}"))
+                files[str(entry.path)] = (stat_data, bytes(entry.oid), _fine(stat_data))
     oid = pointer.oid if not step.extra else oid_of(entries_of(files))
     repo.state.remember_tree(path, oid, files)
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelvc.errors import ConflictError, UsageError, shown
+from modelvc.formats.limits import POINTER
 from modelvc.formats.paths import SafeRelPath, pointer_of
+from modelvc.formats.pointer import parse
 from modelvc.git import index
 from modelvc.ops import ignores
 
 if TYPE_CHECKING:
+    from modelvc.formats.pointer import Pointer
     from modelvc.repo import Repo
 
 
@@ -29,15 +33,16 @@ def mv(repo: Repo, old: str, new: str) -> Moved:
     with repo.updating():
         source = _single(repo, old)
         target = _target(repo, source, new)
-        _check(repo, source, target)
-        pointer = repo.pointer(source)
+        begun = _begun(repo, source, target)
+        _check(repo, source, target, begun=begun is not None)
+        pointer = begun or repo.pointer(source)
         # first the new name in full, then the old one away: killed between, both stand and nothing is lost
-        shown_in = ignores.hide(repo, target)
+        shown_in = ignores.hide(repo, target, again=begun is not None)
         repo.write_pointer(target, pointer)
-        if repo.worktree.stat(source) is not None:
+        if repo.worktree.stat(source) is not None and repo.worktree.stat(target) is None:
             _rename(repo, source, target)
         repo.worktree.remove(pointer_of(source))
-        hidden_in = ignores.reveal(repo, source)
+        hidden_in = ignores.reveal(repo, source, again=begun is not None)
         repo.state.forget(source)
         changed = [pointer_of(source), pointer_of(target), *(file for file in (shown_in, hidden_in) if file)]
         index.stage(repo.layout, add=changed)
@@ -56,19 +61,37 @@ def _single(repo: Repo, text: str) -> SafeRelPath:
 def _target(repo: Repo, source: SafeRelPath, new: str) -> SafeRelPath:
     inside = repo.inside(new)
     is_folder = new.endswith("/") or os.path.isdir(os.path.join(repo.layout.worktree, inside))
+    if inside and repo.worktree.stat(pointer_of(SafeRelPath(inside))) is not None:
+        is_folder = False  # a model itself
     if not is_folder:
         return repo.path(new)
     return SafeRelPath(f"{inside}/{source.name}" if inside else source.name)
 
 
-def _check(repo: Repo, source: SafeRelPath, target: SafeRelPath) -> None:
+def _begun(repo: Repo, source: SafeRelPath, target: SafeRelPath) -> Pointer | None:
+    """The pointer of a move that died half way: both names have the same one, and one of them the content."""
+    if all(repo.worktree.stat(path) is not None for path in (source, target)):
+        return None
+    try:
+        there = repo.worktree.read(pointer_of(target), POINTER)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    entries = [entry for entry in index.pointers(repo.layout) if entry.path == pointer_of(source)]
+    blobs = index.read_blobs(repo.layout, [entry.blob for entry in entries])
+    known = set(blobs.values())
+    with contextlib.suppress(FileNotFoundError):
+        known.add(repo.worktree.read(pointer_of(source), POINTER))
+    return parse(there, pointer_of(target)) if there in known else None
+
+
+def _check(repo: Repo, source: SafeRelPath, target: SafeRelPath, *, begun: bool) -> None:
     if target.startswith(source + "/"):
         raise UsageError(f"{shown(target)} lies in {shown(source)} itself", hint="choose a name outside of it")
     tracked = repo.tracked()
     for path in tracked:
         if path != source and (target.startswith(path + "/") or path.startswith(target + "/")):
             raise UsageError(f"{shown(path)} is tracked, and one would hold the other", hint="choose another name")
-    for there in (target, pointer_of(target)):
+    for there in () if begun else (target, pointer_of(target)):
         if repo.worktree.stat(there) is not None or there in tracked or index.tracked_under(repo.layout, there):
             raise ConflictError(f"{shown(there)} is in the way", hint="choose another name, or move it away first")
     rule = index.ignore_rule(repo.layout, pointer_of(target))

@@ -145,16 +145,9 @@ def unstripped(repo: Repo) -> tuple[str, ...]:
 
 def write(repo: Repo, path: str, data: bytes) -> None:
     """Replace a notebook of the worktree as a whole."""
-
-    def fill(fd: int) -> None:
-        from modelvc.worktree.files import write_all
-
-        write_all(fd, memoryview(data))
-        os.fsync(fd)
-
     place = SafeRelPath.parse(path)
     found = repo.worktree.stat(place)
-    repo.worktree.write(place, fill, executable=bool(found and found[4] & 0o100))
+    repo.worktree.write_bytes(place, data, executable=bool(found and found[4] & 0o100))
 
 
 def _chosen(repo: Repo, paths: Sequence[str]) -> list[str]:

@@ -211,13 +211,7 @@ def save_config(repo: Repo, changed: Config) -> None:
     from modelvc.git import index
     from modelvc.repo import CONFIG
 
-    data = changed.encode(_HEADER)
-
-    def fill(fd: int) -> None:
-        os.write(fd, data)
-        os.fsync(fd)
-
-    repo.worktree.write(SafeRelPath(CONFIG), fill)
+    repo.worktree.write_bytes(SafeRelPath(CONFIG), changed.encode(_HEADER))
     if index.ignore_rule(repo.layout, CONFIG) is not None:
         raise ConfigError(f"Git ignores {CONFIG}", hint="take the rule for .mvc out of your .gitignore")
     index.stage(repo.layout, add=[CONFIG], remove=[])

@@ -46,7 +46,8 @@ def rm(repo: Repo, paths: Sequence[str], *, keep: bool = False, force: bool = Fa
         materialise.apply(repo, plans, "rm")
         changed: list[str] = []
         for path in chosen:
-            hidden = ignores.reveal(repo, path)
+            again = repo.worktree.stat(pointer_of(path)) is None  # a run that died got so far
+            hidden = ignores.reveal(repo, path, again=again)
             changed += [hidden] if hidden else []
             changed.append(pointer_of(path))
             repo.worktree.remove(pointer_of(path))

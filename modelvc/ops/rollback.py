@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from modelvc.errors import ModelvcError, NotFoundError, UsageError, shown
+from modelvc.errors import ModelvcError, NotFoundError, shown
 from modelvc.formats import expression
 from modelvc.formats.paths import pointer_of
 from modelvc.formats.pointer import parse
@@ -95,7 +95,7 @@ def plan_rollback(repo: Repo, text: str, wish: Wish) -> Plan:
     path = repo.path(text)
     now = repo.pointer(path)
     policy = read_policy(repo)
-    chain = [_at(repo, path, now, wish.to)] if wish.to else _chain(repo, path, now)
+    chain = [_at(repo, path, wish.to)] if wish.to else _chain(repo, path, now)
     judged = tuple(_judged(repo, policy, path, step, wish) for step in chain)
     place, reason = _choose(policy, path, [step.pointer for step in chain], judged, wish)
     old = _candidate(repo, now, None, fits=False)
@@ -122,14 +122,11 @@ def rollback(
     return replace(plan.found, committed=made, fetched=brought.fetched)
 
 
-def _at(repo: Repo, path: SafeRelPath, now: Pointer, rev: str) -> _Step:
+def _at(repo: Repo, path: SafeRelPath, rev: str) -> _Step:
     """The version that a revision has."""
     commit = history.resolve(repo.layout, rev)
     for at, version in versions_of(repo, path, start=commit):
         pointer = parse(version.data, pointer_of(at))
-        if pointer.oid == now.oid and pointer.executable == now.executable:
-            hint = f"see its versions with `mvc log {shown(path)}`"
-            raise UsageError(f"{shown(path)} is that version already", hint=hint)
         return _Step(pointer, version.data, version)
     raise NotFoundError(f"{shown(path)} was not tracked in {commit[:10]}", hint=f"see `mvc log {shown(path)}`")
 

@@ -1,0 +1,318 @@
+"""Commands on a disk that fails at call n, or is switched off before it: what was complete stays complete.
+
+Every run takes a part of the calls; MVC_EVERY_CALL=1 takes all of them, with every way to fail.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from blake3 import blake3
+
+from tests.support.clone import Clone
+from tests.support.disk import CUT_EXIT, CUTS, KINDS, Died, on_dying_disk
+
+EVERY = bool(os.environ.get("MVC_EVERY_CALL"))
+POINTS = 2  # of each kind, in every run
+
+
+def old(name: str) -> bytes:
+    return b"old " * 5_000 + random.Random(name).randbytes(2_000)
+
+
+def new(name: str) -> bytes:
+    return b"new " * 5_000 + random.Random(name + "!").randbytes(2_000)
+
+
+@dataclass(slots=True)
+class World:
+    """A clone and its remote, as they are before the command, and copies of them to break."""
+
+    top: Path
+
+    @property
+    def clone(self) -> Clone:
+        return Clone(self.top / "work/clone")
+
+    def keep(self) -> None:
+        shutil.copytree(self.top / "work", self.top / "kept", symlinks=True)
+
+    def reset(self) -> None:
+        shutil.rmtree(self.top / "work")
+        shutil.copytree(self.top / "kept", self.top / "work", symlinks=True)
+
+    def run(self, *words: str, kind: str = "", fatal: int = 0) -> Died:
+        """Run mvc in a process whose disk dies; it never raises what is not its own."""
+        from modelvc.cli.app import run
+
+        argv = ["--repo", str(self.clone.path), *words]
+        died = on_dying_disk((self.top / "work",), kind, fatal, lambda: run(argv))
+        assert died.code != 70, f"{words} {kind} {fatal}: {died.said}"
+        return died
+
+    def works(self, *words: str) -> Died:
+        died = self.run(*words)
+        assert died.code == 0, f"{words} -> {died.code}\n{died.said}"
+        return died
+
+    def read(self, name: str) -> bytes | None:
+        path = self.clone.path / name
+        return path.read_bytes() if path.is_file() else None
+
+
+FOLDER = [f"folder/{n}.bin" for n in range(3)]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """Two committed versions of a model and of a folder, the older one at the remote; the worktree has the newer."""
+    found = World(tmp_path)
+    clone = Clone.new(found.clone.path)
+    clone.mvc("remote", "add", "origin", str(tmp_path / "work/far"))
+    clone.git("commit", "-qm", "remote")
+    for make, message in ((old, "old"), (new, "new")):
+        clone.write("model.bin", make("model.bin"))
+        for name in FOLDER:
+            clone.write(name, make(name))
+        clone.mvc("add", "model.bin", "-m", f"acc={len(message)}")
+        clone.mvc("add", "folder")
+        clone.git("commit", "-qm", message)
+        clone.git("tag", message)
+        if message == "old":
+            clone.mvc("push")
+    return found
+
+
+def complete(world: World, *, remote: bool = False) -> None:
+    """Both versions can be had, byte for byte."""
+    world.works("fsck", *(["--remote"] if remote else []))
+    from modelvc.repo import open_repo
+    from modelvc.store.verify import check_object
+
+    repo = open_repo(str(world.clone.path), os.environ)
+    for kind, oid in repo.store.roots():
+        assert check_object(repo.store, (kind, oid), every_byte=True) is None
+    names = {oid.hex() for _, oid in repo.store.roots()}
+    for make in (old, new):
+        assert blake3(make("model.bin")).hexdigest() in names
+
+
+def tidy(world: World) -> None:
+    """Nothing is left of what died, and nothing that a person must remove."""
+    git = world.clone.path / ".git"
+    assert not [name for name in os.listdir(git) if "lock" in name or name.startswith("mvc-index")]
+
+
+def moments(world: World, *words: str) -> Iterator[tuple[str, int, Died]]:
+    """Run WORDS with each kind of fault at each call, or some of them; the world as it is left, each time."""
+    world.keep()
+    calls = world.works(*words).calls
+    assert calls > 5
+    for kind in KINDS:
+        chance = random.Random(f"{words} {kind}")
+        some = range(1, calls + 1) if EVERY else sorted(chance.sample(range(1, calls + 1), min(POINTS, calls)))
+        for fatal in some:
+            world.reset()
+            died = world.run(*words, kind=kind, fatal=fatal)
+            if kind in CUTS:
+                assert died.code == CUT_EXIT or died.calls < fatal, died
+            yield kind, fatal, died
+
+
+Check = Callable[[World], None]
+
+
+def hold(world: World, words: tuple[str, ...], after: Check, final: Check, *, again: tuple[str, ...] = ()) -> None:
+    """After any fault AFTER holds and both versions are complete; WORDS, or AGAIN, then work and FINAL holds."""
+    for kind, fatal, died in moments(world, *words):
+        where = f"{' '.join(words)}, {kind} at call {fatal}: {died}"
+        try:
+            after(world)
+            complete(world)
+            world.works(*(again or words))
+            final(world)
+            complete(world)
+            tidy(world)
+        except AssertionError as error:
+            raise AssertionError(f"{where}\n{error}") from None
+
+
+def one_of(world: World, name: str, *contents: bytes | None) -> None:
+    found = world.read(name)
+    assert found in contents, f"{name} is torn: {found[:40] if found else found!r}..., {len(found or b'')} bytes"
+
+
+# -- the commands
+
+
+def test_add(world: World) -> None:
+    newest = b"newest" * 4_000
+    world.clone.write("model.bin", newest)
+    world.clone.write("other.bin", newest + b"!")
+    world.clone.write("folder/3.bin", newest)
+    pointer = world.read("model.bin.mvc")
+
+    def after(world: World) -> None:
+        one_of(world, "model.bin", newest)
+        one_of(world, "other.bin", newest + b"!")
+        assert pointer is not None
+        digest = f'oid = "blake3:{blake3(newest).hexdigest()}"'.encode()
+        found = world.read("model.bin.mvc")
+        assert found == pointer or digest in (found or b""), found
+
+    def final(world: World) -> None:
+        status = world.works("status", "--exit-code")
+        assert "clean" in status.said, status
+        world.clone.git("diff", "--quiet", "--", "*.mvc", ".gitignore")
+
+    hold(world, ("add", "model.bin", "other.bin", "folder"), after, final)
+
+
+def test_checkout(world: World) -> None:
+    def after(world: World) -> None:
+        one_of(world, "model.bin", old("model.bin"), new("model.bin"))
+        for name in FOLDER:
+            one_of(world, name, old(name), new(name))
+
+    def final(world: World) -> None:
+        assert world.read("model.bin") == old("model.bin")
+        assert [world.read(name) for name in FOLDER] == [old(name) for name in FOLDER]
+
+    hold(world, ("checkout", "old"), after, final)
+
+
+def test_checkout_of_what_is_missing(world: World) -> None:
+    (world.clone.path / "model.bin").unlink()
+    shutil.rmtree(world.clone.path / "folder")
+
+    def after(world: World) -> None:
+        one_of(world, "model.bin", None, new("model.bin"))
+        for name in FOLDER:
+            one_of(world, name, None, new(name), old(name))
+
+    def final(world: World) -> None:
+        assert world.read("model.bin") == new("model.bin")
+        assert world.works("status", "--exit-code")
+
+    hold(world, ("checkout",), after, final)
+
+
+def test_push(world: World) -> None:
+    def after(world: World) -> None:
+        world.works("fsck", "--remote", "old")
+
+    def final(world: World) -> None:
+        world.works("fsck", "--remote")
+
+    hold(world, ("push", "--all"), after, final)
+
+
+def test_fetch(world: World) -> None:
+    world.works("push", "--all")
+    shutil.rmtree(world.clone.path / ".git/mvc/store")
+    world.keep()
+    shutil.rmtree(world.top / "kept")
+    for kind, fatal, died in moments(world, "fetch", "--all"):
+        where = f"fetch, {kind} at call {fatal}: {died}"
+        assert world.read("model.bin") == new("model.bin"), where
+        world.works("fetch", "--all")
+        complete(world, remote=True)
+        tidy(world)
+
+
+def test_gc(world: World) -> None:
+    for seed in range(3):
+        world.clone.write("model.bin", bytes([seed]) * 50_000)
+        world.clone.mvc("add", "model.bin")
+    world.works("checkout", "new")
+    hold(world, ("gc", "--apply", "--grace", "0"), lambda _: None, lambda _: None)
+
+
+def test_rm(world: World) -> None:
+    def after(world: World) -> None:
+        one_of(world, "model.bin", new("model.bin"), None)
+
+    def final(world: World) -> None:
+        assert world.read("model.bin") is None
+        assert world.read("model.bin.mvc") is None
+
+    for kind, fatal, died in moments(world, "rm", "model.bin"):
+        after(world)
+        complete(world)
+        again = world.run("rm", "model.bin")
+        where = f"rm, {kind} at call {fatal}: {died}\nthen: {again}"
+        assert again.code in {0, 10}, where  # 10: it was done, and is tracked no longer
+        final(world)
+        tidy(world)
+
+
+def test_mv(world: World) -> None:
+    for kind, fatal, died in moments(world, "mv", "model.bin", "moved.bin"):
+        where = f"mv, {kind} at call {fatal}: {died}"
+        found = [world.read("model.bin"), world.read("moved.bin")]
+        assert new("model.bin") in found, where
+        complete(world)
+        again = world.run("mv", "model.bin", "moved.bin")
+        where += f"\nthen: {again}"
+        assert again.code in {0, 10}, where
+        assert world.read("moved.bin") == new("model.bin"), where
+        assert world.read("moved.bin.mvc"), where
+        assert world.works("status", "--exit-code"), where
+        tidy(world)
+
+
+def test_metrics_set(world: World) -> None:
+    before = world.read("model.bin.mvc")
+
+    def after(world: World) -> None:
+        found = world.read("model.bin.mvc") or b""
+        assert found == before or b"0.5" in found, found
+
+    def final(world: World) -> None:
+        assert b"acc = 0.5" in (world.read("model.bin.mvc") or b"")
+
+    hold(world, ("metrics", "set", "model.bin", "acc=0.5"), after, final)
+
+
+def test_rollback(world: World) -> None:
+    def after(world: World) -> None:
+        one_of(world, "model.bin", new("model.bin"), old("model.bin"))
+
+    def final(world: World) -> None:
+        assert world.read("model.bin") == old("model.bin")
+
+    hold(world, ("rollback", "model.bin", "--to", "old"), after, final)
+
+
+def test_resolve(world: World) -> None:
+    clone = world.clone
+    clone.git("switch", "-qc", "side", "old")
+    clone.write("model.bin", b"side" * 5_000)
+    clone.mvc("add", "model.bin")
+    clone.git("commit", "-qm", "side")
+    clone.git("switch", "-q", "main")
+    clone.git("merge", "-q", "side", code=1)
+
+    def after(world: World) -> None:
+        one_of(world, "model.bin", new("model.bin"), b"side" * 5_000)
+
+    def final(world: World) -> None:
+        assert world.read("model.bin") == b"side" * 5_000
+        assert "conflict" not in (world.read("model.bin.mvc") or b"conflict").decode()
+
+    for kind, fatal, died in moments(world, "resolve", "model.bin", "--theirs"):
+        after(world)
+        complete(world)
+        again = world.run("resolve", "model.bin", "--theirs")
+        where = f"resolve, {kind} at call {fatal}: {died}\nthen: {again}"
+        if again.code:  # settled, and the model did not come any more
+            assert "no conflict" in again.said or "not in conflict" in again.said, where
+            world.works("checkout", "model.bin")
+        final(world)
+        tidy(world)
