@@ -23,7 +23,7 @@ from modelvc.cli import (
     transfer,
     upkeep,
 )
-from modelvc.cli.errors import complain, explain
+from modelvc.cli.errors import INTERRUPTED, complain, explain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,6 +114,8 @@ def run(argv: Sequence[str]) -> int:
             words.append("--help")
         result = app(words, standalone_mode=False, prog_name="mvc")
         sys.stdout.flush()
+        if result == INTERRUPTED:  # typer's answer to Ctrl-C
+            return explain(KeyboardInterrupt(), as_json=found.json, debug=False)
         return result if isinstance(result, int) else 0
     except typer.Exit as error:
         return _flushed(error.exit_code, found)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 EXIT_DAMAGED = 12
 EXIT_MISSING = 10
 EXIT_NO = 1
+_GRACE = 14.0  # days
 
 
 def fsck(
@@ -54,10 +55,12 @@ def fsck(
             render.out(f"{render.colour(state, tint)}: {shown(problem.what)} in {shown(problem.where)}")
             for user in problem.needed_by[:5]:
                 render.out(f"  needed by {shown(user)}")
+            if not (problem.needed_by or problem.repaired or revs) and not problem.what.startswith("pack "):
+                render.out("  no branch, tag or stash needs it")
             if len(problem.needed_by) > 5:
                 render.out(f"  and by {len(problem.needed_by) - 5} more")
         read = f", {render.size(found.bytes_read)} read" if found.bytes_read else ""
-        verdict = f"{len(found.open)} problems left" if found.open else "all good"
+        verdict = f"{render.count(len(found.open), 'problem')} left" if found.open else "all good"
         render.out(
             f"{render.count(found.objects, 'version')} in history, {render.count(found.packs, 'pack')}{read}: {verdict}"
         )
@@ -65,6 +68,8 @@ def fsck(
             render.out(f"{render.count(found.not_here, 'version')} of history not in this clone (mvc fetch --all)")
         if found.open and not repair:
             render.say("next: mvc fsck --repair", quiet=CONTEXT.quiet)
+        elif any(problem.needed_by for problem in found.open):
+            render.say("next: mvc push in a clone that has it, then here mvc fsck --repair", quiet=CONTEXT.quiet)
     if any(problem.kind != op.MISSING for problem in found.open):
         raise typer.Exit(EXIT_DAMAGED)
     if found.open:
@@ -88,7 +93,7 @@ def _markers(revs: list[str]) -> None:
 def gc(
     apply: Annotated[bool, typer.Option("--apply", help="Do it; without, only show it.")] = False,
     evict: Annotated[bool, typer.Option("--evict", help="Also what the remote has, verified now.")] = False,
-    grace: Annotated[float, typer.Option("--grace", metavar="DAYS", min=0, help="Keep what is younger.")] = 14.0,
+    grace: Annotated[float, typer.Option("--grace", metavar="DAYS", min=0, help="Keep what is younger.")] = _GRACE,
 ) -> None:
     """Show what nothing reaches.
 
@@ -114,7 +119,8 @@ def gc(
     frees = render.size(found.frees)
     render.out(f"{render.count(len(found.items), 'version')} can go, {frees} would be freed; {found.kept:,} stay")
     if found.items or found.frees:
-        render.say("next: mvc gc --apply", quiet=CONTEXT.quiet)
+        asked = (["--evict"] if evict else []) + ([f"--grace {grace:g}"] if grace != _GRACE else [])
+        render.say(f"next: {' '.join(['mvc gc', *asked, '--apply'])}", quiet=CONTEXT.quiet)
 
 
 store_app = typer.Typer(help="The local store.", rich_markup_mode=None)

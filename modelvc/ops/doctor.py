@@ -27,6 +27,7 @@ State: TypeAlias = Literal["ok", "warn", "fail"]
 
 OLDEST_GIT = (2, 34)
 _LITTLE = 1 << 30  # bytes of free disk under which a large model may not fit
+_SPACE = "mvc gc --apply, or mvc gc --evict --apply"
 _LOCK_AGE = 60.0  # seconds: Git holds it for less
 _SKEW = 60.0  # seconds between the clocks that are worth a word
 _TOO_MUCH_SKEW = 900.0  # S3 refuses requests that are further off
@@ -217,7 +218,7 @@ def _disk(repo: Repo) -> Iterator[Finding]:
         folder = os.path.dirname(folder)
     free = shutil.disk_usage(folder).free
     if free < _LITTLE:
-        yield Finding("disk", "warn", f"{about(free)} free for the store", "mvc gc --apply, or mvc gc --evict --apply")
+        yield Finding("disk", "warn", f"{about(free)} free for the store", _SPACE)
     else:
         yield Finding("disk", "ok", f"{about(free)} free for the store")
     if not os.access(folder, os.W_OK):
@@ -225,7 +226,14 @@ def _disk(repo: Repo) -> Iterator[Finding]:
         return
     if os.stat(folder).st_dev != os.stat(repo.layout.worktree).st_dev:
         yield Finding("clone blocks", "ok", "no: the store lies on another disk, so checkout copies")
-    elif _can_clone(folder):
+        return
+    try:
+        can = _can_clone(folder)
+    except OSError as error:
+        words = f"nothing can be written to {shown(folder)}: {shown(error.strerror or error)}"
+        yield Finding("disk", "fail", words, _SPACE)
+        return
+    if can:
         yield Finding("clone blocks", "ok", "yes: a checked-out file can share its blocks with the store")
     else:
         yield Finding("clone blocks", "ok", "no: this file system can not, so checkout copies")

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from modelvc.errors import IntegrityError, ModelvcError, NotFoundError
+from modelvc.errors import IntegrityError, ModelvcError, NotFoundError, ObjectCorrupt
 from modelvc.ops import remotes
 from modelvc.ops.keep import keep_present
 from modelvc.ops.progress import SILENT
@@ -108,7 +108,8 @@ def _objects(repo: Repo, needed: dict[Named, list[str]], *, deep: bool) -> tuple
         error = verify.check_object(repo.store, name, every_byte=deep)
         if error is not None:
             kind = MISSING if isinstance(error, NotFoundError) else DAMAGED
-            words = f"{name[1].short}: {'chunks are missing' if kind == MISSING else error}"
+            said = "chunks are missing" if kind == MISSING else str(error)
+            words = f"{name[1].short}" + (" has damaged chunks" if isinstance(error, ObjectCorrupt) else f": {said}")
             found[name] = Problem(kind, words, repo.store.name, tuple(needed.get(name, ())))
     absent = [name for name in needed if name not in here]
     for name in absent:

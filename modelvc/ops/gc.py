@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -114,7 +115,8 @@ def apply_gc(repo: Repo, *, grace: float = GRACE, evict: bool = False) -> GcDone
         # a pack is named by what it holds: a rewritten one may be one of those that were to go
         compact.remove_packs(store, {*plan.remove_packs, *done} - writer.packs)
         store.forget_packs()
-        store.index.merge()
+        with suppress(OSError):  # a full disk, and nothing that could go: the index is a cache
+            store.index.merge()
         return GcDone(plan.items, before - sum(size for _, size in store.packs()))
 
 

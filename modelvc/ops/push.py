@@ -133,8 +133,9 @@ def _check_absent(store: RemoteStore, absent: Sequence[Meant], known: Mapping[Na
         if listing.has_root(*one.name):
             packs = known.get(one.name) or needed_packs(store, *one.name)
         if packs is None or not all(listing.has_pack(*pack) for pack in packs):
-            where = f"the local store nor on {store.name}"
-            raise ObjectMissing(one.pointer.oid, f"neither in {where}", path=one.path)
+            hint = "run `mvc push` in a clone that has it"
+            where = f"the local store, nor on {store.name}"
+            raise ObjectMissing(one.pointer.oid, where, path=one.path, hint=hint)
 
 
 def push_for_git(repo: Repo, remote_name: str, updates: Sequence[tuple[str, str, str, str]]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -80,7 +81,8 @@ def status(repo: Repo, paths: Sequence[str] = ()) -> Status:
         # an index from this very tick of the clock could be written again without a trace
         settled = index_stat is not None and is_settled(index_stat, started)
         _remember(repo, index_stat if settled else None, rows)
-    repo.state.save()
+    with suppress(OSError):  # a full disk: what was seen is looked at again next time
+        repo.state.save()
     return Status(rows)
 
 

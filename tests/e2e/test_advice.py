@@ -1,0 +1,104 @@
+"""What is said at night: advice that works as it stands, looking around on a full disk, and Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.clone import Clone
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Clone:
+    """Two versions, of which the remote has the second."""
+    found = Clone.new(tmp_path / "clone")
+    found.mvc("remote", "add", "origin", str(tmp_path / "far"))
+    found.commit_model(1)
+    found.commit_model(2)
+    found.mvc("push")
+    return found
+
+
+def test_the_next_command_is_the_one_that_was_shown(clone: Clone) -> None:
+    clone.mvc("push", "--all")
+    done = clone.mvc("gc", "--evict", "--grace", "0")
+    assert "1 version can go" in done.out
+    assert done.err == "next: mvc gc --evict --grace 0 --apply\n"
+    assert "1 version removed" in clone.mvc(*done.err.split()[2:]).out
+    clone.write("model.bin", 3)
+    clone.mvc("add", "model.bin")
+    clone.git("reset", "-q", "--hard")
+    assert clone.mvc("gc", "--grace", "0").err == "next: mvc gc --grace 0 --apply\n"
+
+
+def test_damage_is_said_once_and_who_can_mend_it(clone: Clone) -> None:
+    clone.write("model.bin", 3)
+    clone.mvc("add", "model.bin")
+    clone.git("reset", "-q", "--hard")
+    for pack in (clone.path / ".git/mvc/store/packs").glob("*/*"):
+        pack.chmod(0o644)
+        data = bytearray(pack.read_bytes())
+        data[5000] ^= 1
+        pack.write_bytes(data)
+    said = clone.mvc("fsck", code=12)
+    assert said.out.count(" has damaged chunks in the local store\n") == 3
+    assert said.out.count(" in the local store\n  no branch, tag or stash needs it\n") == 1
+    done = clone.mvc("fsck", "--repair", code=10)  # the first is nowhere else, and the third is of nobody
+    assert done.out.endswith(": 2 problems left\n")
+    assert done.err == "next: mvc push in a clone that has it, then here mvc fsck --repair\n"
+
+
+def test_a_version_that_is_nowhere_is_named_in_plain_words(clone: Clone, tmp_path: Path) -> None:
+    clone.git("clone", "-q", str(clone.path), str(tmp_path / "other"))
+    other = Clone(tmp_path / "other")
+    other.mvc("install", "--trust")
+    said = other.mvc("push", "--all", code=10).err
+    assert (
+        f") is not in the local store, nor on {tmp_path / 'far'}\nhint: run `mvc push` in a clone that has it" in said
+    )
+
+
+def test_looking_needs_no_space(clone: Clone) -> None:
+    """No file may grow: what can be looked at on a full disk."""
+    clone.write("model.bin", 3)
+
+    def full(*words: str) -> subprocess.CompletedProcess[str]:
+        script = f'ulimit -f 0; exec "{sys.executable}" -m modelvc "$@"'
+        words = ("sh", "-c", script, "sh", *words)
+        return subprocess.run(words, check=False, cwd=clone.path, capture_output=True, text=True)
+
+    before = sorted(path.name for path in (clone.path / ".git/mvc").iterdir())
+    found = full("status")
+    assert (found.returncode, found.stdout.splitlines()[:2]) == (0, ["modified:", "  model.bin"]), found.stderr
+    found = full("doctor", "--offline")
+    assert found.returncode == 1, found.stderr
+    assert "nothing can be written to " in found.stdout
+    assert "fix: mvc gc --apply, or mvc gc --evict --apply" in found.stderr
+    for words in (["log"], ["ls"], ["gc"], ["fsck"], ["show", "model.bin"], ["gc", "--apply", "--grace", "0"]):
+        assert full(*words).returncode == 0, words
+    assert sorted(path.name for path in (clone.path / ".git/mvc").iterdir()) == before
+
+
+def test_ctrl_c_says_that_nothing_is_lost(clone: Clone) -> None:
+    """Whatever typer makes of an interrupt. The command waits for a lock that this test holds."""
+    import fcntl
+
+    with (clone.path / ".git/mvc/lock").open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        words = [sys.executable, "-X", "importtime", "-m", "modelvc", "add", "model.bin"]
+        with subprocess.Popen(words, cwd=clone.path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as work:
+            assert work.stderr is not None
+            for line in work.stderr:
+                if line.endswith(" modelvc.ops.add\n"):  # the last that is imported before it starts
+                    break
+            work.send_signal(signal.SIGINT)
+            _, said = work.communicate(timeout=60)
+    assert work.returncode == 130
+    assert said.endswith("interrupted; what was stored stays, the next run goes on from there\n")
