@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 
-from modelvc.errors import FormatError, ModelvcError, shown
+from modelvc.errors import ConflictError, FormatError, ModelvcError, shown
 from modelvc.formats import rules as rules_format
 from modelvc.notebook.document import FIRST_WORDS, NOTE, jupyter
 from modelvc.notebook.kept import Kept
@@ -55,10 +56,16 @@ def say(words: str, hint: str = "") -> None:
 def read_rules() -> Rules:
     """What this repository strips, as its worktree says."""
     try:
-        with open(rules_format.COMMITTED, "rb") as file:
-            return rules_format.read(file.read(rules_format.MAX_BYTES + 1))
+        # neither a link out of the repository is followed, nor does a pipe make Git wait for ever
+        fd = os.open(rules_format.COMMITTED, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         return rules_format.Rules()
+    except OSError as error:
+        raise ConflictError(f"{rules_format.COMMITTED} can not be read: {shown(error.strerror)}") from None
+    with open(fd, "rb") as file:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise ConflictError(f"{rules_format.COMMITTED} is not a regular file")
+        return rules_format.read(file.read(rules_format.MAX_BYTES + 1))
 
 
 class Filter:

@@ -149,9 +149,11 @@ def _if_there(repo: Repo, name: str, notes: list[str]) -> bytes | None:
 
 def _stored(repo: Repo, name: str, of: Oid, *, typed: bool) -> Predictions:
     """Keep a file of predictions, after a look that it is one."""
-    place = repo.absolute(name) if typed else os.path.join(repo.layout.worktree, name)
     try:
-        fd = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
+        if typed:
+            fd = os.open(repo.absolute(name), os.O_RDONLY | os.O_CLOEXEC)
+        else:  # the repository's word: no link is followed to a file of somebody's
+            fd = repo.worktree.open(SafeRelPath.parse(name))
     except FileNotFoundError:
         raise UsageError(f"there is no file {shown(name)}", hint="check its name") from None
     except OSError as error:
