@@ -29,7 +29,10 @@ def resolve(
     ours: Annotated[bool, typer.Option("--ours", help="Take our version.")] = False,
     theirs: Annotated[bool, typer.Option("--theirs", help="Take their version.")] = False,
     best: Annotated[
-        str, typer.Option("--best", metavar="METRIC", help="Take the higher one by a metric.", show_default=False)
+        str,
+        typer.Option(
+            "--best", metavar="METRIC", help="Take the higher one, if both name one `data`.", show_default=False
+        ),
     ] = "",
     lower: Annotated[bool, typer.Option("--lower", help="With --best: the lower one.")] = False,
     keep_both: Annotated[bool, typer.Option("--keep-both", help="Ours stays, theirs is put beside it.")] = False,

@@ -134,7 +134,7 @@ def refresh_notebooks(repo: Repo) -> None:
     """Let Git see, on the way, which notebooks were only run again; never a reason to fail."""
     from modelvc.ops.notebooks import refresh
 
-    with suppress(ModelvcError):
+    with suppress(ModelvcError, OSError):  # a full disk, or a clone of somebody else's
         refresh(repo)
 
 
