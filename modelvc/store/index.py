@@ -14,6 +14,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from modelvc.errors import FormatError, IntegrityError
+from modelvc.formats import limits
 from modelvc.formats.pack import Stored, read_encodings, write_encodings
 from modelvc.formats.reader import Reader
 from modelvc.store import packfile
@@ -29,6 +30,7 @@ _MAGIC = b"MVCIDX1\0"
 _HEAD = struct.Struct("<8sIIQ")
 _RECORD = struct.Struct("<IQIIQH")
 _FAN = struct.Struct("<256Q")
+_HEX = frozenset("0123456789abcdef")
 LOOSE = 16  # packs read one by one before they are merged into a generation
 
 Found = tuple[bytes, Stored]  # pack id, place in it
@@ -38,7 +40,7 @@ class _Generation:
     """One sorted file, mapped; looked up by bisection."""
 
     def __init__(self, path: str) -> None:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe there is damage, nothing to wait for
         try:
             self._map = mmap.mmap(fd, 0, access=mmap.ACCESS_READ)
         finally:
@@ -72,6 +74,8 @@ class _Generation:
 
     def _at(self, cid: bytes, place: int) -> Found:
         pack, offset, stored, raw, xxh3, encoding = _RECORD.unpack_from(self._map, self._records + place * _RECORD.size)
+        if stored > limits.CHUNK or raw > limits.CHUNK:  # a cache is not asked for gigabytes
+            raise ValueError
         return self.packs[pack], Stored(cid, offset, stored, raw, xxh3, self._encodings[encoding])
 
     def __iter__(self) -> Iterator[Found]:
@@ -121,7 +125,7 @@ class ChunkIndex:
 
     def merge(self) -> None:
         """Write a generation over all packs, and drop the one before."""
-        old = sorted(os.listdir(self._folder)) if os.path.isdir(self._folder) else []
+        old = self._names()
         number = int(old[-1]) + 1 if old else 1
         found = [*(self._generation or ()), *((name, chunk) for name, t in self._loose.items() for chunk in t)]
         found.sort(key=lambda item: item[1].cid)
@@ -135,16 +139,20 @@ class ChunkIndex:
     def drop(self) -> None:
         """Forget every generation, before packs are removed."""
         if os.path.isdir(self._folder):
-            for name in os.listdir(self._folder):
+            for name in self._names():
                 _forget(os.path.join(self._folder, name))
+
+    def _names(self) -> list[str]:
+        """Of generations, the oldest first; what else lies there is none of ours."""
+        found = os.listdir(self._folder) if os.path.isdir(self._folder) else []
+        return sorted(name for name in found if name.isascii() and name.isdigit())
 
     @property
     def _folder(self) -> str:
         return os.path.join(self._root, "index")
 
     def _newest(self, here: set[bytes]) -> _Generation | None:
-        names = sorted(os.listdir(self._folder), reverse=True) if os.path.isdir(self._folder) else []
-        for name in names:
+        for name in reversed(self._names()):
             try:
                 found = _Generation(os.path.join(self._folder, name))
             except (FileNotFoundError, FormatError, ValueError, struct.error):
@@ -185,14 +193,21 @@ def _encode(found: list[Found]) -> bytes:
     return b"".join((head, *packs, write_encodings(encodings), _FAN.pack(*fan), *cids, *records))
 
 
+def is_shard(name: str) -> bool:
+    """Whether a folder of a store is called so; file managers leave others behind."""
+    return len(name) == 2 and _HEX.issuperset(name)
+
+
 def list_packs(root: str) -> Iterable[bytes]:
     """Names of the packs in a local store."""
     top = os.path.join(root, "packs")
     if not os.path.isdir(top):
         return
     for shard in os.listdir(top):
+        if not is_shard(shard):
+            continue
         for name in os.listdir(os.path.join(top, shard)):
-            if len(name) == 64:
+            if len(name) == 64 and _HEX.issuperset(name) and name.startswith(shard):
                 yield bytes.fromhex(name)
 
 

@@ -23,7 +23,7 @@ from modelvc.formats.storeconfig import StoreConfig
 from modelvc.oid import Oid
 from modelvc.store import codec, packfile
 from modelvc.store.disk import RealDisk, make_folder, write_file
-from modelvc.store.index import ChunkIndex, list_packs
+from modelvc.store.index import ChunkIndex, is_shard, list_packs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,7 +78,8 @@ class LocalStore:
 
     def _config(self, path: str) -> StoreConfig | None:
         try:
-            with open(path, "rb") as file:
+            # a pipe in its place is damage, nothing to wait for
+            with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
                 return storeconfig.parse(file.read(limits.STORE_CONFIG + 1), path)
         except FileNotFoundError:
             return None
@@ -120,6 +121,8 @@ class LocalStore:
         for kind, top in _SHARD.items():
             folder = os.path.join(self.root, top)
             for shard in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+                if not is_shard(shard):
+                    continue
                 for name in sorted(os.listdir(os.path.join(folder, shard))):
                     with contextlib.suppress(ValueError):
                         yield kind, Oid(bytes.fromhex(name))
