@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,10 @@ def recorded(
     files = read_policy(repo).files_for(path)
     notes: list[str] = []
     named = files.metrics if files else str(before.metrics_file.path) if before and before.metrics_file else ""
+    if named and pointer.metrics and not (pointer.stale or given.metrics) and _is_older(repo, named, path):
+        if not _is_of(pointer, Oid(blake3(_read(repo, named, typed=False)).digest())):
+            notes.append(f"{shown(named)} is older than the model here, so its metrics are not recorded")
+        named, files = "", None  # of another version, which lay here before a checkout or a pull
     if given.metrics or given.pairs or (named and not given.pairs):
         pointer = _with_metrics(repo, (pointer, before), given, named, notes)
     if given.params:
@@ -86,6 +91,16 @@ def _left_out(pointer: Pointer, before: Pointer) -> list[str]:
     gone = " and ".join(name for name, old, new in pairs if old and not new)
     again = f"the version before had {gone}: name them again, or once for all in {policy.POLICY} ([[model]])"
     return [again] if gone else []
+
+
+def _is_older(repo: Repo, name: str, path: SafeRelPath) -> bool:
+    """Whether a file was written before the model came here. Of folders nothing is said: their times do not tell."""
+    model = repo.worktree.stat(path)
+    try:
+        then = os.stat(os.path.join(repo.layout.worktree, name)).st_mtime_ns
+    except OSError:
+        return False
+    return model is not None and stat.S_ISREG(model[4]) and then < model[2]
 
 
 def _with_metrics(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from pathlib import Path
 from typing import Any
@@ -550,3 +551,21 @@ def test_a_rollback_that_leaves_nothing_to_commit(clone: Clone) -> None:
     assert done.err.endswith("the last commit has that version: nothing to commit\n")
     assert clone.git("status", "--short") == ""
     assert "0 is not in the range x>=1" in clone.mvc("rollback", "model.bin", "--steps", "0", code=2).err
+
+
+def test_what_another_version_left_behind_is_not_recorded_with_this_one(clone: Clone) -> None:
+    """A model that came by a checkout lies beside the metrics of the one that was trained here last."""
+    clone.write(".gitignore", b"/metrics.json\n")
+    governed(clone)
+    train(clone, 1, acc=0.9, ms=5)
+    train(clone, 2, acc=0.6, ms=9)
+    clone.git("checkout", "-q", "HEAD~1")
+    done = clone.mvc("add", "model.bin")
+    assert done.out.startswith("unchanged")
+    assert "note: model.bin: metrics.json is older than the model here, so its metrics are not recorded" in done.err
+    assert metrics_of(clone) == {"acc": 0.9, "ms": 5}
+    clone.write("metrics.json", b'{"acc": 0.91, "ms": 5}')  # measured again
+    assert clone.mvc("add", "model.bin").out.startswith("metrics recorded")
+    assert metrics_of(clone)["acc"] == 0.91
+    os.utime(clone.path / "metrics.json", ns=(1, 1))
+    assert clone.mvc("add", "model.bin").err == "", "it is what is recorded"
