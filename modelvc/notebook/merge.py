@@ -216,7 +216,7 @@ def _by_id(cell: Cell) -> Any:
 
 
 def _by_content(cell: Cell) -> Any:
-    return (cell.get("cell_type"), source(cell)) if source(cell).strip() else ()
+    return (str(cell.get("cell_type")), source(cell)) if source(cell).strip() else ()
 
 
 def _order(count: int, ours: Sequence[int | None], theirs: Sequence[int | None]) -> list[int]:

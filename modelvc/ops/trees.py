@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from modelvc.worktree.state import Known
 
 
+_EMPTY = Oid.parse("blake3:af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262")  # of no bytes at all
+
+
 def entries_of(files: Mapping[str, Known]) -> list[TreeEntry]:
     """Entries from what a survey found. UsageError for a name that a tree can not hold."""
     return [
@@ -80,6 +83,8 @@ def contents(
                 piece = recipe.cut(start, stop)
 
                 def fill(fd: int, entry: TreeEntry = entry, piece: Recipe = piece) -> None:
+                    if not entry.size and entry.oid != _EMPTY:
+                        raise ObjectCorrupt(f"{what}/{entry.path}", store.name)
                     if entry.size:
                         reader.write_file(entry.oid, piece, lambda data: write_all(fd, data), f"{what}/{entry.path}")
 

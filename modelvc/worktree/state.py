@@ -63,7 +63,11 @@ class State:
         head = len(_MAGIC) + 4
         if data[: len(_MAGIC)] != _MAGIC or data[len(_MAGIC) : head] != zlib.crc32(data[head:]).to_bytes(4, "little"):
             return
-        self.pointers, self.files, self.trees, self.tracked, self.answer = marshal.loads(data[head:])  # noqa: S302
+        try:
+            found = marshal.loads(data[head:])  # noqa: S302
+            self.pointers, self.files, self.trees, self.tracked, self.answer = found
+        except (ValueError, EOFError, TypeError):  # 32 bits of checksum can fit by chance
+            return
 
     def save(self) -> None:
         if not self.changed:

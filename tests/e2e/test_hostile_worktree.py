@@ -12,12 +12,17 @@ from pathlib import Path
 
 import pytest
 
-from modelvc.errors import ConflictError, FormatError, ModelvcError, UsageError
+from modelvc.errors import ConflictError, FormatError, ModelvcError, ObjectCorrupt, UsageError
 from modelvc.formats.paths import SafeRelPath
+from modelvc.formats.pointer import Pointer
+from modelvc.formats.tree import TreeEntry
+from modelvc.oid import Oid
 from modelvc.ops.add import add
 from modelvc.ops.checkout import checkout
 from modelvc.ops.fsck import Depth, fsck
 from modelvc.repo import open_repo
+from modelvc.store.manifest import tree_content
+from modelvc.store.writer import StoreWriter
 from modelvc.worktree.files import Worktree, write_all
 from tests.support.clone import Clone
 from tests.support.strangers import everything, write_tree
@@ -233,6 +238,25 @@ def test_names_that_differ_only_in_case_are_two_files_or_an_error(tmp_path: Path
     names = {path.name: path.read_bytes() for path in (clone.path / "both").iterdir()}
     assert names == {"Name": b"one", "name": b"two", "\u00e9": b"three", "e\u0301": b"four"}
     assert fsck(open_repo(str(clone.path), {}), (), Depth()).open == ()
+
+
+def test_an_empty_file_has_the_name_of_nothing(tmp_path: Path) -> None:
+    """A tree may say of an empty file that it is any object: there are no bytes to compare with that name."""
+    clone = Clone.new(tmp_path / "clone")
+    write_tree(clone, "said", [("empty", b""), ("x", b"y")], tmp_path)
+    clone.git("add", "said.mvc")
+    repo = open_repo(str(clone.path), {})
+    checkout(repo, "", ["said"])
+    other = [TreeEntry(SafeRelPath("empty"), executable=False, size=0, oid=Oid(bytes(32)))]
+    content = tree_content(other, {})
+    with StoreWriter(repo.store) as writer:
+        writer.add(content)
+        writer.commit()
+    clone.write("lie.mvc", Pointer("tree", content.oid, 0, files=1).encode())
+    clone.git("add", "lie.mvc")
+    with pytest.raises(ObjectCorrupt, match="lie/empty"):
+        checkout(open_repo(str(clone.path), {}), "", ["lie"])
+    assert not (clone.path / "lie").exists()
 
 
 def test_what_a_person_adds_stays_inside(tmp_path: Path) -> None:
