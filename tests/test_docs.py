@@ -53,3 +53,9 @@ def test_every_command_that_a_page_or_message_names_is_there() -> None:
                     if word not in commands:
                         unknown.add((file.name, word))
     assert not unknown
+
+
+def test_every_test_that_stands_behind_a_promise_is_there() -> None:
+    named = set(re.findall(r"`(tests/[\w/.-]+)`", (ROOT / "docs/security.md").read_text()))
+    assert len(named) > 15
+    assert [path for path in sorted(named) if not (ROOT / path).is_file()] == []
