@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 
+_LEAST = 1e-300  # near the smallest numbers there are, a fifth of a span may be zero
+
 
 def ticks(low: float, high: float, most: int = 5) -> list[float]:
     """At most MOST + 1 round numbers from LOW to HIGH: steps of 1, 2 or 5 times a power of ten."""
     span = high - low
-    if not math.isfinite(span) or span <= 0 or span < 1e-12 * max(abs(low), abs(high)):
+    if not math.isfinite(span) or span < max(_LEAST, 1e-12 * max(abs(low), abs(high))):
         return [low]
     rough = span / most
     power = 10.0 ** math.floor(math.log10(rough))

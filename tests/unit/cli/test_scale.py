@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from modelvc.cli.scale import bounds, label, ticks
@@ -26,6 +26,7 @@ def test_ticks(low: float, high: float, found: list[float]) -> None:
 
 
 @given(st.floats(-1e300, 1e300), st.floats(0, 1e300))
+@example(0.0, 5e-324)
 def test_ticks_are_few_and_inside(low: float, span: float) -> None:
     high = low + span
     found = ticks(low, high)
