@@ -207,11 +207,12 @@ def _table(found: Plot) -> Iterator[str]:
     names = list(dict.fromkeys(name for version in reversed(found.versions) for name in version.params))
     same = [name for name in names if len({repr(version.params.get(name)) for version in found.versions}) == 1]
     varied = [name for name in names if name not in same]
+    titles = [f"{name} (parameter)" if name in metrics else name for name in varied]
     yield "<h2>Versions</h2>"
     if same and found.versions:
         words = ", ".join(f"{_text(name)} = {_number(found.versions[-1].params[name])}" for name in same)
         yield f'<p class="soft">Parameters of all of them: {words}</p>'
-    head = ["version", "commit", "date", "subject", *metrics, *varied, "size", "author", "from"]
+    head = ["version", "commit", "date", "subject", *metrics, *titles, "size", "author", "from"]
     yield '<div class="wide"><table><thead><tr>'
     yield "".join(f'<th scope="col">{_text(cell)}</th>' for cell in head)
     yield "</tr></thead><tbody>"

@@ -190,11 +190,23 @@ def test_a_hundred_thousand_versions_have_no_dots() -> None:
 
 
 def test_parameters_that_never_change_stand_above_the_table() -> None:
-    versions = tuple(version(at, {"acc": 0.5}, params={"seed": 1, "depth": at}) for at in range(3))
+    params = [{"seed": 1, "depth": at, "acc": at} for at in range(3)]
+    versions = tuple(version(at, {"acc": 0.5}, params=params[at]) for at in range(3))
     text = page.page(Plot("m", history([0.5]).metrics, versions, ((0, 1), (1, 2))))
     assert "Parameters of all of them: seed = 1" in text
     heads = re.findall(r'<th scope="col">([^<]*)', text)
-    assert heads == ["version", "commit", "date", "subject", "acc", "depth", "size", "author", "from"]
+    assert heads == [
+        "version",
+        "commit",
+        "date",
+        "subject",
+        "acc",
+        "depth",
+        "acc (parameter)",
+        "size",
+        "author",
+        "from",
+    ]
 
 
 def test_metrics_that_are_no_numbers_are_in_the_table() -> None:
