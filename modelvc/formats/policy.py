@@ -6,6 +6,7 @@ guard nothing.
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -43,7 +44,8 @@ class Margin:
 
     def allowed(self, old: float) -> float:
         """The largest loss, in the metric's own unit, that is no regression from OLD."""
-        return max(self.absolute, self.relative * abs(old))
+        share = self.relative * abs(old) if math.isfinite(old) else 0.0  # a share of infinity would allow everything
+        return max(self.absolute, share)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from modelvc.errors import ConfigError
-from modelvc.formats.policy import parse
+from modelvc.formats.policy import Margin, parse
 
 WHOLE = b"""
 [[model]]
@@ -103,3 +105,8 @@ def test_a_mistake_is_named_with_its_line(text: str, line: int, words: str):
     assert words in str(caught.value)
     assert not line or f"line {line}:" in str(caught.value)
     assert caught.value.hint == "edit .mvc/policy.toml"
+
+
+def test_a_share_of_infinity_allows_nothing() -> None:
+    assert Margin(absolute=0.5, relative=0.1).allowed(math.inf) == 0.5
+    assert Margin(absolute=0.5, relative=0.1).allowed(-20.0) == 2.0
