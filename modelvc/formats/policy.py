@@ -207,7 +207,9 @@ class _Reader:
             raise fail("direction", 'is "info": such a metric is shown, and has no bounds')
         if entry.get("test", "paired") != "paired":
             raise fail("test", 'must be "paired"')
-        if "test" in entry and (direction == "target" or allowed is None or allowed not in entry):
+        if "test" in entry and direction == "target":
+            raise fail("test", 'does not go with direction = "target": such a metric is compared by its numbers')
+        if "test" in entry and (allowed is None or allowed not in entry):
             raise fail("test", f"needs {allowed or 'max_drop'}: how much worse the metric may get")
         confidence = _number(entry, "confidence", fail)
         if confidence is not None and not 0.5 <= confidence < 1:

@@ -110,3 +110,9 @@ def test_a_mistake_is_named_with_its_line(text: str, line: int, words: str):
 def test_a_share_of_infinity_allows_nothing() -> None:
     assert Margin(absolute=0.5, relative=0.1).allowed(math.inf) == 0.5
     assert Margin(absolute=0.5, relative=0.1).allowed(-20.0) == 2.0
+
+
+def test_a_target_is_not_compared_row_by_row() -> None:
+    text = b'[[metric]]\nname = "a"\ndirection = "target"\ntarget = 1\nmax_drop = { abs = 0.1 }\ntest = "paired"\n'
+    with pytest.raises(ConfigError, match='line 6.*test does not go with direction = "target"'):
+        parse(text)

@@ -130,7 +130,7 @@ def test_ceilings(repo: Path) -> None:
 def test_no_repository_names_the_next_commands(tmp_path: Path) -> None:
     with pytest.raises(NoRepository) as caught:
         discover(str(tmp_path), {"GIT_CEILING_DIRECTORIES": str(tmp_path.parent)})
-    assert caught.value.hint == "run `git init`, then `mvc init`"
+    assert caught.value.hint == "change to your project's folder; in a new one run `git init`, then `mvc init`"
 
 
 def test_bare_and_inside_of_dot_git(repo: Path, tmp_path: Path) -> None:
