@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
-from modelvc.errors import KeyMissing, RemoteChanged, RemoteDenied, RemoteError
+from modelvc.errors import KeyMissing, RemoteBusy, RemoteChanged, RemoteDenied, RemoteError
 from modelvc.store.backends import RemoteOptions, open_backend
 from modelvc.store.backends.generic import GenericBackend
 from modelvc.store.backends.probe import Probe, probe
@@ -619,3 +619,26 @@ def _won(attempt: Callable[[], object]) -> bool:
 def _in_threads(work: Callable[[_A], _B], items: Iterable[_A]) -> list[_B]:
     with ThreadPoolExecutor(THREADS) as pool:
         return list(pool.map(work, items))
+
+
+def test_a_file_that_changes_while_it_is_read_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    from fsspec.implementations.local import LocalFileSystem
+
+    class Restless(LocalFileSystem):
+        """Each look at a file but the last few finds it rewritten."""
+
+        left = 15
+
+        def info(self, path: str, **kwargs: object) -> dict[str, object]:
+            found = dict(super().info(path, **kwargs))
+            Restless.left -= 1
+            return found if self.left < 0 else {**found, "mtime": float(self.left)}
+
+    monkeypatch.setattr("modelvc.store.backends.retry.DELAYS", (0.01,) * 4)
+    root = str(tmp_path / "store")
+    backend = GenericBackend("test://store", root, lambda: Restless(skip_instance_cache=True), atomic=False)
+    backend.put(ROOT, b"whole")
+    assert backend.read(ROOT, limit=MIB)[0] == b"whole"
+    Restless.left = 10_000
+    with pytest.raises(RemoteBusy, match="changes all the time"):
+        backend.read(ROOT, limit=MIB)

@@ -149,7 +149,8 @@ class GenericBackend:
         return _entry(key, info) if info["type"] == "file" else None
 
     def _read(self, fs: Any, key: str, limit: int) -> tuple[bytes, Entry]:
-        for _ in range(_ATTEMPTS):
+        for wait in (*[0.0] * _ATTEMPTS, *retry.delays()):  # a root is rewritten in a moment: soon, then patiently
+            time.sleep(wait)
             entry = self._look(fs, key)
             if entry is None:
                 raise FileNotFoundError(key)
