@@ -71,10 +71,10 @@ def _pre_push(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
     from modelvc.ops.push import push_for_git
 
     updates = [tuple(line.split()) for line in sys.stdin if line.strip()]
-    remote = args[0] if args else ""
+    remote, url = (*args, "", "")[:2]
     repo = _open(cwd, env)
     try:
-        done = push_for_git(repo, remote, [(u[0], u[1], u[2], u[3]) for u in updates if len(u) == 4])
+        done = push_for_git(repo, remote, url, [(u[0], u[1], u[2], u[3]) for u in updates if len(u) == 4])
     except NotFoundError as error:
         if error.code != "no-remote":
             _blocked()

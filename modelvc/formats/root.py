@@ -79,6 +79,12 @@ class Root:
             yield leaf.leaf
             yield from leaf.segments
 
+    def records(self) -> Iterator[Part]:
+        """The segments alone: a blob's, or of every leaf in order."""
+        yield from self.segments
+        for leaf in self.leaves:
+            yield from leaf.segments
+
     def encode(self) -> bytes:
         """Bytes of the record; they may exceed limits.ROOT, which the writer checks to decide what to inline."""
         flags = (_PLACED if self.placed else 0) | (_UNPROVEN if self.unproven else 0)

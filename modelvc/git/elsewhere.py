@@ -12,6 +12,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from modelvc.errors import GitError, NotFoundError, UsageError, shown, shown_url
+from modelvc.git.layout import Layout
 from modelvc.git.run import environment, git, run, said
 
 if TYPE_CHECKING:
@@ -45,6 +46,35 @@ def snapshot(source: str, rev: str, wanted: Sequence[str], folder: str, *, limit
             return _read(place, commit, wanted, limit)
     place = os.path.join(folder, "whole")
     return _read(place, _bring(source, rev, place, slim=False), wanted, limit)
+
+
+def whole(source: str, folder: str, lender: Layout) -> Layout:
+    """All refs of the repository SOURCE with their history, fetched into the empty FOLDER.
+
+    Objects that LENDER has are not fetched again. GitError when the repository can not be read, or not whole.
+    """
+    _check(source, "repository")
+    git(folder, "init", "-q", "--bare", ".", extra=_extra())
+    if _is_whole(lender):
+        with open(os.path.join(folder, "objects", "info", "alternates"), "wb") as file:
+            file.write(os.fsencode(os.path.join(lender.common_dir, "objects")) + b"\n")
+    git(folder, "config", "remote.origin.url", source, extra=_extra())
+    quiet = ("-q", "--no-tags", "--no-recurse-submodules", "--no-auto-maintenance")
+    code, _, words = run(folder, "fetch", *quiet, "--", "origin", "+refs/*:refs/*", extra=_extra())
+    if code:
+        raise GitError(said(words), hint="see what `git fetch` says")
+    found = Layout(folder, folder, folder)
+    if not _is_whole(found):
+        raise GitError("that repository is shallow: its history is not whole", hint="run `git fetch --unshallow` there")
+    return found
+
+
+def _is_whole(layout: Layout) -> bool:
+    """Whether all objects of a repository are in its folder."""
+    if os.path.exists(os.path.join(layout.common_dir, "shallow")):
+        return False
+    code, _, _ = run(layout.common_dir, "config", "--get-regexp", r"^remote\..*\.promisor$", extra={"GIT_DIR": "."})
+    return code != 0
 
 
 class _CanNotLeaveOutError(Exception):

@@ -237,7 +237,7 @@ def _send_again(repo: Repo, name: str, store: RemoteStore, wrong: Mapping[Meant,
     """Bring objects to a remote whatever was believed of them; what could not be done shows in the next look."""
     from modelvc.ops import pushed
     from modelvc.store.mend import mend_pack
-    from modelvc.store.upload import Uploader, Wanted, needed_packs
+    from modelvc.store.upload import Terms, Uploader, Wanted, needed_packs
 
     for one in (one for one, kind in wrong.items() if kind == DAMAGED):
         with suppress(IntegrityError):  # its root: that is sent anew
@@ -246,7 +246,7 @@ def _send_again(repo: Repo, name: str, store: RemoteStore, wrong: Mapping[Meant,
     gone = {one.name for one in wrong}
     known = {one: packs for one, packs in pushed.load(repo, name).items() if one not in gone}
     here = [Wanted(*one.name, one.path) for one in wrong if repo.store.has_root(*one.name)]
-    uploader = Uploader(repo.store, store, {}, jobs=4)
+    uploader = Uploader(repo.store, store, {}, Terms(jobs=4))
     for batch in (here, *([one] for one in here)):
         try:
             known.update(uploader.run(batch).packs)

@@ -192,7 +192,7 @@ def _chunks(repo: Repo, name: Named) -> set[bytes]:
     """Every chunk that an object needs, its manifests included."""
     root = repo.store.read_root(*name)
     found = {part.name for part in root.parts() if part.data is None}
-    for part in (*root.segments, *(part for ref in root.leaves for part in ref.segments)):
+    for part in root.records():
         found.update(cid for cid, _ in manifest.read_segment(repo.store, root, part).recipe)
     return found
 

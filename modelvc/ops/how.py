@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Which remote ("": the default one), whether all of history, how many requests at once."""
+    """Which remote ("": the default one), whether all of history, how many requests at once, where Git pushes to."""
 
     remote: str = ""
     everything: bool = False
     jobs: int = 0  # 0: a number that suits
+    git_url: str = ""  # of Git's remote, where Git told
 
 
 USUAL = Transfer()

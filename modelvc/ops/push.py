@@ -8,7 +8,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from modelvc.errors import BrokenPointer, ModelvcError, NoRemote, ObjectMissing, shown
+from modelvc.errors import BrokenPointer, ModelvcError, NoRemote, shown
 from modelvc.formats.paths import pointer_of
 from modelvc.formats.pointer import parse
 from modelvc.formats.sizes import about
@@ -16,18 +16,18 @@ from modelvc.git import history
 from modelvc.ops import pushed, remotes
 from modelvc.ops.how import USUAL
 from modelvc.ops.progress import SILENT
+from modelvc.ops.repositories import registered_as
 from modelvc.ops.scope import scope, scope_between
-from modelvc.store.upload import Uploader, Wanted, needed_packs
+from modelvc.store.upload import Terms, Uploader, Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from modelvc.oid import Oid
     from modelvc.ops.how import Transfer
     from modelvc.ops.progress import Progress
     from modelvc.ops.scope import Meant, Scope
     from modelvc.repo import Repo
-    from modelvc.store.remote import RemoteStore
 
     Named = tuple[str, Oid]
     Packs = tuple[tuple[bytes, int], ...]
@@ -60,7 +60,7 @@ def push(
     name = remotes.chosen_name(repo, how.remote)
     meant = scope(repo, revs, paths, everything=how.everything)
     _refuse_broken(meant)
-    return _push(repo, name, meant, how.jobs or JOBS, progress)
+    return _push(repo, name, meant, how, progress)
 
 
 def _refuse_broken(meant: Scope) -> None:
@@ -72,18 +72,17 @@ def _refuse_broken(meant: Scope) -> None:
         )
 
 
-def _push(repo: Repo, name: str, meant: Scope, jobs: int, progress: Progress) -> Pushed:
+def _push(repo: Repo, name: str, meant: Scope, how: Transfer, progress: Progress = SILENT) -> Pushed:
     store = remotes.open_remote(repo, name, writing=True)
     try:
         known = pushed.load(repo, name)
-        here = [one for one in meant.meant if repo.store.has_root(*one.name)]
-        absent = [one for one in meant.meant if not repo.store.has_root(*one.name)]
-        progress.expect(sum(one.pointer.size for one in here))
-        uploader = Uploader(repo.store, store, known, jobs)
-        done = uploader.run(
-            [Wanted(*one.name, one.path, partial(_related, repo, one)) for one in here], progress.advance
-        )
-        _check_absent(store, absent, known)
+        wanted = [
+            Wanted(*one.name, one.path, partial(_related, repo, one), repo.store.has_root(*one.name))
+            for one in meant.meant
+        ]
+        progress.expect(sum(one.pointer.size for one, want in zip(meant.meant, wanted, strict=True) if want.here))
+        terms = Terms(how.jobs or JOBS, repositories=registered_as(repo, how.git_url))
+        done = Uploader(repo.store, store, known, terms).run(wanted, progress.advance)
         pushed.save(repo, name, {**known, **done.packs})
         paths = {one.name: str(one.path) for one in meant.meant}
         return Pushed(
@@ -91,7 +90,7 @@ def _push(repo: Repo, name: str, meant: Scope, jobs: int, progress: Progress) ->
             url=store.name,
             sent=tuple(paths[one] for one in done.sent),
             sent_bytes=done.sent_bytes,
-            there=len(done.there) + len(absent),
+            there=len(done.there),
             requests=store.backend.requests,
         )
     finally:
@@ -123,26 +122,11 @@ def _candidates(repo: Repo, one: Meant) -> Iterator[bytes]:
             yield data
 
 
-def _check_absent(store: RemoteStore, absent: Sequence[Meant], known: Mapping[Named, Packs]) -> None:
-    """What this clone does not have must be on the remote already, complete."""
-    if not absent:
-        return
-    listing = store.listing()
-    for one in absent:
-        packs = None
-        if listing.has_root(*one.name):
-            packs = known.get(one.name) or needed_packs(store, *one.name)
-        if packs is None or not all(listing.has_pack(*pack) for pack in packs):
-            hint = "run `mvc push` in a clone that has it"
-            where = f"the local store, nor on {store.name}"
-            raise ObjectMissing(one.pointer.oid, where, path=one.path, hint=hint)
-
-
-def push_for_git(repo: Repo, remote_name: str, updates: Sequence[tuple[str, str, str, str]]) -> str:
+def push_for_git(repo: Repo, remote_name: str, url: str, updates: Sequence[tuple[str, str, str, str]]) -> str:
     """For the pre-push hook: upload what the pushed refs need; one line for the person, or "" when there is nothing.
 
-    UPDATES are (local ref, local commit, remote ref, remote commit), as Git gives them. Git's remote X uses the mvc
-    remote X, else the default one. Raises ModelvcError when an upload fails.
+    URL is that of Git's remote. UPDATES are (local ref, local commit, remote ref, remote commit), as Git gives them.
+    Git's remote X uses the mvc remote X, else the default one. Raises ModelvcError when an upload fails.
     """
     named = {info.name for info in remotes.remotes(repo).remotes}
     include = [update[1] for update in updates if update[1].strip("0")]
@@ -158,7 +142,7 @@ def push_for_git(repo: Repo, remote_name: str, updates: Sequence[tuple[str, str,
             "this repository has models, but no remote to keep them", hint="add one with `mvc remote add origin URL`"
         )
     _refuse_broken(meant)
-    done = _push(repo, name, meant, JOBS, SILENT)
+    done = _push(repo, name, meant, replace(USUAL, git_url=url))
     unsettled = sorted({str(one.path) for one in meant.meant if one.pointer.conflict})
     more = f"; in conflict still: {', '.join(map(shown, unsettled))} (see `mvc resolve`)" if unsettled else ""
     if not done.sent:

@@ -176,7 +176,7 @@ class _Counter:
         if not self._store.has_root(*name):
             return
         root = self._store.read_root(*name)
-        for part in (*root.segments, *(part for leaf in root.leaves for part in leaf.segments)):
+        for part in root.records():
             yield from manifest.read_segment(self._store, root, part).recipe
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from modelvc.formats.pack import Stored
-    from modelvc.formats.root import Part, Root
+    from modelvc.formats.root import Root
     from modelvc.formats.segment import Segment
     from modelvc.formats.tree import Leaf
     from modelvc.oid import Oid
@@ -104,8 +104,7 @@ class Downloader:
             if root.kind == "tree":
                 manifest.check_tree(root)
                 leaves = [manifest.read_leaf(self._remote, root, ref) for ref in root.leaves]
-            parts: list[Part] = [*root.segments, *(part for ref in root.leaves for part in ref.segments)]
-            segments = [manifest.read_segment(self._remote, root, part) for part in parts]
+            segments = [manifest.read_segment(self._remote, root, part) for part in root.records()]
         except FormatError as error:
             raise ObjectCorrupt(f"the root of {root.oid.short} ({error})", self._remote.name) from None
         if sum(segment.recipe.size for segment in segments) != root.size:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from blake3 import blake3
 
 from modelvc.errors import FormatError, KeyMissing, ObjectCorrupt, RemoteChanged
-from modelvc.formats import limits, storeconfig
+from modelvc.formats import limits, registration, storeconfig
 from modelvc.formats import root as rootformat
 from modelvc.formats.storeconfig import StoreConfig
 from modelvc.store import codec
@@ -47,6 +47,11 @@ class Listing:
 
     def has_root(self, kind: str, oid: Oid) -> bool:
         return root_key(kind, oid) in self.keys
+
+    @property
+    def registrations(self) -> frozenset[str]:
+        """Keys of what repositories said of themselves."""
+        return frozenset(key for key in self.keys if key.startswith(registration.FOLDER))
 
     @property
     def dooms(self) -> frozenset[str]:
@@ -90,6 +95,20 @@ class RemoteStore:
                 found = fresh
         if found is not None:
             found.check_write(self.name)
+
+    def register(self, place: str, listing: Listing) -> None:
+        """Note that the Git repository at PLACE uses this store, unless LISTING shows that it is noted."""
+        key = registration.key_of(place)
+        if key not in listing.keys:
+            self.backend.put(key, registration.encode(place))
+
+    def repositories(self, listing: Listing) -> dict[str, str]:
+        """The Git repositories that use this store, with the key of each; FormatError for one of a later format."""
+        found = {}
+        for key in sorted(listing.registrations):
+            data, _ = self.backend.read(key, limit=limits.REGISTRATION)
+            found[registration.parse(data, f"{key} on {self.name}")] = key
+        return found
 
     def listing(self) -> Listing:
         """Everything that is here: one request per page."""

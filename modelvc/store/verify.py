@@ -91,7 +91,7 @@ def check_object(store: LocalStore, name: Named, *, every_byte: bool) -> Modelvc
         for part in root.parts():
             store.read_part(root, part)
         leaves = [manifest.read_leaf(store, root, ref) for ref in root.leaves]
-        parts = [*root.segments, *(part for ref in root.leaves for part in ref.segments)]
+        parts = list(root.records())
         size = 0
         for part in parts:
             recipe = manifest.read_segment(store, root, part).recipe

@@ -30,6 +30,8 @@ class DictBackend:
 
     def __init__(self) -> None:
         self.objects: dict[str, tuple[bytes, str]] = {}
+        self.times: dict[str, float] = {}
+        self.clock = time.time
         self.log: list[tuple[str, str]] = []
         self._lock = threading.Lock()
         self._count = 0
@@ -47,11 +49,12 @@ class DictBackend:
 
     def _entry(self, key: str) -> Entry:
         data, etag = self.objects[key]
-        return Entry(key, len(data), etag, time.time())
+        return Entry(key, len(data), etag, self.times[key])
 
     def _set(self, key: str, data: Data) -> Entry:
         self._count += 1
         self.objects[key] = (bytes(data), f"e{self._count}")
+        self.times[key] = self.clock()
         return self._entry(key)
 
     def list(self, prefix: str) -> Iterator[Entry]:
@@ -108,7 +111,7 @@ class DictBackend:
             self.objects.pop(key, None)
 
     def now(self) -> float:
-        return time.time()
+        return self.clock()
 
     def close(self) -> None:
         pass

@@ -12,7 +12,7 @@ from modelvc.store.download import Downloader
 from modelvc.store.ingest import Ingest
 from modelvc.store.local import LocalStore
 from modelvc.store.remote import RemoteStore, root_key
-from modelvc.store.upload import Uploader, Wanted
+from modelvc.store.upload import Terms, Uploader, Wanted
 from modelvc.store.writer import StoreWriter
 from tests.support.stores import DictBackend, add_bytes, folders, read_bytes
 
@@ -34,7 +34,7 @@ def far() -> DictBackend:
 
 
 def upload(store: LocalStore, far: DictBackend, *wanted: Wanted, known: dict | None = None):  # type: ignore[type-arg]
-    return Uploader(store, RemoteStore(far), known or {}, jobs=4).run(wanted)
+    return Uploader(store, RemoteStore(far), known or {}, Terms(jobs=4)).run(wanted)
 
 
 def want(oid: Oid, *related: Oid, kind: str = "file") -> Wanted:
@@ -267,3 +267,75 @@ def test_one_changed_file_in_a_folder_sends_little(store: LocalStore, far: DictB
     second = tree(store, tmp_path, files)
     done = upload(store, far, want(second.oid, first.oid, kind="tree"))
     assert done.sent_bytes < 700_000, done.sent_bytes
+
+
+# -- what a clean-up of the remote must be able to see
+
+
+DAY = 86_400.0
+
+
+def test_a_root_older_than_half_the_grace_is_made_young_again(store: LocalStore, far: DictBackend, tmp_path: Path):
+    now = [1e9]
+    far.clock = lambda: now[0]
+    content = add_bytes(store, tmp_path, noise(1000))
+    upload(store, far, want(content.oid))
+    key = root_key("file", content.oid)
+    etag = far.objects[key][1]
+    now[0] += 7 * DAY
+    upload(store, far, want(content.oid))
+    assert far.objects[key][1] == etag
+    now[0] += 1
+    far.log.clear()
+    done = upload(store, far, want(content.oid))
+    assert done.there
+    assert far.objects[key][1] != etag
+    assert far.times[key] == now[0]
+    assert far.log[-1] == ("list", "gc/doomed/")
+    got = Downloader(LocalStore(str(tmp_path / "other")), RemoteStore(far), jobs=1).run([("file", content.oid)])
+    assert got.came
+
+
+def test_a_push_that_took_too_long_looks_again(store: LocalStore, far: DictBackend, tmp_path: Path):
+    now = [1e9]
+    far.clock = lambda: now[0]
+    first, second = (add_bytes(store, tmp_path, noise(1000, seed)) for seed in range(2))
+    upload(store, far, want(first.oid))
+    now[0] += 6 * DAY  # young still when the push begins, old when it ends
+
+    def slow() -> list[tuple[str, Oid]]:
+        now[0] += 4 * DAY
+        return []
+
+    upload(store, far, want(first.oid), want(second.oid)._replace(related=slow))
+    assert far.times[root_key("file", first.oid)] == now[0]
+
+
+def test_what_is_not_here_must_be_there(store: LocalStore, far: DictBackend, tmp_path: Path):
+    content, other = (add_bytes(store, tmp_path, noise(1000, seed)) for seed in range(2))
+    upload(store, far, want(content.oid))
+    elsewhere = LocalStore(str(tmp_path / "elsewhere"))
+    there = upload(elsewhere, far, want(content.oid)._replace(here=False))
+    assert there.there == (("file", content.oid),)
+    with pytest.raises(ObjectMissing, match="nor on dict://"):
+        upload(elsewhere, far, want(other.oid)._replace(here=False))
+
+
+def test_a_push_says_for_which_repository_it_is_once(store: LocalStore, far: DictBackend, tmp_path: Path):
+    content = add_bytes(store, tmp_path, noise(1000))
+    remote = RemoteStore(far)
+    terms = Terms(jobs=1, repositories=("host/team/models", "/srv/git/models#7"))
+    for _ in range(2):
+        Uploader(store, remote, {}, terms).run([want(content.oid)])
+    assert set(remote.repositories(remote.listing())) == set(terms.repositories)
+    assert sum(verb == "put" and key.startswith("gc/") for verb, key in far.log) == 2
+
+
+def test_known_packs_that_were_replaced_are_no_reason_to_send_again(
+    store: LocalStore, far: DictBackend, tmp_path: Path
+):
+    content = add_bytes(store, tmp_path, noise(1000))
+    upload(store, far, want(content.oid))
+    done = upload(store, far, want(content.oid), known={("file", content.oid): ((bytes(32), 7),)})
+    assert done.there
+    assert done.packs["file", content.oid] != ((bytes(32), 7),)

@@ -1,0 +1,33 @@
+"""Who uses a store: the Git repositories whose history names objects in it. Spec: docs/format.md#registrations."""
+
+from __future__ import annotations
+
+from blake3 import blake3
+
+from modelvc.errors import FormatError
+from modelvc.formats import limits, toml
+from modelvc.formats.tables import Table
+
+FORMAT = 1
+FOLDER = "gc/repositories/"
+_LONGEST = 2_000  # characters of a place
+
+
+def key_of(place: str) -> str:
+    """The key under which the repository at PLACE is registered."""
+    return FOLDER + blake3(place.encode("utf-8", "surrogateescape")).hexdigest(length=16)
+
+
+def encode(place: str) -> bytes:
+    return toml.encode({"format": FORMAT, "repository": place}).encode()
+
+
+def parse(data: bytes, where: str) -> str:
+    """The place that a registration names; FormatError when it can not be read, or not by this version."""
+    table = Table.read(data, where, FormatError, limit=limits.REGISTRATION)
+    if table.number("format") != FORMAT:
+        raise table.error("format", f"must be {FORMAT}")
+    place = table.text("repository", None)
+    if not place or len(place) > _LONGEST or not place.isprintable():
+        raise table.error("repository", f"must be one line of 1 to {_LONGEST:,} characters")
+    return place
