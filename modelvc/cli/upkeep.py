@@ -19,6 +19,7 @@ EXIT_DAMAGED = 12
 EXIT_MISSING = 10
 EXIT_NO = 1
 _GRACE = 14.0  # days
+_DAY = 86_400.0  # seconds
 
 
 def fsck(
@@ -94,21 +95,47 @@ def gc(
     apply: Annotated[bool, typer.Option("--apply", help="Do it; without, only show it.")] = False,
     evict: Annotated[bool, typer.Option("--evict", help="Also what the remote has, verified now.")] = False,
     grace: Annotated[float, typer.Option("--grace", metavar="DAYS", min=0, help="Keep what is younger.")] = _GRACE,
+    far: Annotated[bool, typer.Option("--remote", help="Clean up the remote, not the local store.")] = False,
+    name: Annotated[
+        str, typer.Option("-r", metavar="NAME", help="This remote; implies --remote.", show_default=False)
+    ] = "",
+    exclusive: Annotated[
+        bool, typer.Option("--exclusive", help="Of a remote: I know that nobody else uses it now.")
+    ] = False,
+    also: Annotated[
+        list[str] | None,
+        typer.Option("--also", metavar="URL", help="Keep what this repository reaches, too.", show_default=False),
+    ] = None,
+    forget: Annotated[
+        str, typer.Option("--forget", metavar="NAME", help="A repository that is gone for good.", show_default=False)
+    ] = "",
 ) -> None:
     """Show what nothing reaches.
 
     With --apply, remove it from the local store. Never the only copy of a version that history or the reflog reaches.
+    With --remote, clean up the remote for all who use it: what no branch or tag of any repository reaches goes. Its
+    packs are doomed first, and deleted by a gc after the grace.
     """
     from modelvc.ops import gc as op
 
+    if far or name:
+        from modelvc.cli.collect import collect
+        from modelvc.ops.collect import Asked
+
+        if evict:
+            raise UsageError("--evict is about the local store", hint="leave out --remote")
+        collect(Asked(name, grace * _DAY, exclusive=exclusive, also=also or (), forget=forget), apply=apply)
+        return
+    if exclusive or also or forget:
+        raise UsageError("--exclusive, --also and --forget are about a remote", hint="add --remote")
     repo = CONTEXT.open()
-    seconds = grace * 86_400
+    seconds = grace * _DAY
     found = op.apply_gc(repo, grace=seconds, evict=evict) if apply else op.plan_gc(repo, grace=seconds, evict=evict)
     if CONTEXT.json:
         render.dump(found)
         return
     rows = [
-        (item.path or "-", render.short(item.oid), render.size(item.size), f"{item.age / 86_400:.1f}", item.why)
+        (item.path or "-", render.short(item.oid), render.size(item.size), f"{item.age / _DAY:.1f}", item.why)
         for item in found.items
     ]
     if rows:

@@ -19,6 +19,7 @@ END = b"MVCPEND1"
 ALIGN = 4096  # a raw blob starts at a multiple of this, so that a file system can clone it
 FOOTER = struct.Struct("<II32s8s")
 RECORD = struct.Struct("<32sQIIQH")
+_HEAD = struct.Struct("<HH16sIH")
 NO_SALT = bytes(16)
 _CONTEXT = "modelvc v1 pack"
 
@@ -45,7 +46,7 @@ def encode_trailer(chunks: Iterable[Stored], salt: bytes = NO_SALT) -> bytes:
         by_cid.setdefault(chunk.cid, chunk)
     encodings = sorted({chunk.encoding for chunk in by_cid.values()})
     number = {encoding: place for place, encoding in enumerate(encodings)}
-    head = struct.pack("<HH16sIH", 1, 0, salt, len(by_cid), len(encodings))
+    head = _HEAD.pack(1, 0, salt, len(by_cid), len(encodings))
     return b"".join(
         (
             head,
@@ -56,6 +57,11 @@ def encode_trailer(chunks: Iterable[Stored], salt: bytes = NO_SALT) -> bytes:
             ),
         )
     )
+
+
+def size_of(chunks: int, stored: int) -> int:
+    """Bytes of a pack of so many CHUNKS with so many STORED bytes, without gaps."""
+    return len(MAGIC) + stored + _HEAD.size + 3 + chunks * RECORD.size + FOOTER.size
 
 
 def pack_id(trailer: bytes | memoryview) -> bytes:

@@ -65,8 +65,8 @@ def plan_gc(repo: Repo, *, grace: float = GRACE, evict: bool = False) -> GcPlan:
     repo.require_init()
     store = repo.store
     compact.check_allowed(store)
-    reachable, current, names = _reachable(repo, grace)
-    there = _on_remote(repo, reachable) if evict else {}
+    needed, current, names = reachable(repo, grace)
+    there = _on_remote(repo, needed) if evict else {}
     now = time.time()
     items: list[GcItem] = []
     live: set[bytes] = set()
@@ -75,7 +75,7 @@ def plan_gc(repo: Repo, *, grace: float = GRACE, evict: bool = False) -> GcPlan:
         age = now - os.stat(store.root_path(kind, oid)).st_mtime
         name = (kind, oid)
         why = ""
-        if name not in reachable:
+        if name not in needed:
             why = "unreachable" if age >= grace else ""
         elif name in there and name not in current:
             why = f"on {there[name]}"
@@ -120,7 +120,7 @@ def apply_gc(repo: Repo, *, grace: float = GRACE, evict: bool = False) -> GcDone
         return GcDone(plan.items, before - sum(size for _, size in store.packs()))
 
 
-def _reachable(repo: Repo, grace: float) -> tuple[set[Named], set[Named], dict[Named, str]]:
+def reachable(repo: Repo, grace: float) -> tuple[set[Named], set[Named], dict[Named, str]]:
     """Objects that must stay, those that the worktrees show now, and a path for each."""
     found: set[Named] = set()
     current: set[Named] = set()

@@ -15,13 +15,14 @@ from modelvc.formats.storeconfig import StoreConfig
 from modelvc.store import codec
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from modelvc.formats.root import Part, Root
     from modelvc.oid import Oid
     from modelvc.store.api import Backend, Entry
 
 _SHARD = {"file": "b", "tree": "t"}
+_DOOMS = "gc/doomed/"
 _DOOM_HEAD = b"modelvc dooms 1\n"
 
 
@@ -49,14 +50,9 @@ class Listing:
         return root_key(kind, oid) in self.keys
 
     @property
-    def registrations(self) -> frozenset[str]:
-        """Keys of what repositories said of themselves."""
-        return frozenset(key for key in self.keys if key.startswith(registration.FOLDER))
-
-    @property
     def dooms(self) -> frozenset[str]:
         """Keys of the doom lists."""
-        return frozenset(key for key in self.keys if key.startswith("gc/doomed/"))
+        return frozenset(key for key in self.keys if key.startswith(_DOOMS))
 
 
 class RemoteStore:
@@ -102,10 +98,10 @@ class RemoteStore:
         if key not in listing.keys:
             self.backend.put(key, registration.encode(place))
 
-    def repositories(self, listing: Listing) -> dict[str, str]:
+    def repositories(self) -> dict[str, str]:
         """The Git repositories that use this store, with the key of each; FormatError for one of a later format."""
         found = {}
-        for key in sorted(listing.registrations):
+        for key in sorted(entry.key for entry in self.backend.list(registration.FOLDER)):
             data, _ = self.backend.read(key, limit=limits.REGISTRATION)
             found[registration.parse(data, f"{key} on {self.name}")] = key
         return found
@@ -117,7 +113,7 @@ class RemoteStore:
     def look(self, keys: list[str]) -> Listing:
         """Only KEYS and the doom lists: for few keys and a large remote."""
         found = dict(self.backend.stat(keys))
-        found.update((entry.key, entry) for entry in self.backend.list("gc/doomed/"))
+        found.update((entry.key, entry) for entry in self.doom_lists())
         return Listing(found)
 
     def read_root(self, kind: str, oid: Oid) -> tuple[Root, Entry] | None:
@@ -172,8 +168,18 @@ class RemoteStore:
                 raise ObjectCorrupt(f"the doom list {key}", self.name) from None
         return frozenset(found)
 
-    def doom_keys(self) -> frozenset[str]:
-        return frozenset(entry.key for entry in self.backend.list("gc/doomed/"))
+    def doom_lists(self) -> list[Entry]:
+        return list(self.backend.list(_DOOMS))
+
+    def doom(self, packs: Iterable[bytes], known: Collection[str]) -> str:
+        """Doom PACKS in the list after those KNOWN; its key. RemoteChanged when another clean-up wrote that one."""
+        try:
+            last = max((int(key.removeprefix(_DOOMS)) for key in known), default=0)
+        except ValueError:
+            raise ObjectCorrupt("the numbering of doom lists", self.name) from None
+        key = f"{_DOOMS}{last + 1:08}"
+        self.backend.create(key, _DOOM_HEAD + b"".join(name.hex().encode() + b"\n" for name in sorted(packs)))
+        return key
 
     def close(self) -> None:
         self.backend.close()

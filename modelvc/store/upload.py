@@ -7,6 +7,7 @@ time keep out of each other's way: docs/decisions/0010-remote-gc.md.
 from __future__ import annotations
 
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
@@ -81,7 +82,7 @@ class Uploader:
         self._known = known
         self._terms = terms
         self._packs: dict[Named, Packs] = {}
-        self._sent: list[Named] = []
+        self._sent: dict[Named, None] = {}
         self._sent_bytes = 0
 
     def run(self, wanted: Sequence[Wanted], on_bytes: Callable[[int], None] = lambda _: None) -> Uploaded:
@@ -94,42 +95,45 @@ class Uploader:
             raise RemoteBusy(
                 f"{self._remote.name} is being cleaned up while this push runs", hint="run `mvc push` again"
             )
-        done = dict.fromkeys(self._sent)
-        there = tuple(want.name for want in wanted if want.name not in done)
-        return Uploaded(tuple(done), self._sent_bytes, there, self._packs)
+        there = tuple(want.name for want in wanted if want.name not in self._sent)
+        return Uploaded(tuple(self._sent), self._sent_bytes, there, self._packs)
 
     def _bring(self, wanted: Sequence[Wanted], on_bytes: Callable[[int], None]) -> bool:
         """One attempt; False when a clean-up of the remote may have crossed it."""
         listing = self._remote.listing()
-        begun = self._remote.backend.now()
+        begun = _Clocks(self._remote)
         for url in self._terms.repositories:
             self._remote.register(url, listing)
         far = Far(listing, self._remote.doomed(listing.dooms))
         missing = [want for want in wanted if not self._is_there(want, far)]
         gone = {want.name for want in missing}
-        old = begun - self._terms.grace / 2
+        old = begun.far - self._terms.grace / 2
         stale = [w for w in wanted if w.name not in gone and 0 < listing.keys[root_key(*w.name)].mtime < old]
         send = [want for want in missing if want.here]
         if send:
             batch = _Batch(self._local, self._remote, far, self._terms.jobs)
-            self._packs.update(batch.send(send, on_bytes))
-            self._sent += [want.name for want in send]
+            roots = batch.prepare(send, on_bytes)
             self._sent_bytes += batch.sent_bytes
+            if begun.passed(self._remote) > self._terms.grace / 4:
+                return False  # a gc may have doomed and deleted what these roots name
+            self._sent |= dict.fromkeys(want.name for want in send)
+            self._packs.update(batch.write(roots))
         self._refuse_absent(missing)
         with ThreadPoolExecutor(self._terms.jobs, "mvc-push") as pool:
             if not all(list(pool.map(self._renew, stale))):
                 return False
-        if self._remote.backend.now() - begun > self._terms.grace / 4:
-            return False  # what was young when this began may be old now
-        return not (missing or stale) or self._remote.doom_keys() <= listing.dooms
+        if (missing or stale) and not {one.key for one in self._remote.doom_lists()} <= listing.dooms:
+            return False
+        # asked last: what was young when this began may be old now
+        return begun.passed(self._remote) <= self._terms.grace / 4
 
     def _is_there(self, want: Wanted, far: Far) -> bool:
         """Whether the remote has the root and, with their sizes, all packs that it needs."""
         name = want.name
         if not far.listing.has_root(*name):
             return False
-        # What is not here can not be sent anew; gc saves it from a doomed pack as long as its root is there.
-        fits = far.usable if want.here else far.listing.has_pack
+        # gc saves what a root needs of a doomed pack. Only for a root that was written a moment ago it may be too late.
+        fits = far.usable if name in self._sent else far.listing.has_pack
         for source in (self._packs.get, self._known.get, self._ask):
             needed = source(name)
             if needed is not None and all(fits(*one) for one in needed):
@@ -151,7 +155,7 @@ class Uploader:
                 raise ObjectMissing(want.oid, where, path=want.path, hint=hint)
 
     def _renew(self, want: Wanted) -> bool:
-        """Make an old root young: gc leaves it alone until Git's refs name it. False when it is not the same any more."""
+        """Make an old root young: gc leaves it alone until Git's refs name it. False when it is another by now."""
         try:
             found = self._remote.read_root(*want.name)
             if found is None:
@@ -178,6 +182,18 @@ def needed_packs(remote: RemoteStore, kind: str, oid: Oid) -> Packs | None:
     return tuple(sorted(packs))
 
 
+class _Clocks:
+    """A moment by the clock of the remote, which stamps its keys, and by ours, which runs on in a computer's sleep."""
+
+    def __init__(self, remote: RemoteStore) -> None:
+        self.far = remote.backend.now()
+        self._here = time.time()
+
+    def passed(self, remote: RemoteStore) -> float:
+        """Seconds since then; the larger, where the clocks disagree."""
+        return max(remote.backend.now() - self.far, time.time() - self._here)
+
+
 class _Batch:
     """Sends a number of objects together, so that many small ones share packs."""
 
@@ -188,7 +204,8 @@ class _Batch:
         self._jobs = jobs
         self.sent_bytes = 0
 
-    def send(self, wanted: Sequence[Wanted], on_bytes: Callable[[int], None]) -> dict[Named, Packs]:
+    def prepare(self, wanted: Sequence[Wanted], on_bytes: Callable[[int], None]) -> list[tuple[Root, Packs]]:
+        """Send all packs; the roots to write then, each with the packs that it needs."""
         with Outgoing(self._remote, self._far, self._jobs, on_bytes) as out:
             contents = []
             for want in wanted:
@@ -197,10 +214,13 @@ class _Batch:
                 self._place(content.recipe, want.path, out)
                 contents.append(content)
             roots = out.finish(contents)
-            for future in [out.pool.submit(self._write_root, root) for root in roots]:
-                future.result()
             self.sent_bytes = out.sent_bytes
-            return {(c.kind, c.oid): out.packs_of(c, root) for c, root in zip(contents, roots, strict=True)}
+            return [(root, out.packs_of(content, root)) for content, root in zip(contents, roots, strict=True)]
+
+    def write(self, roots: Sequence[tuple[Root, Packs]]) -> dict[Named, Packs]:
+        with ThreadPoolExecutor(self._jobs, "mvc-push") as pool:
+            list(pool.map(self._write_root, [root for root, _ in roots]))
+        return {(root.kind, root.oid): packs for root, packs in roots}
 
     def _reuse(self, want: Wanted, out: Outgoing) -> None:
         """Learn where chunks of related objects lie."""

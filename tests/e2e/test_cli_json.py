@@ -136,6 +136,7 @@ def test_every_command_answers_as_documented(tmp_path: Path) -> None:
     assert ask("fsck", "--markers")["paths"] == []
     ask("gc")
     ask("gc", "--apply")
+    assert ask("gc", "--remote")["items"] == []
     assert ask("get", ".", "model.bin", "-o", str(tmp_path / "out.bin"))["oid"] == versions[0]["oid"]
     assert {f["state"] for f in ask("doctor")["findings"]} <= {"ok", "warn"}
     clone.write("metrics.json", b'{"auc": 0.75}')

@@ -1,0 +1,385 @@
+"""Clean up a remote while others push to it and read from it. Why this is safe: docs/decisions/0010-remote-gc.md.
+
+A pack that is to go is doomed first, for ever: no push references it anew. After the grace what is still needed of it
+is copied into new packs, the roots that used it are swapped, and when no root names it any more it is deleted.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from blake3 import blake3
+
+from modelvc.errors import FormatError, KeyMissing, ObjectCorrupt, RemoteBusy, RemoteChanged
+from modelvc.formats import pack
+from modelvc.oid import Oid
+from modelvc.store import codec, manifest
+from modelvc.store.manifest import Content
+from modelvc.store.outgoing import Far, Outgoing
+from modelvc.store.remote import pack_key, root_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+
+    from modelvc.formats.pack import Stored
+    from modelvc.formats.root import Root
+    from modelvc.store.api import Entry
+    from modelvc.store.remote import Listing, RemoteStore
+
+Named = tuple[str, Oid]
+
+_DEAD_SHARE = 0.25  # of a pack's bytes, from which it is written anew
+_ATTEMPTS = 5
+_TOGETHER = 64  # roots that are swapped at once
+_READ = 8 << 20  # bytes read at once
+_DOOMED_AT_ONCE = 100_000  # packs, so that a doom list stays below its limit
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """`reached` names, when it is called, what Git's refs reach; GRACE in seconds; JOBS requests at once."""
+
+    reached: Callable[[], Collection[Named]]
+    grace: float
+    jobs: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Going:
+    """A root that nothing reaches, as old as its entry says."""
+
+    kind: str
+    oid: Oid
+    size: int  # bytes of content; 0 when the root can not be read
+    entry: Entry
+    age: float  # seconds
+
+
+@dataclass(slots=True)
+class Survey:
+    """A remote at one moment, and what of it can go."""
+
+    dooms: set[str]  # keys of doom lists
+    listing: Listing
+    now: float
+    going: tuple[Going, ...]
+    used: dict[str, _Use] = field(default_factory=dict)  # by the key of each root that stays
+    doomed: dict[bytes, float] = field(default_factory=dict)  # packs, and since when
+    ripe: frozenset[bytes] = frozenset()  # packs doomed for longer than the grace that are still there
+    dead: dict[bytes, int] = field(default_factory=dict)  # packs to doom now, with the bytes that nothing needs
+
+    def size(self, packs: Collection[bytes]) -> int:
+        """Bytes of PACKS."""
+        return sum(self.listing.keys[pack_key(one)].size for one in packs)
+
+
+class _Use(NamedTuple):
+    """What a root needs: the bytes of each place in each pack."""
+
+    etag: str
+    places: Mapping[bytes, Mapping[int, int]]  # pack -> offset -> stored bytes
+
+
+@dataclass(slots=True)
+class Collected:
+    """What a clean-up did, or would do. Bytes of packs; `waiting`: doomed before, not yet older than the grace."""
+
+    roots: list[Going] = field(default_factory=list)
+    doomed: int = 0
+    doomed_bytes: int = 0
+    waiting: int = 0
+    waiting_bytes: int = 0
+    deleted: int = 0
+    deleted_bytes: int = 0
+    copied_bytes: int = 0
+
+
+class Collector:
+    """One clean-up of one remote. It may be broken off anywhere, and carried on by anybody."""
+
+    def __init__(self, remote: RemoteStore, rules: Rules, on_bytes: Callable[[int], None] = lambda _: None) -> None:
+        self._remote = remote
+        self._rules = rules
+        self._on_bytes = on_bytes
+
+    # -- looking
+
+    def plan(self) -> Collected:
+        """What `run` would do now."""
+        found = self._survey()
+        done = Collected(list(found.going), len(found.dead), found.size(found.dead))
+        _count_waiting(found, found.doomed, done)
+        done.deleted, done.deleted_bytes = len(found.ripe), found.size(found.ripe)
+        return done
+
+    def _survey(self) -> Survey:
+        """A fresh look. The order matters: dooms, then everything, then Git's refs."""
+        dooms = self._remote.doom_lists()
+        listing = self._remote.listing()
+        now = self._remote.backend.now()
+        reached = self._rules.reached()
+        going: list[Named] = []
+        staying: list[Named] = []
+        for kind, oid, entry in _roots(listing):
+            unreached = (kind, oid) not in reached and entry.mtime and _age(entry, now) >= self._rules.grace
+            (going if unreached else staying).append((kind, oid))
+        found = Survey({entry.key for entry in dooms}, listing, now, self._goings(going, listing, now))
+        for entry in dooms:
+            for name in self._remote.doomed(frozenset({entry.key})):
+                found.doomed[name] = min(found.doomed.get(name, entry.mtime), entry.mtime)
+        found.used = self._uses(staying)
+        self._judge(found)
+        return found
+
+    def _goings(self, names: Sequence[Named], listing: Listing, now: float) -> tuple[Going, ...]:
+        def going(name: Named) -> Going:
+            size = 0
+            with suppress(ObjectCorrupt):  # nothing needs it, so it may be damaged
+                root = self._remote.read_root(*name)
+                size = root[0].size if root else 0
+            entry = listing.keys[root_key(*name)]
+            return Going(*name, size, entry, _age(entry, now))
+
+        with ThreadPoolExecutor(self._rules.jobs, "mvc-gc") as pool:
+            return tuple(pool.map(going, names))
+
+    def _uses(self, roots: Sequence[Named]) -> dict[str, _Use]:
+        with ThreadPoolExecutor(self._rules.jobs, "mvc-gc") as pool:
+            return {use[0]: use[1] for use in pool.map(self._use, roots) if use}
+
+    def _use(self, name: Named) -> tuple[str, _Use] | None:
+        """What a root needs; None when there is none. ObjectCorrupt for one of which that can not be known."""
+        etags: list[str] = []
+        while True:
+            found = self._remote.read_root(*name)
+            if found is None:
+                return None
+            root, entry = found
+            try:
+                return entry.key, _Use(entry.etag, _places(self._remote, root))
+            except (FormatError, KeyMissing):
+                if entry.etag in etags or len(etags) >= _ATTEMPTS:
+                    raise ObjectCorrupt(f"the root of {root.oid.short}", self._remote.name) from None
+                etags.append(entry.etag)  # it may have been swapped, and what it said deleted
+
+    def _judge(self, found: Survey) -> None:
+        """Which packs are to be doomed, and which were doomed long enough ago."""
+        live: defaultdict[bytes, dict[int, int]] = defaultdict(dict)
+        for use in found.used.values():
+            for name, places in use.places.items():
+                live[name].update(places)
+        ripe = set()
+        for name, entry in _packs(found.listing):
+            if name in found.doomed:
+                if max(0.0, found.now - found.doomed[name]) >= self._rules.grace:
+                    ripe.add(name)
+            elif entry.mtime and _age(entry, found.now) >= self._rules.grace:
+                needed = live.get(name, {})
+                dead = entry.size - (pack.size_of(len(needed), sum(needed.values())) if needed else 0)
+                if dead > _DEAD_SHARE * entry.size:
+                    found.dead[name] = dead
+        found.ripe = frozenset(ripe)
+
+    # -- doing
+
+    def run(self) -> Collected:
+        """Do all that can be done now. RemoteBusy when others change the remote all the time."""
+        done = Collected()
+        for _ in range(_ATTEMPTS):
+            found = self._survey()
+            self._drop_roots(found, done)
+            if not self._doom(found, done):
+                continue  # another clean-up dooms at the same time: look again
+            if found.dead and self._rules.grace <= 0:
+                found = self._survey()  # roots that came before the doom are seen now, others see the doom
+            if self._sweep(found, done):
+                _count_waiting(found, found.doomed.keys() - found.dead, done)
+                return done
+        raise RemoteBusy(f"others change {self._remote.name} all the time", hint="run it again")
+
+    def _drop_roots(self, found: Survey, done: Collected) -> None:
+        for one in found.going:
+            try:
+                self._remote.backend.delete(one.entry.key, one.entry.etag)
+            except RemoteChanged:  # pushed again since: its packs are not counted, so none may be doomed for it
+                use = self._use((one.kind, one.oid))
+                if use:
+                    found.used[use[0]] = use[1]
+                    for name in use[1].places:
+                        found.dead.pop(name, None)
+            else:
+                done.roots.append(one)
+
+    def _doom(self, found: Survey, done: Collected) -> bool:
+        """Doom what is to go; False when another clean-up was faster."""
+        if not found.dead:
+            return True
+        names = sorted(found.dead)[:_DOOMED_AT_ONCE]
+        try:
+            found.dooms.add(self._remote.doom(names, found.dooms))
+        except RemoteChanged:
+            return False
+        found.doomed |= dict.fromkeys(names, found.now)
+        done.doomed += len(names)
+        done.doomed_bytes += found.size(names)
+        return True
+
+    def _sweep(self, found: Survey, done: Collected) -> bool:
+        """Copy what is still needed of ripe packs, then delete them; False when something came in between."""
+        if not found.ripe:
+            return True
+        users = [key for key, use in found.used.items() if not found.ripe.isdisjoint(use.places)]
+        with Outgoing(self._remote, Far(found.listing, found.doomed), self._rules.jobs, self._on_bytes) as out:
+            for start in range(0, len(users), _TOGETHER):
+                if not self._move(users[start : start + _TOGETHER], found, out):
+                    return False
+            done.copied_bytes += out.sent_bytes
+        if not self._is_settled(found):
+            return False
+        for name in sorted(found.ripe):
+            self._remote.backend.delete(pack_key(name), None)
+        done.deleted += len(found.ripe)
+        done.deleted_bytes += found.size(found.ripe)
+        return True
+
+    def _move(self, keys: Sequence[str], found: Survey, out: Outgoing) -> bool:
+        """Write the roots KEYS anew, without the ripe packs; False when one of them changed."""
+        roots, contents = [], []
+        for key in keys:
+            root = self._remote.read_root(*_named(key))
+            if root is None or root[1].etag != found.used[key].etag:
+                return False
+            roots.append(root)
+            try:
+                contents.append(self._gather(root[0], out))
+            except KeyMissing as error:
+                now = self._remote.read_root(*_named(key))
+                if now is not None and now[1].etag == root[1].etag:
+                    raise ObjectCorrupt(f"{root[0].oid.short} ({error})", self._remote.name) from None
+                return False  # another clean-up has moved it, and deleted where it was
+        for (_, entry), fresh in zip(roots, out.finish(contents), strict=True):
+            try:
+                swapped = self._remote.backend.replace(entry.key, fresh.encode(), entry.etag)
+            except RemoteChanged:
+                return False
+            found.used[entry.key] = _Use(swapped.etag, {})
+        return True
+
+    def _gather(self, root: Root, out: Outgoing) -> Content:
+        """What ROOT is made of; chunks that lie in no usable pack are sent anew."""
+        segments = [manifest.read_segment(self._remote, root, part) for part in root.records()]
+        for segment in segments:
+            out.learn(segment)
+        out.learn_parts(root)
+        lost: defaultdict[bytes, dict[bytes, Stored]] = defaultdict(dict)
+        for name, chunk in _chunks(self._remote, root):
+            if chunk.cid not in out.sources:
+                lost[name][chunk.cid] = chunk
+        for name, chunks in lost.items():
+            for chunk, data in self._read(name, sorted(chunks.values(), key=_offset)):
+                out.append(data, chunk)
+        leaves = tuple(manifest.read_leaf(self._remote, root, ref) for ref in root.leaves)
+        recipe = manifest.join([segment.recipe for segment in segments])
+        return Content(root.oid, root.size, recipe, leaves)
+
+    def _read(self, name: bytes, chunks: Sequence[Stored]) -> Iterator[tuple[Stored, bytes]]:
+        """Stored bytes of CHUNKS of one pack, each compared with its name: damage is not copied."""
+        for some in _groups(chunks):
+            ranges = [(chunk.offset, chunk.stored) for chunk in some]
+            for chunk, data in zip(some, self._remote.backend.read_ranges(pack_key(name), ranges), strict=True):
+                good = False
+                with suppress(FormatError):
+                    good = blake3(codec.decode(chunk.encoding, data, chunk.raw)).digest() == chunk.cid
+                if not good:
+                    where = f"pack {name.hex()[:10]} (chunk {chunk.cid.hex()[:10]})"
+                    raise ObjectCorrupt(where, self._remote.name)
+                yield chunk, bytes(data)
+
+    def _is_settled(self, found: Survey) -> bool:
+        """Whether no root names a ripe pack, and nobody dooms what this clean-up has written.
+
+        Roots that came or changed since the survey are read again. Who writes one after this look sees the doom.
+        """
+        for prefix in ("b/", "t/"):
+            for entry in self._remote.backend.list(prefix):
+                known = found.used.get(entry.key)
+                if known is None or known.etag != entry.etag:
+                    use = self._use(_named(entry.key))
+                    if use and not found.ripe.isdisjoint(use[1].places):
+                        return False
+                elif not found.ripe.isdisjoint(known.places):
+                    return False
+        return {entry.key for entry in self._remote.doom_lists()} <= found.dooms
+
+
+def _count_waiting(found: Survey, doomed: Collection[bytes], done: Collected) -> None:
+    kept = [name for name, _ in _packs(found.listing) if name in doomed and name not in found.ripe]
+    done.waiting, done.waiting_bytes = len(kept), found.size(kept)
+
+
+def _roots(listing: Listing) -> Iterator[tuple[str, Oid, Entry]]:
+    for key, entry in listing.keys.items():
+        if key.startswith(("b/", "t/")):
+            yield *_named(key), entry
+
+
+def _packs(listing: Listing) -> Iterator[tuple[bytes, Entry]]:
+    for key, entry in listing.keys.items():
+        if key.startswith("packs/"):
+            with suppress(ValueError):  # whatever it is, it is no pack of ours
+                name = bytes.fromhex(key.rpartition("/")[2])
+                if pack_key(name) == key:
+                    yield name, entry
+
+
+def _named(key: str) -> Named:
+    kind = "file" if key.startswith("b/") else "tree"
+    try:
+        return kind, Oid(bytes.fromhex(key.rpartition("/")[2]))
+    except ValueError:
+        raise KeyMissing(f"{key} is no key of a root", hint="see what else lies there, and remove it") from None
+
+
+def _age(entry: Entry, now: float) -> float:
+    return max(0.0, now - entry.mtime)
+
+
+def _places(remote: RemoteStore, root: Root) -> dict[bytes, dict[int, int]]:
+    places: defaultdict[bytes, dict[int, int]] = defaultdict(dict)
+    for part in root.parts():
+        if part.place is not None:
+            places[root.packs[part.place.pack][0]][part.place.offset] = part.place.stored
+    for name, chunk in _chunks(remote, root):
+        places[name][chunk.offset] = chunk.stored
+    return dict(places)
+
+
+def _chunks(remote: RemoteStore, root: Root) -> Iterator[tuple[bytes, Stored]]:
+    """(pack, place) of every record of an object, auxiliary ones included."""
+    for part in root.records():
+        placement = manifest.read_segment(remote, root, part).placement
+        if placement is None:
+            raise ObjectCorrupt(f"the root of {root.oid.short}", remote.name)
+        for place, stored in zip(placement.pack, placement.stored, strict=True):
+            yield placement.packs[place][0], stored
+
+
+def _groups(chunks: Sequence[Stored]) -> Iterator[list[Stored]]:
+    group: list[Stored] = []
+    size = 0
+    for chunk in chunks:
+        if group and size + chunk.stored > _READ:
+            yield group
+            group, size = [], 0
+        group.append(chunk)
+        size += chunk.stored
+    if group:
+        yield group
+
+
+def _offset(chunk: Stored) -> int:
+    return chunk.offset

@@ -1,0 +1,316 @@
+"""Remote gc beside pushes, fetches and other gcs: every order of their requests leaves what Git's refs name whole.
+
+The programs are the real ones; only the backend is a dictionary that lets one request through at a time, and whose
+clock the test turns. All orders with two changes of turn are tried for each pair, and random ones for more.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pytest
+from blake3 import blake3
+
+from modelvc.errors import ObjectMissing, RemoteBusy
+from modelvc.formats import root as rootformat
+from modelvc.store import codec, collect, download, manifest, outgoing, upload
+from modelvc.store.collect import Collector, Rules
+from modelvc.store.download import Downloader
+from modelvc.store.local import LocalStore
+from modelvc.store.remote import RemoteStore, pack_key, root_key
+from modelvc.store.upload import Terms, Uploader, Wanted
+from tests.support.stores import DictBackend, add_bytes
+from tests.support.turns import Inline, Killed, TurnBackend, Turns
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from modelvc.oid import Oid
+
+DAY = 86_400.0
+GRACE = 14 * DAY
+SCHEDULES = int(os.environ.get("MVC_SCHEDULES", "40"))  # random orders for each set of programs
+KIB = 1 << 10
+
+
+@pytest.fixture(autouse=True)
+def _inline(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (upload, outgoing, collect, download):
+        monkeypatch.setattr(module, "ThreadPoolExecutor", Inline)
+
+
+class Kept:
+    """A local store with the objects that the tests push: `old` shares chunks with `next`, `main` a pack with `old`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.store = LocalStore(str(folder / "store"))
+        noise = random.Random(7).randbytes
+        start = noise(600 * KIB)
+        self.main = self._add(folder, noise(300 * KIB))
+        self.old = self._add(folder, start)
+        self.next = self._add(folder, start + noise(300 * KIB))
+        self.good: set[tuple[bytes, int]] = set()  # chunks of packs that were compared: packs never change
+        self.lost = self._add(folder, noise(200 * KIB))
+
+    def _add(self, folder: Path, data: bytes) -> Oid:
+        return add_bytes(self.store, folder, data).oid
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    return Kept(tmp_path_factory.mktemp("kept"))
+
+
+class World:
+    """A remote, Git's refs, and a clock. `main` is named by a ref; `old` was once, and nothing else was."""
+
+    def __init__(self, kept: Kept) -> None:
+        self.kept = kept
+        self.now = 1e9
+        self.far = DictBackend()
+        self.far.clock = lambda: self.now
+        self.refs: set[Oid] = {kept.main}
+        self.turns = Turns()
+        self.rng = random.Random(0)
+        self._push(RemoteStore(self.far), kept.main, kept.old, kept.lost)
+        self.now += 20 * DAY
+
+    def _push(self, remote: RemoteStore, *oids: Oid, here: bool = True) -> None:
+        related = [("file", oid) for oid in (self.kept.main, self.kept.old)]
+        wanted = [Wanted("file", oid, "model", lambda: related, here) for oid in oids]
+        Uploader(self.kept.store, remote, {}, Terms(1, GRACE)).run(wanted)
+
+    def _remote(self, who: str, requests: int = 1_000_000) -> RemoteStore:
+        return RemoteStore(TurnBackend(self.far, self.turns, who, requests))
+
+    def gc(self, who: str = "", grace: float = GRACE) -> Callable[[], object]:
+        def reached() -> set[tuple[str, Oid]]:
+            if who:
+                self.turns.step(who)
+            return {("file", oid) for oid in self.refs}
+
+        remote = self._remote(who) if who else RemoteStore(self.far)
+        return Collector(remote, Rules(reached, grace, jobs=1)).run
+
+    def push(self, who: str, *oids: Oid, here: bool = True) -> Callable[[], None]:
+        def program() -> None:
+            while True:
+                self._push(self._remote(who), *oids, here=here)
+                done = self.now
+                self.turns.step(who)
+                if self.now - done <= GRACE / 4:  # later Git's hook would have pushed again
+                    self.refs.update(oids)
+                    return
+
+        return program
+
+    def dying(self, who: str, oid: Oid) -> Callable[[], None]:
+        """A push that is killed at some request, without a ref for what it wrote."""
+
+        def program() -> None:
+            with suppress(Killed):
+                self._push(self._remote(who, self.rng.randrange(5, 20)), oid)
+
+        return program
+
+    def fetch(self, who: str, oid: Oid, folder: Path) -> Callable[[], None]:
+        def program() -> None:
+            place = folder / os.urandom(4).hex()
+            got = Downloader(LocalStore(str(place)), self._remote(who), jobs=1).run([("file", oid)])
+            assert got.came == (("file", oid),)
+
+        return program
+
+    def time(self, who: str, *days: float) -> Callable[[], None]:
+        def program() -> None:
+            for some in days:
+                self.turns.step(who)
+                self.now += some * DAY
+
+        return program
+
+    def check(self) -> None:
+        """Whatever a ref names is whole, to the last byte that its root names."""
+        for oid in self.refs:
+            root = rootformat.parse(self.far.objects[root_key("file", oid)][0])
+            source = RemoteStore(DictView(self.far))
+            for part in root.records():
+                placement = manifest.read_segment(source, root, part).placement
+                assert placement is not None
+                for number, chunk in zip(placement.pack, placement.stored, strict=True):
+                    name, size = placement.packs[number]
+                    data, _ = self.far.objects.get(pack_key(name), (b"", ""))
+                    assert len(data) == size, f"a pack of {oid.short} is gone"
+                    piece = data[chunk.offset : chunk.offset + chunk.stored]
+                    if (name, chunk.offset) not in self.kept.good:
+                        assert blake3(codec.decode(chunk.encoding, piece, chunk.raw)).digest() == chunk.cid
+                        self.kept.good.add((name, chunk.offset))
+
+    def run(self, programs: dict[str, Callable[[], object]], choose: Callable[[Sequence[str]], str]) -> None:
+        self.turns.run(programs, choose, self.check)
+        for who, error in self.turns.failures.items():
+            assert isinstance(error, (RemoteBusy, ObjectMissing)), f"{who}: {error!r} in {self.turns.log}"
+        self.check()
+
+    @property
+    def packs(self) -> set[str]:
+        return {key for key in self.far.objects if key.startswith("packs/")}
+
+
+class DictView(DictBackend):
+    """The same dictionary, read without a note."""
+
+    def __init__(self, other: DictBackend) -> None:
+        super().__init__()
+        self.objects, self.times, self.clock = other.objects, other.times, other.clock
+
+
+def doomed(kept: Kept) -> World:
+    """A world in which a gc has doomed what nothing needs, and the grace is over."""
+    world = World(kept)
+    world.gc()()
+    world.now += 15 * DAY
+    return world
+
+
+def revived(kept: Kept) -> World:
+    """As before, but since then the objects were pushed again: their roots are young, `main`'s pack is doomed."""
+    world = doomed(kept)
+    world._push(RemoteStore(world.far), kept.old)
+    return world
+
+
+STARTS = {"old": World, "doomed": doomed, "revived": revived}
+
+
+def programs_of(world: World, name: str, tmp: Path) -> dict[str, Callable[[], object]]:
+    kept = world.kept
+    made: dict[str, Callable[[], object]] = {}
+    for number, word in enumerate(name.split("+")):
+        who = f"{word}{number}"
+        made[who] = {
+            "gc": lambda w=who: world.gc(w),
+            "now": lambda w=who: world.gc(w, 0.0),
+            "again": lambda w=who: world.push(w, kept.old),
+            "next": lambda w=who: world.push(w, kept.next),
+            "absent": lambda w=who: world.push(w, kept.old, here=False),
+            "dies": lambda w=who: world.dying(w, kept.old),
+            "fetch": lambda w=who: world.fetch(w, kept.main, tmp),
+            "later": lambda w=who: world.time(w, 2, 3, 8, 8),
+        }[word]()
+    return made
+
+
+PAIRS = ("gc+again", "gc+next", "gc+absent", "gc+gc", "gc+fetch")
+MORE = (
+    *("gc+gc+next", "gc+gc+again+later", "gc+next+again+later", "gc+gc+absent+later", "gc+gc+gc+later"),
+    *(
+        "gc+next+fetch",
+        "gc+dies+absent",
+        "gc+dies+again",
+        "gc+gc+dies+absent+later",
+        "gc+gc+next+later",
+        "gc+absent+again+later",
+        "gc+now+now",
+        "now+now+now",
+    ),
+)
+
+
+@pytest.mark.parametrize("start", STARTS)
+@pytest.mark.parametrize("pair", PAIRS)
+def test_every_order_with_two_changes_of_turn(kept: Kept, pair: str, start: str, tmp_path: Path):
+    """One program goes I requests far, the other J, the first to its end, then the other."""
+    ends = set()
+    lengths = [60, 60]
+    for first in range(2):
+        for i, j in itertools.product(range(0, lengths[first] + 1, _STRIDE), range(1, lengths[1 - first] + 1, _STRIDE)):
+            world = STARTS[start](kept)
+            programs = programs_of(world, pair, tmp_path)
+            one, other = sorted(programs)[:: 1 if not first else -1]
+            plan = [one] * i + [other] * j
+
+            def choose(waiting: Sequence[str], plan: list[str] = plan, one: str = one, other: str = other) -> str:
+                while plan:
+                    who = plan.pop(0)
+                    if who in waiting:
+                        return who
+                return one if one in waiting else other
+
+            world.run(programs, choose)
+            ends.add(len(world.packs))
+            steps = world.turns.log
+            lengths[first] = min(lengths[first], steps.count(one) + 2)
+            lengths[1 - first] = min(lengths[1 - first], steps.count(other) + 2)
+            if i >= lengths[first]:
+                break
+    assert ends
+
+
+_STRIDE = int(os.environ.get("MVC_STRIDE", "3"))
+
+
+@pytest.mark.parametrize("start", STARTS)
+@pytest.mark.parametrize("several", MORE)
+def test_random_orders(kept: Kept, several: str, start: str, tmp_path: Path):
+    for seed in range(SCHEDULES):
+        rng = random.Random(f"{several} {start} {seed}")
+        world = STARTS[start](kept)
+        world.rng = rng
+        weights = {who: rng.choice([1, 1, 5, 20]) for who in programs_of(world, several, tmp_path)}
+
+        def choose(waiting: Sequence[str], rng: random.Random = rng, weights: dict[str, int] = weights) -> str:
+            return rng.choices(waiting, [weights[who] for who in waiting])[0]
+
+        try:
+            world.run(programs_of(world, several, tmp_path), choose)
+        except Exception as error:
+            raise AssertionError(f"seed {seed}: {world.turns.log}") from error
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_broken_off_at_each_request_it_is_carried_on(kept: Kept, start: str):
+    whole = STARTS[start](kept)
+    requests = len(whole.far.log)
+    whole.gc()()
+    requests = len(whole.far.log) - requests
+    for left in range(requests + 1):
+        world = STARTS[start](kept)
+
+        def program(world: World = world, left: int = left) -> None:
+            remote = world._remote("gc", left)
+            with suppress(Killed):
+                Collector(remote, Rules(lambda: {("file", oid) for oid in world.refs}, GRACE, jobs=1)).run()
+
+        world.run({"gc": program}, min)
+        world.check()
+        for _ in range(4):  # what was sent and never named is young at first
+            world.gc()()
+            world.now += 15 * DAY
+        assert [key for key in world.far.objects if key.startswith("b/")] == [root_key("file", kept.main)]
+        assert sum(len(world.far.objects[key][0]) for key in world.packs) < 310 * KIB
+
+
+def test_what_nothing_needs_goes_after_two_graces(kept: Kept):
+    world = World(kept)
+    before = world.packs
+    first = world.gc()()
+    assert {one.oid for one in first.roots} == {kept.old, kept.lost}
+    assert first.doomed == 1
+    assert first.deleted == 0
+    assert world.packs == before
+    world.now += 13 * DAY
+    assert world.gc()().deleted == 0
+    world.now += 2 * DAY
+    last = world.gc()()
+    assert last.deleted == 1
+    assert not before & world.packs
+    assert last.copied_bytes == sum(len(world.far.objects[key][0]) for key in world.packs)
+    assert sum(len(world.far.objects[key][0]) for key in world.packs) < 310 * KIB
+    world.check()
+    assert world.gc()().deleted == 0
