@@ -93,7 +93,7 @@ class Uploader:
                 break
         else:
             raise RemoteBusy(
-                f"{self._remote.name} is being cleaned up while this push runs", hint="run `mvc push` again"
+                f"others change {self._remote.name} all the time while this push runs", hint="run `mvc push` again"
             )
         there = tuple(want.name for want in wanted if want.name not in self._sent)
         return Uploaded(tuple(self._sent), self._sent_bytes, there, self._packs)
@@ -116,8 +116,11 @@ class Uploader:
             self._sent_bytes += batch.sent_bytes
             if begun.passed(self._remote) > self._terms.grace / 4:
                 return False  # a gc may have doomed and deleted what these roots name
-            self._sent |= dict.fromkeys(want.name for want in send)
-            self._packs.update(batch.write(roots))
+            written = batch.write(roots)
+            self._sent |= dict.fromkeys(written)
+            self._packs |= written
+            if len(written) < len(send):
+                return False
         self._refuse_absent(missing)
         with ThreadPoolExecutor(self._terms.jobs, "mvc-push") as pool:
             if not all(list(pool.map(self._renew, stale))):
@@ -218,9 +221,10 @@ class _Batch:
             return [(root, out.packs_of(content, root)) for content, root in zip(contents, roots, strict=True)]
 
     def write(self, roots: Sequence[tuple[Root, Packs]]) -> dict[Named, Packs]:
+        """Write roots; those that could be."""
         with ThreadPoolExecutor(self._jobs, "mvc-push") as pool:
-            list(pool.map(self._write_root, [root for root, _ in roots]))
-        return {(root.kind, root.oid): packs for root, packs in roots}
+            done = pool.map(self._write_root, [root for root, _ in roots])
+            return {(root.kind, root.oid): packs for (root, packs), good in zip(roots, done, strict=True) if good}
 
     def _reuse(self, want: Wanted, out: Outgoing) -> None:
         """Learn where chunks of related objects lie."""
@@ -257,27 +261,22 @@ class _Batch:
                 raise ObjectCorrupt(f"{path} (chunk {cid.hex()[:10]})", self._local.name)
         out.append(stored, chunk)
 
-    def _write_root(self, root: Root) -> None:
+    def _write_root(self, root: Root) -> bool:
+        """Write a root if its key is as it was listed; False when somebody else was faster: theirs may be whole."""
         key, data = root_key(root.kind, root.oid), root.encode()
         entry = self._far.listing.keys.get(key)
-        for _ in range(_ATTEMPTS):
-            try:
-                if entry is None:
-                    self._remote.backend.create(key, data)
-                else:
-                    self._remote.backend.replace(key, data, entry.etag)
-            except RemoteChanged:
-                try:
-                    found = self._remote.read_root(root.kind, root.oid)
-                except ObjectCorrupt:
-                    entry = self._remote.backend.stat([key]).get(key)
-                    continue
-                if found and found[0].write_id == root.write_id:
-                    return  # it was ours: only the answer was lost
-                entry = found[1] if found else None  # somebody else's, maybe complete; ours is known to be
+        try:
+            if entry is None:
+                self._remote.backend.create(key, data)
             else:
-                return
-        raise RemoteBusy(f"others keep changing {key} on {self._remote.name}", hint="run `mvc push` again")
+                self._remote.backend.replace(key, data, entry.etag)
+        except RemoteChanged:
+            try:
+                found = self._remote.read_root(root.kind, root.oid)
+            except ObjectCorrupt:
+                return False
+            return found is not None and found[0].write_id == root.write_id  # ours: only the answer was lost
+        return True
 
 
 def read_content(local: LocalStore, kind: str, oid: Oid, path: str, *, prove_it: bool = True) -> Content:

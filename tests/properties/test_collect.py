@@ -314,3 +314,63 @@ def test_what_nothing_needs_goes_after_two_graces(kept: Kept):
     assert sum(len(world.far.objects[key][0]) for key in world.packs) < 310 * KIB
     world.check()
     assert world.gc()().deleted == 0
+
+
+MONTHS = {
+    "gcs": "gc gc gc gc",
+    "pushes": "gc old gc next gc gc",
+    "undone": "gc old undo gc gc gc",
+}
+
+
+def pass_months(world: World, what: str) -> None:
+    """Fifteen days before each of the things that others do."""
+    for word in what.split():
+        world.now += 15 * DAY
+        if word == "gc":
+            world.gc()()
+        elif word == "undo":
+            world.refs -= {world.kept.old}
+        else:
+            oid = getattr(world.kept, word)
+            world._push(RemoteStore(world.far), oid)
+            world.refs.add(oid)
+        world.check()
+
+
+@pytest.mark.parametrize("months", MONTHS)
+@pytest.mark.parametrize("start", STARTS)
+@pytest.mark.parametrize("sleeper", ["gc", "again", "next", "absent"])
+def test_whoever_wakes_late(kept: Kept, sleeper: str, start: str, months: str, tmp_path: Path):
+    """A program stops at a request, for months in which others work, and goes on."""
+    awake = 0
+    while True:
+        world = STARTS[start](kept)
+        programs = programs_of(world, sleeper, tmp_path)
+        left = [awake]
+
+        def choose(waiting: Sequence[str], left: list[int] = left, world: World = world) -> str:
+            if left[0] == 0:
+                pass_months(world, MONTHS[months])
+            left[0] -= 1
+            return waiting[0]
+
+        world.run(programs, choose)
+        pass_months(world, "gc gc gc")
+        if left[0] > 0:
+            break
+        awake += 1
+    assert awake >= 4
+
+
+def test_what_a_push_has_just_sent_is_not_doomed(kept: Kept):
+    world = World(kept)
+    remote = world._remote("push", 5)  # dies after its packs
+    with suppress(Killed):
+        world.turns.run({"push": lambda: world._push(remote, kept.next)}, min, world.check)
+    fresh = {key for key in world.packs if world.far.times[key] == world.now}
+    world.gc()()
+    doomed = b"".join(data for key, (data, _) in world.far.objects.items() if key.startswith("gc/doomed/")).decode()
+    assert doomed
+    assert fresh
+    assert not [key for key in fresh if key.rpartition("/")[2] in doomed]
