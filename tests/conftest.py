@@ -74,6 +74,9 @@ def pytest_configure() -> None:
     os.environ["HOME"] = home
     os.environ["XDG_CONFIG_HOME"] = os.path.join(home, ".config")
     pytest_configure.home = home  # type: ignore[attr-defined]
+    # Hundreds of tests start Python: what the first one compiled is there for all, and none of it in the project.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    os.environ.setdefault("PYTHONPYCACHEPREFIX", os.path.join(home, "pycache"))
     if _HOME not in {"/", ""}:
         sys.addaudithook(_watch)
 

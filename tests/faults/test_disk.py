@@ -9,110 +9,26 @@ import os
 import random
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from blake3 import blake3
 
-from tests.support.clone import Clone
-from tests.support.disk import CUT_EXIT, CUTS, KINDS, Died, on_dying_disk
+from tests.support.disk import CUT_EXIT, CUTS, KINDS, Died
+from tests.support.world import FOLDER, World, complete, new, old, one_of, tidy, two_versions
 
 EVERY = bool(os.environ.get("MVC_EVERY_CALL"))
 POINTS = 2  # of each kind, in every run
 
 
-def old(name: str) -> bytes:
-    return b"old " * 5_000 + random.Random(name).randbytes(2_000)
-
-
-def new(name: str) -> bytes:
-    return b"new " * 5_000 + random.Random(name + "!").randbytes(2_000)
-
-
-@dataclass(slots=True)
-class World:
-    """A clone and its remote, as they are before the command, and copies of them to break."""
-
-    top: Path
-
-    @property
-    def clone(self) -> Clone:
-        return Clone(self.top / "work/clone")
-
-    def keep(self) -> None:
-        shutil.copytree(self.top / "work", self.top / "kept", symlinks=True)
-
-    def reset(self) -> None:
-        shutil.rmtree(self.top / "work")
-        shutil.copytree(self.top / "kept", self.top / "work", symlinks=True)
-
-    def run(self, *words: str, kind: str = "", fatal: int = 0) -> Died:
-        """Run mvc in a process whose disk dies; it never raises what is not its own."""
-        from modelvc.cli.app import run
-
-        argv = ["--repo", str(self.clone.path), *words]
-        died = on_dying_disk((self.top / "work",), kind, fatal, lambda: run(argv))
-        assert died.code != 70, f"{words} {kind} {fatal}: {died.said}"
-        return died
-
-    def works(self, *words: str) -> Died:
-        died = self.run(*words)
-        assert died.code == 0, f"{words} -> {died.code}\n{died.said}"
-        return died
-
-    def read(self, name: str) -> bytes | None:
-        path = self.clone.path / name
-        return path.read_bytes() if path.is_file() else None
-
-
-FOLDER = [f"folder/{n}.bin" for n in range(3)]
-
-
 @pytest.fixture
-def world(tmp_path: Path) -> World:
-    """Two committed versions of a model and of a folder, the older one at the remote; the worktree has the newer."""
-    found = World(tmp_path)
-    clone = Clone.new(found.clone.path)
-    clone.mvc("remote", "add", "origin", str(tmp_path / "work/far"))
-    clone.git("commit", "-qm", "remote")
-    for make, message in ((old, "old"), (new, "new")):
-        clone.write("model.bin", make("model.bin"))
-        for name in FOLDER:
-            clone.write(name, make(name))
-        clone.mvc("add", "model.bin", "-m", f"acc={len(message)}")
-        clone.mvc("add", "folder")
-        clone.git("commit", "-qm", message)
-        clone.git("tag", message)
-        if message == "old":
-            clone.mvc("push")
-    return found
-
-
-def complete(world: World, *, remote: bool = False) -> None:
-    """Both versions can be had, byte for byte."""
-    world.works("fsck", *(["--remote"] if remote else []))
-    from modelvc.repo import open_repo
-    from modelvc.store.verify import check_object
-
-    repo = open_repo(str(world.clone.path), os.environ)
-    for kind, oid in repo.store.roots():
-        assert check_object(repo.store, (kind, oid), every_byte=True) is None
-    names = {oid.hex() for _, oid in repo.store.roots()}
-    for make in (old, new):
-        assert blake3(make("model.bin")).hexdigest() in names
-
-
-def tidy(world: World) -> None:
-    """Nothing is left of what died, and nothing that a person must remove."""
-    git = world.clone.path / ".git"
-    assert not [name for name in os.listdir(git) if "lock" in name or name.startswith("mvc-index")]
+def world(tmp_path_factory: pytest.TempPathFactory) -> World:
+    return two_versions(tmp_path_factory.getbasetemp() / "two-versions")
 
 
 def moments(world: World, *words: str) -> Iterator[tuple[str, int, Died]]:
     """Run WORDS with each kind of fault at each call, or some of them; the world as it is left, each time."""
     world.keep()
-    calls = world.works(*words).calls
+    calls = world.run(*words).calls
     assert calls > 5
     for kind in KINDS:
         chance = random.Random(f"{words} {kind}")
@@ -141,11 +57,6 @@ def hold(world: World, words: tuple[str, ...], after: Check, final: Check, *, ag
             tidy(world)
         except AssertionError as error:
             raise AssertionError(f"{where}\n{error}") from None
-
-
-def one_of(world: World, name: str, *contents: bytes | None) -> None:
-    found = world.read(name)
-    assert found in contents, f"{name} is torn: {found[:40] if found else found!r}..., {len(found or b'')} bytes"
 
 
 # -- the commands
@@ -216,8 +127,6 @@ def test_push(world: World) -> None:
 def test_fetch(world: World) -> None:
     world.works("push", "--all")
     shutil.rmtree(world.clone.path / ".git/mvc/store")
-    world.keep()
-    shutil.rmtree(world.top / "kept")
     for kind, fatal, died in moments(world, "fetch", "--all"):
         where = f"fetch, {kind} at call {fatal}: {died}"
         assert world.read("model.bin") == new("model.bin"), where

@@ -7,13 +7,17 @@ disks: a new file that was synced is still lost when its folder was not.
 
 from __future__ import annotations
 
+import builtins
 import errno
 import io
 import os
 import random
 import shutil
+import signal
 import stat
+import sys
 import threading
+import time
 import traceback
 import warnings
 from collections.abc import Callable
@@ -95,7 +99,8 @@ class _Disk:
                 data = memoryview(args[1])
                 return self.real[name](args[0], data[: len(data) // 2], *args[2:], **kwargs)
             result = self.real[name](*args, **kwargs)
-            self._note(name, args, result)
+            if self.kind in CUTS:
+                self._note(name, args, result)
             return result
 
     def synced(self) -> None:
@@ -106,7 +111,8 @@ class _Disk:
                 self._cut()
             if self.calls == self.fatal and self.kind == ERROR:
                 raise OSError(errno.EIO, "Input/output error")
-            self.begin()
+            if self.kind in CUTS:
+                self.begin()
 
     def _note(self, name: str, args: tuple[Any, ...], result: Any) -> None:
         if name in {"fsync", "fdatasync"}:
@@ -204,6 +210,21 @@ def on_dying_disk(roots: tuple[Path, ...], kind: str, fatal: int, command: Calla
 
     After a cut each of ROOTS is what the next start of the machine finds.
     """
+    died = forked(lambda: _child(roots, kind, fatal, command))
+    if died.code == CUT_EXIT:
+        for root in roots:
+            shutil.rmtree(root)
+            os.rename(f"{root}.after", root)
+        return Died(died.code, fatal, died.said)
+    calls, _, words = died.said.partition("\n")
+    return Died(died.code, int(calls) if calls.isdigit() else 0, words if calls.isdigit() else died.said)
+
+
+def forked(command: Callable[[], int], seconds: float | None = None) -> Died:
+    """Run COMMAND in a process of its own, killed after SECONDS with all that it started: the code is -9 then.
+
+    70: it raised.
+    """
     reader, writer = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # the runner has threads; the child does not care for them
@@ -212,22 +233,39 @@ def on_dying_disk(roots: tuple[Path, ...], kind: str, fatal: int, command: Calla
         code = 70
         os.close(reader)
         try:
-            code = _child(roots, kind, fatal, command, writer)
+            os.setsid()
+            code, said = _quietly(command)
+            os.write(writer, said.encode()[-60_000:])  # a pipe takes that at once
         except BaseException:  # noqa: BLE001 - told to the parent
-            os.write(writer, f"\n{traceback.format_exc()}".encode())
+            os.write(writer, f"\n{traceback.format_exc()}".encode()[-60_000:])
         finally:
             os._exit(code)
     os.close(writer)
+    if seconds is not None:
+        _kill_after(pid, seconds)
     said = _drain(reader)
     _, status = os.waitpid(pid, 0)
-    code = os.waitstatus_to_exitcode(status)
-    calls, _, words = said.partition("\n")
-    if code == CUT_EXIT:
-        for root in roots:
-            shutil.rmtree(root)
-            os.rename(f"{root}.after", root)
-        return Died(code, fatal, said)
-    return Died(code, int(calls) if calls.isdigit() else 0, words)
+    return Died(os.waitstatus_to_exitcode(status), 0, said)
+
+
+def _kill_after(pid: int, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        if time.monotonic() >= end:
+            os.killpg(pid, signal.SIGKILL)
+            return
+        time.sleep(0.0005)
+
+
+def _quietly(command: Callable[[], int]) -> tuple[int, str]:
+    said = io.StringIO()
+    sys.stdout = sys.stderr = said
+    said.reconfigure = lambda **_: None  # type: ignore[attr-defined]
+    try:
+        code = command()
+    except SystemExit as error:
+        code = int(error.code or 0)
+    return code, said.getvalue()
 
 
 def _drain(fd: int) -> str:
@@ -235,16 +273,27 @@ def _drain(fd: int) -> str:
         return stream.read().decode("utf-8", "replace")
 
 
-def _child(roots: tuple[Path, ...], kind: str, fatal: int, command: Callable[[], int], out: int) -> int:
-    import builtins
-    import sys
-
+def _child(roots: tuple[Path, ...], kind: str, fatal: int, command: Callable[[], int]) -> int:
     disk = _Disk(roots, kind, fatal)
     disk.real = {name: getattr(os, name) for name in _CHANGING}
-    said = io.StringIO()
-    sys.stdout = sys.stderr = said
-    said.reconfigure = lambda **_: None  # type: ignore[attr-defined]
-    disk.begin()
+    if kind in CUTS:
+        disk.begin()
+    _replace(disk)
+    try:
+        code = command()
+    except SystemExit as error:
+        code = int(error.code or 0)
+    finally:
+        for name, real in disk.real.items():
+            setattr(os, name, real)
+    words = sys.stdout.getvalue()  # type: ignore[attr-defined]
+    sys.stdout.seek(0)
+    sys.stdout.write(f"{disk.calls}\n{words}")
+    return code
+
+
+def _replace(disk: _Disk) -> None:
+    """From now on this process's calls go to DISK."""
 
     def replaced(name: str) -> Callable[..., Any]:
         real = disk.real[name]
@@ -278,12 +327,3 @@ def _child(roots: tuple[Path, ...], kind: str, fatal: int, command: Callable[[],
     for name in _CHANGING:
         setattr(os, name, replaced(name))
     builtins.open = opened  # type: ignore[assignment]
-    try:
-        code = command()
-    except SystemExit as error:
-        code = int(error.code or 0)
-    finally:
-        for name, real in disk.real.items():
-            setattr(os, name, real)
-    os.write(out, f"{disk.calls}\n{said.getvalue()[-20_000:]}".encode())
-    return code
