@@ -128,9 +128,7 @@ class Collector:
             unreached = (kind, oid) not in reached and entry.mtime and _age(entry, now) >= self._rules.grace
             (going if unreached else staying).append((kind, oid))
         found = Survey({entry.key for entry in dooms}, listing, now, self._goings(going, listing, now))
-        for entry in dooms:
-            for name in self._remote.doomed(frozenset({entry.key})):
-                found.doomed[name] = min(found.doomed.get(name, entry.mtime), entry.mtime)
+        found.doomed = self._remote.doomed(dooms)
         found.used = self._uses(staying)
         self._judge(found)
         return found
@@ -300,7 +298,7 @@ class Collector:
                 yield chunk, bytes(data)
 
     def _is_settled(self, found: Survey) -> bool:
-        """Whether no root names a ripe pack, and nobody dooms what this clean-up has written.
+        """Whether no root names a ripe pack.
 
         Roots that came or changed since the survey are read again. Who writes one after this look sees the doom.
         """
@@ -313,7 +311,7 @@ class Collector:
                         return False
                 elif not found.ripe.isdisjoint(known.places):
                     return False
-        return {entry.key for entry in self._remote.doom_lists()} <= found.dooms
+        return True
 
 
 def _count_waiting(found: Survey, doomed: Collection[bytes], done: Collected) -> None:

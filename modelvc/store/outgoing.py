@@ -25,7 +25,7 @@ from modelvc.store.remote import pack_key
 
 if TYPE_CHECKING:
     from array import array
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Self
 
     from modelvc.formats.root import Root
@@ -54,10 +54,10 @@ class Source(NamedTuple):
 
 
 class Far(NamedTuple):
-    """What a remote holds, and which of its packs must not be referenced anew."""
+    """What a remote holds, and which of its packs must not be referenced anew, since when."""
 
     listing: Listing
-    doomed: Collection[bytes]
+    doomed: Mapping[bytes, float]
 
     def usable(self, name: bytes, size: int) -> bool:
         return name not in self.doomed and self.listing.has_pack(name, size)

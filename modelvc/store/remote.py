@@ -50,9 +50,9 @@ class Listing:
         return root_key(kind, oid) in self.keys
 
     @property
-    def dooms(self) -> frozenset[str]:
-        """Keys of the doom lists."""
-        return frozenset(key for key in self.keys if key.startswith(_DOOMS))
+    def dooms(self) -> list[Entry]:
+        """The doom lists."""
+        return [entry for key, entry in self.keys.items() if key.startswith(_DOOMS)]
 
 
 class RemoteStore:
@@ -155,18 +155,20 @@ class RemoteStore:
             self._segments[part.name] = data
         return data
 
-    def doomed(self, keys: frozenset[str]) -> frozenset[bytes]:
-        """Packs on the doom lists at KEYS: never to be referenced anew."""
-        found: set[bytes] = set()
-        for key in sorted(keys):
-            data, _ = self.backend.read(key, limit=limits.DOOM_LIST)
+    def doomed(self, lists: Iterable[Entry]) -> dict[bytes, float]:
+        """Packs on the doom lists LISTS, never to be referenced anew, and since when (by the remote's clock)."""
+        found: dict[bytes, float] = {}
+        for entry in lists:
+            data, _ = self.backend.read(entry.key, limit=limits.DOOM_LIST)
             if not data.startswith(_DOOM_HEAD):
-                raise ObjectCorrupt(f"the doom list {key}", self.name)
+                raise ObjectCorrupt(f"the doom list {entry.key}", self.name)
             try:
-                found.update(bytes.fromhex(line.decode()) for line in data[len(_DOOM_HEAD) :].splitlines())
+                names = [bytes.fromhex(line.decode()) for line in data[len(_DOOM_HEAD) :].splitlines()]
             except ValueError:
-                raise ObjectCorrupt(f"the doom list {key}", self.name) from None
-        return frozenset(found)
+                raise ObjectCorrupt(f"the doom list {entry.key}", self.name) from None
+            for name in names:
+                found[name] = min(found.get(name, entry.mtime), entry.mtime)
+        return found
 
     def doom_lists(self) -> list[Entry]:
         return list(self.backend.list(_DOOMS))

@@ -121,11 +121,11 @@ class Uploader:
             self._packs |= written
             if len(written) < len(send):
                 return False
-        self._refuse_absent(missing)
+        self._refuse_absent(missing, far)
         with ThreadPoolExecutor(self._terms.jobs, "mvc-push") as pool:
             if not all(list(pool.map(self._renew, stale))):
                 return False
-        if (missing or stale) and not {one.key for one in self._remote.doom_lists()} <= listing.dooms:
+        if (missing or stale) and not set(self._remote.doom_lists()) <= set(listing.dooms):
             return False
         # asked last: what was young when this began may be old now
         return begun.passed(self._remote) <= self._terms.grace / 4
@@ -135,14 +135,21 @@ class Uploader:
         name = want.name
         if not far.listing.has_root(*name):
             return False
-        # gc saves what a root needs of a doomed pack. Only for a root that was written a moment ago it may be too late.
-        fits = far.usable if name in self._sent else far.listing.has_pack
         for source in (self._packs.get, self._known.get, self._ask):
             needed = source(name)
-            if needed is not None and all(fits(*one) for one in needed):
+            if (
+                needed is not None
+                and all(far.listing.has_pack(*one) for one in needed)
+                and not self._is_late(name, needed, far)
+            ):
                 self._packs[name] = needed
                 return True
         return False
+
+    def _is_late(self, name: Named, needed: Packs, far: Far) -> bool:
+        """Whether gc may not have seen that a root names a doomed pack: it sees those that are older than its doom."""
+        written = float("inf") if name in self._sent else far.listing.keys[root_key(*name)].mtime
+        return any(one in far.doomed and far.doomed[one] <= written for one, _ in needed)
 
     def _ask(self, name: Named) -> Packs | None:
         try:
@@ -150,10 +157,11 @@ class Uploader:
         except ObjectCorrupt:
             return None
 
-    def _refuse_absent(self, missing: Sequence[Wanted]) -> None:
+    def _refuse_absent(self, missing: Sequence[Wanted], far: Far) -> None:
         for want in missing:
             if not want.here:
-                where = f"the local store, nor on {self._remote.name}"
+                there = "whole on" if far.listing.has_root(*want.name) else "on"
+                where = f"the local store, nor {there} {self._remote.name}"
                 hint = "run `mvc push` in a clone that has it"
                 raise ObjectMissing(want.oid, where, path=want.path, hint=hint)
 

@@ -363,6 +363,32 @@ def test_whoever_wakes_late(kept: Kept, sleeper: str, start: str, months: str, t
     assert awake >= 4
 
 
+@pytest.mark.parametrize("awake", range(12))
+def test_a_push_that_slept_is_killed_beside_a_gc(kept: Kept, awake: int):
+    """What it wrote last names a pack that is being deleted; another push, without those bytes, relies on it."""
+    for seed in range(SCHEDULES):
+        world = World(kept)
+        rng = world.rng = random.Random(seed)
+        sleeper = world._remote("sleeper", awake + rng.randrange(1, 4))
+        left = [awake]
+
+        def slept(world: World = world, sleeper: RemoteStore = sleeper) -> None:
+            with suppress(Killed):
+                world._push(sleeper, kept.next)
+
+        def choose(waiting: Sequence[str], left: list[int] = left, world: World = world) -> str:
+            left[0] -= 1
+            if left[0] >= 0 and "sleeper" in waiting:
+                return "sleeper"
+            if left[0] == -1:
+                pass_months(world, "gc")
+                world.now += 15 * DAY
+            return world.rng.choice(waiting)
+
+        programs = {"gc": world.gc("gc"), "sleeper": slept, "absent": world.push("absent", kept.next, here=False)}
+        world.run(programs, choose)
+
+
 def test_what_a_push_has_just_sent_is_not_doomed(kept: Kept):
     world = World(kept)
     remote = world._remote("push", 5)  # dies after its packs
