@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from blake3 import blake3
 
+from modelvc.formats.pointer import parse
 from tests.support.disk import CUT_EXIT, CUTS, KINDS, Died
 from tests.support.world import FOLDER, World, complete, new, old, one_of, tidy, two_versions
 
@@ -224,4 +225,62 @@ def test_resolve(world: World) -> None:
             assert "no conflict" in again.said or "not in conflict" in again.said, where
             world.works("checkout", "model.bin")
         final(world)
+        tidy(world)
+
+
+THREE = (".base", ".ours", ".theirs")  # as Git calls its merge driver, with files at the top of the worktree
+
+
+def test_merge_of_a_folder(world: World) -> None:
+    """The driver answers whole or not at all; what its answer names is in the store before it is said."""
+    clone = world.clone
+    clone.git("branch", "side")
+    for branch, name in (("side", "folder/theirs.bin"), ("main", "folder/ours.bin")):
+        clone.git("switch", "-q", branch)
+        clone.write(name, new(name))
+        clone.mvc("add", "folder")
+        clone.git("commit", "-qm", branch)
+    pointers = [clone.git("show", f"{rev}:folder.mvc").encode() for rev in ("new", "main", "side")]
+    for name, data in zip(THREE, pointers, strict=True):
+        clone.write(name, data)
+    words = ("hook", "merge-pointer", *THREE, "7", "folder.mvc")
+
+    for kind, fatal, died in moments(world, *words):
+        where = f"{kind} at call {fatal}: {died}"
+        answer = world.read(".ours") or b""
+        if kind in CUTS:  # Git died with it, and its files are nobody's
+            clone.write(".ours", pointers[1])
+        elif answer == pointers[1]:
+            assert died.code, where
+        else:
+            assert parse(answer).files == 5, where
+            clone.write("folder.mvc", answer)
+            assert world.works("checkout", "--offline", "folder"), where
+            assert {name: world.read(f"folder/{name}.bin") for name in ("ours", "theirs")} == {
+                name: new(f"folder/{name}.bin") for name in ("ours", "theirs")
+            }, where
+            clone.write(".ours", pointers[1])
+        complete(world)
+        world.works(*words)
+        assert parse(world.read(".ours") or b"").files == 5, where
+
+
+def test_models_follow(world: World) -> None:
+    """What a merge, a pull or a checkout by Git ends with."""
+    for name in ("model.bin", *FOLDER):
+        assert world.read(name) == new(name)
+    world.clone.git("-c", "core.hooksPath=/dev/null", "checkout", "-q", "old")
+
+    def after(world: World) -> None:
+        one_of(world, "model.bin", old("model.bin"), new("model.bin"))
+        for name in FOLDER:
+            one_of(world, name, old(name), new(name))
+
+    for kind, fatal, died in moments(world, "hook", "post-index-change", "1", "0"):
+        where = f"{kind} at call {fatal}: {died}"
+        after(world)
+        complete(world)
+        world.works("hook", "post-index-change", "1", "0")
+        for name in ("model.bin", *FOLDER):
+            assert world.read(name) == old(name), where
         tidy(world)

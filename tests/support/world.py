@@ -63,6 +63,19 @@ def mvc(*words: str) -> Callable[[], int]:
     return command
 
 
+def hook(folder: Path, *words: str) -> Callable[[], int]:
+    """What Git runs at the top of a worktree, for a forked process."""
+    from modelvc.drivers.dispatch import run
+
+    _built()
+
+    def command() -> int:
+        os.chdir(folder)
+        return run(list(words))
+
+    return command
+
+
 @dataclass(slots=True)
 class World:
     """A clone and its remote, as they are before the command, and copies of them to break."""
@@ -103,6 +116,8 @@ class World:
         return time.perf_counter() - start
 
     def _command(self, words: tuple[str, ...]) -> Callable[[], int]:
+        if words[0] == "hook":
+            return hook(self.clone.path, *words[1:])
         return mvc("--repo", str(self.clone.path), *words)
 
     def read(self, name: str) -> bytes | None:
