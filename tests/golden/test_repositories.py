@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from blake3 import blake3
 
-from tests.golden.write import CONFLICT, METRICS, NOTEBOOK, ran
+from tests.golden.write import CONFLICT, METRICS, NOTEBOOK, noise, ran
 from tests.support.clone import Clone
 from tests.support.notebooks import outputs
 
@@ -28,12 +28,22 @@ def manifest(name: str) -> Any:
     return json.loads((HERE / f"{name}.json").read_text())
 
 
+def unpacked(name: str, tmp_path: Path) -> Path:
+    with tarfile.open(HERE / f"{name}.tar.gz") as tar:
+        tar.extractall(tmp_path / "golden", filter="data")
+    return tmp_path / "golden"
+
+
 @pytest.fixture(params=NAMES)
 def golden(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Path, Any]:
     """The folder of a golden repository, unpacked, and what it should hold."""
-    with tarfile.open(HERE / f"{request.param}.tar.gz") as tar:
-        tar.extractall(tmp_path / "golden", filter="data")
-    return tmp_path / "golden", manifest(request.param)
+    return unpacked(request.param, tmp_path), manifest(request.param)
+
+
+@pytest.fixture
+def first(tmp_path: Path) -> Path:
+    """The folder of the oldest."""
+    return unpacked("v1", tmp_path)
 
 
 def cloned(folder: Path, *, store: bool) -> Clone:
@@ -135,6 +145,29 @@ def test_its_notebook_gets_its_outputs_back(golden: tuple[Path, Any]) -> None:
     assert clone.read(NOTEBOOK) == ran("a = 1")
 
 
+def test_a_remote_that_was_cleaned_up(tmp_path: Path) -> None:
+    """Dooms, a pack that was written anew, one with a salt, and another repository that uses the remote."""
+    remote = unpacked("v1-collected", tmp_path) / "remote"
+    clone = cloned(remote.parent, store=False)
+    clone.mvc("fetch", "--all", "-r", "golden")
+    clone.git("checkout", "-q", "origin/again")
+    for name in ("stays", "shares", "alone"):
+        assert clone.read(f"{name}.bin") == noise(name, 20_000)
+    clone.git("checkout", "-q", "main")
+    clone.mvc("push", "-r", "golden")  # now this repository uses it as well
+    done = clone.mvc("gc", "--remote", "-r", "golden", code=11)
+    assert "another repository uses the remote golden: git.example.org/team/models" in done.err
+    (dooms,) = (remote / "gc/doomed").iterdir()
+    doomed = dooms.read_text().splitlines()[1:]
+    assert len(doomed) == 2
+    (root,) = (remote / "b/4a").iterdir()
+    assert not any(bytes.fromhex(name) in root.read_bytes() for name in doomed)
+    root.unlink()  # pushed again, it names a pack that is not doomed
+    clone.mvc("push", "--all", "-r", "golden")
+    assert not any(bytes.fromhex(name) in root.read_bytes() for name in doomed)
+    assert clone.json("fsck", "--remote", "-r", "golden")["problems"] == []
+
+
 # -- and what a later version may write is refused, with words
 
 
@@ -147,10 +180,9 @@ def test_its_notebook_gets_its_outputs_back(golden: tuple[Path, Any]) -> None:
         ('names = "plain"', 'names = "keyed"', "can not read", "can not read"),
     ],
 )
-def test_a_store_of_a_later_version(golden: tuple[Path, Any], line: str, later: str, push: str, fetch: str) -> None:
-    folder, _ = golden
-    clone = cloned(folder, store=False)
-    config = folder / "remote/config"
+def test_a_store_of_a_later_version(first: Path, line: str, later: str, push: str, fetch: str) -> None:
+    clone = cloned(first, store=False)
+    config = first / "remote/config"
     config.write_text(config.read_text().replace(line, later))
     done = clone.mvc("fetch", "-r", "golden", code=2 if fetch else 0)
     assert fetch in done.err
@@ -165,8 +197,8 @@ def test_a_store_of_a_later_version(golden: tuple[Path, Any], line: str, later: 
         assert "upgrade mvc" in done.err
 
 
-def test_a_pointer_of_a_later_version(golden: tuple[Path, Any]) -> None:
-    clone = cloned(golden[0], store=True)
+def test_a_pointer_of_a_later_version(first: Path) -> None:
+    clone = cloned(first, store=True)
     clone.git("checkout", "-q", "main")
     pointer = clone.path / "model.bin.mvc"
     pointer.write_text(pointer.read_text().replace("format = 1", "format = 2"))
@@ -176,8 +208,8 @@ def test_a_pointer_of_a_later_version(golden: tuple[Path, Any]) -> None:
 
 
 @pytest.mark.parametrize("command", [("checkout",), ("fsck",), ("add", "new.bin"), ("gc", "--apply")])
-def test_a_local_store_of_a_later_version(golden: tuple[Path, Any], command: tuple[str, ...]) -> None:
-    clone = cloned(golden[0], store=True)
+def test_a_local_store_of_a_later_version(first: Path, command: tuple[str, ...]) -> None:
+    clone = cloned(first, store=True)
     config = clone.path / ".git/mvc/store/config"
     config.chmod(0o644)
     config.write_text(config.read_text().replace("format = 1", "format = 2"))

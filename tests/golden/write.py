@@ -117,6 +117,29 @@ def history(clone: Clone, remote: Path) -> None:
     clone.mvc("push", "--all")
 
 
+def collect(clone: Clone, remote: Path) -> None:
+    """Versions go, by which a pack and a root are written anew; they come again, one of them in a salted pack."""
+    commits = []
+    clone.git("switch", "-q", "-c", "again")
+    for name in ("stays", "shares", "alone"):
+        clone.write(f"{name}.bin", noise(name, 20_000))
+        clone.mvc("add", f"{name}.bin")
+        clone.git("commit", "-qm", name)
+        commits.append(clone.git("rev-parse", "HEAD").strip())
+        if name != "stays":
+            clone.mvc("push")  # the first two in one pack
+    clone.git("switch", "-q", "main")
+    clone.git("branch", "-qf", "again", commits[0])
+    clone.git("reflog", "expire", "--expire=now", "--all")
+    clone.mvc("gc", "--remote", "--apply", "--exclusive", "--grace", "0")
+    clone.git("branch", "-qf", "again", commits[-1])
+    for path in (remote / "gc/repositories").iterdir():
+        path.unlink()  # a folder of this machine
+    clone.git("remote", "add", "team", "https://git.example.org/team/models.git")
+    clone.mvc("push", "again", "--", "alone.bin")
+    clone.mvc("push", "again")
+
+
 def digests(clone: Clone, rev: str) -> dict[str, str]:
     """What every file of REV's models is."""
     clone.git("checkout", "-q", "-f", rev)
@@ -151,11 +174,7 @@ def write(name: str) -> None:
         clone.mvc("init")
         clone.git("commit", "-qm", "use mvc")
         history(clone, remote)
-        dooms = remote / "gc/doomed"
-        dooms.mkdir(parents=True)
-        (dooms / "00000000").write_bytes(
-            b"modelvc dooms 1\n" + blake3(b"a pack that is gone").hexdigest().encode() + b"\n"
-        )
+        collect(clone, remote)
         found = {rev: digests(clone, rev) for rev in REVS}
         clone.git("checkout", "-q", "main")
         clone.git("bundle", "create", "-q", str(Path(folder, "history.bundle")), "--all")
