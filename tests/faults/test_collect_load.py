@@ -1,4 +1,4 @@
-"""Pushes, fetches and several clean-ups at once, for a while, on a real S3 server and in a folder, with a grace of seconds.
+"""Pushes, fetches and clean-ups at once, for a while, on a real S3 server and in a folder, with a grace of seconds.
 
 What tests/properties/test_collect.py tries in every order, with real clocks, etags and threads. MVC_SECONDS=600 for as
 long as one likes.
