@@ -23,7 +23,7 @@ def test_bombs(name: str) -> None:
     words = [sys.executable, "-m", "tests.support.bombs", name]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3_000:]
-    assert BOMBS[name][1] in done.stdout
+    assert any(words in done.stdout for words in BOMBS[name][1]), done.stdout
 
 
 @pytest.mark.parametrize("name", PARSERS)
