@@ -23,7 +23,6 @@ Since = Annotated[
 ]
 
 _MOST_FILES = 50  # of a folder, before the rest is counted
-_MOST_METRICS = 4  # columns of a log
 
 
 def ls(words: Words = None) -> None:
@@ -63,14 +62,20 @@ def log(
         str, typer.Option("--best", metavar="METRIC", help="Only the best by this metric.", show_default=False)
     ] = "",
     since: Since = "",
+    metric: Annotated[
+        list[str] | None,
+        typer.Option("--metric", metavar="NAME", help="Show this one; a glob; repeatable.", show_default=False),
+    ] = None,
 ) -> None:
     """Versions of models, newest first.
 
-    Through Git's history, across renames, with their metrics. CONDITION is such as "acc >= 0.9 and ms < 50".
+    Through Git's history, across renames, with their metrics: without --metric the first few, what --best, --where and
+    the policy name before others. CONDITION is such as "acc >= 0.9 and ms < 50".
     """
     import time
 
-    from modelvc.ops.log import Filters
+    from modelvc.formats import expression
+    from modelvc.ops.log import Filters, columns
     from modelvc.ops.log import log as op
 
     repo = CONTEXT.open()
@@ -79,8 +84,8 @@ def log(
         render.dump(found)
         return
     several = len({version.path for version in found.versions}) > 1
-    named = [best] if best else []
-    names = list(dict.fromkeys([*named, *(name for v in found.versions for name in v.metrics)]))[:_MOST_METRICS]
+    named = [*([best] if best else []), *(expression.parse(where).names if where else ())]
+    names = columns(repo, found, metric or [], named)
     rows = []
     for v in found.versions:
         refs = f" ({', '.join(v.refs)})" if v.refs else ""
@@ -200,14 +205,15 @@ def _print_diff(found: Diff) -> None:
             versions, sizes, new = render.short(m.new_oid), sizes[:1], "same bytes"
         else:
             versions = " -> ".join(render.short(oid) for oid in (m.old_oid, m.new_oid) if oid)
-        rows.append((CONTEXT.name(m.path), m.change, versions, " -> ".join(sizes), new))
+        name = f"{CONTEXT.name(m.was)} -> {CONTEXT.name(m.path)}" if m.was else CONTEXT.name(m.path)
+        rows.append((name, m.change, versions, " -> ".join(sizes), new))
     head = ("model", "change", "version", "size", "content")
     render.out(*render.table(head, rows, markdown=CONTEXT.markdown))
     changed = [m for m in found.models if m.change != "removed"]
     _print_moved("metric", [(m.path, x) for m in changed for x in m.metrics])
     _print_moved("parameter", [(m.path, x) for m in changed for x in m.params])
     for m in found.models:
-        if m.change == "changed":
+        if m.change in {"changed", "renamed"}:
             _print_files(m)
 
 

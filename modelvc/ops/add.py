@@ -17,6 +17,7 @@ from modelvc.oid import Oid
 from modelvc.ops import ignores
 from modelvc.ops.progress import SILENT
 from modelvc.ops.record import NOTHING, recorded
+from modelvc.ops.renames import only_renamed
 from modelvc.ops.trees import entries_of, stored_leaves, tree_path
 from modelvc.store import manifest
 from modelvc.store.ingest import Ingest
@@ -66,6 +67,7 @@ class _Target:
     head: Pointer | None  # the pointer in the last commit
     in_git: bool  # Git itself tracks the file, which add ends
     settles: bool  # a merge left the pointer in conflict, which add ends too
+    renamed: bool = False  # the last commit has that version under a name that is gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +175,8 @@ def _target(repo: Repo, path: SafeRelPath, head: bytes | None) -> _Target:
         before = repo.pointer_or_none(path)
     except PointerConflict:  # a new version settles it
         return _Target(path, None, committed, bool(inside), settles=True)
-    return _Target(path, before, committed, bool(inside), settles=bool(before and before.conflict))
+    renamed = before is not None and head is None and only_renamed(repo, path, before)
+    return _Target(path, before, committed, bool(inside), settles=bool(before and before.conflict), renamed=renamed)
 
 
 def _check_overlap(path: SafeRelPath, others: set[str]) -> None:
@@ -313,7 +316,7 @@ def _pointer(target: _Target, content: _Kept) -> Pointer:
     known = head or before
     parent = None
     if known:
-        parent = known.oid if known is head else known.parent
+        parent = known.oid if known is head or target.renamed else known.parent
     return Pointer(
         kind="tree" if content.kind == "tree" else "file",
         oid=content.oid,

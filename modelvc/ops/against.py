@@ -10,6 +10,7 @@ from modelvc.formats.pointer import parse
 from modelvc.git import history
 from modelvc.git.run import run
 from modelvc.ops.log import versions_of
+from modelvc.ops.renames import known_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,14 +39,24 @@ class Against:
     def version(self, path: SafeRelPath, new: Pointer) -> Pointer | None:
         """The version to compare NEW with; None where there is none."""
         if self.commit:
-            data = self._there.get(pointer_of(path))
-            return parse(data, pointer_of(path)) if data is not None else None
+            name = pointer_of(path)
+            if name not in self._there:
+                name = self._renamed(path, new)
+            return parse(self._there[name], name) if name in self._there else None
         if self._best:
             return self._best_of(path, new)
         found = previous(self._repo, path, new, self._head)
         if found is None and new.parent is not None and _is_shallow(self._repo):
             raise _cut_off(f"the version of {shown(path)} before this one ({new.parent.short})")
         return found
+
+    def _renamed(self, path: SafeRelPath, new: Pointer) -> SafeRelPath:
+        """The pointer that the model had there under an earlier name: a new name is no way around a gate."""
+        if self._head == "HEAD" and not history.has_head(self._repo.layout):
+            return pointer_of(path)
+        at = known_name(self._repo, path, new, self._head)
+        earlier = (pointer_of(name) for name, _ in versions_of(self._repo, at, start=self._head))
+        return next((name for name in earlier if name in self._there), pointer_of(path))
 
     def _best_of(self, path: SafeRelPath, new: Pointer) -> Pointer | None:
         """The best other version by the first metric whose better direction the policy declares."""
@@ -58,7 +69,7 @@ class Against:
         if _is_shallow(self._repo):
             raise _cut_off(f"the whole history of {shown(path)}")
         best: tuple[float, Pointer] | None = None
-        for pointer in known_versions(self._repo, path, self._head):
+        for pointer in known_versions(self._repo, path, new, self._head):
             value = _number(pointer, rule.name)
             if value is None or pointer.oid == new.oid:
                 continue
@@ -72,15 +83,15 @@ def previous(repo: Repo, path: SafeRelPath, new: Pointer, head: str = "HEAD") ->
     """The version that NEW replaced, by its `parent`; None for a first one, or where history does not have it."""
     if new.parent is None:
         return None
-    found = (pointer for pointer in known_versions(repo, path, head) if pointer.oid == new.parent)
+    found = (pointer for pointer in known_versions(repo, path, new, head) if pointer.oid == new.parent)
     return next(found, None)
 
 
-def known_versions(repo: Repo, path: SafeRelPath, head: str = "HEAD") -> Iterator[Pointer]:
-    """The versions of a model in history that can be read, newest first."""
+def known_versions(repo: Repo, path: SafeRelPath, new: Pointer, head: str = "HEAD") -> Iterator[Pointer]:
+    """The versions of a model in history that can be read, newest first; NEW is the one at PATH."""
     if head == "HEAD" and not history.has_head(repo.layout):
         return
-    for at, version in versions_of(repo, path, start=head):
+    for at, version in versions_of(repo, known_name(repo, path, new, head), start=head):
         try:
             yield parse(version.data, pointer_of(at))
         except ModelvcError:

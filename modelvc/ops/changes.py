@@ -9,6 +9,7 @@ from modelvc.errors import ModelvcError, shown
 from modelvc.formats.paths import model_of
 from modelvc.formats.pointer import parse
 from modelvc.formats.pointerview import value
+from modelvc.ops.renames import former_name, readable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,16 +37,19 @@ class MetricMoved:
 def moved(old: Mapping[str, bytes], new: Mapping[str, bytes], policy: Policy) -> list[MetricMoved]:
     """The metrics that differ between two sets of pointers, by model and in the order in which they were recorded."""
     found = []
+    now, there = {model_of(path) for path in new}, readable(old)
     for path in sorted(new):
         before, after = _pointer(old.get(path)), _pointer(new[path])
+        if path not in old and after and (former := former_name(after, there, now)):
+            before = there[former]
         if after is None or (before and before.encode() == after.encode()):
             continue
-        was, now = _values(before), _values(after)
-        for name in dict.fromkeys((*now, *was)):
-            if was.get(name) != now.get(name):
-                gain = policy.gain(model_of(path), name, was.get(name), now.get(name))
+        was, values = _values(before), _values(after)
+        for name in dict.fromkeys((*values, *was)):
+            if was.get(name) != values.get(name):
+                gain = policy.gain(model_of(path), name, was.get(name), values.get(name))
                 better = None if not gain else gain > 0
-                found.append(MetricMoved(model_of(path), name, was.get(name), now.get(name), better))
+                found.append(MetricMoved(model_of(path), name, was.get(name), values.get(name), better))
     return found
 
 

@@ -11,6 +11,7 @@ from modelvc.formats.pointer import parse
 from modelvc.formats.policy import Policy
 from modelvc.git import history
 from modelvc.ops.record import read_policy
+from modelvc.ops.renames import former_name
 from modelvc.ops.trees import stored_files
 
 if TYPE_CHECKING:
@@ -47,7 +48,9 @@ class MetricChange:
 
 @dataclass(frozen=True, slots=True)
 class ModelChange:
-    """One model. `change`: "added", "removed" or "changed"; `files`: None when a side is not in the store."""
+    """One model. `change`: "added", "removed", "renamed" (and perhaps changed) or "changed"; `was`: its name before,
+    where that is another; `files`: None when a side is not in the store.
+    """
 
     path: str
     change: str
@@ -59,6 +62,7 @@ class ModelChange:
     files: tuple[FileChange, ...] | None
     metrics: tuple[MetricChange, ...]
     params: tuple[MetricChange, ...] = ()
+    was: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,11 +84,18 @@ def diff(repo: Repo, old: str = "HEAD", new: str = "", paths: Sequence[str] = ()
     known = {*before, *after, *unreadable}
     chosen = repo.selected(paths, known) if paths else sorted(known)
     policy = _policy(repo)
-    rows = [
-        _changed(repo, policy, SafeRelPath(path), before.get(SafeRelPath(path)), after.get(SafeRelPath(path)))
-        for path in chosen
-        if path not in unreadable and _differs(before.get(SafeRelPath(path)), after.get(SafeRelPath(path)))
-    ]
+    came_from = {
+        path: name
+        for path in map(SafeRelPath, chosen)
+        if path in after and path not in before and (name := former_name(after[path], before, {*after, *unreadable}))
+    }
+    rows = []
+    for path in map(SafeRelPath, chosen):
+        name = came_from.get(path, path)
+        if path in unreadable or path in came_from.values():
+            continue
+        if name != path or _differs(before.get(name), after.get(path)):
+            rows.append(_changed(repo, policy, (name, path), before.get(name), after.get(path)))
     return Diff(first, second, tuple(rows), tuple(path for path in chosen if path in unreadable))
 
 
@@ -117,8 +128,11 @@ def _policy(repo: Repo) -> Policy:
         return Policy()
 
 
-def _changed(repo: Repo, policy: Policy, path: SafeRelPath, old: Pointer | None, new: Pointer | None) -> ModelChange:
-    change = "added" if old is None else "removed" if new is None else "changed"
+def _changed(
+    repo: Repo, policy: Policy, names: tuple[SafeRelPath, SafeRelPath], old: Pointer | None, new: Pointer | None
+) -> ModelChange:
+    was, path = names
+    change = "added" if old is None else "removed" if new is None else "changed" if was == path else "renamed"
     return ModelChange(
         path=path,
         change=change,
@@ -130,6 +144,7 @@ def _changed(repo: Repo, policy: Policy, path: SafeRelPath, old: Pointer | None,
         files=_files(repo, old, new),
         metrics=_metrics(policy, path, old, new),
         params=_moved(dict(old.params) if old else {}, dict(new.params) if new else {}),
+        was=was if was != path else None,
     )
 
 

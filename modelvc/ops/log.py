@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from modelvc.errors import ModelvcError, NotFoundError, UsageError, shown
 from modelvc.formats import expression
 from modelvc.formats.paths import model_of, pointer_of
 from modelvc.formats.pointer import parse
+from modelvc.formats.policy import Policy
 from modelvc.git import history
 from modelvc.git.run import git
+from modelvc.ops.renames import former_name, readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,8 +22,9 @@ if TYPE_CHECKING:
     from modelvc.formats.metrics import MetricValue
     from modelvc.formats.paths import SafeRelPath
     from modelvc.formats.pointer import Pointer
-    from modelvc.formats.policy import Policy
     from modelvc.repo import Repo
+
+_MOST_COLUMNS = 4  # metrics beside a version, where nobody said which
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,33 @@ def unmeasured(model: str, metric: str, there: Iterable[str]) -> NotFoundError:
     return NotFoundError(words, hint=f"there is: {names}")
 
 
+def columns(repo: Repo, found: Log, asked: Sequence[str], first: Sequence[str] = ()) -> list[str]:
+    """The metrics to show beside versions: those ASKED for, by name or glob; else a few, FIRST and what the policy
+    judges before the rest. NotFoundError for a name that no version has.
+    """
+    from modelvc.ops.record import read_policy
+
+    known = dict.fromkeys(name for version in found.versions for name in version.metrics)
+    if asked:
+        for wanted in asked:
+            if known and not any(_meant(name, wanted) for name in known):
+                there = ", ".join(shown(name) for name in list(known)[:10])
+                raise NotFoundError(f"no version has {shown(wanted)}", hint=f"there is: {there}")
+        return list(dict.fromkeys(name for wanted in asked for name in known if _meant(name, wanted)))
+    try:
+        policy = read_policy(repo)
+    except ModelvcError:  # for mvc check to complain about
+        policy = Policy()
+    paths = dict.fromkeys(version.path for version in found.versions)
+    rules = {name: next((rule for path in paths if (rule := policy.rule(path, name))), None) for name in known}
+    judged = [name for name, rule in rules.items() if rule and rule.direction != "info"]
+    return list(dict.fromkeys([*(name for name in first if name in known), *judged, *known]))[:_MOST_COLUMNS]
+
+
+def _meant(name: str, wanted: str) -> bool:
+    return name == wanted or fnmatchcase(name, wanted)
+
+
 def _comparable(value: MetricValue | None) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool) and value == value  # noqa: PLR0124 - nan
 
@@ -178,21 +209,14 @@ def versions_of(
 
 
 def _renamed_from(repo: Repo, version: history.Version, seen: set[SafeRelPath]) -> SafeRelPath | None:
-    """The path that the same content had in the commit before, if it went away with this one."""
+    """The path that the model had in the commit before, if that went away with this one."""
     try:
-        wanted = parse(version.data).oid
-        before = history.pointers_at(repo.layout, f"{version.commit}~1")
+        pointer = parse(version.data)
+        before = readable(history.pointers_at(repo.layout, f"{version.commit}~1"))
     except ModelvcError:
         return None
-    after = history.pointers_at(repo.layout, version.commit)
-    for name, data in before.items():
-        try:
-            pointer = parse(data)
-        except ModelvcError:
-            continue
-        if name not in after and pointer.oid == wanted and model_of(name) not in seen:
-            return model_of(name)
-    return None
+    after = {model_of(name) for name in history.pointers_at(repo.layout, version.commit)}
+    return former_name(pointer, before, after | seen)
 
 
 def _logged(repo: Repo, path: SafeRelPath, version: history.Version, names: dict[str, list[str]]) -> LoggedVersion:
