@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from modelvc.drivers import difftool, merging, metric_hooks
 from modelvc.drivers.dispatch import FAILED, say
-from modelvc.errors import NotFoundError, UsageError, shown
+from modelvc.errors import ModelvcError, NotFoundError, UsageError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -105,6 +105,11 @@ def _gate(repo: Repo, tips: Sequence[str]) -> int:
             found = check(repo, rev=tip)
         except UsageError:
             continue  # no model there that the policy names
+        except Exception as error:  # noqa: BLE001 - who is only to be warned is not stopped by what can not be judged
+            hint = error.hint if isinstance(error, ModelvcError) else ""
+            say(f"the models could not be judged: {shown(error)}", hint=hint)
+            failed = True
+            continue
         for one in found.verdicts:
             if one.outcome != PASS and not one.warn:
                 say(f"{shown(one.model)}: {shown(one.metric)} {shown(one.why)}")
