@@ -107,9 +107,8 @@ def rollback(
 ) -> None:
     """Go back to a version that worked.
 
-    Takes the newest earlier version that keeps the bounds of .mvc/policy.toml (without a policy: the one before),
-    brings the model, and stages its pointer. CONDITION is such as "test.accuracy >= 0.9 and latency_ms < 50". The code
-    stays as it is.
+    Takes the newest earlier version that passes .mvc/policy.toml (without a policy: the one before), brings the model,
+    and stages its pointer. CONDITION is such as "test.accuracy >= 0.9 and latency_ms < 50". The code stays as it is.
     """
     from modelvc.ops.checkout import Options
     from modelvc.ops.rollback import Wish, plan_rollback

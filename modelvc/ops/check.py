@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from modelvc.formats.metrics import MetricValue
     from modelvc.formats.pointer import Pointer
     from modelvc.formats.policy import MetricRule, Policy
-    from modelvc.ops.paired import Paired
     from modelvc.repo import Repo
 
 Outcome: TypeAlias = Literal["pass", "fail", "inconclusive"]
@@ -29,6 +28,7 @@ FAIL: Outcome = "fail"
 INCONCLUSIVE: Outcome = "inconclusive"
 
 _NAMED = 8  # metrics that a verdict lists
+_NAMES_NOTHING = "names no metric that is recorded"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +115,19 @@ def check(
     return Checked(against or "previous", commit, tuple(verdicts), worst)
 
 
-def floors_hold(policy: Policy, path: SafeRelPath, pointer: Pointer) -> tuple[bool, str]:
-    """Whether a version keeps every floor and ceiling by itself, and if not, the first reason why."""
+def passes(policy: Policy, path: SafeRelPath, pointer: Pointer, before: Pointer | None) -> tuple[bool, str]:
+    """Whether a version passes the policy by its recorded numbers, beside the version BEFORE; if not, the first reason.
+
+    Predictions are left alone: what passes by them passes by the numbers too, and they may have to be fetched.
+    """
+    case = _Case(path, pointer, before)
     for rule in policy.rules_for(path):
-        for name in _names(rule, pointer, None):
-            verdict = _alone(_Case(path, pointer, None), rule, name)
-            if verdict is not None and verdict.outcome == FAIL:
+        names = _names(rule, pointer, before)
+        if not names:
+            return False, f"{rule.name} {_NAMES_NOTHING}"
+        for name in names:
+            verdict = _alone(case, rule, name) or _by_numbers(case, rule, name)
+            if verdict.outcome == FAIL:
                 return False, f"{name} {verdict.why}"
     return True, ""
 
@@ -134,10 +141,13 @@ def judge(repo: Repo, policy: Policy, case: _Case) -> list[Verdict]:
     for rule in policy.rules_for(case.path):
         names = _names(rule, case.new, case.old)
         if not names:
-            verdicts.append(Verdict(case.path, rule.name, FAIL, "names no metric that is recorded", line=rule.line))
+            verdicts.append(Verdict(case.path, rule.name, FAIL, _NAMES_NOTHING, line=rule.line))
         for name in names:
             verdict = _alone(case, rule, name)
-            verdicts.append(verdict if verdict is not None else _compared(paired, case, rule, name))
+            if verdict is None:
+                numbers = _by_numbers(case, rule, name)
+                verdict = paired.verdict(numbers, rule) if rule.paired else numbers
+            verdicts.append(verdict)
     return paired.settled(verdicts)
 
 
@@ -179,7 +189,9 @@ def _alone(case: _Case, rule: MetricRule, name: str) -> Verdict | None:
     if rule.ceiling is not None and new > rule.ceiling:
         return said(FAIL, f"is above its ceiling {rule.ceiling:g}")
     if rule.margin is None or case.old is None:
-        return said(PASS, "keeps its bounds" if rule.floor is not None or rule.ceiling is not None else "is recorded")
+        alone = "" if rule.margin is None else "; there is no other version to compare it with"
+        bounded = rule.floor is not None or rule.ceiling is not None
+        return said(PASS, ("keeps its bounds" if bounded else "is recorded") + alone)
     if case.old.stale or old is None or isinstance(old, bool | str) or old != old:  # noqa: PLR0124 - nan
         return said(PASS, "has nothing to be compared with in the other version")
     return None
@@ -191,7 +203,7 @@ def _not_recorded(pointer: Pointer) -> str:
     return f"is not recorded (there is: {', '.join(names[:_NAMED])}{more})" if names else "is not recorded"
 
 
-def _compared(paired: Paired, case: _Case, rule: MetricRule, name: str) -> Verdict:
+def _by_numbers(case: _Case, rule: MetricRule, name: str) -> Verdict:
     before, after = _values(_there(case))[name], _values(case.new)[name]
     old, new = float(before), float(after)
     gain = rule.gain(old, new) or 0.0
@@ -199,7 +211,7 @@ def _compared(paired: Paired, case: _Case, rule: MetricRule, name: str) -> Verdi
     worse = -gain > margin
     change = f"{new - old:+.6g}"
     why = f"got worse by {-gain:.6g}, of which {margin:.6g} is allowed" if worse else f"changed by {change}"
-    verdict = Verdict(
+    return Verdict(
         case.path,
         name,
         FAIL if worse else PASS,
@@ -212,8 +224,6 @@ def _compared(paired: Paired, case: _Case, rule: MetricRule, name: str) -> Verdi
         method="numbers",
         line=rule.line,
     )
-    by_rows = paired.verdict(verdict, rule) if rule.paired else None
-    return verdict if by_rows is None else by_rows
 
 
 def _there(case: _Case) -> Pointer:

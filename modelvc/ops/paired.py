@@ -34,8 +34,8 @@ class Paired:
         self._pairs: Pairs | Refused | None = None
         self._open: dict[int, tuple[Comparison, MetricRule]] = {}  # by the identity of a verdict that is not final
 
-    def verdict(self, verdict: Verdict, rule: MetricRule) -> Verdict | None:
-        """VERDICT by the rows; None where a version has no predictions: then the numbers must do.
+    def verdict(self, verdict: Verdict, rule: MetricRule) -> Verdict:
+        """VERDICT, which is by the numbers, by the rows; where a version has no predictions it stays, and says so.
 
         Raises ObjectMissing or RemoteError when predictions can not be had.
         """
@@ -45,7 +45,9 @@ class Paired:
 
         old, new = self._old, self._new
         if old is None or old.predictions is None or new.predictions is None:
-            return None
+            sides = [which for which, one in (("the other", old), ("this", new)) if one is None or not one.predictions]
+            lacking = "neither version has" if len(sides) == 2 else f"{sides[0]} version has no"
+            return replace(verdict, why=f"{verdict.why} (by the numbers alone: {lacking} predictions)")
         if old.predictions.of != old.oid or new.predictions.of != new.oid:
             return replace(verdict, outcome="fail", why="its predictions are those of another version: predict again")
         pairs = self._read(old, new)

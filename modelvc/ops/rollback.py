@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, zip_longest
 from typing import TYPE_CHECKING
 
 from modelvc.errors import ModelvcError, NotFoundError, shown
 from modelvc.formats import expression
 from modelvc.formats.paths import pointer_of
 from modelvc.formats.pointer import parse
+from modelvc.formats.policy import Policy
 from modelvc.git import history, index, porcelain
-from modelvc.ops.check import floors_hold
+from modelvc.ops.check import passes
 from modelvc.ops.checkout import DEFAULT, Options, take
 from modelvc.ops.log import best_of, versions_of
 from modelvc.ops.progress import SILENT
 from modelvc.ops.record import read_policy
+from modelvc.ops.renames import known_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from modelvc.formats.metrics import MetricValue
     from modelvc.formats.paths import SafeRelPath
     from modelvc.formats.pointer import Pointer
-    from modelvc.formats.policy import Policy
     from modelvc.git.history import Version
     from modelvc.oid import Oid
     from modelvc.ops.progress import Progress
@@ -94,11 +95,16 @@ def plan_rollback(repo: Repo, text: str, wish: Wish) -> Plan:
     repo.require_init()
     path = repo.path(text)
     now = repo.pointer(path)
-    policy = read_policy(repo)
+    needed = wish.best or not (wish.to or wish.where or wish.steps)  # at night it may be the policy that is broken
+    policy = read_policy(repo) if needed else Policy()
     chain = [_at(repo, path, wish.to)] if wish.to else _chain(repo, path, now)
-    judged = tuple(_judged(repo, policy, path, step, wish) for step in chain)
+    before = [step.pointer for step in chain[1:]]
+    judged = tuple(
+        _candidate(repo, step.pointer, step.version, _fits(policy, path, (step.pointer, older), wish))
+        for step, older in zip_longest(chain, before)
+    )
     place, reason = _choose(policy, path, [step.pointer for step in chain], judged, wish)
-    old = _candidate(repo, now, None, fits=False)
+    old = _candidate(repo, now, None, (False, ""))
     if place is None:
         return Plan(path, RolledBack(path, old, None, judged, reason, ""))
     message = _message(path, old, judged[place])
@@ -134,7 +140,7 @@ def _at(repo: Repo, path: SafeRelPath, rev: str) -> _Step:
 def _chain(repo: Repo, path: SafeRelPath, now: Pointer) -> list[_Step]:
     """The versions before NOW, newest first: each is the parent of the one before it, whatever commits came between."""
     known: dict[Oid, _Step] = {}
-    waiting = versions_of(repo, path)
+    waiting = versions_of(repo, known_name(repo, path, now))
 
     def find(oid: Oid) -> _Step | None:
         for at, version in waiting if oid not in known else ():
@@ -161,14 +167,12 @@ def _chain(repo: Repo, path: SafeRelPath, now: Pointer) -> list[_Step]:
     return found
 
 
-def _judged(repo: Repo, policy: Policy, path: SafeRelPath, step: _Step, wish: Wish) -> Candidate:
-    fits, why = True, ""
+def _fits(policy: Policy, path: SafeRelPath, pair: tuple[Pointer, Pointer | None], wish: Wish) -> tuple[bool, str]:
+    """Whether a version, beside the one before it, could be chosen, and if not, why."""
     if wish.where:
-        fits = expression.parse(wish.where).holds(_values(step.pointer))
-        why = "" if fits else "does not fulfil the condition"
-    elif not (wish.to or wish.best or wish.steps):
-        fits, why = floors_hold(policy, path, step.pointer)
-    return replace(_candidate(repo, step.pointer, step.version, fits=fits), why=why)
+        fits = expression.parse(wish.where).holds(_values(pair[0]))
+        return fits, "" if fits else "does not fulfil the condition"
+    return (True, "") if wish.to or wish.best or wish.steps else passes(policy, path, *pair)
 
 
 def _choose(
@@ -180,9 +184,9 @@ def _choose(
     if wish.steps:
         if wish.steps > len(chain):
             return None, f"there are only {len(chain)} earlier versions"
-        return wish.steps - 1, f"{wish.steps} version{'s' * (wish.steps > 1)} back"
+        return wish.steps - 1, f"the one {wish.steps} version{'s' * (wish.steps > 1)} back"
     if wish.to:
-        return 0, f"as of {shown(wish.to)}"
+        return 0, f"the one of {shown(wish.to)}"
     if wish.best:
         return _best(policy, path, chain, wish.best)
     place = next((at for at, one in enumerate(judged) if one.fits), None)
@@ -192,7 +196,7 @@ def _choose(
         return place, f"the newest earlier one where {shown(wish.where)}" if place is not None else none
     if not policy.rules_for(path):
         return 0, "the one before; there is no policy for this model"
-    return place, "the newest earlier one that keeps the policy's bounds" if place is not None else "none keeps them"
+    return place, "the newest earlier one that passes the policy" if place is not None else "none passes the policy"
 
 
 def _best(policy: Policy, path: SafeRelPath, chain: list[Pointer], metric: str) -> tuple[int | None, str]:
@@ -204,7 +208,7 @@ def _values(pointer: Pointer) -> dict[str, MetricValue]:
     return dict(pointer.metrics.values) if pointer.metrics and not pointer.stale else {}
 
 
-def _candidate(repo: Repo, pointer: Pointer, version: Version | None, *, fits: bool) -> Candidate:
+def _candidate(repo: Repo, pointer: Pointer, version: Version | None, fits: tuple[bool, str]) -> Candidate:
     return Candidate(
         commit=version.commit if version else "",
         time=version.time if version else 0,
@@ -213,7 +217,8 @@ def _candidate(repo: Repo, pointer: Pointer, version: Version | None, *, fits: b
         size=pointer.size,
         metrics=_values(pointer),
         stored=repo.store.has_root(pointer.kind, pointer.oid),
-        fits=fits,
+        fits=fits[0],
+        why=fits[1],
     )
 
 

@@ -157,6 +157,20 @@ def test_log_filters(clone: Clone) -> None:
     assert subjects("--since", "2001-06-01") == ["v3", "v2"]
     assert subjects("--since", "1 week ago") == []
     assert subjects("--where", "acc > 0.8", "-n", "2") == ["v3", "v2"]
+
+    def head(*words: str) -> list[str]:
+        return clone.mvc("log", *words).out.splitlines()[0].split()[5:-1]
+
+    clone.write("model.bin", 4)
+    clone.mvc("add", "model.bin", *(f"-m{name}={at}" for at, name in enumerate(["a", "b", "c", "d", "ms", "acc"])))
+    clone.git("commit", "-qm", "v4")
+    assert head() == ["ms", "acc", "a", "b"], "what the policy judges comes first"
+    assert head("--where", "d > 0 and other != 1 or d > 0") == ["d", "ms", "acc", "a"]
+    assert head("--metric", "c", "--metric", "a*") == ["c", "a", "acc"]
+    assert (
+        clone.mvc("log", "--metric", "x", code=10).err
+        == "error: no version has x\nhint: there is: a, b, c, d, ms, acc, other\n"
+    )
     assert "is not declared" in clone.mvc("log", "--best", "other", code=2).err
     assert "(column 5)" in clone.mvc("log", "--where", "acc => 1", code=2).err
 
@@ -179,6 +193,25 @@ def test_commit_messages(clone: Clone) -> None:
     message = (clone.path.parent / "message").read_text()
     assert "# What this commit does to metrics:\n#   model.bin: acc 0.9 -> 0.95 (better)\n" in message
     assert clone.git("log", "-1", "--format=%B").strip() == "no editor"
+    clone.git("commit", "-q", "--amend", "-v")  # above the diff, which may be long
+    lines = (clone.path.parent / "message").read_text().splitlines()
+    assert lines.index("#   model.bin: acc 0.9 -> 0.95 (better)") < lines.index(
+        "diff --git a/model.bin.mvc b/model.bin.mvc"
+    )
+    clone.git("commit", "-q", "--amend", "-v", "--cleanup=scissors")
+    assert clone.git("log", "-1", "--format=%B").strip() == "no editor"
+
+
+def test_a_metric_may_be_called_what_a_pointer_calls_its_own(clone: Clone) -> None:
+    """The shim decides in shell whether a commit changes metrics at all."""
+    for seed, size in ((1, 5), (2, 6)):
+        clone.write("model.bin", seed)
+        clone.mvc("add", "model.bin", "-m", f"size={size}")
+        done = clone.run("git", "commit", "-qm", f"v{seed}")
+    assert done.err == "mvc: model.bin: size 5 -> 6\n"
+    clone.write("model.bin", 3)
+    clone.mvc("add", "model.bin", "-m", "size=6")
+    assert clone.run("git", "commit", "-qm", "v3").err == ""
 
 
 def test_trailers_are_never_repeated(clone: Clone) -> None:
@@ -191,6 +224,36 @@ def test_trailers_are_never_repeated(clone: Clone) -> None:
     assert clone.git("log", "-1", "--format=%B").count(line) == 1
     clone.git("commit", "-q", "--amend", "--no-edit")
     assert clone.git("log", "-1", "--format=%B").count(line) == 1
+
+    def said() -> list[str]:
+        return [one for one in clone.git("log", "-1", "--format=%B").splitlines() if one.startswith("Metric")]
+
+    def amended(acc: float) -> list[str]:
+        clone.write("model.bin", int(acc * 1_000))
+        clone.mvc("add", "model.bin", "-m", f"acc={acc}")
+        clone.git("commit", "-q", "--amend", "--no-edit")
+        return said()
+
+    assert amended(0.96) == ["Metric: model.bin acc 0.9 -> 0.96"]
+    assert amended(0.9) == [], "nothing changed after all"
+    assert amended(0.97) == ["Metric: model.bin acc 0.9 -> 0.97"]
+    train(clone, 3, acc=0.98)
+    clone.env |= {"GIT_SEQUENCE_EDITOR": "sed -i 2s/pick/squash/", "GIT_EDITOR": "true"}
+    clone.git("rebase", "-q", "-i", "HEAD~2")
+    assert said() == ["Metric: model.bin acc 0.9 -> 0.98"]
+    clone.env["GIT_SEQUENCE_EDITOR"] = "sed -i 1s/pick/edit/"
+    clone.git("rebase", "-q", "-i", "HEAD~1")
+    assert amended(0.99) == ["Metric: model.bin acc 0.9 -> 0.99"]
+    clone.git("rebase", "--continue")
+    clone.git("switch", "-qc", "other", "HEAD~1")
+    train(clone, 4, acc=0.8)
+    clone.git("switch", "-q", "main")
+    clone.git("rebase", "-q", "other", code=1)
+    clone.mvc("resolve", "model.bin", "--theirs")
+    clone.git("checkout", "-q", "--theirs", "metrics.json")
+    clone.git("add", "metrics.json")
+    clone.git("rebase", "--continue")
+    assert said() == ["Metric: model.bin acc 0.8 -> 0.99"], "of what it is based on now"
 
 
 def test_a_merge_says_what_it_did(clone: Clone) -> None:
@@ -356,6 +419,23 @@ def test_a_push_asks_the_policy(clone: Clone, tmp_path: Path) -> None:
     clone.git("push", "-q", "--no-verify", "origin", "main")
 
 
+def test_a_policy_that_can_not_be_read_stops_a_push_only_where_it_is_to(clone: Clone, tmp_path: Path) -> None:
+    clone.git("init", "-q", "--bare", str(tmp_path / "server"))
+    clone.mvc("remote", "add", "origin", str(tmp_path / "far"))
+    governed(clone)
+    for seed in (1, 2):
+        train(clone, seed, acc=0.9, ms=1)
+    clone.write(".mvc/policy.toml", f"{POLICY}mni = 3\n".encode())
+    broken = 'mvc: the models could not be judged: .mvc/policy.toml, line 15: there is no key "mni"'
+    done = clone.run("git", "push", "-q", str(tmp_path / "server"), "main~1:refs/heads/main")
+    assert broken in done.err
+    assert "mvc: pushed all the same (hooks.gate is warn); see `mvc check`" in done.err
+    clone.write(".mvc/config.toml", clone.read(".mvc/config.toml").replace(b"[hooks]\n", b'[hooks]\ngate = "block"\n'))
+    done = clone.run("git", "push", "-q", str(tmp_path / "server"), "main", code=1)
+    assert broken in done.err
+    assert "`git push --no-verify` pushes all the same" in done.err
+
+
 # -- roll back
 
 
@@ -381,6 +461,29 @@ def test_back_to_the_newest_that_keeps_the_bounds(clone: Clone) -> None:
     assert "acc  0.91 -> 0.9" in done.out
     assert clone.git("log", "-1", "--format=%s").startswith("Roll back model.bin to ")
     assert clone.mvc("rollback", "model.bin", code=10).err.startswith("error: no earlier version of model.bin fits")
+
+
+def test_back_past_what_failed_although_it_keeps_its_bounds(clone: Clone) -> None:
+    """What `mvc check` fails for what it lost is no version that worked."""
+    governed(clone, POLICY.replace("min = 0.8\n", ""))
+    for seed, (acc, ms) in enumerate([(0.9, 5), (0.95, 5), (0.91, 5), (0.905, 9), (0.9, 9)], 1):
+        train(clone, seed, acc=acc, ms=ms)
+    clone.mvc("check", "--rev", "HEAD~2", code=1)
+    out = clone.mvc("rollback", "model.bin", "--dry-run").out.splitlines()
+    assert out[1].endswith("ms got worse by 4, of which 2 is allowed")
+    assert out[2].endswith("acc got worse by 0.04, of which 0.01 is allowed")
+    assert out[3].split()[0] == "->"
+    assert "acc  0.9 -> 0.95" in clone.mvc("rollback", "model.bin").out
+    clone.git("commit", "-qm", "back")
+    clone.write(".mvc/policy.toml", b"[[metric]\n")
+    assert "is not valid TOML" in clone.mvc("rollback", "model.bin", code=2).err
+    assert "the one 1 version back" in clone.mvc("rollback", "model.bin", "--steps", "1").out, "at night, all the same"
+    assert "the one of HEAD~1" in clone.mvc("rollback", "model.bin", "--to", "HEAD~1").out
+    assert "the newest earlier one where acc > 0.94" in clone.mvc("rollback", "model.bin", "--where", "acc > 0.94").out
+    clone.write(".mvc/policy.toml", b'[[metric]]\nname = "n*"\ndirection = "higher"\n')
+    done = clone.mvc("rollback", "model.bin", code=10)
+    assert done.err.startswith("error: no earlier version of model.bin fits: none passes the policy\n")
+    assert "n* names no metric that is recorded" in clone.mvc("rollback", "model.bin", "--dry-run").out
 
 
 def test_other_ways_to_choose(clone: Clone) -> None:
