@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 def shown(text: object, limit: int = 500) -> str:
     """TEXT made safe for a terminal: control characters escaped, cut at LIMIT characters."""
-    safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(text))
+    safe = str(text)
+    if not safe.isprintable():
+        safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in safe)
     return safe if len(safe) <= limit else safe[: limit - 1] + "…"
 
 

@@ -88,9 +88,10 @@ def take_globals(argv: Sequence[str]) -> tuple[list[str], Context]:
             found.form = word[2:]
         elif word == "--format" or word.startswith("--format="):
             found.form = word[9:] if "=" in word else (words.pop(0) if words else "")
-            if found.form not in FORMATS and not (found.form in FOR_CHECK and "check" in (*left, *words)):
+            known = (*FORMATS, *FOR_CHECK) if "check" in (*left, *words) else FORMATS
+            if found.form not in known:
                 raise UsageError(
-                    f"--format takes {', '.join(FORMATS)}, not {shown(found.form) or 'nothing'}",
+                    f"--format takes {', '.join(known)}, not {shown(found.form) or 'nothing'}",
                     hint="try --format json",
                 )
         elif word in {"-q", "--quiet"}:

@@ -156,7 +156,7 @@ def _facts(v: Verdict) -> str:
         ("new", render.number(v.new)),
         ("change", _change(v)),
         ("allowed", "" if v.allowed is None else f"{v.allowed:.6g}"),
-        ("interval", _interval(v) and f"{_interval(v)} at {v.confidence:.0%}" if v.confidence else _interval(v)),
+        ("interval", _interval(v) and f"{_interval(v)} at {v.confidence * 100:g} %" if v.confidence else _interval(v)),
         ("rows", "" if v.rows is None else f"{v.rows:,}"),
         ("rows needed", "" if v.rows_needed is None else f"{v.rows_needed:,}"),
         ("method", v.method),

@@ -67,6 +67,8 @@ def parse_assignment(text: str) -> tuple[str, MetricValue]:
     hint = "write NAME=VALUE, such as accuracy=0.93; a message belongs to `git commit -m`"
     if not equals:
         raise UsageError(f'"{shown(text)}" is no metric: it has no "="', hint=hint)
+    if not value.strip():  # such as -m acc=$ACC where nothing set it
+        raise UsageError(f'"{shown(text)}" is no metric: nothing stands behind "="', hint=hint)
     try:
         ((found, number),) = checked([(name.strip(), guess(value.strip()))])
     except FormatError as error:
@@ -139,7 +141,7 @@ def _check_name(name: str) -> None:
         raise FormatError("a metric has an empty name")
     if len(name) > MAX_NAME:
         raise FormatError(f'the name of the metric "{shown(name, 40)}" is longer than {MAX_NAME} characters')
-    _check_text(name, f'the name of the metric "{shown(name)}"')
+    _check_text(name, "the name of the metric", name)
     if name == RESERVED:
         raise FormatError(f'a metric can not be called "{RESERVED}": pointers use that key themselves')
 
@@ -148,7 +150,7 @@ def _checked_value(name: str, value: object) -> MetricValue:
     if isinstance(value, str):
         if len(value) > MAX_TEXT:
             raise FormatError(f'the metric "{shown(name)}" is longer than {MAX_TEXT:,} characters')
-        _check_text(value, f'the metric "{shown(name)}"')
+        _check_text(value, "the metric", name)
         return value
     if isinstance(value, bool):
         return value
@@ -162,10 +164,10 @@ def _checked_value(name: str, value: object) -> MetricValue:
     raise FormatError(f'the metric "{shown(name)}" is {kind}, not a number, a boolean or a string')
 
 
-def _check_text(text: str, what: str) -> None:
+def _check_text(text: str, what: str, name: str) -> None:
     if not CONTROL.isdisjoint(text):
-        raise FormatError(f"{what} has a control character (such as a line break) in it")
+        raise FormatError(f'{what} "{shown(name)}" has a control character (such as a line break) in it')
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise FormatError(f"{what} is not valid Unicode") from None
+        raise FormatError(f'{what} "{shown(name)}" is not valid Unicode') from None

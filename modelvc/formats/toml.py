@@ -36,6 +36,8 @@ _OPAQUE = re.compile(
     r"|'[^'\n]*+'"
     r"|#[^\n]*+"
 )
+_PLAIN = frozenset({str, int, float, bool})  # asked first: whether something is a Mapping takes long to tell
+_BRACKETS = re.compile(r"[\[\]{}]")
 _BETWEEN_KEYS = re.compile(r"[=,\[\]{}\n]")
 
 
@@ -83,8 +85,12 @@ def read(data: bytes, what: str, *, limit: int) -> dict[str, Value]:
 def _blocks(table: Mapping[str, Value], name: tuple[str, ...]) -> Iterator[str]:
     if len(name) > DEPTH:
         raise FormatError(f"tables are nested deeper than {DEPTH}")
-    tables = [(key, value) for key, value in table.items() if isinstance(value, Mapping)]
-    lines = [f"{_key(key)} = {_value(value, 0)}" for key, value in table.items() if not isinstance(value, Mapping)]
+    lines, tables = [], []
+    for key, value in table.items():
+        if type(value) not in _PLAIN and isinstance(value, Mapping):
+            tables.append((key, value))
+        else:
+            lines.append(f"{_key(key)} = {_value(value, 0)}")
     if name and (lines or not tables):
         lines.insert(0, f"[{'.'.join(map(_key, name))}]")
     if lines:
@@ -135,21 +141,24 @@ def _check_shape(text: str, what: str) -> None:
     """Refuse nesting before tomllib sees it: it recurses, and takes quadratic time over a long dotted key."""
     structure = _OPAQUE.sub("_", text)
     depth = 0
-    for bracket in structure:
+    for bracket in _BRACKETS.findall(structure):
         if bracket in "[{":
             depth += 1
             if depth > DEPTH:
                 raise FormatError(f"{what} is nested too deeply")
         elif bracket in "]}":
             depth -= 1
-    if any(key.count(".") > DEPTH for key in _BETWEEN_KEYS.split(structure)):
+    if structure.count(".") > DEPTH and any(key.count(".") > DEPTH for key in _BETWEEN_KEYS.split(structure)):
         raise FormatError(f"{what} is nested too deeply")
 
 
 def _check_values(value: Value, what: str, name: tuple[str, ...]) -> None:
-    if isinstance(value, Mapping | list) and len(name) > DEPTH:
+    kind = type(value)
+    if kind in _PLAIN and kind is not int:
+        return
+    if isinstance(value, dict | list) and len(name) > DEPTH:
         raise FormatError(f"{what} is nested too deeply")
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         for key, item in value.items():
             _check_values(item, what, (*name, key))
     elif isinstance(value, list):
