@@ -9,14 +9,11 @@ import typer
 
 from modelvc.cli import render
 from modelvc.cli.context import CONTEXT
-from modelvc.cli.progress import progress
 from modelvc.errors import UsageError, shown
 
 if TYPE_CHECKING:
     from modelvc.ops.stats import ModelStats
 
-EXIT_DAMAGED = 12
-EXIT_MISSING = 10
 EXIT_NO = 1
 _GRACE = 14.0  # days
 _DAY = 86_400.0  # seconds
@@ -25,10 +22,14 @@ _DAY = 86_400.0  # seconds
 def fsck(
     revs: Annotated[list[str] | None, typer.Argument(metavar="[REV]...", show_default=False)] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Structure and reachability only.")] = False,
-    repair: Annotated[bool, typer.Option("--repair", help="Take good copies from the worktree or a remote.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Take good copies from wherever there are any.")] = False,
     far: Annotated[bool, typer.Option("--remote", help="Look at the remote too.")] = False,
     name: Annotated[
         str, typer.Option("-r", metavar="NAME", help="At this remote; implies --remote.", show_default=False)
+    ] = "",
+    sample: Annotated[
+        str,
+        typer.Option("--sample", metavar="SHARE", help="Of the remote, read a random 5% (say).", show_default=False),
     ] = "",
     markers: Annotated[
         bool, typer.Option("--markers", help="Only look for conflicts left in pointers and notebooks.")
@@ -37,44 +38,14 @@ def fsck(
     """Verify stored bytes and pointers.
 
     Reads every byte of the local store, every pointer of history (or of REV), and looks whether all that they need is
-    there.
+    there. --repair takes good copies from the worktree and every remote, chunk by chunk. --sample implies --remote.
     """
-    from modelvc.ops import fsck as op
+    from modelvc.cli.fsck import Asked, show
 
-    repo = CONTEXT.open()
     if markers:
         _markers(revs or [])
         return
-    depth = op.Depth(quick, repair, name if far or name else None)
-    with progress("verifying", quiet=CONTEXT.quiet) as bar:
-        found = op.fsck(repo, revs or [], depth, bar)
-    if CONTEXT.json:
-        render.dump(found)
-    else:
-        for problem in found.problems:
-            state, tint = ("repaired", "green") if problem.repaired else (problem.kind, "red")
-            render.out(f"{render.colour(state, tint)}: {shown(problem.what)} in {shown(problem.where)}")
-            for user in problem.needed_by[:5]:
-                render.out(f"  needed by {shown(user)}")
-            if not (problem.needed_by or problem.repaired or revs) and not problem.what.startswith("pack "):
-                render.out("  no branch, tag or stash needs it")
-            if len(problem.needed_by) > 5:
-                render.out(f"  and by {len(problem.needed_by) - 5} more")
-        read = f", {render.size(found.bytes_read)} read" if found.bytes_read else ""
-        verdict = f"{render.count(len(found.open), 'problem')} left" if found.open else "all good"
-        render.out(
-            f"{render.count(found.objects, 'version')} in history, {render.count(found.packs, 'pack')}{read}: {verdict}"
-        )
-        if found.not_here:
-            render.out(f"{render.count(found.not_here, 'version')} of history not in this clone (mvc fetch --all)")
-        if found.open and not repair:
-            render.say("next: mvc fsck --repair", quiet=CONTEXT.quiet)
-        elif any(problem.needed_by for problem in found.open):
-            render.say("next: mvc push in a clone that has it, then here mvc fsck --repair", quiet=CONTEXT.quiet)
-    if any(problem.kind != op.MISSING for problem in found.open):
-        raise typer.Exit(EXIT_DAMAGED)
-    if found.open:
-        raise typer.Exit(EXIT_MISSING)
+    show(Asked(revs or [], quick=quick, repair=repair, remote=name if far or name or sample else None, sample=sample))
 
 
 def _markers(revs: list[str]) -> None:

@@ -122,6 +122,11 @@ class Trailer:
             yield Stored(cid, offset, stored, raw, xxh3, table[encoding])
 
     def find(self, cid: bytes) -> Stored | None:
+        place = self.place(cid)
+        return None if place is None else self.at(place)
+
+    def place(self, cid: bytes) -> int | None:
+        """Which record a chunk has, counted from 0."""
         data, base, width = self._data, self._at, RECORD.size
         low, high = 0, self.count
         while low < high:
@@ -131,10 +136,21 @@ class Trailer:
                 low = middle + 1
             else:
                 high = middle
-        if low == self.count:
-            return None
-        found, offset, stored, raw, xxh3, encoding = RECORD.unpack_from(data, base + low * width)
-        return Stored(cid, offset, stored, raw, xxh3, self.encodings[encoding]) if found == cid else None
+        at = base + low * width
+        return low if low < self.count and data[at : at + 32] == cid else None
+
+    def at(self, place: int) -> Stored:
+        cid, offset, stored, raw, xxh3, encoding = RECORD.unpack_from(self._data, self._at + place * RECORD.size)
+        return Stored(cid, offset, stored, raw, xxh3, self.encodings[encoding])
+
+    def footer(self) -> bytes:
+        """The last bytes of the pack."""
+        return footer(bytes(self._data))
+
+    @property
+    def size(self) -> int:
+        """Bytes of it."""
+        return len(self._data)
 
 
 def read_encodings(reader: Reader, count: int) -> tuple[Encoding, ...]:

@@ -93,6 +93,16 @@ def parse(data: bytes, where: str = "the store") -> StoreConfig:
     )
 
 
+def is_torn(data: bytes) -> bool:
+    """Whether DATA is the first part of a config that this version wrote."""
+    nobody = "0" * 32
+    whole = StoreConfig(nobody).encode()
+    at = whole.index(nobody.encode())
+    name = data[at : at + 32]
+    masked = data[:at] + b"0" * len(name) + data[at + 32 :]
+    return len(data) < len(whole) and whole.startswith(masked) and _HEX.issuperset(name.decode("latin-1"))
+
+
 def _damaged(why: str) -> FormatError:
     return FormatError(why, hint="see what else is damaged with `mvc fsck`")
 

@@ -183,8 +183,23 @@ def pointers_in(
         walker.push(start)
     for rev in exclude:
         walker.hide(resolve(layout, rev))
-    if not starts:
-        return
+    if starts:
+        yield from _pointers_of(layout, repo, walker)
+
+
+def introductions(layout: Layout) -> Iterator[PointerSeen]:
+    """Every distinct (path, content) that any ref or worktree reaches, with the first commit that has it."""
+    import pygit2
+
+    repo = _repository(layout)
+    walker = repo.walk(None, pygit2.enums.SortMode.TOPOLOGICAL | pygit2.enums.SortMode.REVERSE)
+    for start in set(_all_starts(layout, repo, reflog=False)):
+        walker.push(start)
+    yield from _pointers_of(layout, repo, walker)
+
+
+def _pointers_of(layout: Layout, repo: Any, walker: Iterable[Any]) -> Iterator[PointerSeen]:
+    """Each (path, content) with the first commit of WALKER that has it."""
     with _explained():
         known: dict[Any, _Children] = {}
         done: set[tuple[bytes, Any]] = set()

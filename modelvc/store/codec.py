@@ -5,13 +5,17 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+import xxhash
 import zstandard
+from blake3 import blake3
 
 from modelvc.errors import FormatError
 from modelvc.formats.pack import RAW, ZSTD, Encoding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from modelvc.formats.pack import Stored
 
 LEVEL = 1  # on models, level 3 gains two points and costs a quarter of the speed (docs/decisions/0005-store.md)
 SAMPLE = 64 << 10
@@ -70,3 +74,14 @@ def decode(encoding: Encoding, stored: bytes | memoryview, raw: int) -> bytes | 
     if len(data) != raw:
         raise FormatError(f"a compressed chunk holds {len(data)} bytes instead of {raw}")
     return data
+
+
+def content_of(chunk: Stored, stored: bytes | memoryview) -> bytes | memoryview | None:
+    """The content of a chunk, if STORED is what its record says and the content is what its name says."""
+    if len(stored) != chunk.stored or xxhash.xxh3_64_intdigest(stored) != chunk.xxh3:
+        return None
+    try:
+        raw = decode(chunk.encoding, stored, chunk.raw)
+    except FormatError:
+        return None
+    return raw if blake3(raw).digest() == chunk.cid else None

@@ -14,7 +14,7 @@ import stat
 from array import array
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from blake3 import blake3
 from xxhash import xxh3_64_intdigest
@@ -32,7 +32,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any, Self
 
-    from modelvc.store.writer import StoreWriter
+    class ChunkSink(Protocol):
+        """Where chunks go that are new: a StoreWriter."""
+
+        def has(self, cid: bytes) -> bool: ...
+
+        def begin_blob(self) -> None: ...
+
+        def append(self, data: bytes | bytearray | memoryview, chunks: Sequence[NewChunk]) -> None: ...
+
 
 BLOCK = 8 << 20  # bytes read at once
 AHEAD = 4  # blocks in flight
@@ -77,7 +85,7 @@ class _Named(NamedTuple):
 class Ingest:
     """Adds files to one writing session. Use as a context manager: it owns threads."""
 
-    def __init__(self, writer: StoreWriter, on_bytes: Callable[[int], None] = lambda _: None) -> None:
+    def __init__(self, writer: ChunkSink, on_bytes: Callable[[int], None] = lambda _: None) -> None:
         self._writer = writer
         self._on_bytes = on_bytes
         jobs = max(2, os.cpu_count() or 2)
@@ -209,7 +217,7 @@ class Ingest:
             self._writer.append(data, chunks)
 
 
-def _name(view: memoryview, ends: Sequence[int], writer: StoreWriter, *, compress: bool) -> _Named:
+def _name(view: memoryview, ends: Sequence[int], writer: ChunkSink, *, compress: bool) -> _Named:
     found = _Named([], [], [])
     run: list[NewChunk] = []
     start = run_start = 0
@@ -242,7 +250,7 @@ class _Small(NamedTuple):
 
 
 def _batch(
-    names: Sequence[str], open_folder: Callable[[str], int], what: str, writer: StoreWriter
+    names: Sequence[str], open_folder: Callable[[str], int], what: str, writer: ChunkSink
 ) -> list[_Small | None]:
     """Read small files; None stands for one that is not small."""
     found: list[_Small | None] = []
@@ -273,7 +281,7 @@ def _open(name: str, folder: int, path: str) -> int:
     return fd
 
 
-def _small(fd: int, before: FileStat, path: str, writer: StoreWriter) -> _Small:
+def _small(fd: int, before: FileStat, path: str, writer: ChunkSink) -> _Small:
     data = os.pread(fd, SMALL + 1, 0) if stat.S_ISREG(before.mode) else b""
     if len(data) != before.size or FileStat.of(os.fstat(fd)) != before:
         raise FileChanged(path)

@@ -1,11 +1,9 @@
-"""Make a damaged pack of a remote again: byte for byte what it was, from its own trailer and good chunks at hand."""
+"""Make a damaged pack of a remote again: byte for byte what it was, from its trailer and good chunks at hand."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
-
-import xxhash
-from blake3 import blake3
 
 from modelvc.errors import FormatError, IntegrityError, NotFoundError
 from modelvc.formats import limits, pack
@@ -15,54 +13,60 @@ from modelvc.store.remote import pack_key
 
 if TYPE_CHECKING:
     from modelvc.formats.pack import Stored
+    from modelvc.store.farpacks import FarPack
     from modelvc.store.local import LocalStore
     from modelvc.store.remote import RemoteStore
 
 _LARGEST = 128 << 20  # bytes; push writes packs of 16 MiB
 
 
-def mend_pack(local: LocalStore, remote: RemoteStore, name: bytes, size: int) -> bool:
+def mend_pack(local: LocalStore, remote: RemoteStore, bad: FarPack) -> bool:
     """Whether every chunk of a pack is good on the REMOTE now; what was not was taken from the LOCAL store.
 
     Nothing is written unless all of it is good: the name of a pack fixes its bytes, so writing them again is safe.
     """
-    if not pack.FOOTER.size + len(pack.MAGIC) <= size <= _LARGEST:
+    if not pack.FOOTER.size + len(pack.MAGIC) <= bad.size <= _LARGEST:
         return False
-    (data,) = remote.backend.read_ranges(pack_key(name), [(0, size)])
-    try:
-        trailer = _trailer(data, name)
-    except FormatError:
+    data = _bytes_of(remote, bad)
+    found = _trailer(data, bad)
+    if found is None:
         return False
-    body = bytearray(data)
+    trailer, start = found
+    body = bytearray(bad.size)
     body[: len(pack.MAGIC)] = pack.MAGIC
-    for chunk in trailer:
+    body[start:] = trailer + pack.footer(trailer)
+    for chunk in Trailer(trailer, start):
         place = slice(chunk.offset, chunk.offset + chunk.stored)
-        if _is_good(chunk, bytes(body[place])):
-            continue
-        stored = _from_local(local, chunk)
+        stored: bytes | None = data[place]
+        if codec.content_of(chunk, data[place]) is None:
+            stored = _from_local(local, chunk)
         if stored is None:
             return False
         body[place] = stored
     if body != data:
-        remote.backend.put(pack_key(name), body)
+        remote.backend.put(pack_key(bad.name), body)
     return True
 
 
-def _trailer(data: bytes, name: bytes) -> Trailer:
+def _bytes_of(remote: RemoteStore, bad: FarPack) -> bytes:
+    """What is there of a pack, and zeros for the rest."""
+    key = pack_key(bad.name)
+    entry = remote.backend.stat([key]).get(key)
+    there = min(entry.size, bad.size) if entry else 0
+    (data,) = remote.backend.read_ranges(key, [(0, there)]) if there else (b"",)
+    return bytes(data).ljust(bad.size, b"\0")
+
+
+def _trailer(data: bytes, bad: FarPack) -> tuple[bytes, int] | None:
+    """The trailer of a pack and where it starts, from its bytes or, where roots name all that it held, made again."""
     start = len(data) - pack.FOOTER.size
-    length, digest = pack.parse_footer(data[start:])
-    if length > min(start, limits.TRAILER) or pack.pack_id(data[start - length : start]) != name:
-        raise FormatError("not a valid pack: its trailer does not belong to its name")
-    return Trailer(data[start - length : start], start - length, digest)
-
-
-def _is_good(chunk: Stored, stored: bytes) -> bool:
-    if xxhash.xxh3_64_intdigest(stored) != chunk.xxh3:
-        return False
-    try:
-        return blake3(codec.decode(chunk.encoding, stored, chunk.raw)).digest() == chunk.cid
-    except FormatError:
-        return False
+    with suppress(FormatError):
+        length, _ = pack.parse_footer(data[start:])
+        if length <= min(start, limits.TRAILER) and pack.pack_id(data[start - length : start]) == bad.name:
+            return data[start - length : start], start - length
+    made = pack.encode_trailer(bad.loose.values())
+    fits = len(made) < start and pack.pack_id(made) == bad.name
+    return (made, start - len(made)) if fits else None
 
 
 def _from_local(local: LocalStore, chunk: Stored) -> bytes | None:
@@ -71,4 +75,4 @@ def _from_local(local: LocalStore, chunk: Stored) -> bytes | None:
         stored = bytes(local.read_chunk(chunk.cid)) if chunk.encoding == RAW else local.read_stored(chunk.cid)[1]
     except (IntegrityError, NotFoundError):
         return None
-    return stored if len(stored) == chunk.stored and _is_good(chunk, stored) else None
+    return None if codec.content_of(chunk, stored) is None else stored

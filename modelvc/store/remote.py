@@ -49,6 +49,11 @@ class Listing:
     def has_root(self, kind: str, oid: Oid) -> bool:
         return root_key(kind, oid) in self.keys
 
+    def without(self, packs: Collection[bytes]) -> Listing:
+        """The same, but for PACKS."""
+        gone = {pack_key(name) for name in packs}
+        return Listing({key: entry for key, entry in self.keys.items() if key not in gone}) if gone else self
+
     @property
     def dooms(self) -> list[Entry]:
         """The doom lists."""
@@ -80,7 +85,10 @@ class RemoteStore:
 
     def prepare(self) -> None:
         """Make sure that there is a config, and that this mvc may write."""
-        found = self.check()
+        try:
+            found = self.check()
+        except FormatError:
+            found = self._restored()
         if found is None:
             fresh = StoreConfig.create()
             try:
@@ -91,6 +99,21 @@ class RemoteStore:
                 found = fresh
         if found is not None:
             found.check_write(self.name)
+
+    def _restored(self) -> StoreConfig | None:
+        """A new config in place of what is left of one that this version wrote; FormatError where it is anything else.
+
+        All that a config of version 1 says of a store is the same everywhere, but for its id.
+        """
+        data, entry = self.backend.read("config", limit=limits.STORE_CONFIG)
+        if not storeconfig.is_torn(data):
+            return self.check()
+        fresh = StoreConfig.create()
+        try:
+            self.backend.replace("config", fresh.encode(), entry.etag)
+        except RemoteChanged:
+            return self.check()
+        return fresh
 
     def register(self, place: str, listing: Listing) -> None:
         """Note that the Git repository at PLACE uses this store, unless LISTING shows that it is noted."""

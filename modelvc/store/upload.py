@@ -66,11 +66,16 @@ class Uploaded:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How to push: requests at once, how long gc waits (seconds), and the Git repositories that use the remote."""
+    """How to push: requests at once, how long gc waits (seconds), and the Git repositories that use the remote.
+
+    `anew`: objects to send although they seem to be there; `damaged`: packs not to rely on.
+    """
 
     jobs: int
     grace: float = GRACE
     repositories: tuple[str, ...] = ()
+    anew: frozenset[Named] = frozenset()
+    damaged: frozenset[bytes] = frozenset()
 
 
 class Uploader:
@@ -100,7 +105,7 @@ class Uploader:
 
     def _bring(self, wanted: Sequence[Wanted], on_bytes: Callable[[int], None]) -> bool:
         """One attempt; False when a clean-up of the remote may have crossed it."""
-        listing = self._remote.listing()
+        listing = self._remote.listing().without(self._terms.damaged)
         begun = _Clocks(self._remote)
         for url in self._terms.repositories:
             self._remote.register(url, listing)
@@ -133,7 +138,7 @@ class Uploader:
     def _is_there(self, want: Wanted, far: Far) -> bool:
         """Whether the remote has the root and, with their sizes, all packs that it needs."""
         name = want.name
-        if not far.listing.has_root(*name):
+        if not far.listing.has_root(*name) or (name in self._terms.anew and name not in self._sent):
             return False
         for source in (self._packs.get, self._known.get, self._ask):
             needed = source(name)

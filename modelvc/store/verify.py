@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import struct
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import xxhash
-from blake3 import blake3
-
 from modelvc.errors import FormatError, IntegrityError, ModelvcError, NotFoundError
-from modelvc.store import codec, manifest, packfile
+from modelvc.formats import pack
+from modelvc.store import codec, manifest, packfile, rescue
 from modelvc.store.content import ContentReader
 from modelvc.store.disk import make_folder
 from modelvc.store.index import list_packs
@@ -54,6 +51,8 @@ def check_pack(store: LocalStore, name: bytes, *, every_byte: bool) -> PackHealt
         except IntegrityError as error:
             health.unreadable = str(error)
             return health
+        if os.pread(fd, len(pack.MAGIC), 0) != pack.MAGIC or trailer.footer() != _last(fd, health.size):
+            health.unreadable = "not a valid pack: its first or last bytes are damaged"
         if every_byte:
             chunks = sorted(trailer, key=lambda chunk: chunk.offset)
             batches = [chunks[at : at + _LOOK] for at in range(0, len(chunks), _LOOK)]
@@ -65,6 +64,10 @@ def check_pack(store: LocalStore, name: bytes, *, every_byte: bool) -> PackHealt
         os.close(fd)
 
 
+def _last(fd: int, size: int) -> bytes:
+    return os.pread(fd, pack.FOOTER.size, size - pack.FOOTER.size)
+
+
 def _bad_chunks(fd: int, chunks: Iterable[Stored]) -> list[bytes]:
     return [chunk.cid for chunk in chunks if good_bytes(fd, chunk) is None]
 
@@ -72,13 +75,7 @@ def _bad_chunks(fd: int, chunks: Iterable[Stored]) -> list[bytes]:
 def good_bytes(fd: int, chunk: Stored) -> bytes | None:
     """The stored bytes of a chunk, if they are what the trailer says and the content is what the cid says."""
     stored = os.pread(fd, chunk.stored, chunk.offset)
-    if len(stored) != chunk.stored or xxhash.xxh3_64_intdigest(stored) != chunk.xxh3:
-        return None
-    try:
-        raw = codec.decode(chunk.encoding, stored, chunk.raw)
-    except FormatError:
-        return None
-    return stored if blake3(raw).digest() == chunk.cid else None
+    return None if codec.content_of(chunk, stored) is None else stored
 
 
 def check_object(store: LocalStore, name: Named, *, every_byte: bool) -> ModelvcError | None:
@@ -169,20 +166,24 @@ def set_aside(store: LocalStore, name: bytes, folder: str) -> int:
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         with StoreWriter(store) as writer:
-            with contextlib.suppress(IntegrityError):
-                for chunk in sorted(packfile.read_trailer(fd, name), key=lambda one: one.offset):
-                    stored = good_bytes(fd, chunk)
-                    if stored is None:
+            try:
+                trailer = packfile.read_trailer(fd, name)
+            except IntegrityError:
+                for chunk, stored in rescue.rescued(fd):
+                    writer.append(stored, [chunk])
+            else:
+                for place in sorted(trailer, key=lambda one: one.offset):
+                    good = good_bytes(fd, place)
+                    if good is None:
                         lost += 1
                     else:
-                        writer.append(
-                            stored, [NewChunk(chunk.cid, chunk.stored, chunk.raw, chunk.xxh3, chunk.encoding)]
-                        )
+                        writer.append(good, [NewChunk(place.cid, place.stored, place.raw, place.xxh3, place.encoding)])
             writer.commit()
             make_folder(store.disk, folder)
             store.index.drop()
-            store.disk.rename(path, os.path.join(folder, name.hex()))
-            store.disk.fsync_dir(folder)
+            if name not in writer.packs:  # as when all of its chunks are good: then it was written anew in its place
+                store.disk.rename(path, os.path.join(folder, name.hex()))
+                store.disk.fsync_dir(folder)
     finally:
         os.close(fd)
     store.forget_packs()
@@ -194,17 +195,7 @@ def forget_root(store: LocalStore, name: Named, folder: str) -> None:
     make_folder(store.disk, folder)
     path = store.root_path(*name)
     if os.path.exists(path):
-        store.disk.rename(path, _aside(name, folder))
-
-
-def restore_root(store: LocalStore, name: Named, folder: str) -> None:
-    """Put a root back that was moved away for a good one that did not come."""
-    if not store.has_root(*name) and os.path.exists(_aside(name, folder)):
-        store.disk.rename(_aside(name, folder), store.root_path(*name))
-
-
-def _aside(name: Named, folder: str) -> str:
-    return os.path.join(folder, f"root-{name[1].hex()}")
+        store.disk.rename(path, os.path.join(folder, f"root-{name[1].hex()}"))
 
 
 def check_packs(store: LocalStore, *, every_byte: bool, on_bytes: Callable[[int], None]) -> list[PackHealth]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -117,11 +118,89 @@ def test_a_broken_pointer_in_history_is_named(clone: Clone) -> None:
     clone.write("bad.bin.mvc", b"format = 1\nkind = ")
     clone.git("add", "-f", "bad.bin.mvc")
     clone.git("commit", "-qm", "bad", "--no-verify")
+    first = clone.git("rev-parse", "HEAD")[:10]
+    clone.git("commit", "-qm", "later", "--allow-empty", "--no-verify")
     clone.git("rm", "-q", "bad.bin.mvc")
     clone.git("commit", "-qm", "gone")
-    done = clone.mvc("fsck", code=12)
-    assert "bad.bin.mvc" in done.out
+    done = clone.mvc("fsck", "--quick", code=12)
+    assert "bad.bin.mvc in " in done.out
+    assert ": bad.bin.mvc" in done.out  # what is wrong with it
+    assert f"first in bad.bin.mvc ({first})" in done.out
     assert clone.mvc("gc", code=12).err.count("pointer") >= 1
+
+
+def test_each_problem_names_pointers_and_commits(clone: Clone) -> None:
+    """The version of HEAD~1 is also at another path, on another branch; the one of HEAD is in the worktree too."""
+    store = clone.path / ".git/mvc/store"
+    old = {"model.bin": clone.git("rev-parse", "HEAD~1")[:10]}
+    clone.git("checkout", "-q", "-b", "side", "HEAD~1")
+    clone.write("copy.bin", clone.read("model.bin"))
+    clone.mvc("add", "copy.bin")
+    clone.git("commit", "-qm", "copy")
+    old["copy.bin"] = clone.git("rev-parse", "HEAD")[:10]
+    clone.git("commit", "-qm", "nothing", "--allow-empty")
+    oid = clone.json("show", "copy.bin")["oid"].removeprefix("blake3:")
+    clone.git("checkout", "-q", "main")
+    head = clone.git("rev-parse", "HEAD")[:10]
+    shutil.rmtree(store / "packs")  # all is missing
+    (store / "b" / oid[:2] / oid).write_bytes(b"x")  # and one is damaged: that is worse
+    found = clone.json("fsck", code=12)
+    (damaged,) = [problem for problem in found["problems"] if problem["kind"] == "damaged"]
+    assert oid[:10] in damaged["what"]
+    assert {user.split(" ")[0] for user in damaged["needed_by"]} == {"model.bin", "copy.bin"}
+    assert set(damaged["introduced_by"]) == {f"{path} ({commit})" for path, commit in old.items()}
+    missing = [problem for problem in found["problems"] if problem["kind"] == "missing"]
+    assert {"model.bin (worktree)", f"model.bin ({head})"} in [set(problem["needed_by"]) for problem in missing]
+    assert [f"model.bin ({head})"] in [problem["introduced_by"] for problem in missing]
+    said = clone.mvc("fsck", code=12).out
+    for path, commit in old.items():
+        assert f"  first in {path} ({commit})" in said
+    clone.mvc("fsck", "--repair")
+    clone.mvc("fsck", "HEAD")
+
+
+def test_what_nobody_needs_is_damage_too(clone: Clone) -> None:
+    clone.git("reset", "-q", "--hard", "HEAD~1")
+    clone.git("reflog", "expire", "--expire=now", "--all")
+    for ref in clone.git("for-each-ref", "--format=%(refname)").split():
+        assert ref == "refs/heads/main"
+    store = clone.path / ".git/mvc/store"
+    newest = max(store.glob("packs/*/*"), key=lambda path: path.stat().st_mtime_ns)
+    data = bytearray(newest.read_bytes())
+    data[5000] ^= 1
+    newest.chmod(0o644)
+    newest.write_bytes(data)
+    done = clone.mvc("fsck", code=12)
+    assert done.out.count("no branch, tag or stash needs it") == 2  # the pack, and the version
+    assert "needed by" not in done.out
+    clone.mvc("fsck", "--quick")  # which reads no chunks
+    clone.mvc("remote", "remove", "origin")
+    clone.mvc("fsck", "--repair", code=10)  # nothing is damaged any more, and nobody has that version
+    assert newest.name in {path.name for path in (clone.path / ".git/mvc/damaged").iterdir()}
+
+
+def test_a_sample_of_a_remote(clone: Clone) -> None:
+    said = clone.mvc("fsck", "--sample", "5%").out
+    assert "origin: 3 versions, " in said
+    assert "compared with its names, 3 proven whole, " in said
+    far = clone.json("fsck", "--remote", "--sample", "40")["remote"]
+    assert 0 < far["checked_bytes"] < far["needed_bytes"]
+    assert far["requests"] < 20
+    whole = clone.json("fsck", "--remote")["remote"]
+    assert whole["checked_bytes"] == whole["needed_bytes"]
+    for nonsense in ("0%", "200%", "-5%", "nan", "inf", "some", "%", ""):
+        done = clone.mvc("fsck", f"--sample={nonsense}", code=2 if nonsense else 0)
+        assert not nonsense or "mvc fsck --sample 5%" in done.err
+    assert "leave one of them out" in clone.mvc("fsck", "--quick", "--sample", "5%", code=2).err
+
+
+def test_a_whole_that_only_a_look_at_one_commit_proves(clone: Clone, tmp_path: Path) -> None:
+    clone.git("clone", "-q", str(clone.path), str(tmp_path / "other"))
+    other = Clone(tmp_path / "other")
+    other.mvc("install", "--trust")
+    found = other.json("fsck", "--remote")
+    assert (found["remote"]["proven"], found["not_here"]) == (3, 3)
+    assert not (other.path / ".git/mvc/store/packs").exists()
 
 
 def test_missing_objects_are_not_damage(clone: Clone, tmp_path: Path) -> None:

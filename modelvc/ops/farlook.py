@@ -1,0 +1,121 @@
+"""What a remote lacks of what history needs, and what of it is damaged."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modelvc.errors import FormatError
+from modelvc.ops import remotes
+from modelvc.ops.problems import DAMAGED, MISSING, Problem, Trouble
+from modelvc.store.farcheck import FarCheck, How
+from modelvc.store.remote import pack_key
+
+if TYPE_CHECKING:
+    from modelvc.oid import Oid
+    from modelvc.ops.progress import Progress
+    from modelvc.ops.repair import Mender
+    from modelvc.ops.scope import Scope
+    from modelvc.repo import Repo
+    from modelvc.store.farcheck import FarHealth
+    from modelvc.store.remote import Listing, RemoteStore
+
+    Named = tuple[str, Oid]
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """Which remote, the share of its chunks' bytes to look at, and who mends it, if anybody."""
+
+    remote: str
+    share: float
+    mender: Mender | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FarLook:
+    """How far a remote was looked at. Bytes are stored ones: those that history needs, those that were compared with
+    their names, and those that were read for that. `proven`: versions that are known to be right as a whole, either by
+    this look or because the same chunks in the same order were hashed in this clone.
+    """
+
+    name: str
+    url: str
+    versions: int
+    packs: int
+    proven: int
+    needed_bytes: int
+    checked_bytes: int
+    read_bytes: int
+    requests: int
+
+
+def look(repo: Repo, asked: Asked, meant: Scope, progress: Progress) -> tuple[list[Trouble], FarLook]:
+    """Look at the objects that MEANT names."""
+    name = remotes.chosen_name(repo, asked.remote)
+    store = remotes.open_remote(repo, name, writing=asked.mender is not None)
+    try:
+        listing = store.listing()
+        findings = _config(store, listing, asked)
+        health = FarCheck(store, listing, repo.store, How(asked.share)).run(
+            list(meant.users), progress.advance, progress.expect
+        )
+        objects, packs = _findings(store, health)
+        if asked.mender is not None and (objects or packs):
+            asked.mender.mend_packs(store, health)
+            left = _look_again(repo, store, listing, health)
+            if left.faults or left.packs:
+                asked.mender.send_again(name, store, left)
+                left = _look_again(repo, store, listing, health)
+            for one, finding in (*objects.items(), *packs.items()):
+                if one not in left.faults and one not in left.packs:
+                    finding.repaired()
+        found = FarLook(
+            name=name,
+            url=store.name,
+            versions=len(meant.users),
+            packs=health.count,
+            proven=health.whole,
+            needed_bytes=health.needed_bytes,
+            checked_bytes=health.checked_bytes,
+            read_bytes=health.read_bytes,
+            requests=store.backend.requests,
+        )
+        return [*findings, *packs.values(), *objects.values()], found
+    finally:
+        store.close()
+
+
+def _config(store: RemoteStore, listing: Listing, asked: Asked) -> list[Trouble]:
+    """What is wrong with the config of a store that somebody has pushed to."""
+    try:
+        if store.check() is not None or not any(key.startswith("packs/") for key in listing.keys):
+            return []
+        found = Trouble(Problem(MISSING, "the config of the store", store.name))
+    except FormatError as error:
+        found = Trouble(Problem(DAMAGED, f"the config of the store ({error})", store.name))
+    if asked.mender is not None:
+        with suppress(FormatError):  # not one that this version wrote
+            store.prepare()
+            found.repaired()
+    return [found]
+
+
+def _findings(store: RemoteStore, health: FarHealth) -> tuple[dict[Named, Trouble], dict[bytes, Trouble]]:
+    objects = {}
+    for name, fault in sorted(health.faults.items()):
+        kind = MISSING if fault.gone else DAMAGED
+        objects[name] = Trouble(Problem(kind, f"{name[1].short}: {fault.why}", store.name), (name,))
+    packs = {}
+    for one in health.packs.values():
+        problem = Problem(MISSING if one.gone else DAMAGED, f"pack {one.short}: {one.why}", store.name)
+        packs[one.name] = Trouble(problem, health.users[one.name])
+    return objects, packs
+
+
+def _look_again(repo: Repo, store: RemoteStore, before: Listing, health: FarHealth) -> FarHealth:
+    """What is still wrong: only packs that were bad or came since are read."""
+    names = sorted(health.faults.keys() | {name for users in health.users.values() for name in users})
+    only = How(only=lambda pack: pack in health.packs or pack_key(pack) not in before.keys)
+    return FarCheck(store, store.listing(), repo.store, only).run(names)

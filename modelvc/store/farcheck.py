@@ -1,0 +1,291 @@
+"""Check a remote by pack: each needed byte is read once however many versions share it, and nothing goes to the disk.
+
+What that proves: docs/decisions/0011-fsck-remote.md.
+"""
+
+from __future__ import annotations
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from blake3 import blake3
+
+from modelvc.errors import FormatError, IntegrityError, KeyMissing, NotFoundError, ObjectCorrupt
+from modelvc.formats.pack import Stored
+from modelvc.store import manifest
+from modelvc.store.farpacks import FarPacks, share_of, windowed
+from modelvc.store.farwhole import FarWhole
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+
+    from modelvc.formats.root import Part, Root
+    from modelvc.formats.segment import Recipe, Segment
+    from modelvc.oid import Oid
+    from modelvc.store.farpacks import FarPack
+    from modelvc.store.local import LocalStore
+    from modelvc.store.remote import Listing, RemoteStore
+
+    Named = tuple[str, Oid]
+    Tell = Callable[[int], None]  # of bytes
+
+JOBS = 6  # requests at once, of up to 8 MiB
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """SHARE of the bytes of chunks to look at; 0: structure alone. ONLY: the packs to look into; None: all."""
+
+    share: float = 1.0
+    only: Callable[[bytes], bool] | None = None
+
+
+class Fault(NamedTuple):
+    """What is wrong with an object on a remote; GONE: something is not there, rather than damaged."""
+
+    why: str
+    gone: bool
+
+
+@dataclass(slots=True)
+class FarHealth:
+    """What was looked at, and what is wrong. Bytes are stored ones; `whole`: objects that are proven as a whole."""
+
+    faults: dict[Named, Fault] = field(default_factory=dict)
+    packs: dict[bytes, FarPack] = field(default_factory=dict)  # that are not as they should be
+    users: dict[bytes, set[Named]] = field(default_factory=dict)  # of these packs, who needs what is damaged
+    whole: int = 0
+    count: int = 0  # packs
+    needed_bytes: int = 0
+    checked_bytes: int = 0
+    read_bytes: int = 0
+
+
+class _Faulty(Exception):
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.why)
+        self.fault = fault
+
+
+class _Known(NamedTuple):
+    """A segment that was read once; the same one is not read again for another version."""
+
+    size: int  # bytes of content
+    recipe: bytes  # hash
+    packs: tuple[bytes, ...]
+
+
+@dataclass(slots=True)
+class _Object:
+    recipe: list[bytes] = field(default_factory=list)  # hashes, segment by segment
+    packs: set[bytes] = field(default_factory=set)
+
+
+class FarCheck:
+    """One look at one remote."""
+
+    def __init__(self, remote: RemoteStore, listing: Listing, local: LocalStore, how: How) -> None:
+        self._remote = remote
+        self._listing = listing
+        self._local = local
+        self._share = how.share
+        self._only = how.only
+        self._known: dict[bytes, _Known] = {}
+        self._trees: set[bytes] = set()  # leaves that fit their segments
+        self._faults: dict[Named, Fault] = {}
+        self._packs = FarPacks(remote, listing, JOBS)
+
+    def run(self, names: Sequence[Named], on_bytes: Tell = lambda _: None, expect: Tell = lambda _: None) -> FarHealth:
+        """Look at the objects NAMES. Raises only what says nothing of them: that the remote can not be asked."""
+        packs = self._packs
+        try:
+            with ThreadPoolExecutor(JOBS, "mvc-look") as pool:
+                proven = list(windowed(pool, JOBS * 2, self._describe, names))
+            unproven = [name for name, sure in zip(names, proven, strict=True) if not sure and name not in self._faults]
+            whole = len(names) - len(unproven) - len(self._faults)
+            expect(int(packs.needed_bytes * self._share))
+            if self._share >= 1 and self._only is None:
+                whole += sum(self._prove(name, on_bytes) for name in unproven)
+            if self._share > 0:
+                left = packs.needed_bytes - packs.done_bytes
+                choose = share_of(left, self._share, random.SystemRandom()) if self._share < 1 else _every
+                some = [packs.packs[name] for name in sorted(packs.packs) if self._only is None or self._only(name)]
+                packs.read_needed(some, choose, on_bytes)
+            return self._report(names, whole)
+        finally:
+            packs.close()
+
+    # -- structure
+
+    def _describe(self, name: Named) -> bool:
+        """Read all manifests of an object and mark what it needs; whether its whole was proven here before."""
+        try:
+            try:
+                found = self._walk(name)
+            except (_Faulty, KeyMissing):  # a clean-up may have moved it: what does its root say now?
+                found = self._walk(name)
+        except _Faulty as error:
+            self._faults[name] = error.fault
+        except KeyMissing:
+            self._faults[name] = Fault("not there", gone=True)
+        except FormatError as error:
+            self._faults[name] = Fault(f"its root ({error})", gone=False)
+        except IntegrityError as error:
+            self._faults[name] = Fault(str(error), gone=False)
+        else:
+            return found.recipe == self._local_recipe(name)
+        return False
+
+    def _walk(self, name: Named) -> _Object:
+        """The packs and recipe of an object, its manifests compared with their names and with each other."""
+        read = self._remote.read_root(*name)
+        if read is None:
+            raise KeyMissing(f"{name[1].short} is not there")
+        root, found = read[0], _Object()
+        self._packs.open(root.packs)
+        found.packs.update(self._packs.packs[one].name for one, _ in root.packs)
+        self._refuse_unreadable(found.packs)  # before parts are read from them
+        if root.kind == "tree":
+            manifest.check_tree(root)
+        size = 0
+        for part in root.segments:
+            size += self._segment(root, part, found).size
+        for ref in root.leaves:
+            size += sum(self._segment(root, part, found).size for part in ref.segments)
+            fits = ref.digest + b"".join(found.recipe[len(found.recipe) - len(ref.segments) :])
+            if fits not in self._trees:
+                leaf = manifest.read_leaf(self._remote, root, ref)
+                self._note_part(root, ref.leaf)
+                segments = [manifest.read_segment(self._remote, root, part) for part in ref.segments]
+                for _ in manifest.files_of(leaf, manifest.join([segment.recipe for segment in segments])):
+                    pass
+                self._trees.add(fits)
+        if size != root.size:
+            raise FormatError("its manifests do not hold as many bytes as it has")
+        self._refuse_unreadable(found.packs)
+        return found
+
+    def _refuse_unreadable(self, packs: Iterable[bytes]) -> None:
+        bad = [one for one in map(self._packs.packs.__getitem__, sorted(packs)) if not one.readable]
+        if bad:
+            why = f"pack {bad[0].short} {bad[0].trouble}"
+            raise _Faulty(Fault(why, gone=all(one.gone for one in bad)))
+
+    def _segment(self, root: Root, part: Part, found: _Object) -> _Known:
+        key = _key(part)
+        known = self._known.get(key)
+        if known is None:
+            segment = manifest.read_segment(self._remote, root, part)
+            self._note_part(root, part)
+            known = self._known[key] = self._mark(segment)
+        found.recipe.append(known.recipe)
+        found.packs.update(known.packs)
+        return known
+
+    def _note_part(self, root: Root, part: Part) -> None:
+        """A part that lies in a pack was read and compared with its name: that is a chunk of the pack, looked at."""
+        if part.place is not None:
+            pack, offset, stored, encoding, xxh3 = part.place
+            chunk = Stored(part.name, offset, stored, part.length, xxh3, (encoding, b""))
+            self._packs.need([(root.packs[pack][0], chunk)], self._packs.open(root.packs), read=True)
+            self._packs.count(stored)
+
+    def _mark(self, segment: Segment) -> _Known:
+        placement = segment.placement
+        if placement is None:
+            raise FormatError("a segment does not say where its chunks are")
+        trailers = self._packs.open(placement.packs)
+        names = [self._packs.packs[name].name for name, _ in placement.packs]
+        self._packs.need(zip(map(names.__getitem__, placement.pack), placement.stored, strict=True), trailers)
+        content = len(segment.recipe) - segment.auxiliary
+        recipe = segment.recipe.cut(0, content)
+        return _Known(recipe.size, _digest(recipe), tuple(names))
+
+    def _local_recipe(self, name: Named) -> list[bytes] | None:
+        """The recipe of an object whose whole was hashed in this clone."""
+        with suppress(IntegrityError, NotFoundError):
+            root = self._local.read_root(*name)
+            if not root.unproven:
+                return [_digest(manifest.read_segment(self._local, root, part).recipe) for part in root.records()]
+        return None
+
+    # -- the whole
+
+    def _prove(self, name: Named, on_bytes: Tell) -> bool:
+        """Hash the content of an object if that reads little twice; whether it is what its name says."""
+        whole = FarWhole(self._remote, self._local, self._packs)
+        with suppress(KeyMissing, FormatError):  # said by the look that follows
+            read = self._remote.read_root(*name)
+            try:
+                return read is not None and whole.is_cheap(read[0]) and whole.prove(read[0], on_bytes)
+            except ObjectCorrupt as error:
+                self._faults[name] = Fault(str(error), gone=False)
+        return False
+
+    # -- what came of it
+
+    def _report(self, names: Sequence[Named], whole: int) -> FarHealth:
+        packs = self._packs
+        health = FarHealth(faults=dict(self._faults), whole=whole, count=len(packs.packs))
+        for one in packs.packs.values():
+            if one.trouble or one.bad:
+                health.packs[one.name] = one
+                health.users[one.name] = set()
+        for name in names if health.packs else ():
+            fault = self._suffers(name, health)
+            if fault is not None and name not in health.faults:
+                health.faults[name] = fault
+        health.needed_bytes, health.checked_bytes = packs.needed_bytes, packs.done_bytes
+        health.read_bytes = packs.read_bytes
+        return health
+
+    def _suffers(self, name: Named, health: FarHealth) -> Fault | None:
+        """Whether an object needs a chunk that is damaged, or a pack that went away while this ran."""
+        fault = None
+        try:
+            for pack, cid in self._places(name, health.packs):
+                one = self._packs.packs[pack]
+                if cid in one.bad or one.trouble:
+                    health.users[pack].add(name)
+                if cid in one.bad:
+                    fault = fault or Fault(f"pack {one.short} (chunk {cid.hex()[:10]}: other content)", gone=False)
+                elif not one.readable:
+                    fault = fault or Fault(f"pack {one.short} {one.trouble}", one.gone)
+        except (KeyMissing, IntegrityError):
+            return fault  # said before
+        return fault
+
+    def _places(self, name: Named, packs: Collection[bytes]) -> Iterator[tuple[bytes, bytes]]:
+        """(pack, cid) of what an object needs of PACKS."""
+        read = self._remote.read_root(*name)
+        if read is None:
+            return
+        root = read[0]
+        for part in root.parts():
+            if part.place is not None and root.packs[part.place.pack][0] in packs:
+                yield root.packs[part.place.pack][0], part.name
+        for part in root.records():
+            known = self._known.get(_key(part))
+            if known is not None and not any(pack in packs for pack in known.packs):
+                continue
+            placement = manifest.read_segment(self._remote, root, part).placement
+            for place, stored in zip(placement.pack, placement.stored, strict=True) if placement else ():
+                pack = placement.packs[place][0] if placement else b""
+                if pack in packs:
+                    yield pack, stored.cid
+
+
+def _every(size: int) -> bool:
+    del size
+    return True
+
+
+def _digest(recipe: Recipe) -> bytes:
+    return blake3(recipe.cids + recipe.lengths.tobytes()).digest()
+
+
+def _key(part: Part) -> bytes:
+    return part.name if part.data is None else blake3(part.data).digest()
