@@ -13,6 +13,8 @@ from typing import Any
 
 from blake3 import blake3
 
+from tests.support import spawn
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -64,10 +66,18 @@ class Clone:
         return self.run("git", *words, code=code, cwd=cwd).out
 
     def mvc(self, *words: str, code: int = 0, cwd: Path | None = None) -> Done:
-        return self.run(sys.executable, "-P", "-m", "modelvc", *words, code=code, cwd=cwd)
+        found, out, err = spawn.mvc(words, str(cwd or self.path), self.environment())
+        done = Done(found, out.decode(), err.decode())
+        assert found == code, f"mvc {' '.join(words)} -> {found}\n{done.out}{done.err}"
+        return done
 
     def json(self, *words: str, code: int = 0) -> Any:
         return json.loads(self.mvc("--json", *words, code=code).out)
+
+    def let_go(self, *words: str) -> Any:
+        """A gc that lets go, by name, of all that nothing reaches and no remote has."""
+        names = [item["oid"] for item in self.json("gc", "--grace", "0", *words)["only_here"]]
+        return self.json("gc", "--grace", "0", "--apply", *words, *names)
 
     # -- models
 

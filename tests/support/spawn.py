@@ -1,0 +1,167 @@
+"""mvc commands as processes of their own, forked from one that has everything loaded: a few milliseconds, not 300.
+
+A command starts as `python -P -m modelvc` would: its own folder, environment, descriptors and arguments, nothing used
+before. What differs is only that its modules are there. What Git starts, and what tests start themselves, are Pythons
+from the first byte; tests/test_startup.py looks at what those load.
+
+    python -P -m tests.support.spawn SOCKET     serves until its standard input ends
+"""
+
+from __future__ import annotations
+
+import array
+import atexit
+import gc
+import importlib
+import json
+import os
+import pkgutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_lock = threading.Lock()
+_server: tuple[subprocess.Popen[bytes], str] | None = None
+
+
+def mvc(words: Sequence[str], cwd: str, env: Mapping[str, str], stdin: bytes = b"") -> tuple[int, bytes, bytes]:
+    """Run one command; its exit code, what it wrote to stdout, and to stderr."""
+    given, out, err = (os.memfd_create(name) for name in ("stdin", "stdout", "stderr"))
+    try:
+        os.pwrite(given, stdin, 0)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
+            line.connect(_address())
+            fds = array.array("i", (given, out, err))
+            line.sendmsg([b"!"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
+            line.sendall(json.dumps([list(words), cwd, dict(env)]).encode("utf-8", "surrogatepass"))
+            line.shutdown(socket.SHUT_WR)
+            code = b"".join(iter(lambda: line.recv(100), b""))
+        return int(code or -signal.SIGKILL), _all(out), _all(err)
+    finally:
+        for fd in (given, out, err):
+            os.close(fd)
+
+
+def _all(fd: int) -> bytes:
+    return os.pread(fd, os.fstat(fd).st_size, 0)
+
+
+def _address() -> str:
+    """Where the server of this test process listens; it is started when first asked for, and ends with us."""
+    global _server  # noqa: PLW0603 - one for all tests of a process
+    with _lock:
+        if _server is None:
+            folder = tempfile.mkdtemp(prefix="mvc-spawn-")
+            address = os.path.join(folder, "socket")
+            words = [sys.executable, "-P", "-m", "tests.support.spawn", address]
+            root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+            env = {**os.environ, "PYTHONPATH": root, "OPENBLAS_NUM_THREADS": "1"}
+            process = subprocess.Popen(words, env=env, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"ready\n"
+            _server = process, address
+            atexit.register(_stop, process, address)
+    return _server[1]
+
+
+def _stop(process: subprocess.Popen[bytes], address: str) -> None:
+    process.kill()
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe:
+            pipe.close()
+    os.unlink(address)
+    os.rmdir(os.path.dirname(address))
+
+
+# -- in the server
+
+
+def serve(address: str) -> None:
+    import select
+
+    _load()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the children
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener.bind(address)
+    listener.listen(64)
+    print("ready", flush=True)
+    gc.collect()
+    gc.freeze()  # or every child would copy all of it
+    while True:
+        ready, _, _ = select.select([listener, sys.stdin], [], [])
+        if sys.stdin in ready:
+            return
+        line, _ = listener.accept()
+        if not os.fork():
+            listener.close()
+            _child(line)
+        line.close()
+
+
+def _load() -> None:
+    import modelvc
+
+    for module in pkgutil.walk_packages(modelvc.__path__, "modelvc."):
+        if not module.name.endswith(("__main__", "drivers.script")):
+            importlib.import_module(module.name)
+    for name in ("pygit2", "numpy", "zstandard", "s3fs", "rich.table", "rich.progress", "yaml"):
+        importlib.import_module(name)
+
+
+def _child(line: socket.socket) -> None:
+    """Become the command that LINE asks for; never returns."""
+    _, control, _, _ = line.recvmsg(1, socket.CMSG_SPACE(12))
+    fds = array.array("i", control[0][2])
+    words, cwd, env = json.loads(b"".join(iter(lambda: line.recv(1 << 16), b"")).decode("utf-8", "surrogatepass"))
+    for number, fd in enumerate(fds):
+        os.dup2(fd, number)
+        os.close(fd)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(env)
+    _as_started(words)
+    code: Any = 70
+    try:
+        from modelvc.__main__ import main
+
+        code = main()
+    except SystemExit as error:
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+    except BaseException:  # noqa: BLE001 - as the interpreter would
+        sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+        code = 1
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    atexit._run_exitfuncs()
+    line.sendall(str(code or 0).encode())
+    os._exit(0)
+
+
+def _as_started(words: list[str]) -> None:
+    """What an interpreter and the libraries that look at the environment once would have made of it."""
+    import pygit2
+
+    sys.argv = ["mvc", *words]
+    sys.stdin, sys.stdout, sys.stderr = (
+        open(number, mode, encoding="utf-8", errors=errors, closefd=False)  # noqa: SIM115
+        for number, mode, errors in ((0, "r", "strict"), (1, "w", "strict"), (2, "w", "backslashreplace"))
+    )
+    home = os.environ.get("HOME", "")
+    pygit2.settings.search_path[pygit2.enums.ConfigLevel.GLOBAL] = home
+    xdg = os.environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config")
+    pygit2.settings.search_path[pygit2.enums.ConfigLevel.XDG] = os.path.join(xdg, "git")
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])
