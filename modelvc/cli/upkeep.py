@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 EXIT_NO = 1
 _GRACE = 14.0  # days
 _DAY = 86_400.0  # seconds
+_MOST = 5  # names in a command that is proposed
 
 
 def fsck(
@@ -63,6 +65,7 @@ def _markers(revs: list[str]) -> None:
 
 
 def gc(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[VERSION]...", show_default=False)] = None,
     apply: Annotated[bool, typer.Option("--apply", help="Do it; without, only show it.")] = False,
     evict: Annotated[bool, typer.Option("--evict", help="Also what the remote has, verified now.")] = False,
     grace: Annotated[float, typer.Option("--grace", metavar="DAYS", min=0, help="Keep what is younger.")] = _GRACE,
@@ -83,9 +86,10 @@ def gc(
 ) -> None:
     """Show what nothing reaches.
 
-    With --apply, remove it from the local store. Never the only copy of a version that history or the reflog reaches.
-    With --remote, clean up the remote for all who use it: what no branch or tag of any repository reaches goes. Its
-    packs are doomed first, and deleted by a gc after the grace.
+    With --apply, remove it from the local store. Never a version that history or the reflog reaches, and what no
+    remote has only if you name it: VERSION is the digest that the table shows, or the model's path. With --remote,
+    clean up the remote for all who use it: what no branch or tag of any repository reaches goes. Its packs are doomed
+    first, and deleted by a gc after the grace.
     """
     from modelvc.ops import gc as op
 
@@ -93,32 +97,39 @@ def gc(
         from modelvc.cli.collect import collect
         from modelvc.ops.collect import Asked
 
-        if evict:
-            raise UsageError("--evict is about the local store", hint="leave out --remote")
+        if evict or names:
+            what = "--evict is" if evict else "names of versions are"
+            raise UsageError(f"{what} about the local store", hint="leave out --remote")
         collect(Asked(name, grace * _DAY, exclusive=exclusive, also=also or (), forget=forget), apply=apply)
         return
     if exclusive or also or forget:
         raise UsageError("--exclusive, --also and --forget are about a remote", hint="add --remote")
     repo = CONTEXT.open()
-    seconds = grace * _DAY
-    found = op.apply_gc(repo, grace=seconds, evict=evict) if apply else op.plan_gc(repo, grace=seconds, evict=evict)
+    rules = op.Rules(grace * _DAY, evict=evict, names=names or ())
+    found = op.apply_gc(repo, rules) if apply else op.plan_gc(repo, rules)
     if CONTEXT.json:
         render.dump(found)
         return
     rows = [
         (item.path or "-", render.short(item.oid), render.size(item.size), f"{item.age / _DAY:.1f}", item.why)
-        for item in found.items
+        for item in (*found.items, *found.only_here)
     ]
     if rows:
         render.out(*render.table(("model", "version", "size", "days", "why"), rows, markdown=CONTEXT.markdown))
     if isinstance(found, op.GcDone):
         render.out(f"{render.count(len(found.items), 'version')} removed, {render.size(max(0, found.freed))} freed")
-        return
-    frees = render.size(found.frees)
-    render.out(f"{render.count(len(found.items), 'version')} can go, {frees} would be freed; {found.kept:,} stay")
-    if found.items or found.frees:
-        asked = (["--evict"] if evict else []) + ([f"--grace {grace:g}"] if grace != _GRACE else [])
-        render.say(f"next: {' '.join(['mvc gc', *asked, '--apply'])}", quiet=CONTEXT.quiet)
+    else:
+        frees = render.size(found.frees)
+        render.out(f"{render.count(len(found.items), 'version')} can go, {frees} would be freed; {found.kept:,} stay")
+    for why in found.unasked:
+        render.say(shown(why, 300), quiet=CONTEXT.quiet)
+    command = ["mvc gc", *(["--evict"] if evict else []), *([f"--grace {grace:g}"] if grace != _GRACE else [])]
+    if isinstance(found, op.GcPlan) and (found.items or found.frees):
+        render.say(f"next: {' '.join([*command, *map(shlex.quote, rules.names), '--apply'])}", quiet=CONTEXT.quiet)
+    if found.only_here:
+        kept = [render.short(item.oid) for item in found.only_here]
+        words = f"no remote has {render.count(len(kept), 'version')}; to let go all the same"
+        render.say(f"{words}: {' '.join([*command, *kept[:_MOST], '--apply'])}", quiet=CONTEXT.quiet)
 
 
 store_app = typer.Typer(help="The local store.", rich_markup_mode=None)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelvc.errors import ConflictError, NotFoundError, UsageError, shown, shown_url
-from modelvc.ops import gc, remotes, repositories
+from modelvc.ops import remotes, repositories
 from modelvc.ops.progress import SILENT
+from modelvc.ops.reach import reachable
 from modelvc.store.backends.probe import probe
 from modelvc.store.collect import Collector, Rules
 from modelvc.store.upload import GRACE
@@ -136,7 +137,7 @@ def _reached(repo: Repo, urls: Sequence[str], names: dict[Named, str], grace: fl
     """What asks for all that refs reach, when it is called; a path for each goes to NAMES."""
 
     def ask() -> set[Named]:
-        mine, _, known = gc.reachable(repo, grace)
+        mine, _, known = reachable(repo, grace)
         found = repositories.reached(repo, urls)
         names.update(known | found)
         return mine | set(found)

@@ -1,4 +1,7 @@
-"""Remove from the local store what nothing reaches; with evict, what a remote verifiably has."""
+"""Remove from the local store what nothing reaches and a remote has; with evict, all that a remote has.
+
+What nobody else has goes only when it is named.
+"""
 
 from __future__ import annotations
 
@@ -8,30 +11,32 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from modelvc.errors import BrokenPointer, IntegrityError, ModelvcError, NotFoundError
-from modelvc.formats.limits import POINTER
+from modelvc.errors import IntegrityError, ModelvcError, NotFoundError, shown
 from modelvc.formats.paths import model_of, pointer_of
-from modelvc.formats.pointer import parse
-from modelvc.git import history, index, worktrees
 from modelvc.oid import Oid
-from modelvc.ops import remotes
+from modelvc.ops import elsewhere, remotes
+from modelvc.ops.reach import reachable
 from modelvc.store import compact, manifest, packfile
 from modelvc.store.writer import StoreWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from modelvc.repo import Repo
 
     Named = tuple[str, Oid]
 
 GRACE = 14 * 86_400.0  # seconds
+UNREACHABLE, ONLY_HERE = "unreachable", "only here"
+_SHORTEST = 8  # hex digits of a digest that names a version
 _DEAD_SHARE = 0.25  # of a pack's bytes, from which it is rewritten
 
 
 @dataclass(frozen=True, slots=True)
 class GcItem:
-    """One object that would go. `why`: "unreachable" or "on REMOTE"; `age`: seconds since it was stored."""
+    """One object that would go, or is only here. `why`: "unreachable", "on REMOTE" or "only here"; `age`: seconds
+    since it was stored.
+    """
 
     path: str
     kind: str
@@ -43,9 +48,13 @@ class GcItem:
 
 @dataclass(frozen=True, slots=True)
 class GcPlan:
-    """What a gc would do. `frees`: bytes on disk, about."""
+    """What a gc would do. `only_here`: what nothing reaches and no remote has, which stays; `unasked`: remotes that
+    could not be asked, and why; `frees`: bytes on disk, about.
+    """
 
     items: tuple[GcItem, ...]
+    only_here: tuple[GcItem, ...]
+    unasked: tuple[str, ...]
     kept: int
     frees: int
     remove_packs: tuple[bytes, ...]
@@ -54,48 +63,121 @@ class GcPlan:
 
 @dataclass(frozen=True, slots=True)
 class GcDone:
-    """What a gc did; `freed`: bytes on disk."""
+    """What a gc did. `only_here`, `unasked`: as in the plan; `freed`: bytes on disk."""
 
     items: tuple[GcItem, ...]
+    only_here: tuple[GcItem, ...]
+    unasked: tuple[str, ...]
     freed: int
 
 
-def plan_gc(repo: Repo, *, grace: float = GRACE, evict: bool = False) -> GcPlan:
-    """What could go: unreachable and older than GRACE seconds; with EVICT also what a remote has, complete."""
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What may go: what nothing reaches and is older than GRACE seconds, if a remote has it or NAMES say so (models'
+    paths, or digests); with EVICT also what the default remote has.
+    """
+
+    grace: float = GRACE
+    evict: bool = False
+    names: Sequence[str] = ()
+
+
+USUAL = Rules()
+
+
+class _There(NamedTuple):
+    """What remotes have: of what nothing reaches, and of what may be evicted."""
+
+    spare: Mapping[Named, str]
+    evicted: Mapping[Named, str]
+    unasked: tuple[str, ...]
+
+
+def plan_gc(repo: Repo, rules: Rules = USUAL) -> GcPlan:
+    """What could go. Raises NotFoundError for a name of nothing that could."""
     repo.require_init()
+    compact.check_allowed(repo.store)
+    return _plan(repo, rules, _ask(repo, rules))
+
+
+def _ask(repo: Repo, rules: Rules) -> _There:
+    """Ask the remotes, before any lock is held."""
+    needed, _, names = reachable(repo, rules.grace)
+    spare = list(_spare(repo, needed, rules))
+    for word in rules.names:
+        if not any(_is_called(repo, word, name, names) for name in spare):
+            raise NotFoundError(
+                f"nothing that could go is called {shown(word)}",
+                hint="see `mvc gc`, which names what no branch, tag or reflog reaches",
+            )
+    found, unasked = elsewhere.on_any(repo, spare)
+    evicted: dict[Named, str] = {}
+    if rules.evict:
+        remote = remotes.chosen_name(repo)
+        evicted = dict.fromkeys(elsewhere.on_remote(repo, needed, remote), remote)
+    return _There(found, evicted, unasked)
+
+
+def _spare(repo: Repo, needed: set[Named], rules: Rules) -> Iterator[Named]:
+    """What nothing reaches any more, and is older than the grace."""
+    before = time.time() - rules.grace
+    for name in repo.store.roots():
+        if name not in needed and os.stat(repo.store.root_path(*name)).st_mtime <= before:
+            yield name
+
+
+def _is_called(repo: Repo, word: str, name: Named, names: Mapping[Named, str]) -> bool:
+    """Whether WORD is the path of an object, or the beginning of its digest."""
+    digest = word.removeprefix("blake3:")
+    if len(digest) >= _SHORTEST and name[1].hex().startswith(digest):
+        return True
+    try:
+        return bool(names.get(name)) and model_of(pointer_of(repo.inside(word))) == names[name]
+    except ModelvcError:
+        return False
+
+
+def _plan(repo: Repo, rules: Rules, there: _There) -> GcPlan:
     store = repo.store
-    compact.check_allowed(store)
-    needed, current, names = reachable(repo, grace)
-    there = _on_remote(repo, needed) if evict else {}
+    needed, current, names = reachable(repo, rules.grace)
+    spare = set(_spare(repo, needed, rules))
     now = time.time()
     items: list[GcItem] = []
+    only_here: list[GcItem] = []
     live: set[bytes] = set()
     kept = 0
-    for kind, oid in store.roots():
-        age = now - os.stat(store.root_path(kind, oid)).st_mtime
-        name = (kind, oid)
-        why = ""
-        if name not in needed:
-            why = "unreachable" if age >= grace else ""
-        elif name in there and name not in current:
-            why = f"on {there[name]}"
+    free: set[bytes] = set()
+    for name in store.roots():
+        why, chunks = "", _chunks_if_readable(repo, name)
+        if name in spare:
+            named = any(_is_called(repo, word, name, names) for word in rules.names)
+            why = UNREACHABLE if named or chunks is None or name in there.spare else ONLY_HERE
+        elif name in there.evicted and name not in current:
+            why = f"on {there.evicted[name]}"
         if why:
-            items.append(GcItem(names.get(name, ""), kind, str(oid), _size(repo, name), age, why))
-        else:
+            age = now - os.stat(store.root_path(*name)).st_mtime
+            item = GcItem(names.get(name, ""), name[0], str(name[1]), _size(repo, name), age, why)
+            (only_here if why == ONLY_HERE else items).append(item)
+        if why in {"", ONLY_HERE}:
             kept += 1
-            live |= _chunks(repo, name)
-    free = set[bytes]().union(*(_chunks_if_readable(repo, (item.kind, Oid.parse(item.oid))) for item in items)) - live
-    remove, rewrite, frees = _packs(repo, _Chunks(live, free), now - grace)
-    return GcPlan(tuple(items), kept, frees, tuple(remove), tuple(rewrite))
+            live |= _chunks(repo, name) if chunks is None else chunks  # which says what is wrong with it
+        else:
+            free |= chunks or set()
+    free -= live
+    remove, rewrite, frees = _packs(repo, _Chunks(live, free), now - rules.grace)
+    return GcPlan(tuple(items), tuple(only_here), there.unasked, kept, frees, tuple(remove), tuple(rewrite))
 
 
-def apply_gc(repo: Repo, *, grace: float = GRACE, evict: bool = False) -> GcDone:
+def apply_gc(repo: Repo, rules: Rules = USUAL) -> GcDone:
     """Do what `plan_gc` says now, with no writer at work. Killed at any point, the store still works."""
     store = repo.store
+    repo.require_init()
+    compact.check_allowed(store)
+    there = _ask(repo, rules)
     store.prepare()
     with store.exclusive():
         store.forget_packs()
-        plan = plan_gc(repo, grace=grace, evict=evict)
+        plan = _plan(repo, rules, there)
         before = sum(size for _, size in store.packs())
         live: set[bytes] = set()
         going = {(item.kind, item.oid) for item in plan.items}
@@ -117,75 +199,8 @@ def apply_gc(repo: Repo, *, grace: float = GRACE, evict: bool = False) -> GcDone
         store.forget_packs()
         with suppress(OSError):  # a full disk, and nothing that could go: the index is a cache
             store.index.merge()
-        return GcDone(plan.items, before - sum(size for _, size in store.packs()))
-
-
-def reachable(repo: Repo, grace: float) -> tuple[set[Named], set[Named], dict[Named, str]]:
-    """Objects that must stay, those that the worktrees show now, and a path for each."""
-    found: set[Named] = set()
-    current: set[Named] = set()
-    names: dict[Named, str] = {}
-    for path, data, now in _pointers(repo):
-        try:
-            pointer = parse(data, path)
-        except ModelvcError as error:
-            raise BrokenPointer(
-                f"nothing can be removed while a pointer can not be read: {error}",
-                hint="mend it, or if it is in history only, rewrite or forget that history",
-            ) from None
-        for version in pointer.versions:
-            name = (version.kind, version.oid)
-            found.add(name)
-            names.setdefault(name, model_of(path))
-            if now:
-                current.add(name)
-    for when, path, kind, oid in repo.replaced():
-        names.setdefault((kind, oid), path)
-        if time.time() - when < grace:
-            found.add((kind, oid))
-    return found, current, names
-
-
-def _pointers(repo: Repo) -> Iterator[tuple[str, bytes, bool]]:
-    """(path, bytes, whether a worktree shows it now) of every pointer that anything reaches."""
-    for seen in history.pointers_in(repo.layout, all_refs=True, reflog=True):
-        yield seen.path, seen.data, False
-    for layout in worktrees.layouts(repo.layout):
-        entries = index.pointers(layout)
-        blobs = index.read_blobs(layout, sorted({entry.blob for entry in entries}))
-        for entry in entries:
-            if entry.blob in blobs:
-                yield entry.path, blobs[entry.blob], True
-            try:
-                with open(os.path.join(layout.worktree, entry.path), "rb") as file:
-                    yield entry.path, file.read(POINTER + 1), True
-            except OSError:
-                continue
-    for path in repo.tracked():
-        if repo.worktree.stat(pointer_of(path)) is not None:
-            yield pointer_of(path), repo.worktree.read(pointer_of(path), POINTER), True
-
-
-def _on_remote(repo: Repo, reachable: set[Named]) -> dict[Named, str]:
-    """Objects that the default remote has, complete, as of now."""
-    from modelvc.store.upload import needed_packs
-
-    name = remotes.chosen_name(repo)
-    store = remotes.open_remote(repo, name, writing=False)
-    found = {}
-    try:
-        listing = store.listing()
-        doomed = store.doomed(listing.dooms)
-        for one in reachable:
-            try:
-                packs = needed_packs(store, *one) if listing.has_root(*one) else None
-            except IntegrityError:
-                continue  # what is damaged there is not there
-            if packs is not None and all(listing.has_pack(*pack) and pack[0] not in doomed for pack in packs):
-                found[one] = name
-    finally:
-        store.close()
-    return found
+        freed = before - sum(size for _, size in store.packs())
+        return GcDone(plan.items, plan.only_here, plan.unasked, freed)
 
 
 def _chunks(repo: Repo, name: Named) -> set[bytes]:
@@ -197,11 +212,11 @@ def _chunks(repo: Repo, name: Named) -> set[bytes]:
     return found
 
 
-def _chunks_if_readable(repo: Repo, name: Named) -> set[bytes]:
+def _chunks_if_readable(repo: Repo, name: Named) -> set[bytes] | None:
     try:
         return _chunks(repo, name)
     except (IntegrityError, NotFoundError):
-        return set()
+        return None
 
 
 def _size(repo: Repo, name: Named) -> int:

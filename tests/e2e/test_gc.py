@@ -9,7 +9,7 @@ import pytest
 from blake3 import blake3
 
 from modelvc.errors import ModelvcError
-from modelvc.ops.gc import apply_gc, plan_gc
+from modelvc.ops.gc import Rules, apply_gc, plan_gc
 from modelvc.repo import open_repo
 from modelvc.store.disk import RealDisk
 from tests.support.clone import Clone
@@ -44,7 +44,7 @@ def test_everything_that_git_reaches_stays(clone: Clone, tmp_path: Path) -> None
     linked.write("model.bin", 6)
     linked.mvc("add", "model.bin")
     clone.git("reset", "-q", "--hard", "HEAD~1")  # version 2 is in the reflog of HEAD
-    clone.mvc("gc", "--apply", "--grace", "0")
+    clone.let_go()
     clone.mvc("fsck")
     for rev in ("kept", "main", "main@{1}", "stash@{0}", "stash@{1}"):
         clone.git("checkout", "-q", "-f", "--detach", rev)
@@ -54,22 +54,77 @@ def test_everything_that_git_reaches_stays(clone: Clone, tmp_path: Path) -> None
     linked.mvc("checkout")
 
 
-def test_what_nothing_reaches_goes_after_its_grace(clone: Clone) -> None:
-    clone.write("model.bin", 7)
-    clone.mvc("add", "model.bin")
+def spare(clone: Clone, seed: int, name: str = "model.bin") -> str:
+    """Store a version that nothing reaches; its digest."""
+    data = clone.write(name, seed)
+    clone.mvc("add", name)
     clone.mvc("checkout", "HEAD", "model.bin")
-    shutil.rmtree(clone.path / ".git/mvc/reflog", ignore_errors=True)
     (clone.path / ".git/mvc/reflog").unlink(missing_ok=True)
+    return blake3(data).hexdigest()
+
+
+def test_what_nothing_reaches_goes_after_its_grace(clone: Clone, tmp_path: Path) -> None:
+    oid = spare(clone, 7)
+    clone.mvc("remote", "add", "origin", str(tmp_path / "far"))
+    clone.mvc("push", "--all")
     assert clone.json("gc")["items"] == []  # younger than two weeks
+    clone.mvc("checkout", f"blake3:{oid}", "model.bin")
+    clone.git("stash", "-q")  # a remote has it as soon as something that is pushed names it
+    clone.mvc("push", "--all")
+    clone.git("stash", "drop", "-q")
+    (clone.path / ".git/mvc/reflog").unlink(missing_ok=True)
     before = stored(clone)
     shown = clone.json("gc", "--grace", "0")
-    assert len(shown["items"]) == 1
+    assert [item["why"] for item in shown["items"]] == ["unreachable"]
     assert stored(clone) == before  # only shown
     clone.mvc("gc", "--apply", "--grace", "0")
     assert stored(clone) < before - 150_000
     assert clone.mvc("fsck").code == 0
     clone.git("checkout", "-q", "HEAD~1")
     assert clone.agrees()
+
+
+def test_what_nobody_else_has_goes_by_name_only(clone: Clone, tmp_path: Path) -> None:
+    clone.mvc("remote", "add", "origin", str(tmp_path / "far"))
+    clone.mvc("push", "--all")
+    oids = [spare(clone, seed) for seed in (7, 8)]
+    before = stored(clone)
+    done = clone.mvc("gc", "--apply", "--grace", "0")
+    assert stored(clone) == before
+    assert done.out.count("only here") == 2
+    assert "0 versions removed" in done.out
+    shorts = [oid[:10] for oid in sorted(oids)]
+    assert done.err == (
+        f"no remote has 2 versions; to let go all the same: mvc gc --grace 0 {' '.join(shorts)} --apply\n"
+    )
+    refused = clone.mvc("gc", "--apply", "--grace", "0", "0" * 10, code=10)
+    assert "nothing that could go is called 0000000000" in refused.err
+    reached = clone.read("model.bin.mvc").decode().partition('oid = "')[2].partition('"')[0]
+    clone.mvc("gc", "--apply", "--grace", "0", reached, code=10)  # a name is no way around what reaches it
+    clone.mvc("gc", "--apply", oids[0][:10], code=10)  # nor around the grace
+    clone.mvc("gc", "--apply", "--grace", "0", oids[0][:10])
+    assert before - 250_000 < stored(clone) < before - 150_000
+    clone.mvc("checkout", f"blake3:{oids[1]}", "model.bin")
+    clone.mvc("checkout", "HEAD", "model.bin")
+    (clone.path / ".git/mvc/reflog").unlink()
+    shutil.rmtree(tmp_path / "far")
+    (tmp_path / "far").write_bytes(b"")
+    done = clone.mvc("gc", "--apply", "--grace", "0")
+    assert "origin could not be asked: " in done.err
+    assert clone.let_go()["items"]
+
+
+def test_a_path_names_its_versions(clone: Clone) -> None:
+    clone.git("checkout", "-q", "-b", "side")
+    clone.write("folder/other.bin", 9)
+    clone.mvc("add", "folder/other.bin")
+    clone.mvc("checkout", "--force", "HEAD")
+    clone.write("folder/other.bin", 10)
+    clone.mvc("add", "folder/other.bin")
+    clone.git("reset", "-q", "--hard")  # the reflog of what was replaced knows where one of them was
+    done = clone.json("gc", "--apply", "--grace", "0", "folder/other.bin")
+    assert [item["path"] for item in done["items"]] == ["folder/other.bin"]
+    assert [item["path"] for item in done["only_here"]] == [""]
 
 
 def test_what_was_replaced_can_be_brought_back_within_the_grace(clone: Clone) -> None:
@@ -180,6 +235,8 @@ def test_killed_at_every_step_every_version_is_still_there(clone: Clone, tmp_pat
     clone.git("reflog", "expire", "--expire=now", "--all")
     spare = tmp_path / "spare"
     shutil.copytree(clone.path, spare, symlinks=True)
+    rules = Rules(grace=0, names=[item["oid"] for item in clone.json("gc", "--grace", "0")["only_here"]])
+    assert rules.names
 
     def run(fatal: int) -> int:
         shutil.rmtree(clone.path)
@@ -188,7 +245,7 @@ def test_killed_at_every_step_every_version_is_still_there(clone: Clone, tmp_pat
         disk = Dying(fatal)
         repo.store.disk = disk
         try:
-            apply_gc(repo, grace=0)
+            apply_gc(repo, rules)
         except KeyboardInterrupt:
             pass
         finally:
@@ -205,8 +262,8 @@ def test_killed_at_every_step_every_version_is_still_there(clone: Clone, tmp_pat
 
         for name in repo.store.roots():
             assert verify.check_object(repo.store, name, every_byte=True) is None, (step, name)
-        apply_gc(repo, grace=0)
-        assert plan_gc(open_repo(str(clone.path), {}), grace=0).frees == 0
+        apply_gc(repo, Rules(grace=0, names=[item.oid for item in plan_gc(repo, Rules(grace=0)).only_here]))
+        assert plan_gc(open_repo(str(clone.path), {}), Rules(grace=0)).frees == 0
     for name in ("a.bin", "model.bin"):
         (clone.path / name).unlink()
     clone.mvc("checkout")

@@ -112,7 +112,7 @@ def test_predictions_travel_with_the_model(clone: Clone, tmp_path: Path) -> None
     clone.mvc("metrics", "set", "model.bin", "--predictions", "preds.csv")
     clone.git("commit", "-qam", "predictions")
     clone.mvc("push")
-    clone.mvc("gc", "--apply", "--grace", "0")
+    clone.let_go()
     assert clone.json("fsck")["problems"] == []
     other = Clone(tmp_path / "other")
     other.path.mkdir()

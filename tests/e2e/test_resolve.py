@@ -177,6 +177,6 @@ def test_gc_keeps_both_sides(parted: Clone) -> None:
     parted.git("branch", "-qD", "topic")
     parted.git("update-ref", "HEAD", parted.git("commit-tree", "HEAD^{tree}", "-m", "one").strip())
     parted.git("reflog", "expire", "--expire=all", "--all")
-    parted.mvc("gc", "--apply", "--grace", "0")
+    parted.let_go()
     parted.mvc("resolve", "model.bin", "--theirs")
     assert parted.read("model.bin") == content(parted, 2)

@@ -141,7 +141,11 @@ def test_gc(world: World) -> None:
         world.clone.write("model.bin", bytes([seed]) * 50_000)
         world.clone.mvc("add", "model.bin")
     world.works("checkout", "new")
-    hold(world, ("gc", "--apply", "--grace", "0"), lambda _: None, lambda _: None)
+    (world.clone.path / ".git/mvc/reflog").unlink()
+    names = [item["oid"] for item in world.clone.json("gc", "--grace", "0")["only_here"]]
+    assert len(names) == 3
+    words = ("gc", "--apply", "--grace", "0")
+    hold(world, (*words, *names), lambda _: None, lambda _: None, again=words)
 
 
 def test_rm(world: World) -> None:

@@ -26,7 +26,7 @@ JOBS = (
     ("add", "new.bin"),
     ("push", "--all"),
     ("checkout", "old", "back.bin"),
-    ("gc", "--apply", "--grace", "0"),
+    ("gc", "--apply", "--evict", "--grace", "0"),
     ("fetch", "--all"),
 )
 

@@ -79,7 +79,7 @@ def test_in_one_clone(tmp_path: Path) -> None:
                 start(clone, "push", "--all"),
                 start(clone, "fetch", "--all"),
                 start(clone, "checkout", "HEAD", "old.bin"),
-                start(clone, "gc", "--apply", "--grace", "0"),
+                start(clone, "gc", "--apply", "--evict", "--grace", "0"),
                 start(clone, "status"),
             ]
         )

@@ -229,7 +229,7 @@ class Machine(RuleBasedStateMachine):
     @rule(who=WHO, evict=st.booleans())
     def collect(self, who: str, evict: bool) -> None:  # noqa: FBT001
         one = self.people[who]
-        one.mvc("gc", "--apply", "--grace", "0", *(["--evict"] if evict else []))
+        one.clone.let_go(*(["--evict"] if evict else []))
 
     @rule(who=WHO)
     def push(self, who: str) -> None:

@@ -1,0 +1,52 @@
+"""What remotes have of the objects of this clone: complete, by a listing of now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modelvc.errors import IntegrityError, ModelvcError
+from modelvc.ops import remotes
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from modelvc.oid import Oid
+    from modelvc.repo import Repo
+
+    Named = tuple[str, Oid]
+
+
+def on_remote(repo: Repo, wanted: Collection[Named], name: str) -> set[Named]:
+    """Those of WANTED that the remote NAME has, with every pack they need, none of which is to go."""
+    from modelvc.store.upload import needed_packs
+
+    store = remotes.open_remote(repo, name, writing=False)
+    found = set()
+    try:
+        listing = store.listing()
+        doomed = store.doomed(listing.dooms)
+        for one in wanted:
+            try:
+                packs = needed_packs(store, *one) if listing.has_root(*one) else None
+            except IntegrityError:
+                continue  # what is damaged there is not there
+            if packs is not None and all(listing.has_pack(*pack) and pack[0] not in doomed for pack in packs):
+                found.add(one)
+    finally:
+        store.close()
+    return found
+
+
+def on_any(repo: Repo, wanted: Collection[Named]) -> tuple[dict[Named, str], tuple[str, ...]]:
+    """Those of WANTED that some remote has, each with its name; and why remotes could not be asked."""
+    found: dict[Named, str] = {}
+    unasked = []
+    for remote in remotes.remotes(repo).remotes:
+        left = [one for one in wanted if one not in found]
+        if not left:
+            break
+        try:
+            found |= dict.fromkeys(on_remote(repo, left, remote.name), remote.name)
+        except ModelvcError as error:
+            unasked.append(f"{remote.name} could not be asked: {error}")
+    return found, tuple(unasked)
