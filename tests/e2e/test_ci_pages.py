@@ -25,7 +25,7 @@ SCHEMAS = {
 ENVIRONMENT = {
     "CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main",
     "CHANGE_TARGET": "main",
-    "TRAVIS_BRANCH": "origin/main",
+    "TRAVIS_BRANCH": "main",
 }
 
 
