@@ -124,10 +124,10 @@ def _ends(found: Plot, columns: int) -> str:
 def _best(found: Plot, metric: PlotMetric, values: Sequence[float | None]) -> str:
     """The last value, and the best with the commit that brought it."""
     last = values[-1]
-    words = [f"now {render.number(found.versions[-1].metrics.get(metric.name)) or 'not measured'}"]
+    words = [f"now {render.brief(found.versions[-1].metrics.get(metric.name)) or 'not measured'}"]
     if metric.best is not None:
         best = found.versions[metric.best]
-        text = f"best {render.number(best.metrics[metric.name])} at {best.commit[:8]}"
+        text = f"best {render.brief(best.metrics[metric.name])} at {best.commit[:8]}"
         is_best = last is not None and last == values[metric.best]
         words.append(render.colour("the best so far", "green") if is_best else text)
     return ", ".join(words)

@@ -83,6 +83,9 @@ def _bisect_status(paths: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 - Git would take the exit code of a bug or a full disk for "bad"
         explain(error, as_json=CONTEXT.json, debug=CONTEXT.verbose)
         return BISECT_STOP
+    for one in found.verdicts:
+        if one.outcome != "pass":
+            render.out(f"{shown(one.model)}: {shown(one.metric)} {shown(one.why)}")
     render.out(reports.summary(found))
     return EXIT[found.outcome] if found.outcome != "inconclusive" else BISECT_SKIP
 
@@ -131,8 +134,8 @@ def rollback(
         f"{CONTEXT.name(done.path)}  {render.short(done.old.oid)} -> {render.short(done.new.oid)}  {done.reason}"
     )
     for name, value in done.new.metrics.items():
-        before = f"{render.number(done.old.metrics[name])} -> " if name in done.old.metrics else ""
-        render.out(f"  {shown(name)}  {shown(before + render.number(value))}")
+        before = f"{render.brief(done.old.metrics[name])} -> " if name in done.old.metrics else ""
+        render.out(f"  {shown(name)}  {shown(before + render.brief(value))}")
     render.say(
         f"the code is unchanged; {done.new.commit[:10]} had that model: {shown(done.new.subject, 60)}",
         quiet=CONTEXT.quiet,
@@ -156,7 +159,7 @@ def _print_candidates(found: RolledBack) -> None:
             "->" if found.new is not None and one.oid == found.new.oid else "",
             one.commit[:8],
             render.short(one.oid),
-            *(render.number(one.metrics.get(name)) for name in names),
+            *(render.brief(one.metrics.get(name)) for name in names),
             one.why or ("" if one.stored else "to be fetched"),
         )
         for one in found.candidates

@@ -99,12 +99,12 @@ def _tiles(found: Plot) -> Iterator[str]:
     for metric in found.metrics[:11]:
         change = _change(metric, old, new)
         best = ""
-        if metric.best is not None and metric.best != len(found.versions) - 1:
-            there = found.versions[metric.best]
-            best = f' · best <a href="#v{metric.best + 1}">{_number(there.metrics[metric.name])}</a>'
+        there = found.versions[metric.best or 0]
+        if metric.best is not None and there.metrics[metric.name] != new.metrics.get(metric.name):
+            best = f' · best <a href="#v{metric.best + 1}">{_text(render.brief(there.metrics[metric.name]))}</a>'
         yield (
             f'<li><span class="soft">{_text(metric.name)}</span>'
-            f"<b>{_number(new.metrics.get(metric.name)) or 'not measured'}</b>{change}{best}</li>"
+            f"<b>{_text(render.brief(new.metrics.get(metric.name))) or 'not measured'}</b>{change}{best}</li>"
         )
     yield "</ul>"
 

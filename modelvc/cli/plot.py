@@ -78,7 +78,7 @@ def _print(found: Plot) -> None:
                 version.commit[:8],
                 time.strftime("%Y-%m-%d", time.localtime(version.time)),
                 render.short(version.oid),
-                *(render.number(version.metrics.get(name)) for name in names),
+                *(render.brief(version.metrics.get(name)) for name in names),
             )
             for version in found.versions
         ]

@@ -90,7 +90,7 @@ def log(
     for v in found.versions:
         refs = f" ({', '.join(v.refs)})" if v.refs else ""
         day = time.strftime("%Y-%m-%d", time.localtime(v.time))
-        metrics = [render.number(v.metrics.get(name)) for name in names]
+        metrics = [render.brief(v.metrics.get(name)) for name in names]
         model = [CONTEXT.name(v.path)] if several else []
         size = "broken" if v.broken else render.size(v.size)
         who = v.author[:20]
@@ -228,8 +228,8 @@ def _print_moved(kind: str, moved: list[tuple[str, MetricChange]]) -> None:
         (
             CONTEXT.name(path),
             x.name,
-            render.number(x.old),
-            render.number(x.new),
+            render.brief(x.old),
+            render.brief(x.new),
             "" if x.change is None else f"{x.change:+.6g}",
             *([_JUDGED[x.better][0]] if any(y.better is not None for _, y in moved) else []),
         )

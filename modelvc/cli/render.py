@@ -126,6 +126,14 @@ def number(value: object) -> str:
     return "" if value is None else repr(value) if isinstance(value, float) else str(value)
 
 
+def brief(value: object) -> str:
+    """A metric in a table, beside others: to six digits. Exact ones stand in JSON and in `mvc show`."""
+    if not isinstance(value, float) or not math.isfinite(value) or not value:
+        return number(value)
+    power = math.floor(math.log10(abs(value)))
+    return repr(round(value, max(0, 5 - power))) if -5 < power < 15 else f"{value:.6g}"
+
+
 def size(value: int | None) -> str:
     return "" if value is None else about(value)
 

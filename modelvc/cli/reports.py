@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _SIGNS = {PASS: "ok", FAIL: "FAIL", INCONCLUSIVE: "?"}
 _COLOURS = {PASS: "green", FAIL: "red", INCONCLUSIVE: "yellow"}
-_HEAD = ("", "model", "metric", "old", "new", "change", "interval", "")
+_HEAD = ("", "model", "metric", "old", "new", "change", "")
 _ANNOTATION = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 
 
@@ -28,10 +28,9 @@ def text(found: Checked) -> str:
             _SIGNS[v.outcome] if not (v.warn and v.outcome != PASS) else "warn",
             v.model,
             v.metric,
-            render.number(v.old),
-            render.number(v.new),
+            render.brief(v.old),
+            render.brief(v.new),
             _change(v),
-            _interval(v),
             _why(v),
         )
         for v in found.verdicts
@@ -64,18 +63,17 @@ def markdown(found: Checked) -> str:
     """A table for a pull request."""
     rows = [
         (
-            {PASS: "✅", FAIL: "❌", INCONCLUSIVE: "❔"}[v.outcome],
+            "⚠️" if v.warn and v.outcome != PASS else {PASS: "✅", FAIL: "❌", INCONCLUSIVE: "❔"}[v.outcome],
             v.model,
             v.metric,
-            render.number(v.old),
-            render.number(v.new),
+            render.brief(v.old),
+            render.brief(v.new),
             _change(v),
-            _interval(v),
             _why(v),
         )
         for v in found.verdicts
     ]
-    head = ("", "model", "metric", "old", "new", "change", "interval", "why")
+    head = ("", "model", "metric", "old", "new", "change", "why")
     return "\n".join([f"### Models: {summary(found)}", "", *render.table(head, rows, markdown=True)]) + "\n"
 
 

@@ -87,7 +87,7 @@ def _tokens(text: str) -> list[_Token]:
         match = _TOKEN.match(text, at)
         if not match or match.lastgroup is None:
             start = at + len(text[at:]) - len(text[at:].lstrip())
-            raise _wrong(text, start + 1, f"{shown(text[start : start + 1])} is not understood")
+            raise _wrong(text, start + 1, _not_understood(text[start:]))
         kind, word = match.lastgroup, match[match.lastgroup]
         column = match.start(kind) + 1
         if kind == "quoted":
@@ -98,6 +98,13 @@ def _tokens(text: str) -> list[_Token]:
         at = match.end()
     found.append(_Token("end", "", len(text) + 1))
     return found
+
+
+def _not_understood(rest: str) -> str:
+    """Of a sign that there is elsewhere, all of it and what there is here."""
+    found = re.match(r"[=<>!&|]+", rest)
+    known = f"; there is {' '.join([*sorted(_SIGNS), *sorted(_WORDS)])}" if found else ""
+    return f"{shown(found[0] if found else rest[:1])} is not understood{known}"
 
 
 def _wrong(text: str, column: int, why: str) -> UsageError:

@@ -23,6 +23,7 @@ Direction: TypeAlias = Literal["higher", "lower", "target", "info"]
 OnInconclusive: TypeAlias = Literal["fail", "warn"]
 
 POLICY = ".mvc/policy.toml"
+SHORTEST = '[[metric]] · name = "accuracy" · direction = "higher" · max_drop = { abs = 0.01 }'
 MAX_BYTES = 1 << 20
 MAX_RULES = 1_000
 DIRECTIONS: tuple[Direction, ...] = ("higher", "lower", "target", "info")

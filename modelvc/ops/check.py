@@ -91,7 +91,8 @@ def check(
     rules = policy if policy is not None else read_policy(repo)
     if not rules.rules:
         raise UsageError(
-            f"there is no metric in {policies.POLICY}", hint="say which metrics count: docs/policy.md has examples"
+            f"there is no metric in {policies.POLICY}",
+            hint=f"write a line each into it: {policies.SHORTEST} (more: docs/policy.md)",
         )
     commit = history.resolve(repo.layout, rev) if rev else ""
     found = _pointers(repo, commit)

@@ -110,7 +110,7 @@ class Paired:
                 )
             if not repo.store.has_root("file", said.oid):
                 where = "the local store nor on a remote" if name else "the local store"
-                raise ObjectMissing(said.oid, where, path=f"the predictions of {self._path}")
+                raise ObjectMissing(said.oid, where, path=f"the file of predictions of {self._path}")
         parts: list[bytes] = []
         with ContentReader(repo.store) as reader:
             reader.write_blob(

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
+from modelvc.formats import policy
 from tests.support.clone import Clone
 
 POLICY = """
@@ -271,7 +273,13 @@ def test_a_merge_says_what_it_did(clone: Clone) -> None:
 
 def test_floors_drops_and_exit_codes(clone: Clone) -> None:
     train(clone, 1)
-    assert clone.mvc("check", code=2).err.startswith("error: there is no metric in .mvc/policy.toml")
+    assert clone.mvc("check", code=2).err == (
+        "error: there is no metric in .mvc/policy.toml\n"
+        'hint: write a line each into it: [[metric]] · name = "accuracy" · direction = "higher" · '
+        "max_drop = { abs = 0.01 } (more: docs/policy.md)\n"
+    )
+    shortest = policy.SHORTEST.replace(" · ", "\n").encode()
+    assert policy.parse(shortest).rules[0].margin == policy.Margin(absolute=0.01), "what the hint says is a policy"
     governed(clone)
     assert "is not recorded" in clone.mvc("check", code=1).out
     train(clone, 2, acc=0.9, ms=10)
@@ -357,7 +365,13 @@ def test_row_by_row(clone: Clone, tmp_path: Path) -> None:
     third.path.mkdir()
     third.git("clone", "-q", str(clone.path), ".")
     third.mvc("install", "--trust")
-    third.mvc("check", "--rev", "HEAD~3", code=10)  # never "not enough data"
+    gone = third.mvc("check", "--rev", "HEAD~3", code=10).err  # never "not enough data"
+    assert gone.startswith("error: the file of predictions of model.bin (")
+    config = third.read(".mvc/config.toml").decode().replace(f'url = "{tmp_path}/far"', 'url = "s3://bucket/x"')
+    third.write(".mvc/config.toml", config.replace('/x"\n', '/x"\nendpoint_url = "http://127.0.0.1:9"\n').encode())
+    third.mvc("trust", "origin")
+    third.env |= {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
+    assert "can not reach http://127.0.0.1:9" in third.mvc("check", "--rev", "HEAD~3", code=13).err
 
 
 def test_small_test_sets_are_not_enough(clone: Clone) -> None:
@@ -393,13 +407,21 @@ def test_reports(clone: Clone, tmp_path: Path) -> None:
     failure = cases["acc"].find("failure")
     assert failure is not None
     assert "old: 0.9\nnew: 0.7" in (failure.text or "")
+    assert {one.name for one in text_string_to_metric_families((tmp_path / "openmetrics").read_text())} == {
+        "mvc_metric",
+        "mvc_check_ok",
+    }
     assert cases["ms"].find("failure") is None
     assert json.loads((tmp_path / "json").read_text())["outcome"] == "fail"
     assert 'mvc_check_ok{model="model.bin",metric="acc"} 0\n' in (tmp_path / "openmetrics").read_text()
     assert (tmp_path / "openmetrics").read_text().endswith("# EOF\n")
     assert "| ❌ | model.bin | acc | 0.9 | 0.7 |" in (tmp_path / "md").read_text()
     clone.mvc("check", "--output", "pdf=x", code=2)
-    clone.mvc("status", "--format", "junit", code=2)
+    known = "error: --format takes text, json, md"
+    assert clone.mvc("status", "--format", "junit", code=2).err.startswith(f"{known}, not junit\n")
+    assert clone.mvc("check", "--format", "xml", code=2).err.startswith(
+        f"{known}, junit, github, openmetrics, not xml\n"
+    )
 
 
 def test_a_push_asks_the_policy(clone: Clone, tmp_path: Path) -> None:
@@ -548,6 +570,7 @@ def test_bisect_judges_by_the_ends_with_which_it_began(clone: Clone) -> None:
     clone.git("bisect", "start", "--term-new", "worse", "--term-old", "fine", "HEAD", "HEAD~5")
     out = clone.git("bisect", "run", "mvc", "check", "--bisect")
     assert "v3" in out.split("is the first worse commit")[1]
+    assert "model.bin: acc is below its floor 0.8\nfail: 1 pass, 1 fail (against " in out
 
 
 def test_bisect_takes_no_failure_for_bad(clone: Clone) -> None:

@@ -44,6 +44,27 @@ def test_metrics_are_shown_as_they_were_given(value: object, words: str) -> None
     assert render.number(value) == words
 
 
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0.8266666666666667, "0.826667"),
+        (0.93412, "0.93412"),
+        (1.0, "1.0"),
+        (0.0, "0.0"),
+        (-123.456789, "-123.457"),
+        (123456789.123, "123456789.0"),
+        (1.23456789e-7, "1.23457e-07"),
+        (3.0e20, "3e+20"),
+        (float("nan"), "nan"),
+        (12345678901, "12345678901"),
+        ("0.8266666666666667", "0.8266666666666667"),
+        (None, ""),
+    ],
+)
+def test_a_metric_in_a_table_has_six_digits(value: object, words: str):
+    assert render.brief(value) == words
+
+
 def test_json_knows_no_nan_and_no_bytes(capsys: pytest.CaptureFixture[str]) -> None:
     @dataclass(frozen=True)
     class Inner:
