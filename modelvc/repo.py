@@ -61,8 +61,10 @@ class Repo:
     def store(self) -> LocalStore:
         from modelvc.store.local import LocalStore
 
-        where = self.clone_config.store_path or os.path.join(self.layout.mvc_dir, "store")
-        return LocalStore(os.path.join(self.layout.worktree, where))
+        where = self.clone_config.store_path
+        if not where:
+            return LocalStore(os.path.join(self.layout.mvc_dir, "store"))
+        return LocalStore(where, owner=self.layout.common_dir)  # others may use it as well
 
     @cached_property
     def config(self) -> Config:

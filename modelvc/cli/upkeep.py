@@ -81,7 +81,10 @@ def gc(
         typer.Option("--also", metavar="URL", help="Keep what this repository reaches, too.", show_default=False),
     ] = None,
     forget: Annotated[
-        str, typer.Option("--forget", metavar="NAME", help="A repository that is gone for good.", show_default=False)
+        str,
+        typer.Option(
+            "--forget", metavar="NAME", help="A repository or clone that is gone for good.", show_default=False
+        ),
     ] = "",
 ) -> None:
     """Show what nothing reaches.
@@ -102,9 +105,13 @@ def gc(
             raise UsageError(f"{what} about the local store", hint="leave out --remote")
         collect(Asked(name, grace * _DAY, exclusive=exclusive, also=also or (), forget=forget), apply=apply)
         return
-    if exclusive or also or forget:
-        raise UsageError("--exclusive, --also and --forget are about a remote", hint="add --remote")
+    if exclusive or also:
+        raise UsageError("--exclusive and --also are about a remote", hint="add --remote")
     repo = CONTEXT.open()
+    if forget:
+        from modelvc.ops import sharing
+
+        sharing.forget(repo, forget)
     rules = op.Rules(grace * _DAY, evict=evict, names=names or ())
     found = op.apply_gc(repo, rules) if apply else op.plan_gc(repo, rules)
     if CONTEXT.json:

@@ -186,6 +186,8 @@ def parse_clone(data: bytes, where: str = CLONE) -> CloneConfig:
     table = _read(data, where)
     store = table.table("store")
     path = store.text("path")
+    if path and not path.startswith("/"):
+        raise table.error("store.path", "must be an absolute path: worktrees of this clone lie in different folders")
     remotes, trust = _remotes(table.table("remotes")), _remotes(table.table("trust"))
     for name, pin in trust.items():
         if not pin.url:

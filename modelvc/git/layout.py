@@ -56,6 +56,15 @@ def discover(start: str, env: Mapping[str, str]) -> Layout:
         folder = above
 
 
+def of_git_dir(git_dir: str) -> Layout:
+    """The main worktree of a clone whose Git folder is GIT_DIR. NoRepository when that is none."""
+    if not _is_git_dir(git_dir):
+        raise NoRepository(f"{shown(git_dir)} is no Git folder", hint="is its disk there?")
+    worktree, _ = _configured(git_dir)
+    top = worktree or (os.path.dirname(git_dir) if os.path.basename(git_dir) == ".git" else git_dir)
+    return Layout(os.path.realpath(top), git_dir, git_dir)
+
+
 def _layout(start: str, found: str, git_dir: str, env: Mapping[str, str]) -> Layout:
     """GIT_DIR with the worktree that the environment names, else its configuration, else FOUND."""
     common = env.get("GIT_COMMON_DIR") or _first_line(os.path.join(git_dir, "commondir")) or git_dir

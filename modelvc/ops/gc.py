@@ -15,7 +15,7 @@ from modelvc.errors import IntegrityError, ModelvcError, NotFoundError, shown
 from modelvc.formats.paths import model_of, pointer_of
 from modelvc.oid import Oid
 from modelvc.ops import elsewhere, remotes
-from modelvc.ops.reach import reachable
+from modelvc.ops.sharing import reachable
 from modelvc.store import compact, manifest, packfile
 from modelvc.store.writer import StoreWriter
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from blake3 import blake3
 
 from modelvc.errors import FormatError, LockHeld, ObjectCorrupt, ObjectMissing
-from modelvc.formats import limits, storeconfig
+from modelvc.formats import limits, registration, storeconfig
 from modelvc.formats import root as rootformat
 from modelvc.formats.storeconfig import StoreConfig
 from modelvc.oid import Oid
@@ -39,10 +39,11 @@ _LOCK_WAIT = 600.0  # seconds; a lock is held by a living process, which ends
 
 
 class LocalStore:
-    """Objects of one clone and its worktrees."""
+    """Objects of one clone and its worktrees; or of several, where each OWNER (a Git folder) says that it is one."""
 
-    def __init__(self, root: str, disk: Disk | None = None) -> None:
+    def __init__(self, root: str, disk: Disk | None = None, owner: str = "") -> None:
         self.root = root
+        self._owner = owner
         self.disk = disk or RealDisk()
         self._index: ChunkIndex | None = None
         self._fds: dict[bytes, int] = {}
@@ -65,7 +66,22 @@ class LocalStore:
             found = StoreConfig.create()
             write_file(self.disk, config, found.encode(), tmp=os.path.join(self.root, "tmp"))
         found.check_write(config)
+        if self._owner:
+            self._register()
         self._prepared = True
+
+    def _register(self) -> None:
+        """Say that the owner uses this store, before anything of it is in there: gc looks at all who do."""
+        folder = os.path.join(self.root, "clones")
+        path = os.path.join(folder, os.path.basename(registration.key_of(self._owner)))
+        if not os.path.exists(path):
+            make_folder(self.disk, folder)
+            write_file(self.disk, path, registration.encode(self._owner), tmp=os.path.join(self.root, "tmp"))
+
+    def clones(self) -> list[str]:
+        """The files that say which clones use this store, besides the one it lies in."""
+        folder = os.path.join(self.root, "clones")
+        return sorted(os.path.join(folder, name) for name in os.listdir(folder)) if os.path.isdir(folder) else []
 
     def check(self) -> None:
         """Refuse to read a store that a newer mvc wrote differently: its objects would seem to be damaged."""

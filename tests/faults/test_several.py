@@ -126,6 +126,35 @@ def test_in_linked_worktrees(tmp_path: Path) -> None:
             tidy(tree)
 
 
+def test_in_clones_that_share_a_store(tmp_path: Path) -> None:
+    clones = [Clone.new(tmp_path / f"clone{at}") for at in range(3)]
+    for clone in clones:
+        with (clone.path / ".git/mvc/config.toml").open("a") as file:
+            file.write(f'[store]\npath = "{tmp_path / "store"}"\n')
+        for seed in (1, 2):
+            clone.write("model.bin", content(clone.path.name, seed))
+            clone.mvc("add", "model.bin")
+            clone.git("commit", "-qm", f"version {seed}")
+    for seed in range(3, 3 + ROUNDS):
+        for clone in clones:
+            clone.write("same.bin", content("same", seed))
+        finished(
+            [
+                *(start(clone, "add", "same.bin") for clone in clones),
+                *(start(clone, "checkout", "HEAD", "model.bin") for clone in clones),
+                *(start(clone, "gc", "--apply", "--grace", "0") for clone in clones[:2]),
+            ]
+        )
+        for clone in clones:
+            assert clone.agrees("same.bin")
+            (clone.path / "same.bin").unlink()
+            clone.mvc("checkout", "--offline")
+            assert clone.read("same.bin") == content("same", seed)
+            assert clone.read("model.bin") == content(clone.path.name, 2)
+            clone.git("commit", "-qm", f"same {seed}")
+            tidy(clone)
+
+
 @pytest.mark.parametrize("place", ["folder", "s3"])
 def test_towards_one_remote(tmp_path: Path, place: str) -> None:
     """Five clones push versions that share most of their chunks, one of them the same; a sixth has them all."""

@@ -112,6 +112,7 @@ def test_errors_name_file_and_key(text: str, why: str):
         ("[trust.a]", "trust.a.url is missing"),
         ("store = 1", "store must be a table"),
         ("[store]\npath = 1", "store.path"),
+        ("[store]\npath = 'models'", "store.path must be an absolute path"),
     ],
 )
 def test_errors_in_the_clone_file(text: str, why: str):
