@@ -10,6 +10,7 @@ from modelvc.ops.how import USUAL
 from modelvc.ops.progress import SILENT
 from modelvc.ops.scope import scope
 from modelvc.store.download import Downloader
+from modelvc.store.seen import Seen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,7 +66,7 @@ def fetch_objects(
         progress.expect(sum(one.pointer.size for one in wanted.values()))
         done = Downloader(repo.store, store, jobs).run(list(wanted), progress.advance)
         known = pushed.load(repo, name)
-        pushed.save(repo, name, {**known, **{one: known.get(one, ()) for one in done.came}})
+        pushed.save(repo, name, {**known, **{one: known.get(one, Seen(0, ())) for one in done.came}})
         return Fetched(
             remote=name,
             url=store.name,

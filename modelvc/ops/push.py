@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from modelvc.repo import Repo
 
     Named = tuple[str, Oid]
-    Packs = tuple[tuple[bytes, int], ...]
 
 JOBS = 4
 _RELATED = 16  # objects that may share chunks with a new one
@@ -83,7 +82,7 @@ def _push(repo: Repo, name: str, meant: Scope, how: Transfer, progress: Progress
         progress.expect(sum(one.pointer.size for one, want in zip(meant.meant, wanted, strict=True) if want.here))
         terms = Terms(how.jobs or JOBS, repositories=registered_as(repo, how.git_url))
         done = Uploader(repo.store, store, known, terms).run(wanted, progress.advance)
-        pushed.save(repo, name, {**known, **done.packs})
+        pushed.save(repo, name, {**known, **done.seen})
         paths = {one.name: str(one.path) for one in meant.meant}
         return Pushed(
             remote=name,

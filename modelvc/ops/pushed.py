@@ -1,6 +1,6 @@
 """What this clone has seen on its remotes: a cache, one text file per remote, one line per object.
 
-<b or t> <oid> <pack id>:<size> ...
+<b or t> <oid> <size of the root> <pack id>:<size> ...
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from modelvc.oid import Oid
+from modelvc.store.seen import Seen
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from modelvc.repo import Repo
 
 Named = tuple[str, Oid]
-Packs = tuple[tuple[bytes, int], ...]
 
 _KIND = {"b": "file", "t": "tree"}
 _LETTER = {"file": "b", "tree": "t"}
@@ -27,14 +27,15 @@ def _path(repo: Repo, remote: str) -> str:
     return os.path.join(repo.layout.mvc_dir, "remotes", remote)
 
 
-def load(repo: Repo, remote: str) -> dict[Named, Packs]:
-    """Objects seen on REMOTE, each with the packs that it needs."""
-    found: dict[Named, Packs] = {}
+def load(repo: Repo, remote: str) -> dict[Named, Seen]:
+    """Objects seen on REMOTE, and what tells that they are complete."""
+    found: dict[Named, Seen] = {}
     with suppress(FileNotFoundError), open(_path(repo, remote), encoding="ascii", errors="replace") as file:
         for line in file:
             with suppress(ValueError, KeyError):
                 letter, name, *packs = line.split()
-                found[_KIND[letter], Oid(bytes.fromhex(name))] = tuple(_pack(text) for text in packs)
+                size = int(packs.pop(0)) if packs and ":" not in packs[0] else 0
+                found[_KIND[letter], Oid(bytes.fromhex(name))] = Seen(size, tuple(_pack(text) for text in packs))
     return found
 
 
@@ -43,15 +44,16 @@ def _pack(text: str) -> tuple[bytes, int]:
     return bytes.fromhex(name), int(size)
 
 
-def save(repo: Repo, remote: str, found: Mapping[Named, Packs]) -> None:
+def save(repo: Repo, remote: str, found: Mapping[Named, Seen]) -> None:
     """Replace what is known of REMOTE."""
     path = _path(repo, remote)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     temporary = f"{path}.{os.getpid()}.tmp"
     with open(temporary, "w", encoding="ascii") as file:
         file.writelines(
-            " ".join((_LETTER[kind], oid.hex(), *(f"{name.hex()}:{size}" for name, size in packs))) + "\n"
-            for (kind, oid), packs in found.items()
+            " ".join((_LETTER[kind], oid.hex(), str(seen.root), *(f"{name.hex()}:{size}" for name, size in seen.packs)))
+            + "\n"
+            for (kind, oid), seen in found.items()
         )
     os.replace(temporary, path)
 

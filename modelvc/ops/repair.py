@@ -180,7 +180,7 @@ class Mender:
 
     def _send(self, remote_name: str, remote: RemoteStore, anew: frozenset[Named], damaged: frozenset[bytes]) -> None:
         repo = self._repo
-        known = {one: packs for one, packs in pushed.load(repo, remote_name).items() if one not in anew}
+        known = {one: seen for one, seen in pushed.load(repo, remote_name).items() if one not in anew}
         here = [
             Wanted(*one, str(self._paths[one]), partial(list, [one]))
             for one in sorted(anew)
@@ -189,7 +189,7 @@ class Mender:
         for batch in (here, *([one] for one in here)):
             terms = Terms(jobs=_JOBS, anew=frozenset(one.name for one in batch), damaged=damaged)
             try:
-                known.update(Uploader(repo.store, remote, {}, terms).run(batch).packs)
+                known.update(Uploader(repo.store, remote, {}, terms).run(batch).seen)
             except (IntegrityError, NotFoundError):  # one of them is damaged here as well: then one by one
                 continue
             if len(batch) == len(here):

@@ -23,6 +23,7 @@ from modelvc.store.content import ContentReader
 from modelvc.store.manifest import Content
 from modelvc.store.outgoing import Far, Outgoing
 from modelvc.store.remote import root_key
+from modelvc.store.seen import Seen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -56,12 +57,12 @@ class Wanted(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Uploaded:
-    """What a push did: objects sent, bytes sent, objects that were there, and the packs that each object needs."""
+    """What a push did: objects sent, bytes sent, objects that were there, and how each is known to be complete."""
 
     sent: tuple[Named, ...]
     sent_bytes: int
     there: tuple[Named, ...]
-    packs: Mapping[Named, Packs]
+    seen: Mapping[Named, Seen]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +80,14 @@ class Terms:
 
 
 class Uploader:
-    """One push to one remote. `known` tells the packs of objects that this clone has seen there."""
+    """One push to one remote. `known` tells how objects looked that this clone has seen there."""
 
-    def __init__(self, local: LocalStore, remote: RemoteStore, known: Mapping[Named, Packs], terms: Terms) -> None:
+    def __init__(self, local: LocalStore, remote: RemoteStore, known: Mapping[Named, Seen], terms: Terms) -> None:
         self._local = local
         self._remote = remote
         self._known = known
         self._terms = terms
-        self._packs: dict[Named, Packs] = {}
+        self._seen: dict[Named, Seen] = {}
         self._sent: dict[Named, None] = {}
         self._sent_bytes = 0
 
@@ -101,7 +102,7 @@ class Uploader:
                 f"others change {self._remote.name} all the time while this push runs", hint="run `mvc push` again"
             )
         there = tuple(want.name for want in wanted if want.name not in self._sent)
-        return Uploaded(tuple(self._sent), self._sent_bytes, there, self._packs)
+        return Uploaded(tuple(self._sent), self._sent_bytes, there, self._seen)
 
     def _bring(self, wanted: Sequence[Wanted], on_bytes: Callable[[int], None]) -> bool:
         """One attempt; False when a clean-up of the remote may have crossed it."""
@@ -123,7 +124,7 @@ class Uploader:
                 return False  # a gc may have doomed and deleted what these roots name
             written = batch.write(roots)
             self._sent |= dict.fromkeys(written)
-            self._packs |= written
+            self._seen |= written
             if len(written) < len(send):
                 return False
         self._refuse_absent(missing, far)
@@ -136,18 +137,20 @@ class Uploader:
         return begun.passed(self._remote) <= self._terms.grace / 4
 
     def _is_there(self, want: Wanted, far: Far) -> bool:
-        """Whether the remote has the root and, with their sizes, all packs that it needs."""
+        """Whether the remote has the root and all packs that it needs, each with its size."""
         name = want.name
         if not far.listing.has_root(*name) or (name in self._terms.anew and name not in self._sent):
             return False
-        for source in (self._packs.get, self._known.get, self._ask):
-            needed = source(name)
+        root = far.listing.keys[root_key(*name)]
+        for source in (self._seen.get, self._known.get, self._ask):
+            seen = source(name)
             if (
-                needed is not None
-                and all(far.listing.has_pack(*one) for one in needed)
-                and not self._is_late(name, needed, far)
+                seen is not None
+                and seen.root == root.size
+                and all(far.listing.has_pack(*one) for one in seen.packs)
+                and not self._is_late(name, seen.packs, far)
             ):
-                self._packs[name] = needed
+                self._seen[name] = seen
                 return True
         return False
 
@@ -156,9 +159,10 @@ class Uploader:
         written = float("inf") if name in self._sent else far.listing.keys[root_key(*name)].mtime
         return any(one in far.doomed and far.doomed[one] <= written for one, _ in needed)
 
-    def _ask(self, name: Named) -> Packs | None:
+    def _ask(self, name: Named) -> Seen | None:
         try:
-            return needed_packs(self._remote, *name)
+            found = self._remote.read_root(*name)
+            return None if found is None else Seen(found[1].size, _needed(self._remote, found[0]))
         except ObjectCorrupt:
             return None
 
@@ -187,9 +191,10 @@ class Uploader:
 def needed_packs(remote: RemoteStore, kind: str, oid: Oid) -> Packs | None:
     """Every pack that an object on a remote needs; None when it has no root there."""
     found = remote.read_root(kind, oid)
-    if found is None:
-        return None
-    root = found[0]
+    return None if found is None else _needed(remote, found[0])
+
+
+def _needed(remote: RemoteStore, root: Root) -> Packs:
     packs = set(root.packs)
     for part in root.records():
         placement = manifest.read_segment(remote, root, part).placement
@@ -233,11 +238,12 @@ class _Batch:
             self.sent_bytes = out.sent_bytes
             return [(root, out.packs_of(content, root)) for content, root in zip(contents, roots, strict=True)]
 
-    def write(self, roots: Sequence[tuple[Root, Packs]]) -> dict[Named, Packs]:
+    def write(self, roots: Sequence[tuple[Root, Packs]]) -> dict[Named, Seen]:
         """Write roots; those that could be."""
         with ThreadPoolExecutor(self._jobs, "mvc-push") as pool:
             done = pool.map(self._write_root, [root for root, _ in roots])
-            return {(root.kind, root.oid): packs for (root, packs), good in zip(roots, done, strict=True) if good}
+            written = [root for root, good in zip(roots, done, strict=True) if good]
+            return {(root.kind, root.oid): Seen(len(root.encode()), packs) for root, packs in written}
 
     def _reuse(self, want: Wanted, out: Outgoing) -> None:
         """Learn where chunks of related objects lie."""

@@ -85,3 +85,10 @@ def test_a_damaged_config_is_named(data: bytes, why: str):
 
 def test_keys_that_no_feature_announces_mean_nothing():
     assert storeconfig.parse(TEXT.encode() + b'comment = "x"\n') == StoreConfig(ID)
+
+
+def test_what_is_left_of_our_own_config_is_known() -> None:
+    whole = StoreConfig.create().encode()
+    assert all(storeconfig.is_torn(whole[:left]) for left in range(len(whole)))
+    others = (whole, whole + b"x", b"x", whole[:8] + b"9", whole[:20] + b"Z", whole[:30].upper(), b"\xff\xfe")
+    assert not any(storeconfig.is_torn(other) for other in others)

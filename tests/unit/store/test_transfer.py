@@ -12,6 +12,7 @@ from modelvc.store.download import Downloader
 from modelvc.store.ingest import Ingest
 from modelvc.store.local import LocalStore
 from modelvc.store.remote import RemoteStore, root_key
+from modelvc.store.seen import Seen
 from modelvc.store.upload import Terms, Uploader, Wanted
 from modelvc.store.writer import StoreWriter
 from tests.support.stores import DictBackend, add_bytes, folders, read_bytes
@@ -66,7 +67,7 @@ def test_a_second_push_is_one_listing(store: LocalStore, far: DictBackend, tmp_p
     content = add_bytes(store, tmp_path, noise(MIB))
     first = upload(store, far, want(content.oid))
     far.log.clear()
-    again = upload(store, far, want(content.oid), known=dict(first.packs))
+    again = upload(store, far, want(content.oid), known=dict(first.seen))
     assert again.sent == ()
     assert [verb for verb, _ in far.log] == ["read", "list"]
 
@@ -88,7 +89,7 @@ def test_a_pack_that_the_remote_lost_is_sent_again(store: LocalStore, far: DictB
     first = upload(store, far, want(content.oid))
     lost = next(key for key in far.objects if key.startswith("packs/"))
     del far.objects[lost]
-    again = upload(store, far, want(content.oid), known=dict(first.packs))
+    again = upload(store, far, want(content.oid), known=dict(first.seen))
     assert again.sent == (("file", content.oid),)
     assert lost in far.objects
     assert [key for verb, key in far.log if verb == "put"].count(lost) == 2
@@ -183,7 +184,7 @@ def test_a_doomed_pack_is_never_referenced_anew(store: LocalStore, far: DictBack
     assert upload(store, far, want(content.oid)).there  # what it needs of that pack is gc's to save
     del far.objects[root_key("file", content.oid)]
     done = upload(store, far, want(content.oid))
-    packs = {name.hex() for name, _ in done.packs["file", content.oid]}
+    packs = {name.hex() for name, _ in done.seen["file", content.oid].packs}
     assert doomed.rpartition("/")[2] not in packs
     del far.objects[doomed]
     other = LocalStore(str(tmp_path / "other"))
@@ -205,7 +206,7 @@ def test_a_doom_that_comes_while_pushing_is_seen(store: LocalStore, far: DictBac
     far.create = dooming  # type: ignore[method-assign, assignment]
     done = upload(store, far, want(content.oid))
     doomed = far.objects["gc/doomed/00000001"][0].split()[-1].decode()
-    assert doomed not in {name.hex() for name, _ in done.packs["file", content.oid]}
+    assert doomed not in {name.hex() for name, _ in done.seen["file", content.oid].packs}
 
 
 def test_a_lost_answer_is_recognised_by_the_write_id(store: LocalStore, far: DictBackend, tmp_path: Path) -> None:
@@ -340,6 +341,6 @@ def test_known_packs_that_were_replaced_are_no_reason_to_send_again(
 ):
     content = add_bytes(store, tmp_path, noise(1000))
     upload(store, far, want(content.oid))
-    done = upload(store, far, want(content.oid), known={("file", content.oid): ((bytes(32), 7),)})
+    done = upload(store, far, want(content.oid), known={("file", content.oid): Seen(1, ((bytes(32), 7),))})
     assert done.there
-    assert done.packs["file", content.oid] != ((bytes(32), 7),)
+    assert done.seen["file", content.oid].packs != ((bytes(32), 7),)
