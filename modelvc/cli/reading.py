@@ -217,7 +217,7 @@ def _print_diff(found: Diff) -> None:
             _print_files(m)
 
 
-_JUDGED = {True: ("better", "green"), False: ("worse", "red"), None: ("", "dim")}
+_COLOURS = {True: "green", False: "red"}
 
 
 def _print_moved(kind: str, moved: list[tuple[str, MetricChange]]) -> None:
@@ -231,7 +231,7 @@ def _print_moved(kind: str, moved: list[tuple[str, MetricChange]]) -> None:
             render.brief(x.old),
             render.brief(x.new),
             "" if x.change is None else f"{x.change:+.6g}",
-            *([_JUDGED[x.better][0]] if any(y.better is not None for _, y in moved) else []),
+            *([_verdict(x)] if any(y.better is not None for _, y in moved) else []),
         )
         for path, x in moved
     ]
@@ -239,11 +239,18 @@ def _print_moved(kind: str, moved: list[tuple[str, MetricChange]]) -> None:
     lines = render.table(head, rows, markdown=CONTEXT.markdown)
     if not CONTEXT.markdown:
         painted = (
-            render.colour(line, _JUDGED[x.better][1]) if x.better is not None else line
+            render.colour(line, _COLOURS[x.better]) if x.better is not None else line
             for line, (_, x) in zip(lines[1:], moved, strict=True)
         )
         lines = [lines[0], *painted]
     render.out("", *lines)
+
+
+def _verdict(moved: MetricChange) -> str:
+    """Which way it went, and whether that is better; nothing where no direction is declared."""
+    if moved.better is None:
+        return ""
+    return f"{'↑' if (moved.change or 0) > 0 else '↓'} {'better' if moved.better else 'worse'}"
 
 
 def _print_files(change: ModelChange) -> None:

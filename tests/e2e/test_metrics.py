@@ -133,10 +133,10 @@ def test_diff_says_what_is_better(clone: Clone) -> None:
     train(clone, 2, acc=0.95, ms=12, other=2)
     out = clone.mvc("diff", "HEAD~1..HEAD").out
     rows = [line.split() for line in out.splitlines()]
-    assert ["model.bin", "acc", "0.9", "0.95", "+0.05", "better"] in rows
-    assert ["model.bin", "ms", "10", "12", "+2", "worse"] in rows
+    assert ["model.bin", "acc", "0.9", "0.95", "+0.05", "↑", "better"] in rows
+    assert ["model.bin", "ms", "10", "12", "+2", "↑", "worse"] in rows
     assert out.splitlines()[-1].split() == ["model.bin", "other", "1", "2", "+1"]
-    assert "| model.bin | acc | 0.9 | 0.95 | +0.05 | better |" in clone.mvc("diff", "HEAD~1..HEAD", "--md").out
+    assert "| model.bin | acc | 0.9 | 0.95 | +0.05 | ↑ better |" in clone.mvc("diff", "HEAD~1..HEAD", "--md").out
     shown = clone.git("show", "HEAD", "--", "model.bin.mvc")
     assert "-acc = 0.9\n" in shown
     assert "+acc = 0.95\n" in shown
@@ -200,6 +200,9 @@ def test_commit_messages(clone: Clone) -> None:
     assert lines.index("#   model.bin: acc 0.9 -> 0.95 (better)") < lines.index(
         "diff --git a/model.bin.mvc b/model.bin.mvc"
     )
+    clone.git("-c", "core.commentChar=;", "commit", "-q", "--amend")
+    assert ";   model.bin: acc 0.9 -> 0.95 (better)\n" in (clone.path.parent / "message").read_text()
+    assert clone.git("log", "-1", "--format=%B").strip() == "no editor"
     clone.git("commit", "-q", "--amend", "-v", "--cleanup=scissors")
     assert clone.git("log", "-1", "--format=%B").strip() == "no editor"
 
