@@ -6,6 +6,8 @@ import re
 
 import modelvc.errors
 from modelvc.errors import ModelvcError
+from modelvc.formats import policy
+from modelvc.gate.measures import MEASURES
 from tests.support import reference
 from tests.support.clone import ROOT
 
@@ -59,3 +61,11 @@ def test_every_test_that_stands_behind_a_promise_is_there() -> None:
     named = set(re.findall(r"`(tests/[\w/.-]+)`", (ROOT / "docs/security.md").read_text()))
     assert len(named) > 15
     assert [path for path in sorted(named) if not (ROOT / path).is_file()] == []
+
+
+def test_the_policy_on_its_page_is_one_and_its_list_of_metrics_is_whole() -> None:
+    page = (ROOT / "docs/policy.md").read_text()
+    found = policy.parse(page.partition("```toml\n")[2].partition("```")[0].encode())
+    assert [(rule.name, rule.paired) for rule in found.rules] == [("test.auc", True), ("latency_ms.p95", False)]
+    listed = page.partition("says what is computed from predictions: ")[2].partition(". Of two labels")[0]
+    assert set(re.findall(r"`(\w+)`", listed)) == set(MEASURES)
