@@ -30,6 +30,7 @@ class Against:
         self._repo = repo
         self._policy = policy
         self._head = head
+        self._text = text
         self._best = text == BEST
         self.commit = ""
         if text and not self._best:
@@ -56,7 +57,10 @@ class Against:
             return pointer_of(path)
         at = known_name(self._repo, path, new, self._head)
         earlier = (pointer_of(name) for name, _ in versions_of(self._repo, at, start=self._head))
-        return next((name for name in earlier if name in self._there), pointer_of(path))
+        found = next((name for name in earlier if name in self._there), None)
+        if found is None and new.parent is not None and _is_shallow(self._repo):
+            raise _cut_off(f"the history that tells what {shown(path)} was called in {shown(self._text)}")
+        return found or pointer_of(path)
 
     def _best_of(self, path: SafeRelPath, new: Pointer) -> Pointer | None:
         """The best other version by the first metric whose better direction the policy declares."""

@@ -89,3 +89,19 @@ def test_another_model_is_not_the_one_that_went(clone: Clone) -> None:
     clone.git("commit", "-qm", "another")
     clone.mvc("check", "--against", "base")
     assert len(clone.json("log", "n.bin")["versions"]) == 1
+
+
+def test_half_of_history_does_not_tell_of_a_rename(clone: Clone, tmp_path: Path) -> None:
+    clone.mvc("mv", "m.bin", "n.bin")
+    clone.git("commit", "-qm", "renamed")
+    train(clone, "n.bin", 3, 0.5)
+    clone.git("commit", "-qm", "worse")
+    shallow = Clone(tmp_path / "shallow")
+    shallow.path.mkdir()
+    shallow.git("clone", "-q", "--depth", "1", "--no-single-branch", clone.path.as_uri(), ".")
+    done = shallow.mvc("check", "--against", "origin/base", code=14)
+    assert done.err.startswith(
+        "error: the history that tells what n.bin was called in origin/base is not in this shallow clone\nhint: git"
+    )
+    shallow.git("fetch", "-q", "--unshallow")
+    worse(shallow, "--against", "origin/base")
