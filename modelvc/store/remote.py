@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from blake3 import blake3
 
 from modelvc.errors import FormatError, KeyMissing, ObjectCorrupt, RemoteChanged
-from modelvc.formats import limits, registration, storeconfig
+from modelvc.formats import doomlist, limits, registration, storeconfig
 from modelvc.formats import root as rootformat
 from modelvc.formats.storeconfig import StoreConfig
 from modelvc.store import codec
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from modelvc.store.api import Backend, Entry
 
 _SHARD = {"file": "b", "tree": "t"}
-_DOOMS = "gc/doomed/"
-_DOOM_HEAD = b"modelvc dooms 1\n"
 
 
 def root_key(kind: str, oid: Oid) -> str:
@@ -57,7 +55,7 @@ class Listing:
     @property
     def dooms(self) -> list[Entry]:
         """The doom lists."""
-        return [entry for key, entry in self.keys.items() if key.startswith(_DOOMS)]
+        return [entry for key, entry in self.keys.items() if key.startswith(doomlist.FOLDER)]
 
 
 class RemoteStore:
@@ -183,27 +181,27 @@ class RemoteStore:
         found: dict[bytes, float] = {}
         for entry in lists:
             data, _ = self.backend.read(entry.key, limit=limits.DOOM_LIST)
-            if not data.startswith(_DOOM_HEAD):
-                raise ObjectCorrupt(f"the doom list {entry.key}", self.name)
             try:
-                names = [bytes.fromhex(line.decode()) for line in data[len(_DOOM_HEAD) :].splitlines()]
-            except ValueError:
+                names = doomlist.parse(data)
+            except FormatError:
                 raise ObjectCorrupt(f"the doom list {entry.key}", self.name) from None
+            if len(data) != entry.size:  # a line less would be a pack that seems to stay
+                raise ObjectCorrupt(f"the doom list {entry.key}", self.name)
             for name in names:
                 found[name] = min(found.get(name, entry.mtime), entry.mtime)
         return found
 
     def doom_lists(self) -> list[Entry]:
-        return list(self.backend.list(_DOOMS))
+        return list(self.backend.list(doomlist.FOLDER))
 
     def doom(self, packs: Iterable[bytes], known: Collection[str]) -> str:
         """Doom PACKS in the list after those KNOWN; its key. RemoteChanged when another clean-up wrote that one."""
         try:
-            last = max((int(key.removeprefix(_DOOMS)) for key in known), default=0)
+            last = max((int(key.removeprefix(doomlist.FOLDER)) for key in known), default=0)
         except ValueError:
             raise ObjectCorrupt("the numbering of doom lists", self.name) from None
-        key = f"{_DOOMS}{last + 1:08}"
-        self.backend.create(key, _DOOM_HEAD + b"".join(name.hex().encode() + b"\n" for name in sorted(packs)))
+        key = f"{doomlist.FOLDER}{last + 1:08}"
+        self.backend.create(key, doomlist.encode(packs))
         return key
 
     def close(self) -> None:

@@ -15,6 +15,7 @@ import tempfile
 from array import array
 from typing import TYPE_CHECKING, NamedTuple
 
+import xxhash
 from blake3 import blake3
 
 from modelvc.chunking import sniff
@@ -22,6 +23,7 @@ from modelvc.drivers import pktline
 from modelvc.errors import FormatError, ModelvcError
 from modelvc.formats import (
     config,
+    doomlist,
     expression,
     limits,
     metricfiles,
@@ -30,6 +32,7 @@ from modelvc.formats import (
     pointerview,
     policy,
     quick,
+    registration,
     root,
     rules,
     segment,
@@ -46,7 +49,7 @@ from modelvc.gate import predictions
 from modelvc.notebook import conflict, document, merge, strip, upgrade, view
 from modelvc.notebook.kept import Kept
 from modelvc.oid import Oid
-from modelvc.store import codec, index
+from modelvc.store import codec, index, rescue
 from modelvc.store.backends import url
 from modelvc.worktree.state import State, now
 
@@ -108,6 +111,32 @@ def _store_config(data: bytes) -> None:
         assert storeconfig.parse(found.encode()) == found
         for check in (found.check_read, found.check_write, found.check_gc):
             _accepts(lambda check=check: check("the store"))
+
+
+def _registration(data: bytes) -> None:
+    found = _accepts(lambda: registration.parse(data, "gc/repositories/x"))
+    if isinstance(found, str):
+        assert found.isprintable()
+        assert registration.parse(registration.encode(found), "x") == found
+
+
+def _dooms(data: bytes) -> None:
+    found = _accepts(lambda: doomlist.parse(data))
+    if isinstance(found, tuple):
+        assert all(len(name) == 32 for name in found)
+        assert doomlist.encode(found) == data
+
+
+def _rescue(data: bytes) -> None:
+    """Whatever is had of a damaged pack is what its name says."""
+    fd = os.memfd_create("pack")
+    try:
+        os.pwrite(fd, data, 0)
+        for chunk, stored in rescue.rescued(fd):
+            assert chunk.stored == len(stored)
+            assert blake3(codec.decode(chunk.encoding, stored, chunk.raw)).digest() == chunk.cid
+    finally:
+        os.close(fd)
 
 
 def _config(data: bytes) -> None:
@@ -491,6 +520,20 @@ def _roots() -> tuple[bytes, ...]:
     )
 
 
+def _pack_example() -> bytes:
+    """A pack of a raw and a compressed chunk."""
+    body, chunks = bytearray(pack.MAGIC), []
+    for raw, encoding, stored in (
+        (b"raw", RAW, b"raw"),
+        (b"modelvc " * 99, *codec.encode(b"modelvc " * 99, compress=True)),
+    ):
+        xxh3 = xxhash.xxh3_64_intdigest(stored)
+        chunks.append(Stored(blake3(raw).digest(), len(body), len(stored), len(raw), xxh3, encoding))
+        body += stored
+    trailer = pack.encode_trailer(chunks)
+    return bytes(body + trailer + pack.footer(trailer))
+
+
 def _leaf_example() -> bytes:
     names = ("a/b.bin", "a/c.bin", "bin/tool", "caf\u00e9.txt")
     entries = [TreeEntry(SafeRelPath(n), "tool" in n, 10, _A) for n in names]
@@ -602,6 +645,9 @@ PARSERS: dict[str, Parser] = {
     "pointer": Parser(_pointer, tuple(one.encode() for one in _POINTERS), _TOML_TOKENS),
     "toml": Parser(_toml, (_CONFIG, _POLICY, _POINTERS[2].encode()), _TOML_TOKENS),
     "store-config": Parser(_store_config, (storeconfig.StoreConfig("ab" * 16).encode(),), _TOML_TOKENS),
+    "registration": Parser(_registration, (registration.encode("host/team/models"),), _TOML_TOKENS),
+    "dooms": Parser(_dooms, (doomlist.encode([bytes(32), bytes(range(32))]),), (b"\n", b"0" * 64 + b"\n")),
+    "rescue": Parser(_rescue, (_pack_example(),), _NUMBERS),
     "config": Parser(_config, (_CONFIG, _CLONE), _TOML_TOKENS),
     "policy": Parser(_policy, (_POLICY,), _TOML_TOKENS),
     "expression": Parser(

@@ -1,0 +1,33 @@
+"""Packs of a remote that are to go. Spec: docs/format.md#doom-lists."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from modelvc.errors import FormatError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+FOLDER = "gc/doomed/"
+_HEAD = b"modelvc dooms 1\n"
+_LINE = 65  # bytes: 64 hex digits of a pack id and a line feed
+_DIGITS = frozenset(b"0123456789abcdef")
+
+
+def encode(packs: Iterable[bytes]) -> bytes:
+    return _HEAD + b"".join(name.hex().encode() + b"\n" for name in sorted(set(packs)))
+
+
+def parse(data: bytes) -> tuple[bytes, ...]:
+    """The ids of the packs; FormatError for a list that is torn, or of a later version."""
+    lines = data[len(_HEAD) :]
+    if not data.startswith(_HEAD) or len(lines) % _LINE:
+        raise FormatError("not a valid doom list")
+    found = [lines[at : at + _LINE] for at in range(0, len(lines), _LINE)]
+    if any(not _DIGITS.issuperset(line[:-1]) or line[-1:] != b"\n" for line in found):
+        raise FormatError("not a valid doom list: a line is no id of a pack")
+    if any(line >= after for line, after in pairwise(found)):
+        raise FormatError("not a valid doom list: it is not sorted")
+    return tuple(bytes.fromhex(line[:-1].decode()) for line in found)
