@@ -104,7 +104,7 @@ def _far(found: FarLook, asked: Asked) -> str:
     words = [render.count(found.versions, "version"), render.count(found.packs, "pack")]
     if not asked.quick:
         share = found.checked_bytes / found.needed_bytes if found.needed_bytes else 1.0
-        words.append(f"{share:.1%} of {render.size(found.needed_bytes)} compared with its names")
+        words.append(f"{share:.1%} of {render.size(found.needed_bytes)} read")
         words.append(f"{found.proven:,} proven whole")
     words.append(render.count(found.requests, "request"))
     return f"{shown(found.name)}: {', '.join(words)}"

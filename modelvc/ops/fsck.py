@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modelvc.errors import NotFoundError, ObjectCorrupt
+from modelvc.errors import FormatError, NotFoundError, ObjectCorrupt
 from modelvc.ops import farlook, remotes, repair
 from modelvc.ops.problems import DAMAGED, MISSING, Problem, Trouble, broken_pointers, told
 from modelvc.ops.progress import SILENT
@@ -68,6 +68,14 @@ def fsck(repo: Repo, revs: Sequence[str] = (), depth: Depth = USUAL, progress: P
     users = meant.users
     findings = broken_pointers(meant)
     progress.expect(sum(size for _, size in repo.store.packs()))
+    try:
+        repo.store.check()
+    except FormatError as error:
+        config = Trouble(Problem(DAMAGED, f"the config of the store ({error})", repo.store.name))
+        findings.append(config)
+        if not (depth.repair and repo.store.restore_config()):  # whose store it is nobody can say: nothing is touched
+            return Fsck(told(repo, findings, users), len(users), 0, 0, 0)
+        config.repaired()
     if not verify.check_index(repo.store):
         cache = Problem(DAMAGED, "the pack index, a cache that was dropped", repo.store.name, repaired=True)
         findings.append(Trouble(cache))

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     Named = tuple[str, Oid]
     Tell = Callable[[int], None]  # of bytes
 
-JOBS = 6  # requests at once, of up to 8 MiB
+JOBS = 6  # requests at once, of up to 9 MiB
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from modelvc.store.remote import Listing, RemoteStore
 
 _TAIL = 16 << 10  # bytes: the trailer of nearly every pack of 16 MiB, in one request
-_READ = 8 << 20  # bytes of one request for chunks
+_READ = 9 << 20  # bytes of one request for chunks: half a pack of 16 MiB
 _KEPT = 48 << 20  # bytes of trailers in memory; what is dropped is read again
 GONE = "is not there"
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from modelvc.store.remote import RemoteStore
 
 _JOBS = 4
-_PIECE = 8 << 20  # bytes of content, and of a request
+_PIECE = 9 << 20  # bytes of content, and of a request: half a pack of 16 MiB
 _GAP = 512 << 10  # bytes: reading them for nothing costs less than another request
 
 

@@ -92,6 +92,15 @@ class LocalStore:
                 found.check_read(config)
             self._checked = True
 
+    def restore_config(self) -> bool:
+        """Write a new config in place of what is left of one that this version wrote; False where it is not one."""
+        path = os.path.join(self.root, "config")
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+            torn = storeconfig.is_torn(file.read(limits.STORE_CONFIG + 1))
+        if torn:
+            write_file(self.disk, path, StoreConfig.create().encode(), tmp=os.path.join(self.root, "tmp"))
+        return torn
+
     def _config(self, path: str) -> StoreConfig | None:
         try:
             # a pipe in its place is damage, nothing to wait for

@@ -152,3 +152,18 @@ def test_damage_on_both_sides_is_said_and_nothing_is_overwritten(clone: Clone, f
     found = look(clone, remote="", repair=True)
     assert found.open
     assert pack.read_bytes() == damaged
+
+
+def test_the_config_of_the_store(clone: Clone) -> None:
+    """What is left of our own is written anew; another is not touched, and nothing else either."""
+    config = clone.path / ".git/mvc/store/config"
+    whole = config.read_bytes()
+    for torn in (b"", whole[:20], whole[:-3]):
+        config.write_bytes(torn)
+        (problem,) = look(clone).open
+        assert (problem.kind, "the config of the store" in problem.what) == ("damaged", True)
+        assert look(clone, repair=True).open == ()
+        assert look(clone).problems == ()
+    config.write_bytes(whole.replace(b"seed", b"sead"))
+    assert look(clone, repair=True).open
+    assert b"sead" in config.read_bytes()

@@ -8,6 +8,7 @@ import pytest
 from modelvc.ops.add import add
 from modelvc.ops.stats import ModelStats, StoreStats, stats
 from modelvc.repo import open_repo
+from modelvc.store import codec
 from tests.support.clone import Clone
 
 if TYPE_CHECKING:
@@ -111,3 +112,50 @@ def test_a_remote(clone: Clone, tmp_path: Path) -> None:
     assert MIB < found.remote.size < 1.1 * MIB
     assert row(found, "a.bin").pushed == 1
     assert look(clone).models[0].pushed is None
+
+
+def test_numbers_computed_by_hand(clone: Clone) -> None:
+    """Files below 64 KiB are one chunk each, so every number is known: A 1,000, B 2,000, C 1,500 bytes, and text Z."""
+    a, b, c = noise(1000, 1), noise(2000, 2), noise(1500, 3)
+    text = b"0123456789" * 5_000
+    packed = len(codec.encode(text, compress=True)[1])
+    assert packed < 1000
+    clone.write("f/y", b)
+    for x in (a, c):
+        clone.write("f/x", x)
+        add(open_repo(str(clone.path), {}), ["f"])
+        clone.git("add", "-A")
+        clone.git("commit", "-qm", "f")
+    keep(clone, "b.bin", a)
+    keep(clone, "y.bin", b)
+    keep(clone, "z.txt", text)
+    found = look(clone)
+    want = {  # versions, here, logical, kept, shared, saved by deduplication, saved by compression
+        "f": (2, 2, (1000 + 2000) + (1500 + 2000), 4500, 1000 + 2000, 2000, 0),
+        "y.bin": (1, 1, 2000, 2000, 2000, 0, 0),
+        "b.bin": (1, 1, 1000, 1000, 1000, 0, 0),
+        "z.txt": (1, 1, 50_000, packed, 0, 0, 50_000 - packed),
+    }
+    assert {model.path: numbers(model) for model in found.models} == want
+    logical = sum(model[2] for model in want.values())
+    kept = 4500 + packed
+    assert numbers(found.total) == (5, 5, logical, kept, 3000, logical - 4500 - 50_000, 50_000 - packed)
+    files = [path for top in ("packs", "b", "t") for path in (clone.path / ".git/mvc/store" / top).glob("*/*")]
+    assert found.size == sum(path.stat().st_size for path in files)
+    said = clone.mvc("store", "stats").out
+    assert said.splitlines()[0].split() == ["model", "versions", "here", "logical", "kept", "shared", "dedup", "packed"]
+    assert ["f", "2", "2", "6.5", "kB", "4.5", "kB", "3.0", "kB", "-2.0", "kB", "0", "B"] in [
+        line.split() for line in said.splitlines()
+    ], said
+
+
+def numbers(model: ModelStats) -> tuple[int, ...]:
+    return (
+        model.versions,
+        model.here,
+        model.logical,
+        model.kept,
+        model.shared,
+        model.saved_by_dedup,
+        model.saved_by_compression,
+    )
