@@ -61,6 +61,7 @@ def check(paths: Paths = None) -> None:
     """Refuse notebooks that hold outputs or conflicts.
 
     Looks at files of the worktree, and lists those that should not be committed as they are (exit 1). Changes nothing.
+    Where the filter of `mvc install` strips as Git adds, outputs are wrong only if they are staged.
     """
     from modelvc.ops.notebooks import check as op
 
@@ -72,6 +73,8 @@ def check(paths: Paths = None) -> None:
             render.out(f"{CONTEXT.name(path)}: {shown(why)}")
         if not found.wrong:
             render.say(f"{render.count(found.good, 'notebook')}, nothing wrong", quiet=CONTEXT.quiet)
+        elif any("staged with outputs" in why for _, why in found.wrong):
+            render.say("next: git add --renormalize PATH", quiet=CONTEXT.quiet)
         elif any("outputs" in why for _, why in found.wrong):
             render.say("next: mvc notebook strip PATH", quiet=CONTEXT.quiet)
     if found.wrong:

@@ -34,6 +34,8 @@ _ALWAYS = {
 _VIEWS = {
     "diff.mvc-notebook.textconv": f"{_RUN} textconv",
     "diff.mvc-notebook.xfuncname": "^(%% .*)$",
+    # a sign is a word of its own; [:alnum:] would cut letters into bytes where the locale is C
+    "diff.mvc-notebook.wordregex": "[^[:punct:][:space:]]+|[[:punct:]]",
     "merge.mvc-notebook.name": "notebooks, by modelvc",
     "merge.mvc-notebook.driver": f"{_RUN} merge {_SIDES}",
     "merge.mvc-notebook.recursive": "binary",

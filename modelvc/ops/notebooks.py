@@ -16,7 +16,7 @@ from modelvc.notebook.kept import Kept
 from modelvc.notebook.strip import clean
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from modelvc.repo import Repo
 
@@ -74,18 +74,35 @@ def strip(repo: Repo, paths: Sequence[str]) -> Stripped:
 
 
 def check(repo: Repo, paths: Sequence[str]) -> Checked:
-    """Which notebooks of the worktree hold outputs or a conflict, or can not be read."""
+    """Which notebooks of the worktree hold outputs or a conflict, or can not be read.
+
+    Outputs that the filter would leave out are where they belong; then it counts what is staged.
+    """
     rules = repo.config.notebooks
-    wrong = []
+    wrong: dict[str, str] = {}
+    ran = []
     chosen = _chosen(repo, paths)
     for path in chosen:
         data = read(repo, path)
-        why = problem(data, path)
-        if not why and clean(data, rules, path)[0] != data:
-            why = "holds outputs, or other traces of a run"
-        if why:
-            wrong.append((path, why))
-    return Checked(tuple(wrong), len(chosen) - len(wrong))
+        if why := problem(data, path):
+            wrong[path] = why
+        elif clean(data, rules, path)[0] != data:
+            ran.append(path)
+    filtered = _filtered(repo, ran)
+    staged = set(unstripped(repo, filtered))
+    wrong.update((path, "holds outputs, or other traces of a run") for path in ran if path not in filtered)
+    wrong.update((path, "is staged with outputs, or other traces of a run") for path in staged)
+    return Checked(tuple((path, wrong[path]) for path in chosen if path in wrong), len(chosen) - len(wrong))
+
+
+def _filtered(repo: Repo, paths: Sequence[str]) -> set[str]:
+    """The notebooks that Git strips as it adds them, in this clone."""
+    if not paths or not drivers.filters(repo.layout):
+        return set()
+    asked = b"".join(os.fsencode(path) + b"\0" for path in paths)
+    fields = git(repo.layout, "check-attr", "--stdin", "-z", "filter", stdin=asked).split(b"\0")
+    pairs = zip(fields[::3], fields[2::3], strict=False)  # path, attribute, value; and an empty one behind the last
+    return {os.fsdecode(path) for path, value in pairs if value == b"mvc-notebook"}
 
 
 def problem(data: bytes, path: str) -> str:
@@ -125,10 +142,12 @@ def refresh(repo: Repo) -> Refreshed:
     return Refreshed(tuple(same))
 
 
-def unstripped(repo: Repo) -> tuple[str, ...]:
-    """The notebooks in Git's index that the filter would change."""
+def unstripped(repo: Repo, among: Collection[str] | None = None) -> tuple[str, ...]:
+    """The notebooks in Git's index (of those AMONG, if given) that the filter would change."""
+    if among is not None and not among:
+        return ()
     rules = repo.config.notebooks
-    wanted = list(_staged(repo).items())
+    wanted = [(path, blob) for path, blob in _staged(repo).items() if among is None or path in among]
     found = []
     for at in range(0, len(wanted), _TOGETHER):
         some = wanted[at : at + _TOGETHER]

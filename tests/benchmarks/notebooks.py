@@ -26,6 +26,9 @@ from typing import Any
 
 from modelvc.formats.rules import Rules
 from modelvc.notebook.strip import clean
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
 from tests.support.clone import ROOT
 from tests.support.notebooks import cell, dump, is_valid, notebook, sources
 

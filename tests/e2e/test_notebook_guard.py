@@ -54,6 +54,23 @@ def test_they_are_left_out(clone: Clone) -> None:
     assert clone.read(NAME) == ran(*TEXTS), "nobody's worktree is touched"
 
 
+def test_check_asks_what_git_would_get(clone: Clone) -> None:
+    clone.write(NAME, ran(*EDITED))
+    assert clone.mvc("notebook", "check").out == ""
+    slip(clone, ran(*EDITED))
+    clone.write(NAME, ran(*EDITED))
+    done = clone.mvc("notebook", "check", NAME, code=1)
+    assert done.out == f"{NAME}: is staged with outputs, or other traces of a run\n"
+    assert done.err == "next: git add --renormalize PATH\n"
+    clone.git("add", "--renormalize", NAME)
+    assert clone.mvc("notebook", "check", NAME).err == "1 notebook, nothing wrong\n"
+    clone.mvc("install", "--notebooks", "hook")
+    assert clone.mvc("notebook", "check", code=1).out == f"{NAME}: holds outputs, or other traces of a run\n"
+    clone.mvc("install", "--notebooks", "filter")
+    clone.write(".git/info/attributes", f"{NAME} -filter\n".encode())
+    assert clone.mvc("notebook", "check", code=1).out == f"{NAME}: holds outputs, or other traces of a run\n"
+
+
 def test_of_strange_names_and_modes_too(clone: Clone) -> None:
     for at, name in enumerate(STRANGE):
         clone.write(name, ran(f"text {at}"))

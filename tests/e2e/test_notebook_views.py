@@ -54,6 +54,14 @@ def test_words(history: Clone) -> None:
     assert "    line_25 = [-25-]{+'changed'+}\n" in history.git("diff", "--word-diff", "HEAD~1")
 
 
+def test_a_word_ends_where_a_sign_stands(clone: Clone) -> None:
+    commit(clone, ran("title('squares', 'größe')", *TEXTS[1:]), "before")
+    commit(clone, ran("title('cubes', 'größer')", *TEXTS[1:]), "after")
+    for locale in ("C", "C.UTF-8"):
+        shown = clone.run("env", f"LC_ALL={locale}", "git", "diff", "--word-diff", "HEAD~1").out
+        assert "title('[-squares-]{+cubes+}', '[-größe-]{+größer+}')\n" in shown
+
+
 def test_stat_and_name_only_are_of_the_file(history: Clone) -> None:
     assert f" {NAME} | 2 +-" in history.git("diff", "--stat", "HEAD~1")
     assert history.git("diff", "--name-status", "HEAD~1") == f"M\t{NAME}\n"
