@@ -60,6 +60,11 @@ def _markers(revs: list[str]) -> None:
         render.dump(found)
     else:
         render.out(*[shown(path) for path in found.paths])
+        if found.paths:
+            render.say(
+                "next: mvc resolve MODEL, or mvc notebook resolve NOTEBOOK, with --ours or --theirs",
+                quiet=CONTEXT.quiet,
+            )
     if found.paths:
         raise typer.Exit(EXIT_NO)
 

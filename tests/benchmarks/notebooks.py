@@ -224,6 +224,41 @@ def large(base: Path, tools: Lines, args: argparse.Namespace) -> None:
     table("one notebook of 1 MB", rows)
 
 
+def driving(base: Path, args: argparse.Namespace) -> None:
+    """What Git starts, without Git: the best of ten runs of each, beside a Python that does nothing."""
+    from tests.fixtures.notebooks.make import large as make
+
+    place = Place(base, "mvc", args.peers)
+    script = ["sh", ".git/mvc/driver.sh"]
+    make(place.path / "large")
+    before, megabyte = small(1), (place.path / "large").read_bytes()
+    cells = [(b"step 1 of", b"step one of"), (b"step 4 of", b"step four of")]
+    lines = [(b"step 1 of", b"step one of"), (b"plot(value_1)", b"show(value_1)")]
+    both = [(b"# step 7\\n", b"# ours\\n"), (b"# step 20\\n", b"# theirs\\n")]
+    print("\nthe drivers alone, ms")
+    for name, data, edits in (
+        ("merge", before, cells),
+        ("merge by line", before, lines),
+        ("merge of 1 MB", megabyte, both),
+    ):
+        best = []
+        for _ in range(10):
+            for file, (old, new) in zip(("O", "A", "B"), [(b"", b""), *edits], strict=True):
+                (place.path / file).write_bytes(data.replace(old, new) if old else data)
+            best.append(place.timed(*script, "merge", "O", "A", "B", "7", "n.ipynb", "ours", "theirs"))
+        if not all(new in (place.path / "A").read_bytes() for _, new in edits):
+            sys.exit(f"{name}: went wrong")
+        print(f"  {name:24} {min(best) * 1_000:6.0f}")
+    (place.path / "n.ipynb").write_bytes(before)
+    place.run("git", "add", "n.ipynb")
+    for name, words in (
+        ("textconv", [*script, "textconv", "n.ipynb"]),
+        ("check before a commit", ["sh", ".git/hooks/pre-commit"]),
+        ("python -c pass", [sys.executable, "-c", "pass"]),
+    ):
+        print(f"  {name:24} {min(place.timed(*words) for _ in range(10)) * 1_000:6.0f}")
+
+
 def table(title: str, rows: list[Any]) -> None:
     print(f"\n{title}")
     mine = next(row[1] for row in rows if row[0] == "mvc")
@@ -250,6 +285,7 @@ def main() -> None:
         for work in (adding, diffing, merging, large):
             work(Path(folder), tools, args)
         merging(Path(folder), tools, args, stripped=True)
+        driving(Path(folder), args)
 
 
 if __name__ == "__main__":

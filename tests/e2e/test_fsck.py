@@ -215,7 +215,11 @@ def test_missing_objects_are_not_damage(clone: Clone, tmp_path: Path) -> None:
 def test_conflict_markers(clone: Clone) -> None:
     pointer = (clone.path / "model.bin.mvc").read_text()
     clone.write("model.bin.mvc", f"<<<<<<< HEAD\n{pointer}=======\n{pointer}>>>>>>> side\n".encode())
-    assert clone.mvc("fsck", "--markers", code=1).out == "model.bin\n"
+    done = clone.mvc("fsck", "--markers", code=1)
+    assert (done.out, done.err) == (
+        "model.bin\n",
+        "next: mvc resolve MODEL, or mvc notebook resolve NOTEBOOK, with --ours or --theirs\n",
+    )
     assert clone.mvc("fsck", "--markers", "HEAD").out == ""
     clone.git("add", "model.bin.mvc")
     done = clone.run("git", "commit", "-qm", "markers", code=1)
