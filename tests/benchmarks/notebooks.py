@@ -274,6 +274,7 @@ def main() -> None:
     parser.add_argument("--merges", type=int, default=60)
     parser.add_argument("--peers", default="")
     args = parser.parse_args()
+    args.peers = args.peers and os.path.abspath(args.peers)  # else a peer would not start, and look quick
     where = os.pathsep.join(filter(None, [args.peers, os.environ["PATH"]]))
     tools = ["git", "mvc"]
     for tool, program in (("nbstripout", "nbstripout"), ("nbdime", "git-nbmergedriver")):
