@@ -81,7 +81,8 @@ def fsck(repo: Repo, revs: Sequence[str] = (), depth: Depth = USUAL, progress: P
         findings.append(Trouble(cache))
     health = verify.check_packs(repo.store, every_byte=not depth.quick, on_bytes=progress.advance)
     sick = [pack for pack in health if pack.unreadable or pack.damaged]
-    packs = [Trouble(_pack(repo, bad), _needing(repo, bad)) for bad in sick]
+    needing = _needing(repo, sick)
+    packs = [Trouble(_pack(repo, bad), needing[bad.name]) for bad in sick]
     if depth.repair:
         for bad in sick:
             verify.set_aside(repo.store, bad.name, os.path.join(repo.layout.mvc_dir, "damaged"))
@@ -111,14 +112,15 @@ def _pack(repo: Repo, bad: PackHealth) -> Problem:
     return Problem(DAMAGED, f"pack {bad.name.hex()[:10]}: {why}", repo.store.name)
 
 
-def _needing(repo: Repo, bad: PackHealth) -> set[Named]:
-    """The objects that need a damaged chunk of a pack."""
-    damaged = set(bad.damaged)
-    found = set()
-    for name in repo.store.roots() if damaged else ():
+def _needing(repo: Repo, sick: Sequence[PackHealth]) -> dict[bytes, set[Named]]:
+    """The objects that need a damaged chunk, by pack."""
+    where = {cid: bad.name for bad in sick for cid in bad.damaged}
+    found: dict[bytes, set[Named]] = {bad.name: set() for bad in sick}
+    for name in repo.store.roots() if where else ():
         content = salvage.described_here(repo.store, name)
-        if content is not None and any(cid in damaged for cid, _ in content.recipe):
-            found.add(name)
+        for cid, _ in content.recipe if content else ():
+            if cid in where:
+                found[where[cid]].add(name)
     return found
 
 

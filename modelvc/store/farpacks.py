@@ -266,12 +266,16 @@ def share_of(total: int, share: float, rng: random.Random) -> Callable[[int], bo
 def windowed(pool: ThreadPoolExecutor, most: int, work: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]:
     """WORK done on ITEMS in threads, in order, with at most MOST begun: results that wait take memory."""
     flying: deque[Future[_R]] = deque()
-    for item in items:
-        flying.append(pool.submit(work, item))
-        if len(flying) >= most:
+    try:
+        for item in items:
+            flying.append(pool.submit(work, item))
+            if len(flying) >= most:
+                yield flying.popleft().result()
+        while flying:
             yield flying.popleft().result()
-    while flying:
-        yield flying.popleft().result()
+    finally:
+        for future in flying:  # after Ctrl-C nobody waits for what was not begun
+            future.cancel()
 
 
 def _place(trailer: Trailer | None, chunk: Stored) -> int | None:
