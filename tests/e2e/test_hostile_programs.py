@@ -53,6 +53,7 @@ def plant(clone: Clone, mark: Path) -> None:
 @pytest.fixture
 def clone(tmp_path: Path) -> Clone:
     found = Clone.new(tmp_path / "clone")
+    found.fresh = True  # modules are looked for when they are not loaded yet
     found.mvc("remote", "add", "origin", str(tmp_path / "models"))
     found.git("commit", "-qam", "remote")
     found.git("init", "-q", "--bare", str(tmp_path / "far.git"))

@@ -33,6 +33,7 @@ class Clone:
 
     path: Path
     env: dict[str, str] = field(default_factory=dict)
+    fresh: bool = False  # mvc is a Python that starts from nothing, for tests of what that loads
 
     @classmethod
     def new(cls, path: Path, *, mvc: bool = True) -> Clone:
@@ -66,6 +67,8 @@ class Clone:
         return self.run("git", *words, code=code, cwd=cwd).out
 
     def mvc(self, *words: str, code: int = 0, cwd: Path | None = None) -> Done:
+        if self.fresh or "PYTHONPATH" in self.env:
+            return self.run(sys.executable, "-P", "-m", "modelvc", *words, code=code, cwd=cwd)
         found, out, err = spawn.mvc(words, str(cwd or self.path), self.environment())
         done = Done(found, out.decode(), err.decode())
         assert found == code, f"mvc {' '.join(words)} -> {found}\n{done.out}{done.err}"
