@@ -193,10 +193,11 @@ class ObjectCorrupt(IntegrityError):
 
     code = "object-corrupt"
 
-    def __init__(self, what: str, where: str) -> None:
+    def __init__(self, what: str, where: str, *, far: bool = False) -> None:
+        here = "run `mvc fsck --repair` to take it from a copy that is good"
+        there = "run `mvc fsck --remote --repair` in a clone that has it"
         super().__init__(
-            f"{shown(what)} in {shown(where)} is damaged; it was not handed out",
-            hint="run `mvc fsck --repair` to take it from a copy that is good",
+            f"{shown(what)} in {shown(where)} is damaged; it was not handed out", hint=there if far else here
         )
         self.what = what
         self.where = where
@@ -220,6 +221,9 @@ class RemoteError(ModelvcError):
     code = "remote"
     exit_code = 13
     transient: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint or "run the command again; if it stays so, run `mvc doctor`")
 
 
 class RemoteBusy(RemoteError):

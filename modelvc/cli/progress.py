@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from modelvc.ops.progress import SILENT
+from modelvc.store.backends import retry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def progress(what: str, *, quiet: bool) -> Iterator[Progress]:
-    """A bar on stderr while the block runs, if somebody looks at it."""
+    """A bar on stderr while the block runs, and what a remote is waited for, if somebody looks at it."""
     if quiet or not sys.stderr.isatty():
         yield SILENT
         return
@@ -31,7 +32,12 @@ def progress(what: str, *, quiet: bool) -> Iterator[Progress]:
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+
+    def waiting(words: str) -> None:
+        console.print(words, markup=False, highlight=False, soft_wrap=True)
+
+    with Bar(*columns, console=console, transient=True) as bar, retry.heard_by(waiting):
         yield _Shown(bar, what)
 
 

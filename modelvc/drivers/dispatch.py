@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import AbstractContextManager, nullcontext
 
 from modelvc.errors import ModelvcError, NoRepository, shown
 
@@ -21,7 +22,8 @@ def run(argv: list[str]) -> int:
         say(f"there is no hook called {shown(name)}")
         return 0  # a shim of a newer version must not stop Git
     try:
-        return found(os.getcwd(), os.environ, args)
+        with _telling(name):
+            return found(os.getcwd(), os.environ, args)
     except NoRepository:
         return 0  # bare, for instance: there are no models to look after
     except ModelvcError as error:
@@ -39,6 +41,15 @@ def run(argv: list[str]) -> int:
         if os.environ.get("MVC_DEBUG"):
             raise
     return FAILED
+
+
+def _telling(name: str) -> AbstractContextManager[None]:
+    """Say on a terminal what a push waits for."""
+    if name != "pre-push" or not sys.stderr.isatty():
+        return nullcontext()
+    from modelvc.store.backends import retry
+
+    return retry.heard_by(say)
 
 
 def say(words: str, *, hint: str = "") -> None:

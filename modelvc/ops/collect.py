@@ -9,7 +9,7 @@ from modelvc.errors import ConflictError, NotFoundError, UsageError, shown, show
 from modelvc.ops import remotes, repositories
 from modelvc.ops.progress import SILENT
 from modelvc.ops.reach import reachable
-from modelvc.store.backends.probe import probe
+from modelvc.store.backends.probe import clock_error, probe
 from modelvc.store.collect import Collector, Rules
 from modelvc.store.upload import GRACE
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from modelvc.store.remote import RemoteStore
 
     Named = tuple[str, Oid]
+
+
+_CLOCKS_APART = 600.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +91,15 @@ def collect(repo: Repo, asked: Asked, *, apply: bool = False, progress: Progress
         config.check_gc(store.name)
         if not asked.exclusive:
             _require_conditions(store, write=apply)
+        if apply and asked.grace > 0:
+            _require_clock(store)
         registered = store.repositories()
         if asked.forget:
             _forget(store, registered, asked.forget)
         urls = repositories.readable(repo, registered, asked.also, name)
         names: dict[Named, str] = {}
-        work = Collector(store, Rules(_reached(repo, urls, names, asked.grace), asked.grace), progress.advance)
+        rules = Rules(_reached(repo, urls, names, asked.grace), asked.grace, registered=registered.values())
+        work = Collector(store, rules, progress.advance)
         done = work.run() if apply else work.plan()
         return RemoteGc(
             remote=name,
@@ -123,6 +129,17 @@ def _require_conditions(store: RemoteStore, *, write: bool) -> None:
         raise ConflictError(
             f"{store.name} can not change a key only if it is still the same, so a push at the same time could be lost",
             hint="add `--exclusive` if nobody else uses this remote while it is cleaned up",
+        )
+
+
+def _require_clock(store: RemoteStore) -> None:
+    """Ages are the time that a server tells less the one that its keys got: a proxy may have a clock of its own."""
+    ahead = clock_error(store.backend)
+    if abs(ahead) > _CLOCKS_APART:
+        raise ConflictError(
+            f"{store.name} tells a time {abs(ahead) / 3600:,.0f} hours {'after' if ahead > 0 else 'before'} "
+            "the one it gives to what is written now, so what is young could seem old",
+            hint="see to the clocks of the server and of a proxy before it, then run the command again",
         )
 
 

@@ -75,4 +75,7 @@ class Backend(Protocol):
     def now(self) -> float:
         """The backend's clock, seconds since the epoch."""
 
+    def abort(self) -> None:
+        """Break off, as far as it can be done, what other threads wait for; nothing is asked after this."""
+
     def close(self) -> None: ...

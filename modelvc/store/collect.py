@@ -7,7 +7,6 @@ is copied into new packs, the roots that used it are swapped, and when no root n
 from __future__ import annotations
 
 from collections import defaultdict
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,12 +14,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from blake3 import blake3
 
 from modelvc.errors import FormatError, KeyMissing, ObjectCorrupt, RemoteBusy, RemoteChanged
-from modelvc.formats import pack
+from modelvc.formats import pack, registration
 from modelvc.oid import Oid
 from modelvc.store import codec, manifest
 from modelvc.store.manifest import Content
 from modelvc.store.outgoing import Far, Outgoing
 from modelvc.store.remote import pack_key, root_key
+from modelvc.store.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -41,11 +41,15 @@ _DOOMED_AT_ONCE = 100_000  # packs, so that a doom list stays below its limit
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """`reached` names, when it is called, what Git's refs reach; GRACE in seconds; JOBS requests at once."""
+    """`reached` names, when it is called, what Git's refs reach; GRACE in seconds; JOBS requests at once.
+
+    `registered`: the keys of the repositories that it asks; None for all that there may be.
+    """
 
     reached: Callable[[], Collection[Named]]
     grace: float
     jobs: int = 8
+    registered: Collection[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,7 @@ class Collector:
         listing = self._remote.listing()
         now = self._remote.backend.now()
         reached = self._rules.reached()
+        self._check_listing(listing, reached)
         going: list[Named] = []
         staying: list[Named] = []
         for kind, oid, entry in _roots(listing):
@@ -133,6 +138,18 @@ class Collector:
         self._judge(found)
         return found
 
+    def _check_listing(self, listing: Listing, reached: Collection[Named]) -> None:
+        """RemoteBusy when LISTING lacks a key that is there: packs that are needed would seem not to be."""
+        unlisted = [root_key(*name) for name in reached if not listing.has_root(*name)]
+        if unlisted and self._remote.backend.stat(unlisted):
+            raise RemoteBusy(
+                f"{self._remote.name} does not list all that is there (or a push ended just now)",
+                hint="run it again; if it stays so, this server's listings are not to be trusted with a clean-up",
+            )
+        there = {key for key in listing.keys if key.startswith(registration.FOLDER)}
+        if self._rules.registered is not None and not there <= set(self._rules.registered):
+            raise RemoteBusy(f"another repository came to use {self._remote.name} just now", hint="run it again")
+
     def _goings(self, names: Sequence[Named], listing: Listing, now: float) -> tuple[Going, ...]:
         def going(name: Named) -> Going:
             size = 0
@@ -142,11 +159,11 @@ class Collector:
             entry = listing.keys[root_key(*name)]
             return Going(*name, size, entry, _age(entry, now))
 
-        with ThreadPoolExecutor(self._rules.jobs, "mvc-gc") as pool:
+        with Workers(self._remote.backend, self._rules.jobs, "mvc-gc") as pool:
             return tuple(pool.map(going, names))
 
     def _uses(self, roots: Sequence[Named]) -> dict[str, _Use]:
-        with ThreadPoolExecutor(self._rules.jobs, "mvc-gc") as pool:
+        with Workers(self._remote.backend, self._rules.jobs, "mvc-gc") as pool:
             return {use[0]: use[1] for use in pool.map(self._use, roots) if use}
 
     def _use(self, name: Named) -> tuple[str, _Use] | None:
@@ -161,7 +178,7 @@ class Collector:
                 return entry.key, _Use(entry.etag, _places(self._remote, root))
             except (FormatError, KeyMissing):
                 if entry.etag in etags or len(etags) >= _ATTEMPTS:
-                    raise ObjectCorrupt(f"the root of {root.oid.short}", self._remote.name) from None
+                    raise ObjectCorrupt(f"the root of {root.oid.short}", self._remote.name, far=True) from None
                 etags.append(entry.etag)  # it may have been swapped, and what it said deleted
 
     def _judge(self, found: Survey) -> None:
@@ -257,9 +274,12 @@ class Collector:
             except KeyMissing as error:
                 now = self._remote.read_root(*_named(key))
                 if now is not None and now[1].etag == root[1].etag:
-                    raise ObjectCorrupt(f"{root[0].oid.short} ({error})", self._remote.name) from None
+                    raise ObjectCorrupt(f"{root[0].oid.short} ({error})", self._remote.name, far=True) from None
                 return False  # another clean-up has moved it, and deleted where it was
-        for (_, entry), fresh in zip(roots, out.finish(contents), strict=True):
+        fresh_roots = out.finish(contents)
+        self._remote.confirm({pack_key(name): size for name, size in out.sent})
+        out.sent.clear()
+        for (_, entry), fresh in zip(roots, fresh_roots, strict=True):
             try:
                 swapped = self._remote.backend.replace(entry.key, fresh.encode(), entry.etag)
             except RemoteChanged:
@@ -294,7 +314,7 @@ class Collector:
                     good = blake3(codec.decode(chunk.encoding, data, chunk.raw)).digest() == chunk.cid
                 if not good:
                     where = f"pack {name.hex()[:10]} (chunk {chunk.cid.hex()[:10]})"
-                    raise ObjectCorrupt(where, self._remote.name)
+                    raise ObjectCorrupt(where, self._remote.name, far=True)
                 yield chunk, bytes(data)
 
     def _is_settled(self, found: Survey) -> bool:
@@ -307,7 +327,7 @@ class Collector:
                 known = found.used.get(entry.key)
                 if known is None or known.etag != entry.etag:
                     use = self._use(_named(entry.key))
-                    if use and not found.ripe.isdisjoint(use[1].places):
+                    if not use or not found.ripe.isdisjoint(use[1].places):  # listed, and not there: look again
                         return False
                 elif not found.ripe.isdisjoint(known.places):
                     return False
@@ -361,7 +381,7 @@ def _chunks(remote: RemoteStore, root: Root) -> Iterator[tuple[bytes, Stored]]:
     for part in root.records():
         placement = manifest.read_segment(remote, root, part).placement
         if placement is None:
-            raise ObjectCorrupt(f"the root of {root.oid.short}", remote.name)
+            raise ObjectCorrupt(f"the root of {root.oid.short}", remote.name, far=True)
         for place, stored in zip(placement.pack, placement.stored, strict=True):
             yield placement.packs[place][0], stored
 

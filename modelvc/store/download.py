@@ -7,7 +7,6 @@ arrived before a crash need not be fetched twice. A whole is unproven until chec
 from __future__ import annotations
 
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,10 +17,12 @@ from modelvc.store import codec, manifest
 from modelvc.store.manifest import Content
 from modelvc.store.packfile import NewChunk
 from modelvc.store.remote import pack_key
+from modelvc.store.workers import Workers
 from modelvc.store.writer import StoreWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Future
 
     from modelvc.formats.pack import Stored
     from modelvc.formats.root import Root
@@ -76,7 +77,7 @@ class Downloader:
         came: list[Named] = []
         missing: list[Named] = []
         self._remote.check()
-        with ThreadPoolExecutor(self._jobs, "mvc-fetch") as pool, StoreWriter(self._local) as writer:
+        with Workers(self._remote.backend, self._jobs, "mvc-fetch") as pool, StoreWriter(self._local) as writer:
             flying: deque[tuple[Named, Future[_Found | None]]] = deque()
             waiting = deque(wanted)
             while flying or waiting:
@@ -106,16 +107,16 @@ class Downloader:
                 leaves = [manifest.read_leaf(self._remote, root, ref) for ref in root.leaves]
             segments = [manifest.read_segment(self._remote, root, part) for part in root.records()]
         except FormatError as error:
-            raise ObjectCorrupt(f"the root of {root.oid.short} ({error})", self._remote.name) from None
+            raise ObjectCorrupt(f"the root of {root.oid.short} ({error})", self._remote.name, far=True) from None
         if sum(segment.recipe.size for segment in segments) != root.size:
-            raise ObjectCorrupt(f"the root of {root.oid.short} (its size)", self._remote.name)
+            raise ObjectCorrupt(f"the root of {root.oid.short} (its size)", self._remote.name, far=True)
         return _Found(root, tuple(segments), tuple(leaves))
 
     def _bring(
         self,
         name: Named,
         found: _Found,
-        pool: ThreadPoolExecutor,
+        pool: Workers,
         writer: StoreWriter,
         on_bytes: Callable[[int], None],
     ) -> None:
@@ -130,9 +131,7 @@ class Downloader:
         recipe = manifest.join([segment.recipe for segment in found.segments])
         writer.add(Content(found.root.oid, found.root.size, recipe, found.leaves), unproven=True)
 
-    def _bring_chunks(
-        self, found: _Found, pool: ThreadPoolExecutor, writer: StoreWriter, on_bytes: Callable[[int], None]
-    ) -> None:
+    def _bring_chunks(self, found: _Found, pool: Workers, writer: StoreWriter, on_bytes: Callable[[int], None]) -> None:
         flying: deque[tuple[_Range, Future[bytes]]] = deque()
         writer.begin_blob()
 
@@ -155,7 +154,13 @@ class Downloader:
             settle()
 
     def _read(self, part: _Range) -> bytes:
-        """One range, every chunk in it verified."""
+        """One range, every chunk in it verified; asked for once more when the way here may have damaged it."""
+        try:
+            return self._read_once(part)
+        except ObjectCorrupt:
+            return self._read_once(part)
+
+    def _read_once(self, part: _Range) -> bytes:
         (data,) = self._remote.backend.read_ranges(pack_key(part.pack), [(part.start, part.stop - part.start)])
         view = memoryview(data)
         for chunk in part.chunks:
@@ -169,7 +174,9 @@ class Downloader:
         return bytes(data)
 
     def _damaged(self, part: _Range, chunk: Stored, why: str) -> ObjectCorrupt:
-        return ObjectCorrupt(f"pack {part.pack.hex()[:10]} (chunk {chunk.cid.hex()[:10]}: {why})", self._remote.name)
+        return ObjectCorrupt(
+            f"pack {part.pack.hex()[:10]} (chunk {chunk.cid.hex()[:10]}: {why})", self._remote.name, far=True
+        )
 
 
 def _together(part: _Range) -> Iterator[tuple[int, int, list[NewChunk]]]:

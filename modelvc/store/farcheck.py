@@ -6,7 +6,6 @@ What that proves: docs/decisions/0011-fsck-remote.md.
 from __future__ import annotations
 
 import random
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
@@ -18,6 +17,7 @@ from modelvc.formats.pack import Stored
 from modelvc.store import manifest
 from modelvc.store.farpacks import FarPacks, share_of, windowed
 from modelvc.store.farwhole import FarWhole
+from modelvc.store.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -102,7 +102,7 @@ class FarCheck:
         """Look at the objects NAMES. Raises only what says nothing of them: that the remote can not be asked."""
         packs = self._packs
         try:
-            with ThreadPoolExecutor(JOBS, "mvc-look") as pool:
+            with Workers(self._remote.backend, JOBS, "mvc-look") as pool:
                 proven = list(windowed(pool, JOBS * 2, self._describe, names))
             unproven = [name for name, sure in zip(names, proven, strict=True) if not sure and name not in self._faults]
             whole = len(names) - len(unproven) - len(self._faults)

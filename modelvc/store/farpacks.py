@@ -18,6 +18,7 @@ from modelvc.formats.pack import Trailer
 from modelvc.store import codec
 from modelvc.store.backends.spans import merge
 from modelvc.store.remote import pack_key
+from modelvc.store.workers import Workers
 
 if TYPE_CHECKING:
     import random
@@ -207,7 +208,7 @@ class FarPacks:
         self, packs: Iterable[FarPack], choose: Callable[[int], bool], on_bytes: Callable[[int], None]
     ) -> None:
         """Look at needed chunks of PACKS, unless that was done, if CHOOSE, asked with their size, wants them."""
-        with ThreadPoolExecutor(self._jobs, "mvc-verify") as pool:
+        with Workers(self._remote.backend, self._jobs, "mvc-verify") as pool:
             asked = ((one, wanted) for one in packs if one.readable and (wanted := self._chosen(one, choose)))
             for size in windowed(pool, self._jobs * 2, lambda each: self._read_pack(*each), asked):
                 on_bytes(size)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,9 +10,11 @@ from blake3 import blake3
 from modelvc.errors import KeyMissing, ModelvcError, ObjectCorrupt
 from modelvc.store import manifest
 from modelvc.store.farpacks import windowed
+from modelvc.store.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from concurrent.futures import ThreadPoolExecutor
 
     from modelvc.formats.pack import Stored
     from modelvc.formats.root import Root
@@ -62,7 +63,7 @@ class FarWhole:
     def prove(self, root: Root, on_bytes: Callable[[int], None]) -> bool:
         """Hash an object; False when a chunk of it is damaged or gone, ObjectCorrupt when it is another content."""
         try:
-            with ThreadPoolExecutor(_JOBS, "mvc-whole") as pool:
+            with Workers(self._remote.backend, _JOBS, "mvc-whole") as pool:
                 if root.kind == "file":
                     contents = self._contents(self._segments(root), pool, on_bytes)
                     self._compare(root.oid, contents, root)

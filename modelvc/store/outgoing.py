@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -22,10 +21,12 @@ from modelvc.formats.root import Part, Place
 from modelvc.formats.segment import Placement, Recipe, Segment
 from modelvc.store import manifest
 from modelvc.store.remote import pack_key
+from modelvc.store.workers import Workers
 
 if TYPE_CHECKING:
     from array import array
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from concurrent.futures import Future
     from typing import Self
 
     from modelvc.formats.root import Root
@@ -77,17 +78,15 @@ class Outgoing:
         self._parts: dict[bytes, Part] = {}
         self._part_packs: list[RemotePack] = []  # what Place.pack counts in until a root gets its own table
         self.sources: dict[bytes, Source] = {}
+        self.sent: list[tuple[bytes, int]] = []  # packs
         self.sent_bytes = 0
 
     def __enter__(self) -> Self:
-        self.pool = ThreadPoolExecutor(self._jobs, "mvc-push")
+        self.pool = Workers(self._remote.backend, self._jobs, "mvc-push")
         return self
 
-    def __exit__(self, kind: object, *_: object) -> None:
-        if kind is not None:
-            for future in self._flying:
-                future.cancel()
-        self.pool.shutdown()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.pool.__exit__(kind)
 
     # -- what is there already
 
@@ -142,6 +141,7 @@ class Outgoing:
 
     def _put(self, built: RemotePack, body: bytearray) -> None:
         self._remote.backend.put(pack_key(built.name), body)
+        self.sent.append((built.name, len(body)))
         self.sent_bytes += len(body)
         self._on_bytes(len(body))
 

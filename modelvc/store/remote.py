@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
-from modelvc.errors import FormatError, KeyMissing, ObjectCorrupt, RemoteChanged
+from modelvc.errors import FormatError, KeyMissing, ObjectCorrupt, RemoteBusy, RemoteChanged
 from modelvc.formats import doomlist, limits, registration, storeconfig
 from modelvc.formats import root as rootformat
 from modelvc.formats.storeconfig import StoreConfig
 from modelvc.store import codec
+from modelvc.store.backends import retry
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -81,12 +82,13 @@ class RemoteStore:
         found.check_read(self.name)
         return found
 
-    def prepare(self) -> None:
-        """Make sure that there is a config, and that this mvc may write."""
+    def prepare(self) -> bool:
+        """Make sure that there is a config, and that this mvc may write; whether there was none."""
         try:
             found = self.check()
         except FormatError:
             found = self._restored()
+        made = found is None
         if found is None:
             fresh = StoreConfig.create()
             try:
@@ -97,6 +99,7 @@ class RemoteStore:
                 found = fresh
         if found is not None:
             found.check_write(self.name)
+        return made
 
     def _restored(self) -> StoreConfig | None:
         """A new config in place of what is left of one that this version wrote; FormatError where it is anything else.
@@ -113,11 +116,13 @@ class RemoteStore:
             return self.check()
         return fresh
 
-    def register(self, place: str, listing: Listing) -> None:
-        """Note that the Git repository at PLACE uses this store, unless LISTING shows that it is noted."""
+    def register(self, place: str, listing: Listing) -> bool:
+        """Note that the Git repository at PLACE uses this store; False where LISTING shows that it is noted."""
         key = registration.key_of(place)
-        if key not in listing.keys:
-            self.backend.put(key, registration.encode(place))
+        if key in listing.keys:
+            return False
+        self.backend.put(key, registration.encode(place))
+        return True
 
     def repositories(self) -> dict[str, str]:
         """The Git repositories that use this store, with the key of each; FormatError for one of a later format."""
@@ -130,6 +135,24 @@ class RemoteStore:
     def listing(self) -> Listing:
         """Everything that is here: one request per page."""
         return Listing({entry.key: entry for entry in self.backend.list("")})
+
+    def confirm(self, sizes: Mapping[str, int]) -> None:
+        """Wait until the keys of SIZES are there as large as that: what a server said it kept may be lost, or late."""
+        waits = retry.delays()
+        while True:
+            found = self.backend.stat(sizes.keys())
+            lacking = [key for key, size in sizes.items() if key not in found or found[key].size != size]
+            if not lacking:
+                return
+            if not waits:
+                raise self.unseen(lacking[0])
+            retry.pause(self.unseen(lacking[0]), waits.pop(0))
+
+    def unseen(self, key: str) -> RemoteBusy:
+        return RemoteBusy(
+            f"{key} was sent to {self.name}, which does not show it",
+            hint="run the command again: it sends what is lost; if it stays so, ask who runs the server",
+        )
 
     def look(self, keys: list[str]) -> Listing:
         """Only KEYS and the doom lists: for few keys and a large remote."""
@@ -146,9 +169,9 @@ class RemoteStore:
         try:
             found = rootformat.parse(data)
         except FormatError as error:
-            raise ObjectCorrupt(f"the root of {oid.short} ({error})", self.name) from None
+            raise ObjectCorrupt(f"the root of {oid.short} ({error})", self.name, far=True) from None
         if found.oid != oid or found.kind != kind or not found.placed:
-            raise ObjectCorrupt(f"the root of {oid.short}", self.name)
+            raise ObjectCorrupt(f"the root of {oid.short}", self.name, far=True)
         return found, entry
 
     def read_part(self, root: Root, part: Part) -> bytes:
@@ -167,9 +190,9 @@ class RemoteStore:
         try:
             data = bytes(codec.decode((place.encoding, b""), stored, part.length))
         except FormatError as error:
-            raise ObjectCorrupt(f"a part of {root.oid.short} ({error})", self.name) from None
+            raise ObjectCorrupt(f"a part of {root.oid.short} ({error})", self.name, far=True) from None
         if blake3(data).digest() != part.name:
-            raise ObjectCorrupt(f"a part of {root.oid.short}", self.name)
+            raise ObjectCorrupt(f"a part of {root.oid.short}", self.name, far=True)
         with self._lock:
             if len(self._segments) > 64:
                 self._segments.clear()
@@ -184,9 +207,9 @@ class RemoteStore:
             try:
                 names = doomlist.parse(data)
             except FormatError:
-                raise ObjectCorrupt(f"the doom list {entry.key}", self.name) from None
+                raise ObjectCorrupt(f"the doom list {entry.key}", self.name, far=True) from None
             if len(data) != entry.size:  # a line less would be a pack that seems to stay
-                raise ObjectCorrupt(f"the doom list {entry.key}", self.name)
+                raise ObjectCorrupt(f"the doom list {entry.key}", self.name, far=True)
             for name in names:
                 found[name] = min(found.get(name, entry.mtime), entry.mtime)
         return found
@@ -199,7 +222,7 @@ class RemoteStore:
         try:
             last = max((int(key.removeprefix(doomlist.FOLDER)) for key in known), default=0)
         except ValueError:
-            raise ObjectCorrupt("the numbering of doom lists", self.name) from None
+            raise ObjectCorrupt("the numbering of doom lists", self.name, far=True) from None
         key = f"{doomlist.FOLDER}{last + 1:08}"
         self.backend.create(key, doomlist.encode(packs))
         return key

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,14 +15,17 @@ import xxhash
 from blake3 import blake3
 
 from modelvc.errors import FormatError, ObjectCorrupt, ObjectMissing, RemoteBusy, RemoteChanged
+from modelvc.formats import registration
 from modelvc.formats.pack import RAW
 from modelvc.oid import Oid
 from modelvc.store import codec, manifest
+from modelvc.store.backends import retry
 from modelvc.store.content import ContentReader
 from modelvc.store.manifest import Content
 from modelvc.store.outgoing import Far, Outgoing
-from modelvc.store.remote import root_key
+from modelvc.store.remote import pack_key, root_key
 from modelvc.store.seen import Seen
+from modelvc.store.workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -32,11 +34,10 @@ if TYPE_CHECKING:
     from modelvc.formats.segment import Recipe
     from modelvc.store.local import LocalStore
     from modelvc.store.outgoing import Packs, Source
-    from modelvc.store.remote import RemoteStore
+    from modelvc.store.remote import Listing, RemoteStore
 
 LEAST_RUN, LEAST_CHUNKS = 1 << 20, 8  # reusing shorter runs costs readers more requests than it saves bytes
 GRACE = 14 * 86_400.0  # seconds for which gc leaves alone what is new on a remote; what pushes rely on
-_ATTEMPTS = 5
 
 Named = tuple[str, Oid]  # kind, oid
 
@@ -90,32 +91,41 @@ class Uploader:
         self._seen: dict[Named, Seen] = {}
         self._sent: dict[Named, None] = {}
         self._sent_bytes = 0
+        self._unseen = ""  # a key that was written, and was not there afterwards
 
     def run(self, wanted: Sequence[Wanted], on_bytes: Callable[[int], None] = lambda _: None) -> Uploaded:
         """Bring all of WANTED to the remote, complete. Raises ObjectMissing when neither side has one of them."""
-        self._remote.prepare()
-        for _ in range(_ATTEMPTS):
+        for wait in (*retry.delays(), None):
             if self._bring(wanted, on_bytes):
                 break
-        else:
-            raise RemoteBusy(
-                f"others change {self._remote.name} all the time while this push runs", hint="run `mvc push` again"
-            )
+            if wait is None:
+                raise self._failure()
+            if self._unseen:  # what is not shown yet needs time, what is lost is sent again
+                retry.pause(self._failure(), wait)
         there = tuple(want.name for want in wanted if want.name not in self._sent)
         return Uploaded(tuple(self._sent), self._sent_bytes, there, self._seen)
 
+    def _failure(self) -> RemoteBusy:
+        if self._unseen:
+            return self._remote.unseen(self._unseen)
+        return RemoteBusy(
+            f"others change {self._remote.name} all the time while this push runs", hint="run `mvc push` again"
+        )
+
     def _bring(self, wanted: Sequence[Wanted], on_bytes: Callable[[int], None]) -> bool:
-        """One attempt; False when a clean-up of the remote may have crossed it."""
+        """One attempt; False when a clean-up of the remote may have crossed it, or when not all of it is there."""
+        made = self._remote.prepare()
         listing = self._remote.listing().without(self._terms.damaged)
         begun = _Clocks(self._remote)
         for url in self._terms.repositories:
-            self._remote.register(url, listing)
+            made |= self._remote.register(url, listing)
         far = Far(listing, self._remote.doomed(listing.dooms))
         missing = [want for want in wanted if not self._is_there(want, far)]
         gone = {want.name for want in missing}
         old = begun.far - self._terms.grace / 2
         stale = [w for w in wanted if w.name not in gone and 0 < listing.keys[root_key(*w.name)].mtime < old]
         send = [want for want in missing if want.here]
+        sizes: dict[str, int] = {}
         if send:
             batch = _Batch(self._local, self._remote, far, self._terms.jobs)
             roots = batch.prepare(send, on_bytes)
@@ -125,16 +135,38 @@ class Uploader:
             written = batch.write(roots)
             self._sent |= dict.fromkeys(written)
             self._seen |= written
+            sizes = batch.sizes
             if len(written) < len(send):
                 return False
         self._refuse_absent(missing, far)
-        with ThreadPoolExecutor(self._terms.jobs, "mvc-push") as pool:
+        with Workers(self._remote.backend, self._terms.jobs, "mvc-push") as pool:
             if not all(list(pool.map(self._renew, stale))):
                 return False
-        if (missing or stale) and not set(self._remote.doom_lists()) <= set(listing.dooms):
+        sizes |= {root_key(*want.name): listing.keys[root_key(*want.name)].size for want in stale}
+        if (made or missing or stale) and not self._is_settled(listing, sizes):
             return False
         # asked last: what was young when this began may be old now
         return begun.passed(self._remote) <= self._terms.grace / 4
+
+    def _is_settled(self, before: Listing, sizes: Mapping[str, int]) -> bool:
+        """Whether the keys in SIZES are there, anew and whole, and nothing was doomed since BEFORE.
+
+        A server that lost what it said it had kept is not believed. On most remotes this is one request.
+        """
+        can = self._remote.backend.capabilities
+        few = len(sizes) * can.page < len(before.keys)
+        always = {"config", *map(registration.key_of, self._terms.repositories)}
+        now = self._remote.look(sorted(always | sizes.keys())) if few else self._remote.listing()
+        for key in always - now.keys.keys():
+            self._unseen = key
+            return False
+        for key, size in sizes.items():
+            entry, old = now.keys.get(key), before.keys.get(key)
+            same = can.conditional and old is not None and entry is not None and old.etag == entry.etag
+            if entry is None or entry.size != size or (same and not key.startswith("packs/")):
+                self._unseen = key
+                return False
+        return set(now.dooms) <= set(before.dooms)
 
     def _is_there(self, want: Wanted, far: Far) -> bool:
         """Whether the remote has the root and all packs that it needs, each with its size."""
@@ -224,6 +256,7 @@ class _Batch:
         self._far = far
         self._jobs = jobs
         self.sent_bytes = 0
+        self.sizes: dict[str, int] = {}  # of the keys that were written
 
     def prepare(self, wanted: Sequence[Wanted], on_bytes: Callable[[int], None]) -> list[tuple[Root, Packs]]:
         """Send all packs; the roots to write then, each with the packs that it needs."""
@@ -236,11 +269,14 @@ class _Batch:
                 contents.append(content)
             roots = out.finish(contents)
             self.sent_bytes = out.sent_bytes
+            self.sizes |= {pack_key(name): size for name, size in out.sent}
             return [(root, out.packs_of(content, root)) for content, root in zip(contents, roots, strict=True)]
 
     def write(self, roots: Sequence[tuple[Root, Packs]]) -> dict[Named, Seen]:
         """Write roots; those that could be."""
-        with ThreadPoolExecutor(self._jobs, "mvc-push") as pool:
+        if any(self._far.listing.has_root(root.kind, root.oid) for root, _ in roots):
+            self._remote.confirm(self.sizes)  # what is replaced may be whole
+        with Workers(self._remote.backend, self._jobs, "mvc-push") as pool:
             done = pool.map(self._write_root, [root for root, _ in roots])
             written = [root for root, good in zip(roots, done, strict=True) if good]
             return {(root.kind, root.oid): Seen(len(root.encode()), packs) for root, packs in written}
@@ -294,7 +330,10 @@ class _Batch:
                 found = self._remote.read_root(root.kind, root.oid)
             except ObjectCorrupt:
                 return False
-            return found is not None and found[0].write_id == root.write_id  # ours: only the answer was lost
+            if found is None or found[0].write_id != root.write_id:
+                return False
+            # ours: only the answer was lost
+        self.sizes[key] = len(data)
         return True
 
 

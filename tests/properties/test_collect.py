@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING
 import pytest
 from blake3 import blake3
 
-from modelvc.errors import ObjectMissing, RemoteBusy
+from modelvc.errors import ModelvcError, ObjectMissing, RemoteBusy
 from modelvc.formats import root as rootformat
 from modelvc.store import codec, collect, download, manifest, outgoing, upload
+from modelvc.store.backends import retry
 from modelvc.store.collect import Collector, Rules
 from modelvc.store.download import Downloader
 from modelvc.store.local import LocalStore
 from modelvc.store.remote import RemoteStore, pack_key, root_key
 from modelvc.store.upload import Terms, Uploader, Wanted
+from tests.support.liar import KINDS, LyingBackend
 from tests.support.stores import DictBackend, add_bytes
 from tests.support.turns import Inline, Killed, TurnBackend, Turns
 
@@ -41,7 +43,7 @@ KIB = 1 << 10
 @pytest.fixture(autouse=True)
 def _inline(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (upload, outgoing, collect, download):
-        monkeypatch.setattr(module, "ThreadPoolExecutor", Inline)
+        monkeypatch.setattr(module, "Workers", Inline)
 
 
 class Kept:
@@ -400,3 +402,33 @@ def test_what_a_push_has_just_sent_is_not_doomed(kept: Kept):
     assert doomed
     assert fresh
     assert not [key for key in fresh if key.rpartition("/")[2] in doomed]
+
+
+# -- a remote that lies
+
+
+@pytest.mark.parametrize("start", ["old", "doomed"])
+@pytest.mark.parametrize("grace", [GRACE, 0.0], ids=["usual", "none"])
+def test_whatever_the_remote_says(kept: Kept, monkeypatch: pytest.MonkeyPatch, start: str, grace: float) -> None:
+    """Every lie at every request, once and from then on: what refs name stays whole, and an honest run then ends."""
+    monkeypatch.setattr(retry, "DELAYS", (0.0,) * 2)
+    world = STARTS[start](kept)
+    objects, times = dict(world.far.objects), dict(world.far.times)
+
+    def run(kind: str, at: int, *, stays: bool) -> int:
+        world.far.objects, world.far.times = dict(objects), dict(times)
+        liar = LyingBackend(world.far, kind, at, stays=stays)
+        with suppress(ModelvcError):
+            Collector(RemoteStore(liar), Rules(lambda: {("file", oid) for oid in world.refs}, grace, jobs=1)).run()
+        return liar.count
+
+    for kind in KINDS:
+        for at in range(1, run("", 0, stays=False) + 1):
+            for stays in (False, True):
+                run(kind, at, stays=stays)
+                try:
+                    world.check()
+                    world.gc(grace=grace)()
+                    world.check()
+                except (AssertionError, KeyError, ModelvcError) as error:
+                    raise AssertionError(f"{kind} at {at}{' and on' * stays}: {error!r}") from error

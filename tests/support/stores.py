@@ -113,6 +113,9 @@ class DictBackend:
     def now(self) -> float:
         return self.clock()
 
+    def abort(self) -> None:
+        pass
+
     def close(self) -> None:
         pass
 

@@ -131,6 +131,9 @@ class TurnBackend:
     def now(self) -> float:
         return self._inner.now()
 
+    def abort(self) -> None:
+        pass
+
     def close(self) -> None:
         pass
 

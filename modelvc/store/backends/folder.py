@@ -145,6 +145,9 @@ class FolderBackend:
             openat.remove(self._root, new.name)
         return new.mtime
 
+    def abort(self) -> None:
+        pass  # what the kernel is asked, it finishes
+
     def close(self) -> None:
         with self._opening:
             for fd in (self._root, self._lock_fd):

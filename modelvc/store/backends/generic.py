@@ -45,6 +45,8 @@ class GenericBackend:
         self._gate = threading.BoundedSemaphore(_CONNECTIONS)
         self._idle: list[Any] = []
         self._made: set[str] = set()
+        self._used: dict[int, Any] = {}  # connections
+        self._stopped = threading.Event()
 
     @property
     def requests(self) -> int:
@@ -106,6 +108,13 @@ class GenericBackend:
             return found
 
         return self._persist(ask, "") or time.time()
+
+    def abort(self) -> None:
+        self._stopped.set()
+        with self._lock:
+            used = tuple(self._used.values())
+        for fs in used:
+            _disconnect(fs)
 
     def close(self) -> None:
         with self._lock:
@@ -220,9 +229,11 @@ class GenericBackend:
                 raise
             except Exception as error:  # noqa: BLE001 - foreign exceptions end here
                 failure = explain(error, self.name, key)
-            if not failure.transient or not waits:
+            if not failure.transient or not waits or self._stopped.is_set():
                 raise failure
-            time.sleep(waits.pop(0))
+            wait = waits.pop(0)
+            retry.announce(failure, wait)
+            self._stopped.wait(wait)
 
     @contextmanager
     def _lent(self) -> Iterator[Any]:
@@ -231,8 +242,11 @@ class GenericBackend:
             with self._lock:
                 self._requests += 1
                 fs = self._idle.pop() if self._idle else None
+            if self._stopped.is_set():
+                raise RemoteError(f"{shown(self.name)}: interrupted")
             if fs is None:
                 fs = self._connect()
+            self._used[id(fs)] = fs
             try:
                 yield fs
             except (FileNotFoundError, RemoteError):
@@ -244,6 +258,8 @@ class GenericBackend:
             else:
                 pass_on = True
             finally:
+                with self._lock:
+                    del self._used[id(fs)]
                 if pass_on:
                     with self._lock:
                         self._idle.append(fs)

@@ -84,6 +84,9 @@ class MemoryBackend:
     def now(self) -> float:
         return time.time()
 
+    def abort(self) -> None:
+        pass
+
     def close(self) -> None:
         pass
 

@@ -48,6 +48,18 @@ def probe(backend: Backend) -> Probe:
         backend.delete(key, None)
 
 
+def clock_error(backend: Backend) -> float:
+    """Seconds by which the time that BACKEND tells is ahead of the one that its keys get."""
+    key = f"gc/probe/{os.urandom(16).hex()}"
+    try:
+        backend.put(key, b"now")
+        told = backend.now()
+        found = backend.stat([key]).get(key)
+        return told - found.mtime if found and found.mtime else 0.0
+    finally:
+        backend.delete(key, None)
+
+
 def _refused(attempt: Callable[[], object]) -> bool:
     """Whether the server said no because of the condition. A server that does not know it may answer otherwise."""
     try:

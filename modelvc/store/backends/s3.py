@@ -57,6 +57,8 @@ class S3Backend:
         self._lock = threading.Lock()
         self._fs: Any = None
         self._reached = False
+        self._stopped = False
+        self._flying: set[Future[Any]] = set()
         self._date = (0.0, 0.0)  # the server's clock, and ours when it said so
 
     # -- the protocol
@@ -67,13 +69,18 @@ class S3Backend:
         while True:
             answer = page.result()
             token = answer.get("NextContinuationToken")
-            if answer.get("IsTruncated") and token:  # the next page travels while this one is used
+            if answer.get("IsTruncated") and not token:
+                raise RemoteError(
+                    f"{self.name}: the server cuts its listing short and does not say how to go on",
+                    hint="run the command again; if it stays so, run `mvc doctor`",
+                )
+            if answer.get("IsTruncated"):  # the next page travels while this one is used
                 page = self._start(partial(self._call, "list_objects_v2", "", Prefix=where, ContinuationToken=token))
             for found in answer.get("Contents", ()):
                 key = found["Key"].removeprefix(self._prefix)
                 if is_key(key):  # buckets have foreign keys in them, also folders' markers
                     yield Entry(key, found["Size"], _plain(found["ETag"]), found["LastModified"].timestamp())
-            if not (answer.get("IsTruncated") and token):
+            if not answer.get("IsTruncated"):
                 return
 
     def stat(self, keys: Collection[str]) -> dict[str, Entry]:
@@ -121,6 +128,13 @@ class S3Backend:
         if not server:
             raise RemoteError(f"{self.name}: the server does not tell its time", hint="use another remote")
         return server + (time.monotonic() - ours)
+
+    def abort(self) -> None:
+        with self._lock:
+            self._stopped = True
+            flying = tuple(self._flying)
+        for future in flying:
+            future.cancel()
 
     def close(self) -> None:
         with self._lock:
@@ -183,7 +197,9 @@ class S3Backend:
             # A host that never answered is a wrong name, not a bad moment.
             if not verdict.retry or not waits or (verdict.unreachable and not self._reached):
                 raise _final(verdict, reached=self._reached)
-            await asyncio.sleep(waits.pop(0))
+            wait = waits.pop(0)
+            retry.announce(verdict.error, wait)
+            await asyncio.sleep(wait)
 
     async def _ask(self, method: str, key: str, **arguments: Any) -> dict[str, Any]:
         if key:
@@ -202,7 +218,13 @@ class S3Backend:
 
     def _start(self, make: Callable[[], Coroutine[Any, Any, _T]]) -> Future[_T]:
         fs = self._filesystem()
-        return asyncio.run_coroutine_threadsafe(make(), fs.loop)
+        with self._lock:
+            if self._stopped:
+                raise RemoteError(f"{self.name}: interrupted")
+            future = asyncio.run_coroutine_threadsafe(make(), fs.loop)
+            self._flying.add(future)
+        future.add_done_callback(self._flying.discard)
+        return future
 
     def _filesystem(self) -> Any:
         with self._lock:

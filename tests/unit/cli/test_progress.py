@@ -8,7 +8,9 @@ import sys
 import pytest
 
 from modelvc.cli.progress import progress
+from modelvc.errors import RemoteBusy
 from modelvc.ops.progress import SILENT
+from modelvc.store.backends import retry
 
 
 class _Terminal(io.StringIO):
@@ -37,3 +39,16 @@ def test_a_terminal_sees_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
         bar.advance(500)
     assert "storing" in screen.getvalue()
     assert "2.0" in screen.getvalue() or "2,000" in screen.getvalue()
+
+
+def test_a_terminal_is_told_once_a_second_what_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = _Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(retry, "_said", [0.0])
+    with progress("storing", quiet=False):
+        for _ in range(3):
+            retry.announce(RemoteBusy("s3://models: the server is busy [or so]"), 2.96)
+    retry.announce(RemoteBusy("nobody listens any more"), 1.0)
+    assert screen.getvalue().count("s3://models: the server is busy [or so]; trying again in 3.0 s") == 1
+    assert "nobody" not in screen.getvalue()

@@ -60,7 +60,7 @@ def test_requests_grow_with_bytes(store: LocalStore, far: DictBackend, tmp_path:
     upload(store, far, want(content.oid))
     verbs = [verb for verb, key in far.log if not key.startswith("gc/")]
     assert verbs.count("put") == 3
-    assert len(verbs) <= 7, far.log  # read and create config, list, three packs, the root
+    assert len(verbs) <= 8, far.log  # read and create config, list, three packs, the root, list again
 
 
 def test_a_second_push_is_one_listing(store: LocalStore, far: DictBackend, tmp_path: Path) -> None:
@@ -294,7 +294,7 @@ def test_a_root_older_than_half_the_grace_is_made_young_again(store: LocalStore,
     assert done.there
     assert far.objects[key][1] != etag
     assert far.times[key] == now[0]
-    assert far.log[-1] == ("list", "gc/doomed/")
+    assert far.log[-1] == ("list", "")
     got = Downloader(LocalStore(str(tmp_path / "other")), RemoteStore(far), jobs=1).run([("file", content.oid)])
     assert got.came
 
@@ -344,3 +344,24 @@ def test_known_packs_that_were_replaced_are_no_reason_to_send_again(
     done = upload(store, far, want(content.oid), known={("file", content.oid): Seen(1, ((bytes(32), 7),))})
     assert done.there
     assert done.seen["file", content.oid].packs != ((bytes(32), 7),)
+
+
+def test_a_root_that_is_whole_is_not_replaced_by_one_whose_packs_did_not_arrive(
+    store: LocalStore, far: DictBackend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from modelvc.errors import RemoteBusy
+    from modelvc.store.backends import retry
+
+    monkeypatch.setattr(retry, "DELAYS", (0.0,))
+    content = add_bytes(store, tmp_path, noise(1000))
+    upload(store, far, want(content.oid))
+    key = root_key("file", content.oid)
+    before = far.objects[key]
+    (pack,) = (key.rpartition("/")[2] for key in far.objects if key.startswith("packs/"))
+    far.put("gc/doomed/00000001", f"modelvc dooms 1\n{pack}\n".encode())
+    far._set(key, before[0])  # as written by a push that did not look back: it is sent anew
+    before = far.objects[key]
+    far.put = lambda key, data: far._entry(next(iter(far.objects)))  # type: ignore[method-assign]
+    with pytest.raises(RemoteBusy, match="does not show it"):
+        upload(store, far, want(content.oid))
+    assert far.objects[key] == before

@@ -1,0 +1,46 @@
+"""mvc on a terminal of its own."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.support.clone import Clone
+
+
+MVC = (sys.executable, "-P", "-m", "modelvc")
+
+
+def on_terminal(clone: Clone, *words: str, answer: str = "", program: tuple[str, ...] = MVC) -> tuple[int, str]:
+    """Run mvc on a terminal of its own and type ANSWER when it asks."""
+    pid, fd = pty.fork()
+    if not pid:
+        os.chdir(clone.path)
+        env = {**clone.environment(), "TERM": "xterm"}
+        os.execvpe(program[0], [*program, *words], env)
+    said = ""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if not select.select([fd], [], [], 0.5)[0]:
+            continue
+        try:
+            data = os.read(fd, 4096)
+        except OSError:  # the other end is closed
+            break
+        if not data:
+            break
+        said += data.decode()
+        if answer and "[y/N]" in said:
+            os.write(fd, answer.encode())
+            answer = ""
+    else:
+        os.kill(pid, signal.SIGKILL)
+    _, status = os.waitpid(pid, 0)
+    os.close(fd)
+    return os.waitstatus_to_exitcode(status), said.replace("\r\n", "\n")
