@@ -10,6 +10,7 @@ import typer
 
 from modelvc.cli import render
 from modelvc.cli.context import CONTEXT
+from modelvc.cli.progress import progress
 from modelvc.errors import UsageError, shown
 
 if TYPE_CHECKING:
@@ -118,7 +119,11 @@ def gc(
 
         sharing.forget(repo, forget)
     rules = op.Rules(grace * _DAY, evict=evict, names=names or ())
-    found = op.apply_gc(repo, rules) if apply else op.plan_gc(repo, rules)
+    if apply:
+        with progress("reading what remotes have", quiet=CONTEXT.quiet) as bar:
+            found: op.GcDone | op.GcPlan = op.apply_gc(repo, rules, bar)
+    else:
+        found = op.plan_gc(repo, rules)
     if CONTEXT.json:
         render.dump(found)
         return

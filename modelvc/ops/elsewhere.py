@@ -1,27 +1,39 @@
-"""What remotes have of the objects of this clone: complete, by a listing of now."""
+"""What remotes have of the objects of this clone, before it lets go of them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelvc.errors import IntegrityError, ModelvcError
 from modelvc.ops import remotes
+from modelvc.ops.progress import SILENT
+from modelvc.store.farcheck import FarCheck, How
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from modelvc.oid import Oid
+    from modelvc.ops.progress import Progress
     from modelvc.repo import Repo
 
     Named = tuple[str, Oid]
 
 
-def on_remote(repo: Repo, wanted: Collection[Named], name: str) -> set[Named]:
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How to look: at all that manifests and a listing say or, DEEP, at every byte as well."""
+
+    deep: bool
+    progress: Progress = SILENT
+
+
+def on_remote(repo: Repo, wanted: Collection[Named], name: str, look: Look) -> set[Named]:
     """Those of WANTED that the remote NAME has, with every pack they need, none of which is to go."""
     from modelvc.store.upload import needed_packs
 
     store = remotes.open_remote(repo, name, writing=False)
-    found = set()
+    found = []
     try:
         listing = store.listing()
         doomed = store.doomed(listing.dooms)
@@ -31,13 +43,15 @@ def on_remote(repo: Repo, wanted: Collection[Named], name: str) -> set[Named]:
             except IntegrityError:
                 continue  # what is damaged there is not there
             if packs is not None and all(listing.has_pack(*pack) and pack[0] not in doomed for pack in packs):
-                found.add(one)
+                found.append(one)
+        how = How(share=1.0 if look.deep else 0.0)
+        health = FarCheck(store, listing, repo.store, how).run(found, look.progress.advance, look.progress.expect)
+        return {one for one in found if one not in health.faults}
     finally:
         store.close()
-    return found
 
 
-def on_any(repo: Repo, wanted: Collection[Named]) -> tuple[dict[Named, str], tuple[str, ...]]:
+def on_any(repo: Repo, wanted: Collection[Named], look: Look) -> tuple[dict[Named, str], tuple[str, ...]]:
     """Those of WANTED that some remote has, each with its name; and why remotes could not be asked."""
     found: dict[Named, str] = {}
     unasked = []
@@ -46,7 +60,7 @@ def on_any(repo: Repo, wanted: Collection[Named]) -> tuple[dict[Named, str], tup
         if not left:
             break
         try:
-            found |= dict.fromkeys(on_remote(repo, left, remote.name), remote.name)
+            found |= dict.fromkeys(on_remote(repo, left, remote.name, look), remote.name)
         except ModelvcError as error:
             unasked.append(f"{remote.name} could not be asked: {error}")
     return found, tuple(unasked)

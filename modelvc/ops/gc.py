@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from modelvc.errors import IntegrityError, ModelvcError, NotFoundError, shown
 from modelvc.formats.paths import model_of, pointer_of
 from modelvc.oid import Oid
-from modelvc.ops import elsewhere, remotes
+from modelvc.ops import remotes
+from modelvc.ops.elsewhere import Look, on_any, on_remote
+from modelvc.ops.progress import SILENT
 from modelvc.ops.sharing import reachable
 from modelvc.store import compact, manifest, packfile
 from modelvc.store.writer import StoreWriter
@@ -22,6 +24,7 @@ from modelvc.store.writer import StoreWriter
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from modelvc.ops.progress import Progress
     from modelvc.repo import Repo
 
     Named = tuple[str, Oid]
@@ -97,12 +100,12 @@ def plan_gc(repo: Repo, rules: Rules = USUAL) -> GcPlan:
     """What could go. Raises NotFoundError for a name of nothing that could."""
     repo.require_init()
     compact.check_allowed(repo.store)
-    return _plan(repo, rules, _ask(repo, rules))
+    return _plan(repo, rules, _ask(repo, rules, Look(deep=False)))
 
 
-def _ask(repo: Repo, rules: Rules) -> _There:
+def _ask(repo: Repo, rules: Rules, look: Look) -> _There:
     """Ask the remotes, before any lock is held."""
-    needed, _, names = reachable(repo, rules.grace)
+    needed, current, names = reachable(repo, rules.grace)
     spare = list(_spare(repo, needed, rules))
     for word in rules.names:
         if not any(_is_called(repo, word, name, names) for name in spare):
@@ -110,11 +113,11 @@ def _ask(repo: Repo, rules: Rules) -> _There:
                 f"nothing that could go is called {shown(word)}",
                 hint="see `mvc gc`, which names what no branch, tag or reflog reaches",
             )
-    found, unasked = elsewhere.on_any(repo, spare)
+    found, unasked = on_any(repo, spare, look)
     evicted: dict[Named, str] = {}
     if rules.evict:
         remote = remotes.chosen_name(repo)
-        evicted = dict.fromkeys(elsewhere.on_remote(repo, needed, remote), remote)
+        evicted = dict.fromkeys(on_remote(repo, needed - current, remote, look), remote)
     return _There(found, evicted, unasked)
 
 
@@ -168,12 +171,15 @@ def _plan(repo: Repo, rules: Rules, there: _There) -> GcPlan:
     return GcPlan(tuple(items), tuple(only_here), there.unasked, kept, frees, tuple(remove), tuple(rewrite))
 
 
-def apply_gc(repo: Repo, rules: Rules = USUAL) -> GcDone:
-    """Do what `plan_gc` says now, with no writer at work. Killed at any point, the store still works."""
+def apply_gc(repo: Repo, rules: Rules = USUAL, progress: Progress = SILENT) -> GcDone:
+    """Do what `plan_gc` says now, with no writer at work. Killed at any point, the store still works.
+
+    What goes because a remote has it was read there, every byte.
+    """
     store = repo.store
     repo.require_init()
     compact.check_allowed(store)
-    there = _ask(repo, rules)
+    there = _ask(repo, rules, Look(deep=True, progress=progress))
     store.prepare()
     with store.exclusive():
         store.forget_packs()

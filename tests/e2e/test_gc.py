@@ -170,6 +170,27 @@ def test_a_remote_that_lost_a_pack_evicts_nothing(clone: Clone, tmp_path: Path) 
     assert clone.json("gc", "--evict", "--apply", "--grace", "0")["items"] == []
 
 
+def test_damage_on_the_remote_evicts_nothing(clone: Clone, tmp_path: Path) -> None:
+    """Of the same size, so that no listing tells: the copy here is the only good one."""
+    clone.mvc("remote", "add", "origin", str(tmp_path / "far"))
+    clone.mvc("push", "--all")
+    oid = spare(clone, 7)
+    clone.mvc("checkout", f"blake3:{oid}", "model.bin")
+    clone.git("stash", "-q")
+    clone.mvc("push", "--all")
+    clone.git("stash", "drop", "-q")
+    (clone.path / ".git/mvc/reflog").unlink(missing_ok=True)
+    for pack in (tmp_path / "far/packs").glob("*/*"):
+        data = bytearray(pack.read_bytes())
+        for at in range(5_000, len(data) - 5_000, 50_000):
+            data[at] ^= 1
+        pack.chmod(0o644)
+        pack.write_bytes(data)
+    assert len(clone.json("gc", "--evict", "--grace", "0")["items"]) == 2
+    done = clone.json("gc", "--evict", "--apply", "--grace", "0")
+    assert (done["items"], len(done["only_here"])) == ([], 1)
+
+
 def test_many_small_packs_become_few(tmp_path: Path) -> None:
     clone = Clone.new(tmp_path / "clone")
     from modelvc.ops.add import add
