@@ -15,10 +15,10 @@ def git_dirs(layout: Layout) -> list[str]:
 
 
 def layouts(layout: Layout) -> list[Layout]:
-    """Every worktree that has an index; where its folder can not be found, its Git folder stands for it."""
+    """Our worktree and every other that has an index; where its folder is not found, its Git folder stands for it."""
     found = []
     for git_dir in git_dirs(layout):
-        if os.path.exists(os.path.join(git_dir, "index")):
+        if git_dir == layout.git_dir or os.path.exists(os.path.join(git_dir, "index")):
             top = _top(layout, git_dir)
             found.append(Layout(top if os.path.isdir(top) else git_dir, git_dir, layout.common_dir))
     return found

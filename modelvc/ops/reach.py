@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from modelvc.errors import BrokenPointer, ModelvcError
+from modelvc.errors import BrokenPointer, ConflictError, ModelvcError
 from modelvc.formats.limits import POINTER
 from modelvc.formats.paths import model_of, pointer_of
 from modelvc.formats.pointer import parse
 from modelvc.git import history, index, worktrees
+from modelvc.worktree.files import Worktree
+from modelvc.worktree.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,11 +59,8 @@ def _pointers(repo: Repo) -> Iterator[tuple[str, bytes, bool]]:
         for entry in entries:
             if entry.blob in blobs:
                 yield entry.path, blobs[entry.blob], True
-            try:
-                with open(os.path.join(layout.worktree, entry.path), "rb") as file:
-                    yield entry.path, file.read(POINTER + 1), True
-            except OSError:
-                continue
-    for path in repo.tracked():
-        if repo.worktree.stat(pointer_of(path)) is not None:
-            yield pointer_of(path), repo.worktree.read(pointer_of(path), POINTER), True
+        files = Worktree(layout.worktree, layout.state_dir)
+        unstaged = map(pointer_of, State(layout.state_dir).pointers)
+        for path in sorted({*(entry.path for entry in entries), *unstaged}):
+            with suppress(OSError, ConflictError):  # gone, or a link or a folder by now: Git has what it was
+                yield path, files.read(path, POINTER), True

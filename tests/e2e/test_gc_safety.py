@@ -7,8 +7,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+from blake3 import blake3
 
-from modelvc.errors import ModelvcError
+from modelvc.errors import LockHeld, ModelvcError
+from modelvc.formats.pointer import parse
+from modelvc.oid import Oid
 from modelvc.ops.add import add
 from modelvc.ops.fsck import Depth, fsck
 from modelvc.ops.gc import GcDone, Rules, apply_gc, plan_gc
@@ -111,26 +114,63 @@ def test_the_good_one_of_two_copies_stays(clone: Clone, which: int) -> None:
 def test_a_rewritten_pack_may_be_called_like_one_that_goes(clone: Clone) -> None:
     """A pack is named by what it holds: {x} rewritten from {x, dead} is the very pack {x} that was to go as a copy."""
     repo = opened(clone)
+    store = repo.store
+    live = sorted(name for name, _ in store.packs())
     clone.write("dead.bin", 3)
     add(repo, ["dead.bin"])
     clone.git("rm", "-q", "--cached", "dead.bin.mvc")
     clone.git("reset", "-q", "--hard")
     for name in ("dead.bin", "dead.bin.mvc"):
         (clone.path / name).unlink(missing_ok=True)
-    store = opened(clone).store
-    with StoreWriter(store) as writer:
-        compact.copy_chunks(store, sorted(name for name, _ in store.packs()), None, writer)
-        writer.commit()
-    for _ in range(4):
+    every = [*live, *(name for name, _ in store.packs() if name not in live)]
+    made = []
+    for some in (every, live):
+        with StoreWriter(store) as writer:
+            compact.copy_chunks(store, some, None, writer)
+            writer.commit()
+            made += writer.packs
+    compact.remove_packs(store, every)
+    copy = Path(packfile.path_of(store.root, made[1]))
+    copy.rename(clone.path / "aside")
+    opened(clone).store.index.merge()  # from now on readers take the chunks of the larger pack
+    (clone.path / "aside").rename(copy)
+    for _ in range(3):
         gc(clone)
         assert not fsck(opened(clone)).problems
+        assert packs(clone) == [copy]
     assert len(list(opened(clone).store.roots())) == 2
+
+
+def test_it_waits_for_writers(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelvc.store.local._LOCK_WAIT", 0.1)
+    with opened(clone).store.shared(), pytest.raises(LockHeld):
+        gc(clone)
 
 
 def test_evict_frees_at_once(clone: Clone, tmp_path: Path) -> None:
     clone.mvc("remote", "add", "origin", str(tmp_path / "far"))
     clone.mvc("push", "--all")
+    now = parse((clone.path / "model.bin.mvc").read_bytes()).oid
     assert gc(clone, evict=True, grace=14 * 86_400).freed > 150_000
+    assert list(opened(clone).store.roots()) == [("file", now)]  # what the worktree shows stays
+
+
+def test_what_is_young_stays(clone: Clone) -> None:
+    clone.write("model.bin", 31)
+    clone.mvc("add", "model.bin")
+    clone.git("reset", "-q", "--hard")
+    assert gc(clone, grace=3600).items == ()
+    assert len(gc(clone).items) == 1
+
+
+def test_what_was_replaced_lately_stays_however_old_it_is(clone: Clone) -> None:
+    oid = Oid(blake3(clone.write("model.bin", 30)).digest())
+    clone.mvc("checkout", "--force", "HEAD")
+    os.utime(clone.path / ".git/mvc/store/b" / oid.hex()[:2] / oid.hex(), (0, 0))
+    let_go(opened(clone), grace=3600)
+    assert opened(clone).store.has_root("file", oid)
+    let_go(opened(clone))
+    assert not opened(clone).store.has_root("file", oid)
 
 
 def test_the_beginning_of_a_fetch_stays_for_its_grace(clone: Clone) -> None:
@@ -176,6 +216,22 @@ def test_what_is_staged_where_the_disk_is_not_mounted(clone: Clone, linked: Clon
     (linked.path / "model.bin").unlink()
     linked.mvc("checkout")
     assert linked.read("model.bin") == content
+
+
+def test_pointers_that_nobody_staged(clone: Clone, linked: Clone) -> None:
+    """In this worktree and in another: models that are new, and new versions."""
+    kept = []
+    for seed, (place, name) in enumerate(
+        (place, name) for place in (clone, linked) for name in ("model.bin", "new.bin")
+    ):
+        kept.append((place, name, place.write(name, 20 + seed)))
+        place.mvc("add", name)
+        place.git("reset", "-q")
+    gc(clone)
+    for place, name, content in kept:
+        (place.path / name).unlink()
+        place.mvc("checkout", name)
+        assert place.read(name) == content
 
 
 def test_an_autostash_in_the_middle_of_a_rebase(clone: Clone) -> None:
