@@ -7,6 +7,7 @@ import shutil
 import signal
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,16 @@ def pytest_configure() -> None:
     os.environ.setdefault("PYTHONPYCACHEPREFIX", os.path.join(home, "pycache"))
     if _HOME not in {"/", ""}:
         sys.addaudithook(_watch)
+
+
+@pytest.fixture
+def in_no_time() -> Iterator[None]:
+    """For tests with pipes: to wait for one is to fail."""
+    before = signal.signal(signal.SIGALRM, lambda *_: pytest.fail("it waits"))
+    signal.setitimer(signal.ITIMER_REAL, 15)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
 
 
 def pytest_unconfigure() -> None:

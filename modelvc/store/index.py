@@ -155,8 +155,8 @@ class ChunkIndex:
         for name in reversed(self._names()):
             try:
                 found = _Generation(os.path.join(self._folder, name))
-            except (FileNotFoundError, FormatError, ValueError, struct.error):
-                continue  # replaced meanwhile, or torn: the trailers know the same
+            except (OSError, FormatError, ValueError, struct.error):
+                continue  # replaced meanwhile, torn, or no file: the trailers know the same
             if here.issuperset(found.packs):
                 return found
         return None

@@ -282,7 +282,9 @@ def _open(name: str, folder: int, path: str) -> int:
 
 
 def _small(fd: int, before: FileStat, path: str, writer: ChunkSink) -> _Small:
-    data = os.pread(fd, SMALL + 1, 0) if stat.S_ISREG(before.mode) else b""
+    if not stat.S_ISREG(before.mode):  # a pipe would pass for an empty file
+        raise FileChanged(path)
+    data = os.pread(fd, SMALL + 1, 0)
     if len(data) != before.size or FileStat.of(os.fstat(fd)) != before:
         raise FileChanged(path)
     digest = blake3(data).digest()

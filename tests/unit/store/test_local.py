@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 
-from modelvc.errors import FileChanged, ObjectCorrupt, ObjectMissing
+from modelvc.errors import ConfigError, FileChanged, FormatError, ObjectCorrupt, ObjectMissing
+from modelvc.formats import pack
 from modelvc.formats.pack import RAW, ZSTD
 from modelvc.oid import Oid
+from modelvc.store import compact, packfile
 from modelvc.store.index import LOOSE
 from modelvc.store.ingest import Ingest
 from modelvc.store.local import LocalStore
@@ -70,6 +72,9 @@ def test_a_raw_blob_lies_in_one_run_on_a_block_border(store: LocalStore, tmp_pat
     assert offset % 4096 == 0
     assert os.pread(fd, content.size, offset) == noise(3 * MIB + 5, seed=2)
     os.close(fd)
+    mixed = add_bytes(store, tmp_path, noise(2 * MIB, seed=3) + noise(3 * MIB + 5, seed=2))  # from two packs
+    with ContentReader(store) as reader:
+        assert reader.clone_range(store.read_root("file", mixed.oid)) is None
 
 
 def test_a_file_that_grows_while_it_is_read_is_not_stored(store: LocalStore, tmp_path: Path) -> None:
@@ -97,6 +102,8 @@ def test_a_flipped_bit_is_never_handed_out(store: LocalStore, tmp_path: Path, wh
     pack.write_bytes(damaged)
     with pytest.raises(ObjectCorrupt, match="damaged; it was not handed out"):
         read_bytes(LocalStore(store.root), content.oid)
+    with pytest.raises(ObjectCorrupt, match="chunk"):
+        [LocalStore(store.root).read_chunk(cid) for cid, _ in content.recipe]
 
 
 def test_a_damaged_root_is_named(store: LocalStore, tmp_path: Path) -> None:
@@ -107,12 +114,16 @@ def test_a_damaged_root_is_named(store: LocalStore, tmp_path: Path) -> None:
         store.read_root("file", content.oid)
     with pytest.raises(ObjectMissing):
         store.read_root("file", Oid(bytes(32)))
+    other = add_bytes(store, tmp_path, b"another")
+    path.write_bytes(Path(store.root_path("file", other.oid)).read_bytes())
+    with pytest.raises(ObjectCorrupt, match=content.oid.short):
+        store.read_root("file", content.oid)
 
 
 def test_a_missing_pack_is_missing_and_not_damaged(store: LocalStore, tmp_path: Path) -> None:
     content = add_bytes(store, tmp_path, noise(MIB))
-    for pack in (Path(store.root) / "packs").glob("*/*"):
-        pack.unlink()
+    for path in (Path(store.root) / "packs").glob("*/*"):
+        path.unlink()
     with pytest.raises(ObjectMissing):
         read_bytes(LocalStore(store.root), content.oid)
 
@@ -145,7 +156,8 @@ def test_an_abandoned_session_leaves_nothing(store: LocalStore, tmp_path: Path) 
     assert os.listdir(Path(store.root) / "tmp") == []
 
 
-def test_writers_share_and_gc_waits(store: LocalStore, tmp_path: Path) -> None:
+def test_writers_share_and_gc_waits(store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelvc.store.local._LOCK_WAIT", 10)
     store.prepare()
     order: list[str] = []
 
@@ -201,3 +213,134 @@ def test_a_file_of_every_kind_is_read_back(store: LocalStore) -> None:
     assert found
     for path in found:
         assert read_bytes(store, add_file(store, path).oid) == path.read_bytes()
+
+
+def test_packs_that_come_and_go_behind_a_reader(store: LocalStore, tmp_path: Path) -> None:
+    """Another process adds, and merges packs: whoever has looked at the index before finds everything."""
+    first = add_bytes(store, tmp_path, noise(2 * MIB, seed=1))
+    readers = [LocalStore(store.root) for _ in range(2)]
+    for reader in readers:
+        reader.locate(first.recipe.cids[:32])
+    second = add_bytes(LocalStore(store.root), tmp_path, noise(2 * MIB, seed=2))
+    assert readers[0].locate(second.recipe.cids[:32])
+    old = [name for name, _ in store.packs()]
+    other = LocalStore(store.root)
+    with StoreWriter(other) as writer:
+        assert len(compact.copy_chunks(other, old, None, writer)) == 2
+        writer.commit()
+    compact.remove_packs(other, old)
+    assert blake3(readers[0].read_chunk(first.recipe.cids[:32])).digest() == first.recipe.cids[:32]
+    assert read_bytes(readers[1], first.oid) == noise(2 * MIB, seed=1)
+
+
+def test_a_chunk_of_a_pack_that_is_gone_is_not_had(store: LocalStore, tmp_path: Path) -> None:
+    """Else an add would name bytes that are nowhere."""
+    content = add_bytes(store, tmp_path, noise(1000))
+    add_bytes(store, tmp_path, noise(1000, seed=2))
+    LocalStore(store.root).index.merge()
+    Path(packfile.path_of(store.root, store.locate(content.oid)[0])).unlink()
+    assert LocalStore(store.root).find(content.oid) is None
+
+
+def test_a_pack_under_another_name_is_none(store: LocalStore, tmp_path: Path) -> None:
+    content = add_bytes(store, tmp_path, noise(1000))
+    path = Path(packfile.path_of(store.root, store.locate(content.oid)[0]))
+    path.rename(path.with_name(path.name[:2] + "0" * 62))
+    assert LocalStore(store.root).find(content.oid) is None
+
+
+def test_a_trailer_longer_than_its_pack(tmp_path: Path) -> None:
+    path = tmp_path / "pack"
+    path.write_bytes(pack.MAGIC + pack.FOOTER.pack(1000, 1, bytes(32), pack.END))
+    with path.open("rb") as file, pytest.raises(FormatError, match="longer than the pack"):
+        packfile.read_trailer(file.fileno(), bytes(32))
+
+
+def test_a_proven_root_stays_proven(store: LocalStore, tmp_path: Path) -> None:
+    content = add_bytes(store, tmp_path, noise(1000))
+    with StoreWriter(store) as writer:
+        writer.add(content, unproven=True)  # as a fetch does
+        writer.commit()
+    assert not store.read_root("file", content.oid).unproven
+
+
+def test_temporary_files_of_the_dead_go_and_no_others(store: LocalStore) -> None:
+    store.prepare()
+    tmp = Path(store.root) / "tmp"
+    with StoreWriter(store) as writer:
+        writer.begin_blob()
+        (living,) = tmp.iterdir()
+        dead, fresh = tmp / "dead", tmp / "fresh"
+        for path in (dead, fresh):
+            path.write_bytes(b"")
+        for path in (living, dead):
+            os.utime(path, (0, 0))
+        LocalStore(store.root).clean_tmp()
+        assert set(tmp.iterdir()) == {living, fresh}
+
+
+def test_files_that_are_none_or_change_while_they_are_read(
+    store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "f"
+    folder.mkdir()
+    (tmp_path / "outside").write_bytes(b"secret")
+    (folder / "link").symlink_to(tmp_path / "outside")
+    os.mkfifo(folder / "pipe")
+    (folder / "small").write_bytes(b"small")
+    real = os.pread
+
+    def pread(fd: int, length: int, offset: int) -> bytes:
+        found = real(fd, length, offset)
+        os.utime(fd, (0, 0))  # an edit of the same size
+        return found
+
+    with StoreWriter(store) as writer, Ingest(writer) as ingest:
+        for name in ("link", "pipe"):
+            with pytest.raises(FileChanged):
+                ingest.many([name], folders(folder), "f")
+        monkeypatch.setattr(os, "pread", pread)
+        with pytest.raises(FileChanged):
+            ingest.many(["small"], folders(folder), "f")
+
+
+@pytest.mark.usefixtures("in_no_time")
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(store: LocalStore, tmp_path: Path) -> None:
+    content = add_bytes(store, tmp_path, noise(1000))
+    (Path(store.root) / "index").mkdir()
+    os.mkfifo(Path(store.root) / "index/00000001")
+    assert LocalStore(store.root).find(content.oid)
+    config = Path(store.root) / "config"
+    config.unlink()
+    os.mkfifo(config)
+    with pytest.raises(FormatError, match="format is missing"):
+        LocalStore(store.root).check()
+
+
+def test_a_store_of_a_later_version_is_left_alone(store: LocalStore, tmp_path: Path) -> None:
+    content = add_bytes(store, tmp_path, b"x")
+    config = Path(store.root) / "config"
+    whole = config.read_text()
+    config.write_text(whole.replace("write_features = []", 'write_features = ["dense"]'))
+    assert LocalStore(store.root).read_root("file", content.oid)
+    with pytest.raises(ConfigError, match="can not write"):
+        add_bytes(LocalStore(store.root), tmp_path, b"y")
+    config.write_text(whole.replace("read_features = []", 'read_features = ["dense"]'))
+    with pytest.raises(ConfigError, match="can not read"):
+        LocalStore(store.root).read_root("file", content.oid)
+
+
+@pytest.mark.parametrize(
+    ("at", "value"), [(0, b"\xff" * 4), (12, b"\xff" * 4), (16, b"\xff" * 4)], ids=["pack", "stored", "raw"]
+)
+def test_an_index_that_leads_elsewhere_is_a_cache(store: LocalStore, tmp_path: Path, at: int, value: bytes) -> None:
+    """Trailers know better: a pack that there is none of, and a chunk of gigabytes."""
+    content = add_bytes(store, tmp_path, b"x")
+    LocalStore(store.root).index.merge()
+    (path,) = (Path(store.root) / "index").iterdir()
+    data = bytearray(path.read_bytes())
+    data[len(data) - 30 + at : len(data) - 26 + at] = value  # the only record
+    path.write_bytes(data)
+    found = LocalStore(store.root).find(content.oid)
+    assert found == store.find(content.oid)
+    assert found[1].stored < 100

@@ -1,0 +1,83 @@
+"""Roots whose parts do not belong together: each part may be good by itself."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from blake3 import blake3
+
+from modelvc.errors import FormatError
+from modelvc.formats import tree
+from modelvc.formats.paths import SafeRelPath
+from modelvc.formats.root import Part, Root
+from modelvc.formats.segment import Recipe, Segment
+from modelvc.formats.tree import TreeEntry
+from modelvc.oid import Oid
+from modelvc.store import manifest
+from modelvc.store.manifest import Content
+
+
+class Inline:
+    """As small roots are kept: every part in the root itself."""
+
+    def put_part(self, data: bytes, content: int) -> Part:
+        raise AssertionError("nothing is that large here")
+
+    def segment(self, recipe: Recipe) -> Segment:
+        return Segment(recipe, None)
+
+    def read_part(self, root: Root, part: Part) -> bytes:
+        assert part.data is not None
+        return part.data
+
+
+PIECES = [b"one", b"three"]
+ENTRIES = [
+    TreeEntry(SafeRelPath(f"{at}.bin"), False, len(data), Oid(blake3(data).digest())) for at, data in enumerate(PIECES)
+]
+RECIPE = Recipe(b"".join(one.oid for one in ENTRIES), array("I", [3, 5]), ((2, 0),))
+(LEAF,) = tree.leaves(ENTRIES)
+ROOT = manifest.write_root(Content(tree.tree_oid([LEAF.digest], 2, 8), 8, RECIPE, (LEAF,)), Inline(), placed=False)
+
+
+def leaf(**changes: object) -> Callable[[], object]:
+    (ref,) = ROOT.leaves
+    return lambda: manifest.read_leaf(Inline(), ROOT, replace(ref, **changes))  # type: ignore[arg-type]
+
+
+def files(*lengths: int) -> Callable[[], object]:
+    recipe = Recipe(bytes(32 * len(lengths)), array("I", lengths), ((len(lengths), 0),))
+    return lambda: list(manifest.files_of(LEAF, recipe))
+
+
+WRONG: dict[str, tuple[Callable[[], object], str]] = {
+    "another leaf": (leaf(digest=bytes(32)), "a leaf of its tree is damaged"),
+    "a leaf of other entries": (leaf(entries=3), "other entries than the root says"),
+    "a leaf of another size": (leaf(size=9), "other entries than the root says"),
+    "leaves of another tree": (lambda: manifest.check_tree(replace(ROOT, size=9)), "not those of its tree"),
+    "too little": (files(3), "hold less than its files"),
+    "too much": (files(3, 5, 1), "hold more than its files"),
+    "over the end of a file": (files(4, 4), "reaches over the end of a file"),
+    "a segment without places": (
+        lambda: manifest.read_segment(Inline(), replace(ROOT, placed=True), ROOT.leaves[0].segments[0]),
+        "does not say where its chunks are",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_refused(name: str) -> None:
+    read, words = WRONG[name]
+    with pytest.raises(FormatError, match=words):
+        read()
+
+
+def test_what_they_were_made_of_is_taken() -> None:
+    manifest.check_tree(ROOT)
+    (part,) = ROOT.leaves[0].segments
+    found = manifest.read_leaf(Inline(), ROOT, ROOT.leaves[0])
+    recipe = manifest.read_segment(Inline(), ROOT, part).recipe
+    assert [file.entry for file in manifest.files_of(found, recipe)] == ENTRIES
