@@ -481,7 +481,7 @@ def test_an_mvc_on_the_path(repo: Shimmed, tmp_path: Path) -> None:
 
 
 def test_another_program_of_that_name_is_not_ours(repo: Shimmed, tmp_path: Path) -> None:
-    script = f'[ "$1" = --version ] && echo "Model View Controller 3" && exit\ntouch {tmp_path}/pwned'
+    script = f'[ "$1" = --version ] && echo "Model View Controller 3" && exit\n: >{tmp_path}/pwned'
     _hide_python(repo, _program(tmp_path / "mvc", script))
     repo.git("checkout", "-q", "m1")
     assert not (tmp_path / "pwned").exists()
@@ -509,7 +509,7 @@ def test_a_recorded_python_that_lost_modelvc_or_part_of_it(repo: Shimmed, tmp_pa
 
 def test_a_repository_can_not_bring_the_interpreter(repo: Shimmed) -> None:
     for name in ("mvc", "python3", "python"):
-        _program(repo.path / name, 'touch pwned; echo "mvc 1"')
+        _program(repo.path / name, ': >pwned; echo "mvc 1"')
     _hide_python(repo)
     repo.env["PATH"] = f".:{repo.env['PATH']}::"
     repo.git("checkout", "-q", "m1")

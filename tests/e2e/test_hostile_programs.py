@@ -43,7 +43,9 @@ NOTEBOOK = json.dumps(
 def plant(clone: Clone, mark: Path) -> None:
     """Modules and programs of the repository's own, which say so when they run."""
     for name in MODULES:
-        clone.write(f"{name}.py", f"open({str(mark)!r}, 'a').write({name!r} + chr(10))\n".encode())
+        # by system calls: `encodings` is imported before there is an open()
+        opened = f"posix.open({str(mark)!r}, posix.O_WRONLY | posix.O_CREAT | posix.O_APPEND)"
+        clone.write(f"{name}.py", f"import posix\nposix.write({opened}, {name.encode()!r})\n".encode())
     for name in PROGRAMS:
         clone.write(name, f'#!/bin/sh\necho "{name}" >>{mark}\n'.encode())
         (clone.path / name).chmod(0o755)

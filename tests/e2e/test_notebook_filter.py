@@ -719,7 +719,7 @@ def test_without_any_python_nothing_gets_in_and_the_words_help(clone: Clone, too
 def test_a_repository_can_not_bring_the_python(clone: Clone, tools: Path, tmp_path: Path) -> None:
     owned = tmp_path / "owned"
     for name in ("python3", "python"):
-        clone.write(name, f"#!/bin/sh\ntouch '{owned}'\nexit 0\n".encode())
+        clone.write(name, f"#!/bin/sh\n: >'{owned}'\nexit 0\n".encode())
         (clone.path / name).chmod(0o755)
     _without_installation(clone, f".:{tools}:")
     clone.write(NAME, ran(*EDITED))
