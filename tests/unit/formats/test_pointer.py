@@ -119,6 +119,7 @@ BROKEN = {
     "twice": (FILE + b"epochs = 4\n", "not valid TOML"),
     "deep": (TREE + b"a = " + b"[" * 5_000 + b"\n", "nested too deeply"),
     "dotted": (TREE + b"a" + b".a" * 30_000 + b" = 1\n", "nested too deeply"),
+    "cut in its last number": (TREE.removesuffix(b"2\n"), "its last line has no end"),
     "head too large": (TREE + b'a = "' + b"x" * 4_000 + b'"\n', "before [metrics]"),
 }
 

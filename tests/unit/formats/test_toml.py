@@ -107,6 +107,13 @@ def test_hostile_text_is_refused_in_no_time(data: bytes, why: str):
     assert str(caught.value).isprintable()
 
 
+@pytest.mark.parametrize("data", [b"a = " + b"{a=" * 17 + b"1" + b"}" * 17, b"a = " + b"[" * 17, b"a." * 17 + b"a = 1"])
+def test_what_is_nested_never_reaches_the_reader_that_recurses(data: bytes, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("tomllib.loads", None)
+    with pytest.raises(FormatError, match="nested too deeply"):
+        read(data)
+
+
 def test_dots_and_brackets_in_text_are_no_nesting():
     text = "." * 500 + "[{" * 500
     table = {"a": text, "b": [0.5] * 500, text: 1}

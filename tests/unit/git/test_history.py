@@ -179,6 +179,35 @@ def test_reflogs_name_what_no_ref_does(repo: Repo, tmp_path: Path) -> None:
     assert repo.seen(all_refs=True, reflog=True) >= {("m.mvc", b"lost"), ("m.mvc", b"lost there")}
 
 
+def loose(repo: Repo, text: str) -> str:
+    """A commit that nothing names, with a pointer that says TEXT."""
+    blob = repo.git("hash-object", "-w", "--stdin", stdin=text.encode())
+    tree = repo.git("mktree", stdin=f"100644 blob {blob}\tm.mvc\n".encode())
+    return repo.git("commit-tree", "-m", text, tree)
+
+
+def test_the_reflog_of_a_branch_that_was_moved(repo: Repo) -> None:
+    """Its first line tells of the commit before it only as what was replaced."""
+    repo.git("-c", "core.logAllRefUpdates=false", "branch", "side", loose(repo, "replaced"))
+    for commit in (loose(repo, "there for a while"), "main"):
+        repo.git("branch", "-f", "side", commit)
+    lost = {("m.mvc", b"replaced"), ("m.mvc", b"there for a while")}
+    assert lost.isdisjoint(repo.seen(all_refs=True))
+    assert lost <= repo.seen(all_refs=True, reflog=True)
+
+
+def test_what_is_in_progress_names_commits(repo: Repo, tmp_path: Path) -> None:
+    repo.git("worktree", "add", "-q", "--detach", str(tmp_path / "linked"), "main")
+    lost = set()
+    for folder in (repo.path / ".git", repo.path / ".git/worktrees/linked"):
+        steps = [f"rebase-{how}/{name}" for how in ("merge", "apply") for name in ("orig-head", "autostash")]
+        for name in ("MERGE_HEAD", "MERGE_AUTOSTASH", "CHERRY_PICK_HEAD", "REVERT_HEAD", "REBASE_HEAD", *steps):
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_text(loose(repo, f"{folder} {name}") + "\n")
+            lost.add(("m.mvc", f"{folder} {name}".encode()))
+    assert lost <= repo.seen(all_refs=True, reflog=True)
+
+
 def test_versions(repo: Repo) -> None:
     found = list(history.versions(repo.layout, "m.mvc"))
     assert [(version.subject, version.data, version.author) for version in found] == [

@@ -178,6 +178,16 @@ def test_ids_that_count_cells_are_not_believed() -> None:
     ]
 
 
+def test_two_new_cells_with_one_counted_id_are_two() -> None:
+    """Both tools called their new cell the same; with an id that one of them made up it would be one cell."""
+    for name, conflicts in (("3", 1), ("made-up-1", 1)):
+        mine, yours = cell("alpha beta gamma", name), cell("delta epsilon zeta", name)
+        found, marked = merged(notebook(*BASE), notebook(*BASE, mine), notebook(*BASE, yours))
+        assert marked == conflicts
+        shape = [one for one in sources(found) if one.startswith("`")]
+        assert len(shape) == (3 if name == "3" else 0)  # a block of cells, or lines in one cell
+
+
 def test_formats_in_a_mixture() -> None:
     with_ids = notebook(*BASE, cell("new", "new-1234"))
     without = notebook(*(cell(text) for text in ("one", "two", "three", "four, changed")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -250,12 +251,29 @@ def test_only_what_the_filter_would_take_out_again_is_put_in(kept: Kept) -> None
     assert kept.attach(b"no json", rules.Rules(), "n.ipynb") == b"no json"
 
 
-def test_damaged_files_are_as_good_as_none(kept: Kept, tmp_path: Path) -> None:
+def test_damaged_files_are_as_good_as_none(kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelvc.notebook.kept._LARGEST", 5_000)
     stripped = _round(kept, notebook(cell("a", "one-abcdef", outputs=[SAID])))
-    for path in (tmp_path / "outputs").rglob("*"):
-        if path.is_file():
-            path.write_bytes(path.read_bytes()[:40])
-    assert kept.attach(stripped, rules.Rules(), "n.ipynb") == stripped
+    (path,) = (path for path in (tmp_path / "outputs").rglob("*") if path.is_file())
+    whole = path.read_bytes()
+    nonsense = [b"[]", b"null", b'{"cells": []}', b"[" * 100_000, b"\xff"]
+    nonsense += [b'{"cells": {%s: 3}}' % json.dumps(key).encode() for key in _kept_keys(whole)]
+    nonsense += [b'{"cells": {%s: {"metadata": 3}}}' % json.dumps(key).encode() for key in _kept_keys(whole)]
+    damaged = [
+        whole[:40],
+        whole[:32] + b"noise",
+        b"",
+        whole[:32] + zlib.compress(b" " * 5_000 + zlib.decompress(whole[32:])),
+    ]
+    for data in (*damaged, *(whole[:32] + zlib.compress(one) for one in nonsense)):
+        path.write_bytes(data)
+        assert kept.attach(stripped, rules.Rules(), "n.ipynb") == stripped
+        again = _round(kept, notebook(cell("a", "one-abcdef", outputs=[SAID, SAID])))  # what comes later is kept
+        assert outputs(kept.attach(again, rules.Rules(), "n.ipynb"))
+
+
+def _kept_keys(whole: bytes) -> list[str]:
+    return list(json.loads(zlib.decompress(whole[32:]))["cells"])
 
 
 def test_the_oldest_go_when_there_are_too_many(tmp_path: Path) -> None:

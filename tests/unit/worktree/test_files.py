@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from modelvc.errors import ConflictError, UsageError
+from modelvc.errors import ConflictError, FileChanged, UsageError
 from modelvc.formats.paths import SafeRelPath
 from modelvc.worktree import survey
 from modelvc.worktree.files import Worktree, clone_range, write_all
@@ -29,6 +29,8 @@ def test_a_file_is_written_with_its_folders_and_mode(tree: Worktree) -> None:
     path = Path(tree.root) / "a/b/c.bin"
     assert path.read_bytes() == b"abc"
     assert path.stat().st_mode & 0o100
+    found = tree.write(SafeRelPath("old.bin"), lambda _: None, before=10**18)
+    assert found[2] == 10**18 - 1  # just before, and finer than any kernel's clock
     assert os.listdir(Path(tree.root) / ".git/tmp") == []
 
 
@@ -76,6 +78,9 @@ def test_a_folder_where_a_file_belongs_is_kept(tree: Worktree) -> None:
     put(tree, "m.bin/inside", b"x")
     with pytest.raises(ConflictError, match="is a folder"):
         put(tree, "m.bin", b"y")
+    with tree.staged(SafeRelPath("m.bin")) as folder, pytest.raises(ConflictError, match="is a folder"):
+        folder.write("y", b"y", executable=False)
+        tree.move(folder, "y", SafeRelPath("m.bin"))
     assert (Path(tree.root) / "m.bin/inside").read_bytes() == b"x"
 
 
@@ -89,6 +94,13 @@ def test_a_new_folder_appears_whole_or_not_at_all(tree: Worktree) -> None:
         folder.write("a", b"1", executable=False)
         raise RuntimeError
     assert not (Path(tree.root) / "models/half").exists()
+    with (
+        pytest.raises(ConflictError, match="one of them has that name"),
+        tree.new_folder(SafeRelPath("half")) as folder,
+    ):
+        for data in (b"1", b"2"):  # as two names are one on some file systems
+            folder.write("a", data, executable=False)
+    assert os.listdir(Path(tree.root) / ".git/tmp") == []
 
 
 def test_a_new_folder_may_have_more_folders_than_descriptors(tree: Worktree) -> None:
@@ -98,15 +110,20 @@ def test_a_new_folder_may_have_more_folders_than_descriptors(tree: Worktree) -> 
     assert len(scan(tree.root, "wide")) == 400
 
 
-def test_what_a_dead_process_left_is_removed(tree: Worktree) -> None:
+def test_what_a_dead_process_left_is_removed(tree: Worktree, tmp_path: Path) -> None:
     tmp = Path(tree.root) / ".git/tmp"
     tmp.mkdir(parents=True)
     (tmp / "mvc-4194305-abc").write_bytes(b"left")
+    (tmp / "mvc-4194305-folder/deep").mkdir(parents=True)
+    for name in ("link", "deep/link"):
+        (tmp / "mvc-4194305-folder" / name).symlink_to(tmp_path)
     (tmp / f"mvc-{os.getpid()}-abc").write_bytes(b"mine")
     tree.clean_tmp()
     assert os.listdir(tmp) == [f"mvc-{os.getpid()}-abc"]
+    assert Path(tree.root).is_dir()
 
 
+@pytest.mark.usefixtures("in_no_time")
 def test_reading_refuses_what_is_no_regular_file(tree: Worktree) -> None:
     os.mkfifo(Path(tree.root) / "pipe")
     (Path(tree.root) / "link").symlink_to("pipe")
@@ -160,8 +177,10 @@ def test_the_state_survives_and_a_torn_one_is_forgotten(tmp_path: Path) -> None:
     state.save()
     assert State(str(tmp_path)).files == {"ü": ((1, 2, 3, 4, 5), b"o" * 32, True)}
     path = tmp_path / "state"
-    path.write_bytes(path.read_bytes()[:-1])
-    assert State(str(tmp_path)).files == {}
+    whole = path.read_bytes()
+    for torn in (whole[:-1], whole.replace(b"o" * 32, b"o" * 31 + b"p")):
+        path.write_bytes(torn)
+        assert State(str(tmp_path)).files == {}
 
 
 def test_a_known_folder_reads_nothing(tree: Worktree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -195,3 +214,28 @@ def test_modes_change_without_a_new_file(tree: Worktree) -> None:
     assert stat.S_IMODE(found[4]) & 0o100
     assert found[0] == before
     assert now() > 0
+
+
+def test_what_is_not_settled_is_read_again(tree: Worktree, tmp_path: Path) -> None:
+    """Stat data that agree prove nothing about a file that was read in the tick in which it was written."""
+    put(tree, "m.bin", b"new")
+    put(tree, "f/m.bin", b"new")
+    oid = survey.file_oid(tree, State(str(tmp_path / "none")), "m.bin")
+    state = State(str(tmp_path / "state"))
+    for settled in (False, True):
+        for path in ("m.bin", "f/m.bin"):
+            found = tree.stat(path)
+            assert found is not None
+            state.remember_file(path, found, bytes(32), settled=settled)
+        state.remember_tree("f", bytes(32), {"m.bin": state.files["f/m.bin"]})
+        assert survey.unchanged_tree(tree, state, "f") is settled
+        files = survey.tree_files(tree, state, "f") or {}
+        assert files["m.bin"][1] == (bytes(32) if settled else oid)
+        assert survey.file_oid(tree, state, "m.bin") == (bytes(32) if settled else oid)
+
+
+def test_a_file_that_changes_while_it_is_hashed(tree: Worktree, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tree, "m.bin", b"new")
+    monkeypatch.setattr(survey, "digest_of", lambda fd: os.utime(fd, (0, 0)))
+    with pytest.raises(FileChanged):
+        survey.hash_file(tree, "m.bin")
