@@ -152,7 +152,7 @@ def _shared(repo: Repo, old: Pointer | None, new: Pointer | None) -> int | None:
     """Bytes of NEW whose chunks OLD has too."""
     if old is None or new is None:
         return None
-    from modelvc.store.upload import read_content
+    from modelvc.store.proof import read_content
 
     if not all(repo.store.has_root(p.kind, p.oid) for p in (old, new)):
         return None

@@ -11,32 +11,25 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-import xxhash
-from blake3 import blake3
-
-from modelvc.errors import FormatError, ObjectCorrupt, ObjectMissing, RemoteBusy, RemoteChanged
+from modelvc.errors import ObjectCorrupt, ObjectMissing, RemoteBusy, RemoteChanged
 from modelvc.formats import registration
-from modelvc.formats.pack import RAW
 from modelvc.oid import Oid
-from modelvc.store import codec, manifest
+from modelvc.store import manifest
 from modelvc.store.backends import retry
-from modelvc.store.content import ContentReader
-from modelvc.store.manifest import Content
-from modelvc.store.outgoing import Far, Outgoing
-from modelvc.store.remote import pack_key, root_key
+from modelvc.store.batch import Batch
+from modelvc.store.outgoing import Far
+from modelvc.store.remote import root_key
 from modelvc.store.seen import Seen
 from modelvc.store.workers import Workers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from modelvc.formats.root import Root
-    from modelvc.formats.segment import Recipe
     from modelvc.store.local import LocalStore
-    from modelvc.store.outgoing import Packs, Source
+    from modelvc.store.outgoing import Packs
     from modelvc.store.remote import Listing, RemoteStore
 
-LEAST_RUN, LEAST_CHUNKS = 1 << 20, 8  # reusing shorter runs costs readers more requests than it saves bytes
 GRACE = 14 * 86_400.0  # seconds for which gc leaves alone what is new on a remote; what pushes rely on
 
 Named = tuple[str, Oid]  # kind, oid
@@ -127,7 +120,7 @@ class Uploader:
         send = [want for want in missing if want.here]
         sizes: dict[str, int] = {}
         if send:
-            batch = _Batch(self._local, self._remote, far, self._terms.jobs)
+            batch = Batch(self._local, self._remote, far, self._terms.jobs)
             roots = batch.prepare(send, on_bytes)
             self._sent_bytes += batch.sent_bytes
             if begun.passed(self._remote) > self._terms.grace / 4:
@@ -245,157 +238,3 @@ class _Clocks:
     def passed(self, remote: RemoteStore) -> float:
         """Seconds since then; the larger, where the clocks disagree."""
         return max(remote.backend.now() - self.far, time.time() - self._here)
-
-
-class _Batch:
-    """Sends a number of objects together, so that many small ones share packs."""
-
-    def __init__(self, local: LocalStore, remote: RemoteStore, far: Far, jobs: int) -> None:
-        self._local = local
-        self._remote = remote
-        self._far = far
-        self._jobs = jobs
-        self.sent_bytes = 0
-        self.sizes: dict[str, int] = {}  # of the keys that were written
-
-    def prepare(self, wanted: Sequence[Wanted], on_bytes: Callable[[int], None]) -> list[tuple[Root, Packs]]:
-        """Send all packs; the roots to write then, each with the packs that it needs."""
-        with Outgoing(self._remote, self._far, self._jobs, on_bytes) as out:
-            contents = []
-            for want in wanted:
-                content = read_content(self._local, want.kind, want.oid, want.path)
-                self._reuse(want, out)
-                self._place(content.recipe, want.path, out)
-                contents.append(content)
-            roots = out.finish(contents)
-            self.sent_bytes = out.sent_bytes
-            self.sizes |= {pack_key(name): size for name, size in out.sent}
-            return [(root, out.packs_of(content, root)) for content, root in zip(contents, roots, strict=True)]
-
-    def write(self, roots: Sequence[tuple[Root, Packs]]) -> dict[Named, Seen]:
-        """Write roots; those that could be."""
-        if any(self._far.listing.has_root(root.kind, root.oid) for root, _ in roots):
-            self._remote.confirm(self.sizes)  # what is replaced may be whole
-        with Workers(self._remote.backend, self._jobs, "mvc-push") as pool:
-            done = pool.map(self._write_root, [root for root, _ in roots])
-            written = [root for root, good in zip(roots, done, strict=True) if good]
-            return {(root.kind, root.oid): Seen(len(root.encode()), packs) for root, packs in written}
-
-    def _reuse(self, want: Wanted, out: Outgoing) -> None:
-        """Learn where chunks of related objects lie."""
-        for kind, oid in want.related():
-            if not self._far.listing.has_root(kind, oid):
-                continue
-            try:
-                found = self._remote.read_root(kind, oid)
-                if found is None:
-                    continue
-                root = found[0]
-                for part in root.records():
-                    out.learn(manifest.read_segment(self._remote, root, part))
-                out.learn_parts(root)
-            except (ObjectCorrupt, FormatError):
-                continue  # a damaged relative is no reason not to push; fsck --remote names it
-
-    def _place(self, recipe: Recipe, path: str, out: Outgoing) -> None:
-        """Decide for every chunk whether it is reused or sent, and send what is."""
-        for cid, length, reuse in _decide(recipe, out.sources):
-            if not reuse:
-                self._append(cid, length, path, out)
-
-    def _append(self, cid: bytes, length: int, path: str, out: Outgoing) -> None:
-        chunk, stored = self._local.read_stored(cid)
-        if len(stored) != chunk.stored or xxhash.xxh3_64_intdigest(stored) != chunk.xxh3 or chunk.raw != length:
-            raise ObjectCorrupt(f"{path} (chunk {cid.hex()[:10]})", self._local.name)
-        if chunk.encoding != RAW:
-            try:
-                good = blake3(codec.decode(chunk.encoding, stored, chunk.raw)).digest() == cid
-            except FormatError:
-                good = False
-            if not good:
-                raise ObjectCorrupt(f"{path} (chunk {cid.hex()[:10]})", self._local.name)
-        out.append(stored, chunk)
-
-    def _write_root(self, root: Root) -> bool:
-        """Write a root if its key is as it was listed; False when somebody else was faster: theirs may be whole."""
-        key, data = root_key(root.kind, root.oid), root.encode()
-        entry = self._far.listing.keys.get(key)
-        try:
-            if entry is None:
-                self._remote.backend.create(key, data)
-            else:
-                self._remote.backend.replace(key, data, entry.etag)
-        except RemoteChanged:
-            try:
-                found = self._remote.read_root(root.kind, root.oid)
-            except ObjectCorrupt:
-                return False
-            if found is None or found[0].write_id != root.write_id:
-                return False
-            # ours: only the answer was lost
-        self.sizes[key] = len(data)
-        return True
-
-
-def read_content(local: LocalStore, kind: str, oid: Oid, path: str, *, prove_it: bool = True) -> Content:
-    """What an object in the local store is made of; with PROVE_IT a whole that was never verified here is now."""
-    root = local.read_root(kind, oid)
-    try:
-        if kind == "tree":
-            manifest.check_tree(root)
-            leaves = [manifest.read_leaf(local, root, ref) for ref in root.leaves]
-            recipe = manifest.join([manifest.read_segment(local, root, part).recipe for part in root.records()])
-            content = Content(oid, root.size, recipe, tuple(leaves))
-        else:
-            recipe = manifest.join([found.recipe for found in manifest.read_segments(local, root)])
-            content = Content(oid, root.size, recipe)
-    except FormatError as error:
-        raise ObjectCorrupt(f"{path} ({oid.short}, its manifest: {error})", local.name) from None
-    if root.unproven and prove_it:
-        prove(local, root, content, path)
-    return content
-
-
-def prove(local: LocalStore, root: Root, content: Content, path: str) -> None:
-    """Hash the whole of an object; ObjectCorrupt when it is not what its name says."""
-    with ContentReader(local) as reader:
-        if root.kind == "file":
-            reader.write_blob(root, _drop, path)
-            return
-        start = 0
-        for leaf in content.leaves:
-            size = leaf.size
-            stop = start
-            while size > 0:
-                size -= content.recipe.lengths[stop]
-                stop += 1
-            piece = content.recipe.cut(start, stop)
-            for entry, first, last in manifest.files_of(leaf, piece):
-                reader.write_file(entry.oid, piece.cut(first, last), _drop, f"{path}/{entry.path}")
-            start = stop
-
-
-def _drop(piece: memoryview) -> None:
-    del piece
-
-
-def _decide(recipe: Recipe, sources: Mapping[bytes, Source]) -> Iterator[tuple[bytes, int, bool]]:
-    """(cid, raw length, whether to reuse it) in order. Short runs of old chunks between new ones are sent again."""
-    run: list[tuple[bytes, int]] = []
-    size = 0
-    lonely = len(recipe) > LEAST_CHUNKS
-
-    def flush(*, inner: bool) -> Iterator[tuple[bytes, int, bool]]:
-        worth = not inner or not lonely or size >= LEAST_RUN or len(run) >= LEAST_CHUNKS
-        for cid, length in run:
-            yield cid, length, worth
-
-    for cid, length in recipe:
-        if cid in sources:
-            run.append((cid, length))
-            size += length
-        else:
-            yield from flush(inner=True)
-            run, size = [], 0
-            yield cid, length, False
-    yield from flush(inner=bool(run) and len(run) < len(recipe))

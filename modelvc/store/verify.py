@@ -15,7 +15,7 @@ from modelvc.store.content import ContentReader
 from modelvc.store.disk import make_folder
 from modelvc.store.index import list_packs
 from modelvc.store.packfile import NewChunk
-from modelvc.store.upload import prove, read_content
+from modelvc.store.proof import prove, read_content
 from modelvc.store.writer import StoreWriter
 
 if TYPE_CHECKING:

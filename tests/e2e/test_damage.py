@@ -12,7 +12,7 @@ from modelvc.formats.segment import Recipe
 from modelvc.ops.add import add
 from modelvc.ops.fsck import Depth, Fsck, fsck
 from modelvc.repo import Repo, open_repo
-from modelvc.store.upload import read_content
+from modelvc.store.proof import read_content
 from modelvc.store.writer import StoreWriter
 from tests.support.clone import Clone
 

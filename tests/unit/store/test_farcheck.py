@@ -16,8 +16,9 @@ from modelvc.store.farcheck import FarCheck, FarHealth, How
 from modelvc.store.local import LocalStore
 from modelvc.store.manifest import Content
 from modelvc.store.mend import mend_pack
+from modelvc.store.proof import read_content
 from modelvc.store.remote import RemoteStore, pack_key, root_key
-from modelvc.store.upload import Terms, Uploader, Wanted, read_content
+from modelvc.store.upload import Terms, Uploader, Wanted
 from modelvc.store.writer import StoreWriter
 from tests.support.stores import DictBackend, add_bytes
 
