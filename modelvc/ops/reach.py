@@ -11,8 +11,8 @@ from modelvc.formats.limits import POINTER
 from modelvc.formats.paths import model_of, pointer_of
 from modelvc.formats.pointer import parse
 from modelvc.git import history, index, worktrees
+from modelvc.worktree import state
 from modelvc.worktree.files import Worktree
-from modelvc.worktree.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,7 +60,7 @@ def _pointers(repo: Repo) -> Iterator[tuple[str, bytes, bool]]:
             if entry.blob in blobs:
                 yield entry.path, blobs[entry.blob], True
         files = Worktree(layout.worktree, layout.state_dir)
-        unstaged = map(pointer_of, State(layout.state_dir).pointers)
+        unstaged = map(pointer_of, state.State(layout.state_dir).pointers)
         for path in sorted({*(entry.path for entry in entries), *unstaged}):
             with suppress(OSError, ConflictError):  # gone, or a link or a folder by now: Git has what it was
                 yield path, files.read(path, POINTER), True
