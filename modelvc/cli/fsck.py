@@ -68,8 +68,10 @@ def _share(asked: Asked) -> float:
 
 
 def _tell(found: Fsck, asked: Asked) -> None:
+    unneeded = [] if asked.revs else [one for one in found.open if not one.needed_by]
+    versions = [one for one in unneeded if not one.what.startswith("pack ")]  # who has them says it for their packs
     for problem in found.problems:
-        _tell_problem(problem, everything=not asked.revs)
+        _tell_problem(problem, nobodys=problem in (versions or unneeded))
     read = f", {render.size(found.bytes_read)} read" if found.bytes_read else ""
     verdict = f"{render.count(len(found.open), 'problem')} left" if found.open else "all good"
     if found.remote:
@@ -88,7 +90,7 @@ def _tell(found: Fsck, asked: Asked) -> None:
         render.say("next: mvc push in a clone that has it, then here mvc fsck --repair", quiet=CONTEXT.quiet)
 
 
-def _tell_problem(problem: Problem, *, everything: bool) -> None:
+def _tell_problem(problem: Problem, *, nobodys: bool) -> None:
     state, tint = ("repaired", "green") if problem.repaired else (problem.kind, "red")
     render.out(f"{render.colour(state, tint)}: {shown(problem.what)} in {shown(problem.where)}")
     for words, users in (("needed by", problem.needed_by), ("first in", problem.introduced_by)):
@@ -96,7 +98,7 @@ def _tell_problem(problem: Problem, *, everything: bool) -> None:
             render.out(f"  {words} {shown(user)}")
         if len(users) > _SHOWN:
             render.out(f"  and {words} {len(users) - _SHOWN} more")
-    if everything and not (problem.needed_by or problem.repaired):
+    if nobodys:
         render.out("  no branch, tag or stash needs it")
 
 

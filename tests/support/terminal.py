@@ -25,9 +25,11 @@ def on_terminal(clone: Clone, *words: str, answer: str = "", program: tuple[str,
         env = {**clone.environment(), "TERM": "xterm"}
         os.execvpe(program[0], [*program, *words], env)
     said = ""
+    ready = select.poll()  # select.select takes no descriptor above 1,023
+    ready.register(fd)
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
-        if not select.select([fd], [], [], 0.5)[0]:
+        if not ready.poll(500):
             continue
         try:
             data = os.read(fd, 4096)
