@@ -139,9 +139,12 @@ class Load:
     def came(self, oid: Oid, remote: RemoteStore) -> bool:
         place = self.folder / f"reader-{os.urandom(4).hex()}"
         reader = LocalStore(str(place))
-        if ("file", oid) not in Downloader(reader, remote, jobs=2).run([("file", oid)]).came:
-            return False
-        read_bytes(reader, oid)
+        try:
+            if ("file", oid) not in Downloader(reader, remote, jobs=2).run([("file", oid)]).came:
+                return False
+            read_bytes(reader, oid)
+        finally:
+            reader.close()
         return True
 
 

@@ -123,7 +123,9 @@ class World:
     def fetch(self, who: str, oid: Oid, folder: Path) -> Callable[[], None]:
         def program() -> None:
             place = folder / os.urandom(4).hex()
-            got = Downloader(LocalStore(str(place)), self._remote(who), jobs=1).run([("file", oid)])
+            local = LocalStore(str(place))
+            got = Downloader(local, self._remote(who), jobs=1).run([("file", oid)])
+            local.close()
             assert got.came == (("file", oid),)
 
         return program
