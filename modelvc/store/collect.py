@@ -20,10 +20,10 @@ from modelvc.store import codec, manifest
 from modelvc.store.manifest import Content
 from modelvc.store.outgoing import Far, Outgoing
 from modelvc.store.remote import pack_key, root_key
-from modelvc.store.workers import Workers
+from modelvc.store.workers import Workers, windowed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from modelvc.formats.pack import Stored
     from modelvc.formats.root import Root
@@ -82,10 +82,13 @@ class Survey:
 
 
 class _Use(NamedTuple):
-    """What a root needs: the bytes of each place in each pack."""
+    """A root, and the packs that it needs."""
 
     etag: str
-    places: Mapping[bytes, Mapping[int, int]]  # pack -> offset -> stored bytes
+    packs: Collection[bytes]
+
+
+_Places = dict[bytes, dict[int, int]]  # pack -> offset -> stored bytes
 
 
 @dataclass(slots=True)
@@ -134,8 +137,7 @@ class Collector:
             (going if unreached else staying).append((kind, oid))
         found = Survey({entry.key for entry in dooms}, listing, now, self._goings(going, listing, now))
         found.doomed = self._remote.doomed(dooms)
-        found.used = self._uses(staying)
-        self._judge(found)
+        self._judge(found, self._uses(staying, found))
         return found
 
     def _check_listing(self, listing: Listing, reached: Collection[Named]) -> None:
@@ -162,11 +164,22 @@ class Collector:
         with Workers(self._remote.backend, self._rules.jobs, "mvc-gc") as pool:
             return tuple(pool.map(going, names))
 
-    def _uses(self, roots: Sequence[Named]) -> dict[str, _Use]:
+    def _uses(self, roots: Sequence[Named], found: Survey) -> _Places:
+        """Note in FOUND what each of ROOTS needs; what they need together."""
+        live: defaultdict[bytes, dict[int, int]] = defaultdict(dict)
         with Workers(self._remote.backend, self._rules.jobs, "mvc-gc") as pool:
-            return {use[0]: use[1] for use in pool.map(self._use, roots) if use}
+            for one in windowed(pool, self._rules.jobs * 2, self._need, roots):
+                if one is not None:
+                    key, found.used[key], places = one
+                    for name, more in places.items():
+                        live[name].update(more)
+        return live
 
     def _use(self, name: Named) -> tuple[str, _Use] | None:
+        need = self._need(name)
+        return need and need[:2]
+
+    def _need(self, name: Named) -> tuple[str, _Use, _Places] | None:
         """What a root needs; None when there is none. ObjectCorrupt for one of which that can not be known."""
         etags: list[str] = []
         while True:
@@ -175,18 +188,16 @@ class Collector:
                 return None
             root, entry = found
             try:
-                return entry.key, _Use(entry.etag, _places(self._remote, root))
+                places = _places(self._remote, root)
             except (FormatError, KeyMissing):
                 if entry.etag in etags or len(etags) >= _ATTEMPTS:
                     raise ObjectCorrupt(f"the root of {root.oid.short}", self._remote.name, far=True) from None
                 etags.append(entry.etag)  # it may have been swapped, and what it said deleted
+            else:
+                return entry.key, _Use(entry.etag, frozenset(places)), places
 
-    def _judge(self, found: Survey) -> None:
-        """Which packs are to be doomed, and which were doomed long enough ago."""
-        live: defaultdict[bytes, dict[int, int]] = defaultdict(dict)
-        for use in found.used.values():
-            for name, places in use.places.items():
-                live[name].update(places)
+    def _judge(self, found: Survey, live: _Places) -> None:
+        """Which packs are to be doomed, where LIVE is needed, and which were doomed long enough ago."""
         ripe = set()
         for name, entry in _packs(found.listing):
             if name in found.doomed:
@@ -224,7 +235,7 @@ class Collector:
                 use = self._use((one.kind, one.oid))
                 if use:
                     found.used[use[0]] = use[1]
-                    for name in use[1].places:
+                    for name in use[1].packs:
                         found.dead.pop(name, None)
             else:
                 done.roots.append(one)
@@ -247,7 +258,7 @@ class Collector:
         """Copy what is still needed of ripe packs, then delete them; False when something came in between."""
         if not found.ripe:
             return True
-        users = [key for key, use in found.used.items() if not found.ripe.isdisjoint(use.places)]
+        users = [key for key, use in found.used.items() if not found.ripe.isdisjoint(use.packs)]
         with Outgoing(self._remote, Far(found.listing, found.doomed), self._rules.jobs, self._on_bytes) as out:
             for start in range(0, len(users), _TOGETHER):
                 if not self._move(users[start : start + _TOGETHER], found, out):
@@ -284,7 +295,7 @@ class Collector:
                 swapped = self._remote.backend.replace(entry.key, fresh.encode(), entry.etag)
             except RemoteChanged:
                 return False
-            found.used[entry.key] = _Use(swapped.etag, {})
+            found.used[entry.key] = _Use(swapped.etag, ())
         return True
 
     def _gather(self, root: Root, out: Outgoing) -> Content:
@@ -327,9 +338,9 @@ class Collector:
                 known = found.used.get(entry.key)
                 if known is None or known.etag != entry.etag:
                     use = self._use(_named(entry.key))
-                    if not use or not found.ripe.isdisjoint(use[1].places):  # listed, and not there: look again
+                    if not use or not found.ripe.isdisjoint(use[1].packs):  # listed, and not there: look again
                         return False
-                elif not found.ripe.isdisjoint(known.places):
+                elif not found.ripe.isdisjoint(known.packs):
                     return False
         return True
 
@@ -366,7 +377,7 @@ def _age(entry: Entry, now: float) -> float:
     return max(0.0, now - entry.mtime)
 
 
-def _places(remote: RemoteStore, root: Root) -> dict[bytes, dict[int, int]]:
+def _places(remote: RemoteStore, root: Root) -> _Places:
     places: defaultdict[bytes, dict[int, int]] = defaultdict(dict)
     for part in root.parts():
         if part.place is not None:

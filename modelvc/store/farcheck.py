@@ -15,9 +15,9 @@ from blake3 import blake3
 from modelvc.errors import FormatError, IntegrityError, KeyMissing, NotFoundError, ObjectCorrupt
 from modelvc.formats.pack import Stored
 from modelvc.store import manifest
-from modelvc.store.farpacks import FarPacks, share_of, windowed
+from modelvc.store.farpacks import FarPacks, share_of
 from modelvc.store.farwhole import FarWhole
-from modelvc.store.workers import Workers
+from modelvc.store.workers import Workers, windowed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence

@@ -7,10 +7,9 @@ was looked at once is read again.
 from __future__ import annotations
 
 import threading
-from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from modelvc.errors import FormatError, KeyMissing
 from modelvc.formats import limits, pack
@@ -18,11 +17,11 @@ from modelvc.formats.pack import Trailer
 from modelvc.store import codec
 from modelvc.store.backends.spans import merge
 from modelvc.store.remote import pack_key
-from modelvc.store.workers import Workers
+from modelvc.store.workers import Workers, windowed
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from modelvc.formats.pack import Stored
     from modelvc.store.remote import Listing, RemoteStore
@@ -35,8 +34,6 @@ GONE = "is not there"
 Content = bytes | memoryview
 Spot = tuple[int, bytes]  # offset, cid
 Trailers = dict[bytes, Trailer | None]
-_T = TypeVar("_T")
-_R = TypeVar("_R")
 
 
 @dataclass(slots=True)
@@ -111,8 +108,10 @@ class FarPacks:
             return future
 
     def _load(self, one: FarPack) -> Trailer | None:
-        one.trouble = one.trouble or self._listed(one)
-        one.readable = not one.trouble
+        listed = one.trouble or self._listed(one)
+        with self._lock:
+            one.trouble = one.trouble or listed  # another root may have named another size meanwhile
+            one.readable = not one.trouble
         if one.trouble:
             return None
         try:
@@ -262,21 +261,6 @@ def share_of(total: int, share: float, rng: random.Random) -> Callable[[int], bo
         return chosen
 
     return choose
-
-
-def windowed(pool: ThreadPoolExecutor, most: int, work: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]:
-    """WORK done on ITEMS in threads, in order, with at most MOST begun: results that wait take memory."""
-    flying: deque[Future[_R]] = deque()
-    try:
-        for item in items:
-            flying.append(pool.submit(work, item))
-            if len(flying) >= most:
-                yield flying.popleft().result()
-        while flying:
-            yield flying.popleft().result()
-    finally:
-        for future in flying:  # after Ctrl-C nobody waits for what was not begun
-            future.cancel()
 
 
 def _place(trailer: Trailer | None, chunk: Stored) -> int | None:

@@ -9,8 +9,7 @@ from blake3 import blake3
 
 from modelvc.errors import KeyMissing, ModelvcError, ObjectCorrupt
 from modelvc.store import manifest
-from modelvc.store.farpacks import windowed
-from modelvc.store.workers import Workers
+from modelvc.store.workers import Workers, windowed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

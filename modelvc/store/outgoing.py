@@ -74,7 +74,7 @@ class Outgoing:
         self._jobs = jobs
         self._building = RemotePack(size=len(pack.MAGIC))
         self._body = bytearray(pack.MAGIC)
-        self._flying: deque[Future[None]] = deque()
+        self._flying: deque[Future[tuple[bytes, int]]] = deque()
         self._parts: dict[bytes, Part] = {}
         self._part_packs: list[RemotePack] = []  # what Place.pack counts in until a root gets its own table
         self.sources: dict[bytes, Source] = {}
@@ -136,20 +136,24 @@ class Outgoing:
             self._on_bytes(built.size)
             return
         while len(self._flying) >= self._jobs:
-            self._flying.popleft().result()
+            self._land()
         self._flying.append(self.pool.submit(self._put, built, body))
 
-    def _put(self, built: RemotePack, body: bytearray) -> None:
+    def _put(self, built: RemotePack, body: bytearray) -> tuple[bytes, int]:
         self._remote.backend.put(pack_key(built.name), body)
-        self.sent.append((built.name, len(body)))
-        self.sent_bytes += len(body)
         self._on_bytes(len(body))
+        return built.name, len(body)
+
+    def _land(self) -> None:
+        """Count the pack that was begun first; here, where no other thread counts."""
+        self.sent.append(self._flying.popleft().result())
+        self.sent_bytes += self.sent[-1][1]
 
     def _settle(self) -> None:
         """Every pack so far is complete on the remote."""
         self._seal()
         while self._flying:
-            self._flying.popleft().result()
+            self._land()
 
     # -- roots
 

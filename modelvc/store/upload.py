@@ -107,6 +107,7 @@ class Uploader:
 
     def _bring(self, wanted: Sequence[Wanted], on_bytes: Callable[[int], None]) -> bool:
         """One attempt; False when a clean-up of the remote may have crossed it, or when not all of it is there."""
+        self._unseen = ""
         made = self._remote.prepare()
         listing = self._remote.listing().without(self._terms.damaged)
         begun = _Clocks(self._remote)
