@@ -71,7 +71,7 @@ class LocalStore:
         self._prepared = True
 
     def _register(self) -> None:
-        """Say that the owner uses this store, before anything of it is in there: gc looks at all who do."""
+        """Say that the owner uses this store, before it relies on anything in there: gc looks at all who do."""
         folder = os.path.join(self.root, "clones")
         path = os.path.join(folder, os.path.basename(registration.key_of(self._owner)))
         if not os.path.exists(path):
@@ -90,6 +90,9 @@ class LocalStore:
             found = self._config(config)
             if found is not None:
                 found.check_read(config)
+                if self._owner:
+                    with contextlib.suppress(OSError):  # a store that this account may only read
+                        self._register()
             self._checked = True
 
     def restore_config(self) -> bool:
@@ -263,7 +266,11 @@ class LocalStore:
 
     def packs(self) -> list[tuple[bytes, int]]:
         """(pack id, size in bytes) of every pack here."""
-        return [(name, os.path.getsize(packfile.path_of(self.root, name))) for name in list_packs(self.root)]
+        found = []
+        for name in list_packs(self.root):
+            with contextlib.suppress(FileNotFoundError):  # merged into another since it was listed
+                found.append((name, os.path.getsize(packfile.path_of(self.root, name))))
+        return found
 
     def forget_packs(self) -> None:
         """Packs came or went behind this object's back: look again."""

@@ -55,6 +55,27 @@ def test_gc_keeps_what_the_other_reaches(clones: tuple[Clone, Clone], tmp_path: 
         assert clone.agrees(name)
 
 
+def test_a_clone_that_only_reads_counts(clones: tuple[Clone, Clone], tmp_path: Path) -> None:
+    """All that it needs was there already, so it never wrote."""
+    ada, _ = clones
+    ada.commit_model(1)
+    eve = Clone(tmp_path / "eve")
+    ada.git("clone", "-q", str(ada.path), str(eve.path))
+    (eve.path / ".git/mvc").mkdir()
+    share(eve, tmp_path / "store")
+    eve.mvc("checkout")
+    ada.git("checkout", "-q", "--orphan", "again")
+    ada.mvc("rm", "model.bin")
+    ada.git("commit", "-qm", "again")
+    ada.git("branch", "-qD", "main")
+    ada.git("reflog", "expire", "--expire=now", "--all")
+    (ada.path / ".git/mvc/reflog").unlink(missing_ok=True)
+    assert not ada.let_go()["items"]
+    (eve.path / "model.bin").unlink()
+    eve.mvc("checkout", "--offline")
+    assert eve.agrees()
+
+
 def test_a_clone_that_can_not_be_read_stops_gc(clones: tuple[Clone, Clone], tmp_path: Path) -> None:
     ada, ben = clones
     ada.commit_model(1)
