@@ -27,7 +27,7 @@ def mend_pack(local: LocalStore, remote: RemoteStore, bad: FarPack) -> bool:
     """
     if not pack.FOOTER.size + len(pack.MAGIC) <= bad.size <= _LARGEST:
         return False
-    data = _bytes_of(remote, bad)
+    data, there = _bytes_of(remote, bad)
     found = _trailer(data, bad)
     if found is None:
         return False
@@ -43,18 +43,19 @@ def mend_pack(local: LocalStore, remote: RemoteStore, bad: FarPack) -> bool:
         if stored is None:
             return False
         body[place] = stored
-    if body != data:
+    if body != data or there != bad.size:
         remote.backend.put(pack_key(bad.name), body)
     return True
 
 
-def _bytes_of(remote: RemoteStore, bad: FarPack) -> bytes:
-    """What is there of a pack, and zeros for the rest."""
+def _bytes_of(remote: RemoteStore, bad: FarPack) -> tuple[bytes, int]:
+    """What is there of a pack, and zeros for the rest; and how much lies there, which may be too much."""
     key = pack_key(bad.name)
     entry = remote.backend.stat([key]).get(key)
-    there = min(entry.size, bad.size) if entry else 0
-    (data,) = remote.backend.read_ranges(key, [(0, there)]) if there else (b"",)
-    return bytes(data).ljust(bad.size, b"\0")
+    there = entry.size if entry else 0
+    some = min(there, bad.size)
+    (data,) = remote.backend.read_ranges(key, [(0, some)]) if some else (b"",)
+    return bytes(data).ljust(bad.size, b"\0"), there
 
 
 def _trailer(data: bytes, bad: FarPack) -> tuple[bytes, int] | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from modelvc.errors import FormatError, IntegrityError, KeyMissing, NotFoundError, RemoteError
+from modelvc.errors import FormatError, IntegrityError, KeyMissing, NotFoundError, RemoteDenied, RemoteError
 from modelvc.store import codec, manifest, verify
 from modelvc.store.backends.spans import merge
 from modelvc.store.manifest import Content
@@ -28,13 +28,20 @@ _READ = 8 << 20  # bytes of one request
 
 
 def gather(local: LocalStore, remote: RemoteStore, wanted: set[bytes], names: Iterable[Named]) -> None:
-    """Take chunks of WANTED from a remote, as far as the objects NAMES there lead to good copies; WANTED shrinks."""
+    """Take chunks of WANTED from a remote, as far as the objects NAMES there lead to good copies; WANTED shrinks.
+
+    Raises RemoteError when it can not be asked any more; what came before is kept.
+    """
     with StoreWriter(local) as writer:
-        for name in names:
-            if not wanted:
-                break
-            with suppress(IntegrityError, KeyMissing):  # what is damaged there is no help
-                _gather_object(remote, writer, wanted, name)
+        try:
+            for name in names:
+                if not wanted:
+                    break
+                with suppress(IntegrityError, KeyMissing):  # what is damaged there is no help
+                    _gather_object(remote, writer, wanted, name)
+        except RemoteError:
+            writer.commit()
+            raise
         writer.commit()
 
 
@@ -47,8 +54,13 @@ def _gather_object(remote: RemoteStore, writer: StoreWriter, wanted: set[bytes],
             if placement and stored.cid in wanted:
                 places.setdefault(placement.packs[place][0], {})[stored.cid] = stored
         for where, chunks in places.items():
-            with suppress(KeyMissing, RemoteError):  # gone, or cut short: the next object may know another place
+            try:
                 _take(remote, writer, wanted, where, sorted(chunks.values(), key=lambda chunk: chunk.offset))
+            except KeyMissing:
+                continue  # gone: the next object may know another place
+            except RemoteError as error:
+                if error.transient or isinstance(error, RemoteDenied):  # or each range would wait for all retries
+                    raise
 
 
 def _take(remote: RemoteStore, writer: StoreWriter, wanted: set[bytes], where: bytes, chunks: list[Stored]) -> None:
