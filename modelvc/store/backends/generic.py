@@ -159,7 +159,7 @@ class GenericBackend:
 
     def _read(self, fs: Any, key: str, limit: int) -> tuple[bytes, Entry]:
         for wait in (*[0.0] * _ATTEMPTS, *retry.delays()):  # a root is rewritten in a moment: soon, then patiently
-            time.sleep(wait)
+            self._stopped.wait(wait)
             entry = self._look(fs, key)
             if entry is None:
                 raise FileNotFoundError(key)
@@ -235,6 +235,10 @@ class GenericBackend:
             retry.announce(failure, wait)
             self._stopped.wait(wait)
 
+    def _go_on(self) -> None:
+        if self._stopped.is_set():
+            raise RemoteError(f"{shown(self.name)}: interrupted")
+
     @contextmanager
     def _lent(self) -> Iterator[Any]:
         """A connection for one call. One that broke is not used again."""
@@ -242,21 +246,19 @@ class GenericBackend:
             with self._lock:
                 self._requests += 1
                 fs = self._idle.pop() if self._idle else None
-            if self._stopped.is_set():
-                raise RemoteError(f"{shown(self.name)}: interrupted")
+            self._go_on()
             if fs is None:
                 fs = self._connect()
-            self._used[id(fs)] = fs
+            with self._lock:
+                self._used[id(fs)] = fs
+            pass_on = False
             try:
+                self._go_on()  # it may have taken its time to connect
                 yield fs
+                pass_on = True
             except (FileNotFoundError, RemoteError):
                 pass_on = True
                 raise
-            except Exception:
-                pass_on = False
-                raise
-            else:
-                pass_on = True
             finally:
                 with self._lock:
                     del self._used[id(fs)]
