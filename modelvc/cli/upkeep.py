@@ -140,6 +140,9 @@ def gc(
         render.out(f"{render.count(len(found.items), 'version')} can go, {frees} would be freed; {found.kept:,} stay")
     for why in found.unasked:
         render.say(shown(why, 300), quiet=CONTEXT.quiet)
+    if found.unpushed:
+        words = f"{render.count(found.unpushed, 'version')} of commits that no Git remote has"
+        render.say(f"not evicted: {words}; next: git push", quiet=CONTEXT.quiet)
     command = ["mvc gc", *(["--evict"] if evict else []), *([f"--grace {grace:g}"] if grace != _GRACE else [])]
     if isinstance(found, op.GcPlan) and (found.items or found.frees):
         render.say(f"next: {' '.join([*command, *map(shlex.quote, rules.names), '--apply'])}", quiet=CONTEXT.quiet)

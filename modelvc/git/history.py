@@ -277,12 +277,21 @@ def _logged(repo: Any, name: str) -> Iterator[str]:
 
 def remote_heads(layout: Layout, remote: str) -> list[str]:
     """Commits that Git's remote is known to have, from its remote-tracking refs."""
+    return _tips(layout, f"refs/remotes/{remote}/") if remote else []
+
+
+def published_heads(layout: Layout) -> list[str]:
+    """The same of all of Git's remotes."""
+    return _tips(layout, "refs/remotes/")
+
+
+def _tips(layout: Layout, prefix: str) -> list[str]:
     import pygit2
 
     repo = _repository(layout)
     found = []
     for name in repo.references:
-        if remote and name.startswith(f"refs/remotes/{remote}/"):
+        if name.startswith(prefix):
             try:
                 found.append(str(repo.references[name].peel(pygit2.Commit).id))
             except (KeyError, pygit2.GitError, pygit2.InvalidSpecError):

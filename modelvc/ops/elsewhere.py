@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelvc.errors import IntegrityError, ModelvcError
+from modelvc.formats.pointer import parse
+from modelvc.git import history, places
 from modelvc.ops import remotes
 from modelvc.ops.progress import SILENT
+from modelvc.ops.reach import reachable
 from modelvc.store.farcheck import FarCheck, How
 
 if TYPE_CHECKING:
@@ -22,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How to look: at all that manifests and a listing say or, DEEP, at every byte as well."""
+    """How to look: at all that manifests and a listing say or, DEEP, at every byte and what they add up to."""
 
     deep: bool
     progress: Progress = SILENT
@@ -44,11 +48,24 @@ def on_remote(repo: Repo, wanted: Collection[Named], name: str, look: Look) -> s
                 continue  # what is damaged there is not there
             if packs is not None and all(listing.has_pack(*pack) and pack[0] not in doomed for pack in packs):
                 found.append(one)
-        how = How(share=1.0 if look.deep else 0.0)
+        how = How(share=1.0 if look.deep else 0.0, whole=look.deep)
         health = FarCheck(store, listing, repo.store, how).run(found, look.progress.advance, look.progress.expect)
-        return {one for one in found if one not in health.faults}
+        # another writer may have put good chunks of something else under this name
+        return health.proven if look.deep else set(found) - health.faults.keys()
     finally:
         store.close()
+
+
+def kept_there(repo: Repo, grace: float) -> set[Named]:
+    """What a clean-up of a remote keeps for this clone: all that Git's remotes reach; without any, what it reaches."""
+    if len(places.own_places(repo.layout)) == 1:  # the clone alone: remotes know it by itself
+        return reachable(repo, grace)[0]
+    found: set[Named] = set()
+    heads = history.published_heads(repo.layout)
+    for seen in history.pointers_in(repo.layout, include=heads):
+        with suppress(ModelvcError):  # one that can not be read stops gc itself
+            found.update((one.kind, one.oid) for one in parse(seen.data, seen.path).versions)
+    return found
 
 
 def on_any(repo: Repo, wanted: Collection[Named], look: Look) -> tuple[dict[Named, str], tuple[str, ...]]:

@@ -76,7 +76,7 @@ def look(repo: Repo, asked: Asked, meant: Scope, progress: Progress) -> tuple[li
             url=store.name,
             versions=len(meant.users),
             packs=health.count,
-            proven=health.whole,
+            proven=len(health.proven),
             needed_bytes=health.needed_bytes,
             checked_bytes=health.checked_bytes,
             read_bytes=health.read_bytes,

@@ -15,7 +15,7 @@ from modelvc.errors import IntegrityError, ModelvcError, NotFoundError, shown
 from modelvc.formats.paths import model_of, pointer_of
 from modelvc.oid import Oid
 from modelvc.ops import remotes
-from modelvc.ops.elsewhere import Look, on_any, on_remote
+from modelvc.ops.elsewhere import Look, kept_there, on_any, on_remote
 from modelvc.ops.progress import SILENT
 from modelvc.ops.sharing import reachable
 from modelvc.store import compact, manifest, packfile
@@ -52,12 +52,14 @@ class GcItem:
 @dataclass(frozen=True, slots=True)
 class GcPlan:
     """What a gc would do. `only_here`: what nothing reaches and no remote has, which stays; `unasked`: remotes that
-    could not be asked, and why; `frees`: bytes on disk, about.
+    could not be asked, and why; `unpushed`: versions that --evict leaves alone, since no branch of a Git remote
+    reaches them; `frees`: bytes on disk, about.
     """
 
     items: tuple[GcItem, ...]
     only_here: tuple[GcItem, ...]
     unasked: tuple[str, ...]
+    unpushed: int
     kept: int
     frees: int
     remove_packs: tuple[bytes, ...]
@@ -66,18 +68,19 @@ class GcPlan:
 
 @dataclass(frozen=True, slots=True)
 class GcDone:
-    """What a gc did. `only_here`, `unasked`: as in the plan; `freed`: bytes on disk."""
+    """What a gc did. `only_here`, `unasked`, `unpushed`: as in the plan; `freed`: bytes on disk."""
 
     items: tuple[GcItem, ...]
     only_here: tuple[GcItem, ...]
     unasked: tuple[str, ...]
+    unpushed: int
     freed: int
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What may go: what nothing reaches and is older than GRACE seconds, if a remote has it or NAMES say so (models'
-    paths, or digests); with EVICT also what the default remote has.
+    paths, or digests); with EVICT also what the default remote has, and keeps when it is cleaned up.
     """
 
     grace: float = GRACE
@@ -94,6 +97,7 @@ class _There(NamedTuple):
     spare: Mapping[Named, str]
     evicted: Mapping[Named, str]
     unasked: tuple[str, ...]
+    unpushed: int
 
 
 def plan_gc(repo: Repo, rules: Rules = USUAL) -> GcPlan:
@@ -115,18 +119,28 @@ def _ask(repo: Repo, rules: Rules, look: Look) -> _There:
             )
     found, unasked = on_any(repo, spare, look)
     evicted: dict[Named, str] = {}
+    unpushed = 0
     if rules.evict:
         remote = remotes.chosen_name(repo)
-        evicted = dict.fromkeys(on_remote(repo, needed - current, remote, look), remote)
-    return _There(found, evicted, unasked)
+        kept = kept_there(repo, rules.grace)
+        evicted = dict.fromkeys(on_remote(repo, (needed - current) & kept, remote, look), remote)
+        unpushed = sum(repo.store.has_root(*name) for name in needed - current - kept)
+    return _There(found, evicted, unasked, unpushed)
 
 
 def _spare(repo: Repo, needed: set[Named], rules: Rules) -> Iterator[Named]:
     """What nothing reaches any more, and is older than the grace."""
     before = time.time() - rules.grace
     for name in repo.store.roots():
-        if name not in needed and os.stat(repo.store.root_path(*name)).st_mtime <= before:
+        if name not in needed and _is_older(repo, name, before):
             yield name
+
+
+def _is_older(repo: Repo, name: Named, before: float) -> bool:
+    try:
+        return os.stat(repo.store.root_path(*name)).st_mtime <= before
+    except FileNotFoundError:  # another gc was faster
+        return False
 
 
 def _is_called(repo: Repo, word: str, name: Named, names: Mapping[Named, str]) -> bool:
@@ -152,6 +166,8 @@ def _plan(repo: Repo, rules: Rules, there: _There) -> GcPlan:
     free: set[bytes] = set()
     for name in store.roots():
         why, chunks = "", _chunks_if_readable(repo, name)
+        if chunks is None and not store.has_root(*name):
+            continue  # another gc was faster
         if name in spare:
             named = any(_is_called(repo, word, name, names) for word in rules.names)
             why = UNREACHABLE if named or chunks is None or name in there.spare else ONLY_HERE
@@ -168,7 +184,8 @@ def _plan(repo: Repo, rules: Rules, there: _There) -> GcPlan:
             free |= chunks or set()
     free -= live
     remove, rewrite, frees = _packs(repo, _Chunks(live, free), now - rules.grace)
-    return GcPlan(tuple(items), tuple(only_here), there.unasked, kept, frees, tuple(remove), tuple(rewrite))
+    told = (tuple(items), tuple(only_here), there.unasked, there.unpushed)
+    return GcPlan(*told, kept, frees, tuple(remove), tuple(rewrite))
 
 
 def apply_gc(repo: Repo, rules: Rules = USUAL, progress: Progress = SILENT) -> GcDone:
@@ -206,7 +223,7 @@ def apply_gc(repo: Repo, rules: Rules = USUAL, progress: Progress = SILENT) -> G
         with suppress(OSError):  # a full disk, and nothing that could go: the index is a cache
             store.index.merge()
         freed = before - sum(size for _, size in store.packs())
-        return GcDone(plan.items, plan.only_here, plan.unasked, freed)
+        return GcDone(plan.items, plan.only_here, plan.unasked, plan.unpushed, freed)
 
 
 def _chunks(repo: Repo, name: Named) -> set[bytes]:
@@ -252,6 +269,8 @@ def _packs(repo: Repo, chunks: _Chunks, before: float) -> tuple[list[bytes], lis
         path = packfile.path_of(store.root, name)
         try:
             here = compact.chunks_of(store, name)
+        except FileNotFoundError:
+            continue  # another process merged it
         except IntegrityError:
             continue  # what is in it nobody knows: fsck sets it aside
         mine = [chunk for chunk in here if chunk.cid in chunks.live and not _is_good_elsewhere(repo, chunk.cid, name)]

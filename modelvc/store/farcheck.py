@@ -37,10 +37,14 @@ JOBS = 6  # requests at once, of up to 9 MiB
 
 @dataclass(frozen=True, slots=True)
 class How:
-    """SHARE of the bytes of chunks to look at; 0: structure alone. ONLY: the packs to look into; None: all."""
+    """SHARE of the bytes of chunks to look at; 0: structure alone. ONLY: the packs to look into; None: all.
+
+    WHOLE: prove every object as a whole, whatever has to be read twice for that.
+    """
 
     share: float = 1.0
     only: Callable[[bytes], bool] | None = None
+    whole: bool = False
 
 
 class Fault(NamedTuple):
@@ -52,12 +56,12 @@ class Fault(NamedTuple):
 
 @dataclass(slots=True)
 class FarHealth:
-    """What was looked at, and what is wrong. Bytes are stored ones; `whole`: objects that are proven as a whole."""
+    """What was looked at, and what is wrong. Bytes are stored ones; `proven`: objects that are right as a whole."""
 
     faults: dict[Named, Fault] = field(default_factory=dict)
     packs: dict[bytes, FarPack] = field(default_factory=dict)  # that are not as they should be
     users: dict[bytes, set[Named]] = field(default_factory=dict)  # of these packs, who needs what is damaged
-    whole: int = 0
+    proven: set[Named] = field(default_factory=set)
     count: int = 0  # packs
     needed_bytes: int = 0
     checked_bytes: int = 0
@@ -93,6 +97,7 @@ class FarCheck:
         self._local = local
         self._share = how.share
         self._only = how.only
+        self._whole = how.whole
         self._known: dict[bytes, _Known] = {}
         self._trees: set[bytes] = set()  # leaves that fit their segments
         self._faults: dict[Named, Fault] = {}
@@ -103,18 +108,18 @@ class FarCheck:
         packs = self._packs
         try:
             with Workers(self._remote.backend, JOBS, "mvc-look") as pool:
-                proven = list(windowed(pool, JOBS * 2, self._describe, names))
-            unproven = [name for name, sure in zip(names, proven, strict=True) if not sure and name not in self._faults]
-            whole = len(names) - len(unproven) - len(self._faults)
+                known = list(windowed(pool, JOBS * 2, self._describe, names))
+            proven = {name for name, sure in zip(names, known, strict=True) if sure}
+            unproven = [name for name in names if name not in proven and name not in self._faults]
             expect(int(packs.needed_bytes * self._share))
             if self._share >= 1 and self._only is None:
-                whole += sum(self._prove(name, on_bytes) for name in unproven)
+                proven.update(name for name in unproven if self._prove(name, on_bytes))
             if self._share > 0:
                 left = packs.needed_bytes - packs.done_bytes
                 choose = share_of(left, self._share, random.SystemRandom()) if self._share < 1 else _every
                 some = [packs.packs[name] for name in sorted(packs.packs) if self._only is None or self._only(name)]
                 packs.read_needed(some, choose, on_bytes)
-            return self._report(names, whole)
+            return self._report(names, proven)
         finally:
             packs.close()
 
@@ -215,21 +220,22 @@ class FarCheck:
     # -- the whole
 
     def _prove(self, name: Named, on_bytes: Tell) -> bool:
-        """Hash the content of an object if that reads little twice; whether it is what its name says."""
+        """Hash the content of an object, as a rule if that reads little twice; whether it is what its name says."""
         whole = FarWhole(self._remote, self._local, self._packs)
         with suppress(KeyMissing, FormatError):  # said by the look that follows
             read = self._remote.read_root(*name)
             try:
-                return read is not None and whole.is_cheap(read[0]) and whole.prove(read[0], on_bytes)
+                worth = read is not None and (self._whole or whole.is_cheap(read[0]))
+                return read is not None and worth and whole.prove(read[0], on_bytes)
             except ObjectCorrupt as error:
                 self._faults[name] = Fault(str(error), gone=False)
         return False
 
     # -- what came of it
 
-    def _report(self, names: Sequence[Named], whole: int) -> FarHealth:
+    def _report(self, names: Sequence[Named], proven: set[Named]) -> FarHealth:
         packs = self._packs
-        health = FarHealth(faults=dict(self._faults), whole=whole, count=len(packs.packs))
+        health = FarHealth(faults=dict(self._faults), count=len(packs.packs))
         for one in packs.packs.values():
             if one.trouble or one.bad:
                 health.packs[one.name] = one
@@ -240,6 +246,7 @@ class FarCheck:
                 health.faults[name] = fault
         health.needed_bytes, health.checked_bytes = packs.needed_bytes, packs.done_bytes
         health.read_bytes = packs.read_bytes
+        health.proven = proven - health.faults.keys()
         return health
 
     def _suffers(self, name: Named, health: FarHealth) -> Fault | None:

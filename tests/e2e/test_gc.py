@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from blake3 import blake3
 
 from modelvc.errors import ModelvcError
+from modelvc.formats import root as rootformat
+from modelvc.oid import Oid
 from modelvc.ops.gc import Rules, apply_gc, plan_gc
 from modelvc.repo import open_repo
 from modelvc.store.disk import RealDisk
@@ -161,6 +164,30 @@ def test_evict_drops_only_what_the_remote_has(clone: Clone, tmp_path: Path) -> N
     assert clone.agrees()
 
 
+def test_what_only_this_clone_reaches_is_not_evicted(clone: Clone, tmp_path: Path) -> None:
+    """The remote has it, and cleans it up for all others: no branch of theirs reaches it."""
+    bare = tmp_path / "git"
+    clone.mvc("remote", "add", "origin", str(tmp_path / "far"))
+    clone.git("init", "-q", "--bare", str(bare))
+    clone.git("remote", "add", "origin", str(bare))
+    clone.git("commit", "-qm", "remote")
+    clone.git("push", "-q", "origin", "main")
+    for seed in (3, 4):
+        clone.commit_model(seed)
+    clone.mvc("push", "--all")
+    done = clone.mvc("gc", "--evict", "--apply")
+    assert "2 versions removed" in done.out
+    assert done.err == "not evicted: 1 version of commits that no Git remote has; next: git push\n"
+    other = tmp_path / "other"
+    clone.git("clone", "-q", "--no-local", str(bare), str(other))
+    Clone(other).mvc("trust", "origin")
+    Clone(other).mvc("gc", "--remote", "--apply", "--exclusive", "--grace", "0")
+    clone.mvc("checkout", "HEAD~1", "model.bin")
+    assert clone.agrees()
+    clone.git("push", "-q", "origin", "main")
+    assert clone.json("gc", "--evict")["unpushed"] == 0
+
+
 def test_a_remote_that_lost_a_pack_evicts_nothing(clone: Clone, tmp_path: Path) -> None:
     clone.mvc("remote", "add", "origin", str(tmp_path / "far"))
     clone.mvc("push", "--all")
@@ -189,6 +216,25 @@ def test_damage_on_the_remote_evicts_nothing(clone: Clone, tmp_path: Path) -> No
     assert len(clone.json("gc", "--evict", "--grace", "0")["items"]) == 2
     done = clone.json("gc", "--evict", "--apply", "--grace", "0")
     assert (done["items"], len(done["only_here"])) == ([], 1)
+
+
+def test_another_content_under_a_version_s_name_evicts_nothing(clone: Clone, tmp_path: Path) -> None:
+    """Every chunk on the remote is good, and two roots say that they are made of them: another writer can do that."""
+    far = tmp_path / "far"
+    clone.mvc("remote", "add", "origin", str(far))
+    other = Clone.new(tmp_path / "other")
+    other.mvc("remote", "add", "origin", str(far))
+    planted = blake3(other.commit_model(50)).hexdigest()
+    other.mvc("push")
+    clone.commit_model(3)
+    clone.mvc("push", "--all")
+    root = rootformat.parse((far / "b" / planted[:2] / planted).read_bytes())
+    olds = {version["oid"].partition(":")[2] for version in clone.json("log", "model.bin")["versions"][1:]}
+    for oid in olds:
+        (far / "b" / oid[:2] / oid).write_bytes(replace(root, oid=Oid(bytes.fromhex(oid))).encode())
+    assert clone.json("gc", "--evict", "--apply")["items"] == []
+    assert len(olds) == 2
+    clone.mvc("fsck")
 
 
 def test_many_small_packs_become_few(tmp_path: Path) -> None:
@@ -289,6 +335,24 @@ def test_killed_at_every_step_every_version_is_still_there(clone: Clone, tmp_pat
         (clone.path / name).unlink()
     clone.mvc("checkout")
     clone.mvc("fsck")
+
+
+def test_what_another_process_takes_away_meanwhile_is_passed_over(
+    clone: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from modelvc.ops.fsck import fsck
+    from modelvc.store import local, verify
+
+    roots, packs = local.LocalStore.roots, local.list_packs
+    gone = Oid(bytes(32))
+    monkeypatch.setattr(local.LocalStore, "roots", lambda self: iter([("file", gone), *roots(self)]))
+    for module in (local, verify):
+        monkeypatch.setattr(module, "list_packs", lambda root: [bytes(32), *packs(root)])
+    repo = open_repo(str(clone.path), {})
+    plan = plan_gc(repo, Rules(grace=0))
+    assert (plan.items, plan.only_here, plan.kept) == ((), (), 2)
+    found = fsck(repo)
+    assert (found.problems, found.packs) == ((), len(list(packs(repo.store.root))))
 
 
 def test_gc_refuses_while_a_pointer_can_not_be_read(clone: Clone) -> None:

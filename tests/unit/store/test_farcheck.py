@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from modelvc.formats import pack
+from modelvc.formats import root as rootformat
 from modelvc.formats.segment import Recipe
 from modelvc.oid import Oid
 from modelvc.store import farpacks
@@ -80,7 +82,7 @@ def test_each_byte_is_read_once_however_many_versions_share_it(tmp_path: Path) -
     remote = Remote(tmp_path, versions=6)
     total = sum(map(remote.size, remote.packs))
     health = remote.look()
-    assert (health.faults, health.packs, health.whole) == ({}, {}, 6)
+    assert (health.faults, health.packs, health.proven) == ({}, {}, set(remote.names))
     assert health.checked_bytes == health.needed_bytes
     assert health.needed_bytes < health.read_bytes < total + len(remote.packs) * farpacks._TAIL
     reads = [key for verb, key in remote.backend.log if verb == "read_ranges"]
@@ -92,14 +94,14 @@ def test_a_clone_that_has_nothing_proves_what_it_can_read_once(tmp_path: Path) -
     remote = Remote(tmp_path, versions=4)
     health = remote.look(local=remote.empty())
     assert health.faults == {}
-    assert health.whole == 1  # the others share most with it
+    assert len(health.proven) == 1  # the others share most with it
     assert health.checked_bytes == health.needed_bytes
     assert health.read_bytes < 1.6 * sum(map(remote.size, remote.packs))
-    assert remote.look(local=remote.empty(), only=slice(2, 3)).whole == 1  # asked for alone
+    assert remote.look(local=remote.empty(), only=slice(2, 3)).proven == {remote.names[2]}  # asked for alone
     (tmp_path / "other").mkdir()
     other = Remote(tmp_path / "other", versions=2, size=MIB * 3 // 4)  # two thirds are new
     health = other.look(local=other.empty())
-    assert health.whole == 2
+    assert len(health.proven) == 2
     assert health.checked_bytes == health.needed_bytes < health.read_bytes
 
 
@@ -108,7 +110,7 @@ def test_what_this_clone_has_need_not_be_read_again_to_prove_a_whole(tmp_path: P
     some = LocalStore(str(tmp_path / "some"))
     Downloader(some, RemoteStore(remote.backend), jobs=2).run(remote.names[:1])
     health = remote.look(local=some)
-    assert health.whole == 3
+    assert len(health.proven) == 3
     assert health.read_bytes < 1.2 * sum(map(remote.size, remote.packs))
 
 
@@ -163,11 +165,11 @@ def test_a_damaged_trailer_hurts_no_reader_and_is_made_again(tmp_path: Path) -> 
     assert not remote.look().packs
 
 
-def test_a_pack_that_is_gone_or_cut_short(tmp_path: Path) -> None:
+def test_a_pack_that_is_gone_cut_short_or_too_long(tmp_path: Path) -> None:
     remote = Remote(tmp_path, versions=2)
     key = remote.packs[0]
     whole = remote.backend.objects[key][0]
-    for left in (None, whole[:-1], b""):
+    for left in (None, whole[:-1], b"", whole + b"more"):
         if left is None:
             del remote.backend.objects[key]
         else:
@@ -199,6 +201,24 @@ def test_good_chunks_in_the_wrong_order_are_another_content(tmp_path: Path) -> N
         (fault,) = remote.look(local=local).faults.values()
         assert "not what it is made of" in fault.why
         assert not fault.gone
+
+
+def test_good_chunks_of_something_else_are_no_proof(tmp_path: Path) -> None:
+    """Under two names, so that for the second all of it was read before."""
+    remote = Remote(tmp_path, versions=1)
+    root = rootformat.parse(remote.backend.objects[root_key(*remote.names[0])][0])
+    names = [("file", Oid(bytes([number]) * 32)) for number in (1, 2)]
+    for name in names:
+        remote.backend._set(root_key(*name), replace(root, oid=name[1]).encode())
+    store = RemoteStore(remote.backend)
+
+    def look(how: How) -> FarHealth:
+        return FarCheck(store, store.listing(), remote.empty(), how).run(names)
+
+    usual = look(How())
+    assert (len(usual.faults), usual.proven) == (1, set())
+    whole = look(How(whole=True))
+    assert (set(whole.faults), whole.proven) == (set(names), set())
 
 
 def test_a_sample_is_a_random_share_of_the_bytes(tmp_path: Path) -> None:
