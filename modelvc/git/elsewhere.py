@@ -59,7 +59,8 @@ def whole(source: str, folder: str, lender: Layout) -> Layout:
         with open(os.path.join(folder, "objects", "info", "alternates"), "wb") as file:
             file.write(os.fsencode(os.path.join(lender.common_dir, "objects")) + b"\n")
     git(folder, "config", "remote.origin.url", source, extra=_extra())
-    quiet = ("-q", "--no-tags", "--no-recurse-submodules", "--no-auto-maintenance")
+    # without --update-shallow Git would leave out the refs of a shallow repository, and report success
+    quiet = ("-q", "--no-tags", "--no-recurse-submodules", "--no-auto-maintenance", "--update-shallow")
     code, _, words = run(folder, "fetch", *quiet, "--", "origin", "+refs/*:refs/*", extra=_extra())
     if code:
         raise GitError(said(words), hint="see what `git fetch` says")
@@ -144,7 +145,7 @@ def _fetch(folder: str, rev: str, *, slim: bool) -> str:
 
 
 def _resolved(folder: str, rev: str) -> str:
-    code, out, _ = run(folder, "rev-parse", "-q", "--verify", "--end-of-options", f"{rev}^{{commit}}", extra=_extra())
+    code, out, _ = run(folder, "rev-parse", "-q", "--verify", f"{rev}^{{commit}}", extra=_extra())
     return "" if code else out.decode("ascii").strip()
 
 

@@ -216,7 +216,6 @@ def apply_gc(repo: Repo, rules: Rules = USUAL, progress: Progress = SILENT) -> G
             done = compact.copy_chunks(store, plan.rewrite_packs, keep, writer)
             writer.commit()
         compact.remove_roots(store, [(item.kind, Oid.parse(item.oid)) for item in plan.items])
-        store.index.drop()
         # a pack is named by what it holds: a rewritten one may be one of those that were to go
         compact.remove_packs(store, {*plan.remove_packs, *done} - writer.packs)
         store.forget_packs()

@@ -137,7 +137,7 @@ class ChunkIndex:
         self.refresh()
 
     def drop(self) -> None:
-        """Forget every generation, before packs are removed."""
+        """Forget every generation: the trailers know the same."""
         if os.path.isdir(self._folder):
             for name in self._names():
                 _forget(os.path.join(self._folder, name))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modelvc.errors import (
+    ConfigError,
     ConflictError,
     GitError,
     ModelvcError,
@@ -196,6 +197,15 @@ def test_paths_stay_inside(source: Clone, here: Path, path: str) -> None:
     with pytest.raises(ModelvcError):
         get(str(source.path), path, str(here))
     assert os.listdir(here) == []
+
+
+@pytest.mark.parametrize("key", ["login_command", "PostCmd"])
+def test_no_key_of_a_remote_runs_a_program(source: Clone, here: Path, tmp_path: Path, key: str) -> None:
+    config = f'format = 1\n\n[remotes.origin]\nurl = "file:///x"\n{key} = "touch pwned"\n'
+    (source.path / ".mvc/config.toml").write_text(config)
+    source.git("commit", "-qam", "evil", "--no-verify")
+    with pytest.raises(ConfigError, match="could run a program"):
+        get(bare(source, tmp_path), MODEL, str(here), How(trust=True))
 
 
 def test_an_endpoint_needs_trust(source: Clone, here: Path, tmp_path: Path) -> None:

@@ -260,7 +260,7 @@ def test_every_kind_of_commit_is_looked_at(repo: Shimmed, how: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["a b", "ü", "it's", '"q"', "$(touch pwned)", "-rf", "a\nb", "a\tb", "\033[2Jx", "a;b"]
+    "name", ["a b", "ü", "it's", '"q"', "$(touch pwned)", "-rf", "a\nb", "a\tb", "\033[2Jx", "a;b", "\x9b2J\u202ex"]
 )
 def test_names_of_large_files_are_harmless(repo: Shimmed, name: str) -> None:
     repo.git("config", "mvc.largeFile", "10")
@@ -269,6 +269,7 @@ def test_names_of_large_files_are_harmless(repo: Shimmed, name: str) -> None:
     said = repo.git("commit", "-m", "x", code=1)
     assert "has 11 bytes" in said
     assert "mvc add PATH" in said  # a command that could be pasted has only names that mean themselves
+    assert said.isascii()
     assert "\033" not in said
     assert not (repo.path / "pwned").exists()
 
@@ -432,6 +433,15 @@ def test_commits_that_are_not_here_are_no_reason_to_skip(far: Shimmed, tmp_path:
     other.sh("git checkout -q side; echo 1 >z; git add z; git commit -qm z; git push -q far side --no-verify")
     far.sh("git checkout -q side; echo 2 >m.mvc; git commit -qam m; git push -q far side", code=1)
     assert [call.split()[0] for call in far.calls()][-1] == "pre-push"
+
+
+def test_what_can_not_be_looked_through_is_no_reason_to_skip(far: Shimmed) -> None:
+    """A commit is missing here; whether a model came after it is not known."""
+    far.sh("git checkout -q -b broken; for i in 1 2; do echo $i >code; git commit -qam $i; done")
+    gone = far.git("rev-parse", "HEAD~1").strip()
+    (far.path / ".git/objects" / gone[:2] / gone[2:]).unlink()
+    far.sh("git push -q far broken", code=1)
+    assert [call.split()[0] for call in far.calls()][-1:] == ["pre-push"]
 
 
 def test_without_mvc_one_line_says_so(far: Shimmed) -> None:

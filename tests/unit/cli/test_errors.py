@@ -6,7 +6,9 @@ import os
 
 import pytest
 
+from modelvc.cli.context import Context
 from modelvc.cli.errors import explain
+from modelvc.cli.gate import _bisect_status
 from modelvc.errors import NotFoundError
 
 
@@ -28,6 +30,20 @@ def test_as_json_it_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
     status, err = _said(capsys, NotFoundError("there is no ä", hint="check"), as_json=True)
     wanted = {"code": "not-found", "message": "there is no ä", "hint": "check", "exit_code": 10}
     assert (status, json.loads(err)) == (10, {"error": wanted})
+
+
+def test_a_bisection_takes_no_bug_of_ours_for_a_bad_model(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Git takes every status below 128 but 0 and 125 for "bad"."""
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(Context, "open", lambda _: None)
+    monkeypatch.setattr("modelvc.ops.bisect.bisect_ends", full)
+    assert _bisect_status(["m"]) == 128
+    assert "no space is left" in capsys.readouterr().err
 
 
 def test_a_bug_is_ours_and_hides_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:

@@ -36,6 +36,14 @@ def test_hostile_names_do_not_reach_the_terminal() -> None:
     assert "\x1b" not in "".join(render.table((), [("\x1b]0;owned\x07",)]))
 
 
+def test_what_a_terminal_would_obey_is_escaped_in_json() -> None:
+    name = "\u202e\x9b2J\x7fü\U000e0001"
+    text = render.as_json({name: [name]})
+    assert text.replace("\n", "").isprintable()
+    assert "ü" in text
+    assert json.loads(text) == {name: [name]}
+
+
 @pytest.mark.parametrize(
     ("value", "words"),
     [(0.1, "0.1"), (1, "1"), (True, "true"), (False, "false"), ("text", "text"), (None, ""), (float("nan"), "nan")],

@@ -134,6 +134,18 @@ def test_tracked_under(repo: Repo) -> None:
     assert index.tracked_under(repo.layout, "models") == ["models/a", "models/deep/b"]
     assert index.tracked_under(repo.layout, "models/a") == ["models/a"]
     assert index.tracked_under(repo.layout, "model") == []
+    for name in ("*", ":(top)models", ":!models2", "models/[a]"):  # names, whatever pathspecs make of them
+        assert index.tracked_under(repo.layout, name) == []
+    repo.write("[a]*/x")
+    repo.git("add", ".")
+    assert index.tracked_under(repo.layout, "[a]*") == ["[a]*/x"]
+
+
+def test_a_line_break_in_a_name_asks_for_no_second_object(repo: Repo) -> None:
+    repo.write("other", "2")
+    repo.git("add", ".")
+    repo.git("commit", "-qm", "x")
+    assert index.head_blobs(repo.layout, ["none\nHEAD:code", "other"]) == {"other": b"2"}
 
 
 @pytest.mark.parametrize(
@@ -192,7 +204,7 @@ def test_all_or_nothing(repo: Repo) -> None:
     repo.write("m.mvc")
     before = (repo.path / ".git/index").read_bytes()
     with pytest.raises(GitError, match="update-index"):
-        index.stage(repo.layout, add=["m.mvc", "../outside"])
+        index.stage(repo.layout, add=["m.mvc", "../outside"], remove=["code"])
     assert (repo.path / ".git/index").read_bytes() == before
     assert repo.git("status", "--short") == "?? m.mvc\n"
 

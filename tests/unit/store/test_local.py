@@ -233,6 +233,17 @@ def test_packs_that_come_and_go_behind_a_reader(store: LocalStore, tmp_path: Pat
     assert read_bytes(readers[1], first.oid) == noise(2 * MIB, seed=1)
 
 
+def test_a_pack_with_a_damaged_chunk_is_not_taken_for_copied(store: LocalStore, tmp_path: Path) -> None:
+    add_bytes(store, tmp_path, noise(2 * MIB))
+    (name, _), path = store.packs()[0], Path(packfile.path_of(store.root, store.packs()[0][0]))
+    data = bytearray(path.read_bytes())
+    data[next(store.index.chunks_of(name)).offset + 5] ^= 1
+    path.chmod(0o600)
+    path.write_bytes(data)
+    with StoreWriter(store) as writer:
+        assert compact.copy_chunks(store, [name], None, writer) == []
+
+
 def test_a_chunk_of_a_pack_that_is_gone_is_not_had(store: LocalStore, tmp_path: Path) -> None:
     """Else an add would name bytes that are nowhere."""
     content = add_bytes(store, tmp_path, noise(1000))

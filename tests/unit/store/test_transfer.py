@@ -192,6 +192,18 @@ def test_a_doomed_pack_is_never_referenced_anew(store: LocalStore, far: DictBack
     assert read_bytes(other, content.oid) == noise(MIB)
 
 
+def test_chunks_of_a_doomed_pack_are_sent_anew(store: LocalStore, far: DictBackend, tmp_path: Path) -> None:
+    """Another version's root says where they lie."""
+    first = add_bytes(store, tmp_path, noise(MIB))
+    second = add_bytes(store, tmp_path, noise(MIB) + noise(1000, seed=9))
+    upload(store, far, want(first.oid))
+    doomed = next(key for key in far.objects if key.startswith("packs/")).rpartition("/")[2]
+    far._set("gc/doomed/00000001", b"modelvc dooms 1\n" + doomed.encode() + b"\n")
+    done = upload(store, far, want(second.oid, first.oid))
+    assert doomed not in {name.hex() for name, _ in done.seen["file", second.oid].packs}
+    assert done.sent_bytes > MIB
+
+
 def test_a_doom_that_comes_while_pushing_is_seen(store: LocalStore, far: DictBackend, tmp_path: Path) -> None:
     content = add_bytes(store, tmp_path, noise(MIB))
     create = far.create
