@@ -229,6 +229,42 @@ def _all_starts(layout: Layout, repo: Any, *, reflog: bool) -> Iterator[str]:
         yield from _logged(repo, name)
 
 
+def check_refs(layout: Layout) -> None:
+    """Raises GitError for a ref that is damaged or leads to something that is: what it reaches, nobody knows."""
+    repo = _repository(layout)
+    names = set(repo.references)
+    top = os.path.join(layout.common_dir, "refs")
+    loose = (
+        os.path.relpath(os.path.join(folder, name), layout.common_dir)
+        for folder, _, files in os.walk(top)
+        for name in files
+        if not name.endswith(".lock")
+    )
+    broken = sorted({name for name in loose if name not in names} | {name for name in names if _is_broken(repo, name)})
+    if broken:  # libgit2 passes over those that it can not parse
+        raise GitError(
+            f"nothing can be removed while the ref {shown(broken[0])} can not be read",
+            hint="see `git fsck`; fetch what it leads to, or delete it with `git update-ref -d`",
+        )
+
+
+def _is_broken(repo: Any, name: str) -> bool:
+    """Whether a ref leads to an object that is not here or can not be read."""
+    import pygit2
+
+    try:
+        target = repo.references[name].resolve().target
+    except (KeyError, pygit2.GitError):
+        return False  # a name for a ref that is gone, such as origin/HEAD
+    try:
+        found = repo[target]
+        while isinstance(found, pygit2.Tag):
+            found = found.get_object()
+    except (KeyError, ValueError, pygit2.GitError):
+        return True
+    return False
+
+
 def _heads(layout: Layout, repo: Any, *, reflog: bool) -> Iterator[str]:
     """HEAD of the main worktree and of every linked one; with REFLOG also what Git noted beside it."""
     import pygit2

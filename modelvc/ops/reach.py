@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from modelvc.errors import BrokenPointer, ConflictError, ModelvcError
+from modelvc.errors import BrokenPointer, ConflictError, ModelvcError, shown
 from modelvc.formats.limits import POINTER
 from modelvc.formats.paths import model_of, pointer_of
 from modelvc.formats.pointer import parse
@@ -51,6 +51,7 @@ def reachable(repo: Repo, grace: float) -> tuple[set[Named], set[Named], dict[Na
 
 def _pointers(repo: Repo) -> Iterator[tuple[str, bytes, bool]]:
     """(path, bytes, whether a worktree shows it now) of every pointer that anything reaches."""
+    history.check_refs(repo.layout)
     for seen in history.pointers_in(repo.layout, all_refs=True, reflog=True):
         yield seen.path, seen.data, False
     for layout in worktrees.layouts(repo.layout):
@@ -62,5 +63,17 @@ def _pointers(repo: Repo) -> Iterator[tuple[str, bytes, bool]]:
         files = Worktree(layout.worktree, layout.state_dir)
         unstaged = map(pointer_of, state.State(layout.state_dir).pointers)
         for path in sorted({*(entry.path for entry in entries), *unstaged}):
-            with suppress(OSError, ConflictError):  # gone, or a link or a folder by now: Git has what it was
-                yield path, files.read(path, POINTER), True
+            with suppress(FileNotFoundError, NotADirectoryError, ConflictError):  # gone, a link or a folder by now
+                yield path, _read(files, path), True
+
+
+def _read(files: Worktree, path: str) -> bytes:
+    try:
+        return files.read(path, POINTER)
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except OSError as error:
+        raise BrokenPointer(
+            f"nothing can be removed while {shown(path)} can not be read: {shown(error.strerror)}",
+            hint="make it readable, or delete it",
+        ) from None

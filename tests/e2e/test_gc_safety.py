@@ -18,6 +18,7 @@ from modelvc.ops.gc import GcDone, Rules, apply_gc, plan_gc
 from modelvc.repo import Repo, open_repo
 from modelvc.store import compact, packfile, verify
 from modelvc.store.writer import StoreWriter
+from modelvc.worktree.files import Worktree
 from tests.support.clone import Clone
 
 _made: list[Path] = []
@@ -268,3 +269,26 @@ def test_a_damaged_root_that_nothing_reaches_goes(clone: Clone) -> None:
     assert len(apply_gc(opened(clone), Rules(grace=0)).items) == 1  # nobody can have it back any more
     assert not path.exists()
     assert not fsck(opened(clone)).problems
+
+
+@pytest.mark.parametrize("content", ["", "1" * 40 + "\n", "garbage\n"])
+def test_a_ref_that_can_not_be_read_stops_gc(clone: Clone, content: str) -> None:
+    """A crash can leave one empty; whatever it named would seem to be of nobody."""
+    clone.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/gone")  # which is no damage
+    clone.git("update-ref", "refs/tags/text", clone.git("hash-object", "-w", "model.bin.mvc").strip())
+    assert plan_gc(opened(clone)).kept == 2
+    (clone.path / ".git/refs/heads/side").write_text(content)
+    with pytest.raises(ModelvcError, match="while the ref refs/heads/side can not be read") as caught:
+        plan_gc(opened(clone))
+    assert "git update-ref -d" in caught.value.hint
+
+
+def test_a_pointer_that_can_not_be_read_stops_gc(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(self: Worktree, path: str, limit: int) -> bytes:
+        raise PermissionError(13, "Permission denied", path)
+
+    repo = opened(clone)
+    assert plan_gc(repo).kept == 2
+    monkeypatch.setattr(Worktree, "read", denied)
+    with pytest.raises(ModelvcError, match=r"while model\.bin\.mvc can not be read: Permission denied"):
+        plan_gc(repo)

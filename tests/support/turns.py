@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from modelvc.store.api import Backend, Capabilities, Data, Entry
 
 
+_PATIENCE = 300.0  # seconds for one request, on a machine that does other things: a deadlock is to fail, not to hang
+
+
 class Turns:
     """Lets one of several threads go on at a time, up to its next request."""
 
@@ -28,7 +31,7 @@ class Turns:
         with self._changed:
             self._waiting.add(who)
             self._changed.notify_all()
-            self._changed.wait_for(lambda: self._turn == who)
+            assert self._changed.wait_for(lambda: self._turn == who, _PATIENCE), f"{who} had no turn"
             self._turn = ""
             self._waiting.discard(who)
 
@@ -45,7 +48,9 @@ class Turns:
             thread.start()
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: not self._turn and self._waiting == self._live)
+                assert self._changed.wait_for(lambda: not self._turn and self._waiting == self._live, _PATIENCE), (
+                    f"{self._live - self._waiting} neither went on nor ended, after {self.log}"
+                )
                 if not self._live:
                     break
                 after()
