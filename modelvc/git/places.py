@@ -26,6 +26,11 @@ def own_places(layout: Layout) -> dict[str, str]:
     return found
 
 
+def asked_at(url: str, folder: str) -> str:
+    """The URL for a Git that does not run in FOLDER: a path is made absolute. By its colons Git tells a path."""
+    return url if ":" in url.partition("/")[0] else os.path.join(folder, url)
+
+
 def place_of(url: str, folder: str) -> str:
     """One name for all ways to write the URL of a repository, without accounts: `host/path`, or a folder.
 

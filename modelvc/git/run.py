@@ -44,7 +44,8 @@ def said(words: bytes) -> str:
     """What Git said, in one line that is safe for a terminal and without the accounts in URLs that it repeats."""
     import re
 
-    text = words.decode("utf-8", "replace").strip().replace("\n", "; ")
+    lines = (line.strip() for line in words.decode("utf-8", "replace").split("\n"))
+    text = "; ".join(line for line in lines if line)
     return shown(re.sub(r"://[^\s@]*:\S*@", "://...@", text))
 
 

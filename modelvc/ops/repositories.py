@@ -61,7 +61,7 @@ def reached(repo: Repo, urls: Sequence[str]) -> dict[Named, str]:
     for url in urls:
         with tempfile.TemporaryDirectory(prefix="mvc-refs-") as folder:
             try:
-                layout = elsewhere.whole(url, folder, repo.layout)
+                layout = elsewhere.whole(places.asked_at(url, repo.layout.worktree), folder, repo.layout)
             except GitError as error:
                 words = f"the refs of {shown_url(url)} can not be read: {error}"
                 raise GitError(words, hint="nothing is removed that they may need; see `git fetch`") from None

@@ -58,6 +58,7 @@ class Team:
 def test_a_deleted_branch_goes_in_two_steps(tmp_path: Path) -> None:
     team = Team(tmp_path)
     keeper = team.clone("keeper")
+    keeper.git("remote", "set-url", "origin", "../origin.git")  # relative to the worktree, as Git takes it
     before = team.packs()
     done = keeper.mvc("gc", "--remote")
     assert "everything there is needed, or younger than 14 days" in done.out
@@ -65,7 +66,7 @@ def test_a_deleted_branch_goes_in_two_steps(tmp_path: Path) -> None:
     plan = keeper.json("gc", "--remote")
     assert not plan["applied"]
     assert len(plan["items"]) == 1
-    assert plan["repositories"] == [str(team.bare)]
+    assert plan["repositories"] == ["../origin.git"]
     assert plan["doomed"] == 1
     shown = keeper.mvc("gc", "--remote")
     assert "1 version can go" in shown.out

@@ -10,7 +10,8 @@ import pytest
 
 from modelvc.errors import GitError
 from modelvc.git.layout import discover
-from modelvc.git.run import environment, git, run
+from modelvc.git.places import asked_at
+from modelvc.git.run import environment, git, run, said
 
 
 def test_nothing_of_a_commit_in_progress_gets_through(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,6 +34,21 @@ def test_an_error_has_the_command_and_gits_words_but_nothing_for_the_terminal(tm
         git(str(tmp_path), "cat-file", "-t", "\033[2Jx")
     assert "\033" not in str(caught.value)
     assert caught.value.hint
+
+
+def test_what_git_said_is_one_line_without_gaps() -> None:
+    assert said(b"fatal: no such place\n\nPlease look,\n  and try again.\n") == (
+        "fatal: no such place; Please look,; and try again."
+    )
+
+
+def test_a_url_is_a_path_where_it_is_one_to_git(tmp_path: Path) -> None:
+    (tmp_path / "https:/host").mkdir(parents=True)  # what a repository brings stands for no server
+    (tmp_path / "host:path").mkdir()
+    for url in ("https://host", "host:path", "ada@host:path", str(tmp_path)):
+        assert asked_at(url, str(tmp_path)) == url
+    for url in ("../origin.git", "./host:path", "origin.git"):
+        assert asked_at(url, str(tmp_path)) == f"{tmp_path}/{url}"
 
 
 def test_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
