@@ -250,6 +250,9 @@ class KeyMissing(RemoteError):
 
     code = "key-missing"
 
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint or "run `mvc fsck --remote`: it tells what else is missing")
+
 
 class GitError(ModelvcError):
     """Git refused."""

@@ -108,7 +108,8 @@ class Repo:
         inside = self.inside(text)
         if not inside:
             raise UsageError(
-                f"{shown(text)} is the whole worktree", hint="name the files and folders that are models, one by one"
+                f"{shown(text)} is the whole worktree",
+                hint="name the files and folders that are models (`mvc add -u`: all that changed)",
             )
         try:
             path = SafeRelPath.parse(inside)

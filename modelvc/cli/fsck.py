@@ -83,11 +83,16 @@ def _tell(found: Fsck, asked: Asked) -> None:
         render.out(f"{render.count(found.not_here, 'version')} of history not in this clone (mvc fetch --all)")
     for why in found.not_asked:
         render.out(f"not asked for good copies: {shown(why, 300)}")
+    options = ["--remote"] * (asked.remote == "") + (["-r", asked.remote] if asked.remote else [])
+    again = " ".join(["mvc fsck", *options, "--repair"])
     if found.open and not asked.repair:
-        options = ["--remote"] * (asked.remote == "") + (["-r", asked.remote] if asked.remote else [])
-        render.say(f"next: {' '.join(['mvc fsck', *options, '--repair'])}", quiet=CONTEXT.quiet)
+        render.say(f"next: {again}", quiet=CONTEXT.quiet)
     elif any(problem.needed_by for problem in found.open):
-        render.say("next: mvc push in a clone that has it, then here mvc fsck --repair", quiet=CONTEXT.quiet)
+        far = options and any(problem.needed_by and problem.where != "the local store" for problem in found.open)
+        there = (
+            f"{again} in a clone that has it" if far else "mvc push in a clone that has it, then here mvc fsck --repair"
+        )
+        render.say(f"next: {there}", quiet=CONTEXT.quiet)
 
 
 def _tell_problem(problem: Problem, *, nobodys: bool) -> None:

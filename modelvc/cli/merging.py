@@ -31,7 +31,7 @@ def resolve(
     best: Annotated[
         str,
         typer.Option(
-            "--best", metavar="METRIC", help="Take the higher one, if both name one `data`.", show_default=False
+            "--best", metavar="METRIC", help="Take the higher one; both must name the same `data`.", show_default=False
         ),
     ] = "",
     lower: Annotated[bool, typer.Option("--lower", help="With --best: the lower one.")] = False,

@@ -176,7 +176,17 @@ def store_stats(
     rows = [_kept(model, CONTEXT.name(model.path) if model.path else "(no pointer)") for model in found.models]
     if len(rows) > 1:
         rows.append(_kept(found.total, "total"))
-    head = ("model", "versions", "here", *(["pushed"] if asked else []), "logical", "kept", "shared", "dedup", "packed")
+    head = (
+        "model",
+        "versions",
+        "here",
+        *(["pushed"] if asked else []),
+        "logical",
+        "kept",
+        "shared",
+        "dedup",
+        "compressed",
+    )
     if not asked:
         rows = [(*row[:3], *row[4:]) for row in rows]
     render.out(*render.table(head, rows, markdown=CONTEXT.markdown) if rows else ["no models are tracked"])

@@ -170,7 +170,7 @@ def _pointer(path: str) -> int:
 
     with open(path, "rb") as file:
         data = file.read()
-    name = path if not os.path.isabs(path) else os.path.basename(path)
+    name = os.path.basename(path)  # of a temporary file there is no more, and both sides must say the same
     sys.stdout.buffer.write(text(data, name.removesuffix(".mvc")).encode("utf-8", "replace"))
     return 0
 

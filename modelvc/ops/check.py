@@ -211,7 +211,8 @@ def _by_numbers(case: _Case, rule: MetricRule, name: str) -> Verdict:
     margin = rule.margin.allowed(old) if rule.margin else 0.0
     worse = -gain > margin
     change = f"{new - old:+.6g}"
-    why = f"got worse by {-gain:.6g}, of which {margin:.6g} is allowed" if worse else f"changed by {change}"
+    same = f"changed by {change}" if new != old else "is the same"
+    why = f"got worse by {-gain:.6g}, of which {margin:.6g} is allowed" if worse else same
     return Verdict(
         case.path,
         name,

@@ -206,7 +206,8 @@ def _store(repo: Repo) -> Iterator[Finding]:
         yield Finding("store", "fail", str(error), error.hint or "mvc fsck")
     else:
         size = sum(size for _, size in packs)
-        yield Finding("store", "ok", f"{versions} versions, {len(packs)} packs, {about(size)} in {shown(store.root)}")
+        much = f"{versions} version{'s' * (versions != 1)}, {len(packs)} pack{'s' * (len(packs) != 1)}, {about(size)}"
+        yield Finding("store", "ok", f"{much} in {shown(store.root)}")
 
 
 def _disk(repo: Repo) -> Iterator[Finding]:

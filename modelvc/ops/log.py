@@ -82,6 +82,7 @@ def log(repo: Repo, paths: Sequence[str] = (), filters: Filters = ALL) -> Log:
     names = history.branches_and_tags(repo.layout)
     found: list[LoggedVersion] = []
     known = False
+    unknown: list[NotFoundError] = []
     for path in chosen(repo, paths):
         rows = (_logged(repo, at, one, names) for at, one in versions_of(repo, path, all_refs=filters.all_refs))
         kept = []
@@ -91,7 +92,12 @@ def log(repo: Repo, paths: Sequence[str] = (), filters: Filters = ALL) -> Log:
                 kept.append(row)
                 if filters.limit and len(kept) == filters.limit and not filters.best:
                     break
-        found += _best(repo, path, kept, filters.best) if filters.best else kept
+        try:
+            found += _best(repo, path, kept, filters.best) if filters.best else kept
+        except NotFoundError as error:  # one model of several may have other metrics
+            unknown.append(error)
+    if unknown and not found:
+        raise unknown[-1]
     if paths and not known:
         raise _no_versions(repo, paths[0])
     found.sort(key=lambda version: -version.time)
@@ -109,7 +115,10 @@ def _no_versions(repo: Repo, text: str) -> NotFoundError:
 
 def unmeasured(model: str, metric: str, there: Iterable[str]) -> NotFoundError:
     """No version of MODEL has METRIC as a number, but perhaps those that are THERE."""
-    names = ", ".join(shown(name) for name in list(dict.fromkeys(there))[:10]) or "no metric that is a number"
+    names = (
+        ", ".join(shown(name) for name in list(dict.fromkeys(there))[:10])
+        or "nothing; add it with `mvc add PATH -m NAME=NUMBER`"
+    )
     words = f"no version of {shown(model)} has a number for {shown(metric)}"
     return NotFoundError(words, hint=f"there is: {names}")
 

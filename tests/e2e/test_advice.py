@@ -57,6 +57,35 @@ def test_damage_is_said_once_and_who_can_mend_it(clone: Clone) -> None:
     assert done.err == "next: mvc push in a clone that has it, then here mvc fsck --repair\n"
 
 
+def test_damage_on_a_remote_names_who_can_mend_it(clone: Clone, tmp_path: Path) -> None:
+    """`mvc push` alone sends nothing in place of bytes of the right length."""
+    clone.mvc("gc", "--evict", "--grace", "0", "--apply")
+    clone.mvc("push")
+    for pack in (tmp_path / "far/packs").glob("*/*"):
+        pack.unlink()
+    for path in (clone.path / ".git/mvc/store/packs").glob("*/*"):
+        path.unlink()
+    (clone.path / "model.bin").unlink()
+    done = clone.mvc("fsck", "--remote", "--repair", code=10)
+    assert done.err == "next: mvc fsck --remote --repair in a clone that has it\n"
+    other = Clone(tmp_path / "other")
+    clone.git("clone", "-q", str(clone.path), str(other.path))
+    lost = other.mvc("fetch", code=13).err
+    assert lost.endswith("\nhint: run `mvc fsck --remote`: it tells what else is missing\n")
+
+
+def test_a_pointer_has_one_name_on_both_sides_of_a_diff(clone: Clone) -> None:
+    clone.write("models/a.bin", 1)
+    clone.mvc("add", "models/a.bin")
+    clone.git("commit", "-qm", "in a folder")
+    clone.write("models/a.bin", 2)
+    clone.mvc("add", "models/a.bin")
+    assert (
+        "hint: name the files and folders that are models (`mvc add -u`: all that" in clone.mvc("add", ".", code=2).err
+    )
+    assert " model a.bin\n-version " in clone.git("diff", "--cached")
+
+
 def test_a_version_that_is_nowhere_is_named_in_plain_words(clone: Clone, tmp_path: Path) -> None:
     clone.git("clone", "-q", str(clone.path), str(tmp_path / "other"))
     other = Clone(tmp_path / "other")

@@ -46,7 +46,7 @@ def test_a_new_clone_lacks_only_a_remote(clone: Clone, tmp_path: Path) -> None:
     found = look(clone, write=True)
     assert [one.state for one in found["remote origin"]] == ["ok", "ok"]
     assert "honours conditional" in found["remote origin"][1].detail
-    assert "1 versions" in found["store"][0].detail
+    assert "1 version, 1 pack, " in found["store"][0].detail
     # the scratch key is gone
     assert sorted(one for one in (tmp_path / "far").rglob("*") if one.is_file()) == [
         one for one in before if one.is_file()

@@ -292,7 +292,8 @@ def test_floors_drops_and_exit_codes(clone: Clone) -> None:
     train(clone, 4, acc=0.88, ms=11)
     out = clone.mvc("check", code=1).out
     assert "got worse by 0.015, of which 0.01 is allowed" in out
-    clone.mvc("check", "--against", "HEAD", code=0)
+    same = clone.mvc("check", "--against", "HEAD", code=0).out
+    assert "+0  is the same\n" in same, same
     assert clone.json("check", "--against", "HEAD~2", code=1)["outcome"] == "fail"
     assert clone.json("check", "--against", "best", code=1)["verdicts"][0]["old"] == 0.9
     assert clone.json("check", "--rev", "HEAD~1")["commit"]
@@ -647,6 +648,19 @@ def test_a_metric_that_nobody_measured(clone: Clone) -> None:
     assert "fits: none fulfils that\n" in clone.mvc("rollback", "model.bin", "--where", "acc > 5", code=10).err
     clone.write(".mvc/policy.toml", POLICY.replace('"acc"', '"acuracy"').encode())
     assert "is not recorded (there is: acc, ms)" in clone.mvc("check", code=1).out
+
+
+def test_the_best_where_another_model_has_no_metrics(clone: Clone) -> None:
+    only = 'model = "model.bin"\n'
+    governed(clone, POLICY.replace("metrics = ", f"{only}metrics = ").replace('name = "acc"', f'{only}name = "acc"'))
+    train(clone, 1, acc=0.9, ms=5)
+    for name in ("a.bin", "z.bin"):
+        clone.write(name, 1)
+        clone.mvc("add", name)
+    clone.git("commit", "-qm", "models without metrics")
+    assert [one["path"] for one in clone.json("log", "--best", "acc")["versions"]] == ["model.bin"]
+    unknown = "error: no version of z.bin has a number for acc\nhint: there is: nothing; add it with"
+    assert clone.mvc("log", "--best", "acc", "z.bin", code=10).err == f"{unknown} `mvc add PATH -m NAME=NUMBER`\n"
 
 
 def test_what_the_version_before_had_is_missed(clone: Clone) -> None:

@@ -143,7 +143,16 @@ def test_numbers_computed_by_hand(clone: Clone) -> None:
     files = [path for top in ("packs", "b", "t") for path in (clone.path / ".git/mvc/store" / top).glob("*/*")]
     assert found.size == sum(path.stat().st_size for path in files)
     said = clone.mvc("store", "stats").out
-    assert said.splitlines()[0].split() == ["model", "versions", "here", "logical", "kept", "shared", "dedup", "packed"]
+    assert said.splitlines()[0].split() == [
+        "model",
+        "versions",
+        "here",
+        "logical",
+        "kept",
+        "shared",
+        "dedup",
+        "compressed",
+    ]
     assert ["f", "2", "2", "6.5", "kB", "4.5", "kB", "3.0", "kB", "-2.0", "kB", "0", "B"] in [
         line.split() for line in said.splitlines()
     ], said
