@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 from blake3 import blake3
 
-from modelvc.errors import ModelvcError, ObjectMissing, RemoteBusy
+from modelvc.errors import ModelvcError, ObjectMissing, RemoteBusy, RemoteChanged
 from modelvc.formats import root as rootformat
 from modelvc.store import batch, codec, collect, download, manifest, outgoing, upload
 from modelvc.store.backends import retry
@@ -318,6 +318,50 @@ def test_what_nothing_needs_goes_after_two_graces(kept: Kept):
     assert sum(len(world.far.objects[key][0]) for key in world.packs) < 310 * KIB
     world.check()
     assert world.gc()().deleted == 0
+
+
+def test_a_root_that_comes_late_keeps_a_doomed_pack(kept: Kept, monkeypatch: pytest.MonkeyPatch):
+    """Of a push that slept: it names what is about to be deleted, and nobody counted it."""
+    late = World(kept).far.objects[root_key("file", kept.old)][0]
+    world = doomed(kept)
+    put = world.far.put
+
+    def coming(key: str, data: bytes) -> object:
+        if key.startswith("packs/"):
+            world.far._set(root_key("file", kept.old), late)
+            world.refs.add(kept.old)
+        return put(key, data)
+
+    monkeypatch.setattr(world.far, "put", coming)
+    world.gc()()
+    world.check()
+
+
+def test_doom_lists(kept: Kept):
+    """Made by one clean-up, never replaced by another; a pack is doomed since the first that names it."""
+    world = World(kept)
+    remote = RemoteStore(world.far)
+    first = remote.doom([b"a" * 32, b"b" * 32], ())
+    with pytest.raises(RemoteChanged):
+        remote.doom([b"c" * 32], ())
+    begun = world.now
+    world.now += DAY
+    remote.doom([b"b" * 32, b"c" * 32], (first,))
+    assert remote.doomed(remote.doom_lists()) == {b"a" * 32: begun, b"b" * 32: begun, b"c" * 32: world.now}
+
+
+def test_what_has_no_time_stays(kept: Kept):
+    world = World(kept)
+    world.far.times = dict.fromkeys(world.far.times, 0.0)
+    done = world.gc()()
+    assert (done.roots, done.doomed) == ([], 0)
+
+
+def test_without_a_grace_all_goes_at_once(kept: Kept):
+    world = World(kept)
+    done = world.gc(grace=0.0)()
+    assert (done.doomed, done.deleted) == (1, 1)
+    world.check()
 
 
 MONTHS = {
