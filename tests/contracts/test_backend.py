@@ -537,6 +537,14 @@ def test_a_folder_holds_nothing_but_keys(tmp_path: Path):
     assert sorted(os.listdir(tmp_path / "store")) == [".lock", "config"]
 
 
+def test_a_folder_takes_no_memory_for_what_is_not_there(tmp_path: Path):
+    folder = open_backend(str(tmp_path / "store"), RemoteOptions())
+    folder.put("config", b"short")
+    with pytest.raises(RemoteError, match="shorter than expected"):
+        folder.read_ranges("config", [(0, 1 << 60)])
+    folder.close()
+
+
 @pytest.mark.parametrize("planted", ["packs", "packs/ab", PACK])
 def test_a_folder_follows_no_link(tmp_path: Path, planted: str):
     outside = tmp_path / "outside"

@@ -355,6 +355,9 @@ def test_what_has_no_time_stays(kept: Kept):
     world.far.times = dict.fromkeys(world.far.times, 0.0)
     done = world.gc()()
     assert (done.roots, done.doomed) == ([], 0)
+    world.far.times = {key: 0.0 if key in world.packs else 1e9 for key in world.far.times}
+    done = world.gc()()
+    assert (len(done.roots), done.doomed) == (2, 0)
 
 
 def test_without_a_grace_all_goes_at_once(kept: Kept):

@@ -82,3 +82,9 @@ def test_a_git_dir_that_git_would_not_find(tmp_path: Path) -> None:
     env = {"GIT_DIR": str(tmp_path / "dots"), "GIT_WORK_TREE": str(tmp_path / "home")}
     layout = discover(str(tmp_path), env)
     assert git(layout, "rev-parse", "--show-toplevel").decode().strip() == str(tmp_path / "home")
+
+
+def test_no_password_of_a_url_is_repeated() -> None:
+    words = said(b"fatal: unable to access 'https://me:s3cr/et@host/x'")
+    assert "s3cr" not in words
+    assert "host/x" in words

@@ -219,6 +219,9 @@ def test_good_chunks_of_something_else_are_no_proof(tmp_path: Path) -> None:
     assert (len(usual.faults), usual.proven) == (1, set())
     whole = look(How(whole=True))
     assert (set(whole.faults), whole.proven) == (set(names), set())
+    fetched = LocalStore(str(tmp_path / "fetched"))  # nobody hashed the whole yet
+    Downloader(fetched, store, jobs=2).run(names)
+    assert FarCheck(store, store.listing(), fetched, How(share=0.0)).run(names).proven == set()
 
 
 def test_a_sample_is_a_random_share_of_the_bytes(tmp_path: Path) -> None:

@@ -157,6 +157,25 @@ def test_damage_on_the_remote_is_named_and_not_taken(
     assert not other.has_root("file", content.oid)
 
 
+def test_damage_on_the_way_is_asked_for_once_more(store: LocalStore, far: DictBackend, tmp_path: Path) -> None:
+    content = add_bytes(store, tmp_path, noise(MIB))
+    upload(store, far, want(content.oid))
+    ranges, asked = far.read_ranges, []
+
+    def damaging(key: str, wanted: list[tuple[int, int]]) -> list[bytes]:
+        found = [bytes(one) for one in ranges(key, wanted)]
+        if sum(length for _, length in wanted) > 1000:
+            asked.append(key)
+            found = [one[:500] + b"damage" + one[506:] for one in found] if len(asked) == 1 else found
+        return found
+
+    far.read_ranges = damaging  # type: ignore[method-assign, assignment]
+    other = LocalStore(str(tmp_path / "other"))
+    Downloader(other, RemoteStore(far), 1).run([("file", content.oid)])
+    assert read_bytes(other, content.oid) == noise(MIB)
+    assert len(asked) > 1
+
+
 def test_what_is_not_there_is_reported(store: LocalStore, far: DictBackend, tmp_path: Path) -> None:
     content = add_bytes(store, tmp_path, b"here")
     upload(store, far, want(content.oid))
