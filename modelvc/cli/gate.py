@@ -67,12 +67,13 @@ def _bisect_status(paths: list[str]) -> int:
     """What is neither good nor bad is passed over: Git tries a neighbour. What no commit can be judged by ends it."""
     from modelvc.cli import reports
     from modelvc.cli.errors import explain
-    from modelvc.ops.bisect import bisect_check, bisect_ends
+    from modelvc.ops.bisect import bisect_check, bisect_ends, check_bad_end
 
     try:
         repo = CONTEXT.open()
         try:
             ends = bisect_ends(repo)
+            check_bad_end(repo, ends, paths)
         except ModelvcError as error:
             explain(error, as_json=CONTEXT.json, debug=False)
             return BISECT_STOP

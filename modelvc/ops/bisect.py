@@ -7,10 +7,10 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modelvc.errors import UsageError
+from modelvc.errors import UsageError, shown
 from modelvc.formats import policy as policies
 from modelvc.git.run import run
-from modelvc.ops.check import check
+from modelvc.ops.check import FAIL, check
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,10 +25,15 @@ _END = re.compile(r"^# (\S+): \[([0-9a-f]{40,64})\]", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Ends:
-    """What a bisection judges by: the bad end's policy, and the commit of the good end ("" before there is one)."""
+    """What a bisection judges by: the bad end's policy, and the commit of the good end ("" before there is one).
+
+    `begins`: nothing was judged between the ends yet.
+    """
 
     policy: Policy
     good: str
+    bad: str
+    begins: bool
 
 
 def bisect_ends(repo: Repo) -> Ends:
@@ -38,7 +43,8 @@ def bisect_ends(repo: Repo) -> Ends:
     """
     bad_term, good_term = _lines(repo, "BISECT_TERMS", "bad\ngood\n").split("\n")[:2]
     first: dict[str, str] = {}
-    for term, commit in _END.findall(_lines(repo, "BISECT_LOG")):
+    named = _END.findall(_lines(repo, "BISECT_LOG"))
+    for term, commit in named:
         first.setdefault(term, commit)
     bad = first.get(bad_term) or f"refs/bisect/{bad_term}"
     code, data, _ = run(repo.layout, "cat-file", "blob", f"{bad}:{policies.POLICY}")
@@ -47,7 +53,18 @@ def bisect_ends(repo: Repo) -> Ends:
             f"there is no bisection under way whose bad end has a {policies.POLICY}",
             hint="git bisect start BAD GOOD, then git bisect run mvc check --bisect",
         )
-    return Ends(policies.parse(data), first.get(good_term, ""))
+    return Ends(policies.parse(data), first.get(good_term, ""), bad, begins=len({commit for _, commit in named}) <= 2)
+
+
+def check_bad_end(repo: Repo, ends: Ends, paths: Sequence[str] = ()) -> None:
+    """UsageError when the bad end passes: Git never has it judged, and would name whatever commit that is."""
+    if ends.begins and ends.good:
+        found = check(repo, paths, against=ends.good, rev=ends.bad, policy=ends.policy)
+        if found.outcome != FAIL:
+            raise UsageError(
+                f"the bad end, {shown(ends.bad)[:10]}, does not fail the policy: there is nothing to search for",
+                hint=f"see what it says: mvc check --rev {shown(ends.bad)[:10]} --against {ends.good[:10]}",
+            )
 
 
 def bisect_check(repo: Repo, ends: Ends, paths: Sequence[str] = ()) -> Checked:

@@ -577,6 +577,20 @@ def test_bisect_judges_by_the_ends_with_which_it_began(clone: Clone) -> None:
     assert "model.bin: acc is below its floor 0.8\nfail: 1 pass, 1 fail (against " in out
 
 
+def test_bisect_blames_nobody_when_nothing_is_bad(clone: Clone) -> None:
+    for seed in (1, 2, 3):
+        clone.write("model.bin", seed)
+        clone.mvc("add", "model.bin", "-m", "acc=0.9", "-m", "ms=1")
+        clone.git("commit", "-qm", f"v{seed}")
+    governed(clone)
+    clone.git("bisect", "start", "HEAD", "HEAD~3")
+    said = clone.mvc("check", "--bisect", code=128).err
+    head = clone.git("rev-parse", "main")[:10]
+    assert f"the bad end, {head}, does not fail the policy: there is nothing to search for" in said
+    assert f"mvc check --rev {head} --against " in said
+    assert "first bad commit" not in clone.run("git", "bisect", "run", "mvc", "check", "--bisect", code=128).out
+
+
 def test_bisect_takes_no_failure_for_bad(clone: Clone) -> None:
     train(clone, 1, acc=0.9)
     clone.git("bisect", "start", "HEAD")
