@@ -118,7 +118,8 @@ class LyingBackend:
 
     def _another(self, key: str) -> str:
         folder = key.partition("/")[0]
-        return self._random.choice([entry.key for entry in self._inner.list("") if entry.key.startswith(folder)])
+        others = [entry.key for entry in self._inner.list("") if entry.key.startswith(folder)]
+        return self._random.choice(others) if others else key
 
     def _flip(self, data: bytes) -> bytes:
         if not data:
