@@ -31,10 +31,11 @@ def shown(text: object, limit: int = 500) -> str:
 
 
 def shown_url(url: str, limit: int = 200) -> str:
-    """URL made safe for a terminal, without the account in it: a password may be part of that."""
+    """URL made safe for a terminal, without the account in it: a password may be part of that, or a token be all."""
     scheme, separator, rest = url.rpartition("://") if "://" in url else ("", "", url)
     account, at, place = rest.rpartition("@")
-    return shown(f"{scheme}{separator}...@{place}" if at and ":" in account else url, limit)
+    secret = ":" in account or scheme in {"http", "https"}
+    return shown(f"{scheme}{separator}...@{place}" if at and secret else url, limit)
 
 
 class ModelvcError(Exception):

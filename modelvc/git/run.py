@@ -46,6 +46,7 @@ def said(words: bytes) -> str:
 
     lines = (line.strip() for line in words.decode("utf-8", "replace").split("\n"))
     text = "; ".join(line for line in lines if line)
+    text = re.sub(r"(https?)://[^\s/@]+@", r"\1://...@", text)  # a token may stand there alone
     return shown(re.sub(r"://[^\s@]*:\S*@", "://...@", text))
 
 

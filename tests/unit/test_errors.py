@@ -11,6 +11,7 @@ from modelvc.errors import shown, shown_url
 def test_the_account_of_a_url_is_not_repeated(secret: str) -> None:
     assert shown_url(f"s3://user:{secret}@host/path") == "s3://...@host/path"
     assert shown_url(f"user:{secret}@host/path") == "...@host/path"
+    assert shown_url(f"https://{secret}@host/path") == "https://...@host/path"
     assert shown_url("sftp://user@host/path") == "sftp://user@host/path"
 
 

@@ -88,3 +88,6 @@ def test_no_password_of_a_url_is_repeated() -> None:
     words = said(b"fatal: unable to access 'https://me:s3cr/et@host/x'")
     assert "s3cr" not in words
     assert "host/x" in words
+    assert said(b"fatal: 'https://t0ken@host/x' and 'ssh://git@host/x'") == (
+        "fatal: 'https://...@host/x' and 'ssh://git@host/x'"
+    )
