@@ -37,6 +37,8 @@ def _from_records(fd: int, data: bytes) -> Iterator[tuple[NewChunk, bytes]]:
         if max(stored, raw) > limits.CHUNK or offset > 1 << 62:
             continue
         found = os.pread(fd, stored, offset)
+        if len(found) != stored:
+            continue
         for encoding, length in ((RAW, stored), (ZSTD, raw)):
             with suppress(FormatError):
                 if blake3(codec.decode(encoding, found, length)).digest() == cid:
