@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 # What would end a cell, or make a link, an image, code or HTML of a name.
+_HEX = frozenset("0123456789abcdef")
 _MARKDOWN = {ord(sign): f"\\{sign}" for sign in "\\|[]<`"}
 _COLOURS = {"green": "32", "yellow": "33", "red": "31", "dim": "2", "bold": "1"}
 
@@ -112,6 +113,8 @@ def _is_number(cell: str) -> bool:
     if cell in {"", "-"}:
         return True
     digits, _, unit = cell.partition(" ")
+    if len(cell) in {8, 10} and _HEX.issuperset(cell):
+        return False  # a digest: 5037e940 would be a number, too
     try:
         float(digits.replace(",", ""))
     except ValueError:

@@ -107,9 +107,10 @@ class Uploader:
 
     def _bring(self, wanted: Sequence[Wanted], on_bytes: Callable[[int], None]) -> bool:
         """One attempt; False when a clean-up of the remote may have crossed it, or when not all of it is there."""
-        self._unseen = ""
         made = self._remote.prepare()
         listing = self._remote.listing().without(self._terms.damaged)
+        hidden = (root_key(*name) for name in self._sent if not listing.has_root(*name))
+        self._unseen = next(hidden, "")
         begun = _Clocks(self._remote)
         for url in self._terms.repositories:
             made |= self._remote.register(url, listing)

@@ -121,3 +121,12 @@ def test_words_of_a_status() -> None:
 def test_plurals() -> None:
     assert [render.count(n, "model") for n in (0, 1, 2, 1234)] == ["0 models", "1 model", "2 models", "1,234 models"]
     assert [render.yes(v) for v in (True, False, None)] == ["yes", "no", "-"]
+
+
+def test_a_digest_is_no_number() -> None:
+    """Of the digests of commits, one in a few hundred is digits and an e."""
+    assert render.table(("commit", "size"), [("5037e940", "1 kB"), ("12345678", "20 kB")]) == [
+        "commit     size",
+        "5037e940   1 kB",
+        "12345678  20 kB",
+    ]
