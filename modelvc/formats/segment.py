@@ -62,6 +62,11 @@ class Placement:
     pack: array[int]  # 'I', place in `packs`
     stored: tuple[Stored, ...]
 
+    def chunks(self, count: int | None = None) -> Iterator[tuple[bytes, Stored]]:
+        """(pack id, place) of each record, or of the first COUNT."""
+        for place, stored in zip(self.pack[:count], self.stored[:count], strict=True):
+            yield self.packs[place][0], stored
+
 
 @dataclass(frozen=True, slots=True)
 class Segment:

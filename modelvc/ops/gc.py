@@ -104,7 +104,7 @@ def plan_gc(repo: Repo, rules: Rules = USUAL) -> GcPlan:
     """What could go. Raises NotFoundError for a name of nothing that could."""
     repo.require_init()
     compact.check_allowed(repo.store)
-    return _plan(repo, rules, _ask(repo, rules, Look(deep=False)))
+    return _plan(repo, rules, _ask(repo, rules, Look(deep=False)))[0]
 
 
 def _ask(repo: Repo, rules: Rules, look: Look) -> _There:
@@ -154,7 +154,8 @@ def _is_called(repo: Repo, word: str, name: Named, names: Mapping[Named, str]) -
         return False
 
 
-def _plan(repo: Repo, rules: Rules, there: _There) -> GcPlan:
+def _plan(repo: Repo, rules: Rules, there: _There) -> tuple[GcPlan, set[bytes]]:
+    """What can go, and the chunks of all that stays."""
     store = repo.store
     needed, current, names = reachable(repo, rules.grace)
     spare = set(_spare(repo, needed, rules))
@@ -185,7 +186,7 @@ def _plan(repo: Repo, rules: Rules, there: _There) -> GcPlan:
     free -= live
     remove, rewrite, frees = _packs(repo, _Chunks(live, free), now - rules.grace)
     told = (tuple(items), tuple(only_here), there.unasked, there.unpushed)
-    return GcPlan(*told, kept, frees, tuple(remove), tuple(rewrite))
+    return GcPlan(*told, kept, frees, tuple(remove), tuple(rewrite)), live
 
 
 def apply_gc(repo: Repo, rules: Rules = USUAL, progress: Progress = SILENT) -> GcDone:
@@ -200,13 +201,8 @@ def apply_gc(repo: Repo, rules: Rules = USUAL, progress: Progress = SILENT) -> G
     store.prepare()
     with store.exclusive():
         store.forget_packs()
-        plan = _plan(repo, rules, there)
+        plan, live = _plan(repo, rules, there)
         before = sum(size for _, size in store.packs())
-        live: set[bytes] = set()
-        going = {(item.kind, item.oid) for item in plan.items}
-        for kind, oid in store.roots():
-            if (kind, str(oid)) not in going:
-                live |= _chunks(repo, (kind, oid))
         done: list[bytes] = []
         with StoreWriter(store, locked=True) as writer:
 

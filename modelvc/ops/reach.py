@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from modelvc.errors import BrokenPointer, ConflictError, ModelvcError, shown
+from modelvc.errors import BrokenPointer, ConflictError, ModelvcError, shown, shown_url
 from modelvc.formats.limits import POINTER
 from modelvc.formats.paths import model_of, pointer_of
 from modelvc.formats.pointer import parse
@@ -29,15 +29,7 @@ def reachable(repo: Repo, grace: float) -> tuple[set[Named], set[Named], dict[Na
     current: set[Named] = set()
     names: dict[Named, str] = {}
     for path, data, now in _pointers(repo):
-        try:
-            pointer = parse(data, path)
-        except ModelvcError as error:
-            raise BrokenPointer(
-                f"nothing can be removed while a pointer can not be read: {error}",
-                hint="mend it, or if it is in history only, rewrite or forget that history",
-            ) from None
-        for version in pointer.versions:
-            name = (version.kind, version.oid)
+        for name in objects_of(path, data):
             found.add(name)
             names.setdefault(name, model_of(path))
             if now:
@@ -47,6 +39,19 @@ def reachable(repo: Repo, grace: float) -> tuple[set[Named], set[Named], dict[Na
         if time.time() - when < grace:
             found.add((kind, oid))
     return found, current, names
+
+
+def objects_of(path: str, data: bytes, url: str = "") -> list[Named]:
+    """What a pointer, of the repository at URL, names. BrokenPointer for one that can not be read."""
+    try:
+        pointer = parse(data, path)
+    except ModelvcError as error:
+        where = f" in {shown_url(url)}" if url else ""
+        raise BrokenPointer(
+            f"nothing can be removed while a pointer{where} can not be read: {error}",
+            hint="mend it, or if it is in history only, rewrite or forget that history",
+        ) from None
+    return [(version.kind, version.oid) for version in pointer.versions]
 
 
 def _pointers(repo: Repo) -> Iterator[tuple[str, bytes, bool]]:

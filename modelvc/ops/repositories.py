@@ -5,10 +5,10 @@ from __future__ import annotations
 import tempfile
 from typing import TYPE_CHECKING
 
-from modelvc.errors import BrokenPointer, ConflictError, GitError, ModelvcError, UsageError, shown, shown_url
+from modelvc.errors import ConflictError, GitError, UsageError, shown, shown_url
 from modelvc.formats.paths import model_of
-from modelvc.formats.pointer import parse
 from modelvc.git import elsewhere, history, places
+from modelvc.ops.reach import objects_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,16 +66,5 @@ def reached(repo: Repo, urls: Sequence[str]) -> dict[Named, str]:
                 words = f"the refs of {shown_url(url)} can not be read: {error}"
                 raise GitError(words, hint="nothing is removed that they may need; see `git fetch`") from None
             for seen in history.pointers_in(layout, all_refs=True):
-                found.update(_objects(seen.path, seen.data, url))
+                found |= dict.fromkeys(objects_of(seen.path, seen.data, url), model_of(seen.path))
     return found
-
-
-def _objects(path: str, data: bytes, url: str) -> dict[Named, str]:
-    try:
-        pointer = parse(data, path)
-    except ModelvcError as error:
-        raise BrokenPointer(
-            f"nothing can be removed while a pointer in {shown_url(url)} can not be read: {error}",
-            hint="mend it, or if it is in history only, rewrite or forget that history",
-        ) from None
-    return {(version.kind, version.oid): model_of(path) for version in pointer.versions}

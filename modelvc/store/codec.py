@@ -80,8 +80,13 @@ def content_of(chunk: Stored, stored: bytes | memoryview) -> bytes | memoryview 
     """The content of a chunk, if STORED is what its record says and the content is what its name says."""
     if len(stored) != chunk.stored or xxhash.xxh3_64_intdigest(stored) != chunk.xxh3:
         return None
+    return named(chunk.cid, chunk.encoding, stored, chunk.raw)
+
+
+def named(cid: bytes, encoding: Encoding, stored: bytes | memoryview, raw: int) -> bytes | memoryview | None:
+    """The RAW bytes that STORED stands for, if their name is CID."""
     try:
-        raw = decode(chunk.encoding, stored, chunk.raw)
+        found = decode(encoding, stored, raw)
     except FormatError:
         return None
-    return raw if blake3(raw).digest() == chunk.cid else None
+    return found if blake3(found).digest() == cid else None

@@ -11,8 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
-from blake3 import blake3
-
 from modelvc.errors import FormatError, KeyMissing, ObjectCorrupt, RemoteBusy, RemoteChanged
 from modelvc.formats import pack, registration
 from modelvc.oid import Oid
@@ -320,10 +318,7 @@ class Collector:
         for some in _groups(chunks):
             ranges = [(chunk.offset, chunk.stored) for chunk in some]
             for chunk, data in zip(some, self._remote.backend.read_ranges(pack_key(name), ranges), strict=True):
-                good = False
-                with suppress(FormatError):
-                    good = blake3(codec.decode(chunk.encoding, data, chunk.raw)).digest() == chunk.cid
-                if not good:
+                if codec.named(chunk.cid, chunk.encoding, data, chunk.raw) is None:
                     where = f"pack {name.hex()[:10]} (chunk {chunk.cid.hex()[:10]})"
                     raise ObjectCorrupt(where, self._remote.name, far=True)
                 yield chunk, bytes(data)
@@ -393,8 +388,7 @@ def _chunks(remote: RemoteStore, root: Root) -> Iterator[tuple[bytes, Stored]]:
         placement = manifest.read_segment(remote, root, part).placement
         if placement is None:
             raise ObjectCorrupt(f"the root of {root.oid.short}", remote.name, far=True)
-        for place, stored in zip(placement.pack, placement.stored, strict=True):
-            yield placement.packs[place][0], stored
+        yield from placement.chunks()
 
 
 def _groups(chunks: Sequence[Stored]) -> Iterator[list[Stored]]:

@@ -14,6 +14,7 @@ from blake3 import blake3
 
 from modelvc.errors import FormatError, KeyMissing, ObjectCorrupt, ObjectMissing
 from modelvc.store import codec, manifest
+from modelvc.store.backends.spans import GAP
 from modelvc.store.manifest import Content
 from modelvc.store.packfile import NewChunk
 from modelvc.store.remote import pack_key
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from modelvc.store.local import LocalStore
     from modelvc.store.remote import RemoteStore
 
-GAP = 512 << 10  # bytes between two wanted chunks that are cheaper to read than to skip
 RANGE = 18 << 20  # bytes of one request: a pack is 16 MiB and one chunk, in one piece
 SEAL = 256 << 20  # bytes after which what arrived is made durable
 
@@ -203,11 +203,10 @@ def _wanted(segments: Sequence[Segment], writer: StoreWriter) -> Iterator[tuple[
         placement = segment.placement
         if placement is None:
             raise FormatError("not a valid root: a segment does not say where its chunks are")
-        content = len(segment.recipe) - segment.auxiliary
-        for place, stored in zip(placement.pack[:content], placement.stored[:content], strict=True):
+        for pack, stored in placement.chunks(len(segment.recipe) - segment.auxiliary):
             if stored.cid not in seen and not writer.has(stored.cid):
                 seen.add(stored.cid)
-                yield placement.packs[place][0], stored
+                yield pack, stored
 
 
 def _ranges(chunks: Iterator[tuple[bytes, Stored]]) -> Iterator[_Range]:

@@ -279,8 +279,7 @@ class FarCheck:
             if known is not None and not any(pack in packs for pack in known.packs):
                 continue
             placement = manifest.read_segment(self._remote, root, part).placement
-            for place, stored in zip(placement.pack, placement.stored, strict=True) if placement else ():
-                pack = placement.packs[place][0] if placement else b""
+            for pack, stored in placement.chunks() if placement else ():
                 if pack in packs:
                     yield pack, stored.cid
 

@@ -9,6 +9,7 @@ from blake3 import blake3
 
 from modelvc.errors import KeyMissing, ModelvcError, ObjectCorrupt
 from modelvc.store import manifest
+from modelvc.store.backends.spans import GAP
 from modelvc.store.workers import Workers, windowed
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 _JOBS = 4
 _PIECE = 9 << 20  # bytes of content, and of a request: half a pack of 16 MiB
-_GAP = 512 << 10  # bytes: reading them for nothing costs less than another request
 
 
 class _Piece(NamedTuple):
@@ -104,7 +104,7 @@ class FarWhole:
         for pack, stored in _places(segment):
             place = None if self._local.find(stored.cid) is not None else pack
             end = stored.offset + stored.stored
-            near = place is None or (0 <= stored.offset - stop <= _GAP and end - start <= _PIECE)
+            near = place is None or (0 <= stored.offset - stop <= GAP and end - start <= _PIECE)
             repeated = run and run[-1] == stored
             if run and (place != where or raw + stored.raw > _PIECE or not (near or repeated)):
                 yield _Piece(where, tuple(run))
@@ -151,8 +151,5 @@ class _Damaged(Exception):
 
 def _places(segment: Segment) -> Iterator[tuple[bytes, Stored]]:
     """(pack, place) of the records that are content."""
-    placement = segment.placement
-    if placement is not None:
-        count = len(segment.recipe) - segment.auxiliary
-        for place, stored in zip(placement.pack[:count], placement.stored[:count], strict=True):
-            yield placement.packs[place][0], stored
+    if segment.placement is not None:
+        yield from segment.placement.chunks(len(segment.recipe) - segment.auxiliary)

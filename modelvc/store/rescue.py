@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import xxhash
-from blake3 import blake3
 
-from modelvc.errors import FormatError
 from modelvc.formats import limits, pack
 from modelvc.formats.pack import RAW, ZSTD
 from modelvc.store import codec
@@ -40,7 +37,6 @@ def _from_records(fd: int, data: bytes) -> Iterator[tuple[NewChunk, bytes]]:
         if len(found) != stored:
             continue
         for encoding, length in ((RAW, stored), (ZSTD, raw)):
-            with suppress(FormatError):
-                if blake3(codec.decode(encoding, found, length)).digest() == cid:
-                    yield NewChunk(cid, stored, length, xxhash.xxh3_64_intdigest(found), encoding), found
-                    break
+            if codec.named(cid, encoding, found, length) is not None:
+                yield NewChunk(cid, stored, length, xxhash.xxh3_64_intdigest(found), encoding), found
+                break

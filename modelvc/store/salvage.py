@@ -50,9 +50,9 @@ def _gather_object(remote: RemoteStore, writer: StoreWriter, wanted: set[bytes],
     for part in found[0].records() if found else ():
         placement = manifest.read_segment(remote, found[0], part).placement if found else None
         places: dict[bytes, dict[bytes, Stored]] = {}
-        for place, stored in zip(placement.pack, placement.stored, strict=True) if placement else ():
-            if placement and stored.cid in wanted:
-                places.setdefault(placement.packs[place][0], {})[stored.cid] = stored
+        for pack, stored in placement.chunks() if placement else ():
+            if stored.cid in wanted:
+                places.setdefault(pack, {})[stored.cid] = stored
         for where, chunks in places.items():
             try:
                 _take(remote, writer, wanted, where, sorted(chunks.values(), key=lambda chunk: chunk.offset))

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from modelvc.errors import FormatError, IntegrityError, ModelvcError, NotFoundError
 from modelvc.formats import pack
 from modelvc.store import codec, manifest, packfile, rescue
-from modelvc.store.content import ContentReader
 from modelvc.store.disk import make_folder
 from modelvc.store.index import list_packs
 from modelvc.store.packfile import NewChunk
@@ -87,29 +86,21 @@ def check_object(store: LocalStore, name: Named, *, every_byte: bool) -> Modelvc
             manifest.check_tree(root)
         for part in root.parts():
             store.read_part(root, part)
-        leaves = [manifest.read_leaf(store, root, ref) for ref in root.leaves]
-        parts = list(root.records())
+        for ref in root.leaves:
+            manifest.read_leaf(store, root, ref)
         size = 0
-        for part in parts:
+        for part in root.records():
             recipe = manifest.read_segment(store, root, part).recipe
             size += recipe.size
             for cid, _ in recipe:
                 store.locate(cid)
         if size != root.size:
             raise FormatError("its manifests do not hold as many bytes as it has")
-        if every_byte and kind == "file":
-            with ContentReader(store) as reader:
-                reader.write_blob(root, _drop, "it")
-        elif every_byte:
+        if every_byte:
             prove(store, root, read_content(store, kind, oid, "it", prove_it=False), "it")
-        del leaves
     except (IntegrityError, NotFoundError) as error:
         return error
     return None
-
-
-def _drop(piece: memoryview) -> None:
-    del piece
 
 
 def check_index(store: LocalStore) -> bool:
