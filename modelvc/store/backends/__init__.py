@@ -20,14 +20,25 @@ def open_backend(url: str, options: RemoteOptions) -> Backend:
         from modelvc.store.backends.folder import FolderBackend
 
         return FolderBackend(place.path)
-    if place.scheme == "s3":
-        from modelvc.store.backends.s3 import S3Backend
-
-        return S3Backend(place, options)
     if place.scheme == "memory":
         from modelvc.store.backends.memory import MemoryBackend
 
         return MemoryBackend(place.host)
+    _silence_libraries()
+    if place.scheme == "s3":
+        from modelvc.store.backends.s3 import S3Backend
+
+        return S3Backend(place, options)
     from modelvc.store.backends.generic import open_generic
 
     return open_generic(place)
+
+
+def _silence_libraries() -> None:
+    """Drop the log records that no handler wants. Python would print them, and tracebacks, in front of mvc's words.
+
+    A program that sets up logging still receives them.
+    """
+    import logging
+
+    logging.lastResort = logging.NullHandler()

@@ -128,6 +128,10 @@ def _unanswered(error: BaseException, target: Target) -> Verdict:
     if _is_transport(error):
         why = "no answer in time" if "Timeout" in type(error).__name__ else "the connection broke"
         return Verdict(RemoteBusy(f"{target.what}: {why}", hint=_AGAIN_HINT), retry=True)
+    if isinstance(error, OSError) and error.filename:  # a token or a certificate that a setting names
+        why = f"{shown(error.filename, 200)}: {shown(error.strerror or error, 200)}"
+        hint = "correct the setting that names this file (AWS_WEB_IDENTITY_TOKEN_FILE, AWS_CA_BUNDLE, ~/.aws/config)"
+        return Verdict(RemoteDenied(f"{target.what}: a file of the credentials cannot be read: {why}", hint=hint))
     return Verdict(RemoteError(f"{target.what}: {shown(error, 200)} ({type(error).__name__})"))
 
 

@@ -67,6 +67,7 @@ def test_what_a_server_says(code: str, status: int, kind: type, retry: bool, wra
         (boto.ParamValidationError(report="x"), RemoteError, False, ""),
         (ConnectionResetError(), RemoteBusy, True, "again"),
         (TimeoutError(), RemoteBusy, True, "again"),
+        (FileNotFoundError(2, "No such file", "/token"), RemoteDenied, False, "AWS_WEB_IDENTITY_TOKEN_FILE"),
         (ZeroDivisionError("x"), RemoteError, False, ""),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
