@@ -173,7 +173,7 @@ def diff(
     """What changed between two versions.
 
     Bytes, files of a folder, metrics. Without REV: between HEAD and the worktree; with one: between REV and the
-    worktree. A..B is the same as A B.
+    worktree, trained models that were not added included. A..B is the same as A B.
     """
     from modelvc.ops.diff import diff as op
 
@@ -193,13 +193,14 @@ def diff(
 
 def _print_diff(found: Diff) -> None:
     for path in found.unreadable:
-        render.say(f"not compared, since its pointer can not be read: {CONTEXT.name(path)} (see `mvc status`)")
+        render.say(f"not compared, since it cannot be read: {CONTEXT.name(path)} (see `mvc status`)")
     if not found.models:
         render.out("no model differs")
         return
     rows = []
     for m in found.models:
         new = "" if m.shared is None or m.new_size is None else f"{render.size(m.new_size - m.shared)} new"
+        new = "not added yet" if m.unsaved else new
         sizes = [render.size(size) for size in (m.old_size, m.new_size) if size is not None]
         if m.old_oid == m.new_oid:
             versions, sizes, new = render.short(m.new_oid), sizes[:1], "same bytes"

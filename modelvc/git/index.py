@@ -94,6 +94,14 @@ def tracked_under(layout: Layout, path: str) -> list[str]:
     return [name for name in map(os.fsdecode, out.split(b"\0")) if name and not is_pointer(name)]
 
 
+def submodules(layout: Layout, paths: Sequence[str]) -> list[str]:
+    """Those of PATHS that the index has as a submodule."""
+    if not paths:
+        return []
+    out = git(layout, "--literal-pathspecs", "ls-files", "-s", "-z", "--", *paths)
+    return [os.fsdecode(line.partition(b"\t")[2]) for line in out.split(b"\0") if line.startswith(b"160000 ")]
+
+
 def ignore_rule(layout: Layout, path: str) -> IgnoreRule | None:
     """The rule by which Git ignores PATH; None when it does not."""
     code, out, _ = run(layout, "check-ignore", "-v", "-z", "--no-index", "--stdin", stdin=os.fsencode(path) + b"\0")

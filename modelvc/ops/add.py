@@ -15,6 +15,7 @@ from modelvc.formats.pointer import parse as parse_pointer
 from modelvc.git import index
 from modelvc.oid import Oid
 from modelvc.ops import ignores
+from modelvc.ops.placing import check_place
 from modelvc.ops.progress import SILENT
 from modelvc.ops.record import NOTHING, recorded
 from modelvc.ops.renames import only_renamed
@@ -94,7 +95,9 @@ def add(
     if given and len(paths) != 1:
         raise UsageError("metrics belong to one model", hint="name one model, or run `mvc add` once for each")
     with repo.updating():
-        return _add(repo, [_checked(repo, text) for text in paths], given, progress)
+        chosen = [_checked(repo, text) for text in paths]
+        check_place(repo, chosen)
+        return _add(repo, chosen, given, progress)
 
 
 def add_modified(repo: Repo, paths: Sequence[str] = (), *, progress: Progress = SILENT) -> Added:
@@ -125,8 +128,6 @@ def _add(repo: Repo, chosen: Sequence[SafeRelPath], given: Given, progress: Prog
 
 def _checked(repo: Repo, text: str) -> SafeRelPath:
     path = repo.path(text)
-    if path.parts[0] == ".mvc":
-        raise UsageError(f"{shown(path)} belongs to mvc itself", hint="keep models outside of .mvc/")
     found = repo.worktree.stat(path)
     if found is None:
         hint = (

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from modelvc.errors import ModelvcError
 from modelvc.formats.paths import SafeRelPath, model_of
 from modelvc.formats.pointer import parse
 from modelvc.formats.policy import Policy
 from modelvc.git import history
+from modelvc.oid import Oid
 from modelvc.ops.record import read_policy
 from modelvc.ops.renames import former_name
-from modelvc.ops.trees import stored_files
+from modelvc.ops.status import MODIFIED, status
+from modelvc.ops.trees import entries_of, oid_of, stored_files
+from modelvc.worktree import survey
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from modelvc.formats.metrics import MetricValue
     from modelvc.formats.pointer import Pointer
+    from modelvc.formats.tree import TreeEntry
     from modelvc.repo import Repo
 
 
@@ -49,7 +54,8 @@ class MetricChange:
 @dataclass(frozen=True, slots=True)
 class ModelChange:
     """One model. `change`: "added", "removed", "renamed" (and perhaps changed) or "changed"; `was`: its name before,
-    where that is another; `files`: None when a side is not in the store.
+    where that is another; `files`: None when a side is not in the store; `unsaved`: the new side is what lies in the
+    worktree, which no `mvc add` has stored yet and nothing has measured.
     """
 
     path: str
@@ -63,11 +69,14 @@ class ModelChange:
     metrics: tuple[MetricChange, ...]
     params: tuple[MetricChange, ...] = ()
     was: str | None = None
+    unsaved: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """From `old` to `new`: commits, or "" for the worktree. `unreadable`: models left out for their pointers."""
+    """From `old` to `new`: commits, or "" for the worktree. `unreadable`: models left out, since their pointers or
+    their files cannot be read.
+    """
 
     old: str
     new: str
@@ -75,49 +84,108 @@ class Diff:
     unreadable: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """One side of one model. `files`: those of a folder in the worktree that is not stored."""
+
+    pointer: Pointer
+    unsaved: bool = False
+    files: Mapping[SafeRelPath, TreeEntry] | None = None
+
+
+class _Side(NamedTuple):
+    """A commit ("": the worktree), its models, and those whose pointers or files cannot be read."""
+
+    commit: str
+    models: dict[SafeRelPath, _Version]
+    unreadable: set[SafeRelPath]
+
+
 def diff(repo: Repo, old: str = "HEAD", new: str = "", paths: Sequence[str] = ()) -> Diff:
-    """What differs between OLD and NEW ("": the worktree's pointers) in the models below PATHS."""
+    """What differs between OLD and NEW ("": the worktree, with models that were trained and not added) below PATHS."""
     repo.require_init()
-    first, before, bad = _side(repo, old)
-    second, after, worse = _side(repo, new)
-    unreadable = {*bad, *worse}
-    known = {*before, *after, *unreadable}
-    chosen = repo.selected(paths, known) if paths else sorted(known)
+    before, after = _side(repo, old), _side(repo, new)
+    unreadable = {*before.unreadable, *after.unreadable}
+    known = {*before.models, *after.models, *unreadable}
+    chosen = [SafeRelPath(path) for path in (repo.selected(paths, known) if paths else sorted(known))]
+    if not new:
+        unreadable |= _look(repo, after.models, chosen)
     policy = _policy(repo)
+    earlier = {path: version.pointer for path, version in before.models.items()}
     came_from = {
         path: name
-        for path in map(SafeRelPath, chosen)
-        if path in after and path not in before and (name := former_name(after[path], before, {*after, *unreadable}))
+        for path in chosen
+        if path in after.models
+        and path not in before.models
+        and (name := former_name(after.models[path].pointer, earlier, {*after.models, *unreadable}))
     }
     rows = []
-    for path in map(SafeRelPath, chosen):
+    for path in chosen:
         name = came_from.get(path, path)
         if path in unreadable or path in came_from.values():
             continue
-        if name != path or _differs(before.get(name), after.get(path)):
-            rows.append(_changed(repo, policy, (name, path), before.get(name), after.get(path)))
-    return Diff(first, second, tuple(rows), tuple(path for path in chosen if path in unreadable))
+        if name != path or _differs(before.models.get(name), after.models.get(path)):
+            rows.append(_changed(repo, policy, (name, path), before.models.get(name), after.models.get(path)))
+    return Diff(before.commit, after.commit, tuple(rows), tuple(path for path in chosen if path in unreadable))
 
 
-def _side(repo: Repo, rev: str) -> tuple[str, dict[SafeRelPath, Pointer], set[SafeRelPath]]:
-    """The commit, its pointers, and the models whose pointers can not be read, as in a conflict."""
+def _side(repo: Repo, rev: str) -> _Side:
     if not rev:
         good, broken = repo.worktree_pointers()
-        return "", good, set(broken)
+        return _Side("", {path: _Version(pointer) for path, pointer in good.items()}, set(broken))
     if rev == "HEAD" and not history.has_head(repo.layout):
-        return "", {}, set()
+        return _Side("", {}, set())
     commit = history.resolve(repo.layout, rev)
     found, unreadable = {}, set()
     for path, data in history.pointers_at(repo.layout, commit).items():
         try:
-            found[model_of(path)] = parse(data, path)
+            found[model_of(path)] = _Version(parse(data, path))
         except ModelvcError:
             unreadable.add(model_of(path))
-    return commit, found, unreadable
+    return _Side(commit, found, unreadable)
 
 
-def _differs(old: Pointer | None, new: Pointer | None) -> bool:
-    return old is None or new is None or old.encode() != new.encode()
+def _look(repo: Repo, models: dict[SafeRelPath, _Version], chosen: Sequence[SafeRelPath]) -> set[SafeRelPath]:
+    """Put what lies in the worktree in the place of the pointers that `mvc status` calls modified.
+
+    Returns the models that cannot be read.
+    """
+    here = [os.path.join(repo.layout.worktree, path) for path in chosen if path in models]
+    unreadable = set()
+    for row in status(repo, here).models if here else ():
+        path = SafeRelPath(row.path)
+        if row.state == MODIFIED and path in models:
+            try:
+                models[path] = _present(repo, path, models[path].pointer)
+            except (ModelvcError, OSError):
+                unreadable.add(path)
+    return unreadable
+
+
+def _present(repo: Repo, path: SafeRelPath, pointer: Pointer) -> _Version:
+    """What lies at PATH now, called as its pointer would be. ModelvcError for what no pointer can name, as a link."""
+    files = survey.tree_files(repo.worktree, repo.state, path)
+    if files is not None:
+        entries = entries_of(files)
+        size = sum(entry.size for entry in entries)
+        found = replace(pointer, kind="tree", oid=oid_of(entries), size=size, files=len(entries), executable=False)
+        return _Version(found, unsaved=True, files={entry.path: entry for entry in entries})
+    stat = repo.worktree.stat(path)
+    oid = survey.file_oid(repo.worktree, repo.state, path)
+    if stat is None or oid is None:
+        return _Version(pointer)
+    runs = bool(stat[4] & 0o100)
+    found = replace(pointer, kind="file", oid=Oid(oid), size=stat[1], files=None, executable=runs)
+    return _Version(found, unsaved=True)
+
+
+def _differs(old: _Version | None, new: _Version | None) -> bool:
+    if old is None or new is None:
+        return True
+    if new.unsaved:  # no pointer of its own yet
+        sides = [(side.kind, side.oid, side.executable) for side in (old.pointer, new.pointer)]
+        return sides[0] != sides[1]
+    return old.pointer.encode() != new.pointer.encode()
 
 
 def _policy(repo: Repo) -> Policy:
@@ -129,10 +197,12 @@ def _policy(repo: Repo) -> Policy:
 
 
 def _changed(
-    repo: Repo, policy: Policy, names: tuple[SafeRelPath, SafeRelPath], old: Pointer | None, new: Pointer | None
+    repo: Repo, policy: Policy, names: tuple[SafeRelPath, SafeRelPath], before: _Version | None, after: _Version | None
 ) -> ModelChange:
     was, path = names
+    old, new = before.pointer if before else None, after.pointer if after else None
     change = "added" if old is None else "removed" if new is None else "changed" if was == path else "renamed"
+    unsaved = bool(after and after.unsaved)
     return ModelChange(
         path=path,
         change=change,
@@ -141,10 +211,11 @@ def _changed(
         old_size=old.size if old else None,
         new_size=new.size if new else None,
         shared=_shared(repo, old, new),
-        files=_files(repo, old, new),
-        metrics=_metrics(policy, path, old, new),
-        params=_moved(dict(old.params) if old else {}, dict(new.params) if new else {}),
+        files=_files(repo, before, after),
+        metrics=() if unsaved else _metrics(policy, path, old, new),
+        params=() if unsaved else _moved(dict(old.params) if old else {}, dict(new.params) if new else {}),
         was=was if was != path else None,
+        unsaved=unsaved,
     )
 
 
@@ -161,21 +232,29 @@ def _shared(repo: Repo, old: Pointer | None, new: Pointer | None) -> int | None:
     return sum(length for cid, length in sides[1] if cid in known)
 
 
-def _files(repo: Repo, old: Pointer | None, new: Pointer | None) -> tuple[FileChange, ...] | None:
-    trees = [p for p in (old, new) if p and p.kind == "tree"]
-    if not trees:
-        return ()
-    if not all(repo.store.has_root("tree", p.oid) for p in trees):
+def _files(repo: Repo, old: _Version | None, new: _Version | None) -> tuple[FileChange, ...] | None:
+    sides = [_entries(repo, side) for side in (old, new)]
+    if None in sides:
         return None
-    before = stored_files(repo.store, old.oid) if old and old.kind == "tree" else {}
-    after = stored_files(repo.store, new.oid) if new and new.kind == "tree" else {}
+    before, after = sides
     rows = []
-    for name in sorted({*before, *after}):
-        a, b = before.get(name), after.get(name)
+    for name in sorted({*(before or {}), *(after or {})}):
+        a, b = (before or {}).get(name), (after or {}).get(name)
         if a != b:
             word = "added" if a is None else "removed" if b is None else "changed"
             rows.append(FileChange(name, word, a.size if a else None, b.size if b else None))
     return tuple(rows)
+
+
+def _entries(repo: Repo, side: _Version | None) -> Mapping[SafeRelPath, TreeEntry] | None:
+    """The files of a folder; none of anything else, None when the store does not have them."""
+    if side is None or side.pointer.kind != "tree":
+        return {}
+    if side.files is not None:
+        return side.files
+    if not repo.store.has_root("tree", side.pointer.oid):
+        return None
+    return stored_files(repo.store, side.pointer.oid)
 
 
 def _metrics(policy: Policy, path: SafeRelPath, old: Pointer | None, new: Pointer | None) -> tuple[MetricChange, ...]:

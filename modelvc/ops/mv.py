@@ -13,6 +13,7 @@ from modelvc.formats.paths import SafeRelPath, pointer_of
 from modelvc.formats.pointer import parse
 from modelvc.git import index
 from modelvc.ops import ignores
+from modelvc.ops.placing import check_place
 
 if TYPE_CHECKING:
     from modelvc.formats.pointer import Pointer
@@ -87,6 +88,7 @@ def _begun(repo: Repo, source: SafeRelPath, target: SafeRelPath) -> Pointer | No
 def _check(repo: Repo, source: SafeRelPath, target: SafeRelPath, *, begun: bool) -> None:
     if target.startswith(source + "/"):
         raise UsageError(f"{shown(target)} lies in {shown(source)} itself", hint="choose a name outside of it")
+    check_place(repo, [target])
     tracked = repo.tracked()
     for path in tracked:
         if path != source and (target.startswith(path + "/") or path.startswith(target + "/")):

@@ -22,6 +22,8 @@ def scan(root: str, folder: str) -> dict[str, Stat]:
         with os.scandir(path) as entries:
             for entry in entries:
                 name = prefix + entry.name
+                if entry.name == ".git":
+                    raise _repository(f"{folder}/{prefix}".rstrip("/"))
                 data = entry.stat(follow_symlinks=False)
                 if stat.S_ISREG(data.st_mode):
                     found[name] = stat_of(data)
@@ -30,6 +32,13 @@ def scan(root: str, folder: str) -> dict[str, Stat]:
                 else:
                     raise _unfit(f"{folder}/{name}", data.st_mode)
     return found
+
+
+def _repository(path: str) -> UsageError:
+    return UsageError(
+        f"{shown(path)} is a Git repository of its own, and a tracked folder cannot hold one",
+        hint=f"move it out of the folder, or run `mvc --repo {shown(path)} add` for the models in it",
+    )
 
 
 def _unfit(path: str, mode: int) -> UsageError:
