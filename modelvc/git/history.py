@@ -1,27 +1,35 @@
-"""Git's history, read with pygit2: which pointers which commits hold. Nothing is walked twice."""
+"""Git's history, read with the `git` program: which pointers which commits hold."""
 
 from __future__ import annotations
 
 import os
 import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from modelvc.errors import GitError, UsageError, shown
 from modelvc.formats.limits import POINTER
-from modelvc.git.index import read_blobs
-from modelvc.git.worktrees import git_dirs
+from modelvc.git.objects import objects
+from modelvc.git.refs import branches_and_tags, check_refs, published_heads, remote_heads, stashed, unreferenced
+from modelvc.git.run import git, piped, run
+from modelvc.git.trees import Trees
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from typing import IO
 
     from modelvc.git.layout import Layout
 
-    _Children = tuple[tuple[bytes, Any, bool], ...]
+__all__ = [
+    "PointerSeen", "Version", "branches_and_tags", "check_refs", "has_commit", "has_head", "introductions",
+    "pointers_at", "pointers_in", "present", "published_heads", "remote_heads", "resolve", "versions",
+]  # fmt: skip
 
-_open: dict[str, Any] = {}
-_IN_PROGRESS = ("MERGE_HEAD", "MERGE_AUTOSTASH", "CHERRY_PICK_HEAD", "REVERT_HEAD", "REBASE_HEAD", "BISECT_HEAD")
-_COMMIT = re.compile(rb"(?<![0-9a-f])(?:[0-9a-f]{64}|[0-9a-f]{40})(?![0-9a-f])")
+_PLAIN = re.compile(r"(?:HEAD|[0-9a-f]{40}|[0-9a-f]{64})(?:~[0-9]{0,6})?")  # names that git cat-file takes safely
+_ORIGINAL = "--no-replace-objects"
+_NOTHING_FETCHED = {"GIT_NO_LAZY_FETCH": "1"}  # a partial clone without trees would ask for each by itself
+_COMMIT = 1 << 20  # bytes of a commit that are read
+_MOST = 256  # pointers that are read at once
 
 
 class PointerSeen(NamedTuple):
@@ -42,121 +50,71 @@ class Version(NamedTuple):
     data: bytes
 
 
-def _repository(layout: Layout) -> Any:
-    found = _open.get(layout.git_dir)
-    if found is None:
-        import pygit2
+class _Change(NamedTuple):
+    """What a commit has at a path, and what its parents had there: (mode, blob) of each."""
 
-        try:
-            found = _open[layout.git_dir] = pygit2.Repository(layout.git_dir)
-        except pygit2.GitError as error:
-            words = f"the repository can not be read: {shown(error)}"
-            raise GitError(words, hint="see what `git status` says") from None
-    return found
+    commit: str
+    path: bytes
+    new: tuple[bytes, bytes]
+    old: tuple[tuple[bytes, bytes], ...]
 
 
 def has_head(layout: Layout) -> bool:
-    """Whether there is a commit yet."""
-    return not _repository(layout).head_is_unborn
+    """Whether there is a commit yet. GitError when HEAD names one that can not be read."""
+    if objects(layout).one("HEAD"):
+        return True
+    if run(layout, "rev-parse", "-q", "--verify", "HEAD")[0]:
+        return False
+    raise GitError("the commit that HEAD names can not be read", hint="see what `git fsck` says")
 
 
 def has_commit(layout: Layout, commit: str) -> bool:
-    try:
-        return commit in _repository(layout)
-    except ValueError:
-        return False
+    """Whether the commit with this id is here; it is not fetched for that."""
+    return bool(present(layout, [commit]))
 
 
-def resolve(layout: Layout, rev: str) -> str:
-    """The full id of the commit that REV names; UsageError when it names none."""
-    import pygit2
+def present(layout: Layout, commits: Sequence[str]) -> set[str]:
+    """Those of COMMITS, which are full ids, that are here; none is fetched for that."""
+    asked = [one for one in commits if len(one) in {40, 64} and _PLAIN.fullmatch(one)]
+    if not asked:
+        return set()
+    check = (_ORIGINAL, "cat-file", "--batch-check")
+    out = git(layout, *check, stdin="".join(f"{one}\n" for one in asked).encode(), extra=_NOTHING_FETCHED)
+    return {one for one, line in zip(asked, out.splitlines(), strict=True) if line.split()[1] == b"commit"}
 
-    try:
-        return str(_repository(layout).revparse_single(rev).peel(pygit2.Commit).id)
-    except (KeyError, ValueError, pygit2.GitError, pygit2.InvalidSpecError):
+
+def resolve(layout: Layout, rev: str, *, original: bool = False) -> str:
+    """The full id of the commit that REV names; UsageError when it names none. ORIGINAL: without replace refs."""
+    name = rev if _PLAIN.fullmatch(rev) else _named(layout, rev, original=original)
+    found = objects(layout, original=original).one(f"{name}^{{commit}}", _COMMIT) if name else None
+    if not found:
         words = f"{shown(rev)} is no commit, branch or tag here"
-        raise UsageError(words, hint="see `git log --all --oneline`") from None
+        raise UsageError(words, hint="see `git log --all --oneline`")
+    return found.oid
+
+
+def _named(layout: Layout, rev: str, *, original: bool) -> str:
+    """The id of what a person calls REV; "" when that is nothing."""
+    if not rev or rev.startswith("-") or "\0" in rev:
+        return ""
+    words = (*((_ORIGINAL,) if original else ()), "rev-parse", "-q", "--verify", rev)
+    code, out, _ = run(layout, *words)
+    return "" if code else out.decode("ascii").strip()
 
 
 def pointers_at(layout: Layout, rev: str) -> dict[str, bytes]:
     """Path and bytes of every pointer in one commit."""
-    repo = _repository(layout)
     commit = resolve(layout, rev)
     with _explained():
-        found = [(path, blob, commit) for path, blob in _pointers(repo, repo[commit].tree_id, {}, set())]
-        return {seen.path: seen.data for seen in _read(layout, repo, found)}
+        found = ((path, blob, commit) for path, blob in _pointers_of(layout, Trees(objects(layout)), commit))
+        return {seen.path: seen.data for seen in _read(layout, found)}
 
 
-def _bearing(repo: Any, top: Any, known: dict[Any, _Children]) -> _Children:
-    """Name, id and kind of the pointers in the tree TOP, and of the folders in it that hold any at all.
-
-    KNOWN remembers that by tree: what did not change is never read twice, and a tree without pointers costs nothing
-    wherever else it appears.
-    """
-    waiting = [top]  # not recursive: a hostile tree may be deep
-    while waiting:
-        at = waiting[-1]
-        found, unknown = [], []
-        for entry in () if at in known else repo[at]:
-            mode = entry.filemode & 0o170000
-            if mode == 0o040000:
-                if entry.id not in known:
-                    unknown.append(entry.id)
-                elif known[entry.id]:
-                    found.append((entry.raw_name, entry.id, True))
-            elif mode == 0o100000 and entry.raw_name.endswith(b".mvc") and entry.raw_name != b".mvc":
-                found.append((entry.raw_name, entry.id, False))
-        if unknown:
-            waiting += unknown
-        else:
-            known.setdefault(at, tuple(found))
-            waiting.pop()
-    return known[top]
-
-
-def _pointers(
-    repo: Any, top: Any, known: dict[Any, _Children], done: set[tuple[bytes, Any]]
-) -> Iterator[tuple[str, Any]]:
-    """(path, blob id) below the tree TOP, apart from what lies in folders that are DONE, which grows."""
-    waiting = [(b"", top)]
-    while waiting:
-        place = waiting.pop()
-        if place in done:
-            continue
-        done.add(place)
-        folder, tree = place
-        for name, oid, is_tree in _bearing(repo, tree, known):
-            if not is_tree:
-                yield os.fsdecode(folder + name), oid
-            elif folder or name != b".mvc":
-                waiting.append((folder + name + b"/", oid))
-
-
-def _read(layout: Layout, repo: Any, found: Sequence[tuple[str, Any, str]]) -> Iterator[PointerSeen]:
-    """The bytes of (path, blob, commit), unless too large for a pointer; Git fetches what a partial clone left out."""
-    absent = {str(blob) for _, blob, _ in found if blob not in repo}
-    fetched = read_blobs(layout, sorted(absent))
-    for path, blob, commit in found:
-        if str(blob) in absent:
-            data = fetched.get(str(blob))
-        else:
-            data = repo[blob].data if repo[blob].size <= POINTER else None
-        if data is not None:
-            yield PointerSeen(path, data, commit)
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    """Objects that are not here are Git's to explain."""
-    import pygit2
-
-    try:
-        yield
-    except (KeyError, pygit2.GitError) as error:
-        raise GitError(
-            f"a part of history can not be read: {shown(error)}",
-            hint="see what `git fsck` says; a clone without trees gets them with `git fetch --refetch --no-filter`",
-        ) from None
+def _pointers_of(layout: Layout, trees: Trees, commit: str, *, original: bool = False) -> Iterator[tuple[bytes, str]]:
+    tree = objects(layout, original=original).one(f"{commit}^{{tree}}", 0)
+    if not tree:
+        raise GitError(f"the tree of {commit} is not here", hint="see what `git fsck` says")
+    return trees.new_pointers(tree.oid)
 
 
 def pointers_in(
@@ -167,221 +125,179 @@ def pointers_in(
     all_refs: bool = False,
     reflog: bool = False,
 ) -> Iterator[PointerSeen]:
-    """Every distinct (path, content) in commits reachable from INCLUDE and not from EXCLUDE, newest commits first.
+    """Every distinct (path, content) in commits reachable from INCLUDE and not from EXCLUDE, newest changes first.
 
     ALL_REFS adds every branch, tag, remote-tracking ref, stash entry and the HEAD of each worktree; REFLOG what the
-    reflogs of all of them name.
+    reflogs of all of them name. History is read as `git push` sends it: replace refs are not followed.
     """
-    import pygit2
-
-    repo = _repository(layout)
-    walker = repo.walk(None, pygit2.enums.SortMode.TIME)
-    starts = {resolve(layout, rev) for rev in include}
+    asked = [resolve(layout, rev, original=True) for rev in include]
     if all_refs:
-        starts |= set(_all_starts(layout, repo, reflog=reflog))
-    for start in starts:
-        walker.push(start)
-    for rev in exclude:
-        walker.hide(resolve(layout, rev))
-    if starts:
-        yield from _pointers_of(layout, repo, walker)
+        asked += stashed(layout)
+        asked += unreferenced(layout) if reflog else ()
+    asked += [f"^{resolve(layout, rev, original=True)}" for rev in exclude]
+    options = [*(["--all"] if all_refs else ()), *(["--reflog"] if all_refs and reflog else ())]
+    if asked or all_refs:
+        yield from _every(layout, options, asked, whole=bool(exclude))
 
 
 def introductions(layout: Layout) -> Iterator[PointerSeen]:
     """Every distinct (path, content) that any ref or worktree reaches, with the first commit that has it."""
-    import pygit2
-
-    repo = _repository(layout)
-    walker = repo.walk(None, pygit2.enums.SortMode.TOPOLOGICAL | pygit2.enums.SortMode.REVERSE)
-    for start in set(_all_starts(layout, repo, reflog=False)):
-        walker.push(start)
-    yield from _pointers_of(layout, repo, walker)
+    yield from _every(layout, ["--all", "--topo-order", "--reverse"], stashed(layout), whole=False)
 
 
-def _pointers_of(layout: Layout, repo: Any, walker: Iterable[Any]) -> Iterator[PointerSeen]:
-    """Each (path, content) with the first commit of WALKER that has it."""
+def _every(layout: Layout, options: Sequence[str], asked: Sequence[str], *, whole: bool) -> Iterator[PointerSeen]:
+    """Each (path, content) that a commit of this walk has, with the commit that brought it.
+
+    The first parent of a commit is in the walk too, so what a commit has differs from it, or was there before. WHOLE:
+    some first parents are not in the walk; all that is in their children counts.
+    """
     with _explained():
-        known: dict[Any, _Children] = {}
-        done: set[tuple[bytes, Any]] = set()
-        seen: set[tuple[str, Any]] = set()
-        for commit in walker:
-            new = [
-                (path, blob, str(commit.id))
-                for path, blob in _pointers(repo, commit.tree_id, known, done)
-                if (path, blob) not in seen
-            ]
-            seen.update((path, blob) for path, blob, _ in new)
-            yield from _read(layout, repo, new)
+        seen: set[tuple[bytes, str]] = set()
+        yield from _read(layout, _unseen(_brought(layout, options, asked), seen), original=True)
+        if whole:
+            trees = Trees(objects(layout, original=True))
+            for commit in _first(layout, options, asked):
+                found = ((path, blob, commit) for path, blob in _pointers_of(layout, trees, commit, original=True))
+                yield from _read(layout, _unseen(found, seen), original=True)
 
 
-def _all_starts(layout: Layout, repo: Any, *, reflog: bool) -> Iterator[str]:
-    import pygit2
-
-    names = [*repo.references]
-    for name in names:
-        try:
-            yield str(repo.references[name].peel(pygit2.Commit).id)
-        except (KeyError, pygit2.GitError, pygit2.InvalidSpecError):
-            continue  # a tag of something else, or a ref that points nowhere
-    yield from _heads(layout, repo, reflog=reflog)
-    logs = {"refs/stash", *names, "HEAD"} if reflog else {"refs/stash"}
-    for name in logs:
-        yield from _logged(repo, name)
+def _brought(layout: Layout, options: Sequence[str], asked: Sequence[str]) -> Iterator[tuple[bytes, str, str]]:
+    commits = (_ORIGINAL, "rev-list", "--ignore-missing", *options, "--stdin")
+    changes = (_ORIGINAL, *_DIFF, "--diff-merges=first-parent", "--", "*.mvc")
+    with piped(layout, commits, changes, stdin=_lines(asked), extra=_NOTHING_FETCHED) as out:
+        for change in _changes(out):
+            if _is_pointer(change):
+                yield change.path, change.new[1].decode("ascii"), change.commit
 
 
-def check_refs(layout: Layout) -> None:
-    """Raises GitError for a ref that is damaged or leads to something that is: what it reaches, nobody knows."""
-    repo = _repository(layout)
-    names = set(repo.references)
-    top = os.path.join(layout.common_dir, "refs")
-    loose = (
-        os.path.relpath(os.path.join(folder, name), layout.common_dir)
-        for folder, _, files in os.walk(top)
-        for name in files
-        if not name.endswith(".lock")
-    )
-    broken = sorted({name for name in loose if name not in names} | {name for name in names if _is_broken(repo, name)})
-    if broken:  # libgit2 passes over those that it can not parse
+# each commit of the input, compared with its parents; nothing of the user's configuration for people plays a part
+_DIFF = ("diff-tree", "--stdin", "-r", "--root", "--raw", "-z", "--no-abbrev", "--no-renames")
+
+
+def _first(layout: Layout, options: Sequence[str], asked: Sequence[str]) -> list[str]:
+    """The commits of a walk whose first parent is not in it."""
+    out = git(layout, _ORIGINAL, "rev-list", "--ignore-missing", "--parents", *options, "--stdin", stdin=_lines(asked))
+    lines = [line.split()[:2] for line in out.splitlines()]
+    there = {line[0] for line in lines}
+    return [line[0].decode("ascii") for line in lines if len(line) > 1 and line[1] not in there]
+
+
+def _lines(asked: Iterable[str]) -> bytes:
+    return "".join(f"{one}\n" for one in asked).encode("ascii")
+
+
+def _changes(out: IO[bytes]) -> Iterator[_Change]:
+    """What `git diff-tree --stdin --raw -z` prints."""
+    fields = _fields(out)
+    commit = ""
+    for field in fields:
+        if not field.startswith(b":"):
+            commit = field.decode("ascii")
+            continue
+        words = field.lstrip(b":").split(b" ")
+        parents = len(field) - len(field.lstrip(b":"))
+        modes, ids = words[: parents + 1], words[parents + 1 : 2 * parents + 2]
+        *old, new = zip(modes, ids, strict=True)
+        yield _Change(commit, next(fields, b""), new, tuple(old))
+
+
+def _fields(out: IO[bytes]) -> Iterator[bytes]:
+    rest = b""
+    while block := out.read(1 << 16):
+        *fields, rest = (rest + block).split(b"\0")
+        yield from fields
+
+
+def _is_pointer(change: _Change) -> bool:
+    path = change.path
+    name = path.rpartition(b"/")[2]
+    return change.new[0].startswith(b"100") and name != b".mvc" and name.endswith(b".mvc") and path[:5] != b".mvc/"
+
+
+def _unseen(found: Iterable[tuple[bytes, str, str]], seen: set[tuple[bytes, str]]) -> Iterator[tuple[bytes, str, str]]:
+    for path, blob, commit in found:
+        if (path, blob) not in seen:
+            seen.add((path, blob))
+            yield path, blob, commit
+
+
+def _read(layout: Layout, found: Iterable[tuple[bytes, str, str]], *, original: bool = False) -> Iterator[PointerSeen]:
+    """The bytes of (path, blob, commit), unless too large for a pointer; Git fetches what a partial clone left out."""
+    for some in _growing(found):
+        blobs = objects(layout, original=original).read(blob.encode() for _, blob, _ in some)
+        for (path, blob, commit), one in zip(some, blobs, strict=True):
+            if one is None:
+                raise GitError(f"the blob {blob} is not here", hint="see what `git fsck` says")
+            if one.size <= POINTER and one.kind == "blob":
+                yield PointerSeen(os.fsdecode(path), one.data, commit)
+
+
+def _growing(found: Iterable[tuple[bytes, str, str]]) -> Iterator[list[tuple[bytes, str, str]]]:
+    """FOUND in portions: small ones first, since who wants one version soon may want no other."""
+    some: list[tuple[bytes, str, str]] = []
+    size = 1
+    for one in found:
+        some.append(one)
+        if len(some) >= size:
+            yield some
+            some, size = [], min(2 * size, _MOST)
+    if some:
+        yield some
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Objects that are not here are Git's to explain."""
+    try:
+        yield
+    except GitError as error:
         raise GitError(
-            f"nothing can be removed while the ref {shown(broken[0])} can not be read",
-            hint="see `git fsck`; fetch what it leads to, or delete it with `git update-ref -d`",
-        )
-
-
-def _is_broken(repo: Any, name: str) -> bool:
-    """Whether a ref leads to an object that is not here or can not be read."""
-    import pygit2
-
-    try:
-        target = repo.references[name].resolve().target
-    except (KeyError, pygit2.GitError):
-        return False  # a name for a ref that is gone, such as origin/HEAD
-    try:
-        found = repo[target]
-        while isinstance(found, pygit2.Tag):
-            found = found.get_object()
-    except (KeyError, ValueError, pygit2.GitError):
-        return True
-    return False
-
-
-def _heads(layout: Layout, repo: Any, *, reflog: bool) -> Iterator[str]:
-    """HEAD of the main worktree and of every linked one; with REFLOG also what Git noted beside it."""
-    import pygit2
-
-    for folder in git_dirs(layout):
-        for path in (os.path.join(folder, "HEAD"), *(_notes(folder) if reflog else ())):
-            for text in _commits_named_in(path):
-                try:
-                    yield str(repo[text].peel(pygit2.Commit).id)
-                except (KeyError, ValueError, pygit2.GitError, pygit2.InvalidSpecError):
-                    continue  # gone, or a number that only looks like a commit's
-    if not repo.head_is_unborn:
-        yield str(repo.head.target)
-
-
-def _commits_named_in(path: str) -> Iterable[str]:
-    try:
-        with open(path, "rb") as file:
-            return {found.decode() for found in _COMMIT.findall(file.read()) if found.strip(b"0")}
-    except OSError:
-        return ()
-
-
-def _notes(folder: str) -> Iterator[str]:
-    """Files in the Git folder of a worktree that name commits which no ref may reach: work in progress, and its log."""
-    yield from (os.path.join(folder, name) for name in _IN_PROGRESS)
-    for step in ("rebase-merge", "rebase-apply"):
-        yield from (os.path.join(folder, step, name) for name in ("orig-head", "onto", "autostash", "stopped-sha"))
-    if os.path.exists(os.path.join(folder, "commondir")):  # refs of a linked worktree alone: bisect, worktree
-        for top, _, names in os.walk(os.path.join(folder, "refs")):
-            yield from (os.path.join(top, name) for name in names)
-    yield os.path.join(folder, "logs", "HEAD")
-
-
-def _logged(repo: Any, name: str) -> Iterator[str]:
-    try:
-        entries: Iterable[Any] = list(repo.references[name].log())
-    except (KeyError, ValueError):
-        return
-    for entry in entries:
-        for one in (entry.oid_new, entry.oid_old):
-            text = str(one)
-            if text.strip("0") and text in repo:
-                yield text
-
-
-def remote_heads(layout: Layout, remote: str) -> list[str]:
-    """Commits that Git's remote is known to have, from its remote-tracking refs."""
-    return _tips(layout, f"refs/remotes/{remote}/") if remote else []
-
-
-def published_heads(layout: Layout) -> list[str]:
-    """The same of all of Git's remotes."""
-    return _tips(layout, "refs/remotes/")
-
-
-def _tips(layout: Layout, prefix: str) -> list[str]:
-    import pygit2
-
-    repo = _repository(layout)
-    found = []
-    for name in repo.references:
-        if name.startswith(prefix):
-            try:
-                found.append(str(repo.references[name].peel(pygit2.Commit).id))
-            except (KeyError, pygit2.GitError, pygit2.InvalidSpecError):
-                continue
-    return found
+            f"a part of history can not be read: {error}",
+            hint="see what `git fsck` says; a clone without trees gets them with `git fetch --refetch --no-filter`",
+        ) from None
 
 
 def versions(layout: Layout, path: str, *, start: str = "HEAD", all_refs: bool = False) -> Iterator[Version]:
-    """The commits at which the pointer at PATH became what it is, newest first."""
-    import pygit2
-
-    repo = _repository(layout)
-    walker = repo.walk(None, pygit2.enums.SortMode.TOPOLOGICAL | pygit2.enums.SortMode.TIME)
-    starts = set(_all_starts(layout, repo, reflog=False)) if all_refs else {resolve(layout, start)}
-    for one in starts:
-        walker.push(one)
-    with _explained():
-        blobs: dict[Any, Any] = {}  # by tree, since most commits are also somebody's parent
-        for commit in walker:
-            blob = _blob(repo, commit.tree_id, path, blobs)
-            if blob is None:
-                continue
-            if any(_blob(repo, repo[parent].tree_id, path, blobs) == blob for parent in commit.parent_ids):
-                continue
-            subject = commit.message.partition("\n")[0]
-            for seen in _read(layout, repo, [(path, blob, str(commit.id))]):
-                yield Version(seen.commit, commit.commit_time, commit.author.name, subject, seen.data)
+    """The commits at which the pointer at PATH became what it is, newest first. Replace refs are followed."""
+    options = ["--date-order", *(["--all"] if all_refs else ())]
+    asked = stashed(layout) if all_refs else [resolve(layout, start)]
+    commits = ("rev-list", "--ignore-missing", *options, "--stdin")
+    # of a merge only what no parent has
+    changes = ("--literal-pathspecs", *_DIFF, "-c", "--", path)
+    with _explained(), piped(layout, commits, changes, stdin=_lines(asked), extra=_NOTHING_FETCHED) as out:
+        found = (
+            (change.path, change.new[1].decode("ascii"), change.commit)
+            for change in _changes(out)
+            if change.path == os.fsencode(path) and _is_pointer(change) and change.new[1] not in _regular(change)
+        )
+        for some in _growing(found):
+            read = objects(layout).read((commit.encode() for _, _, commit in some), _COMMIT)
+            told = {commit: _told(one.data if one else b"") for (_, _, commit), one in zip(some, read, strict=True)}
+            for seen in _read(layout, some):
+                yield Version(seen.commit, *told[seen.commit], seen.data)
 
 
-def _blob(repo: Any, tree: Any, path: str, known: dict[Any, Any]) -> Any:
-    """The id of the regular file at PATH in TREE; None when there is none."""
-    if tree not in known:
-        folder = repo[tree]
-        try:
-            entry = folder[path]
-        except KeyError:
-            known[tree] = None
-        else:
-            known[tree] = entry.id if entry.filemode & 0o170000 == 0o100000 else None
-    return known[tree]
+def _regular(change: _Change) -> set[bytes]:
+    """Blobs that were regular files with this path in parents."""
+    return {blob for mode, blob in change.old if mode.startswith(b"100")}
 
 
-def branches_and_tags(layout: Layout) -> dict[str, list[str]]:
-    """Names of branches and tags by the commit that they point to."""
-    import pygit2
+def _told(commit: bytes) -> tuple[int, str, str]:
+    """Time of the commit, name of the author and subject."""
+    head, _, message = commit.partition(b"\n\n")
+    fields = {key: value for key, _, value in (line.partition(b" ") for line in reversed(head.split(b"\n")))}
+    encoding = fields.get(b"encoding", b"utf-8").decode("ascii", "replace")
+    when = fields.get(b"committer", b"").rpartition(b"> ")[2].partition(b" ")[0]
+    author = fields.get(b"author", b"").rpartition(b" <")[0].strip()
+    return int(when) if when.isdigit() else 0, _text(author, encoding), _text(_subject(message), encoding)
 
-    repo = _repository(layout)
-    found: dict[str, list[str]] = {}
-    for name in repo.references:
-        for prefix in ("refs/heads/", "refs/tags/", "refs/remotes/"):
-            if name.startswith(prefix):
-                try:
-                    commit = str(repo.references[name].peel(pygit2.Commit).id)
-                except (KeyError, pygit2.GitError, pygit2.InvalidSpecError):
-                    continue
-                found.setdefault(commit, []).append(name[len(prefix) :])
-    return found
+
+def _subject(message: bytes) -> bytes:
+    return message.lstrip(b"\n").partition(b"\n")[0]
+
+
+def _text(data: bytes, encoding: str) -> str:
+    try:
+        return data.decode(encoding, "replace")
+    except LookupError:
+        return data.decode("utf-8", "replace")

@@ -10,16 +10,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from modelvc.git.objects import Objects
+
 
 class Layout:
     """The folders of one worktree; absolute paths without links."""
 
-    __slots__ = ("common_dir", "git_dir", "worktree")
+    __slots__ = ("common_dir", "git_dir", "readers", "worktree")
 
     def __init__(self, worktree: str, git_dir: str, common_dir: str) -> None:
         self.worktree = worktree
         self.git_dir = git_dir  # of this worktree
         self.common_dir = common_dir  # shared by linked worktrees
+        self.readers: dict[bool, Objects] = {}  # open ones: git/objects.py owns this
 
     @property
     def mvc_dir(self) -> str:

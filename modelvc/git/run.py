@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from modelvc.errors import GitError, shown
 from modelvc.git.layout import Layout, git_dir_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    import subprocess
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import IO, TypeAlias
+
+    Held: TypeAlias = subprocess.Popen[bytes]
 
 # About credentials, transport, tracing and where configuration lies: as true for our calls as for the user's own.
 _KEPT = ("GIT_SSH", "GIT_TRACE", "GIT_CONFIG_", "GIT_TERMINAL_PROMPT", "GIT_ASKPASS", "GIT_ALLOW_PROTOCOL")
+# How Git reads paths and shows differences: never as the user's own command was told to.
+_NEVER = frozenset({
+    "GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS",
+    "GIT_EXTERNAL_DIFF", "GIT_DIFF_OPTS",
+})  # fmt: skip
+_MISSING = "git is not installed, or not on the PATH"
 
 
 def environment(*, commit_env: bool = False) -> dict[str, str]:
     """The environment for Git. COMMIT_ENV: of the commit in progress (a hook's), else nothing of one."""
     env: Mapping[str, str] = os.environ
     kept = {k: v for k, v in env.items() if commit_env or not k.startswith("GIT_") or k.startswith(_KEPT)}
+    kept = {k: v for k, v in kept.items() if k not in _NEVER}
     return {**kept, "LC_ALL": "C", "GIT_OPTIONAL_LOCKS": "0"}
 
 
@@ -61,6 +73,89 @@ def run(
     """Exit status, output and words of one call of Git."""
     import subprocess
 
+    command, folder, env = _prepared(where, args, commit_env=commit_env, quote_paths=quote_paths)
+    try:
+        done = subprocess.run(
+            command, cwd=folder, env=env | dict(extra or {}), input=stdin, capture_output=True, check=False
+        )
+    except FileNotFoundError:
+        raise GitError(_MISSING, hint="install Git 2.34 or later") from None
+    return done.returncode, done.stdout, done.stderr
+
+
+def held(where: Layout | str, *args: str) -> Held:
+    """Start Git with ARGS and leave it open: the caller writes to it, reads from it and ends it."""
+    import subprocess
+
+    command, folder, env = _prepared(where, args)
+    try:
+        return subprocess.Popen(
+            command, cwd=folder, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+    except FileNotFoundError:
+        raise GitError(_MISSING, hint="install Git 2.34 or later") from None
+
+
+@contextmanager
+def piped(where: Layout | str, *commands: Sequence[str], stdin: bytes, extra: Mapping[str, str]) -> Iterator[IO[bytes]]:
+    """The output of the last of COMMANDS; each reads the output of the one before, and the first reads STDIN whole.
+
+    GitError with Git's words when the output was read to its end and a command failed. Left before, they are killed.
+    """
+    import subprocess
+    import tempfile
+
+    running: list[Held] = []
+    with tempfile.TemporaryFile() as words:
+        try:
+            for args in commands:
+                command, folder, env = _prepared(where, args)
+                source = running[-1].stdout if running else subprocess.PIPE
+                running.append(
+                    subprocess.Popen(
+                        command, cwd=folder, env=env | dict(extra), stdin=source, stdout=subprocess.PIPE, stderr=words
+                    )
+                )
+            for one in running[:-1]:
+                if one.stdout:
+                    one.stdout.close()  # the next one has it
+            _write_whole(running[0], stdin)
+            if out := running[-1].stdout:
+                yield out
+            codes = [one.wait() for one in running]
+        except FileNotFoundError:
+            raise GitError(_MISSING, hint="install Git 2.34 or later") from None
+        finally:
+            for one in running:
+                end(one)
+        if any(codes):
+            words.seek(0)
+            told = said(words.read(8192)) or f"exit status {next(filter(None, codes))}"
+            raise GitError(f"git {commands[0][0]} failed: {told}", hint="see what `git fsck` says")
+
+
+def _write_whole(process: Held, data: bytes) -> None:
+    with suppress(BrokenPipeError):  # it died: its status tells
+        if process.stdin:
+            process.stdin.write(data)
+            process.stdin.close()
+
+
+def end(process: Held) -> None:
+    """End PROCESS, which only reads the repository, and close its pipes."""
+    if process.poll() is None:
+        process.kill()
+        process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe:
+            with suppress(OSError):
+                pipe.close()
+
+
+def _prepared(
+    where: Layout | str, args: Sequence[str], *, commit_env: bool = False, quote_paths: bool = False
+) -> tuple[list[str], str, dict[str, str]]:
+    """Command, folder and environment."""
     folder = where if isinstance(where, str) else where.worktree
     env = environment(commit_env=commit_env)
     if isinstance(where, Layout) and git_dir_of(where.worktree) != where.git_dir:
@@ -69,15 +164,4 @@ def run(
     # our own calls must not start the user's hooks, nor the daemon that watches files
     quoting = () if quote_paths else ("-c", "core.quotePath=false")
     fixed = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", *quoting)
-    try:
-        done = subprocess.run(
-            ["git", *fixed, *args],
-            cwd=folder,
-            env=env | dict(extra or {}),
-            input=stdin,
-            capture_output=True,
-            check=False,
-        )
-    except FileNotFoundError:
-        raise GitError("git is not installed, or not on the PATH", hint="install Git 2.34 or later") from None
-    return done.returncode, done.stdout, done.stderr
+    return ["git", *fixed, *args], folder, env

@@ -16,16 +16,19 @@ from modelvc.git.run import environment, git, run, said
 
 def test_nothing_of_a_commit_in_progress_gets_through(monkeypatch: pytest.MonkeyPatch) -> None:
     leaks = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_NAMESPACE")
-    leaks += ("GIT_EXTERNAL_DIFF", "GIT_CONFIG", "GIT_LITERAL_PATHSPECS", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
+    leaks += ("GIT_CONFIG", "GIT_ALTERNATE_OBJECT_DIRECTORIES")
+    never = tuple(f"GIT_{how}_PATHSPECS" for how in ("LITERAL", "GLOB", "NOGLOB", "ICASE"))
+    never += ("GIT_EXTERNAL_DIFF", "GIT_DIFF_OPTS")
     kept = ("GIT_SSH_COMMAND", "GIT_TRACE2", "GIT_CONFIG_COUNT", "GIT_TERMINAL_PROMPT", "GIT_ASKPASS", "PATH")
-    for name in (*leaks, *kept):
+    for name in (*leaks, *never, *kept):
         monkeypatch.setenv(name, os.environ.get(name, "1"))
     found = environment()
-    assert [name for name in leaks if name in found] == []
+    assert [name for name in (*leaks, *never) if name in found] == []
     assert [name for name in kept if name not in found] == []
     assert (found["LC_ALL"], found["GIT_OPTIONAL_LOCKS"]) == ("C", "0")
     about = environment(commit_env=True)
     assert [name for name in leaks if name not in about] == []
+    assert [name for name in never if name in about] == []
 
 
 def test_an_error_has_the_command_and_gits_words_but_nothing_for_the_terminal(tmp_path: Path) -> None:

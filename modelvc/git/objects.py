@@ -1,0 +1,129 @@
+"""Objects of a repository, read by one `git cat-file --batch` that stays open as long as its Layout lives."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, NamedTuple
+
+from modelvc.errors import GitError
+from modelvc.formats.limits import POINTER
+from modelvc.git.run import end, git, held
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from modelvc.git.layout import Layout
+    from modelvc.git.run import Held
+
+_KINDS = frozenset({b"blob", b"tree", b"commit", b"tag"})
+_AT_ONCE = 4096  # bytes of questions before the answers are read: they fit into a pipe everywhere
+_BLOCK = 1 << 20
+_ORIGINAL = ("--no-replace-objects",)
+
+
+class Found(NamedTuple):
+    """An object. DATA is cut where the reader's limit is; SIZE is its length in Git."""
+
+    oid: str
+    kind: str
+    size: int
+    data: bytes
+
+
+class Objects:
+    """The reader of one repository. ORIGINAL: objects as `git push` sends them, without replace refs."""
+
+    def __init__(self, layout: Layout, *, original: bool) -> None:
+        self._layout = layout.worktree, layout.git_dir, layout.common_dir  # no circle: its end is ours
+        self._args = (*(_ORIGINAL if original else ()), "cat-file", "--batch")
+        self._process: Held | None = None
+        self._lock = threading.Lock()
+
+    def read(self, names: Iterable[bytes], limit: int = POINTER) -> Iterator[Found | None]:
+        """Each of NAMES (an id, or `HEAD:path`) with at most LIMIT bytes of it; None where there is no such object.
+
+        NAMES never come from a person: some, such as `main@{9}`, end the process. GitError when it ends.
+        """
+        for some in _portions(names):
+            with self._lock:
+                try:
+                    found = self._ask(some, limit)
+                except BaseException:
+                    self.close()  # what it says next would be an answer to another question
+                    raise
+            yield from found
+
+    def one(self, name: str, limit: int = POINTER) -> Found | None:
+        return next(self.read([name.encode()], limit))
+
+    def _ask(self, names: Sequence[bytes], limit: int) -> list[Found | None]:
+        if not self._process:
+            self._process = held(self._where(), *self._args)
+        questions, answers = self._process.stdin, self._process.stdout
+        if not questions or not answers:
+            raise AssertionError
+        try:
+            questions.write(b"".join(name + b"\n" for name in names))
+            questions.flush()
+        except BrokenPipeError:
+            self._explain(names[0])
+        found: list[Found | None] = []
+        for name in names:
+            line = answers.readline()
+            if not line.endswith(b"\n"):
+                self._explain(name)
+            words = line.split()
+            if len(words) < 3 or words[-2] not in _KINDS or not words[-1].isdigit():
+                found.append(None)
+                continue
+            size = int(words[-1])
+            data = answers.read(min(size, limit))
+            left = size - len(data) + 1
+            while left:
+                block = answers.read(min(left, _BLOCK))
+                if not block:
+                    self._explain(name)
+                left -= len(block)
+            found.append(Found(words[0].decode("ascii"), words[-2].decode("ascii"), size, data))
+        return found
+
+    def _explain(self, name: bytes) -> None:
+        """Raise GitError with what Git says about NAME, at which the process ended."""
+        git(self._where(), *self._args, stdin=name + b"\n")
+        raise GitError("git cat-file ended before its time", hint="run it again")
+
+    def _where(self) -> Layout:
+        from modelvc.git.layout import Layout
+
+        return Layout(*self._layout)
+
+    def close(self) -> None:
+        if self._process:
+            end(self._process)
+            self._process = None
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def objects(layout: Layout, *, original: bool = False) -> Objects:
+    """The open reader of LAYOUT. ORIGINAL: without replace refs, as `git push` reads."""
+    found = layout.readers.get(original)
+    if found is None:
+        found = layout.readers[original] = Objects(layout, original=original)
+    return found
+
+
+def _portions(names: Iterable[bytes]) -> Iterator[list[bytes]]:
+    some: list[bytes] = []
+    size = 0
+    for name in names:
+        if b"\n" in name or b"\0" in name:
+            raise ValueError(name)
+        if some and size + len(name) >= _AT_ONCE:
+            yield some
+            some, size = [], 0
+        some.append(name)
+        size += len(name) + 1
+    if some:
+        yield some
