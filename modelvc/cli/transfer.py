@@ -12,7 +12,7 @@ from modelvc.cli.context import CONTEXT, revs_and_paths
 from modelvc.cli.progress import progress
 from modelvc.cli.setup import ENDPOINT, REMOTE_URL, place
 from modelvc.errors import NotFoundError, shown
-from modelvc.ops.how import Transfer
+from modelvc.ops.how import Transfer, counted
 
 if TYPE_CHECKING:
     from modelvc.ops.fetch import Fetched
@@ -43,9 +43,9 @@ def push(words: Words = None, remote: Remote = "", everything: Everything = Fals
         done = op(CONTEXT.open(), revs, paths, Transfer(remote, everything, jobs), bar)
     if CONTEXT.json:
         render.dump(done)
-    elif done.sent:
+    elif done.sent or done.predictions:
         render.out(
-            f"{render.count(len(done.sent), 'version')} sent to {done.remote} "
+            f"{counted(len(done.sent), done.predictions)} sent to {done.remote} "
             f"({render.size(done.sent_bytes)}), {done.there:,} there already"
         )
     else:
@@ -120,8 +120,11 @@ def _print_fetched(done: Fetched) -> None:
     if CONTEXT.json:
         render.dump(done)
         return
-    came = f"{render.count(len(done.came), 'version')} fetched from {done.remote} ({render.size(done.received_bytes)})"
-    render.out(came if done.came else f"nothing to fetch: {render.count(done.here, 'version')} here")
+    what = counted(len(done.came), done.predictions)
+    came = f"{what} fetched from {done.remote} ({render.size(done.received_bytes)})"
+    render.out(
+        came if done.came or done.predictions else f"nothing to fetch: {render.count(done.here, 'version')} here"
+    )
 
 
 def _refuse_missing(done: Fetched) -> None:

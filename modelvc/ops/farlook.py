@@ -74,7 +74,7 @@ def look(repo: Repo, asked: Asked, meant: Scope, progress: Progress) -> tuple[li
         found = FarLook(
             name=name,
             url=store.name,
-            versions=len(meant.users),
+            versions=len(meant.versions),
             packs=health.count,
             proven=len(health.proven),
             needed_bytes=health.needed_bytes,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from modelvc.ops import pushed, remotes
 from modelvc.ops.how import USUAL
 from modelvc.ops.progress import SILENT
-from modelvc.ops.scope import scope
+from modelvc.ops.scope import scope, versions_among
 from modelvc.store.download import Downloader
 from modelvc.store.seen import Seen
 
@@ -28,15 +28,18 @@ JOBS = 6
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What a fetch did. `missing`: (path, oid) of objects that the remote does not have."""
+    """What a fetch did. `missing`: (path, oid) of objects that the remote does not have; `predictions`: of how many
+    versions the predictions came.
+    """
 
     remote: str
     url: str
     came: tuple[str, ...]
     received_bytes: int
-    here: int  # objects that were here already
+    here: int  # versions that were here already
     missing: tuple[tuple[str, str], ...]
     requests: int
+    predictions: int = 0
 
 
 def fetch(
@@ -58,7 +61,7 @@ def fetch_objects(
 ) -> Fetched:
     """Download those of MEANT that the local store lacks from the remote NAME."""
     wanted = {one.name: one for one in meant if not repo.store.has_root(*one.name)}
-    here = len({one.name for one in meant}) - len(wanted)
+    here = len(versions_among(meant) - wanted.keys())
     store = remotes.open_remote(repo, name, writing=False)
     try:
         if not wanted:
@@ -70,11 +73,12 @@ def fetch_objects(
         return Fetched(
             remote=name,
             url=store.name,
-            came=tuple(str(wanted[one].path) for one in done.came),
+            came=tuple(str(wanted[one].path) for one in done.came if not wanted[one].predictions),
             received_bytes=done.bytes,
             here=here,
             missing=tuple((str(wanted[one].path), str(one[1])) for one in done.missing),
             requests=store.backend.requests,
+            predictions=sum(wanted[one].predictions for one in done.came),
         )
     finally:
         store.close()

@@ -74,7 +74,7 @@ def fsck(repo: Repo, revs: Sequence[str] = (), depth: Depth = USUAL, progress: P
         config = Trouble(Problem(DAMAGED, f"the config of the store ({error})", repo.store.name))
         findings.append(config)
         if not (depth.repair and repo.store.restore_config()):  # whose store it is nobody can say: nothing is touched
-            return Fsck(told(repo, findings, users), len(users), 0, 0, 0)
+            return Fsck(told(repo, findings, users), len(meant.versions), 0, 0, 0)
         config.repaired()
     if not verify.check_index(repo.store):
         cache = Problem(DAMAGED, "the pack index, a cache that was dropped", repo.store.name, repaired=True)
@@ -86,7 +86,8 @@ def fsck(repo: Repo, revs: Sequence[str] = (), depth: Depth = USUAL, progress: P
     if depth.repair:
         for bad in sick:
             verify.set_aside(repo.store, bad.name, os.path.join(repo.layout.mvc_dir, "damaged"))
-    objects, not_here = _objects(repo, users, deep=not depth.quick)
+    objects, absent = _objects(repo, users, deep=not depth.quick)
+    not_here = len(absent & meant.versions)
     for bad, pack in zip(sick, packs, strict=True):
         if depth.repair:
             pack.repaired()
@@ -103,7 +104,7 @@ def fsck(repo: Repo, revs: Sequence[str] = (), depth: Depth = USUAL, progress: P
         findings += worse
     read = 0 if depth.quick else sum(pack.size for pack in health)
     problems = told(repo, findings, users)
-    return Fsck(problems, len(users), len(health), read, not_here, tuple(mender.not_asked), far)
+    return Fsck(problems, len(meant.versions), len(health), read, not_here, tuple(mender.not_asked), far)
 
 
 def _pack(repo: Repo, bad: PackHealth) -> Problem:
@@ -133,8 +134,10 @@ def _blame(repo: Repo, bad: PackHealth, pack: Trouble, objects: dict[Named, Trou
         pack.names = [name for name, found in objects.items() if found.problem.kind == MISSING]
 
 
-def _objects(repo: Repo, needed: Mapping[Named, Sequence[str]], *, deep: bool) -> tuple[dict[Named, Trouble], int]:
-    """What is wrong with the objects of the store, and how many that history names are not here at all."""
+def _objects(
+    repo: Repo, needed: Mapping[Named, Sequence[str]], *, deep: bool
+) -> tuple[dict[Named, Trouble], set[Named]]:
+    """What is wrong with the objects of the store, and those that history names and that are not here at all."""
     found: dict[Named, Trouble] = {}
     here = set(repo.store.roots())
     for name in sorted(here):
@@ -147,7 +150,7 @@ def _objects(repo: Repo, needed: Mapping[Named, Sequence[str]], *, deep: bool) -
         if any(place.endswith("(worktree)") for place in needed[name]) and not _elsewhere(repo, name):
             words = f"{name[1].short} is in no store that this clone knows"
             found[name] = Trouble(Problem(MISSING, words, repo.store.name), (name,))
-    return found, len(absent)
+    return found, set(absent)
 
 
 def _object(repo: Repo, name: Named, error: ModelvcError) -> Problem:

@@ -16,3 +16,12 @@ class Transfer:
 
 
 USUAL = Transfer()
+
+
+def counted(versions: int, predictions: int) -> str:
+    """How many versions, and of how many of them the predictions, in words."""
+    both = f"{versions:,} version{'' if versions == 1 else 's'}"
+    if predictions:
+        of = f"the predictions of {predictions:,}"
+        both = f"{both} and {of}" if versions else f"{of} version{'' if predictions == 1 else 's'}"
+    return both

@@ -9,7 +9,7 @@ from modelvc.errors import ModelvcError, PointerConflict
 from modelvc.formats.paths import SafeRelPath, model_of
 from modelvc.formats.pointer import parse
 from modelvc.git import history
-from modelvc.ops.pushed import pushed_roots
+from modelvc.ops.pushed import is_pushed, pushed_roots
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One tracked model. `pushed`: None without a remote; `broken`: why its pointer can not be read.
+    """One tracked model. `pushed`: None without a remote, and of what this clone never asked for.
 
+    `broken`: why its pointer cannot be read.
     `conflict`: a merge left two versions; what is said of the model is said of ours.
     """
 
@@ -75,6 +76,7 @@ def _parsed(path: str, data: bytes) -> Pointer | ModelvcError:
 
 
 def _listed(repo: Repo, path: SafeRelPath, pointer: Pointer, there: frozenset[bytes] | None) -> Listed:
+    stored = repo.store.has_root(pointer.kind, pointer.oid)
     return Listed(
         path=path,
         kind=pointer.kind,
@@ -82,7 +84,7 @@ def _listed(repo: Repo, path: SafeRelPath, pointer: Pointer, there: frozenset[by
         size=pointer.size,
         files=pointer.files,
         worktree=repo.worktree.stat(path) is not None,
-        store=repo.store.has_root(pointer.kind, pointer.oid),
-        pushed=None if there is None else bytes(pointer.oid) in there,
+        store=stored,
+        pushed=is_pushed(there, pointer.oid, stored=stored),
         conflict=pointer.conflict is not None,
     )

@@ -106,7 +106,9 @@ class Paired:
             name = remotes.default_name(repo)
             if name is not None:
                 fetch_objects(
-                    repo, remotes.chosen_name(repo, name), [Meant(self._path, Pointer("file", said.oid, said.size))]
+                    repo,
+                    remotes.chosen_name(repo, name),
+                    [Meant(self._path, Pointer("file", said.oid, said.size), predictions=True)],
                 )
             if not repo.store.has_root("file", said.oid):
                 where = "the local store nor on a remote" if name else "the local store"

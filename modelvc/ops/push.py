@@ -14,7 +14,7 @@ from modelvc.formats.pointer import parse
 from modelvc.formats.sizes import about
 from modelvc.git import history
 from modelvc.ops import pushed, remotes
-from modelvc.ops.how import USUAL
+from modelvc.ops.how import USUAL, counted
 from modelvc.ops.progress import SILENT
 from modelvc.ops.repositories import registered_as
 from modelvc.ops.scope import scope, scope_between
@@ -37,14 +37,18 @@ _RELATED = 16  # objects that may share chunks with a new one
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """What a push did. `sent_bytes`: bytes uploaded; `requests`: made to the remote."""
+    """What a push did. `sent_bytes`: bytes uploaded; `requests`: made to the remote.
+
+    `predictions`: of how many versions the predictions were sent.
+    """
 
     remote: str
     url: str
-    sent: tuple[str, ...]  # paths, one for each object
+    sent: tuple[str, ...]  # paths, one for each version
     sent_bytes: int
-    there: int  # objects that were there already, complete
+    there: int  # versions that were there already, complete
     requests: int
+    predictions: int = 0
 
 
 def push(
@@ -83,14 +87,15 @@ def _push(repo: Repo, name: str, meant: Scope, how: Transfer, progress: Progress
         terms = Terms(how.jobs or JOBS, repositories=registered_as(repo, how.git_url))
         done = Uploader(repo.store, store, known, terms).run(wanted, progress.advance)
         pushed.save(repo, name, {**known, **done.seen})
-        paths = {one.name: str(one.path) for one in meant.meant}
+        paths = {one.name: str(one.path) for one in meant.meant if not one.predictions}
         return Pushed(
             remote=name,
             url=store.name,
-            sent=tuple(paths[one] for one in done.sent),
+            sent=tuple(paths[one] for one in done.sent if one in paths),
             sent_bytes=done.sent_bytes,
-            there=len(done.there),
+            there=sum(one in paths for one in done.there),
             requests=store.backend.requests,
+            predictions=sum(one not in paths for one in done.sent),
         )
     finally:
         store.close()
@@ -144,9 +149,9 @@ def push_for_git(repo: Repo, remote_name: str, url: str, updates: Sequence[tuple
     done = _push(repo, name, meant, replace(USUAL, git_url=url))
     unsettled = sorted({str(one.path) for one in meant.meant if one.pointer.conflict})
     more = f"; in conflict still: {', '.join(map(shown, unsettled))} (see `mvc resolve`)" if unsettled else ""
-    if not done.sent:
-        return f"{_versions(done.there)} on {done.remote} already{more}"
-    return f"{_versions(len(done.sent))} sent to {done.remote} ({about(done.sent_bytes)}){more}"
+    if not done.sent and not done.predictions:
+        return f"{counted(done.there, 0)} on {done.remote} already{more}"
+    return f"{counted(len(done.sent), done.predictions)} sent to {done.remote} ({about(done.sent_bytes)}){more}"
 
 
 def _with_earlier(repo: Repo, name: str, meant: Scope, include: Sequence[str]) -> Scope:
@@ -160,7 +165,3 @@ def _with_earlier(repo: Repo, name: str, meant: Scope, include: Sequence[str]) -
     earlier = scope_between(repo, include, (), "").meant
     more = tuple(one for one in earlier if one.name not in known and repo.store.has_root(*one.name))
     return replace(meant, meant=meant.meant + more)
-
-
-def _versions(count: int) -> str:
-    return f"{count} version{'' if count == 1 else 's'}"

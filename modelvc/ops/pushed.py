@@ -63,6 +63,17 @@ def forget(repo: Repo, remote: str) -> None:
         os.unlink(_path(repo, remote))
 
 
+def is_pushed(there: frozenset[bytes] | None, oid: Oid, *, stored: bool) -> bool | None:
+    """Whether the default remote, with THERE seen on it, has OID; None where this clone cannot know.
+
+    A version that came from the remote was noted as it came. One that is not STORED here and was never seen there is
+    one that this clone never asked for.
+    """
+    if there is None:
+        return None
+    return True if bytes(oid) in there else (False if stored else None)
+
+
 def pushed_roots(repo: Repo, remote: str = "") -> frozenset[bytes] | None:
     """Oids seen on REMOTE (default: the default remote); None without a remote."""
     from modelvc.ops.remotes import default_name

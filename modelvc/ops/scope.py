@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Meant:
-    """One version of one model. `commit` is empty for the index and the worktree."""
+    """One version of one model, or the PREDICTIONS of one. `commit` is empty for the index and the worktree."""
 
     path: SafeRelPath
     pointer: Pointer
     commit: str = ""
+    predictions: bool = False
 
     @property
     def name(self) -> tuple[str, Oid]:
@@ -38,6 +39,16 @@ class Scope:
     meant: tuple[Meant, ...]
     broken: tuple[tuple[str, str], ...] = ()  # (path and commit, why)
     users: Mapping[tuple[str, Oid], tuple[str, ...]] = field(default_factory=dict)  # "path (commit)" of each pointer
+
+    @property
+    def versions(self) -> frozenset[tuple[str, Oid]]:
+        """The names of models' versions, without those of predictions alone."""
+        return versions_among(self.meant)
+
+
+def versions_among(meant: Iterable[Meant]) -> frozenset[tuple[str, Oid]]:
+    """The names of MEANT that are versions of models: what a person counts."""
+    return frozenset(one.name for one in meant if not one.predictions)
 
 
 def scope(repo: Repo, revs: Sequence[str] = (), paths: Sequence[str] = (), *, everything: bool = False) -> Scope:
@@ -70,9 +81,10 @@ def _collect(repo: Repo, seen: Iterable[tuple[str, bytes, str]], paths: Sequence
         except ModelvcError as error:
             broken[f"{path} in {commit[:10] or 'the worktree'}", str(error)] = None
             continue
-        for version in pointer.versions:
-            one = Meant(model, version, commit)
-            found.setdefault(one.name, one)
+        for place, version in enumerate(pointer.versions):
+            one = Meant(model, version, commit, predictions=place >= len(pointer.sides))
+            if one.name not in found or (found[one.name].predictions and not one.predictions):
+                found[one.name] = one
             users.setdefault(one.name, {})[f"{model} ({commit[:10] or 'worktree'})"] = None
     return Scope(tuple(found.values()), tuple(broken), {name: tuple(places) for name, places in users.items()})
 

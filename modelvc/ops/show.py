@@ -11,7 +11,7 @@ from modelvc.formats.paths import pointer_of
 from modelvc.formats.pointer import parse
 from modelvc.git import history
 from modelvc.ops.log import versions_of
-from modelvc.ops.pushed import pushed_roots
+from modelvc.ops.pushed import is_pushed, pushed_roots
 
 if TYPE_CHECKING:
     from modelvc.formats.metrics import MetricValue
@@ -73,6 +73,7 @@ def show(repo: Repo, what: str) -> Shown:
         commit = ""
         pointer = _in_worktree(repo, path, what)
     there = pushed_roots(repo)
+    stored = repo.store.has_root(pointer.kind, pointer.oid)
     return Shown(
         path=path,
         commit=commit,
@@ -83,8 +84,8 @@ def show(repo: Repo, what: str) -> Shown:
         executable=pointer.executable,
         metrics=_values(pointer),
         stale_metrics=pointer.stale,
-        stored=repo.store.has_root(pointer.kind, pointer.oid),
-        pushed=None if there is None else bytes(pointer.oid) in there,
+        stored=stored,
+        pushed=is_pushed(there, pointer.oid, stored=stored),
         lineage=_lineage(repo, path, pointer, commit),
         conflict=_sides(pointer),
         params=dict(pointer.params),

@@ -15,7 +15,7 @@ from modelvc.store import manifest
 from modelvc.store.remote import root_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Container, Iterable, Iterator
 
     from modelvc.oid import Oid
     from modelvc.repo import Repo
@@ -29,8 +29,8 @@ _SHARED = -1  # in place of a model: several use the chunk
 class ModelStats:
     """One model; an empty path stands for versions that no pointer names any more. Sizes are bytes.
 
-    `logical`: what its versions here would take one by one; `kept`: what their chunks take, of which other models use
-    `shared` too. logical = kept + saved_by_dedup + saved_by_compression.
+    `logical`: what its versions here and their predictions would take one by one; `kept`: what their chunks take, of
+    which other models use `shared` too. logical = kept + saved_by_dedup + saved_by_compression.
     """
 
     path: str
@@ -73,14 +73,16 @@ class StoreStats:
 def stats(repo: Repo, remote: str | None = None) -> StoreStats:
     """Count what history, index, worktree and store name. REMOTE: look there too; "" is the default one."""
     repo.require_init()
-    models = _models(repo)
+    models, versions = _models(repo)
     keys, far = _remote(repo, remote) if remote is not None else (None, None)
-    counter = _Counter(repo)
+    counter = _Counter(repo, versions)
     for place, names in enumerate(models.values()):
         counter.note_owners(names, place)
-    rows = [replace(counter.add_up(path, names), pushed=_there(names, keys)) for path, names in models.items()]
+    rows = [
+        replace(counter.add_up(path, names), pushed=_there(names & versions, keys)) for path, names in models.items()
+    ]
     everything = {name for names in models.values() for name in names}
-    total = replace(counter.total(everything), pushed=_there(everything, keys))
+    total = replace(counter.total(everything), pushed=_there(everything & versions, keys))
     packs = repo.store.packs()
     return StoreStats(
         models=tuple(sorted(rows, key=lambda row: (-row.kept, row.path))),
@@ -93,19 +95,21 @@ def stats(repo: Repo, remote: str | None = None) -> StoreStats:
     )
 
 
-def _models(repo: Repo) -> dict[str, set[Named]]:
-    """The versions of each model."""
+def _models(repo: Repo) -> tuple[dict[str, set[Named]], set[Named]]:
+    """The objects of each model, and which objects are versions: predictions are none."""
     found: dict[str, set[Named]] = {}
+    versions: set[Named] = set()
     for path, data in _pointers(repo):
         try:
             pointer = parse(data, path)
             found.setdefault(model_of(path), set()).update((one.kind, one.oid) for one in pointer.versions)
+            versions.update((one.kind, one.oid) for one in pointer.sides)
         except ModelvcError:
             continue  # fsck is there to say so
     named = {name for names in found.values() for name in names}
     if loose := set(repo.store.roots()) - named:
         found[""] = loose
-    return found
+    return found, versions | loose
 
 
 def _pointers(repo: Repo) -> Iterator[tuple[str, bytes]]:
@@ -121,8 +125,9 @@ def _pointers(repo: Repo) -> Iterator[tuple[str, bytes]]:
 class _Counter:
     """Adds chunks up, each once. Eight bytes of a cid are enough to count by."""
 
-    def __init__(self, repo: Repo) -> None:
+    def __init__(self, repo: Repo, countable: Container[Named]) -> None:
         self._store = repo.store
+        self._countable = countable
         self._owner: dict[bytes, int] = {}
         self._common: set[bytes] = set()  # shared chunks that the total has
         self._raw = self._kept = self._shared = 0
@@ -140,7 +145,7 @@ class _Counter:
 
     def add_up(self, path: str, names: Iterable[Named]) -> ModelStats:
         """Then their chunks are counted, model by model."""
-        versions, here, logical = self._versions(names)
+        versions, count, here, logical = self._versions(names)
         seen: set[bytes] = set()
         raw = kept = shared = 0
         for name in here:
@@ -159,18 +164,19 @@ class _Counter:
                     self._common.add(key)
                     self._shared += stored
                 self._raw, self._kept = self._raw + length, self._kept + stored
-        return ModelStats(path, versions, len(here), None, logical, kept, shared, logical - raw, raw - kept)
+        return ModelStats(path, versions, count, None, logical, kept, shared, logical - raw, raw - kept)
 
     def total(self, names: Iterable[Named]) -> ModelStats:
-        versions, here, logical = self._versions(names)
+        versions, count, _, logical = self._versions(names)
         raw, kept = self._raw, self._kept
-        return ModelStats("", versions, len(here), None, logical, kept, self._shared, logical - raw, raw - kept)
+        return ModelStats("", versions, count, None, logical, kept, self._shared, logical - raw, raw - kept)
 
-    def _versions(self, names: Iterable[Named]) -> tuple[int, list[Named], int]:
-        """How many there are, which of them are here and whole, and the bytes of these."""
+    def _versions(self, names: Iterable[Named]) -> tuple[int, int, list[Named], int]:
+        """How many versions there are and are here; the objects that are here and whole, and the bytes of these."""
         names = list(names)
+        counted = {name for name in names if name in self._countable}
         here = [name for name in names if name not in self.bad and self._store.has_root(*name)]
-        return len(names), here, sum(self._store.read_root(*name).size for name in here)
+        return len(counted), len(counted.intersection(here)), here, sum(self._store.read_root(*n).size for n in here)
 
     def _chunks(self, name: Named) -> Iterator[tuple[bytes, int]]:
         if not self._store.has_root(*name):

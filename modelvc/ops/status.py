@@ -14,7 +14,7 @@ from modelvc.git import drivers
 from modelvc.git.index import pointers as index_pointers
 from modelvc.oid import Oid
 from modelvc.ops import notebooks
-from modelvc.ops.pushed import pushed_roots
+from modelvc.ops.pushed import is_pushed, pushed_roots
 from modelvc.worktree import survey
 from modelvc.worktree.state import is_settled, now, stat_of
 
@@ -114,7 +114,7 @@ def _look(repo: Repo, path: SafeRelPath, stages: set[int] | None, there: frozens
         oid=str(pointer.oid),
         size=pointer.size,
         stored=stored,
-        pushed=None if there is None or not stored else bytes(pointer.oid) in there,
+        pushed=is_pushed(there, pointer.oid, stored=stored),
         detail=detail,
     )
 
