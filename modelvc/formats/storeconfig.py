@@ -7,7 +7,7 @@ it stays away from what it would break. Other unknown keys mean nothing and are 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from modelvc.errors import ConfigError, FormatError, shown
 from modelvc.formats import limits, toml
@@ -17,6 +17,7 @@ FORMAT = 1
 NAMES = "plain"
 CHUNKER = "fastcdc-2020"
 SEED = 0
+UNCONDITIONAL = "unconditional-writers"  # packs and roots are written without compare-and-swap: gc has to run alone
 _HEX = frozenset("0123456789abcdef")
 
 
@@ -55,7 +56,16 @@ class StoreConfig:
     def check_gc(self, where: str) -> None:
         """Refuse gc, which also reads and writes: an old gc deletes what it does not understand."""
         self.check_write(where)
-        _check_features(self.gc_features, where, "clean up")
+        unknown = tuple(name for name in self.gc_features if name != UNCONDITIONAL)
+        _check_features(unknown, where, "clean up")
+
+    @property
+    def unconditional(self) -> bool:
+        """Whether somebody writes here without compare-and-swap."""
+        return UNCONDITIONAL in self.gc_features
+
+    def with_unconditional_writers(self) -> StoreConfig:
+        return replace(self, gc_features=(*self.gc_features, UNCONDITIONAL))
 
     def encode(self) -> bytes:
         table: dict[str, toml.Value] = {
@@ -96,11 +106,13 @@ def parse(data: bytes, where: str = "the store") -> StoreConfig:
 def is_torn(data: bytes) -> bool:
     """Whether DATA is the first part of a config that this version wrote."""
     nobody = "0" * 32
-    whole = StoreConfig(nobody).encode()
-    at = whole.index(nobody.encode())
+    plain = StoreConfig(nobody)
+    wholes = (plain.encode(), plain.with_unconditional_writers().encode())
+    at = wholes[0].index(nobody.encode())
     name = data[at : at + 32]
     masked = data[:at] + b"0" * len(name) + data[at + 32 :]
-    return len(data) < len(whole) and whole.startswith(masked) and _HEX.issuperset(name.decode("latin-1"))
+    known = any(len(data) < len(whole) and whole.startswith(masked) for whole in wholes)
+    return known and _HEX.issuperset(name.decode("latin-1"))
 
 
 def _damaged(why: str) -> FormatError:
@@ -108,7 +120,7 @@ def _damaged(why: str) -> FormatError:
 
 
 def _check_features(features: tuple[str, ...], where: str, verb: str) -> None:
-    if features:  # version 1 knows none
+    if features:
         raise _newer(where, verb, f"it has the feature {', '.join(shown(name, 80) for name in features[:5])}")
 
 

@@ -16,6 +16,7 @@ from modelvc.store.upload import GRACE
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from modelvc.formats.storeconfig import StoreConfig
     from modelvc.oid import Oid
     from modelvc.ops.progress import Progress
     from modelvc.repo import Repo
@@ -89,8 +90,10 @@ def collect(repo: Repo, asked: Asked, *, apply: bool = False, progress: Progress
         if config is None:
             raise NotFoundError(f"nothing was pushed to {store.name} yet", hint=f"run `mvc push -r {shown(name)}`")
         config.check_gc(store.name)
+        if apply or asked.forget:
+            store.adapt(config.id)
         if not asked.exclusive:
-            _require_conditions(store, write=apply)
+            _require_conditions(store, config, write=apply)
         if apply and asked.grace > 0:
             _require_clock(store)
         registered = store.repositories()
@@ -123,7 +126,12 @@ def collect(repo: Repo, asked: Asked, *, apply: bool = False, progress: Progress
         store.close()
 
 
-def _require_conditions(store: RemoteStore, *, write: bool) -> None:
+def _require_conditions(store: RemoteStore, config: StoreConfig, *, write: bool) -> None:
+    if config.unconditional:
+        raise ConflictError(
+            f"some clones write to {store.name} without conditions, so a push at the same time could be lost",
+            hint="add `--exclusive` if nobody else uses this remote while it is cleaned up",
+        )
     fits = probe(store.backend).conditional if write else store.backend.capabilities.conditional
     if not fits:
         raise ConflictError(

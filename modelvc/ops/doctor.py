@@ -290,12 +290,12 @@ def _reach(repo: Repo, info: RemoteInfo, check: str, *, write: bool) -> Iterator
         yield Finding(check, "fail", str(error), error.hint)
         return
     try:
-        used = store.check() is not None
-        words = "reachable" if used else "reachable, nothing was pushed there yet"
+        config = store.check()
+        words = "reachable" if config else "reachable, nothing was pushed there yet"
         yield Finding(check, "ok", f"{shown(store.name)}: {words}")
         yield from _clock(store, check)
         if info.trusted and write:
-            yield from _conditions(store, check)
+            yield from _conditions(store, config.id if config else "", check)
         elif info.trusted:
             yield Finding(check, "ok", "not tried: writing, and conditional writes (mvc doctor --write)")
     except ModelvcError as error:
@@ -313,10 +313,12 @@ def _clock(store: RemoteStore, check: str) -> Iterator[Finding]:
         yield Finding(check, "fail" if abs(skew) > _TOO_MUCH_SKEW else "warn", words, "set the clock of this machine")
 
 
-def _conditions(store: RemoteStore, check: str) -> Iterator[Finding]:
+def _conditions(store: RemoteStore, name: str, check: str) -> Iterator[Finding]:
+    """Measure anew what the server of the store with the id NAME honours, and remember it."""
     from modelvc.store.backends.probe import probe
 
     try:
+        store.adapt(name, anew=True)
         found = probe(store.backend)
     except RemoteDenied:
         yield Finding(check, "warn", "it can be read, not written: push would be refused", "ask its owner")
@@ -324,5 +326,7 @@ def _conditions(store: RemoteStore, check: str) -> Iterator[Finding]:
     if found.conditional:
         yield Finding(check, "ok", "honours conditional writes")
     else:
-        words = "does not honour conditional writes: push works, gc of the remote does not"
+        words = "does not honour conditional writes: push works, `mvc gc --remote` needs --exclusive"
         yield Finding(check, "warn", words, "nothing, unless two people push at once often")
+    if not store.backend.capabilities.checksums:
+        yield Finding(check, "ok", "does not know x-amz-checksum headers: it gets Content-MD5 instead")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelvc.errors import ConfigError, NoRemote, NotFoundError, UntrustedRemote, shown, shown_url
-from modelvc.formats import config
+from modelvc.formats import config, honoured
 from modelvc.formats.config import Remote
 from modelvc.store.disk import RealDisk, make_folder, write_file
 
@@ -105,16 +105,17 @@ def open_remote(repo: Repo, name: str = "", *, writing: bool) -> RemoteStore:
     remote = _named(repo, chosen)
     config.check_usable(chosen, remote)
     _check_trust(repo, chosen, remote, writing=writing)
-    return open_place(remote)
+    return open_place(remote, os.path.join(repo.layout.mvc_dir, honoured.FOLDER))
 
 
-def open_place(remote: Remote) -> RemoteStore:
-    """The store at a place, whoever named it."""
+def open_place(remote: Remote, servers: str = "") -> RemoteStore:
+    """The store at a place, whoever named it. SERVERS is the folder that remembers what servers honour."""
     from modelvc.store.backends import RemoteOptions, open_backend
     from modelvc.store.remote import RemoteStore
+    from modelvc.store.servers import Servers
 
     options = RemoteOptions(endpoint_url=remote.endpoint_url, profile=remote.profile, region=remote.region)
-    return RemoteStore(open_backend(remote.url, options))
+    return RemoteStore(open_backend(remote.url, options), Servers(servers))
 
 
 def _check_trust(repo: Repo, name: str, remote: Remote, *, writing: bool) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+from modelvc.errors import RemoteError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -28,6 +30,11 @@ class Capabilities:
 
     conditional: bool  # create fails on an existing key, replace and delete honour an etag, atomically
     page: int  # keys per listing request, to choose between a listing and single look-ups
+    checksums: bool = True  # the server compares what arrives with a checksum header
+
+
+class NotUnderstood(RemoteError):
+    """The server refuses a header of a request, whoever sends it and whatever lies there."""
 
 
 class Backend(Protocol):
@@ -79,3 +86,14 @@ class Backend(Protocol):
         """Break off, as far as it can be done, what other threads wait for; nothing is asked after this."""
 
     def close(self) -> None: ...
+
+
+@runtime_checkable
+class MeasurableBackend(Backend, Protocol):
+    """A backend whose server may honour less than its protocol has: store/backends/probe.py finds out what."""
+
+    def server(self) -> str:
+        """The endpoint that answers, and the URL of the remote there."""
+
+    def rely_on(self, capabilities: Capabilities) -> None:
+        """From now on, ask the server for these only."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from blake3 import blake3
@@ -11,9 +12,13 @@ from blake3 import blake3
 from modelvc.errors import FormatError, KeyMissing, ObjectCorrupt, RemoteBusy, RemoteChanged
 from modelvc.formats import doomlist, limits, registration, storeconfig
 from modelvc.formats import root as rootformat
+from modelvc.formats.honoured import Honoured
 from modelvc.formats.storeconfig import StoreConfig
 from modelvc.store import codec
+from modelvc.store.api import MeasurableBackend
 from modelvc.store.backends import retry
+from modelvc.store.backends.probe import measure
+from modelvc.store.servers import Servers
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
@@ -62,9 +67,10 @@ class Listing:
 class RemoteStore:
     """Reads and writes the keys of one remote. Safe from many threads."""
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, servers: Servers | None = None) -> None:
         self.backend = backend
-        self._checked = False
+        self._servers = servers or Servers("")
+        self._measured = False
         self._lock = threading.Lock()
         self._segments: dict[bytes, bytes] = {}
 
@@ -87,19 +93,53 @@ class RemoteStore:
         try:
             found = self.check()
         except FormatError:
+            self.adapt("")
             found = self._restored()
         made = found is None
         if found is None:
-            fresh = StoreConfig.create()
+            self.adapt("")
+            alone = not self.backend.capabilities.conditional
+            fresh = StoreConfig.create().with_unconditional_writers() if alone else StoreConfig.create()
             try:
                 self.backend.create("config", fresh.encode())
             except RemoteChanged:  # somebody else pushed first at the same time
                 found = self.check()
             else:
-                found = fresh
+                found = (self.check() if alone else None) or fresh
         if found is not None:
             found.check_write(self.name)
+            self.adapt(found.id)
+            self._declare(found)
         return made
+
+    def adapt(self, store: str, *, anew: bool = False) -> None:
+        """Before anything is written, learn what the server honours and ask it for that only.
+
+        The clone remembers it, or measures it (always with ANEW). STORE is the id of the store, "" before it has one.
+        """
+        backend = self.backend
+        if not isinstance(backend, MeasurableBackend):
+            return
+        server = backend.server()
+        known = self._servers.recall(store, server) if store and not anew else None
+        if known is not None and not self._measured:
+            backend.rely_on(replace(backend.capabilities, conditional=known.conditional, checksums=known.checksums))
+        elif known is None:
+            found = backend.capabilities if self._measured else measure(backend)
+            if store:
+                self._servers.keep(Honoured(store, server, found.conditional, found.checksums))
+        self._measured = True
+
+    def _declare(self, config: StoreConfig) -> None:
+        """Say in the store's CONFIG, before a pack is written without conditions, that gc has to run alone."""
+        while not self.backend.capabilities.conditional and not config.unconditional:
+            _, entry = self.backend.read("config", limit=limits.STORE_CONFIG)
+            with contextlib.suppress(RemoteChanged):
+                self.backend.replace("config", config.with_unconditional_writers().encode(), entry.etag)
+            again = self.check()
+            if again is None:
+                raise self.unseen("config")
+            config = again
 
     def _restored(self) -> StoreConfig | None:
         """A new config in place of what is left of one that this version wrote; FormatError where it is anything else.

@@ -8,7 +8,7 @@ import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 import pytest
@@ -17,7 +17,7 @@ from modelvc.errors import KeyMissing, RemoteBusy, RemoteChanged, RemoteDenied, 
 from modelvc.store.backends import RemoteOptions, open_backend
 from modelvc.store.backends.generic import GenericBackend
 from modelvc.store.backends.probe import Probe, probe
-from modelvc.store.backends.s3body import PiecewiseBody
+from modelvc.store.backends.s3body import PiecewiseBody, request_body
 from tests.support import s3, sshd
 
 if TYPE_CHECKING:
@@ -84,7 +84,26 @@ def _generic(tmp_path: Path, _monkeypatch: pytest.MonkeyPatch) -> Callable[[], B
     return lambda: GenericBackend("test://store", root, lambda: LocalFileSystem(skip_instance_cache=True), atomic=False)
 
 
-MAKERS = {"memory": _memory, "folder": _folder, "s3": _s3, "sftp": _sftp, "generic": _generic}
+def _plain_s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Backend]:
+    """A server that honours neither conditions nor checksums, as far as the backend is told."""
+    make = _s3(tmp_path, monkeypatch)
+
+    def plain() -> Backend:
+        backend = make()
+        backend.rely_on(replace(backend.capabilities, conditional=False, checksums=False))  # type: ignore[attr-defined]
+        return backend
+
+    return plain
+
+
+MAKERS = {
+    "memory": _memory,
+    "folder": _folder,
+    "s3": _s3,
+    "plain s3": _plain_s3,
+    "sftp": _sftp,
+    "generic": _generic,
+}
 
 
 @pytest.fixture(params=MAKERS)
@@ -453,12 +472,21 @@ def test_s3_foreign_keys_are_not_listed(bucket: S3Backend):
     assert [entry.key for entry in bucket.list("")] == ["config"]
 
 
-def test_s3_a_damaged_upload_is_refused_by_the_server(bucket: S3Backend, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("checksums", [True, False], ids=["checksum", "MD5"])
+def test_s3_a_damaged_upload_is_refused_by_the_server(
+    bucket: S3Backend,
+    monkeypatch: pytest.MonkeyPatch,
+    checksums: bool,  # noqa: FBT001
+):
     from modelvc.store.backends import retry
     from modelvc.store.backends import s3 as module
 
+    def other(data: Data, *, checksums: bool) -> dict[str, object]:
+        return {**request_body(b"other", checksums=checksums), "Body": PiecewiseBody(data)}
+
     monkeypatch.setattr(retry, "DELAYS", ())
-    monkeypatch.setattr(module, "request_body", lambda data: (PiecewiseBody(data), "AAAAAA=="))
+    monkeypatch.setattr(module, "request_body", other)
+    bucket.rely_on(replace(bucket.capabilities, checksums=checksums))
     with pytest.raises(RemoteError):
         bucket.put(PACK, b"something")
     assert bucket.stat([PACK]) == {}

@@ -221,6 +221,18 @@ def test_features_of_a_later_version(tmp_path: Path) -> None:
     assert "tenants" in team.clone("keeper").mvc("gc", "--remote", code=2).err
 
 
+def test_writers_without_conditions_make_gc_ask_to_be_alone(tmp_path: Path) -> None:
+    """The folder that others reach over SFTP has locks, which they cannot take."""
+    team = Team(tmp_path, f"sftp://mvc-test{tmp_path}/models", env={"HOME": sshd.shared().home})
+    keeper = team.clone("keeper")
+    assert 'gc_features = ["unconditional-writers"]' in (tmp_path / "models/config").read_text()
+    keeper.mvc("remote", "add", "near", str(tmp_path / "models"))
+    said = keeper.mvc("gc", "-r", "near", code=11).err
+    assert "without conditions" in said
+    assert "add `--exclusive`" in said
+    keeper.mvc("gc", "-r", "near", "--exclusive")
+
+
 def test_without_compare_and_swap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     home = sshd.shared().home
     team = Team(tmp_path, f"sftp://mvc-test{tmp_path}/models", env={"HOME": home})

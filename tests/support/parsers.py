@@ -25,6 +25,7 @@ from modelvc.formats import (
     config,
     doomlist,
     expression,
+    honoured,
     limits,
     metricfiles,
     pack,
@@ -118,6 +119,12 @@ def _registration(data: bytes) -> None:
     if isinstance(found, str):
         assert found.isprintable()
         assert registration.parse(registration.encode(found), "x") == found
+
+
+def _honoured(data: bytes) -> None:
+    found = _accepts(lambda: honoured.parse(data))
+    if isinstance(found, honoured.Honoured):
+        assert honoured.parse(found.encode()) == found
 
 
 def _dooms(data: bytes) -> None:
@@ -646,6 +653,9 @@ PARSERS: dict[str, Parser] = {
     "toml": Parser(_toml, (_CONFIG, _POLICY, _POINTERS[2].encode()), _TOML_TOKENS),
     "store-config": Parser(_store_config, (storeconfig.StoreConfig("ab" * 16).encode(),), _TOML_TOKENS),
     "registration": Parser(_registration, (registration.encode("host/team/models"),), _TOML_TOKENS),
+    "servers": Parser(
+        _honoured, (honoured.Honoured("0" * 32, "x s3://b", conditional=True, checksums=False).encode(),), _TOML_TOKENS
+    ),
     "dooms": Parser(_dooms, (doomlist.encode([bytes(32), bytes(range(32))]),), (b"\n", b"0" * 64 + b"\n")),
     "rescue": Parser(_rescue, (_pack_example(),), _NUMBERS),
     "config": Parser(_config, (_CONFIG, _CLONE), _TOML_TOKENS),

@@ -24,10 +24,14 @@ _HOP = {"connection", "transfer-encoding", "content-length", "expect"}
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """DOES something to requests whose "METHOD path?query" MATCHES: to the FIRST to LAST of them, or to a SHARE."""
+    """DOES something to requests whose "METHOD path?query" MATCHES: to the FIRST to LAST of them, or to a SHARE.
+
+    With HEADER only to those with a header whose name that matches.
+    """
 
     does: str
     matches: str = ""
+    header: str = ""
     first: int = 1
     last: int = 1_000_000
     share: float = 1.0
@@ -54,13 +58,17 @@ class _Answer:
 
 @dataclass(slots=True)
 class Proxy:
-    """Forwards to UPSTREAM (host:port). `log` holds what was asked and what was done to it; `rules` may change."""
+    """Forwards to UPSTREAM (host:port). `log` holds what was asked and what was done to it; `rules` may change.
+
+    `heads` holds, as `log` does, what was asked, and the headers by their names in lower case.
+    """
 
     upstream: str
     rules: list[Rule] = field(default_factory=list)
     seed: int = 0
     upload_rate: int = 0  # bytes of a body that are taken in a second; 0: all
     log: list[tuple[str, str]] = field(default_factory=list)
+    heads: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     url: str = ""
     _server: socketserver.ThreadingTCPServer | None = None
     _seen: dict[Rule, int] = field(default_factory=dict)
@@ -95,7 +103,7 @@ class Proxy:
     def use(self, *rules: Rule) -> None:
         """From now on these rules, and an empty log."""
         with self._lock:
-            self.rules, self.log = list(rules), []
+            self.rules, self.log, self.heads = list(rules), [], []
             self._seen.clear()
 
     def done(self, what: str) -> int:
@@ -108,7 +116,7 @@ class Proxy:
         asked = self._read(stream, connection)
         if asked is None:
             return False
-        rule = self._choose(f"{asked.method} {asked.path}")
+        rule = self._choose(asked)
         does = rule.does if rule else ""
         if does == "silent":
             time.sleep(30)
@@ -155,10 +163,14 @@ class Proxy:
                 time.sleep(len(part) / self.upload_rate)
         return _Asked(line[0], line[1], headers, body) if len(body) == length else None
 
-    def _choose(self, what: str) -> Rule | None:
+    def _choose(self, asked: _Asked) -> Rule | None:
+        what = f"{asked.method} {asked.path}"
         with self._lock:
+            self.heads.append((what, {name.lower(): value for name, value in asked.headers}))
             for rule in self.rules:
                 if not re.search(rule.matches, what):
+                    continue
+                if not any(re.search(rule.header, name.lower()) for name, _ in asked.headers):
                     continue
                 count = self._seen[rule] = self._seen.get(rule, 0) + 1
                 if rule.first <= count <= rule.last and self._random.random() < rule.share:

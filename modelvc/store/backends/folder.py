@@ -178,7 +178,9 @@ class FolderBackend:
         with self._opening:
             if self._lock_fd < 0:
                 flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-                self._lock_fd = os.open(_LOCK, flags, 0o666, dir_fd=root)
+                fd = os.open(_LOCK, flags, 0o666, dir_fd=root)
+                self._locks = _has_locks(fd)
+                self._lock_fd = fd
                 openat.sweep(root)
 
     def _check_mounted(self) -> None:
@@ -285,10 +287,19 @@ class FolderBackend:
                         f"another process holds {shown(self.name)}/{_LOCK}", hint="see who: `fuser -v` on that file"
                     ) from None
                 time.sleep(0.001)
-            except OSError as error:
-                if error.errno not in _NO_LOCKS:
-                    raise
-                self._locks = False  # push goes on without it; remote gc sees it in `capabilities`
-                return False
             else:
                 return True
+
+
+def _has_locks(fd: int) -> bool:
+    """Whether this file system has locks. Without them push goes on, and says so in the store's config."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        return False
+    fcntl.flock(fd, fcntl.LOCK_UN)
+    return True

@@ -1,17 +1,21 @@
-"""What a backend really honours, measured: some servers accept a condition and ignore it."""
+"""What a backend really honours, measured: some servers refuse a condition, others accept it and ignore it."""
 
 from __future__ import annotations
 
+import contextlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from modelvc.errors import RemoteChanged, RemoteError
+from modelvc.store.api import NotUnderstood
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from modelvc.store.api import Backend
+    from modelvc.store.api import Backend, Capabilities, MeasurableBackend
+
+_NOTHING = "00000000000000000000000000000000"  # an etag that no key has
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,71 @@ def probe(backend: Backend) -> Probe:
         backend.delete(key, None)
 
 
+def measure(backend: MeasurableBackend) -> Capabilities:
+    """Ask the server for as much as it honours, from now on; what that is.
+
+    Only a refusal (NotUnderstood) lowers it, where a plainer request is granted and the refusal repeats itself.
+    A server that denies, is busy or does not answer says nothing about what it knows: that error is raised.
+    """
+    wish = backend.capabilities
+    key, second = (f"gc/probe/{os.urandom(16).hex()}" for _ in range(2))
+    used = [key]
+    try:
+        found = _granted(backend, key, wish)
+        if found != wish:
+            used.append(second)
+            if _grants(backend, second, wish):
+                found = wish  # it was a slip
+        backend.rely_on(found)
+        if found.conditional and not _keeps_conditions(backend, key):
+            found = replace(found, conditional=False)
+            backend.rely_on(found)
+    except BaseException:
+        backend.rely_on(wish)
+        raise
+    else:
+        return found
+    finally:
+        for scratch in used:
+            with contextlib.suppress(RemoteError):  # an account may write and not delete
+                backend.delete(scratch, None)
+
+
+def _granted(backend: MeasurableBackend, key: str, wish: Capabilities) -> Capabilities:
+    """The first of WISH and what is less than that with which the server takes a key; its first refusal without any."""
+    refusal: NotUnderstood | None = None
+    for conditional, checksums in ((True, True), (False, True), (True, False), (False, False)):
+        one = replace(wish, conditional=conditional, checksums=checksums)
+        backend.rely_on(one)
+        try:
+            backend.create(key, b"probe")
+        except NotUnderstood as error:
+            refusal = refusal or error
+        except RemoteChanged:  # the first answer was lost
+            return one
+        else:
+            return one
+    raise refusal or RemoteError(backend.name)
+
+
+def _grants(backend: MeasurableBackend, key: str, wish: Capabilities) -> bool:
+    backend.rely_on(wish)
+    try:
+        backend.create(key, b"probe")
+    except NotUnderstood:
+        return False
+    except RemoteChanged:
+        return True
+    return True
+
+
+def _keeps_conditions(backend: Backend, key: str) -> bool:
+    """Whether KEY, which is there, is neither created again nor replaced by an etag that it does not have."""
+    return _refused(lambda: backend.create(key, b"other")) and _refused(
+        lambda: backend.replace(key, b"other", _NOTHING)
+    )
+
+
 def clock_error(backend: Backend) -> float:
     """Seconds by which the time that BACKEND tells is ahead of the one that its keys get."""
     key = f"gc/probe/{os.urandom(16).hex()}"
@@ -67,7 +136,7 @@ def _refused(attempt: Callable[[], object]) -> bool:
     except RemoteChanged:
         return True
     except RemoteError as error:
-        if error.transient or type(error) is not RemoteError:
+        if error.transient or type(error) not in {RemoteError, NotUnderstood}:
             raise
         return False
     return False

@@ -41,6 +41,7 @@ _CONFIG: dict[str, Any] = {
     # The signature covers the body's checksum, which the server compares: the body is not hashed a second time.
     # On the way back every chunk is verified against its name.
     "s3": {"payload_signing_enabled": False},
+    "request_checksum_calculation": "when_required",  # mvc gives one itself, where the server and the user want it
     "response_checksum_validation": "when_required",
     "user_agent_extra": "modelvc",
 }
@@ -49,7 +50,7 @@ _CONFIG: dict[str, Any] = {
 class S3Backend:
     def __init__(self, place: Place, options: RemoteOptions) -> None:
         self.name = place.url
-        self.capabilities = Capabilities(conditional=True, page=_PAGE)  # `mvc doctor` asks the server
+        self.capabilities = Capabilities(conditional=True, page=_PAGE)
         self.requests = 0
         self._bucket = place.host
         self._prefix = f"{place.path}/" if place.path else ""
@@ -60,6 +61,14 @@ class S3Backend:
         self._stopped = False
         self._flying: set[Future[Any]] = set()
         self._date = (0.0, 0.0)  # the server's clock, and ours when it said so
+        self._may_check = True  # as the user's configuration says
+
+    def server(self) -> str:
+        self._filesystem()
+        return f"{self._target('').endpoint} {self.name}"
+
+    def rely_on(self, capabilities: Capabilities) -> None:
+        self.capabilities = capabilities
 
     # -- the protocol
 
@@ -101,17 +110,26 @@ class S3Backend:
         return scatter(ranges, spans, bodies)
 
     def create(self, key: str, data: Data) -> Entry:
-        return self._put(key, data, IfNoneMatch="*")
+        if self.capabilities.conditional:
+            return self._put(key, data, IfNoneMatch="*")
+        if self.stat([key]):
+            raise RemoteChanged(f"{key} in {self.name} is there already")
+        return self._put(key, data)
 
     def put(self, key: str, data: Data) -> Entry:
         return self._put(key, data)
 
     def replace(self, key: str, data: Data, etag: str) -> Entry:
-        return self._put(key, data, IfMatch=f'"{etag}"')
+        if self.capabilities.conditional:
+            return self._put(key, data, IfMatch=f'"{etag}"')
+        self._check(check_key(key), etag)
+        return self._put(key, data)
 
     def delete(self, key: str, etag: str | None) -> None:
         check_key(key)
-        condition = {} if etag is None else {"IfMatch": f'"{etag}"'}
+        condition = {"IfMatch": f'"{etag}"'} if etag is not None and self.capabilities.conditional else {}
+        if etag is not None and not condition and self.stat([key]):
+            self._check(key, etag)
         try:
             self._wait(lambda: self._call("delete_object", key, **condition))
         except KeyMissing:
@@ -146,15 +164,22 @@ class S3Backend:
 
     def _put(self, key: str, data: Data, **condition: str) -> Entry:
         check_key(key)
-        body, checksum = request_body(data)
+        self._filesystem()  # which tells whether checksums are wanted
+        arguments = request_body(data, checksums=self.capabilities.checksums and self._may_check)
         seconds = _CONFIG["read_timeout"] + len(data) / _SLOWEST
 
         async def ask() -> dict[str, Any]:
             async with asyncio.timeout(seconds):  # aiohttp watches what it reads, not what it waits to send
-                return await self._ask("put_object", key, Body=body, ChecksumCRC32=checksum, **condition)
+                return await self._ask("put_object", key, **arguments, **condition)
 
         answer = self._wait(lambda: self._persist(ask, key))
         return Entry(key, len(data), _plain(answer["ETag"]), _date(answer) or time.time())
+
+    def _check(self, key: str, etag: str) -> None:
+        """Without conditions: looked at, then written."""
+        found = self.stat([key]).get(key)
+        if found is None or found.etag != etag:
+            raise RemoteChanged(f"{key} in {self.name} was changed by somebody else")
 
     async def _head(self, key: str) -> Entry | None:
         try:
@@ -250,6 +275,7 @@ class S3Backend:
         )
         fs.retries = 1
         try:
+            self._may_check = session.get_config_variable("request_checksum_calculation") != "when_required"
             client = sync(fs.loop, fs.set_session)
         except Exception as error:  # noqa: BLE001 - foreign exceptions end here
             raise s3errors.explain(error, self._target("")).error from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -44,10 +45,13 @@ class PiecewiseBody:
             yield self._view[at : at + _PIECE]
 
 
-def request_body(data: Data) -> tuple[PiecewiseBody, str]:
-    """DATA as put_object takes it, and the checksum by which the server verifies it."""
-    checksum = base64.b64encode(zlib.crc32(data).to_bytes(4, "big")).decode("ascii")
-    return PiecewiseBody(data), checksum
+def request_body(data: Data, *, checksums: bool) -> dict[str, Any]:
+    """DATA as put_object takes it, with a digest that the server verifies: without CHECKSUMS the one of HTTP, MD5."""
+    if checksums:
+        name, digest = "ChecksumCRC32", zlib.crc32(data).to_bytes(4, "big")
+    else:
+        name, digest = "ContentMD5", hashlib.md5(data, usedforsecurity=False).digest()
+    return {"Body": PiecewiseBody(data), name: base64.b64encode(digest).decode("ascii")}
 
 
 async def answer_body(stream: Any, size: int) -> bytes:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from modelvc.errors import KeyMissing, RemoteBusy, RemoteChanged, RemoteDenied, RemoteError, shown
+from modelvc.store.api import NotUnderstood
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +21,7 @@ _ALLOW_HINT = (
     "the account needs s3:ListBucket on the bucket, and s3:GetObject, s3:PutObject, s3:DeleteObject on its keys"
 )
 _AGAIN_HINT = "run the command again: what arrived is kept"
+_NEEDS_HINT = "ask who runs the server: mvc needs ListObjectsV2, HeadObject, GetObject with a range, and PutObject"
 
 _NO_CREDENTIALS = {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "NoAuthTokenError"}
 _NO_CREDENTIALS |= {"ProfileNotFound", "ConfigNotFound", "ConfigParseError", "InvalidConfigError"}
@@ -101,8 +103,8 @@ def _answered(response: Mapping[str, Any], target: Target) -> Verdict:
         return Verdict(RemoteDenied(f"{target.what}: not allowed ({words})", hint=_ALLOW_HINT))
     if code == "InvalidRange" or status == 416:
         return Verdict(RemoteError(f"{target.what} is shorter than expected", hint="run `mvc fsck --remote`"))
-    hint = "run `mvc doctor` to see what this server can do"
-    return Verdict(RemoteError(f"{target.what}: {words} ({shown(code, 60)}, status {status})", hint=hint))
+    kind = NotUnderstood if status in {400, 501} else RemoteError
+    return Verdict(kind(f"{target.what}: {words} ({shown(code, 60)}, status {status})", hint=_NEEDS_HINT))
 
 
 def _unanswered(error: BaseException, target: Target) -> Verdict:

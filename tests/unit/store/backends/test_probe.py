@@ -10,10 +10,10 @@ import pytest
 
 from modelvc.errors import RemoteDenied
 from modelvc.store.backends.memory import MemoryBackend
-from modelvc.store.backends.probe import Probe, probe
+from modelvc.store.backends.probe import Probe, measure, probe
 
 if TYPE_CHECKING:
-    from modelvc.store.api import Data, Entry
+    from modelvc.store.api import Capabilities, Data, Entry
 
 
 class Careless(MemoryBackend):
@@ -54,3 +54,29 @@ def test_a_remote_that_refuses_everything_is_no_finding(monkeypatch: pytest.Monk
     monkeypatch.setattr(backend, "create", refuse)
     with pytest.raises(RemoteDenied):
         probe(backend)
+
+
+class Measured(Careless):
+    """Its server can also be told less."""
+
+    def __init__(self, kept: frozenset[str]) -> None:
+        super().__init__(kept)
+        self.relied: list[Capabilities] = []
+
+    def server(self) -> str:
+        return self.name
+
+    def rely_on(self, capabilities: Capabilities) -> None:
+        self.capabilities = capabilities
+        self.relied.append(capabilities)
+
+
+@pytest.mark.parametrize("kept", SUBSETS, ids=lambda some: "+".join(sorted(some)) or "none")
+def test_a_condition_that_is_taken_and_ignored_is_not_relied_on(kept: frozenset[str]):
+    """Only what writers use is measured: deletes are gc's, which measures them itself."""
+    backend = Measured(kept)
+    found = measure(backend)
+    assert found.conditional == ({"create", "replace"} <= kept)
+    assert found.checksums
+    assert backend.capabilities == found
+    assert list(backend.list("")) == []

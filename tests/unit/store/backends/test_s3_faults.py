@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modelvc.errors import KeyMissing, RemoteBusy, RemoteChanged, RemoteDenied, RemoteError
+from modelvc.store.api import NotUnderstood
 from modelvc.store.backends import RemoteOptions, open_backend, retry
 from modelvc.store.backends import s3 as module
 from tests.support.scripted import OK, RESET, SILENCE, Scripted, error
@@ -96,8 +97,8 @@ def test_a_conflict_that_stays_has_lost(served: Callable):
         (error(412, "PreconditionFailed"), RemoteChanged),
         (error(404, "NoSuchKey"), KeyMissing),
         (error(404, "NoSuchBucket"), RemoteError),
-        (error(501, "NotImplemented"), RemoteError),
-        (error(400, "InvalidArgument"), RemoteError),
+        (error(501, "NotImplemented"), NotUnderstood),
+        (error(400, "InvalidArgument"), NotUnderstood),
     ],
 )
 def test_a_clear_answer_is_not_asked_for_again(served: Callable, answer: bytes, kind: type[RemoteError]):

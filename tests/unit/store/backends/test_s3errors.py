@@ -5,6 +5,7 @@ import pytest
 from s3fs.errors import translate_boto_error
 
 from modelvc.errors import KeyMissing, RemoteBusy, RemoteChanged, RemoteDenied, RemoteError
+from modelvc.store.api import NotUnderstood
 from modelvc.store.backends.s3errors import Target, explain
 
 TARGET = Target("s3://models/team", "models", "https://s3.example.org", "config")
@@ -39,7 +40,9 @@ def said(code: str, status: int, **more: object) -> Exception:
         ("SlowDown", 503, RemoteBusy, True),
         ("502", 502, RemoteBusy, True),
         ("429", 429, RemoteBusy, True),
-        ("NotImplemented", 501, RemoteError, False),
+        ("NotImplemented", 501, NotUnderstood, False),
+        ("InvalidArgument", 400, NotUnderstood, False),
+        ("MethodNotAllowed", 405, RemoteError, False),
         ("InvalidRange", 416, RemoteError, False),
         ("PermanentRedirect", 301, RemoteError, False),
     ],

@@ -1,0 +1,48 @@
+"""What a clone has seen a server honour, kept so that it is measured once. Spec: docs/format.md#servers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from blake3 import blake3
+
+from modelvc.errors import FormatError
+from modelvc.formats import limits, toml
+from modelvc.formats.tables import Table
+
+FOLDER = "servers"
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Honoured:
+    """One store behind one server. `conditional`: writes may name what must be there; `checksums`: x-amz-checksum-*."""
+
+    store: str  # the id in the store's config
+    server: str  # its endpoint and the URL of the remote
+    conditional: bool
+    checksums: bool
+
+    def encode(self) -> bytes:
+        table: dict[str, toml.Value] = {
+            "format": FORMAT,
+            "store": self.store,
+            "server": self.server,
+            "conditional": self.conditional,
+            "checksums": self.checksums,
+        }
+        return toml.encode(table).encode()
+
+
+def file_of(store: str, server: str) -> str:
+    """The name of the file for the store with the id STORE behind SERVER."""
+    return blake3(f"{store}\n{server}".encode()).hexdigest()[:32]
+
+
+def parse(data: bytes) -> Honoured:
+    """Read a file; FormatError when it is damaged or of another format."""
+    table = Table.read(data, "what a server honours", FormatError, limit=limits.HONOURED)
+    if table.number("format") != FORMAT:
+        raise table.error("format", f"must be {FORMAT}")
+    texts = (table.text("store", None), table.text("server", None))
+    return Honoured(*texts, conditional=table.flag("conditional"), checksums=table.flag("checksums"))
