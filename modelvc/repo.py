@@ -236,8 +236,12 @@ class Repo:
     # -- one at a time
 
     @contextlib.contextmanager
-    def updating(self) -> Iterator[None]:
-        """Hold this while pointers, ignore entries, the index and worktree files change together."""
+    def updating(self, *, every_model: bool = False) -> Iterator[None]:
+        """Hold this while pointers, ignore entries, the index and worktree files change together.
+
+        At the end the hooks' note of the last pointers they saw is written, if the models agreed with it before. With
+        EVERY_MODEL it is written in any case: the caller looks at all of them.
+        """
         folder = self.layout.state_dir
         os.makedirs(folder, exist_ok=True)
         fd = os.open(os.path.join(folder, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -258,8 +262,11 @@ class Repo:
                 del self.state  # another process may have written it while this one waited
             self.worktree.clean_tmp()
             index.drop_dead_lock(self.layout)
+            agreed = index.take_seen(self.layout)
             yield
             self.state.save()
+            if agreed or every_model:
+                index.write_seen(self.layout)
         finally:
             os.close(fd)
 

@@ -30,13 +30,12 @@ def _follow(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
     """Models follow their pointers; never fails what Git did."""
     del args
     from modelvc.git.index import write_kept
-    from modelvc.ops.follow import follow, note_seen
+    from modelvc.ops.follow import follow
 
     repo = _open(cwd, env)
     if not os.path.isdir(repo.layout.mvc_dir):
         return 0
     done = follow(repo)
-    note_seen(repo)
     write_kept(
         repo.layout, kept=bool(done.kept or done.conflicts) or any(entry.stage for entry in repo.index_pointers())
     )

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from modelvc.git.layout import Layout
 
 _PATIENCE = 5.0  # seconds to wait for another process's index.lock
-SEEN = "seen"  # in the worktree's state folder: hash of the pointers that models follow
+SEEN = "seen"  # in the worktree's state folder: hashes of the pointers that models follow
+_PATCH = ("diff-files", "-p", "-U0", "--no-color", "--no-ext-diff", "--no-textconv", "--text")  # as in hooks/follow
 KEPT = "kept"  # there while a model could not follow: the shims then look at what they pass over otherwise
 
 
@@ -137,7 +138,6 @@ def stage(layout: Layout, *, add: Sequence[str], remove: Sequence[str] = ()) -> 
             new = b"".join(os.fsencode(name) + b"\0" for name in add)
             git(layout, "update-index", "--add", "--remove", "-z", "--stdin", stdin=new, extra=extra)
             os.replace(private, index)
-            write_seen(layout)
         finally:
             for leftover in (private, private + ".lock"):
                 with contextlib.suppress(FileNotFoundError):
@@ -152,14 +152,47 @@ def _forget_leftovers(layout: Layout) -> None:
 
 
 def write_seen(layout: Layout) -> None:
-    """Remember the pointers in the index as the follow shim compares them: models are in step with these."""
+    """Remember the pointers of index and worktree as the follow shim compares them: models agree with them."""
+    _write_seen(layout, _seen_now(layout))
+
+
+def take_seen(layout: Layout) -> bool:
+    """Whether the models agreed with all pointers when a hook or command last looked; the note of it is removed.
+
+    The caller is about to change pointers or models. Without the note the next hook looks at every model, also when
+    the caller is killed or fails half way.
+    """
+    path = os.path.join(layout.state_dir, SEEN)
+    try:
+        with open(path, "rb") as file:
+            seen = file.read(1024)
+        os.unlink(path)
+    except FileNotFoundError:
+        return not pointers(layout)
+    return seen == _seen_now(layout)
+
+
+def _seen_now(layout: Layout) -> bytes:
+    """Three lines, each a hash or `-` for nothing: pointers in the index, edits of the worktree, sparse pointers."""
     listed = git(layout, "ls-files", "-s", "-t", "--", "*.mvc", quote_paths=True)
-    digest = git(layout, "hash-object", "--stdin", stdin=listed)
+    sparse = b"".join(line.partition(b"\t")[2] for line in listed.splitlines(keepends=True) if line.startswith(b"S "))
+    edits = b""
+    if run(layout, "diff-files", "--quiet", "--", "*.mvc")[0]:
+        patch = git(layout, *_PATCH, "--", "*.mvc", quote_paths=True).replace(b"\0", b"")  # which no shell keeps
+        edits = b"".join(line + b"\n" for line in patch.split(b"\n") if line[:1] in {b"-", b"+", b"*"})
+    return _hash(layout, listed) + b"".join(_hash(layout, part) if part else b"-\n" for part in (edits, sparse))
+
+
+def _hash(layout: Layout, data: bytes) -> bytes:
+    return git(layout, "hash-object", "--stdin", stdin=data)
+
+
+def _write_seen(layout: Layout, seen: bytes) -> None:
     os.makedirs(layout.state_dir, exist_ok=True)
     path = os.path.join(layout.state_dir, SEEN)
     temporary = f"{path}.{os.getpid()}"
     with open(temporary, "wb") as file:
-        file.write(digest)
+        file.write(seen)
     os.replace(temporary, path)
 
 

@@ -30,7 +30,7 @@ def follow(repo: Repo) -> Followed:
     kept: list[tuple[str, str]] = []
     conflicts: list[str] = []
     plans: list[materialise.Plan] = []
-    with repo.updating():
+    with repo.updating(every_model=True):
         entries = repo.index_pointers()
         staged = {model_of(entry.path): entry.stage for entry in entries}
         sparse = {model_of(entry.path) for entry in entries if entry.sparse}
@@ -59,11 +59,6 @@ def follow(repo: Repo) -> Followed:
             conflicts=tuple(conflicts),
             missing=tuple(step.path for step in plans if step.action == "missing"),
         )
-
-
-def note_seen(repo: Repo) -> None:
-    """Tell the shims that the pointers in the index, as they are now, have been followed."""
-    index.write_seen(repo.layout)
 
 
 def _plan(repo: Repo, path: SafeRelPath, stage: int | None, sparse: set[SafeRelPath]) -> materialise.Plan:

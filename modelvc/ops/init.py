@@ -11,7 +11,7 @@ from modelvc.formats.paths import SafeRelPath
 from modelvc.git import drivers, hooks, index
 from modelvc.git.run import git, run
 from modelvc.ops import remotes
-from modelvc.ops.follow import follow, note_seen
+from modelvc.ops.follow import follow
 from modelvc.ops.notebooks import unstripped
 from modelvc.repo import CONFIG
 
@@ -120,7 +120,6 @@ def install(repo: Repo, python: str, *, trust: bool = False, notebooks: Mode | N
         installed = _install(repo, python, chosen)
     named = remotes.trust(repo).remotes if trust and repo.config.remotes else remotes.remotes(repo).remotes
     followed = follow(repo)
-    note_seen(repo)
     return InstalledHere(installed, named, tuple(one for one in named if not one.trusted), followed, chosen)
 
 

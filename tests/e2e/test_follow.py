@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -77,6 +78,89 @@ def test_revert_cherry_pick_and_stash(clone: Clone) -> None:
     clone.git("stash", "pop", "-q")
     assert clone.agrees()
     assert clone.read("model.bin") == Clone.write(clone, "model.bin", 9)
+
+
+def test_a_stash_of_what_a_stash_brought_back(clone: Clone) -> None:
+    """`stash pop` leaves the pointer unstaged: the index is then the same before and after the next stash."""
+    before = clone.read("model.bin")
+    mine = clone.write("model.bin", 9)
+    clone.mvc("add", "model.bin")
+    for _ in range(2):
+        clone.git("stash", "-q")
+        assert clone.read("model.bin") == before
+        assert "all clean" in clone.mvc("status").out
+        clone.git("stash", "pop", "-q")
+        assert clone.read("model.bin") == mine
+    clone.git("checkout", "-q", "--", "model.bin.mvc")
+    assert clone.read("model.bin") == before
+
+
+OFF = ("-c", "core.hooksPath=/dev/null")
+
+
+def test_what_mvc_checkout_brought_leaves_with_git_checkout(clone: Clone) -> None:
+    """Git moved without hooks: the last pointers that these saw are those of a commit without a model."""
+    clone.git("checkout", "-q", "HEAD~3")
+    clone.git(*OFF, "checkout", "-q", "main")
+    clone.mvc("checkout")
+    assert clone.agrees()
+    clone.git("checkout", "-q", "HEAD~3")
+    assert not (clone.path / "model.bin").exists()
+    assert clone.git("status", "--short") == ""
+
+
+def test_models_that_a_command_left_alone_follow_the_next_hook(clone: Clone) -> None:
+    """`mvc add` of one model says nothing of another that Git moved without hooks."""
+    clone.commit_model(20, "other.bin")
+    clone.git(*OFF, "checkout", "-q", "HEAD~2", "--", "model.bin.mvc")
+    assert not clone.agrees()
+    clone.write("other.bin", 21)
+    clone.mvc("add", "other.bin")
+    clone.git("checkout", "-q", "-b", "new")
+    assert clone.agrees()
+    assert clone.agrees("other.bin")
+
+
+def test_an_add_in_the_middle_of_a_rebase(clone: Clone) -> None:
+    """Models stand still between the steps; what is added there is no word about the others."""
+    clone.git("checkout", "-q", "-b", "side", "HEAD~2")
+    clone.commit_model(30, "other.bin")
+    clone.write("code.py", b"side")
+    clone.git("add", "code.py")
+    clone.git("commit", "-qm", "side")
+    clone.write("more.py", b"side")
+    clone.git("add", "more.py")
+    clone.git("commit", "-qm", "a step that is left to do")
+    clone.git("checkout", "-q", "main")
+    clone.write("code.py", b"main")
+    clone.git("add", "code.py")
+    clone.git("commit", "-qm", "main")
+    clone.git("checkout", "-q", "side")
+    clone.run("git", "rebase", "main", code=1)
+    clone.write("code.py", b"both")
+    clone.git("add", "code.py")
+    clone.write("other.bin", 31)
+    clone.mvc("add", "other.bin")
+    clone.git("-c", "core.editor=true", "rebase", "--continue")
+    assert clone.agrees()
+    assert clone.agrees("other.bin")
+
+
+def test_a_command_that_was_killed_is_no_word_about_models(clone: Clone) -> None:
+    """After the index was staged and before the end: later pointers as they were before must still be followed."""
+    last = clone.read("model.bin")
+    killed = clone.run(
+        sys.executable,
+        "-c",
+        "import os, sys; from modelvc.git import index; from modelvc.cli.app import run\n"
+        "index.write_seen = lambda layout: os._exit(9)\n"
+        "run(['checkout', 'HEAD~1', 'model.bin'])",
+        code=9,
+    )
+    assert killed.code == 9
+    assert clone.read("model.bin") != last
+    clone.git("checkout", "-q", "HEAD", "--", "model.bin.mvc")
+    assert clone.read("model.bin") == last
 
 
 def test_bisect(clone: Clone) -> None:
@@ -231,10 +315,13 @@ def test_a_sparse_checkout_has_only_its_own_models(clone: Clone) -> None:
     clone.git("sparse-checkout", "set", "left")
     assert not (clone.path / "right/m.bin").exists()
     assert "right" not in clone.mvc("status").out
-    clone.git("sparse-checkout", "disable")  # fires no hook that tells of the worktree
-    assert "missing" in clone.mvc("status").out
-    clone.mvc("checkout")
+    clone.git("sparse-checkout", "add", "right")
     assert clone.read("right/m.bin") == b"right"
+    clone.git("sparse-checkout", "set", "right")
+    assert not (clone.path / "left/m.bin").exists()
+    clone.git("sparse-checkout", "disable")
+    assert clone.read("left/m.bin") == b"left"
+    assert "all clean" in clone.mvc("status").out
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,13 @@ case $5 in
 esac
 dir=$(git rev-parse --absolute-git-dir)/mvc
 mkdir -p "$dir"
-git ls-files -s -t -- '*.mvc' | git hash-object --stdin >"$dir/seen"
+{{
+  git ls-files -s -t -- '*.mvc' | git hash-object --stdin
+  for part in "$(git diff-files -p -U0 --no-textconv --text -- '*.mvc' | sed -n '/^[-+*]/p')" \
+    "$(git ls-files -s -t -- '*.mvc' | sed -n 's/^S [^	]*	//p')"; do
+    if [ -z "$part" ]; then echo -; else printf '%s\n' "$part" | git hash-object --stdin; fi
+  done
+}} >"$dir/seen"
 cat ./*.mvc 2>/dev/null >"$dir/looked"
 exit ${{SAYS:-0}}
 """

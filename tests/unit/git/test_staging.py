@@ -329,17 +329,57 @@ def test_where_there_are_no_hard_links(repo: Repo, monkeypatch: pytest.MonkeyPat
 # -- what the shims compare
 
 
+def _note_of_the_shim(repo: Repo) -> bytes:
+    """What the functions in hooks/follow compute."""
+    text = (Path(__file__).parents[3] / "hooks/follow").read_text()
+    functions = text[text.index("index_now()") : text.index("unset GIT_INDEX_FILE")]
+    script = f"{functions}\nindex_now; edits_now; sparse_now"
+    return subprocess.run(["sh", "-c", script], cwd=repo.path, capture_output=True, check=True).stdout
+
+
 def test_seen_is_what_the_shim_computes(repo: Repo) -> None:
+    seen = repo.path / ".git/mvc/seen"
     for name in ODD:
         repo.write(name)
     index.stage(repo.layout, add=ODD)
-    script = "git ls-files -s -t -- '*.mvc' | git hash-object --stdin"
-    shim = subprocess.run(["sh", "-c", script], cwd=repo.path, capture_output=True, check=True).stdout
-    assert (repo.path / ".git/mvc/seen").read_bytes() == shim
+    index.write_seen(repo.layout)
+    assert seen.read_bytes() == _note_of_the_shim(repo)
+    assert seen.read_bytes().endswith(b"\n-\n-\n")
     repo.git("config", "core.quotePath", "false")
     index.write_seen(repo.layout)
-    shim = subprocess.run(["sh", "-c", script], cwd=repo.path, capture_output=True, check=True).stdout
-    assert (repo.path / ".git/mvc/seen").read_bytes() == shim
+    assert seen.read_bytes() == _note_of_the_shim(repo)
+
+
+def test_seen_knows_edits_of_the_worktree_and_what_is_sparse(repo: Repo) -> None:
+    for name in ("in/a.mvc", "out/b.mvc"):
+        repo.write(name)
+    index.stage(repo.layout, add=["in/a.mvc", "out/b.mvc"])
+    repo.git("-c", "user.name=x", "-c", "user.email=x@y", "commit", "-qm", "x")
+    index.write_seen(repo.layout)
+    before = _note_of_the_shim(repo)
+    os.utime(repo.path / "in/a.mvc", (1, 1))  # the same bytes at another time are no edit
+    assert _note_of_the_shim(repo) == before
+    repo.write("in/a.mvc", "a\r\n\0b\xff\n* c")
+    index.write_seen(repo.layout)
+    assert (repo.path / ".git/mvc/seen").read_bytes() == _note_of_the_shim(repo) != before
+    repo.git("checkout", "-q", "in/a.mvc")
+    repo.git("sparse-checkout", "set", "in")
+    index.write_seen(repo.layout)
+    assert (repo.path / ".git/mvc/seen").read_bytes() == _note_of_the_shim(repo)
+    assert not (repo.path / ".git/mvc/seen").read_bytes().endswith(b"-\n")
+
+
+def test_the_note_is_taken_before_a_change(repo: Repo) -> None:
+    seen = repo.path / ".git/mvc/seen"
+    assert index.take_seen(repo.layout)  # no pointers, nothing to agree with
+    index.stage(repo.layout, add=[repo.write("m.mvc")])
+    assert not index.take_seen(repo.layout)
+    index.write_seen(repo.layout)
+    assert index.take_seen(repo.layout)
+    assert not seen.exists()
+    index.write_seen(repo.layout)
+    repo.write("m.mvc", "y")
+    assert not index.take_seen(repo.layout)
 
 
 def test_kept(repo: Repo) -> None:
