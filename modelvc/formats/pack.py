@@ -12,7 +12,9 @@ from modelvc.formats import limits
 from modelvc.formats.reader import Reader
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    ReadAt = Callable[[int, int], bytes | memoryview]  # offset, length
 
 MAGIC = b"MVCPACK1"
 END = b"MVCPEND1"
@@ -37,6 +39,41 @@ class Stored(NamedTuple):
     raw: int  # bytes of content
     xxh3: int  # xxh3-64 of the stored bytes
     encoding: Encoding
+
+
+class Building:
+    """The records of a pack that is being written. Whatever a reader would refuse does not fit in."""
+
+    __slots__ = ("_encodings", "_table", "chunks")
+
+    def __init__(self) -> None:
+        self.chunks: dict[bytes, Stored] = {}
+        self._encodings: set[Encoding] = set()
+        self._table = _HEAD.size  # bytes before the records
+
+    def __len__(self) -> int:
+        return len(self.chunks)
+
+    def fits(self, encodings: Sequence[Encoding]) -> bool:
+        """Whether a reader accepts the pack with one more chunk in each of ENCODINGS."""
+        new = set(encodings) - self._encodings
+        records = (len(self.chunks) + len(encodings)) * RECORD.size
+        table = self._table + sum(3 + len(params) for _, params in new)
+        return table + records <= limits.TRAILER and len(self._encodings) + len(new) <= limits.ENCODINGS
+
+    def add(self, chunk: Stored) -> None:
+        """Note a chunk that fits. FormatError for one that no reader accepts."""
+        if max(chunk.stored, chunk.raw) > limits.CHUNK:
+            raise FormatError(f"a chunk of {max(chunk.stored, chunk.raw):,} bytes is too large for a pack")
+        if chunk.encoding not in self._encodings:
+            self._encodings.add(chunk.encoding)
+            self._table += 3 + len(chunk.encoding[1])
+        self.chunks[chunk.cid] = chunk
+
+    @property
+    def end(self) -> int:
+        """Bytes that follow the chunks: trailer and footer."""
+        return self._table + len(self.chunks) * RECORD.size + FOOTER.size
 
 
 def encode_trailer(chunks: Iterable[Stored], salt: bytes = NO_SALT) -> bytes:
@@ -86,6 +123,31 @@ def parse_footer(data: bytes | memoryview) -> tuple[int, bytes]:
     return length, digest
 
 
+def read_trailer(size: int, read_at: ReadAt, name: bytes) -> Trailer:
+    """The trailer of a pack of SIZE bytes, compared with the pack's NAME. Raises FormatError."""
+    end = size - FOOTER.size
+    if end < len(MAGIC):
+        raise FormatError("not a valid pack: it ends too early")
+    length, digest = parse_footer(read_at(end, FOOTER.size))
+    start = end - length
+    if start < len(MAGIC):
+        raise FormatError("not a valid pack: its trailer is longer than the pack")
+    data = read_at(start, length)
+    if pack_id(data) != name:
+        raise FormatError("not a valid pack: its trailer does not belong to its name")
+    return Trailer(data, start, digest)
+
+
+def prove(size: int, read_at: ReadAt, name: bytes, count: int) -> Trailer:
+    """Read a pack of COUNT chunks back as any reader will. Every writer asks this before the pack gets its NAME."""
+    found = read_trailer(size, read_at, name)
+    if read_at(0, len(MAGIC)) != MAGIC or read_at(size - FOOTER.size, FOOTER.size) != found.footer():
+        raise FormatError("not a valid pack: its first or last bytes are damaged")
+    if found.count != count:
+        raise FormatError(f"not a valid pack: it holds {found.count:,} chunks instead of {count:,}")
+    return found
+
+
 class Trailer:
     """What a pack holds, looked up by bisection in its own bytes: no parsing for a single chunk."""
 
@@ -101,6 +163,8 @@ class Trailer:
             raise reader.fail(f"version {version} with flags {flags} is not known; a newer mvc may read it")
         self.salt = reader.raw(16)
         self.count, encodings = reader.fields("IH")
+        if len(data) > limits.TRAILER or encodings > limits.ENCODINGS:
+            raise reader.fail(f"{len(data):,} bytes with {encodings:,} encodings are too many")
         self.encodings: tuple[Encoding, ...] = read_encodings(reader, encodings)
         if reader.left != self.count * RECORD.size:
             raise reader.fail("its records do not fill it")
@@ -145,7 +209,12 @@ class Trailer:
 
     def footer(self) -> bytes:
         """The last bytes of the pack."""
-        return footer(bytes(self._data))
+        return footer(self.data)
+
+    @property
+    def data(self) -> bytes:
+        """Its bytes."""
+        return bytes(self._data)
 
     @property
     def size(self) -> int:

@@ -203,17 +203,17 @@ def apply_gc(repo: Repo, rules: Rules = USUAL, progress: Progress = SILENT) -> G
         store.forget_packs()
         plan, live = _plan(repo, rules, there)
         before = sum(size for _, size in store.packs())
-        done: list[bytes] = []
         with StoreWriter(store, locked=True) as writer:
 
             def keep(pack: bytes, cid: bytes) -> bool:
                 return cid in live and not _is_good_elsewhere(repo, cid, pack)
 
-            done = compact.copy_chunks(store, plan.rewrite_packs, keep, writer)
+            copied = compact.copy_chunks(store, plan.rewrite_packs, keep, writer)
             writer.commit()
         compact.remove_roots(store, [(item.kind, Oid.parse(item.oid)) for item in plan.items])
         # a pack is named by what it holds: a rewritten one may be one of those that were to go
-        compact.remove_packs(store, {*plan.remove_packs, *done} - writer.packs)
+        compact.remove_packs(store, set(plan.remove_packs) - writer.packs)
+        compact.remove_copied(store, copied, writer.packs)
         store.forget_packs()
         with suppress(OSError):  # a full disk, and nothing that could go: the index is a cache
             store.index.merge()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from modelvc.errors import IntegrityError
 from modelvc.formats import limits, storeconfig
@@ -16,7 +16,7 @@ from modelvc.store.packfile import NewChunk
 from modelvc.store.verify import good_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from modelvc.formats.pack import Stored
     from modelvc.oid import Oid
@@ -34,12 +34,8 @@ def check_allowed(store: LocalStore) -> None:
 
 
 def chunks_of(store: LocalStore, name: bytes) -> list[Stored]:
-    """What a pack holds, from its own trailer; FormatError when that is damaged."""
-    fd = os.open(packfile.path_of(store.root, name), os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        return list(packfile.read_trailer(fd, name))
-    finally:
-        os.close(fd)
+    """The chunks of a pack, from its own trailer; FormatError when that is damaged."""
+    return list(packfile.open_trailer(store.root, name))
 
 
 def small_packs(store: LocalStore) -> list[bytes]:
@@ -48,14 +44,20 @@ def small_packs(store: LocalStore) -> list[bytes]:
     return small if len(small) > MANY else []
 
 
+class Copied(NamedTuple):
+    """A pack, and the cids of its chunks that were copied: all that were wanted of it."""
+
+    pack: bytes
+    cids: tuple[bytes, ...]
+
+
 def copy_chunks(
     store: LocalStore, names: Iterable[bytes], keep: Callable[[bytes, bytes], bool] | None, writer: StoreWriter
-) -> list[bytes]:
-    """Copy the chunks of packs NAMES to WRITER; the packs that were copied as wanted.
+) -> list[Copied]:
+    """Copy the chunks of packs NAMES to WRITER, each compared with its cid. Return the packs that were copied.
 
-    KEEP, given a pack and a cid, says whether that copy of the chunk is wanted; None: all are.
-
-    A pack with a damaged chunk stays as it is: fsck is there to say so.
+    KEEP, given a pack and a cid, says whether that copy of the chunk is wanted; None: all are. A pack with a damaged
+    chunk is not copied: fsck reports it.
     """
     done = []
     for name in names:
@@ -70,13 +72,25 @@ def copy_chunks(
                 stored = good_bytes(fd, chunk)
                 if stored is None:
                     break
-                writer.copy(stored, NewChunk(chunk.cid, chunk.stored, chunk.raw, chunk.xxh3, chunk.encoding))
+                writer.append(stored, (NewChunk(chunk.cid, chunk.stored, chunk.raw, chunk.xxh3, chunk.encoding),))
             else:
-                done.append(name)
+                done.append(Copied(name, tuple(chunk.cid for chunk in wanted)))
         except IntegrityError:
             continue
         finally:
             os.close(fd)
+    return done
+
+
+def remove_copied(store: LocalStore, copied: Sequence[Copied], packs: Collection[bytes]) -> set[bytes]:
+    """Delete the packs COPIED whose chunks are all in PACKS, which are opened to see that. Return their names.
+
+    A pack is named by its chunks, so one of PACKS may bear the name of a pack that was copied: that one stays.
+    """
+    going = [one for one in copied if one.pack not in packs]
+    left = packfile.lacking(store.root, (cid for one in going for cid in one.cids), packs)
+    done = {one.pack for one in going if left.isdisjoint(one.cids)}
+    remove_packs(store, done)
     return done
 
 
@@ -93,7 +107,7 @@ def remove_roots(store: LocalStore, names: Iterable[tuple[str, Oid]]) -> None:
 
 
 def remove_packs(store: LocalStore, names: Iterable[bytes]) -> None:
-    """Delete packs whose live chunks are elsewhere, durably, by now."""
+    """Delete packs in which nothing is needed."""
     for name in names:
         with contextlib.suppress(FileNotFoundError):
             store.disk.unlink(packfile.path_of(store.root, name))

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from modelvc.errors import FormatError, KeyMissing
-from modelvc.formats import limits, pack
+from modelvc.formats import pack
 from modelvc.formats.pack import Trailer
 from modelvc.store import codec
 from modelvc.store.backends.spans import merge
@@ -145,21 +145,20 @@ class FarPacks:
         return "" if entry.size == one.size else f"has {entry.size:,} of {one.size:,} bytes"
 
     def _read_trailer(self, one: FarPack) -> Trailer:
-        tail = min(_TAIL, one.size)
-        data = self.read(one.name, one.size - tail, tail)
-        start = one.size - pack.FOOTER.size
-        length, digest = pack.parse_footer(data[-pack.FOOTER.size :])
-        if length > min(start - len(pack.MAGIC), limits.TRAILER):
-            raise FormatError("not a valid pack: its trailer is longer than the pack")
-        if length > tail - pack.FOOTER.size:
-            head = self.read(one.name, start - length, length - (tail - pack.FOOTER.size))
-            data = head + data
-        found = data[-pack.FOOTER.size - length : -pack.FOOTER.size]
-        if pack.pack_id(found) != one.name:
-            raise FormatError("not a valid pack: its trailer does not belong to its name")
-        if pack.footer(found) != data[-pack.FOOTER.size :]:
+        """In one request where the end of the pack holds all of it, else in two."""
+        tail = max(0, one.size - _TAIL)
+        data = self.read(one.name, tail, one.size - tail)
+
+        def read_at(offset: int, length: int) -> bytes:
+            if offset >= tail:
+                return data[offset - tail : offset - tail + length]
+            head = self.read(one.name, offset, min(length, tail - offset))
+            return head + data[: max(0, length - len(head))]
+
+        found = pack.read_trailer(one.size, read_at, one.name)
+        if found.footer() != data[-pack.FOOTER.size :]:
             raise FormatError("not a valid pack: its last bytes are damaged")
-        return Trailer(found, start - length, digest)
+        return found
 
     def need(self, chunks: Iterable[tuple[bytes, Stored]], trailers: Trailers, *, read: bool = False) -> None:
         """(pack, place) of chunks that an object needs; READ: that were looked at already."""

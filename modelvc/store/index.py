@@ -163,15 +163,11 @@ class ChunkIndex:
 
     def _open(self, name: bytes) -> Trailer:
         try:
-            fd = os.open(packfile.path_of(self._root, name), os.O_RDONLY | os.O_CLOEXEC)
+            return packfile.open_trailer(self._root, name)
         except FileNotFoundError:
             return _EMPTY
-        try:
-            return packfile.read_trailer(fd, name)
         except IntegrityError:
             return _EMPTY  # its chunks count as missing; fsck names the pack
-        finally:
-            os.close(fd)
 
 
 def _encode(found: list[Found]) -> bytes:

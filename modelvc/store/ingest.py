@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
         def has(self, cid: bytes) -> bool: ...
 
-        def begin_blob(self) -> None: ...
+        def begin_blob(self, together: int = 0) -> None: ...
 
         def append(self, data: bytes | bytearray | memoryview, chunks: Sequence[NewChunk]) -> None: ...
 
@@ -165,7 +165,7 @@ class Ingest:
         whole = blake3()
         cids: list[bytes] = []
         lengths = array("I")
-        self._appender.submit(self._writer.begin_blob).result()
+        self._appender.submit(self._writer.begin_blob, 0 if compress else size).result()
         flying: deque[Future[_Named]] = deque()
 
         def settle() -> None:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from modelvc.errors import FormatError, IntegrityError, NotFoundError
-from modelvc.formats import limits, pack
+from modelvc.formats import pack
 from modelvc.formats.pack import RAW, Trailer
 from modelvc.store import codec
 from modelvc.store.remote import pack_key
@@ -28,14 +28,13 @@ def mend_pack(local: LocalStore, remote: RemoteStore, bad: FarPack) -> bool:
     if not pack.FOOTER.size + len(pack.MAGIC) <= bad.size <= _LARGEST:
         return False
     data, there = _bytes_of(remote, bad)
-    found = _trailer(data, bad)
-    if found is None:
+    trailer = _trailer(data, bad)
+    if trailer is None:
         return False
-    trailer, start = found
     body = bytearray(bad.size)
     body[: len(pack.MAGIC)] = pack.MAGIC
-    body[start:] = trailer + pack.footer(trailer)
-    for chunk in Trailer(trailer, start):
+    body[bad.size - pack.FOOTER.size - trailer.size :] = trailer.data + trailer.footer()
+    for chunk in trailer:
         place = slice(chunk.offset, chunk.offset + chunk.stored)
         stored: bytes | None = data[place]
         if codec.content_of(chunk, data[place]) is None:
@@ -43,6 +42,7 @@ def mend_pack(local: LocalStore, remote: RemoteStore, bad: FarPack) -> bool:
         if stored is None:
             return False
         body[place] = stored
+    pack.prove(bad.size, lambda offset, length: bytes(body[offset : offset + length]), bad.name, trailer.count)
     if body != data or there != bad.size:
         remote.backend.put(pack_key(bad.name), body)
     return True
@@ -58,16 +58,15 @@ def _bytes_of(remote: RemoteStore, bad: FarPack) -> tuple[bytes, int]:
     return bytes(data).ljust(bad.size, b"\0"), there
 
 
-def _trailer(data: bytes, bad: FarPack) -> tuple[bytes, int] | None:
-    """The trailer of a pack and where it starts, from its bytes or, where roots name all that it held, made again."""
-    start = len(data) - pack.FOOTER.size
+def _trailer(data: bytes, bad: FarPack) -> Trailer | None:
+    """The trailer of a pack: from its bytes, or made again where roots name all chunks that it held."""
     with suppress(FormatError):
-        length, _ = pack.parse_footer(data[start:])
-        if length <= min(start, limits.TRAILER) and pack.pack_id(data[start - length : start]) == bad.name:
-            return data[start - length : start], start - length
+        return pack.read_trailer(len(data), lambda offset, length: data[offset : offset + length], bad.name)
     made = pack.encode_trailer(bad.loose.values())
-    fits = len(made) < start and pack.pack_id(made) == bad.name
-    return (made, start - len(made)) if fits else None
+    start = len(data) - pack.FOOTER.size - len(made)
+    with suppress(FormatError):
+        return Trailer(made, start) if start >= len(pack.MAGIC) and pack.pack_id(made) == bad.name else None
+    return None
 
 
 def _from_local(local: LocalStore, chunk: Stored) -> bytes | None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from modelvc.store.manifest import Content
     from modelvc.store.remote import Listing, RemoteStore
 
-PACK = 16 << 20  # bytes of a remote pack
+PACK = 16 << 20  # bytes from which a remote pack is sent
 
 Packs = tuple[tuple[bytes, int], ...]
 
@@ -44,7 +44,7 @@ class RemotePack:
 
     name: bytes = b""
     size: int = 0
-    chunks: dict[bytes, Stored] = field(default_factory=dict)
+    records: pack.Building = field(default_factory=pack.Building)  # of one that is being built
 
 
 class Source(NamedTuple):
@@ -112,26 +112,32 @@ class Outgoing:
 
     # -- chunks
 
-    def append(self, data: bytes, chunk: Stored) -> None:
-        """Send DATA, the stored bytes of CHUNK, in the next pack."""
-        placed = chunk._replace(offset=len(self._body))
-        self._body += data
-        self._building.chunks[placed.cid] = placed
-        self.sources[placed.cid] = Source(self._building, placed)
-        if len(self._body) >= PACK:
+    def append(self, data: bytes, chunk: Stored) -> Source:
+        """Send DATA, the stored bytes of CHUNK, in the next pack; where it will lie."""
+        if not self._building.records.fits((chunk.encoding,)):
             self._seal()
+        placed = chunk._replace(offset=len(self._body))
+        self._building.records.add(placed)
+        self._body += data
+        source = self.sources[placed.cid] = Source(self._building, placed)
+        if len(self._body) + self._building.records.end >= PACK:
+            self._seal()
+        return source
 
     def _seal(self) -> None:
         """Name the pack that is being built, and start sending it."""
         built, body = self._building, self._body
-        if not built.chunks:
+        chunks = built.records.chunks.values()
+        if not chunks:
             return
         self._building, self._body = RemotePack(), bytearray(pack.MAGIC)
-        trailer = pack.encode_trailer(built.chunks.values())
+        trailer = pack.encode_trailer(chunks)
         if pack.pack_id(trailer) in self._far.doomed:
-            trailer = pack.encode_trailer(built.chunks.values(), os.urandom(16))
+            trailer = pack.encode_trailer(chunks, os.urandom(16))
         body += trailer + pack.footer(trailer)
-        built.name, built.size, built.chunks = pack.pack_id(trailer), len(body), {}
+        built.name, built.size = pack.pack_id(trailer), len(body)
+        pack.prove(built.size, lambda offset, length: bytes(body[offset : offset + length]), built.name, len(chunks))
+        built.records = pack.Building()
         if self._far.listing.has_pack(built.name, built.size):
             self._on_bytes(built.size)
             return
@@ -183,13 +189,12 @@ class Outgoing:
     def put_part(self, data: bytes, content: int) -> Part:
         name = blake3(data).digest()
         if name not in self._parts:
-            xxh3 = xxhash.xxh3_64_intdigest(data)
-            chunk = Stored(name, len(self._body), len(data), len(data), xxh3, RAW)
-            if not self._part_packs or self._part_packs[-1] is not self._building:
-                self._part_packs.append(self._building)
-            place = Place(len(self._part_packs) - 1, chunk.offset, chunk.stored, RAW[0], xxh3)
+            chunk = Stored(name, 0, len(data), len(data), xxhash.xxh3_64_intdigest(data), RAW)
+            owner, placed = self.append(data, chunk)
+            if not self._part_packs or self._part_packs[-1] is not owner:
+                self._part_packs.append(owner)
+            place = Place(len(self._part_packs) - 1, placed.offset, placed.stored, RAW[0], placed.xxh3)
             self._parts[name] = Part(None, name, len(data), content, place)
-            self.append(data, chunk)
         return replace(self._parts[name], content=content)
 
     def segment(self, recipe: Recipe) -> Segment:

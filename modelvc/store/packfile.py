@@ -7,14 +7,14 @@ import fcntl
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from modelvc.errors import FormatError
 from modelvc.formats import pack
-from modelvc.formats.pack import Encoding, Stored, Trailer
+from modelvc.formats.pack import Encoding, Stored
 from modelvc.store.disk import make_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from modelvc.formats.pack import ReadAt, Trailer
     from modelvc.store.disk import Disk
 
 _BUFFER = 1 << 20  # small chunks are written together
@@ -45,11 +45,11 @@ class PackWriter:
         fcntl.flock(self._fd, fcntl.LOCK_EX)
         self._pending = bytearray(pack.MAGIC)
         self._size = len(pack.MAGIC)
-        self._chunks: dict[bytes, Stored] = {}
+        self._records = pack.Building()
         self._writeback = _EarlyWriteback(self._fd)
 
     def __len__(self) -> int:
-        return len(self._chunks)
+        return len(self._records)
 
     @property
     def size(self) -> int:
@@ -57,10 +57,14 @@ class PackWriter:
         return self._size
 
     def find(self, cid: bytes) -> Stored | None:
-        return self._chunks.get(cid)
+        return self._records.chunks.get(cid)
 
     def cids(self) -> Iterable[bytes]:
-        return self._chunks.keys()
+        return self._records.chunks.keys()
+
+    def fits(self, chunks: Sequence[NewChunk]) -> bool:
+        """Whether a reader accepts the pack with CHUNKS as well."""
+        return self._records.fits([chunk.encoding for chunk in chunks])
 
     def align(self) -> None:
         """Let the next chunk start where a file system can clone it."""
@@ -72,7 +76,7 @@ class PackWriter:
         """Write DATA, the stored bytes of CHUNKS one behind the other, at once."""
         size = len(data)
         for chunk in chunks:
-            self._chunks[chunk.cid] = Stored(chunk.cid, self._size, chunk.stored, chunk.raw, chunk.xxh3, chunk.encoding)
+            self._records.add(Stored(chunk.cid, self._size, chunk.stored, chunk.raw, chunk.xxh3, chunk.encoding))
             self._size += chunk.stored
         if size >= _BUFFER >> 3:
             self._flush()
@@ -89,12 +93,13 @@ class PackWriter:
         return os.pread(self._fd, chunk.stored, chunk.offset)
 
     def seal(self) -> bytes:
-        """Finish the pack and give it its name; the pack id."""
-        trailer = pack.encode_trailer(self._chunks.values())
+        """Finish the pack, read it back, and give it its name; the pack id."""
+        trailer = pack.encode_trailer(self._records.chunks.values())
         self._pending += trailer + pack.footer(trailer)
         self._flush()
         self._disk.fsync(self._fd)
         name = pack.pack_id(trailer)
+        pack.prove(os.fstat(self._fd).st_size, _reading(self._fd), name, len(self._records))
         folder = os.path.dirname(path_of(self._root, name))
         make_folder(self._disk, folder)
         self._disk.rename(self._tmp, path_of(self._root, name))
@@ -137,14 +142,26 @@ def path_of(root: str, name: bytes) -> str:
 
 def read_trailer(fd: int, name: bytes) -> Trailer:
     """The trailer of the pack open as FD, checked against the pack's NAME."""
-    size = os.fstat(fd).st_size
-    if size < len(pack.MAGIC) + pack.FOOTER.size:
-        raise FormatError("not a valid pack: it ends too early")
-    length, digest = pack.parse_footer(os.pread(fd, pack.FOOTER.size, size - pack.FOOTER.size))
-    start = size - pack.FOOTER.size - length
-    if start < len(pack.MAGIC):
-        raise FormatError("not a valid pack: its trailer is longer than the pack")
-    data = os.pread(fd, length, start)
-    if pack.pack_id(data) != name:
-        raise FormatError("not a valid pack: its trailer does not belong to its name")
-    return Trailer(data, start, digest)
+    return pack.read_trailer(os.fstat(fd).st_size, _reading(fd), name)
+
+
+def open_trailer(root: str, name: bytes) -> Trailer:
+    """The trailer of a pack of the store at ROOT; FileNotFoundError or FormatError."""
+    fd = os.open(path_of(root, name), os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return read_trailer(fd, name)
+    finally:
+        os.close(fd)
+
+
+def lacking(root: str, cids: Iterable[bytes], packs: Iterable[bytes]) -> set[bytes]:
+    """Those of CIDS that none of PACKS holds. Each pack is opened and read for that, as its readers will."""
+    left = set(cids)
+    for name in packs:
+        with contextlib.suppress(FileNotFoundError):  # another process merged it into a pack of its own
+            left.difference_update(chunk.cid for chunk in open_trailer(root, name))
+    return left
+
+
+def _reading(fd: int) -> ReadAt:
+    return lambda offset, length: os.pread(fd, length, offset)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from blake3 import blake3
 
 from modelvc.errors import FormatError, KeyMissing, ObjectCorrupt, RemoteBusy, RemoteChanged
-from modelvc.formats import doomlist, limits, registration, storeconfig
+from modelvc.formats import doomlist, limits, pack, registration, storeconfig
 from modelvc.formats import root as rootformat
 from modelvc.formats.honoured import Honoured
 from modelvc.formats.storeconfig import StoreConfig
@@ -187,6 +187,19 @@ class RemoteStore:
             if not waits:
                 raise self.unseen(lacking[0])
             retry.pause(self.unseen(lacking[0]), waits.pop(0))
+
+    def prove(self, packs: Iterable[tuple[bytes, int]]) -> None:
+        """Read the trailers of PACKS (name, size) that were just sent, before what they replace goes."""
+        for name, size in packs:
+
+            def read_at(offset: int, length: int, key: str = pack_key(name)) -> bytes:
+                (data,) = self.backend.read_ranges(key, [(offset, length)])
+                return bytes(data)
+
+            try:
+                pack.read_trailer(size, read_at, name)
+            except FormatError as error:
+                raise ObjectCorrupt(f"pack {name.hex()[:10]} ({error})", self.name, far=True) from None
 
     def unseen(self, key: str) -> RemoteBusy:
         return RemoteBusy(

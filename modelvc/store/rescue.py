@@ -15,6 +15,8 @@ from modelvc.store.packfile import NewChunk
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_TOGETHER = 65_536 * pack.RECORD.size  # bytes of records read at once
+
 
 def rescued(fd: int) -> Iterator[tuple[NewChunk, bytes]]:
     """Good chunks of a pack whose trailer is damaged, from those of its records that still lead to them."""
@@ -26,7 +28,8 @@ def rescued(fd: int) -> Iterator[tuple[NewChunk, bytes]]:
     for records in {count, length // pack.RECORD.size}:  # one of the two may be what is damaged
         start = end - records * pack.RECORD.size
         if records and start >= len(pack.MAGIC):
-            yield from _from_records(fd, os.pread(fd, end - start, start))
+            for at in range(start, end, _TOGETHER):
+                yield from _from_records(fd, os.pread(fd, min(_TOGETHER, end - at), at))
 
 
 def _from_records(fd: int, data: bytes) -> Iterator[tuple[NewChunk, bytes]]:

@@ -124,8 +124,8 @@ class OnlyWanted:
     def has(self, cid: bytes) -> bool:
         return cid not in self._wanted or self._writer.has(cid)
 
-    def begin_blob(self) -> None:
-        self._writer.begin_blob()
+    def begin_blob(self, together: int = 0) -> None:
+        self._writer.begin_blob(together)
 
     def append(self, data: bytes | bytearray | memoryview, chunks: Sequence[NewChunk]) -> None:
         self._writer.append(data, chunks)

@@ -136,15 +136,9 @@ def _is_indexed(store: LocalStore, name: bytes) -> bool:
 def _trailer(store: LocalStore, name: bytes) -> Trailer | None:
     """The trailer of a pack; None when it is damaged or gone, which check_packs says."""
     try:
-        fd = os.open(packfile.path_of(store.root, name), os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
+        return packfile.open_trailer(store.root, name)
+    except (FileNotFoundError, IntegrityError):
         return None
-    try:
-        return packfile.read_trailer(fd, name)
-    except IntegrityError:
-        return None
-    finally:
-        os.close(fd)
 
 
 def set_aside(store: LocalStore, name: bytes, folder: str) -> int:

@@ -26,19 +26,21 @@ if TYPE_CHECKING:
     from modelvc.formats.segment import Recipe
     from modelvc.store.local import LocalStore
 
-PACK = 1 << 30  # a new pack is begun between blobs above this, so that gc never moves more at once
+PACK = 1 << 30  # bytes above which a new pack is begun, so that gc never moves more at once
 
 
 class StoreWriter:
     """One writing session. Use as a context manager; `commit` seals what was appended and writes the roots.
 
-    `append` and `add` belong to one thread; `has` may be asked from any.
+    `append` and `add` belong to one thread; `has` may be asked from any. A new pack is begun above PACK bytes, and
+    wherever one chunk more would be more than a reader accepts.
     """
 
     def __init__(self, store: LocalStore, *, locked: bool = False) -> None:
         """LOCKED: the caller holds the exclusive lock of the store."""
         self._store = store
         self._pack: PackWriter | None = None
+        self._roll = PACK  # bytes of the open pack above which the next one is begun
         self._sealed: set[bytes] = set()  # cids in packs of this session that the index does not know yet
         self._roots: list[Root] = []
         self._lock = contextlib.nullcontext() if locked else store.shared()
@@ -67,39 +69,33 @@ class StoreWriter:
         return self._pack.size if self._pack else 0
 
     def has(self, cid: bytes) -> bool:
-        pack = self._pack
-        return (
-            cid in self._sealed
-            or (pack is not None and pack.find(cid) is not None)
-            or self._store.find(cid) is not None
-        )
+        return self._has_here(cid) or self._store.find(cid) is not None
 
-    def begin_blob(self) -> None:
-        """Chunks of another blob follow."""
-        if self._pack is not None and self._pack.size > PACK:
-            self.seal()
-        self._open().align()
+    def begin_blob(self, together: int = 0) -> None:
+        """Chunks of another blob follow. Its next TOGETHER bytes stay in one pack, so that they can be cloned."""
+        pack = self._open()
+        pack.align()
+        self._roll = max(PACK, pack.size + together)
 
     def append(self, data: bytes | bytearray | memoryview, chunks: Sequence[NewChunk]) -> None:
         """Keep CHUNKS, whose stored bytes lie one behind the other in DATA, but for those that this session has."""
         pack = self._open()
-        fresh = [chunk.cid not in self._sealed and pack.find(chunk.cid) is None for chunk in chunks]
-        if all(fresh):
+        if pack.fits(chunks) and not any(self._has_here(chunk.cid) for chunk in chunks):
             self.new_bytes += len(data)
             pack.append(data, chunks)
             return
         view, at = memoryview(data), 0
-        for chunk, new in zip(chunks, fresh, strict=True):
-            if new and pack.find(chunk.cid) is None:
+        for chunk in chunks:
+            if not self._has_here(chunk.cid):
+                if not self._open().fits((chunk,)):
+                    self.seal()
                 self.new_bytes += chunk.stored
-                pack.append(view[at : at + chunk.stored], (chunk,))
+                self._open().append(view[at : at + chunk.stored], (chunk,))
             at += chunk.stored
 
-    def copy(self, stored: bytes, chunk: NewChunk) -> None:
-        """Keep a chunk in a pack of this session although another pack has it: for rewriting packs."""
-        pack = self._open()
-        if pack.find(chunk.cid) is None:
-            pack.append(stored, (chunk,))
+    def _has_here(self, cid: bytes) -> bool:
+        """Whether a pack of this session has a chunk."""
+        return cid in self._sealed or (self._pack is not None and self._pack.find(cid) is not None)
 
     def put_part(self, data: bytes, content: int) -> Part:
         """Keep a segment or leaf like a chunk."""
@@ -118,13 +114,14 @@ class StoreWriter:
 
     def seal(self) -> None:
         """Make durable what was appended so far."""
-        if self._pack is not None:
-            pack, self._pack = self._pack, None
+        pack = self._pack
+        if pack is not None:
             if len(pack):
                 self.packs.add(pack.seal())
                 self._sealed.update(pack.cids())
             else:
                 pack.abandon()
+            self._pack = None
 
     def commit(self) -> None:
         self.seal()
@@ -147,17 +144,19 @@ class StoreWriter:
         small = compact.small_packs(store) if store.index.loose > LOOSE else []
         if small:
             before, self.packs = self.packs, set()
-            done = compact.copy_chunks(store, small, None, self)
+            copied = compact.copy_chunks(store, small, None, self)
             self.seal()
             self._sealed = set()
             store.index.refresh()
-            compact.remove_packs(store, set(done) - self.packs)  # the merged one may bear the name of one of them
-            self.packs |= before - set(done)
+            self.packs |= before - compact.remove_copied(store, copied, self.packs)
             store.forget_packs()
         if small or store.index.loose > LOOSE:
             store.index.merge()
 
     def _open(self) -> PackWriter:
+        """The pack to append to."""
+        if self._pack is not None and self._pack.size > self._roll:
+            self.seal()
         if self._pack is None:
-            self._pack = PackWriter(self._store.root, self._store.disk)
+            self._pack, self._roll = PackWriter(self._store.root, self._store.disk), PACK
         return self._pack
