@@ -287,7 +287,8 @@ class Collector:
                 return False  # another clean-up has moved it, and deleted where it was
         fresh_roots = out.finish(contents)
         self._remote.confirm({pack_key(name): size for name, size in out.sent})
-        self._remote.prove(out.sent)
+        if not self._remote.prove(out.sent):
+            return False  # another clean-up was faster
         out.sent.clear()
         for (_, entry), fresh in zip(roots, fresh_roots, strict=True):
             try:

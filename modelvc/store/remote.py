@@ -188,8 +188,8 @@ class RemoteStore:
                 raise self.unseen(lacking[0])
             retry.pause(self.unseen(lacking[0]), waits.pop(0))
 
-    def prove(self, packs: Iterable[tuple[bytes, int]]) -> None:
-        """Read the trailers of PACKS (name, size) that were just sent, before what they replace goes."""
+    def prove(self, packs: Iterable[tuple[bytes, int]]) -> bool:
+        """Read the trailers of PACKS (name, size) that were just sent; False when one is gone by now."""
         for name, size in packs:
 
             def read_at(offset: int, length: int, key: str = pack_key(name)) -> bytes:
@@ -198,8 +198,11 @@ class RemoteStore:
 
             try:
                 pack.read_trailer(size, read_at, name)
+            except KeyMissing:
+                return False
             except FormatError as error:
                 raise ObjectCorrupt(f"pack {name.hex()[:10]} ({error})", self.name, far=True) from None
+        return True
 
     def unseen(self, key: str) -> RemoteBusy:
         return RemoteBusy(

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 from blake3 import blake3
 
-from modelvc.errors import ModelvcError, ObjectMissing, RemoteBusy, RemoteChanged
+from modelvc.errors import ModelvcError, ObjectCorrupt, ObjectMissing, RemoteBusy, RemoteChanged
 from modelvc.formats import root as rootformat
 from modelvc.store import batch, codec, collect, download, manifest, outgoing, upload
 from modelvc.store.backends import retry
@@ -334,6 +334,22 @@ def test_a_root_that_comes_late_keeps_a_doomed_pack(kept: Kept, monkeypatch: pyt
 
     monkeypatch.setattr(world.far, "put", coming)
     world.gc()()
+    world.check()
+
+
+def test_what_was_copied_is_read_before_what_it_replaces_goes(kept: Kept, monkeypatch: pytest.MonkeyPatch):
+    """A server that keeps other bytes than it was sent, as many of them."""
+    world = doomed(kept)
+    before = dict(world.far.objects)
+    put = world.far.put
+
+    def changed(key: str, data: bytes) -> object:
+        return put(key, data[:-60] + bytes([data[-60] ^ 1]) + data[-59:])
+
+    monkeypatch.setattr(world.far, "put", changed)
+    with pytest.raises(ObjectCorrupt, match="its trailer does not belong to its name"):
+        world.gc()()
+    assert all(world.far.objects[key] == value for key, value in before.items())
     world.check()
 
 
