@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _OTHERS = ("MERGE_HEAD", "CHERRY_PICK_HEAD")
 _MODES = ("100644", "100755")
-_LARGEST = 256 << 20  # bytes; a larger blob is left to the limit on large files
 
 
 def guard(env: Mapping[str, str], *, outputs: bool) -> int:
@@ -45,7 +44,9 @@ def guard(env: Mapping[str, str], *, outputs: bool) -> int:
     wrong: list[str] = []
     stripped: Staged = {}
     dirty: list[str] = []
-    for path, mode, data in _read({path: blob for path, blob in staged.items() if not rules.skips(path)}):
+    for path, mode, data in _read(
+        {path: blob for path, blob in staged.items() if not rules.skips(path)}, rules.max_size
+    ):
         if problem := _problem(path, data):
             wrong.append(problem)
         elif outputs and (left := _stripped(path, data, rules)) is not None:
@@ -83,8 +84,11 @@ def _changed(base: str) -> Staged:
     return found
 
 
-def _read(staged: Staged) -> Iterator[tuple[str, str, bytes]]:
-    """Path, mode and content of those that .gitattributes does not exempt (`-filter`)."""
+def _read(staged: Staged, limit: int) -> Iterator[tuple[str, str, bytes]]:
+    """Path, mode and content of those that .gitattributes does not exempt (`-filter`), up to LIMIT bytes.
+
+    A larger one is left to the limit on large files.
+    """
     asked = b"".join(os.fsencode(path) + b"\0" for path in staged)
     fields = git(".", "check-attr", "--stdin", "-z", "filter", stdin=asked, commit_env=True).split(b"\0")
     exempt = {os.fsdecode(path) for path, value in zip(fields[::3], fields[2::3], strict=False) if value == b"unset"}
@@ -96,7 +100,7 @@ def _read(staged: Staged) -> Iterator[tuple[str, str, bytes]]:
         end = out.index(b"\n", at)
         words = out[at:end].split()
         size = int(words[2]) if len(words) == 3 else 0
-        if 0 < size <= _LARGEST:
+        if 0 < size <= limit:
             yield path, staged[path][0], out[end + 1 : end + 1 + size]
         at = end + 1 + (size + 1 if len(words) == 3 else 0)
 

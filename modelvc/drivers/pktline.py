@@ -7,20 +7,21 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import BinaryIO
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import IO, BinaryIO
 
-    Work = Callable[[str, str, bytes], bytes | None]
+    Work = Callable[[str, str, bytes | int], bytes | None]
 
 _MOST = 65_516
 _VERSION = "version=2"
 _OURS = ("capability=clean", "capability=smudge")
 
 
-def serve(source: BinaryIO, sink: BinaryIO, work: Work) -> None:
+def serve(source: BinaryIO, sink: BinaryIO, work: Work, limit: Callable[[], int]) -> None:
     """Answer Git until it hangs up. WORK(command, path, content) returns the new content, or None for an error.
 
-    Raises ValueError when the other side speaks something else.
+    A content of more than LIMIT() bytes goes back as it came, through a temporary file: WORK gets its size, and says
+    with None that this is an error. Raises ValueError when the other side speaks something else.
     """
     hello = _list(source)
     if hello is None or hello[:1] != ["git-filter-client"] or _VERSION not in hello:
@@ -30,16 +31,34 @@ def serve(source: BinaryIO, sink: BinaryIO, work: Work) -> None:
     _write_list(sink, [one for one in _OURS if one in offered])
     while (asked := _list(source)) is not None:
         values = dict(line.partition("=")[::2] for line in asked)
-        content = _content(source)
-        answer = work(values.get("command", ""), values.get("pathname", ""), content)
+        command, path = values.get("command", ""), values.get("pathname", "")
+        content, spilled = _content(source, limit())
+        if spilled:
+            with spilled:
+                if work(command, path, spilled.tell()) is None:
+                    _write_list(sink, ["status=error"])
+                else:
+                    _answer(sink, _blocks(spilled))
+            continue
+        answer = work(command, path, content)
         if answer is None:
             _write_list(sink, ["status=error"])
-            continue
-        _write_list(sink, ["status=success"])
-        for at in range(0, len(answer), _MOST):
-            _write(sink, answer[at : at + _MOST])
-        sink.write(b"0000")
-        _write_list(sink, [])  # the status stays as it is
+        else:
+            _answer(sink, (answer[at : at + _MOST] for at in range(0, len(answer), _MOST)))
+
+
+def _answer(sink: BinaryIO, blocks: Iterable[bytes]) -> None:
+    _write_list(sink, ["status=success"])
+    for block in blocks:
+        _write(sink, block)
+    sink.write(b"0000")
+    _write_list(sink, [])  # the status stays as it is
+
+
+def _blocks(file: IO[bytes]) -> Iterator[bytes]:
+    file.seek(0)
+    while block := file.read(_MOST):
+        yield block
 
 
 def _list(source: BinaryIO) -> list[str] | None:
@@ -54,13 +73,24 @@ def _list(source: BinaryIO) -> list[str] | None:
         lines.append(packet.removesuffix(b"\n").decode("utf-8", "surrogateescape"))
 
 
-def _content(source: BinaryIO) -> bytes:
+def _content(source: BinaryIO, limit: int) -> tuple[bytes, IO[bytes] | None]:
+    """The content of a file; of one with more than LIMIT bytes nothing, and a temporary file that holds it."""
     parts = []
+    size = 0
+    spilled: IO[bytes] | None = None
     while packet := _read(source):
+        size += len(packet)
         parts.append(packet)
+        if size > limit:
+            if spilled is None:
+                from tempfile import TemporaryFile
+
+                spilled = TemporaryFile(prefix="mvc-filter-")  # noqa: SIM115 - who gets it closes it
+            spilled.writelines(parts)
+            parts = []
     if packet is None:
         raise ValueError("Git hung up in the middle of a file")
-    return b"".join(parts)
+    return b"".join(parts), spilled
 
 
 def _read(source: BinaryIO) -> bytes | None:

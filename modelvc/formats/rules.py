@@ -15,24 +15,29 @@ if TYPE_CHECKING:
 COMMITTED = ".mvc/config.toml"
 MAX_BYTES = 1 << 20
 KEEP_LOCAL = 256 << 20  # bytes of outputs that a clone keeps for the worktree
+MAX_SIZE = 32 << 20  # bytes of the largest notebook that is stripped
 STRIP, REFUSE = "strip", "refuse"
+KEEP, JUPYTER = "keep", "jupyter"
 _MOST = 1_000  # items of one list
 _FLAGS = ("keep_counts", "strip_init_cells", "strip_kernel", "strip_zeppelin_times")
-_LISTS = ("keep_outputs", "skip", "keep_types", "extra_keys", "drop_tags")
+_LISTS = ("keep_outputs", "skip", "keep_types", "extra_keys", "keep_keys", "drop_tags")
 
 
 class Rules:
     """What the filter leaves in a notebook. Spec: docs/notebooks.md#rules.
 
     `keep_outputs`, `skip`: patterns of paths. `keep_types`: output types and MIME types that stay. `max_output`: bytes
-    up to which an output stays. `extra_keys`: dotted names below the notebook, or below `cell`. `drop_tags`: cells that
-    have one are left out. `keep_local`: bytes of outputs that this clone keeps, 0 for none. `on_commit`: what
-    pre-commit does about outputs that slipped through, "strip" or "refuse".
+    up to which an output stays. `extra_keys`: dotted names below the notebook, or below `cell`. `keep_keys`: the same
+    of what stays although a platform writes it at each run. `drop_tags`: cells that have one are left out.
+    `keep_local`: bytes of outputs that this clone keeps, 0 for none. `max_size`: bytes of the largest notebook that is
+    stripped. `form`: "keep" the form of Git's version, or write all in that of "jupyter". `on_commit`: what pre-commit
+    does about outputs that slipped through, "strip" or "refuse".
     """
 
-    __slots__ = (*_LISTS, *_FLAGS, "extra", "keep_local", "max_output", "on_commit", "written")
+    __slots__ = (*_LISTS, *_FLAGS, "extra", "form", "keep_local", "max_output", "max_size", "on_commit", "written")
     drop_tags: tuple[str, ...]
     extra_keys: tuple[str, ...]
+    keep_keys: tuple[str, ...]
     keep_outputs: tuple[str, ...]
     keep_types: tuple[str, ...]
     skip: tuple[str, ...]
@@ -48,6 +53,8 @@ class Rules:
         for key in _FLAGS:
             setattr(self, key, False)
         self.on_commit = STRIP
+        self.form = KEEP
+        self.max_size = MAX_SIZE
         self.max_output = 0
         self.keep_local = KEEP_LOCAL
         self.extra: Mapping[str, toml.Value] = {}
@@ -80,11 +87,14 @@ def from_table(table: Table) -> Rules:
         setattr(found, key, _texts(table, key))
     for key in _FLAGS:
         setattr(found, key, table.flag(key))
-    for name in found.extra_keys:
-        if not name.removeprefix("cell.").startswith("metadata."):
-            raise table.error("extra_keys", f"can not name {name[:40]!a}: only metadata.X and cell.metadata.X")
+    for key in ("extra_keys", "keep_keys"):
+        for name in getattr(found, key):
+            if not name.removeprefix("cell.").startswith("metadata."):
+                raise table.error(key, f"can not name {name[:40]!a}: only metadata.X and cell.metadata.X")
+    found.form = table.choice("form", (KEEP, JUPYTER), KEEP)
     found.on_commit = table.choice("on_commit", (STRIP, REFUSE), STRIP)
     found.max_output = _size(table, "max_output", found.max_output)
+    found.max_size = _size(table, "max_size", found.max_size)
     found.keep_local = _size(table, "keep_local", found.keep_local)
     found.extra, found.written = table.unknown, table.values
     return found

@@ -52,8 +52,9 @@ _COPIED = (
     "drivers/notebooks", "drivers/pktline", "drivers/script", "formats/__init__", "formats/limits",
     "formats/metrics", "formats/paths", "formats/pointer", "formats/pointerview", "formats/rules", "formats/sizes",
     "formats/tables", "formats/toml", "git/__init__", "git/layout", "git/mergefile", "git/run", "git/sides",
-    "notebook/__init__", "notebook/align", "notebook/combine", "notebook/conflict", "notebook/document",
-    "notebook/kept", "notebook/merge", "notebook/strip", "notebook/upgrade", "notebook/view", "oid",
+    "git/versions", "notebook/__init__", "notebook/align", "notebook/combine", "notebook/conflict",
+    "notebook/document", "notebook/form", "notebook/kept", "notebook/merge", "notebook/platforms", "notebook/shape",
+    "notebook/strip", "notebook/upgrade", "notebook/view", "oid",
 )  # fmt: skip
 
 

@@ -83,14 +83,15 @@ def run(
     return done.returncode, done.stdout, done.stderr
 
 
-def held(where: Layout | str, *args: str) -> Held:
+def held(where: Layout | str, *args: str, commit_env: bool = False, extra: Mapping[str, str] | None = None) -> Held:
     """Start Git with ARGS and leave it open: the caller writes to it, reads from it and ends it."""
     import subprocess
 
-    command, folder, env = _prepared(where, args)
+    command, folder, env = _prepared(where, args, commit_env=commit_env)
+    pipe = subprocess.PIPE
     try:
         return subprocess.Popen(
-            command, cwd=folder, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            command, cwd=folder, env=env | dict(extra or {}), stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL
         )
     except FileNotFoundError:
         raise GitError(_MISSING, hint="install Git 2.34 or later") from None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from modelvc.notebook import platforms
 from modelvc.notebook.document import set_source, source
-from modelvc.notebook.strip import TRANSIENT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Sequence
     from typing import Any
 
     from modelvc.notebook.document import Cell
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     Table = dict[str, Any]
 
 ABSENT: Any = object()
-# What a kernel or an editor writes: never worth a person's time. Ours stands where both changed it.
-_NO_CONFLICT = frozenset({*TRANSIENT, "kernelspec", "language_info", "orig_nbformat", "signature", "widgets"})
+# What a kernel writes: never worth a person's time. Ours stands where both changed it.
+_NO_CONFLICT = frozenset({"kernelspec", "language_info", "orig_nbformat"})
 _OUTPUTS = ("outputs", "execution_count", "prompt_number")
 _OWN = (*_OUTPUTS, "attachments", "cell_type", "id", "input", "source")
 
@@ -36,9 +36,11 @@ class Changes:
 
 
 def merged_cell(base: Cell | None, ours: Cell, theirs: Cell, text: str, changes: Changes) -> Cell:
-    """A cell with the source TEXT; everything else of it merged from the two sides."""
+    """A cell with the source TEXT; everything else of it merged from the two sides, which are used up."""
     before = base or {}
+    run = without_runs((before, ours, theirs), platforms.CELL)
     found = merged_tables((before, ours, theirs), changes, skip=_OWN)
+    platforms.put_back(found, run)
     kind = _pick(before.get("cell_type"), ours.get("cell_type"), theirs.get("cell_type"))
     found["cell_type"] = kind
     if kind != ours.get("cell_type"):  # what belongs to a type comes with it
@@ -53,6 +55,15 @@ def merged_cell(base: Cell | None, ours: Cell, theirs: Cell, text: str, changes:
     if attached or "attachments" in found:
         found["attachments"] = attached
     return found
+
+
+def without_runs(sides: Sequence[Table], paths: Sequence[platforms.Path]) -> Table:
+    """Take what platforms write at each run from base, ours and theirs. Returns what ours held."""
+    taken: list[Table] = []
+    for side in sides:
+        taken.append({})
+        platforms.take(side, paths, taken[-1])
+    return taken[1]
 
 
 def merged_tables(
@@ -79,7 +90,7 @@ def merged_tables(
             value = _joined(was if _are_words(was) else [], mine, other)
         else:
             value = mine
-            if key not in _NO_CONFLICT:
+            if key not in _NO_CONFLICT and (*path, key) not in platforms.IDENTITIES:
                 changes.conflicts.append({"path": [*path, key]} | ({} if other is ABSENT else {"value": other}))
         if value is ABSENT:
             found.pop(key, None)

@@ -6,7 +6,7 @@ Two shapes. In one cell, both sides' lines stand between text markers in its sou
 
 from __future__ import annotations
 
-from modelvc.notebook.document import cell_lists, set_source, source
+from modelvc.notebook.document import cell_lists, metadata, set_source, source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ SIDES = (OURS, THEIRS, UNION)
 
 def mark(cell: Cell, kind: str, number: int, **more: Any) -> None:
     """Say in CELL what part it has in conflict NUMBER."""
-    metadata = cell.setdefault("metadata", {})
-    own = metadata.get("mvc")
-    metadata["mvc"] = (own if isinstance(own, dict) else {}) | {"conflict": {"kind": kind, "number": number, **more}}
+    about = cell.setdefault("metadata", {})
+    own = about.get("mvc")
+    about["mvc"] = (own if isinstance(own, dict) else {}) | {"conflict": {"kind": kind, "number": number, **more}}
 
 
 def fence(kind: str, number: int, words: str) -> Cell:
@@ -40,7 +40,7 @@ def fence(kind: str, number: int, words: str) -> Cell:
 
 def note(cell: Cell) -> dict[str, Any]:
     """What `mark` left in a cell, or in the notebook itself; empty where there is none."""
-    own = cell.get("metadata", {}).get("mvc")
+    own = metadata(cell).get("mvc")
     found = own.get("conflict") if isinstance(own, dict) else None
     return found if isinstance(found, dict) and isinstance(found.get("kind"), str) else {}
 

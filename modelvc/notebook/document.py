@@ -10,6 +10,7 @@ import re
 from hashlib import sha256
 
 from modelvc.errors import FormatError
+from modelvc.notebook.form import BOM, Form, guess, held
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,16 +20,17 @@ if TYPE_CHECKING:
     Cell: TypeAlias = dict[str, Any]
     Notebook: TypeAlias = dict[str, Any]
 
-BOM = b"\xef\xbb\xbf"
 JUPYTER, ZEPPELIN, OTHER = "jupyter", "zeppelin", "other"
+LOOSE = "loose"  # an object with cells that is no valid notebook: the filter strips it, nothing else reads it
 SUFFIXES = (".ipynb", ".zpln")
 FIRST_WORDS = b"%notebook "  # of the text that `view` makes of one
 NOTE = "note.json"  # what older Zeppelins call every note
+MOST_VALUES = 1_000_000  # of one file: a parsed value takes up to 100 bytes of memory
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
 # Gson, with which Zeppelin writes, escapes these in every string; the first five tell that it wrote a file.
-_GSON = {char: f"\\u{ord(char):04x}" for char in "<>&='\u2028\u2029"}
-_GSON_SIGNS = tuple(_GSON[char].encode() for char in "<>&='")
+_GSON = "<>&='\u2028\u2029"
+_GSON_SIGNS = tuple(f"\\u{ord(char):04x}".encode() for char in _GSON[:5])
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 
 
 class Twice(dict):  # type: ignore[type-arg] # a parameter would cost an import of typing
@@ -57,38 +59,44 @@ class Twice(dict):  # type: ignore[type-arg] # a parameter would cost an import 
 
 
 class Document:
-    """A notebook and how its file was written. `kind`: "jupyter", "zeppelin", or "other" for any other JSON."""
+    """A notebook, and the form in which `encode` writes it: that of the program that owns it.
 
-    __slots__ = ("_newline", "_style", "bom", "kind", "notebook")
+    `kind`: "jupyter", "zeppelin", "loose", or "other" for any other JSON.
+    """
+
+    __slots__ = ("form", "kind", "notebook")
 
     def __init__(self, notebook: Notebook, data: bytes = b"\n") -> None:
         self.notebook = notebook
-        self.bom = data.startswith(BOM)
         self.kind = _kind(notebook)
-        self._newline = self.kind != ZEPPELIN or data.endswith(b"\n")
-        self._style = self.kind == ZEPPELIN and any(sign in data for sign in _GSON_SIGNS)
+        self.form = Form()
+        self.form.bom = data.startswith(BOM)
+        if self.kind == ZEPPELIN:
+            self.form.indent = "  "
+            self.form.end = b"\n" * data.endswith(b"\n")
+            self.form.escaped = _GSON if any(sign in data for sign in _GSON_SIGNS) else ""
+
+    def keep_form(self, data: bytes) -> None:
+        """Write in the form of DATA, of which this is the notebook as it was read, if that form is known."""
+        if self.kind != ZEPPELIN and not guess(data).is_jupyter:
+            self.form = held(data, self.notebook) or self.form
 
     def encode(self) -> bytes:
-        """The file as the program that owns it would write it."""
-        text = dumps(self.notebook, indent=2 if self.kind == ZEPPELIN else 1)
-        if self._style:  # these stand in strings and nowhere else
-            for char, escape in _GSON.items():
-                text = text.replace(char, escape)
-        return BOM * self.bom + text.encode() + b"\n" * self._newline
+        """The bytes of the file."""
+        return self.form.encode(self.notebook)
 
 
-def dumps(value: Any, *, indent: int | None = 1) -> str:
-    """VALUE as JSON without ASCII escapes; lone surrogates, which UTF-8 can not hold, stay escaped."""
-    separators = (",", ": ") if indent else (",", ":")
-    try:
-        text = json.dumps(value, ensure_ascii=False, indent=indent, separators=separators)
-    except RecursionError:  # json reads deeper than it writes
-        raise FormatError("not JSON that can be written again: it is nested too deeply") from None
-    return _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+def dumps(value: Any) -> str:
+    """VALUE as JSON in one line, without spaces and without ASCII escapes; lone surrogates stay escaped."""
+    form = Form()
+    form.indent, form.separators, form.end = None, (",", ":"), b""
+    return form.encode(value).decode()
 
 
 def parse(data: bytes) -> Document:
     """The notebook in DATA; FormatError says why it is not JSON or not shaped like what it claims to be."""
+    if not _is_bounded(data):
+        raise FormatError(f"not JSON that is read here: it holds more than {MOST_VALUES:,} values")
     try:
         found = json.loads(data.removeprefix(BOM).decode(), object_pairs_hook=_object, parse_float=_float)
     except UnicodeDecodeError:
@@ -125,23 +133,33 @@ def _float(text: str) -> float:
     return number
 
 
-def _kind(notebook: Any) -> str:
-    if _is_jupyter(notebook):
+def _is_bounded(data: bytes) -> bool:
+    """Whether JSON holds at most MOST_VALUES values, told without parsing it."""
+
+    def signs(text: bytes) -> int:
+        return text.count(b",") + text.count(b"[") + text.count(b"{")
+
+    return signs(data) < MOST_VALUES or signs(_STRING.sub(b"", data)) < MOST_VALUES
+
+
+def _kind(notebook: Notebook) -> str:
+    lists = _lists(notebook)
+    sound = type(notebook.get("nbformat")) is int and isinstance(notebook.get("metadata", {}), dict)
+    if lists is not None and sound and all(_is_cell(cell) for some in lists for cell in some):
         return JUPYTER
     paragraphs = notebook.get("paragraphs")
     if isinstance(paragraphs, list) and ("name" in notebook or "id" in notebook):
         return ZEPPELIN if all(isinstance(one, dict) for one in paragraphs) else OTHER
-    return OTHER
+    return LOOSE if lists else OTHER
 
 
-def _is_jupyter(notebook: Notebook) -> bool:
-    if type(notebook.get("nbformat")) is not int or not isinstance(notebook.get("metadata", {}), dict):
-        return False
+def _lists(notebook: Notebook) -> list[list[Any]] | None:
+    """The lists of cells; None where there is none, or something else in its place."""
     sheets = notebook.get("worksheets", []) if "cells" not in notebook else [notebook]
     if not isinstance(sheets, list) or not all(isinstance(sheet, dict) for sheet in sheets):
-        return False
+        return None
     lists = [sheet.get("cells", []) for sheet in sheets]
-    return all(isinstance(some, list) and all(_is_cell(cell) for cell in some) for some in lists)
+    return lists if all(isinstance(some, list) for some in lists) else None
 
 
 def _is_cell(cell: Any) -> bool:
@@ -151,8 +169,8 @@ def _is_cell(cell: Any) -> bool:
 # -- cells
 
 
-def cell_lists(notebook: Notebook) -> list[list[Cell]]:
-    """The lists of cells in a Jupyter notebook: one, but in nbformat 3 one for each worksheet."""
+def cell_lists(notebook: Notebook) -> list[list[Any]]:
+    """The lists of cells in a notebook: one, but in nbformat 3 one for each worksheet. A loose one lists more."""
     sheets = notebook.get("worksheets", []) if "cells" not in notebook else [notebook]
     return [sheet["cells"] for sheet in sheets if "cells" in sheet]
 
@@ -176,23 +194,43 @@ def set_source(cell: Cell, text: str) -> None:
     cell[key] = text if isinstance(cell.get(key), str) else text.splitlines(keepends=True)
 
 
+def metadata(place: dict[str, Any]) -> dict[str, Any]:
+    """The metadata of a cell or a notebook; {} where there is none, or something else in its place."""
+    found = place.get("metadata")
+    return found if isinstance(found, dict) else {}
+
+
 def cell_id(cell: Cell) -> str:
     """The id of a cell, "" where its format has none."""
     found = cell.get("id", "")
     return found if isinstance(found, str) else ""
 
 
+def identity(cell: Cell) -> str:
+    """The id of a cell, else the one that Colab (`id`) or Deepnote (`cell_id`) keeps in its metadata, else ""."""
+    own = metadata(cell)
+    names = (cell.get("id"), own.get("id"), own.get("cell_id"))
+    return next((name for name in names if isinstance(name, str) and name), "")
+
+
 def tags(cell: Cell) -> list[str]:
     """The tags of a cell."""
-    found = cell.get("metadata", {}).get("tags", [])
+    found = metadata(cell).get("tags", [])
     return [tag for tag in found if isinstance(tag, str)] if isinstance(found, list) else []
 
 
-def keys(some: Iterable[Cell]) -> Iterator[tuple[str, Cell]]:
-    """Each cell with a name made of its id and its source: what its outputs belong to."""
+def major(notebook: Notebook) -> int:
+    """The major version of a notebook's format; 4 where it says none."""
+    found = notebook.get("nbformat")
+    return found if type(found) is int else 4
+
+
+def keys(some: Iterable[Cell], version: int = 4) -> Iterator[tuple[str, Cell]]:
+    """Each cell with a name made of the format's VERSION (none for 4), its id and its source: outputs belong to it."""
     seen: dict[str, int] = {}
+    start = "" if version == 4 else f"{version}/"
     for cell in some:
         text = source(cell).encode("utf-8", "surrogatepass")
-        key = f"{cell_id(cell)}:{sha256(text).hexdigest()[:32]}"
+        key = f"{start}{cell_id(cell)}:{sha256(text).hexdigest()[:32]}"
         count = seen[key] = seen.get(key, 0) + 1
         yield f"{key}#{count}", cell

@@ -11,7 +11,8 @@ import os
 from hashlib import sha256
 
 from modelvc.errors import FormatError
-from modelvc.notebook.document import JUPYTER, cell_lists, dumps, keys, parse
+from modelvc.notebook import platforms
+from modelvc.notebook.document import JUPYTER, LOOSE, cell_lists, dumps, keys, major, parse
 from modelvc.notebook.strip import Taken, clean
 
 TYPE_CHECKING = False
@@ -20,12 +21,17 @@ if TYPE_CHECKING:
     from typing import Any
 
     from modelvc.formats.rules import Rules
-    from modelvc.notebook.document import Notebook
+    from modelvc.notebook.document import Cell, Notebook
 
 _DIGEST = 32  # bytes in front of a file: of what was taken last, so that the same is not written again
 _LARGEST = 1 << 28  # bytes of one unpacked file, which is local, and may be damaged
 _GENERATIONS = 4  # cells that are kept, as a multiple of those that the notebook has: earlier sources, other branches
 _FEWEST = 100  # but at least so many
+_IDS_SINCE = 5  # minor version of nbformat 4 from which on each cell has an id
+_TYPES = {  # of outputs, by the major version of nbformat
+    3: ("display_data", "pyerr", "pyout", "stream"),
+    4: ("display_data", "error", "execute_result", "stream"),
+}
 
 
 class Kept:
@@ -45,7 +51,7 @@ class Kept:
         if not self._limit or not taken:
             return
         now = {"cells": taken.cells, "bare": taken.bare, "notebook": taken.notebook, "dropped": taken.dropped}
-        digest = sha256(dumps(now, indent=None).encode()).digest()
+        digest = sha256(dumps(now).encode()).digest()
         place = self._of(path)
         if _head(place) == digest:
             return
@@ -56,8 +62,8 @@ class Kept:
         cells.update(taken.cells)
         for key in list(cells)[: max(0, len(cells) - max(_FEWEST, _GENERATIONS * len(taken.cells)))]:
             del cells[key]
-        found = {"cells": cells, "notebook": taken.notebook, "dropped": taken.dropped}
-        self._write(place, digest, dumps(found, indent=None).encode())
+        found = {"cells": cells, "notebook": taken.notebook, "dropped": taken.dropped, "nbformat": taken.version}
+        self._write(place, digest, dumps(found).encode())
 
     def attach(self, data: bytes, rules: Rules, path: str) -> bytes:
         """DATA, a stripped notebook, with what is kept for PATH; as it is where stripping that would not give DATA."""
@@ -67,10 +73,13 @@ class Kept:
         try:
             kept = _read(place)
             document = parse(data)
-            if document.kind != JUPYTER or not kept or not _attach(document.notebook, kept):
+            if document.kind not in {JUPYTER, LOOSE} or not kept:
+                return data
+            document.keep_form(data)
+            if not _attach(document.notebook, kept):
                 return data
             found = document.encode()
-            again, _ = clean(found, rules, path)
+            again, _ = clean(found, rules, path, data)
         except (FormatError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
             return data  # the notebook of somebody, or a kept file that is damaged: outputs are not worth failing for
         return found if again == data else data
@@ -112,16 +121,19 @@ class Kept:
 
 
 def _attach(notebook: Notebook, kept: dict[str, Any]) -> bool:
-    """Put back what is KEPT; whether there was anything."""
+    """Put back what is KEPT; whether there was anything. Nothing that belongs to another format is put back."""
     some = False
     known = kept.get("cells", {})
+    version = major(notebook)
     for cells in cell_lists(notebook):
-        for key, cell in list(keys(cells)):
-            if taken := known.get(key):
+        for key, cell in list(keys((cell for cell in cells if isinstance(cell, dict)), version)):
+            if (taken := known.get(key)) and _fits(taken, version):
                 _put_back(cell, taken)
                 some = True
+    if kept.get("nbformat", 4) != version:
+        return some
     if taken := kept.get("notebook"):
-        _put_back(notebook, taken)
+        platforms.put_back(notebook, taken)
         some = True
     if kept.get("dropped") and "cells" in notebook:
         _put_dropped(notebook, kept["dropped"])
@@ -129,25 +141,31 @@ def _attach(notebook: Notebook, kept: dict[str, Any]) -> bool:
     return some
 
 
-def _put_back(place: dict[str, Any], taken: dict[str, Any]) -> None:
+def _fits(taken: dict[str, Any], version: int) -> bool:
+    """Whether the outputs are of a type that this version of the format knows."""
+    types = _TYPES.get(version)
+    return types is None or all(
+        not isinstance(one, dict) or one.get("output_type") in types for one in taken.get("outputs", ())
+    )
+
+
+def _put_back(cell: Cell, taken: dict[str, Any]) -> None:
+    platforms.put_back(cell, taken)
     for name, value in taken.items():
-        if name == "metadata":
-            place.setdefault("metadata", {}).update(value)
-        elif name == "extra":
-            for (*above, last), was in value:
-                at = place
-                for part in above:
-                    at = at.setdefault(part, {})
-                at[last] = was
-        elif name in place:
-            place[name] = value
+        if name in cell and name not in {"metadata", "extra"}:
+            cell[name] = value
 
 
 def _put_dropped(notebook: Notebook, dropped: list[list[Any]]) -> None:
     """Put whole cells back, each behind the cell that it was behind; at the end if that is gone."""
     after: dict[str, list[Any]] = {}
-    for key, cell in dropped:
-        after.setdefault(key, []).append(cell)
+    minor = notebook.get("nbformat_minor")
+    named = type(minor) is int and minor >= _IDS_SINCE
+    for place, (key, cell) in enumerate(dropped):
+        whole = {name: value for name, value in cell.items() if named or name != "id"}
+        if named and "id" not in whole:
+            whole["id"] = f"dropped-{place}"
+        after.setdefault(key, []).append(whole)
     cells = list(after.pop("", ()))
     for key, cell in list(keys(notebook["cells"])):
         cells += [cell, *after.pop(key, ())]

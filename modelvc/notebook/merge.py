@@ -10,9 +10,9 @@ import json
 from hashlib import sha256
 
 from modelvc.errors import FormatError
-from modelvc.notebook import conflict
+from modelvc.notebook import conflict, platforms
 from modelvc.notebook.align import align, increasing
-from modelvc.notebook.combine import Changes, merged_cell, merged_tables
+from modelvc.notebook.combine import Changes, merged_cell, merged_tables, without_runs
 from modelvc.notebook.document import cell_id, cell_lists, jupyter, source
 from modelvc.notebook.upgrade import upgraded
 
@@ -42,6 +42,7 @@ def merge(
     if theirs == base:
         return ours, 0
     mine = jupyter(ours)
+    mine.keep_form(ours)
     sides = [_empty_like(mine.notebook) if not base.strip() else jupyter(base).notebook, mine.notebook]
     sides.append(jupyter(theirs).notebook)
     if len({side["nbformat"] for side in sides}) > 1:
@@ -79,7 +80,9 @@ class _Merge:
     def around(self, base: Notebook, ours: Notebook, theirs: Notebook) -> Notebook:
         """Everything but the cells; the lists of cells are those of OURS."""
         changes = Changes()
+        run = without_runs((base, ours, theirs), platforms.NOTEBOOK)
         found = merged_tables((base, ours, theirs), changes, skip=("cells", "worksheets", "nbformat_minor"))
+        platforms.put_back(found, run)
         minors = [side["nbformat_minor"] for side in (ours, theirs) if type(side.get("nbformat_minor")) is int]
         if minors:
             found["nbformat_minor"] = max(minors)

@@ -2,8 +2,21 @@
 
 from __future__ import annotations
 
-from modelvc.notebook import conflict
-from modelvc.notebook.document import JUPYTER, ZEPPELIN, cell_lists, dumps, keys, parse, tags
+from modelvc.notebook import conflict, platforms, shape
+from modelvc.notebook.document import (
+    JUPYTER,
+    LOOSE,
+    OTHER,
+    ZEPPELIN,
+    cell_lists,
+    dumps,
+    keys,
+    major,
+    metadata,
+    parse,
+    tags,
+)
+from modelvc.notebook.form import guess, held
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,10 +25,9 @@ if TYPE_CHECKING:
 
     from modelvc.formats.rules import Rules
     from modelvc.notebook.document import Cell, Notebook
+    from modelvc.notebook.platforms import Path
 
-# How a cell is shown and when it ran: of one screen and one run, not of the notebook.
-TRANSIENT = ("ExecuteTime", "collapsed", "execution", "scrolled", "vscode")
-_OF_NOTEBOOK = ("signature", "vscode", "widgets")
+_SUFFIX = ".ipynb"
 _COUNTS = ("execution_count", "prompt_number")  # the second in nbformat 3
 _ZEPPELIN_RESULTS = ("results", "result")
 _ZEPPELIN_TIMES = (
@@ -28,16 +40,19 @@ class Taken:
     """What was stripped, for `kept` to keep.
 
     `cells`: by the key of each cell that had anything. `bare`: keys of code cells that hold no outputs. `notebook`:
-    from outside of cells. `dropped`: whole cells, each with the key of the cell before it.
+    from outside of cells. `dropped`: whole cells, each with the key of the cell before it. `version`: the major version
+    of the notebook's format. `unread`: the file is shaped like no notebook and yet holds outputs, which stay.
     """
 
-    __slots__ = ("bare", "cells", "dropped", "notebook")
+    __slots__ = ("bare", "cells", "dropped", "notebook", "unread", "version")
 
     def __init__(self) -> None:
         self.cells: dict[str, dict[str, Any]] = {}
         self.bare: list[str] = []
         self.notebook: dict[str, Any] = {}
         self.dropped: list[tuple[str, Cell]] = []
+        self.unread = False
+        self.version = 4
 
     def __bool__(self) -> bool:
         return bool(self.cells or self.notebook or self.dropped)
@@ -48,43 +63,63 @@ class Taken:
         return any("outputs" in cell for cell in self.cells.values())
 
 
-def clean(data: bytes, rules: Rules, path: str) -> tuple[bytes, Taken]:
-    """DATA without what RULES strip, and what that was. Bytes with nothing to strip come back as they are.
+def clean(data: bytes, rules: Rules, path: str, like: bytes = b"") -> tuple[bytes, Taken]:
+    """DATA without what RULES strip, and what that was.
 
-    Raises FormatError for what is not JSON.
+    The result is in the form of LIKE, another version of this notebook, if that form is known. Else bytes with nothing
+    to strip come back as they are, and others in their own form, or in Jupyter's. Raises FormatError for what is not
+    JSON.
     """
     taken = Taken()
     if not data.strip() or rules.skips(path):
         return data, taken
     document = parse(data)
-    if document.kind == JUPYTER:
-        changed = _jupyter(document.notebook, rules, path, taken)
-    else:
-        changed = document.kind == ZEPPELIN and _zeppelin(document.notebook, rules)
-    return (document.encode() if changed else data), taken
+    if document.kind == ZEPPELIN:
+        return (document.encode() if _zeppelin(document.notebook, rules) else data), taken
+    if document.kind == OTHER or (document.kind == LOOSE and not path.endswith(_SUFFIX)):
+        taken.unread = path.endswith(_SUFFIX) and b'"outputs"' in data
+        return data, taken
+    changed = document.kind == JUPYTER and conflict.forget_settled(document.notebook)
+    _jupyter(document.notebook, rules, path, taken)
+    changed = changed or bool(taken)
+    found = shape.like(document.notebook, like) if like and document.kind == JUPYTER else None
+    if found is not None or not changed:
+        return data if found is None else found, taken
+    if not guess(data).is_jupyter:  # what is stripped is no longer what was read
+        document.form = held(data, parse(data).notebook) or document.form
+    return document.encode(), taken
 
 
-def _jupyter(notebook: Notebook, rules: Rules, path: str, taken: Taken) -> bool:
-    changed = conflict.forget_settled(notebook)
-    metadata = notebook.get("metadata", {})
-    keep = metadata.get("keep_output") is True or rules.keeps_outputs_of(path)
+def _jupyter(notebook: Notebook, rules: Rules, path: str, taken: Taken) -> None:
+    keep = metadata(notebook).get("keep_output") is True or rules.keeps_outputs_of(path)
+    version = taken.version = major(notebook)
+    in_notebook, in_cells = _paths(rules)
     for cells in cell_lists(notebook):
-        if rules.drop_tags:
+        if rules.drop_tags and all(isinstance(cell, dict) for cell in cells):
             _drop(cells, rules.drop_tags, taken)
-        for key, cell in keys(cells):
-            found = _cell(cell, rules, keep=keep)
+        for key, cell in keys((cell for cell in cells if isinstance(cell, dict)), version):
+            found = _cell(cell, rules, in_cells, keep=keep)
             if found:
                 taken.cells[key] = found
             elif cell.get("cell_type") == "code" and not cell.get("outputs"):
                 taken.bare.append(key)
     gone: dict[str, Any] = {}
-    for name in _OF_NOTEBOOK:
-        _take(metadata, name, gone)
     if rules.strip_kernel:
-        _kernel(metadata, gone)
+        _kernel(metadata(notebook), gone)
     taken.notebook = {"metadata": gone} if gone else {}
-    _take_extra(notebook, [name for name in rules.extra_keys if not name.startswith("cell.")], taken.notebook)
-    return changed or bool(taken)
+    platforms.take(notebook, in_notebook, taken.notebook)
+
+
+def _paths(rules: Rules) -> tuple[Sequence[Path], Sequence[Path]]:
+    """What goes from the notebook, and from each cell."""
+    stay = frozenset(rules.keep_keys)
+    extra = [(name.startswith("cell."), tuple(name.removeprefix("cell.").split("."))) for name in rules.extra_keys]
+    both = []
+    for of_cells, known in ((False, platforms.NOTEBOOK), (True, platforms.CELL)):
+        start = "cell." if of_cells else ""
+        own = [path for path in known if not stay or start + ".".join(path) not in stay]
+        both.append([*own, *(path for of_cell, path in extra if of_cell is of_cells)])
+    return both[0], both[1]
 
 
 def _drop(cells: list[Cell], unwanted: Sequence[str], taken: Taken) -> None:
@@ -92,7 +127,7 @@ def _drop(cells: list[Cell], unwanted: Sequence[str], taken: Taken) -> None:
     kept = [cell for cell in cells if not any(tag in unwanted for tag in tags(cell))]
     if len(kept) == len(cells):
         return
-    names = {id(cell): key for key, cell in keys(kept)}
+    names = {id(cell): key for key, cell in keys(kept, taken.version)}
     before = ""
     for cell in cells:
         if id(cell) in names:
@@ -102,9 +137,8 @@ def _drop(cells: list[Cell], unwanted: Sequence[str], taken: Taken) -> None:
     cells[:] = kept
 
 
-def _cell(cell: Cell, rules: Rules, *, keep: bool) -> dict[str, Any]:
+def _cell(cell: Cell, rules: Rules, paths: Sequence[Path], *, keep: bool) -> dict[str, Any]:
     taken: dict[str, Any] = {}
-    metadata = cell.get("metadata", {})
     outputs = cell.get("outputs")
     if isinstance(outputs, list) and outputs:
         left = [_count(one, rules) for one in outputs]
@@ -118,22 +152,16 @@ def _cell(cell: Cell, rules: Rules, *, keep: bool) -> dict[str, Any]:
             if cell.get(name) is not None:
                 taken[name] = cell[name]
                 cell[name] = None
-    gone: dict[str, Any] = {}
-    for name in TRANSIENT:
-        _take(metadata, name, gone)
-    if gone:
-        taken["metadata"] = gone
-    _take_extra(cell, [name[5:] for name in rules.extra_keys if name.startswith("cell.")], taken)
+    platforms.take(cell, paths, taken)
     return taken
 
 
 def _keeps(cell: Cell, rules: Rules, *, keep: bool) -> bool:
     """Whether the outputs of a cell stay: by its own word, else by the notebook's."""
-    metadata = cell.get("metadata", {})
-    own = metadata.get("keep_output")
+    own = metadata(cell).get("keep_output")
     if isinstance(own, bool):
         return own
-    if "keep_output" in tags(cell) or (metadata.get("init_cell") is True and not rules.strip_init_cells):
+    if "keep_output" in tags(cell) or (metadata(cell).get("init_cell") is True and not rules.strip_init_cells):
         return True
     return keep
 
@@ -142,7 +170,7 @@ def _left(output: Any, rules: Rules) -> Any:
     """What stays of an output: all, some MIME types of it, or None."""
     if not isinstance(output, dict):
         return None
-    if rules.max_output and len(dumps(output, indent=None).encode()) <= rules.max_output:
+    if rules.max_output and len(dumps(output).encode()) <= rules.max_output:
         return output
     if output.get("output_type") in rules.keep_types:
         return output
@@ -159,31 +187,15 @@ def _count(output: Any, rules: Rules) -> Any:
     return {**output, **dict.fromkeys(gone)} if gone else output
 
 
-def _kernel(metadata: dict[str, Any], taken: dict[str, Any]) -> None:
+def _kernel(found: dict[str, Any], taken: dict[str, Any]) -> None:
     """The kernel's name for people becomes its own name (one must be there), the language's version goes."""
-    spec, language = metadata.get("kernelspec"), metadata.get("language_info")
+    spec, language = found.get("kernelspec"), found.get("language_info")
     if isinstance(spec, dict) and isinstance(spec.get("name"), str) and spec.get("display_name", "") != spec["name"]:
         taken["kernelspec"] = dict(spec)
         spec["display_name"] = spec["name"]
     if isinstance(language, dict) and "version" in language:
         taken["language_info"] = dict(language)
         language.pop("version")
-
-
-def _take(place: dict[str, Any], name: str, taken: dict[str, Any]) -> None:
-    if name in place:
-        taken[name] = place.pop(name)
-
-
-def _take_extra(place: dict[str, Any], names: Sequence[str], taken: dict[str, Any]) -> None:
-    """Take the values at dotted NAMES; they are kept with their path."""
-    for name in names:
-        *above, last = name.split(".")
-        at: Any = place
-        for part in above:
-            at = at.get(part) if isinstance(at, dict) else None
-        if isinstance(at, dict) and last in at:
-            taken.setdefault("extra", []).append([[*above, last], at.pop(last)])
 
 
 def _zeppelin(note: Notebook, rules: Rules) -> bool:

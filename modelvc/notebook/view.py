@@ -72,7 +72,7 @@ def _metadata(notebook: Notebook) -> Iterator[str]:
     yield _safe(f"{words} kernel {named}" if isinstance(named, str) else words)
     for name in sorted(metadata):
         if name not in _QUIET:
-            yield _safe(f"%metadata {name}: {dumps(metadata[name], indent=None)}"[:_WIDTH])
+            yield _safe(f"%metadata {name}: {dumps(metadata[name])}"[:_WIDTH])
     yield ""
 
 

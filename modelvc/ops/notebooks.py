@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelvc.errors import FormatError, NotFoundError, UsageError, shown
+from modelvc.formats import sizes
 from modelvc.formats.paths import SafeRelPath
+from modelvc.formats.rules import JUPYTER as JUPYTER_FORM
 from modelvc.git import drivers, index
 from modelvc.git.run import git
 from modelvc.notebook import conflict
 from modelvc.notebook.document import JUPYTER, NOTE, is_notebook, parse
 from modelvc.notebook.kept import Kept
+from modelvc.notebook.shape import AS_JUPYTER
 from modelvc.notebook.strip import clean
 
 if TYPE_CHECKING:
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from modelvc.repo import Repo
 
 _LARGEST = 1 << 30  # bytes of a notebook that is looked at
+_UNREAD = "is shaped like no notebook, and holds outputs that nothing strips"
 _TOGETHER = 64  # notebooks read from Git at once
 _PATTERNS = ("*.ipynb", "*.zpln", NOTE, f"*/{NOTE}")
 
@@ -55,20 +59,27 @@ def strip(repo: Repo, paths: Sequence[str]) -> Stripped:
     # where the filter runs, a checkout can bring outputs back: these too, then
     kept = Kept(os.path.join(repo.layout.mvc_dir, "outputs"), rules.keep_local if drivers.filters(repo.layout) else 0)
     changed, unchanged, skipped = [], 0, []
-    for path in _chosen(repo, paths):
+    chosen = _chosen(repo, paths)
+    staged = _staged(repo)
+    for path in chosen:
+        if why := _too_large(repo, path):
+            skipped.append((path, why))
+            continue
         data = read(repo, path)
         try:
-            left, taken = clean(data, rules, path)
+            left, taken = clean(data, rules, path, _version(repo, staged.get(path, "")))
         except FormatError as error:
             if not path.endswith(NOTE):
                 skipped.append((path, str(error)))
             continue
-        if left == data:
+        if taken.unread:
+            skipped.append((path, _UNREAD))
+        elif left == data:
             unchanged += 1
-            continue
-        kept.keep(path, taken)
-        write(repo, path, left)
-        changed.append(path)
+        else:
+            kept.keep(path, taken)
+            write(repo, path, left)
+            changed.append(path)
     kept.trim()
     return Stripped(tuple(changed), unchanged, tuple(skipped))
 
@@ -83,16 +94,39 @@ def check(repo: Repo, paths: Sequence[str]) -> Checked:
     ran = []
     chosen = _chosen(repo, paths)
     for path in chosen:
+        if why := _too_large(repo, path):
+            wrong[path] = why
+            continue
         data = read(repo, path)
         if why := problem(data, path):
             wrong[path] = why
-        elif clean(data, rules, path)[0] != data:
+            continue
+        left, taken = clean(data, rules, path)
+        if taken.unread:
+            wrong[path] = _UNREAD
+        elif left != data:
             ran.append(path)
     filtered = _filtered(repo, ran)
     staged = set(unstripped(repo, filtered))
     wrong.update((path, "holds outputs, or other traces of a run") for path in ran if path not in filtered)
     wrong.update((path, "is staged with outputs, or other traces of a run") for path in staged)
     return Checked(tuple((path, wrong[path]) for path in chosen if path in wrong), len(chosen) - len(wrong))
+
+
+def _too_large(repo: Repo, path: str) -> str:
+    """Why a notebook is not stripped for its size; "" when it is."""
+    rules = repo.config.notebooks
+    found = repo.worktree.stat(SafeRelPath.parse(path))
+    if not found or found[1] <= rules.max_size or rules.skips(path):
+        return ""
+    return f"is larger than max_size, {sizes.written(rules.max_size)}"
+
+
+def _version(repo: Repo, blob: str) -> bytes:
+    """A notebook of Git's index, whose form stays."""
+    if repo.config.notebooks.form == JUPYTER_FORM:
+        return AS_JUPYTER
+    return index.read_blobs(repo.layout, [blob], limit=repo.config.notebooks.max_size).get(blob, b"") if blob else b""
 
 
 def _filtered(repo: Repo, paths: Sequence[str]) -> set[str]:
@@ -154,6 +188,8 @@ def unstripped(repo: Repo, among: Collection[str] | None = None) -> tuple[str, .
         blobs = index.read_blobs(repo.layout, [blob for _, blob in some], limit=_LARGEST)
         for path, blob in some:
             data = blobs.get(blob, b"")
+            if len(data) > rules.max_size:
+                continue
             try:
                 if clean(data, rules, path)[0] != data:
                     found.append(path)

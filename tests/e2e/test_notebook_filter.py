@@ -11,6 +11,7 @@ import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -593,32 +594,100 @@ def test_what_is_no_notebook_passes_and_says_so_once(clone: Clone) -> None:
     assert clone.git("status", "--short") == ""
 
 
-@pytest.mark.parametrize("form", ["BOM", "CRLF", "no newline", "one line", "indent 4", "ASCII"])
-def test_other_ways_of_writing(clone: Clone, form: str) -> None:
-    """What was written in another way is as Jupyter writes it in Git, and has its outputs in the worktree again."""
-    value = json.loads(ran("é = 1\n", "two"))
-    text = {
-        "one line": json.dumps(value, ensure_ascii=False),
-        "indent 4": json.dumps(value, ensure_ascii=False, indent=4),
-    }
-    data = text.get(form, dump(value).decode()).encode()
+def _written(value: Any, form: str) -> bytes:
+    """A notebook in one of the forms that programs write."""
+    indent = {"one line": None, "indent 2": 2, "indent 4": 4}.get(form, 1)
+    text = json.dumps(value, ensure_ascii=form == "ASCII", indent=indent).encode() + b"\n"
     if form == "BOM":
-        data = b"\xef\xbb\xbf" + data
-    elif form == "CRLF":
-        data = data.replace(b"\n", b"\r\n")
-    elif form == "no newline":
-        data = data.rstrip()
-    elif form == "ASCII":
-        data = json.dumps(value, indent=1).encode() + b"\n"
-    commit(clone, data, name="form.ipynb")
-    bom = b"\xef\xbb\xbf" if form == "BOM" else b""
-    assert stored(clone, "form.ipynb") == bom + notebook(cell("é = 1\n", "c0-4f7a9e"), cell("two", "c1-4f7a9e"))
+        return b"\xef\xbb\xbf" + text
+    if form == "CRLF":
+        return text.replace(b"\n", b"\r\n")
+    return text.rstrip() if form in {"no newline", "indent 2"} else text
+
+
+FORMS = ["BOM", "CRLF", "no newline", "one line", "indent 2", "indent 4", "ASCII"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_form_of_git_s_version_stays(clone: Clone, form: str) -> None:
+    """Jupyter saves what another program wrote: Git's version keeps its bytes, and outputs come back in its form."""
+    name = "form.ipynb"
+    plain = json.loads(notebook(cell("é = 1\n", "c0-4f7a9e"), cell("two", "c1-4f7a9e")))
+    commit(clone, _written(json.loads(ran("é = 1\n", "two", who="first")), form), name=name)
+    assert stored(clone, name) == _written(plain, form)
+    clone.write(name, ran("é = 1\n", "two"))  # run again, and saved by Jupyter
+    clone.mvc("notebook", "refresh")
     assert clone.git("status", "--short") == ""
+    (clone.path / name).unlink()
+    clone.git("checkout", "-q", "--", name)
+    assert clone.read(name) == _written(json.loads(ran("é = 1\n", "two")), form)
+    clone.write(name, dump(plain))  # cleared, in Jupyter's form
+    clone.git("add", name)
+    assert clone.git("status", "--short") == ""
+    commit(clone, ran("é = 2\n", "two"), name=name)
+    plain["cells"][0]["source"] = ["é = 2\n"]
+    assert stored(clone, name) == _written(plain, form)
+    pristine(clone)
+
+
+def test_the_order_of_keys_is_a_part_of_the_form(clone: Clone) -> None:
+    """Colab puts the format first and the source before the metadata; Jupyter sorts."""
+    cells = [
+        {"cell_type": "code", "source": ["a"], "metadata": {"id": "x"}, "execution_count": None, "outputs": []},
+        {"cell_type": "markdown", "source": "one string", "metadata": {"id": "y", "cellView": "form"}},
+    ]
+    colab = {"nbformat": 4, "nbformat_minor": 0, "metadata": {"kernelspec": {"name": "k", "a": 1}}, "cells": cells}
+    data = json.dumps(colab, indent=2).encode()
+    commit(clone, data, name="c.ipynb")
+    assert stored(clone, "c.ipynb") == data
+    saved = json.loads(data)
+    saved["cells"][0] |= {"outputs": [SAID], "execution_count": 4}
+    saved["cells"][1]["source"] = ["one string"]
+    clone.write("c.ipynb", dump(saved))
+    clone.git("add", "c.ipynb")
+    assert clone.git("status", "--short") == ""
+    saved["cells"].insert(1, cell("new"))
+    clone.write("c.ipynb", dump(saved))
+    clone.git("add", "c.ipynb")
+    assert clone.git("diff", "--cached", "--no-textconv", "--numstat").split()[:2] == ["9", "0"]
+
+
+def test_the_form_changes_only_where_that_is_configured(clone: Clone) -> None:
+    value = json.loads(notebook(cell("a", "c0-4f7a9e")))
+    commit(clone, _written(value, "indent 4"), name="form.ipynb")
+    configure(clone, 'form = "jupyter"')
+    clone.git("add", "--renormalize", "form.ipynb")
+    assert stored(clone, "form.ipynb", "") == dump(value)
+    clone.git("commit", "-qm", "as Jupyter writes")
     (clone.path / "form.ipynb").unlink()
     clone.git("checkout", "-q", "--", "form.ipynb")
-    assert clone.read("form.ipynb") == bom + ran("é = 1\n", "two")
-    assert clone.git("status", "--short") == ""
-    pristine(clone)
+    assert clone.read("form.ipynb") == dump(value)
+
+
+def test_a_conflict_and_a_merge_keep_our_form(clone: Clone) -> None:
+    value = json.loads(notebook(*(cell(text, f"c{place}-4f7a9e") for place, text in enumerate(TEXTS))))
+
+    def written(*texts: str, form: str) -> bytes:
+        for one, text in zip(value["cells"], texts, strict=True):
+            one["source"] = text.splitlines(keepends=True)
+        return _written(value, form)
+
+    four = "indent 4"
+    commit(clone, written(*TEXTS, form=four), name="f.ipynb")
+    clone.git("switch", "-qc", "side")
+    commit(clone, written(*TEXTS[:3], "FOUR", form=four), name="f.ipynb")
+    clone.git("switch", "-q", "main")
+    commit(clone, written(*EDITED, form=four), name="f.ipynb")
+    clone.git("merge", "-q", "--no-edit", "side")
+    assert stored(clone, "f.ipynb") == written(*EDITED[:3], "FOUR", form=four)
+    clone.git("switch", "-q", "side")
+    commit(clone, written("eins", *TEXTS[1:3], "FOUR", form=four), name="f.ipynb")
+    clone.git("switch", "-q", "main")
+    clone.git("merge", "-q", "side", code=1)
+    assert clone.read("f.ipynb").startswith(b'{\n    "cells": [')
+    clone.write("f.ipynb", ran("both", *EDITED[1:3], "FOUR"))  # settled in Jupyter
+    clone.git("add", "f.ipynb")
+    assert stored(clone, "f.ipynb", "") == written("both", *EDITED[1:3], "FOUR", form=four)
 
 
 def test_autocrlf_does_not_fight_the_filter(clone: Clone) -> None:

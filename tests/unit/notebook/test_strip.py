@@ -11,11 +11,13 @@ import pytest
 
 from modelvc.errors import ConfigError, FormatError
 from modelvc.formats import rules
-from modelvc.notebook import conflict
+from modelvc.notebook import conflict, platforms
 from modelvc.notebook.document import parse
 from modelvc.notebook.kept import Kept
+from modelvc.notebook.shape import AS_JUPYTER
 from modelvc.notebook.strip import clean
 from modelvc.notebook.view import text
+from tests.support.clone import ROOT
 from tests.support.notebooks import SAID, cell, dump, notebook, outputs, sources, validate
 
 IMAGE = {"output_type": "display_data", "metadata": {}, "data": {"image/png": "aGk=", "text/plain": ["<Figure>"]}}
@@ -30,6 +32,17 @@ def left(data: bytes, lines: str = "", path: str = "n.ipynb") -> dict[str, Any]:
     validate(found)
     assert clean(found, configured(lines), path)[0] == found
     return json.loads(found)
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Kept:
+    return Kept(str(tmp_path / "outputs"), 1 << 20)
+
+
+def _round(kept: Kept, data: bytes, path: str = "n.ipynb") -> bytes:
+    stripped, taken = clean(data, rules.Rules(), path)
+    kept.keep(path, taken)
+    return stripped
 
 
 def test_the_traces_of_a_run_go_and_all_else_stays() -> None:
@@ -129,6 +142,9 @@ def test_extra_keys_and_dropped_cells_come_back(tmp_path: Path) -> None:
         ('on_commit = "ignore"', "notebooks.on_commit must be one of strip, refuse"),
         ('max_output = "lots"', 'notebooks.max_output must be a size such as "10 KiB"'),
         ('extra_keys = ["cell.source"]', "notebooks.extra_keys can not name 'cell.source'"),
+        ('keep_keys = ["id"]', "notebooks.keep_keys can not name 'id'"),
+        ('form = "black"', "notebooks.form must be one of keep, jupyter"),
+        ('max_size = "all"', 'notebooks.max_size must be a size such as "10 KiB"'),
         ("drop_tags = [1]", "notebooks.drop_tags must be a list of strings"),
     ],
 )
@@ -138,6 +154,38 @@ def test_rules_that_make_no_sense(line: str, words: str) -> None:
     assert words in str(caught.value)
     assert ".mvc/config.toml" in str(caught.value)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize("platform", platforms.PLATFORMS, ids=lambda one: one.name)
+def test_what_platforms_write_goes_and_comes_back(platform: platforms.Platform, kept: Kept) -> None:
+    """Each key of the table alone, and all together; with one that stays beside it, and without."""
+    for beside in ({}, {"mine": 1}):
+        for paths in [[path] for path in (*platform.notebook, *platform.cell)] + [[*platform.notebook, *platform.cell]]:
+            ran = json.loads(notebook(cell("a", "one-abcdef", **beside), **beside))
+            for path in paths:
+                at = ran if path in platform.notebook else ran["cells"][0]
+                for part in path[:-1]:
+                    at = at.setdefault(part, {})
+                at[path[-1]] = {"value": 1}
+            stripped = _round(kept, dump(ran), f"{platform.name}{len(beside)}")
+            assert stripped == notebook(cell("a", "one-abcdef", **beside), **beside)
+            assert json.loads(kept.attach(stripped, rules.Rules(), f"{platform.name}{len(beside)}")) == ran
+            page = (ROOT / "docs/notebooks.md").read_text()
+            assert all(f"`{'.'.join(path[1:])}`" in page for path in paths)
+
+
+def test_an_object_of_a_platform_that_a_run_fills_goes_when_it_is_empty(kept: Kept) -> None:
+    """Colab writes `colab: {}` before a run and `colab: {base_uri}` after it."""
+    before, after = (notebook(cell("a", "one-abcdef", colab=one)) for one in ({}, {"base_uri": "x"}))
+    assert _round(kept, before) == _round(kept, after) == notebook(cell("a", "one-abcdef"))
+    assert _round(kept, notebook(cell("a", "one-abcdef", lab={}))) == notebook(cell("a", "one-abcdef", lab={}))
+
+
+def test_a_key_of_a_platform_can_stay() -> None:
+    data = notebook(cell("a", "one-abcdef", papermill={"duration": 1, "status": "x"}), varInspector={})
+    found = left(data, 'keep_keys = ["cell.metadata.papermill.duration", "metadata.varInspector"]')
+    assert found["cells"][0]["metadata"] == {"papermill": {"duration": 1}}
+    assert found["metadata"] == {"varInspector": {}}
 
 
 # -- files as they are
@@ -172,7 +220,12 @@ def test_what_is_hard_to_keep_is_kept() -> None:
     text = json.dumps(json.loads(as_file()) | {"metadata": values}, indent=4)  # another program's form: escapes, CRLF
     text = b"\xef\xbb\xbf" + text.encode().replace(b"\n", b"\r\n")
     found, _ = clean(text, rules.Rules(), "n.ipynb")
-    assert found.startswith(b'\xef\xbb\xbf{\n "cells": [')
+    assert found.startswith(b'\xef\xbb\xbf{\r\n    "cells": [')
+    assert found.endswith(b"}")
+    assert rb'"\ud83d\ude80"' in found
+    assert rb'"\ud83d"' in found
+    found, _ = clean(text, rules.Rules(), "n.ipynb", AS_JUPYTER)
+    assert found.startswith(b'{\n "cells": [')
     assert b"\r" not in found
     assert found.endswith(b"}\n")
     assert "🚀".encode() in found
@@ -208,17 +261,6 @@ def test_what_is_no_json_is_said_to_be_none(data: bytes) -> None:
 # -- outputs that are kept
 
 
-@pytest.fixture
-def kept(tmp_path: Path) -> Kept:
-    return Kept(str(tmp_path / "outputs"), 1 << 20)
-
-
-def _round(kept: Kept, data: bytes, path: str = "n.ipynb") -> bytes:
-    stripped, taken = clean(data, rules.Rules(), path)
-    kept.keep(path, taken)
-    return stripped
-
-
 def test_each_cell_gets_its_own(kept: Kept) -> None:
     ran = notebook(cell("a", "one-abcdef", outputs=[SAID]), cell("b", "two-abcdef", outputs=[IMAGE]))
     stripped = _round(kept, ran)
@@ -228,6 +270,37 @@ def test_each_cell_gets_its_own(kept: Kept) -> None:
     assert [one["outputs"] for one in json.loads(found)["cells"]] == [[SAID], []]
     assert kept.attach(stripped, rules.Rules(), "copy.ipynb") == stripped  # same ids, another notebook
     assert kept.attach(stripped, configured('skip = ["n.ipynb"]'), "n.ipynb") == stripped
+
+
+def test_kept_outputs_of_another_format_are_not_put_in(kept: Kept, tmp_path: Path) -> None:
+    """The same source in nbformat 3 and 4, and a kept file of an earlier release that tells them not apart."""
+    old = {"cell_type": "code", "collapsed": False, "input": ["a"], "language": "python", "metadata": {}}
+    said = {"output_type": "pyout", "prompt_number": 3, "metadata": {}, "text": ["3"]}
+    sheet = {"cells": [{**old, "outputs": [said], "prompt_number": 3}], "metadata": {}}
+    three = dump({"metadata": {"name": ""}, "nbformat": 3, "nbformat_minor": 0, "worksheets": [sheet]})
+    stripped = _round(kept, three)
+    assert kept.attach(stripped, rules.Rules(), "n.ipynb") == three
+    bare = notebook(cell("a"))
+    assert kept.attach(bare, rules.Rules(), "n.ipynb") == bare
+    four = _round(kept, notebook(cell("a", outputs=[SAID])))
+    assert outputs(kept.attach(four, rules.Rules(), "n.ipynb")) == 1
+    assert kept.attach(stripped, rules.Rules(), "n.ipynb") == three
+    (path,) = (tmp_path / "outputs").iterdir()
+    whole = path.read_bytes()
+    path.write_bytes(whole[:32] + zlib.compress(zlib.decompress(whole[32:]).replace(b'"stream"', b'"pyout"')))
+    assert kept.attach(four, rules.Rules(), "n.ipynb") == four
+
+
+def test_cells_that_were_left_out_come_back_valid_after_an_upgrade(kept: Kept) -> None:
+    lines = configured('drop_tags = ["scratch"]')
+    scratch = [cell("s", tags=["scratch"]), cell("a", outputs=[SAID])]
+    stripped, taken = clean(notebook(*scratch), lines, "n.ipynb")
+    kept.keep("n.ipynb", taken)
+    upgraded = json.loads(stripped) | {"nbformat_minor": 5}
+    upgraded["cells"][0]["id"] = "two-abcdef"
+    found = kept.attach(dump(upgraded), lines, "n.ipynb")
+    assert sources(found) == ["s", "a"]
+    validate(found)
 
 
 def test_what_was_cleared_stays_clear_unless_all_was(kept: Kept) -> None:
@@ -246,7 +319,7 @@ def test_what_was_cleared_stays_clear_unless_all_was(kept: Kept) -> None:
 def test_only_what_the_filter_would_take_out_again_is_put_in(kept: Kept) -> None:
     ran = notebook(cell("a", "one-abcdef", outputs=[SAID]))
     stripped = _round(kept, ran)
-    other = json.dumps(json.loads(stripped), indent=3).encode()  # would come back in Jupyter's form, not in this
+    other = stripped.replace(b'"cells": [', b'"cells":  [')  # no form that is known here
     assert kept.attach(other, rules.Rules(), "n.ipynb") == other
     assert kept.attach(b"no json", rules.Rules(), "n.ipynb") == b"no json"
 
@@ -354,3 +427,45 @@ def test_the_view_names_cells_and_is_harmless() -> None:
     assert "aGk=" not in shown
     assert "A" * 200 not in shown
     assert shown != text(data.replace(b"AAA'", b"AAB'"))  # a long line shows that it changed
+
+
+# -- shapes that are slightly off
+
+
+FLAWS: dict[str, dict[str, Any]] = {
+    "metadata is null": {"metadata": None},
+    "metadata is a list": {"metadata": []},
+    "the format is a string": {"nbformat": "4"},
+    "the format is 4.0": {"nbformat": 4.0},
+    "there is no format": {"nbformat": None},
+}
+
+
+@pytest.mark.parametrize("flaw", [*FLAWS, "a cell is null", "metadata of a cell is null", "a cell is a number"])
+def test_a_notebook_with_a_flaw_is_stripped_and_gets_its_outputs_back(flaw: str, kept: Kept) -> None:
+    ran: dict[str, Any] = json.loads(as_file()) | FLAWS.get(flaw, {})
+    if flaw == "there is no format":
+        del ran["nbformat"]
+    if flaw == "a cell is null":
+        ran["cells"].insert(0, None)
+    if flaw == "a cell is a number":
+        ran["cells"].append(3)
+    if flaw == "metadata of a cell is null":
+        ran["cells"][0]["metadata"] = None
+    plain = json.loads(dump(ran))
+    one = next(one for one in plain["cells"] if isinstance(one, dict))
+    one |= {"outputs": [], "execution_count": None}
+    stripped = _round(kept, dump(ran))
+    assert stripped == dump(plain)
+    assert kept.attach(stripped, rules.Rules(), "n.ipynb") == dump(ran)
+    assert clean(dump(ran), configured('drop_tags = ["x"]'), "n.ipynb")[0] == stripped
+    assert clean(dump(ran), rules.Rules(), "note.json")[0] == dump(ran)  # anybody's
+
+
+@pytest.mark.parametrize("value", [[{"outputs": [1]}], {"cells": {"outputs": 1}}, {"cells": 3, "outputs": []}])
+def test_outputs_that_nothing_can_strip_are_noticed(value: Any) -> None:
+    data = dump(value)
+    left, taken = clean(data, rules.Rules(), "n.ipynb")
+    assert (left, taken.unread) == (data, True)
+    assert not clean(data, rules.Rules(), "note.json")[1].unread
+    assert not clean(as_file(), rules.Rules(), "n.ipynb")[1].unread

@@ -1,0 +1,84 @@
+"""Git's version of a file, for the notebook filter: one `git cat-file --batch`, held open for many files.
+
+It reads the index and takes no lock, so that it works while `git add` holds one. Standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+
+from modelvc.errors import ModelvcError
+from modelvc.git.run import end, held
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import IO
+
+    from modelvc.git.run import Held
+
+_PLACES = (":0:", ":2:", "HEAD:")  # the index, our side of a conflict, the last commit
+_BLOCK = 1 << 20
+
+
+class Versions:
+    """The versions that Git has of files in this worktree. INDEX is the file of its index."""
+
+    def __init__(self, index: str, limit: int) -> None:
+        self._index = index
+        self._limit = limit
+        self._seen: object = None
+        self._reader: Held | None = None
+
+    def of(self, path: str) -> bytes:
+        """The content in the index, else of our side, else of HEAD; b"" if there is none, or more than the limit."""
+        if "\n" in path:
+            return b""
+        try:
+            self._open()
+            return next(filter(None, (self._read(place + path) for place in _PLACES)), b"")
+        except (OSError, ValueError, ModelvcError):  # no Git that answers: then nothing is known
+            self.close()
+            return b""
+
+    def close(self) -> None:
+        """End Git. The next question starts it again."""
+        reader, self._reader = self._reader, None
+        if reader:
+            end(reader)
+
+    def _open(self) -> None:
+        """Start Git, again where the index is another one: it reads an index once."""
+        try:
+            found = os.stat(self._index)
+            seen: object = (found.st_mtime_ns, found.st_size, found.st_ino)
+        except OSError:
+            seen = ()
+        if self._reader is None or seen != self._seen:
+            self.close()
+            self._seen = seen
+            # a partial clone must not ask the network for what is only looked at
+            self._reader = held(".", "cat-file", "--batch", commit_env=True, extra={"GIT_NO_LAZY_FETCH": "1"})
+
+    def _read(self, name: str) -> bytes:
+        reader = self._reader
+        if reader is None or reader.stdin is None or reader.stdout is None:
+            raise ValueError("Git is not there")
+        reader.stdin.write(os.fsencode(name) + b"\n")
+        reader.stdin.flush()
+        head = reader.stdout.readline()
+        words = head.split()
+        if not head.endswith(b"\n"):
+            raise ValueError("Git hung up")
+        if len(words) != 3 or not words[2].isdigit():  # NAME missing
+            return b""
+        return self._content(reader.stdout, int(words[2]), wanted=words[1] == b"blob")
+
+    def _content(self, source: IO[bytes], size: int, *, wanted: bool) -> bytes:
+        if wanted and size <= self._limit:
+            data = source.read(size)
+            source.read(1)
+            return data
+        left = size + 1
+        while left and (block := source.read(min(left, _BLOCK))):
+            left -= len(block)
+        return b""
