@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -48,13 +50,22 @@ class Context:
             raise NotFoundError(f"there is no folder {shown(self.repo)}", hint="check the name behind --repo")
         return found
 
-    def write(self, file: str, data: bytes) -> None:
-        """Write FILE, which the user named from where they stand; NotFoundError when its folder is not there."""
+    def write(self, file: str, data: bytes, *, force: bool) -> None:
+        """Write FILE, which the user named from where they stand; a model there is stored before.
+
+        Raises NotFoundError if its folder is missing, ConflictError for a model unless FORCE.
+        """
+        from modelvc.ops.outfile import write_file
+
         path = os.path.join(self.folder, file)
         if not os.path.isdir(os.path.dirname(path)):
             raise NotFoundError(f"there is no folder for {shown(file)}", hint="make it, or name another file")
-        with open(path, "wb") as opened:
-            opened.write(data)
+        replaced = write_file(os.path.abspath(path), data, self.command, force=force)
+        if replaced and not self.quiet:
+            name = shlex.quote(shown(replaced.path))
+            print(
+                f"what was there is kept: mvc checkout {str(replaced.oid)[:17]} {name} brings it back", file=sys.stderr
+            )
 
     def open(self) -> Repo:
         from modelvc.repo import open_repo

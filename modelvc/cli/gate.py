@@ -11,7 +11,7 @@ import typer
 from modelvc.cli import render
 from modelvc.cli.context import CONTEXT
 from modelvc.cli.progress import progress
-from modelvc.cli.tracking import Paths  # noqa: TC001 - typer reads it
+from modelvc.cli.tracking import Force, Paths  # noqa: TC001 - typer reads them
 from modelvc.errors import ModelvcError, UsageError, shown
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def check(
         list[str] | None,
         typer.Option("--output", metavar="FORMAT=FILE", help="Also write this; repeatable.", show_default=False),
     ] = None,
+    force: Force = False,
     bisect: Annotated[
         bool, typer.Option("--bisect", help="For git bisect run: 0 good, 1 bad, else 125 or 128.")
     ] = False,
@@ -54,7 +55,7 @@ def check(
     repo = CONTEXT.open()
     found = op(repo, paths or [], against=against, rev=rev)
     for form, file in outputs:
-        CONTEXT.write(file, reports.FORMATS[form](found).encode("utf-8", "backslashreplace"))
+        CONTEXT.write(file, reports.FORMATS[form](found).encode("utf-8", "backslashreplace"), force=force)
     report = reports.FORMATS[CONTEXT.form](found).removesuffix("\n")
     (render.commands if CONTEXT.form == "github" else render.out)(*report.split("\n"))
     if CONTEXT.form == "github" and (page := os.environ.get("GITHUB_STEP_SUMMARY")):

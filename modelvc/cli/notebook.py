@@ -13,6 +13,7 @@ import typer
 
 from modelvc.cli import render
 from modelvc.cli.context import CONTEXT
+from modelvc.cli.tracking import Force  # noqa: TC001 - typer reads it
 from modelvc.errors import UsageError, shown
 from modelvc.notebook.rich import INTERRUPTED
 
@@ -87,6 +88,7 @@ def merge(
     out: Annotated[
         str, typer.Option("-o", "--out", metavar="OUT", help="Write it there, not to stdout.", show_default=False)
     ] = "",
+    force: Force = False,
 ) -> None:
     """Merge notebooks.
 
@@ -102,8 +104,7 @@ def merge(
         data, conflicts = merge_data(base, ours, theirs)
         done = NotebookMerged(out, conflicts)
         if out:
-            with open(out, "wb") as file:
-                file.write(data)
+            CONTEXT.write(os.path.abspath(out), data, force=force)
         elif not CONTEXT.json:
             sys.stdout.buffer.write(data)
     else:

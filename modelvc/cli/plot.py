@@ -12,6 +12,7 @@ import typer
 from modelvc.cli import render
 from modelvc.cli.context import CONTEXT
 from modelvc.cli.reading import AllRefs, Since, Where  # noqa: TC001 - typer reads them
+from modelvc.cli.tracking import Force  # noqa: TC001 - typer reads it
 from modelvc.errors import UsageError, shown
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def plot(
         str,
         typer.Option("-o", "--output", metavar="FILE", help="Write FILE.html, .png or .svg.", show_default=False),
     ] = "",
+    force: Force = False,
     all_refs: AllRefs = False,
     where: Where = "",
     since: Since = "",
@@ -45,14 +47,14 @@ def plot(
         raise UsageError(f"-o can not write {shown(output)}", hint="name a file .html, .png or .svg")
     found = op(CONTEXT.open(), path, names or [], Filters(all_refs=all_refs, where=where, since=since))
     if output:
-        _write(found, output, kind)
+        _write(found, output, kind, force=force)
     if CONTEXT.json:
         render.dump(found)
     elif not output:
         _print(found)
 
 
-def _write(found: Plot, output: str, kind: str) -> None:
+def _write(found: Plot, output: str, kind: str, *, force: bool) -> None:
     if kind in _PAGES:
         from modelvc.cli import page
 
@@ -61,7 +63,7 @@ def _write(found: Plot, output: str, kind: str) -> None:
         from modelvc.cli import image
 
         data = image.image(found, kind[1:])
-    CONTEXT.write(output, data)
+    CONTEXT.write(output, data, force=force)
     render.say(f"wrote {shown(output)} ({render.count(len(found.versions), 'version')})", quiet=CONTEXT.quiet)
 
 

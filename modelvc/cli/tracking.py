@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 Paths = Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", show_default=False)]
 Words = Annotated[list[str] | None, typer.Argument(metavar="[REV] [--] [PATH]...", show_default=False)]
+Force = Annotated[bool, typer.Option("--force", help="Write over a model; it is stored first.")]
 EXIT_NO = 1
 
 Metric = Annotated[

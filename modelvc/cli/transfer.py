@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -114,6 +115,9 @@ def get(
         f"{shown(where)}  {render.short(done.oid)}  {render.size(done.size)}  "
         f"(from {done.commit[:10]}, {shown(done.came_from)})"
     )
+    if done.was:
+        words = f"what was there is kept: mvc checkout {done.was[:17]} {shlex.quote(shown(where))} brings it back"
+        render.say(words, quiet=CONTEXT.quiet)
 
 
 def _print_fetched(done: Fetched) -> None:

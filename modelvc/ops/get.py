@@ -26,6 +26,7 @@ from modelvc.formats.pointer import parse
 from modelvc.git.elsewhere import snapshot
 from modelvc.git.layout import discover
 from modelvc.ops import remotes
+from modelvc.ops.outfile import check_place, make_way
 from modelvc.ops.progress import SILENT
 from modelvc.ops.trees import contents, stored_files
 from modelvc.repo import CONFIG, Repo
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from modelvc.formats.pointer import Pointer
     from modelvc.formats.root import Root
     from modelvc.git.elsewhere import Snapshot
+    from modelvc.ops.outfile import Replaced
     from modelvc.ops.progress import Progress
 
 JOBS = 6
@@ -59,7 +61,7 @@ class How:
 
 @dataclass(frozen=True, slots=True)
 class Got:
-    """What came. `came_from`: the store that had the bytes."""
+    """What came. `came_from`: the store that had the bytes; `was`: the oid of the model that lay there."""
 
     source: str
     path: str
@@ -69,6 +71,7 @@ class Got:
     size: int
     out: str
     came_from: str
+    was: str | None = None
 
 
 USUAL = How()
@@ -89,11 +92,11 @@ def get(source: str, path: str, cwd: str, how: How = USUAL, progress: Progress =
     with _working_folder(target) as work:
         store, came_from = _bring(_Wish(source, seen, pointer, model, how), place if local else "", work, progress)
         try:
-            _write(store, pointer, target, work, how)
+            replaced = _write(store, pointer, target, work, how)
         finally:
             store.close()
-    oid, size = str(pointer.oid), pointer.size
-    return Got(shown_url(source, 5_000), str(model), seen.commit, pointer.kind, oid, size, target, came_from)
+    oid, size, was = str(pointer.oid), pointer.size, str(replaced.oid) if replaced else None
+    return Got(shown_url(source, 5_000), str(model), seen.commit, pointer.kind, oid, size, target, came_from, was)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,7 @@ def _target(how: How, model: SafeRelPath, cwd: str) -> str:
         raise NotFoundError(f"there is no folder {shown(os.path.dirname(out))}", hint="make it first")
     if os.path.lexists(out) and not how.force:
         raise ConflictError(f"{shown(out)} is there already", hint="name another place with -o, or repeat with --force")
+    check_place(out, force=how.force)
     return out
 
 
@@ -203,8 +207,8 @@ def _its_remote(wish: _Wish) -> tuple[str, Remote]:
 # -- the file or folder
 
 
-def _write(store: LocalStore, pointer: Pointer, target: str, work: str, how: How) -> None:
-    """Build it in WORK, verified, then give it its name."""
+def _write(store: LocalStore, pointer: Pointer, target: str, work: str, how: How) -> Replaced | None:
+    """Build it in WORK, verified, then give it its name; the model that lay there."""
     root = store.read_root(pointer.kind, pointer.oid)
     if root.size != pointer.size:
         raise ObjectCorrupt(
@@ -217,10 +221,11 @@ def _write(store: LocalStore, pointer: Pointer, target: str, work: str, how: How
             tree.write(ready, lambda fd: _fill(reader, root, fd, target), executable=pointer.executable)
         else:
             _fill_folder(store, reader, pointer, tree, ready)
-    old = os.path.join(work, "old")
+    old, replaced = os.path.join(work, "old"), None
     if os.path.lexists(target):
         if not how.force:
             raise ConflictError(f"{shown(target)} came to be there meanwhile", hint="repeat with --force, or with -o")
+        replaced = make_way(target, "get", force=True)
         os.rename(target, old)
     try:
         os.rename(os.path.join(work, ready), target)
@@ -228,6 +233,7 @@ def _write(store: LocalStore, pointer: Pointer, target: str, work: str, how: How
         if os.path.lexists(old):
             os.rename(old, target)
         raise
+    return replaced
 
 
 def _fill(reader: ContentReader, root: Root, fd: int, what: str) -> None:

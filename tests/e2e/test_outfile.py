@@ -1,0 +1,103 @@
+"""Commands that write a file at a place that a person names: a model there is stored first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.clone import Clone
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+POLICY = '[[metric]]\nname = "acc"\ndirection = "higher"\n'
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Clone:
+    """A model that looks like a page, one in a folder, and a third to plot, check and get; all with unsaved changes."""
+    found = Clone.new(tmp_path / "clone")
+    for name in ("page.html", "folder/page.html", "folder/other"):
+        found.write(name, b"saved")
+    found.write("model.bin", 1)
+    found.mvc("add", "page.html", "folder")
+    found.mvc("add", "model.bin", "-m", "acc=1")
+    found.write(".mvc/policy.toml", POLICY.encode())
+    found.git("add", ".mvc/policy.toml")
+    found.git("commit", "-qm", "models")
+    found.write("page.html", b"unsaved")
+    found.write("folder/page.html", b"unsaved")
+    return found
+
+
+WRITERS = {
+    "plot": ("plot", "model.bin", "-o", "{}"),
+    "check": ("check", "model.bin", "--output", "json={}"),
+    "get": ("get", ".", "model.bin", "-o", "{}"),
+    "notebook merge": ("notebook", "merge", "n.ipynb", "n.ipynb", "n.ipynb", "-o", "{}"),
+}
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_model_is_refused_and_by_force_stored_first(clone: Clone, writer: str) -> None:
+    clone.write("n.ipynb", b'{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
+    (clone.path / "link.html").symlink_to("page.html")
+    words = [word.format("page.html") for word in WRITERS[writer]]
+    assert "page.html" in clone.mvc(*words, code=11).err
+    assert clone.read("page.html") == b"unsaved"
+    done = clone.mvc(*words, "--force")
+    assert clone.read("page.html") != b"unsaved"
+    back = done.err.partition("mvc checkout ")[2].split()
+    clone.mvc("gc", "--grace", "0", "--apply")
+    clone.mvc("checkout", "--force", *back[:2])
+    assert clone.read("page.html") == b"unsaved"
+
+
+@pytest.mark.parametrize("writer", ["plot", "check", "notebook merge"])
+def test_a_link_to_a_model_is_that_model(clone: Clone, writer: str) -> None:
+    clone.write("n.ipynb", b'{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
+    (clone.path / "link.html").symlink_to("page.html")
+    clone.mvc(*(word.format("link.html") for word in WRITERS[writer]), code=11)
+    assert clone.read("page.html") == b"unsaved"
+
+
+@pytest.mark.parametrize("writer", ["plot", "check", "get"])
+def test_a_file_in_a_folder_that_is_a_model(clone: Clone, writer: str) -> None:
+    words = [word.format("folder/page.html") for word in WRITERS[writer]]
+    clone.mvc(*words, code=11)
+    done = clone.mvc(*words, "--force")
+    assert clone.read("folder/page.html") != b"unsaved"
+    back = done.err.partition("mvc checkout ")[2].split()
+    clone.mvc("checkout", "--force", back[0], "folder")
+    assert clone.read("folder/page.html") == b"unsaved"
+    assert clone.read("folder/other") == b"saved"
+
+
+@pytest.mark.parametrize(
+    ("model", "place", "inside"),
+    [
+        ("model.bin", "page.html.mvc", "page.html.mvc"),
+        ("folder", "sub/", "sub/folder/code.py"),
+        ("folder", "models/", "models/folder/m.bin"),
+    ],
+)
+def test_what_no_force_replaces(clone: Clone, model: str, place: str, inside: str) -> None:
+    """A pointer, a folder with files of Git, a folder with a model in it."""
+    clone.write("sub/folder/code.py", b"code")
+    clone.git("add", "sub")
+    clone.write("models/folder/m.bin", b"m")
+    clone.mvc("add", "models/folder/m.bin")
+    before = clone.read(inside)
+    clone.mvc("get", ".", model, "-o", place, "--force", code=11)
+    assert clone.read(inside) == before
+
+
+def test_elsewhere_files_are_written_as_ever(clone: Clone, tmp_path: Path) -> None:
+    for _ in range(2):
+        clone.mvc("plot", "model.bin", "-o", "report.html")
+        clone.mvc("plot", "model.bin", "-o", str(tmp_path / "report.html"))
+        clone.mvc("check", "model.bin", "--output", "json=report.json")
+    clone.mvc("get", ".", "model.bin", "-o", str(tmp_path / "got.bin"))
+    clone.mvc("get", ".", "model.bin", "-o", str(tmp_path / "got.bin"), "--force")
+    assert clone.json("status")["models"]
