@@ -149,9 +149,16 @@ def split(repo: Repo, words: Sequence[str] | None, *, revs: int) -> tuple[list[s
     if front and not found and not _names_path(repo, front[0], tracked):
         raise NotFoundError(
             f"{shown(front[0])} is neither a revision nor a tracked model",
-            hint="run `mvc ls` to see the models, or `mvc log` for their versions",
+            hint=_shallow_hint(repo) or "run `mvc ls` to see the models, or `mvc log` for their versions",
         )
     return found, front
+
+
+def _shallow_hint(repo: Repo) -> str:
+    """What brings a revision that Git left out, if it leaves any out."""
+    from modelvc.git.history import DEEPEN
+
+    return f"older commits are not in this shallow clone: {DEEPEN}" if repo.layout.shallow else ""
 
 
 def _is_rev(repo: Repo, word: str) -> bool:

@@ -22,6 +22,7 @@ Since = Annotated[
     str, typer.Option("--since", metavar="DATE", help="Only since then, as Git reads dates.", show_default=False)
 ]
 
+_MOST_NAMED = 5  # models in one line
 _MOST_FILES = 50  # of a folder, before the rest is counted
 
 
@@ -75,6 +76,7 @@ def log(
     import time
 
     from modelvc.formats import expression
+    from modelvc.git.history import DEEPEN
     from modelvc.ops.log import Filters, columns
     from modelvc.ops.log import log as op
 
@@ -99,6 +101,10 @@ def log(
     render.out(*render.table(head, rows, markdown=CONTEXT.markdown) if rows else [_none(where or best or since)])
     if not rows and where:
         _say_unknown(where, op(repo, paths or [], Filters(all_refs=all_refs)))
+    if found.cut_off:
+        models = ", ".join(CONTEXT.name(path) for path in found.cut_off[:_MOST_NAMED])
+        more = f" and {len(found.cut_off) - _MOST_NAMED} more" if len(found.cut_off) > _MOST_NAMED else ""
+        render.say(f"earlier versions of {models}{more} are not in this shallow clone: {DEEPEN}", quiet=CONTEXT.quiet)
     if rows and not CONTEXT.markdown:
         render.say("back to one of them: mvc checkout COMMIT PATH", quiet=CONTEXT.quiet)
 

@@ -49,6 +49,9 @@ def init(
     if CONTEXT.json:
         render.dump(done)
         return
+    if CONTEXT.quiet:
+        print_by_hand(done.hooks)
+        return
     if done.wrote:
         render.out(f"wrote and staged {' and '.join(done.wrote)}")
     else:
@@ -87,11 +90,14 @@ def install(
     if CONTEXT.json:
         render.dump(done)
         return
-    print_hooks(done.hooks)
-    _print_notebooks(done.notebooks)
-    for info in done.remotes:
-        note = "" if info.trusted else "  (not accepted yet)"
-        render.out(f"remote {shown(info.name)}: {place(info)}{note}")
+    if CONTEXT.quiet:
+        print_by_hand(done.hooks)
+    else:
+        print_hooks(done.hooks)
+        _print_notebooks(done.notebooks)
+        for info in done.remotes:
+            note = "" if info.trusted else "  (not accepted yet)"
+            render.out(f"remote {shown(info.name)}: {place(info)}{note}")
     accepted = not done.untrusted
     if done.untrusted and sys.stdin.isatty() and sys.stderr.isatty():
         sys.stdout.flush()
@@ -114,6 +120,8 @@ def uninstall() -> None:
     done = op(CONTEXT.open())
     if CONTEXT.json:
         render.dump(done)
+        return
+    if CONTEXT.quiet:
         return
     render.out(f"removed {render.count(len(done.hooks), 'hook')}" if done.hooks else "there were no hooks of mvc")
     render.say("models, pointers and the store stay; mvc install brings the hooks back", quiet=CONTEXT.quiet)
@@ -145,12 +153,18 @@ def _print_notebooks(mode: Mode) -> None:
     render.out(_NOTEBOOKS[mode])
 
 
-def print_hooks(hooks: Installed) -> None:
+def print_by_hand(hooks: Installed) -> None:
+    """Print the lines that a person must add to hooks of their own: with --quiet too, since nothing works without."""
     if hooks.by_hand:
         render.out(f"core.hooksPath is set to {shown(hooks.hooks_path)}, which is not mvc's to write to.")
         render.out("Add one line to each of these hooks in it:")
         for hook, line in hooks.by_hand:
             render.out(f"  {hook}: {line}")
+
+
+def print_hooks(hooks: Installed) -> None:
+    if hooks.by_hand:
+        print_by_hand(hooks)
         return
     render.out("hooks are in place: models follow Git, commits and pushes are checked")
     if hooks.chained:

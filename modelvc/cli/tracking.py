@@ -171,6 +171,10 @@ def _print_status(models: Sequence[ModelStatus]) -> None:
         advice = fix.format(name)
         if state == "modified" and len(group) > 1:
             advice = advice.replace("mvc add PATH", "mvc add -u")
+        if all(row.only_new for row in group):  # a checkout leaves those files
+            advice = f"{advice.partition(' · ')[0]} · or move the new files out of it"
+        elif any(row.only_new for row in group):
+            advice += " · a checkout leaves new files: move them out"
         render.say(f"  {advice}", quiet=CONTEXT.quiet)
     clean = sum(row.clean for row in models)
     absent = sum(not row.stored for row in models)

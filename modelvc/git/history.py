@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from modelvc.git.layout import Layout
 
 __all__ = [
-    "PointerSeen", "Version", "branches_and_tags", "check_refs", "has_commit", "has_head", "introductions",
+    "DEEPEN", "PointerSeen", "Version", "branches_and_tags", "check_refs", "has_commit", "has_head", "introductions",
     "pointers_at", "pointers_in", "present", "published_heads", "remote_heads", "resolve", "versions",
 ]  # fmt: skip
+
+DEEPEN = "git fetch --deepen=100, or --unshallow for all of it (in pipelines: fetch the whole history)"
 
 _PLAIN = re.compile(r"(?:HEAD|[0-9a-f]{40}|[0-9a-f]{64})(?:~[0-9]{0,6})?")  # names that git cat-file takes safely
 _ORIGINAL = "--no-replace-objects"
@@ -88,8 +90,8 @@ def resolve(layout: Layout, rev: str, *, original: bool = False) -> str:
     name = rev if _PLAIN.fullmatch(rev) else _named(layout, rev, original=original)
     found = objects(layout, original=original).one(f"{name}^{{commit}}", _COMMIT) if name else None
     if not found:
-        words = f"{shown(rev)} is no commit, branch or tag here"
-        raise UsageError(words, hint="see `git log --all --oneline`")
+        words = f"{shown(rev)} is no commit, branch or tag {'in this shallow clone' if layout.shallow else 'here'}"
+        raise UsageError(words, hint=DEEPEN if layout.shallow else "see `git log --all --oneline`")
     return found.oid
 
 

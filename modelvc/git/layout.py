@@ -30,6 +30,14 @@ class Layout:
         return os.path.join(self.common_dir, "mvc")
 
     @property
+    def shallow(self) -> bool:
+        """Whether Git left out a part of history when it cloned or fetched."""
+        try:
+            return os.path.getsize(os.path.join(self.common_dir, "shallow")) > 0
+        except OSError:
+            return False
+
+    @property
     def state_dir(self) -> str:
         """What belongs to this worktree."""
         return os.path.join(self.git_dir, "mvc")

@@ -47,8 +47,8 @@ class Against:
         if self._best:
             return self._best_of(path, new)
         found = previous(self._repo, path, new, self._head)
-        if found is None and new.parent is not None and _is_shallow(self._repo):
-            raise _cut_off(f"the version of {shown(path)} before this one ({new.parent.short})")
+        if found is None and new.parent is not None and self._repo.layout.shallow:
+            raise cut_off(f"the version of {shown(path)} before this one ({new.parent.short})")
         return found
 
     def _renamed(self, path: SafeRelPath, new: Pointer) -> SafeRelPath:
@@ -58,8 +58,8 @@ class Against:
         at = known_name(self._repo, path, new, self._head)
         earlier = (pointer_of(name) for name, _ in versions_of(self._repo, at, start=self._head))
         found = next((name for name in earlier if name in self._there), None)
-        if found is None and new.parent is not None and _is_shallow(self._repo):
-            raise _cut_off(f"the history that tells what {shown(path)} was called in {shown(self._text)}")
+        if found is None and new.parent is not None and self._repo.layout.shallow:
+            raise cut_off(f"the history that tells what {shown(path)} was called in {shown(self._text)}")
         return found or pointer_of(path)
 
     def _best_of(self, path: SafeRelPath, new: Pointer) -> Pointer | None:
@@ -70,8 +70,8 @@ class Against:
                 f"the policy declares no metric by which a version of {shown(path)} could be the best",
                 hint="name one with its direction in .mvc/policy.toml, or compare with a revision",
             )
-        if _is_shallow(self._repo):
-            raise _cut_off(f"the whole history of {shown(path)}")
+        if self._repo.layout.shallow:
+            raise cut_off(f"the whole history of {shown(path)}")
         best: tuple[float, Pointer] | None = None
         for pointer in known_versions(self._repo, path, new, self._head):
             value = _number(pointer, rule.name)
@@ -115,17 +115,12 @@ def _merge_base(repo: Repo, text: str, head: str) -> str:
     sides = [history.resolve(repo.layout, first or "HEAD"), history.resolve(repo.layout, second or head)]
     code, out, _ = run(repo.layout, "merge-base", *sides)
     if code:
-        if _is_shallow(repo):
-            raise _cut_off(f"where {shown(text)} parted")
+        if repo.layout.shallow:
+            raise cut_off(f"where {shown(text)} parted")
         raise GitError(f"{shown(text)} has no commit in common with what is checked", hint="compare with a revision")
     return out.decode("ascii").strip()
 
 
-def _is_shallow(repo: Repo) -> bool:
-    return run(repo.layout, "rev-parse", "--is-shallow-repository")[1].strip() == b"true"
-
-
-def _cut_off(what: str) -> GitError:
+def cut_off(what: str) -> GitError:
     """A gate that looks at half of history would let everything pass."""
-    hint = "git fetch --deepen=100, or --unshallow for all of it (in pipelines: fetch the whole history)"
-    return GitError(f"{what} is not in this shallow clone", hint=hint)
+    return GitError(f"{what} is not in this shallow clone", hint=history.DEEPEN)

@@ -207,9 +207,12 @@ def settle(repo: Repo, plans: list[materialise.Plan], options: Options) -> list[
     if dirty and not options.force:
         raise WorktreeDirty(dirty[0].path, dirty[0].why)
     if dirty:
+        foreign = {plan.path: materialise.foreign(repo, plan.path, plan.pointer) for plan in dirty if plan.pointer}
         keep_present(repo, [plan.path for plan in dirty])
         plans = [
-            materialise.plan(repo, plan.path, plan.pointer) if plan.action == "dirty" and plan.pointer else plan
+            materialise.staying(materialise.plan(repo, plan.path, plan.pointer), foreign[plan.path])
+            if plan.action == "dirty" and plan.pointer
+            else plan
             for plan in plans
         ]
     for plan in plans:

@@ -13,7 +13,7 @@ from modelvc.errors import ModelvcError, RemoteDenied, UntrustedRemote, shown, s
 from modelvc.formats import limits, storeconfig
 from modelvc.formats.sizes import about
 from modelvc.git import drivers, hooks, index
-from modelvc.git.run import git, run
+from modelvc.git.run import git
 from modelvc.ops import remotes
 
 if TYPE_CHECKING:
@@ -82,8 +82,7 @@ def _git(repo: Repo) -> Iterator[Finding]:
         yield Finding("git", "fail", f"{shown(said)} is older than {oldest}", f"install Git {oldest} or later")
     else:
         yield Finding("git", "ok", shown(said))
-    _, shallow, _ = run(repo.layout, "rev-parse", "--is-shallow-repository")
-    if shallow.strip() == b"true":
+    if repo.layout.shallow:
         words = "this clone is shallow: versions before its first commit are not seen"
         yield Finding("history", "warn", words, "git fetch --unshallow")
 

@@ -51,9 +51,10 @@ class LoggedVersion:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """Versions, newest first."""
+    """Versions, newest first. `cut_off`: models whose earlier versions are not in this shallow clone."""
 
     versions: tuple[LoggedVersion, ...]
+    cut_off: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +82,22 @@ def log(repo: Repo, paths: Sequence[str] = (), filters: Filters = ALL) -> Log:
     oldest = _since(repo, filters.since) if filters.since else 0
     names = history.branches_and_tags(repo.layout)
     found: list[LoggedVersion] = []
+    cut_off: list[str] = []
     known = False
     unknown: list[NotFoundError] = []
     for path in chosen(repo, paths):
         rows = (_logged(repo, at, one, names) for at, one in versions_of(repo, path, all_refs=filters.all_refs))
-        kept = []
+        kept: list[LoggedVersion] = []
+        last = None
         for row in rows:
-            known = True
+            known, last = True, row
             if row.time >= oldest and (condition is None or condition.holds(row.metrics)):
                 kept.append(row)
                 if filters.limit and len(kept) == filters.limit and not filters.best:
                     break
+        else:
+            if last and last.parent and repo.layout.shallow:
+                cut_off.append(str(path))
         try:
             found += _best(repo, path, kept, filters.best) if filters.best else kept
         except NotFoundError as error:  # one model of several may have other metrics
@@ -101,7 +107,7 @@ def log(repo: Repo, paths: Sequence[str] = (), filters: Filters = ALL) -> Log:
     if paths and not known:
         raise _no_versions(repo, paths[0])
     found.sort(key=lambda version: -version.time)
-    return Log(tuple(found))
+    return Log(tuple(found), tuple(cut_off))
 
 
 def _no_versions(repo: Repo, text: str) -> NotFoundError:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 from modelvc.formats.paths import SafeRelPath, pointer_of
@@ -116,6 +116,29 @@ def _plan_tree(repo: Repo, path: SafeRelPath, pointer: Pointer, oid: Oid, files:
             return Plan(path, pointer, "dirty", f"has a file that is in no store where {blocked} belongs: {name}")
     was = ("tree", oid) if saved is None else None
     return Plan(path, pointer, "write", "", was, frozenset(write), tuple(remove), files, tuple(sorted(extra)))
+
+
+def foreign(repo: Repo, path: SafeRelPath, pointer: Pointer) -> frozenset[str]:
+    """Files in the folder PATH that belong to no version and stand in no file's way: a checkout leaves them."""
+    here = _here(repo, path)
+    if here is None or here[0] != "tree" or pointer.kind != "tree" or not repo.store.has_root("tree", pointer.oid):
+        return frozenset()
+    target = {str(name) for name in stored_files(repo.store, pointer.oid)}
+    taken = target | {folder for name in target for folder in _folders(name)}
+    saved = _saved(repo, path, here[1])
+    loose = (name for name, found in here[2].items() if name not in taken and not _is_saved(saved, name, found))
+    return frozenset(name for name in loose if target.isdisjoint(_folders(name)))
+
+
+def _folders(name: str) -> list[str]:
+    """The folders that the file NAME lies in."""
+    return [name[:place] for place, char in enumerate(name) if char == "/"]
+
+
+def staying(step: Plan, names: frozenset[str]) -> Plan:
+    """STEP without removing the files NAMES of a folder."""
+    extra = tuple(sorted(names.intersection(step.remove) | set(step.extra)))
+    return replace(step, remove=tuple(name for name in step.remove if name not in names), extra=extra)
 
 
 def _saved(repo: Repo, path: SafeRelPath, oid: Oid) -> dict[SafeRelPath, TreeEntry] | None:

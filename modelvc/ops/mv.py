@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,10 @@ class Moved:
 
 
 def mv(repo: Repo, old: str, new: str) -> Moved:
-    """Rename the model OLD to NEW, or into the folder NEW. Content that is not stored yet moves along."""
+    """Rename the model OLD to NEW, or into the folder NEW. Content that is not stored yet moves along.
+
+    A file or folder that was moved by hand already stays where it is.
+    """
     repo.require_init()
     with repo.updating():
         source = _single(repo, old)
@@ -64,9 +68,20 @@ def _target(repo: Repo, source: SafeRelPath, new: str) -> SafeRelPath:
     is_folder = new.endswith("/") or os.path.isdir(os.path.join(repo.layout.worktree, inside))
     if inside and repo.worktree.stat(pointer_of(SafeRelPath(inside))) is not None:
         is_folder = False  # a model itself
+    if inside and is_folder and not new.endswith("/") and _moved_by_hand(repo, source, SafeRelPath(inside)):
+        is_folder = False  # the folder that the model was
     if not is_folder:
         return repo.path(new)
     return SafeRelPath(f"{inside}/{source.name}" if inside else source.name)
+
+
+def _moved_by_hand(repo: Repo, source: SafeRelPath, target: SafeRelPath) -> bool:
+    """Whether `mv` has brought the content of SOURCE to TARGET already: nothing is left there, and the kind fits."""
+    there = repo.worktree.stat(target)
+    if there is None or repo.worktree.stat(source) is not None:
+        return False
+    pointer = repo.pointer_or_none(source)
+    return pointer is not None and stat.S_ISDIR(there[4]) == (pointer.kind == "tree")
 
 
 def _begun(repo: Repo, source: SafeRelPath, target: SafeRelPath) -> Pointer | None:
@@ -94,7 +109,12 @@ def _check(repo: Repo, source: SafeRelPath, target: SafeRelPath, *, begun: bool)
         if path != source and (target.startswith(path + "/") or path.startswith(target + "/")):
             raise UsageError(f"{shown(path)} is tracked, and one would hold the other", hint="choose another name")
     for there in () if begun else (target, pointer_of(target)):
-        if repo.worktree.stat(there) is not None or there in tracked or index.tracked_under(repo.layout, there):
+        by_hand = there == target and _moved_by_hand(repo, source, target)
+        if (
+            (repo.worktree.stat(there) is not None and not by_hand)
+            or there in tracked
+            or index.tracked_under(repo.layout, there)
+        ):
             raise ConflictError(f"{shown(there)} is in the way", hint="choose another name, or move it away first")
     rule = index.ignore_rule(repo.layout, pointer_of(target))
     if rule is not None:

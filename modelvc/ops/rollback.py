@@ -12,6 +12,7 @@ from modelvc.formats.paths import pointer_of
 from modelvc.formats.pointer import parse
 from modelvc.formats.policy import Policy
 from modelvc.git import history, index, porcelain
+from modelvc.ops.against import cut_off
 from modelvc.ops.check import passes
 from modelvc.ops.checkout import DEFAULT, Options, take
 from modelvc.ops.log import best_of, versions_of
@@ -103,6 +104,7 @@ def plan_rollback(repo: Repo, text: str, wish: Wish) -> Plan:
         _candidate(repo, step.pointer, step.version, _fits(policy, path, (step.pointer, older), wish))
         for step, older in zip_longest(chain, before)
     )
+    _check_whole(repo, path, [now, *(step.pointer for step in chain)], wish, judged)
     place, reason = _choose(policy, path, [step.pointer for step in chain], judged, wish)
     old = _candidate(repo, now, None, (False, ""))
     if place is None:
@@ -165,6 +167,14 @@ def _chain(repo: Repo, path: SafeRelPath, now: Pointer) -> list[_Step]:
         found.append(step)
         parent = step.pointer.parent
     return found
+
+
+def _check_whole(repo: Repo, path: SafeRelPath, known: list[Pointer], wish: Wish, judged: Sequence[Candidate]) -> None:
+    """Raise GitError when the answer may lie in a part of history that a shallow clone does not have."""
+    if not repo.layout.shallow or wish.to or known[-1].parent is None or len(known) > _MOST:
+        return
+    if wish.best or wish.steps > len(judged) or not any(one.fits for one in judged):
+        raise cut_off(f"the version of {shown(path)} before {known[-1].oid.short}")
 
 
 def _fits(policy: Policy, path: SafeRelPath, pair: tuple[Pointer, Pointer | None], wish: Wish) -> tuple[bool, str]:

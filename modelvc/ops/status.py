@@ -53,6 +53,13 @@ class ModelStatus:
     def clean(self) -> bool:
         return self.state == CLEAN
 
+    @property
+    def only_new(self) -> bool:
+        """Whether a folder is modified by files that its version does not have, and by nothing else."""
+        return (
+            self.state == MODIFIED and self.kind == "tree" and self.detail.endswith(" new") and "," not in self.detail
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Status:

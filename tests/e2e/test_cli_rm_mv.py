@@ -161,3 +161,38 @@ def test_mv_refuses_and_changes_nothing(clone: Clone, case: str) -> None:
     assert said == words if words else said.startswith("Git ignores hidden/model.bin.mvc: .git/info/exclude line 1")
     assert clone.git("status", "--short") == ""
     assert clone.mvc("status").out == "5 models, all clean\n"
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_mv_after_mv(clone: Clone, edited: bool) -> None:
+    """The file was moved first, as one is used to: the pointer follows it."""
+    content = clone.write("model.bin", b"trained again") if edited else clone.read("model.bin")
+    (clone.path / "model.bin").rename(clone.path / "other.bin")
+    assert clone.mvc("mv", "model.bin", "other.bin").out == "model.bin -> other.bin\n"
+    assert clone.read("other.bin") == content
+    assert clone.git("status", "--short") == "M  .gitignore\nR  model.bin.mvc -> other.bin.mvc\n"
+    assert clone.json("status")["models"][0]["state"] == ("modified" if edited else "clean")
+
+
+def test_mv_after_mv_into_a_folder_and_of_a_folder(clone: Clone) -> None:
+    clone.write("folder/a", b"a")
+    clone.mvc("add", "folder")
+    (clone.path / "below").mkdir()
+    (clone.path / "model.bin").rename(clone.path / "below/model.bin")
+    assert clone.mvc("mv", "model.bin", "below").out == "model.bin -> below/model.bin\n"
+    (clone.path / "folder").rename(clone.path / "renamed")
+    assert clone.mvc("mv", "folder", "renamed").out == "folder -> renamed\n"
+    (clone.path / "renamed").rename(clone.path / "below/renamed")
+    assert clone.mvc("mv", "renamed", "below/").out == "renamed -> below/renamed\n"
+    assert clone.mvc("status").out == "2 models, all clean\n"
+
+
+def test_mv_takes_nothing_else_for_what_was_moved(clone: Clone) -> None:
+    clone.write("other.bin", b"of somebody else")
+    clone.mvc("mv", "model.bin", "other.bin", code=11)  # both are there
+    (clone.path / "model.bin").unlink()
+    clone.git("add", "-f", "other.bin")
+    clone.mvc("mv", "model.bin", "other.bin", code=11)  # Git's
+    clone.write("folder/file", b"a folder")
+    assert clone.mvc("mv", "model.bin", "folder").out == "model.bin -> folder/model.bin\n"  # into it, as ever
+    assert clone.json("status")["models"][0]["state"] == "missing"

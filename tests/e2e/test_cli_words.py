@@ -219,6 +219,8 @@ def test_quiet_says_results_only(clone: Clone) -> None:
         ["rm", "model.bin"],
     ):
         assert clone.mvc("-q", *words).err == ""
+    for command in ("init", "install", "uninstall"):
+        assert clone.mvc("-q", command).out == ""
 
 
 def test_nothing_but_words_reaches_a_pipe(clone: Clone) -> None:
