@@ -177,6 +177,48 @@ def remote_add(
     render.say("next: git commit (it is staged), then mvc push or git push", quiet=CONTEXT.quiet)
 
 
+@remote_app.command("set-url")
+def remote_set_url(
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    url: Annotated[str, typer.Argument(metavar="URL", help=REMOTE_URL)],
+    endpoint_url: Annotated[str, typer.Option("--endpoint-url", metavar="URL", help=ENDPOINT, show_default=False)] = "",
+    region: Annotated[str, typer.Option("--region", metavar="REGION", show_default=False)] = "",
+) -> None:
+    """Let a remote lie elsewhere.
+
+    It is written into the repository's configuration and staged, and trusted in this clone. Models stay where they
+    are: `mvc push --all` sends them to the new place.
+    """
+    from modelvc.formats.config import Remote as Place
+    from modelvc.ops.remotes import set_url
+
+    info = set_url(CONTEXT.open(), name, Place(url, endpoint_url, region), cwd=CONTEXT.folder)
+    if CONTEXT.json:
+        render.dump(info)
+        return
+    render.out(f"{info.name}  {place(info)}")
+    render.say("next: git commit, then mvc push --all", quiet=CONTEXT.quiet)
+
+
+@remote_app.command("rename")
+def remote_rename(
+    old: Annotated[str, typer.Argument(metavar="NAME")],
+    new: Annotated[str, typer.Argument(metavar="NEW_NAME")],
+) -> None:
+    """Rename a remote.
+
+    With what this clone accepted and saw there. Other clones accept the new name with `mvc trust`.
+    """
+    from modelvc.ops.remotes import rename_remote
+
+    info = rename_remote(CONTEXT.open(), old, new)
+    if CONTEXT.json:
+        render.dump(info)
+        return
+    render.out(f"{shown(old)} -> {info.name}")
+    render.say("next: git commit", quiet=CONTEXT.quiet)
+
+
 @remote_app.command("list")
 def remote_list() -> None:
     """All remotes.

@@ -84,6 +84,15 @@ class Config:
             )
         return replace(self, remotes={**self.remotes, name: remote})
 
+    def with_place(self, name: str, remote: Remote) -> Config:
+        """A configuration whose remote NAME, which must be there, lies where REMOTE says. Keys of others stay."""
+        return replace(self, remotes=_moved(name, remote, self.remotes, COMMITTED))
+
+    def renamed(self, old: str, new: str) -> Config:
+        """A configuration that calls the remote OLD, which must be there, NEW."""
+        default = new if self.default_remote == old else self.default_remote
+        return replace(self, remotes=_renamed(old, new, self.remotes), default_remote=default)
+
     def without_remote(self, name: str) -> Config:
         default = "" if self.default_remote == name else self.default_remote
         return replace(self, remotes=_without(name, self.remotes), default_remote=default)
@@ -142,6 +151,16 @@ class CloneConfig:
         """A clone with one more remote of its own, or with a profile for one that the repository names."""
         _check_new(name, remote, self.remotes, CLONE)
         return replace(self, remotes={**self.remotes, name: remote})
+
+    def with_place(self, name: str, remote: Remote) -> CloneConfig:
+        """A clone whose own remote NAME, which must be there, lies where REMOTE says. Its profile and keys stay."""
+        return replace(self, remotes=_moved(name, remote, self.remotes, CLONE))
+
+    def renamed(self, old: str, new: str) -> CloneConfig:
+        """A clone that calls the remote OLD, where it has one or has accepted one, NEW."""
+        own = _renamed(old, new, self.remotes) if old in self.remotes else self.remotes
+        pins = _renamed(old, new, self.trust) if old in self.trust else self.trust
+        return replace(self, remotes=own, trust=pins)
 
     def without_remote(self, name: str) -> CloneConfig:
         return replace(self, remotes=_without(name, self.remotes))
@@ -240,6 +259,20 @@ def _check_new(name: str, remote: Remote, known: Mapping[str, Remote], where: st
     check_usable(name, remote, where)
     if name in known:
         raise UsageError(f"there is a remote {name} already", hint=f"remove it first with `mvc remote remove {name}`")
+
+
+def _moved(name: str, remote: Remote, known: Mapping[str, Remote], where: str) -> dict[str, Remote]:
+    check_usable(name, remote, where)
+    before = known[name]
+    place = replace(before, url=remote.url, endpoint_url=remote.endpoint_url, region=remote.region)
+    return {**known, name: place}
+
+
+def _renamed(old: str, new: str, known: Mapping[str, Remote]) -> dict[str, Remote]:
+    check_name(new)
+    if new in known:
+        raise UsageError(f"there is a remote {new} already", hint=f"remove it first with `mvc remote remove {new}`")
+    return {new if name == old else name: remote for name, remote in known.items()}
 
 
 def _without(name: str, known: Mapping[str, Remote]) -> dict[str, Remote]:

@@ -30,6 +30,11 @@ class Layout:
         return os.path.join(self.common_dir, "mvc")
 
     @property
+    def main_worktree(self) -> str:
+        """The top of the clone's main worktree; of a bare clone, its Git folder."""
+        return self.worktree if self.git_dir == self.common_dir else of_git_dir(self.common_dir).worktree
+
+    @property
     def shallow(self) -> bool:
         """Whether Git left out a part of history when it cloned or fetched."""
         try:

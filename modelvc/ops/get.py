@@ -6,10 +6,12 @@ import contextlib
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from modelvc.errors import (
+    ConfigError,
     ConflictError,
     NoRemote,
     NoRepository,
@@ -30,6 +32,7 @@ from modelvc.ops.outfile import check_place, make_way
 from modelvc.ops.progress import SILENT
 from modelvc.ops.trees import contents, stored_files
 from modelvc.repo import CONFIG, Repo
+from modelvc.store.backends import is_relative
 from modelvc.store.content import ContentReader
 from modelvc.store.download import Downloader
 from modelvc.store.local import LocalStore
@@ -159,7 +162,7 @@ def _bring(wish: _Wish, place: str, work: str, progress: Progress) -> tuple[Loca
     near = _its_store(place) if place else None
     if near is not None and near.has_root(*name):
         return near, near.root
-    remote_name, remote = _its_remote(wish)
+    remote_name, remote = _its_remote(wish, place)
     config.check_usable(remote_name, remote)
     if not remotes.harmless(remote) and not wish.how.trust:
         where = remote.url + (f" (endpoint {remote.endpoint_url})" if remote.endpoint_url else "")
@@ -187,7 +190,8 @@ def _its_store(place: str) -> LocalStore | None:
         return None  # a bare one
 
 
-def _its_remote(wish: _Wish) -> tuple[str, Remote]:
+def _its_remote(wish: _Wish, place: str) -> tuple[str, Remote]:
+    """The remote that the repository, a clone in the folder PLACE or "" for one elsewhere, keeps its models at."""
     said = wish.seen.files.get(CONFIG)
     found = config.parse(said) if said is not None else config.Config()
     named = found.remotes
@@ -201,7 +205,21 @@ def _its_remote(wish: _Wish) -> tuple[str, Remote]:
     if not name:
         hint = "run `mvc remote add` there, and push"
         raise NoRemote(f"{shown_url(wish.source)} does not say where its models lie", hint=hint)
-    return name, named[name]
+    return name, _found_from(wish, named[name], place)
+
+
+def _found_from(wish: _Wish, remote: Remote, place: str) -> Remote:
+    """REMOTE, where a relative folder begins at the top of the clone that lies in the folder PLACE."""
+    if not is_relative(remote.url):
+        return remote
+    with suppress(NoRepository):
+        top = discover(place, {}).main_worktree if place else ""
+        if top:
+            return replace(remote, url=os.path.normpath(os.path.join(top, remote.url)))
+    raise ConfigError(
+        f"{shown_url(wish.source)} keeps its models in {shown(remote.url)}, which is relative to each of its clones",
+        hint="name a clone on this machine instead",
+    )
 
 
 # -- the file or folder

@@ -97,14 +97,15 @@ def init(
     if place:
         from modelvc.store.backends import absolute_url
 
+        start = cwd or repo.layout.worktree
         known = repo.config.remotes.get("origin")
-        place = replace(place, url=absolute_url(place.url, cwd or repo.layout.worktree))
-        if known is None:
-            added = remotes.add_remote(repo, "origin", place, cwd=repo.layout.worktree)
-        elif not known.same_place(place):
+        there = replace(known, url=remotes.used_url(repo, known.url)) if known else None
+        if there is None:
+            added = remotes.add_remote(repo, "origin", place, cwd=start)
+        elif not there.same_place(replace(place, url=absolute_url(place.url, start))):
             raise UsageError(
-                f"the remote origin is {shown_url(known.url)} already",
-                hint="change it with `mvc remote remove` and `mvc remote add`",
+                f"the remote origin is {shown_url(there.url)} already",
+                hint=f"change it with `mvc remote set-url origin {shown_url(place.url)}`",
             )
     left = unstripped(repo) if drivers.filters(repo.layout) else ()
     return Initialised(repo.layout.worktree, tuple(wrote), installed, added, chosen, left)

@@ -58,6 +58,12 @@ def save(repo: Repo, remote: str, found: Mapping[Named, Seen]) -> None:
     os.replace(temporary, path)
 
 
+def rename(repo: Repo, old: str, new: str) -> None:
+    """Keep what is known of the remote OLD under the name NEW."""
+    with suppress(FileNotFoundError):
+        os.replace(_path(repo, old), _path(repo, new))
+
+
 def forget(repo: Repo, remote: str) -> None:
     with suppress(FileNotFoundError):
         os.unlink(_path(repo, remote))

@@ -7,10 +7,10 @@ where that sends nothing to a place the repository chose: a folder, or `s3://` w
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from modelvc.errors import ConfigError, NoRemote, NotFoundError, UntrustedRemote, shown, shown_url
+from modelvc.errors import ConfigError, NoRemote, NotFoundError, UntrustedRemote, UsageError, shown, shown_url
 from modelvc.formats import config, honoured
 from modelvc.formats.config import Remote
 from modelvc.store.disk import RealDisk, make_folder, write_file
@@ -96,7 +96,26 @@ def _named(repo: Repo, name: str) -> Remote:
             f'there is no remote "{shown(name, 80)}"', hint=f"add it with `mvc remote add {shown(name, 80)} URL`"
         )
     profile = own.profile if own else ""
-    return Remote(found.url, found.endpoint_url, found.region, profile, found.extra)
+    return Remote(used_url(repo, found.url), found.endpoint_url, found.region, profile, found.extra)
+
+
+def used_url(repo: Repo, url: str) -> str:
+    """URL as it is used here: a relative folder begins at the top of the clone's main worktree."""
+    from modelvc.store.backends import is_relative
+
+    return os.path.normpath(os.path.join(repo.layout.main_worktree, url)) if is_relative(url) else url
+
+
+def _committed(repo: Repo, remote: Remote, cwd: str) -> Remote:
+    """REMOTE, whose folder may be relative to CWD, as it is committed."""
+    from modelvc.store.backends import committed_url
+
+    url = committed_url(remote.url, os.path.realpath(cwd), repo.layout.main_worktree)
+    return Remote(url, remote.endpoint_url, remote.region)
+
+
+def _used(repo: Repo, remote: Remote) -> Remote:
+    return replace(remote, url=used_url(repo, remote.url))
 
 
 def open_remote(repo: Repo, name: str = "", *, writing: bool) -> RemoteStore:
@@ -154,21 +173,69 @@ def _place(remote: Remote) -> str:
 
 
 def add_remote(repo: Repo, name: str, remote: Remote, *, cwd: str) -> RemoteInfo:
-    """Name a remote in the repository's configuration and pin it; relative folders become absolute."""
-    from modelvc.store.backends import absolute_url
-
+    """Name a remote in the repository's configuration and pin it. A relative folder is committed as one."""
     repo.require_init()
-    place = Remote(absolute_url(remote.url, cwd), remote.endpoint_url, remote.region)
+    place = _committed(repo, remote, cwd)
     with repo.updating():
         repo_config = repo.config.with_remote(name, place)
         if not repo_config.default_remote:
             repo_config = repo_config.with_default(name)
-        clone = repo.clone_config.without_pin(name).with_pin(name, place)
+        clone = repo.clone_config.without_pin(name).with_pin(name, _used(repo, place))
         if remote.profile:
             clone = clone.with_remote(name, Remote(profile=remote.profile))
         save_config(repo, repo_config)
         save_clone_config(repo, clone)
     return _info(repo, name, default_name(repo))
+
+
+def set_url(repo: Repo, name: str, remote: Remote, *, cwd: str) -> RemoteInfo:
+    """Let the remote NAME lie elsewhere, and pin it. What was seen at the place before is forgotten.
+
+    An endpoint and a region that REMOTE does not give stay, where both places are on S3.
+    """
+    from modelvc.ops import pushed
+
+    repo.require_init()
+    place = _committed(repo, remote, cwd)
+    with repo.updating():
+        before = _named(repo, name)
+        if before.url.startswith("s3://") and place.url.startswith("s3://"):
+            place = replace(
+                place, endpoint_url=place.endpoint_url or before.endpoint_url, region=place.region or before.region
+            )
+        clone = repo.clone_config
+        if name in repo.config.remotes:
+            save_config(repo, repo.config.with_place(name, place))
+        elif name in clone.remotes and clone.remotes[name].url:
+            clone = clone.with_place(name, _used(repo, place))
+        else:  # accepted here, in a commit that names it no longer
+            save_config(repo, repo.config.with_remote(name, place))
+        if name in repo.config.remotes:
+            clone = clone.without_pin(name).with_pin(name, _used(repo, place))
+        save_clone_config(repo, clone)
+        if not _named(repo, name).same_place(before):
+            pushed.forget(repo, name)
+    return _info(repo, name, default_name(repo))
+
+
+def rename_remote(repo: Repo, old: str, new: str) -> RemoteInfo:
+    """Call the remote OLD NEW, with its pin, its profile and what was seen there."""
+    from modelvc.ops import pushed
+
+    repo.require_init()
+    with repo.updating():
+        _named(repo, old)
+        if old == new:
+            return _info(repo, new, default_name(repo))
+        config.check_name(new)
+        if new in {**repo.clone_config.trust, **repo.clone_config.remotes, **repo.config.remotes}:
+            raise UsageError(f"there is a remote {new} already", hint=f"remove it first with `mvc remote remove {new}`")
+        changed = repo.config.renamed(old, new)
+        if changed != repo.config:
+            save_config(repo, changed)
+        save_clone_config(repo, repo.clone_config.renamed(old, new))
+        pushed.rename(repo, old, new)
+    return _info(repo, new, default_name(repo))
 
 
 def remove_remote(repo: Repo, name: str) -> None:
@@ -201,7 +268,7 @@ def trust(repo: Repo, names: tuple[str, ...] = ()) -> Remotes:
         for name in names or tuple(repo.config.remotes):
             if name not in repo.config.remotes:
                 raise NotFoundError(f'the repository names no remote "{shown(name, 80)}"', hint="run `mvc remote list`")
-            clone = clone.with_pin(name, repo.config.remotes[name])
+            clone = clone.with_pin(name, _used(repo, repo.config.remotes[name]))
         save_clone_config(repo, clone)
     return remotes(repo)
 

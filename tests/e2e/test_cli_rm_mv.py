@@ -163,15 +163,15 @@ def test_mv_refuses_and_changes_nothing(clone: Clone, case: str) -> None:
     assert clone.mvc("status").out == "5 models, all clean\n"
 
 
-@pytest.mark.parametrize("edited", [False, True])
-def test_mv_after_mv(clone: Clone, edited: bool) -> None:
+@pytest.mark.parametrize("state", ["clean", "modified"])
+def test_mv_after_mv(clone: Clone, state: str) -> None:
     """The file was moved first, as one is used to: the pointer follows it."""
-    content = clone.write("model.bin", b"trained again") if edited else clone.read("model.bin")
+    content = clone.write("model.bin", b"trained again") if state == "modified" else clone.read("model.bin")
     (clone.path / "model.bin").rename(clone.path / "other.bin")
     assert clone.mvc("mv", "model.bin", "other.bin").out == "model.bin -> other.bin\n"
     assert clone.read("other.bin") == content
     assert clone.git("status", "--short") == "M  .gitignore\nR  model.bin.mvc -> other.bin.mvc\n"
-    assert clone.json("status")["models"][0]["state"] == ("modified" if edited else "clean")
+    assert clone.json("status")["models"][0]["state"] == state
 
 
 def test_mv_after_mv_into_a_folder_and_of_a_folder(clone: Clone) -> None:

@@ -57,7 +57,7 @@ def test_init_with_a_remote_twice(tmp_path: Path) -> None:
     done = clone.mvc("init", "../other", code=2)
     assert done.err == (
         f"error: the remote origin is {tmp_path}/far already\n"
-        "hint: change it with `mvc remote remove` and `mvc remote add`\n"
+        "hint: change it with `mvc remote set-url origin ../other`\n"
     )
 
 

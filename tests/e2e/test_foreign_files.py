@@ -1,4 +1,4 @@
-"""Files in a tracked folder that belong to no version: a checkout leaves them, names them, and is not asked for again."""
+"""Files in a tracked folder that belong to no version: a checkout leaves and names them."""
 
 from __future__ import annotations
 

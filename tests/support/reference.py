@@ -78,6 +78,8 @@ RESULTS: dict[str, tuple[type, ...]] = {
     "remote list": (remotes.Remotes,),
     "remote remove": (remotes.Remotes,),
     "remote default": (remotes.RemoteInfo,),
+    "remote set-url": (remotes.RemoteInfo,),
+    "remote rename": (remotes.RemoteInfo,),
     "get": (get.Got,),
     "fsck": (fsck.Fsck, markers.Markers),
     "gc": (gc.GcPlan, gc.GcDone, collect.RemoteGc),

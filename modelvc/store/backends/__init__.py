@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from modelvc.store.backends.options import RemoteOptions
-from modelvc.store.backends.url import absolute_url, parse_url
+from modelvc.store.backends.url import absolute_url, committed_url, is_relative, parse_url
 
 if TYPE_CHECKING:
     from modelvc.store.api import Backend
 
-__all__ = ["RemoteOptions", "absolute_url", "open_backend", "parse_url"]
+__all__ = ["RemoteOptions", "absolute_url", "committed_url", "is_relative", "open_backend", "parse_url"]
 
 
 def open_backend(url: str, options: RemoteOptions) -> Backend:

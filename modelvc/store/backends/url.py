@@ -60,10 +60,23 @@ def parse_url(url: str) -> Place:
 
 
 def absolute_url(url: str, cwd: str) -> str:
-    """URL as it is committed: one spelling, and a folder relative to CWD made absolute."""
-    if url and "://" not in url and not os.path.isabs(url) and not _looks_remote(url):
+    """URL as it is used: one spelling, and a folder relative to CWD made absolute."""
+    if is_relative(url):
         url = os.path.join(cwd, url)
     return parse_url(url).url
+
+
+def is_relative(url: str) -> bool:
+    """Whether URL is a folder that is written relative to another one."""
+    return bool(url) and "://" not in url and not os.path.isabs(url) and not _looks_remote(url)
+
+
+def committed_url(url: str, cwd: str, top: str) -> str:
+    """URL as it is committed: one spelling, and a folder relative to CWD made relative to TOP."""
+    if not is_relative(url):
+        return parse_url(url).url
+    found = os.path.relpath(parse_url(os.path.join(cwd, url)).url, top)
+    return found if is_relative(found) and not found.startswith("-") else f"./{found}"
 
 
 def _folder(path: str) -> Place:
@@ -75,7 +88,7 @@ def _folder(path: str) -> Place:
     if not os.path.isabs(path):
         raise ConfigError(
             f'the folder "{shown_url(path)}" is relative: it would be another one in each clone',
-            hint="write it as an absolute path, or add it with `mvc remote add`, which does so",
+            hint="write it as an absolute path",
         )
     return Place("file", "", os.path.normpath(path))
 
