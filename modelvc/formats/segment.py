@@ -7,6 +7,7 @@ from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from modelvc.errors import FormatError
 from modelvc.formats import limits
 from modelvc.formats.pack import Encoding, Stored, read_encodings, write_encodings
 from modelvc.formats.reader import Reader, column
@@ -72,14 +73,31 @@ class Placement:
 class Segment:
     """A run of records. `auxiliary` counts trailing records that serve as bases and are no content."""
 
-    recipe: Recipe
+    recipe: Recipe  # of all records: whatever the object needs; see `content`
     placement: Placement | None
     auxiliary: int = 0
 
+    @property
+    def count(self) -> int:
+        """Records that are content."""
+        return len(self.recipe) - self.auxiliary
+
+    def content(self) -> Recipe:
+        """The records that are content. Nothing else may be joined to the content of an object."""
+        return self.recipe.cut(0, self.count) if self.auxiliary else self.recipe
+
+    def places(self) -> Iterator[tuple[bytes, Stored]]:
+        """(pack id, place) of the records that are content; FormatError for a segment without placement."""
+        if self.placement is None:
+            raise FormatError("not a valid root: a segment does not say where its chunks are")
+        return self.placement.chunks(self.count)
+
     def encode(self) -> bytes:
+        """Its bytes; FormatError when they are more than a reader accepts."""
         recipe, placement = self.recipe, self.placement
-        total = len(recipe)
-        n = total - self.auxiliary
+        n = self.count
+        if max(n, self.auxiliary) > limits.SEGMENT_RECORDS:
+            raise FormatError(f"a segment of {n:,} and {self.auxiliary:,} records is too large")
         packs, encodings = (placement.packs, sorted({s.encoding for s in placement.stored})) if placement else ((), [])
         head = struct.pack(
             "<4sBBHIIQIHH",
@@ -107,7 +125,10 @@ class Segment:
                 column("H", array("H", [number[s.encoding] for s in placement.stored])),
                 column("Q", array("Q", [s.xxh3 for s in placement.stored])),
             ]
-        return b"".join(parts)
+        data = b"".join(parts)
+        if len(data) > limits.SEGMENT:
+            raise FormatError(f"a segment of {len(data):,} bytes is too large")
+        return data
 
 
 def parse(data: bytes | memoryview) -> Segment:
@@ -154,12 +175,12 @@ def _placement(
     return Placement(packs, pack, tuple(Stored(cid, o, s, raw, x, kinds[e]) for (cid, raw), o, s, e, x in records))
 
 
-def borders(cids: bytes, *, limit: int = limits.SEGMENT_RECORDS) -> Sequence[int]:
+def borders(cids: bytes) -> Sequence[int]:
     """Where a blob's records end their segments: positions in records, the last one always the number of records."""
     total = len(cids) // 32
     ends, start = [], 0
     for place in range(total):
-        if not (cids[place * 32] | cids[place * 32 + 1] << 8) & _BORDER or place + 1 - start == limit:
+        if not (cids[place * 32] | cids[place * 32 + 1] << 8) & _BORDER or place + 1 - start == limits.SEGMENT_RECORDS:
             start = place + 1
             ends.append(start)
     if not ends or ends[-1] != total:

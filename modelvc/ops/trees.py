@@ -57,7 +57,7 @@ def stored_leaves(store: LocalStore, oid: Oid) -> Iterator[tuple[Leaf, Recipe]]:
     manifest.check_tree(root)
     for ref in root.leaves:
         leaf = manifest.read_leaf(store, root, ref)
-        yield leaf, manifest.join([manifest.read_segment(store, root, part).recipe for part in ref.segments])
+        yield leaf, manifest.join([manifest.read_segment(store, root, part).content() for part in ref.segments])
 
 
 def stored_files(store: LocalStore, oid: Oid) -> dict[SafeRelPath, TreeEntry]:

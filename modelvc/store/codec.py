@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from modelvc.formats.pack import Stored
 
+KNOWN = frozenset({RAW, ZSTD})  # a chunk in another encoding may need more than its own bytes
 LEVEL = 1  # on models, level 3 gains two points and costs a quarter of the speed (docs/decisions/0005-store.md)
 SAMPLE = 64 << 10
 WORTH = 0.9  # compressing must save at least a tenth

@@ -312,7 +312,7 @@ class Collector:
             for chunk, data in self._read(name, sorted(chunks.values(), key=_offset)):
                 out.append(data, chunk)
         leaves = tuple(manifest.read_leaf(self._remote, root, ref) for ref in root.leaves)
-        recipe = manifest.join([segment.recipe for segment in segments])
+        recipe = manifest.join([segment.content() for segment in segments])
         return Content(root.oid, root.size, recipe, leaves)
 
     def _read(self, name: bytes, chunks: Sequence[Stored]) -> Iterator[tuple[Stored, bytes]]:

@@ -57,7 +57,7 @@ class ContentReader:
     def recipes(self, root: Root) -> Iterator[Recipe]:
         """The recipes of a blob's segments, one in memory at a time."""
         for found in manifest.read_segments(self._store, root):
-            yield found.recipe
+            yield found.content()
 
     def write_blob(self, root: Root, write: Write, what: str) -> None:
         """Hand a blob's bytes to WRITE in order; ObjectCorrupt in the end if they were not its own. WHAT names it."""

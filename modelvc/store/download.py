@@ -108,7 +108,7 @@ class Downloader:
             segments = [manifest.read_segment(self._remote, root, part) for part in root.records()]
         except FormatError as error:
             raise ObjectCorrupt(f"the root of {root.oid.short} ({error})", self._remote.name, far=True) from None
-        if sum(segment.recipe.size for segment in segments) != root.size:
+        if sum(segment.content().size for segment in segments) != root.size:
             raise ObjectCorrupt(f"the root of {root.oid.short} (its size)", self._remote.name, far=True)
         return _Found(root, tuple(segments), tuple(leaves))
 
@@ -128,7 +128,7 @@ class Downloader:
                 raise ObjectMissing(name[1], self._remote.name) from None
             found = again
             self._bring_chunks(found, pool, writer, on_bytes)
-        recipe = manifest.join([segment.recipe for segment in found.segments])
+        recipe = manifest.join([segment.content() for segment in found.segments])
         writer.add(Content(found.root.oid, found.root.size, recipe, found.leaves), unproven=True)
 
     def _bring_chunks(self, found: _Found, pool: Workers, writer: StoreWriter, on_bytes: Callable[[int], None]) -> None:
@@ -200,10 +200,7 @@ def _wanted(segments: Sequence[Segment], writer: StoreWriter) -> Iterator[tuple[
     """(pack id, place) of every chunk that is not here, once."""
     seen: set[bytes] = set()
     for segment in segments:
-        placement = segment.placement
-        if placement is None:
-            raise FormatError("not a valid root: a segment does not say where its chunks are")
-        for pack, stored in placement.chunks(len(segment.recipe) - segment.auxiliary):
+        for pack, stored in segment.places():
             if stored.cid not in seen and not writer.has(stored.cid):
                 seen.add(stored.cid)
                 yield pack, stored

@@ -165,7 +165,7 @@ class FarCheck:
                 leaf = manifest.read_leaf(self._remote, root, ref)
                 self._note_part(root, ref.leaf)
                 segments = [manifest.read_segment(self._remote, root, part) for part in ref.segments]
-                for _ in manifest.files_of(leaf, manifest.join([segment.recipe for segment in segments])):
+                for _ in manifest.files_of(leaf, manifest.join([segment.content() for segment in segments])):
                     pass
                 self._trees.add(fits)
         if size != root.size:
@@ -205,8 +205,7 @@ class FarCheck:
         trailers = self._packs.open(placement.packs)
         names = [self._packs.packs[name].name for name, _ in placement.packs]
         self._packs.need(zip(map(names.__getitem__, placement.pack), placement.stored, strict=True), trailers)
-        content = len(segment.recipe) - segment.auxiliary
-        recipe = segment.recipe.cut(0, content)
+        recipe = segment.content()
         return _Known(recipe.size, _digest(recipe), tuple(names))
 
     def _local_recipe(self, name: Named) -> list[bytes] | None:
@@ -214,7 +213,7 @@ class FarCheck:
         with suppress(IntegrityError, NotFoundError):
             root = self._local.read_root(*name)
             if not root.unproven:
-                return [_digest(manifest.read_segment(self._local, root, part).recipe) for part in root.records()]
+                return [_digest(manifest.read_segment(self._local, root, part).content()) for part in root.records()]
         return None
 
     # -- the whole

@@ -49,7 +49,7 @@ class FarWhole:
         for segment in self._segments(root):
             trailers = self._packs.open(segment.placement.packs) if segment.placement else {}
             seen: set[bytes] = set()
-            for pack, stored in _places(segment):
+            for pack, stored in segment.places():
                 if stored.cid in seen or self._local.find(stored.cid) is not None:
                     continue
                 seen.add(stored.cid)
@@ -69,7 +69,7 @@ class FarWhole:
                 for ref in root.leaves:
                     segments = [manifest.read_segment(self._remote, root, part) for part in ref.segments]
                     leaf = manifest.read_leaf(self._remote, root, ref)
-                    recipe = manifest.join([segment.recipe for segment in segments])
+                    recipe = manifest.join([segment.content() for segment in segments])
                     contents = self._contents(segments, pool, on_bytes)
                     for entry, start, stop in manifest.files_of(leaf, recipe):
                         self._compare(entry.oid, islice(contents, stop - start), root)
@@ -101,11 +101,11 @@ class FarWhole:
         where: bytes | None = None
         run: list[Stored] = []
         raw = start = stop = 0
-        for pack, stored in _places(segment):
+        for pack, stored in segment.places():
             place = None if self._local.find(stored.cid) is not None else pack
             end = stored.offset + stored.stored
             near = place is None or (0 <= stored.offset - stop <= GAP and end - start <= _PIECE)
-            repeated = run and run[-1] == stored
+            repeated = bool(run) and run[-1] == stored
             if run and (place != where or raw + stored.raw > _PIECE or not (near or repeated)):
                 yield _Piece(where, tuple(run))
                 run, raw = [], 0
@@ -147,9 +147,3 @@ class FarWhole:
 
 class _Damaged(Exception):
     """A chunk could not be had."""
-
-
-def _places(segment: Segment) -> Iterator[tuple[bytes, Stored]]:
-    """(pack, place) of the records that are content."""
-    if segment.placement is not None:
-        yield from segment.placement.chunks(len(segment.recipe) - segment.auxiliary)

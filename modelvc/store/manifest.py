@@ -7,8 +7,8 @@ from array import array
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from modelvc.errors import FormatError
-from modelvc.formats import segment, tree
-from modelvc.formats.limits import KIB, SEGMENT_RECORDS
+from modelvc.formats import limits, segment, tree
+from modelvc.formats.limits import KIB
 from modelvc.formats.root import LeafRef, Part, Root, inline
 from modelvc.formats.segment import Recipe, Segment
 
@@ -89,7 +89,7 @@ def write_root(content: Content, sink: PartSink, *, placed: bool, unproven: bool
     start = 0
     for leaf in content.leaves:
         stop = _advance(content.recipe.lengths, start, leaf.size)
-        ends = [*range(start + SEGMENT_RECORDS, stop, SEGMENT_RECORDS), *([stop] if stop > start else [])]
+        ends = [*range(start + limits.SEGMENT_RECORDS, stop, limits.SEGMENT_RECORDS), *([stop] if stop > start else [])]
         parts = tuple(_segments(content.recipe, start, ends, sink, put))
         first = str(leaf.entries[0].path)
         leaves.append(LeafRef(leaf.digest, len(leaf.entries), leaf.size, first, put.put_part(leaf.data, 0), parts))

@@ -19,7 +19,7 @@ from modelvc.formats import limits, pack
 from modelvc.formats.pack import RAW, Stored
 from modelvc.formats.root import Part, Place
 from modelvc.formats.segment import Placement, Recipe, Segment
-from modelvc.store import manifest
+from modelvc.store import codec, manifest
 from modelvc.store.remote import pack_key
 from modelvc.store.workers import Workers
 
@@ -98,7 +98,7 @@ class Outgoing:
         usable = [RemotePack(name, size) if self._far.usable(name, size) else None for name, size in placement.packs]
         for place, stored in zip(placement.pack, placement.stored, strict=True):
             owner = usable[place]
-            if owner is not None:
+            if owner is not None and stored.encoding in codec.KNOWN:
                 self.sources.setdefault(stored.cid, Source(owner, stored))
 
     def learn_parts(self, root: Root) -> None:

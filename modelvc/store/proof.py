@@ -22,10 +22,10 @@ def read_content(local: LocalStore, kind: str, oid: Oid, path: str, *, prove_it:
         if kind == "tree":
             manifest.check_tree(root)
             leaves = [manifest.read_leaf(local, root, ref) for ref in root.leaves]
-            recipe = manifest.join([manifest.read_segment(local, root, part).recipe for part in root.records()])
+            recipe = manifest.join([manifest.read_segment(local, root, part).content() for part in root.records()])
             content = Content(oid, root.size, recipe, tuple(leaves))
         else:
-            recipe = manifest.join([found.recipe for found in manifest.read_segments(local, root)])
+            recipe = manifest.join([found.content() for found in manifest.read_segments(local, root)])
             content = Content(oid, root.size, recipe)
     except FormatError as error:
         raise ObjectCorrupt(f"{path} ({oid.short}, its manifest: {error})", local.name) from None

@@ -95,7 +95,7 @@ def _content(source: manifest.PartSource, root: Root) -> Content:
         manifest.check_tree(root)
     leaves = tuple(manifest.read_leaf(source, root, ref) for ref in root.leaves)
     segments = (manifest.read_segment(source, root, part) for part in root.records())
-    recipe = manifest.join([one.recipe.cut(0, len(one.recipe) - one.auxiliary) for one in segments])
+    recipe = manifest.join([one.content() for one in segments])
     if recipe.size != root.size:
         raise FormatError("not a valid root: its segments hold other content")
     return Content(root.oid, root.size, recipe, leaves)

@@ -90,9 +90,9 @@ def check_object(store: LocalStore, name: Named, *, every_byte: bool) -> Modelvc
             manifest.read_leaf(store, root, ref)
         size = 0
         for part in root.records():
-            recipe = manifest.read_segment(store, root, part).recipe
-            size += recipe.size
-            for cid, _ in recipe:
+            segment = manifest.read_segment(store, root, part)
+            size += segment.content().size
+            for cid, _ in segment.recipe:
                 store.locate(cid)
         if size != root.size:
             raise FormatError("its manifests do not hold as many bytes as it has")

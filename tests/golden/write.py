@@ -13,12 +13,22 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from array import array
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from blake3 import blake3
 
 from modelvc import __version__
+from modelvc.formats import segment
+from modelvc.formats.root import Root
+from modelvc.formats.segment import Placement, Recipe, Segment
+from modelvc.oid import Oid
+from modelvc.store.backends import RemoteOptions, open_backend
+from modelvc.store.local import LocalStore
+from modelvc.store.manifest import PartSource
+from modelvc.store.remote import RemoteStore
 from tests.support.clone import Clone
 from tests.support.notebooks import cell, notebook
 
@@ -140,6 +150,50 @@ def collect(clone: Clone, remote: Path) -> None:
     clone.mvc("push", "again")
 
 
+def auxiliaries(clone: Clone, remote: Path) -> None:
+    """Every segment gets auxiliary records, which are no content: as a later version has them for bases of deltas."""
+    near = LocalStore(str(clone.path / ".git/mvc/store"))
+    for kind, oid in list(near.roots()):
+        path = Path(near.root_path(kind, oid))
+        path.write_bytes(aided(near.read_root(kind, oid), near).encode())
+    far = RemoteStore(open_backend(str(remote), RemoteOptions()))
+    for shard, kind in (("b", "file"), ("t", "tree")):
+        for path in sorted((remote / shard).glob("*/*")):
+            found = far.read_root(kind, Oid(bytes.fromhex(path.name)))
+            assert found is not None
+            path.write_bytes(aided(found[0], far).encode())
+
+
+def aided(root: Root, source: PartSource) -> Root:
+    """A root whose segments, from SOURCE, have auxiliary records."""
+    parts = [replace(part, data=with_bases(source.read_part(root, part))) for part in root.segments]
+    leaves = [
+        replace(
+            leaf,
+            segments=tuple(replace(part, data=with_bases(source.read_part(root, part))) for part in leaf.segments),
+        )
+        for leaf in root.leaves
+    ]
+    return replace(root, segments=tuple(parts), leaves=tuple(leaves))
+
+
+def with_bases(data: bytes) -> bytes:
+    """A segment whose first and last record are auxiliary records as well."""
+    found = segment.parse(data)
+    recipe, placement = found.recipe, found.placement
+    chosen = (0, len(recipe) - 1)
+    cids = b"".join(recipe.cids[place * 32 : place * 32 + 32] for place in chosen)
+    lengths = array("I", [recipe.lengths[place] for place in chosen])
+    if placement:
+        placement = Placement(
+            placement.packs,
+            placement.pack + array("I", [placement.pack[place] for place in chosen]),
+            (*placement.stored, *(placement.stored[place] for place in chosen)),
+        )
+    recipe = Recipe(recipe.cids + cids, recipe.lengths + lengths, recipe.spans)
+    return Segment(recipe, placement, len(chosen)).encode()
+
+
 def digests(clone: Clone, rev: str) -> dict[str, str]:
     """What every file of REV's models is."""
     clone.git("checkout", "-q", "-f", rev)
@@ -175,6 +229,7 @@ def write(name: str) -> None:
         clone.git("commit", "-qm", "use mvc")
         history(clone, remote)
         collect(clone, remote)
+        auxiliaries(clone, remote)
         found = {rev: digests(clone, rev) for rev in REVS}
         clone.git("checkout", "-q", "main")
         clone.git("bundle", "create", "-q", str(Path(folder, "history.bundle")), "--all")
