@@ -4,6 +4,7 @@
 mvc_dir=${0%/*}
 name=$1
 shift
+unset GIT_LITERAL_PATHSPECS GIT_GLOB_PATHSPECS GIT_NOGLOB_PATHSPECS GIT_ICASE_PATHSPECS GIT_EXTERNAL_DIFF GIT_DIFF_OPTS
 
 # mvc_notebooks ARGS: run that part; 127 when no Python here can.
 mvc_notebooks() {

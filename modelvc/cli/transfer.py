@@ -17,6 +17,7 @@ from modelvc.ops.how import Transfer, counted
 
 if TYPE_CHECKING:
     from modelvc.ops.fetch import Fetched
+    from modelvc.ops.push import Pushed
     from modelvc.ops.remotes import RemoteInfo, Remotes
 
 Words = Annotated[list[str] | None, typer.Argument(metavar="[REV|A..B]... [-- PATH...]", show_default=False)]
@@ -29,13 +30,15 @@ Jobs = Annotated[
     int, typer.Option("-j", "--jobs", metavar="N", min=0, max=64, help="Requests at once.", show_default=False)
 ]
 
+_SHOWN = 5  # versions that are named one by one
+
 remote_app = typer.Typer(help="Where models are kept.", rich_markup_mode=None)
 
 
 def push(words: Words = None, remote: Remote = "", everything: Everything = False, jobs: Jobs = 0) -> None:
     """Upload versions to a remote.
 
-    By default those of HEAD, the index and the worktree. Each is complete on the remote when this ends.
+    By default all that the history of HEAD, the index and the worktree need. The remote is looked at as it is now.
     """
     from modelvc.ops.push import push as op
 
@@ -51,6 +54,20 @@ def push(words: Words = None, remote: Remote = "", everything: Everything = Fals
         )
     else:
         render.out(f"nothing to send: {render.count(done.there, 'version')} on {done.remote}, complete")
+    _refuse_unsent(done)
+
+
+def _refuse_unsent(done: Pushed) -> None:
+    """Name what could not be sent, when all else was."""
+    if not done.unsent:
+        return
+    for one in done.unsent[1:_SHOWN]:
+        render.say(f"not sent: {one.why}", f"  {one.hint}")
+    count = len(done.unsent)
+    more = f" ({count - _SHOWN:,} more are not shown)" if count > _SHOWN else ""
+    raise NotFoundError(
+        f"{render.count(count, 'version')} could not be sent{more}: {done.unsent[0].why}", hint=done.unsent[0].hint
+    )
 
 
 def fetch(words: Words = None, remote: Remote = "", everything: Everything = False, jobs: Jobs = 0) -> None:

@@ -67,13 +67,13 @@ def _pre_commit(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
 
 
 def _pre_push(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
-    from modelvc.ops.push import push_for_git
+    from modelvc.ops.prepush import Update, push_for_git
 
-    updates = [tuple(line.split()) for line in sys.stdin if line.strip()]
+    updates = [Update(*fields) for fields in map(str.split, sys.stdin) if len(fields) == 4]
     remote, url = (*args, "", "")[:2]
     repo = _open(cwd, env)
     try:
-        done = push_for_git(repo, remote, url, [(u[0], u[1], u[2], u[3]) for u in updates if len(u) == 4])
+        done = push_for_git(repo, remote, url, updates)
     except NotFoundError as error:
         if error.code != "no-remote":
             _blocked()
@@ -87,7 +87,7 @@ def _pre_push(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
         raise
     if done:
         say(done)
-    return _gate(repo, [u[1] for u in updates if len(u) == 4])
+    return _gate(repo, [one.local for one in updates])
 
 
 def _gate(repo: Repo, tips: Sequence[str]) -> int:

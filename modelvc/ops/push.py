@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from modelvc.errors import BrokenPointer, ModelvcError, NoRemote, shown
+from modelvc.errors import BrokenPointer, ModelvcError
 from modelvc.formats.paths import pointer_of
 from modelvc.formats.pointer import parse
-from modelvc.formats.sizes import about
-from modelvc.git import history
-from modelvc.ops import pushed, remotes
-from modelvc.ops.how import USUAL, counted
+from modelvc.git import history, tips
+from modelvc.ops import proofs, pushed, remotes
+from modelvc.ops.having import having
+from modelvc.ops.how import USUAL
 from modelvc.ops.progress import SILENT
 from modelvc.ops.repositories import registered_as
-from modelvc.ops.scope import scope, scope_between
-from modelvc.store.upload import Terms, Uploader, Wanted
+from modelvc.ops.scope import scope
+from modelvc.store.upload import PUSH_ALL, Terms, Uploader, Wanted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from modelvc.oid import Oid
     from modelvc.ops.how import Transfer
     from modelvc.ops.progress import Progress
     from modelvc.ops.scope import Meant, Scope
     from modelvc.repo import Repo
+    from modelvc.store.remote import RemoteStore
+    from modelvc.store.upload import Uploaded
 
     Named = tuple[str, Oid]
 
@@ -35,11 +37,19 @@ JOBS = 4
 _RELATED = 16  # objects that may share chunks with a new one
 
 
+class Target(NamedTuple):
+    """A remote that is open for writing, and its name."""
+
+    name: str
+    store: RemoteStore
+
+
 @dataclass(frozen=True, slots=True)
 class Pushed:
     """What a push did. `sent_bytes`: bytes uploaded; `requests`: made to the remote.
 
-    `predictions`: of how many versions the predictions were sent.
+    `predictions`: of how many versions the predictions were sent; `unsent`: what this clone could not send and the
+    remote lacks.
     """
 
     remote: str
@@ -49,6 +59,17 @@ class Pushed:
     there: int  # versions that were there already, complete
     requests: int
     predictions: int = 0
+    unsent: tuple[Unsent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """A version that was not sent, and why; `hint`: the command that helps."""
+
+    path: str
+    oid: str
+    why: str
+    hint: str
 
 
 def push(
@@ -58,12 +79,36 @@ def push(
     how: Transfer = USUAL,
     progress: Progress = SILENT,
 ) -> Pushed:
-    """Upload the objects that REVS and PATHS mean; every one is complete on the remote when this returns."""
+    """Upload what REVS and PATHS mean; without them what the history of HEAD, the index and the worktree need.
+
+    The remote is looked at as it is now. What cannot be sent stops nothing else, and is named in the answer.
+    Raises BrokenPointer at the end for a pointer that cannot be read.
+    """
     repo.require_init()
     name = remotes.chosen_name(repo, how.remote)
-    meant = scope(repo, revs, paths, everything=how.everything)
-    _refuse_broken(meant)
-    return _push(repo, name, meant, how, progress)
+    starts = tips.starts(repo.layout, all_refs=how.everything)
+    meant = scope(repo, revs, paths, everything=how.everything, history_too=True)
+    store = remotes.open_remote(repo, name, writing=True)
+    try:
+        before = proofs.standing(store)
+        done = send(repo, Target(name, store), meant, how, progress)
+        whole = not revs and not paths and starts == tips.starts(repo.layout, all_refs=how.everything)
+        if whole and not done.absent and not meant.broken:
+            proofs.note(repo, name, store, before, proofs.Found(starts, (), {*done.sent, *done.there}))
+        paths_of = {one.name: str(one.path) for one in meant.meant}
+        _refuse_broken(meant)
+        return Pushed(
+            remote=name,
+            url=store.name,
+            sent=tuple(paths_of[one] for one in done.sent if one in meant.versions),
+            sent_bytes=done.sent_bytes,
+            there=sum(one in meant.versions for one in done.there),
+            requests=store.backend.requests,
+            predictions=sum(one not in meant.versions for one in done.sent),
+            unsent=_unsent(repo, name, done, paths_of),
+        )
+    finally:
+        store.close()
 
 
 def _refuse_broken(meant: Scope) -> None:
@@ -75,30 +120,29 @@ def _refuse_broken(meant: Scope) -> None:
         )
 
 
-def _push(repo: Repo, name: str, meant: Scope, how: Transfer, progress: Progress = SILENT) -> Pushed:
-    store = remotes.open_remote(repo, name, writing=True)
-    try:
-        known = pushed.load(repo, name)
-        wanted = [
-            Wanted(*one.name, one.path, partial(_related, repo, one), repo.store.has_root(*one.name))
-            for one in meant.meant
-        ]
-        progress.expect(sum(one.pointer.size for one, want in zip(meant.meant, wanted, strict=True) if want.here))
-        terms = Terms(how.jobs or JOBS, repositories=registered_as(repo, how.git_url))
-        done = Uploader(repo.store, store, known, terms).run(wanted, progress.advance)
-        pushed.save(repo, name, {**known, **done.seen})
-        paths = {one.name: str(one.path) for one in meant.meant if not one.predictions}
-        return Pushed(
-            remote=name,
-            url=store.name,
-            sent=tuple(paths[one] for one in done.sent if one in paths),
-            sent_bytes=done.sent_bytes,
-            there=sum(one in paths for one in done.there),
-            requests=store.backend.requests,
-            predictions=sum(one not in paths for one in done.sent),
-        )
-    finally:
-        store.close()
+def _unsent(repo: Repo, name: str, done: Uploaded, paths: Mapping[Named, str]) -> tuple[Unsent, ...]:
+    """What could not be sent, with the command that helps where another remote has it."""
+    elsewhere = having(repo, list(done.absent), skip=name).where if done.absent else {}
+    found = []
+    for one, error in done.absent.items():
+        hint = error.hint
+        if one in elsewhere:
+            hint = f"run `mvc fetch --all -r {elsewhere[one]}`, then `{PUSH_ALL} -r {name}`"
+        found.append(Unsent(paths[one], str(one[1]), str(error), hint))
+    return tuple(found)
+
+
+def send(repo: Repo, to: Target, meant: Scope, how: Transfer = USUAL, progress: Progress = SILENT) -> Uploaded:
+    """Bring the versions MEANT to a remote, and remember what was seen there."""
+    known = pushed.load(repo, to.name)
+    wanted = [
+        Wanted(*one.name, one.path, partial(_related, repo, one), repo.store.has_root(*one.name)) for one in meant.meant
+    ]
+    progress.expect(sum(one.pointer.size for one, want in zip(meant.meant, wanted, strict=True) if want.here))
+    terms = Terms(how.jobs or JOBS, repositories=registered_as(repo, how.git_url))
+    done = Uploader(repo.store, to.store, known, terms).run(wanted, progress.advance)
+    pushed.save(repo, to.name, {**known, **done.seen})
+    return done
 
 
 def _related(repo: Repo, one: Meant) -> list[Named]:
@@ -124,44 +168,3 @@ def _candidates(repo: Repo, one: Meant) -> Iterator[bytes]:
     for path, data in sorted(history.pointers_at(repo.layout, "HEAD").items()):
         if path.rpartition("/")[0] == one.path.parent:
             yield data
-
-
-def push_for_git(repo: Repo, remote_name: str, url: str, updates: Sequence[tuple[str, str, str, str]]) -> str:
-    """For the pre-push hook: upload what the pushed refs need; one line for the person, or "" when there is nothing.
-
-    URL is that of Git's remote. UPDATES are (local ref, local commit, remote ref, remote commit), as Git gives them.
-    Git's remote X uses the mvc remote X, else the default one. Raises ModelvcError when an upload fails.
-    """
-    named = {info.name for info in remotes.remotes(repo).remotes}
-    include = [update[1] for update in updates if update[1].strip("0")]
-    exclude = [update[3] for update in updates if update[3].strip("0")]
-    meant = scope_between(repo, include, exclude, remote_name)
-    name = remote_name if remote_name in named else remotes.default_name(repo) or ""
-    if name and include:
-        meant = _with_earlier(repo, name, meant, include)
-    if not meant.meant and not meant.broken:
-        return ""
-    if not name:
-        raise NoRemote(
-            "this repository has models, but no remote to keep them", hint="add one with `mvc remote add origin URL`"
-        )
-    _refuse_broken(meant)
-    done = _push(repo, name, meant, replace(USUAL, git_url=url))
-    unsettled = sorted({str(one.path) for one in meant.meant if one.pointer.conflict})
-    more = f"; in conflict still: {', '.join(map(shown, unsettled))} (see `mvc resolve`)" if unsettled else ""
-    if not done.sent and not done.predictions:
-        return f"{counted(done.there, 0)} on {done.remote} already{more}"
-    return f"{counted(len(done.sent), done.predictions)} sent to {done.remote} ({about(done.sent_bytes)}){more}"
-
-
-def _with_earlier(repo: Repo, name: str, meant: Scope, include: Sequence[str]) -> Scope:
-    """Also what went out before there was a remote: Git has those commits already, and no later push would name them.
-
-    Only while nothing is known to be on the remote, and only what this clone has: the rest is somebody else's to send.
-    """
-    if pushed.load(repo, name):
-        return meant
-    known = {one.name for one in meant.meant}
-    earlier = scope_between(repo, include, (), "").meant
-    more = tuple(one for one in earlier if one.name not in known and repo.store.has_root(*one.name))
-    return replace(meant, meant=meant.meant + more)

@@ -77,6 +77,12 @@ def default_name(repo: Repo) -> str | None:
     return "origin" if "origin" in named else min(named, default=None)
 
 
+def for_git(repo: Repo, git_remote: str) -> str | None:
+    """Where the models of Git's remote GIT_REMOTE go: the mvc remote of that name, else the default one, if any."""
+    named = {**repo.clone_config.trust, **repo.clone_config.remotes, **repo.config.remotes}
+    return git_remote if git_remote in named else default_name(repo)
+
+
 def chosen_name(repo: Repo, name: str = "") -> str:
     """NAME if there is such a remote, or the default one; NotFoundError with the command that adds one."""
     found = name or default_name(repo)

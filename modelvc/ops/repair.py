@@ -181,19 +181,13 @@ class Mender:
     def _send(self, remote_name: str, remote: RemoteStore, anew: frozenset[Named], damaged: frozenset[bytes]) -> None:
         repo = self._repo
         known = {one: seen for one, seen in pushed.load(repo, remote_name).items() if one not in anew}
-        here = [
+        here = [  # an object that is damaged here as well stays as it is there
             Wanted(*one, str(self._paths[one]), partial(list, [one]))
             for one in sorted(anew)
             if repo.store.has_root(*one)
         ]
-        for batch in (here, *([one] for one in here)):
-            terms = Terms(jobs=_JOBS, anew=frozenset(one.name for one in batch), damaged=damaged)
-            try:
-                known.update(Uploader(repo.store, remote, {}, terms).run(batch).seen)
-            except (IntegrityError, NotFoundError):  # one of them is damaged here as well: then one by one
-                continue
-            if len(batch) == len(here):
-                break
+        terms = Terms(jobs=_JOBS, anew=frozenset(one.name for one in here), damaged=damaged)
+        known.update(Uploader(repo.store, remote, {}, terms).run(here).seen)
         pushed.save(repo, remote_name, known)
 
 

@@ -51,19 +51,27 @@ def versions_among(meant: Iterable[Meant]) -> frozenset[tuple[str, Oid]]:
     return frozenset(one.name for one in meant if not one.predictions)
 
 
-def scope(repo: Repo, revs: Sequence[str] = (), paths: Sequence[str] = (), *, everything: bool = False) -> Scope:
-    """Versions in REVS (`REV` or `A..B`), or of HEAD, index and worktree; EVERYTHING: every branch, tag and stash."""
-    meant = _collect(repo, _seen(repo, revs, everything=everything), paths)
+def scope(
+    repo: Repo,
+    revs: Sequence[str] = (),
+    paths: Sequence[str] = (),
+    *,
+    everything: bool = False,
+    history_too: bool = False,
+) -> Scope:
+    """Versions in REVS (`REV` or `A..B`), or of HEAD, index and worktree; EVERYTHING: every branch, tag and stash.
+
+    HISTORY_TOO: without REVS also all that the history of HEAD has.
+    """
+    meant = _collect(repo, _seen(repo, revs, everything=everything, history_too=history_too), paths)
     if paths and not meant.meant and not revs and not everything:
         repo.selected(paths, repo.tracked())  # says which path is not tracked
     return meant
 
 
-def scope_between(repo: Repo, include: Sequence[str], exclude: Sequence[str], remote: str) -> Scope:
-    """Versions in commits of INCLUDE that are neither in EXCLUDE nor in what REMOTE of Git is known to have."""
-    known = [*(commit for commit in exclude if history.has_commit(repo.layout, commit))]
-    known += history.remote_heads(repo.layout, remote)
-    seen = history.pointers_in(repo.layout, include=include, exclude=known) if include else ()
+def scope_between(repo: Repo, include: Sequence[str], exclude: Sequence[str]) -> Scope:
+    """Versions in the history of the commits INCLUDE, without that of the commits EXCLUDE."""
+    seen = history.pointers_in(repo.layout, include=include, exclude=exclude) if include else ()
     return _collect(repo, ((one.path, one.data, one.commit) for one in seen), ())
 
 
@@ -93,7 +101,7 @@ def _within(model: str, wanted: str) -> bool:
     return not wanted or model == wanted or model + ".mvc" == wanted or model.startswith(wanted + "/")
 
 
-def _seen(repo: Repo, revs: Sequence[str], *, everything: bool) -> Iterator[tuple[str, bytes, str]]:
+def _seen(repo: Repo, revs: Sequence[str], *, everything: bool, history_too: bool) -> Iterator[tuple[str, bytes, str]]:
     if everything:
         yield from _worktree(repo)
         for seen in history.pointers_in(repo.layout, include=(), all_refs=True):
@@ -111,7 +119,10 @@ def _seen(repo: Repo, revs: Sequence[str], *, everything: bool) -> Iterator[tupl
                 yield path, data, commit
     if not revs:
         yield from _worktree(repo)
-        if history.has_head(repo.layout):
+        if history_too and history.has_head(repo.layout):
+            for seen in history.pointers_in(repo.layout, include=["HEAD"]):
+                yield seen.path, seen.data, seen.commit
+        elif history.has_head(repo.layout):
             for path, data in history.pointers_at(repo.layout, "HEAD").items():
                 yield path, data, "HEAD"
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import xxhash
 
-from modelvc.errors import FormatError, ObjectCorrupt, RemoteChanged
+from modelvc.errors import FormatError, IntegrityError, ObjectCorrupt, ObjectMissing, RemoteChanged
 from modelvc.formats.pack import RAW
 from modelvc.store import codec, manifest
 from modelvc.store.outgoing import Outgoing
@@ -18,6 +18,7 @@ from modelvc.store.workers import Workers
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from modelvc.errors import ModelvcError
     from modelvc.formats.root import Root
     from modelvc.formats.segment import Recipe
     from modelvc.oid import Oid
@@ -41,15 +42,23 @@ class Batch:
         self._jobs = jobs
         self.sent_bytes = 0
         self.sizes: dict[str, int] = {}  # of the keys that were written
+        self.unreadable: dict[Named, ModelvcError] = {}  # objects that the local store has, but not whole
 
     def prepare(self, wanted: Sequence[Wanted], on_bytes: Callable[[int], None]) -> list[tuple[Root, Packs]]:
-        """Send all packs; the roots to write then, each with the packs that it needs."""
+        """Send all packs; the roots to write then, each with the packs that it needs.
+
+        An object that the local store cannot read is noted in `unreadable` and stops no other.
+        """
         with Outgoing(self._remote, self._far, self._jobs, on_bytes) as out:
             contents = []
             for want in wanted:
-                content = read_content(self._local, want.kind, want.oid, want.path)
-                self._reuse(want, out)
-                self._place(content.recipe, want.path, out)
+                try:
+                    content = read_content(self._local, want.kind, want.oid, want.path)
+                    self._reuse(want, out)
+                    self._place(content.recipe, want.path, out)
+                except (IntegrityError, ObjectMissing) as error:
+                    self.unreadable[want.name] = error
+                    continue
                 contents.append(content)
             roots = out.finish(contents)
             self.sent_bytes = out.sent_bytes

@@ -215,6 +215,8 @@ class Collector:
         done = Collected()
         for _ in range(_ATTEMPTS):
             found = self._survey()
+            if not self._announce(found):
+                continue
             self._drop_roots(found, done)
             if not self._doom(found, done):
                 continue  # another clean-up dooms at the same time: look again
@@ -224,6 +226,16 @@ class Collector:
                 _count_waiting(found, found.doomed.keys() - found.dead, done)
                 return done
         raise RemoteBusy(f"others change {self._remote.name} all the time", hint="run it again")
+
+    def _announce(self, found: Survey) -> bool:
+        """Write a doom list of no pack before a root goes: the generation. False when another clean-up was faster."""
+        if not found.going:
+            return True
+        try:
+            found.dooms.add(self._remote.doom((), found.dooms))
+        except RemoteChanged:
+            return False
+        return True
 
     def _drop_roots(self, found: Survey, done: Collected) -> None:
         for one in found.going:

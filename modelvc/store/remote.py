@@ -273,15 +273,22 @@ class RemoteStore:
     def doom_lists(self) -> list[Entry]:
         return list(self.backend.list(doomlist.FOLDER))
 
+    def generation(self) -> int:
+        """The number of the last doom list, 0 without any. A clean-up raises it before it removes a root."""
+        return self._last(entry.key for entry in self.doom_lists())
+
     def doom(self, packs: Iterable[bytes], known: Collection[str]) -> str:
         """Doom PACKS in the list after those KNOWN; its key. RemoteChanged when another clean-up wrote that one."""
-        try:
-            last = max((int(key.removeprefix(doomlist.FOLDER)) for key in known), default=0)
-        except ValueError:
-            raise ObjectCorrupt("the numbering of doom lists", self.name, far=True) from None
-        key = f"{doomlist.FOLDER}{last + 1:08}"
+        key = f"{doomlist.FOLDER}{self._last(known) + 1:08}"
         self.backend.create(key, doomlist.encode(packs))
         return key
+
+    def _last(self, known: Iterable[str]) -> int:
+        """The highest number among the keys of doom lists KNOWN; 0 without any."""
+        try:
+            return max((int(key.removeprefix(doomlist.FOLDER)) for key in known), default=0)
+        except ValueError:
+            raise ObjectCorrupt("the numbering of doom lists", self.name, far=True) from None
 
     def close(self) -> None:
         self.backend.close()

@@ -25,11 +25,13 @@ from modelvc.store.workers import Workers
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from modelvc.errors import ModelvcError
     from modelvc.formats.root import Root
     from modelvc.store.local import LocalStore
     from modelvc.store.outgoing import Packs
     from modelvc.store.remote import Listing, RemoteStore
 
+PUSH_ALL = "mvc push --all"  # without --all only what HEAD's history needs goes
 GRACE = 14 * 86_400.0  # seconds for which gc leaves alone what is new on a remote; what pushes rely on
 
 Named = tuple[str, Oid]  # kind, oid
@@ -51,12 +53,16 @@ class Wanted(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Uploaded:
-    """What a push did: objects sent, bytes sent, objects that were there, and how each is known to be complete."""
+    """What a push did: objects sent, bytes sent, objects that were there, and how each is known to be complete.
+
+    `absent`: objects that neither side has whole, with what a person is told of each.
+    """
 
     sent: tuple[Named, ...]
     sent_bytes: int
     there: tuple[Named, ...]
     seen: Mapping[Named, Seen]
+    absent: Mapping[Named, ModelvcError]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +90,11 @@ class Uploader:
         self._seen: dict[Named, Seen] = {}
         self._sent: dict[Named, None] = {}
         self._sent_bytes = 0
+        self._absent: dict[Named, ModelvcError] = {}
         self._unseen = ""  # a key that was written, and was not there afterwards
 
     def run(self, wanted: Sequence[Wanted], on_bytes: Callable[[int], None] = lambda _: None) -> Uploaded:
-        """Bring all of WANTED to the remote, complete. Raises ObjectMissing when neither side has one of them."""
+        """Bring all of WANTED to the remote, complete, apart from those that neither side has whole."""
         for wait in (*retry.delays(), None):
             if self._bring(wanted, on_bytes):
                 break
@@ -95,8 +102,8 @@ class Uploader:
                 raise self._failure()
             if self._unseen:  # what is not shown yet needs time, what is lost is sent again
                 retry.pause(self._failure(), wait)
-        there = tuple(want.name for want in wanted if want.name not in self._sent)
-        return Uploaded(tuple(self._sent), self._sent_bytes, there, self._seen)
+        there = tuple(w.name for w in wanted if w.name not in self._sent and w.name not in self._absent)
+        return Uploaded(tuple(self._sent), self._sent_bytes, there, self._seen, self._absent)
 
     def _failure(self) -> RemoteBusy:
         if self._unseen:
@@ -120,6 +127,7 @@ class Uploader:
         old = begun.far - self._terms.grace / 2
         stale = [w for w in wanted if w.name not in gone and 0 < listing.keys[root_key(*w.name)].mtime < old]
         send = [want for want in missing if want.here]
+        self._absent = {want.name: self._lacking(want, far) for want in missing if not want.here}
         sizes: dict[str, int] = {}
         if send:
             batch = Batch(self._local, self._remote, far, self._terms.jobs)
@@ -131,9 +139,9 @@ class Uploader:
             self._sent |= dict.fromkeys(written)
             self._seen |= written
             sizes = batch.sizes
-            if len(written) < len(send):
+            self._absent |= batch.unreadable
+            if len(written) + len(batch.unreadable) < len(send):
                 return False
-        self._refuse_absent(missing, far)
         with Workers(self._remote.backend, self._terms.jobs, "mvc-push") as pool:
             if not all(list(pool.map(self._renew, stale))):
                 return False
@@ -193,13 +201,10 @@ class Uploader:
         except ObjectCorrupt:
             return None
 
-    def _refuse_absent(self, missing: Sequence[Wanted], far: Far) -> None:
-        for want in missing:
-            if not want.here:
-                there = "whole on" if far.listing.has_root(*want.name) else "on"
-                where = f"the local store, nor {there} {self._remote.name}"
-                hint = "run `mvc push` in a clone that has it"
-                raise ObjectMissing(want.oid, where, path=want.path, hint=hint)
+    def _lacking(self, want: Wanted, far: Far) -> ModelvcError:
+        there = "whole on" if far.listing.has_root(*want.name) else "on"
+        where = f"the local store, nor {there} {self._remote.name}"
+        return ObjectMissing(want.oid, where, path=want.path, hint=f"run `{PUSH_ALL}` in a clone that has it")
 
     def _renew(self, want: Wanted) -> bool:
         """Make an old root young: gc leaves it alone until Git's refs name it. False when it is another by now."""

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 from modelvc.errors import ConflictError
+from modelvc.formats import proof as proofformat
+from modelvc.formats.proof import Proof
 from modelvc.git import hooks
+from modelvc.git.tips import configured_by
 from tests.support.shims import Shimmed
 
 
@@ -400,11 +403,83 @@ def test_pointers_that_the_far_side_has_not(far: Shimmed, tmp_path: Path) -> Non
     assert far.calls() == [f"pre-push far {tmp_path}/far.git"]
     tip = far.git("rev-parse", "main").strip()
     assert far.stdin() == f"refs/heads/main {tip} refs/heads/main {'0' * 40}\n"
-    far.git("push", "-q", "far", "side", "m1", "m2")  # new commits, no pointer in them that is not there
-    far.git("push", "-q", "far", ":side")
+    far.git("push", "-q", "far", ":base")
     far.git("push", "-q", "far", "main")
     assert far.calls() == []
-    far.git("push", "-q", "far", "two", "side")
+    far.git("push", "-q", "far", "m1")  # a new ref: that others reach its pointers may be long ago
+    assert len(far.calls()) == 1
+
+
+def prove(far: Shimmed, *revs: str, serves: str = "far") -> None:
+    """Note that the history of REVS is complete where models go."""
+    tips = [far.git("rev-parse", rev).strip() for rev in revs]
+    config = configured_by(far.layout, ".mvc/config.toml")
+    path = far.path / ".git/mvc/proofs/origin"
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(proofformat.encode(Proof("0" * 32, 0, config, ("other", serves), tuple(tips))))
+
+
+def pushes(far: Shimmed, script: str) -> bool:
+    """Whether Python is started for a commit on main after SCRIPT."""
+    far.sh(f"git checkout -q main; {script}; echo $$ >code; git commit -qam x; git push -q far main")
+    return any(call.startswith("pre-push") for call in far.calls())
+
+
+def test_what_git_has_is_left_out_where_it_was_proven(far: Shimmed) -> None:
+    far.git("push", "-q", "--no-verify", "far", "main")
+    assert pushes(far, ":")  # Git has the pointers, and nobody knows of the models
+    prove(far, "m1", "other")
+    assert pushes(far, ":")
+    prove(far, "other", "main")
+    assert not pushes(far, ":")
+    assert pushes(far, "echo 9 >m.mvc")
+    prove(far, "two", "main")
+    assert not pushes(far, ":")
+    assert pushes(far, "mkdir -p .mvc; echo >.mvc/config.toml; git add .mvc")
+
+
+def test_a_proof_holds_for_one_configuration_and_its_git_remotes(far: Shimmed) -> None:
+    far.git("push", "-q", "--no-verify", "far", "main")
+    prove(far, "main", serves="fa")
+    assert pushes(far, ":")
+    prove(far, "main", serves="far")
+    (far.path / ".git/mvc/config.toml").write_text("# another place\n")
+    assert pushes(far, ":")
+    prove(far, "main")
+    assert not pushes(far, ":")
+
+
+def test_a_proof_that_is_cut_short_or_names_what_is_gone(far: Shimmed) -> None:
+    far.git("push", "-q", "--no-verify", "far", "main")
+    path = far.path / ".git/mvc/proofs/origin"
+    prove(far, "main")
+    path.write_bytes(path.read_bytes()[:-30])
+    assert pushes(far, ":")
+    prove(far, "main")
+    path.write_bytes(path.read_bytes() + b"tip " + b"1" * 40 + b"\n")
+    assert not pushes(far, ":")
+
+
+def test_the_side_of_a_merge_that_did_not_win(far: Shimmed) -> None:
+    far.git("push", "-q", "--no-verify", "far", "main")
+    prove(far, "main")
+    assert pushes(far, "git merge -q -s ours -m merge other")
+    prove(far, "main")
+    assert not pushes(far, "git merge -q -m merge side")
+
+
+@pytest.mark.parametrize("how", ["literal", "noglob", "glob", "icase"])
+def test_variables_for_patterns_of_the_caller(far: Shimmed, how: str) -> None:
+    far.git(f"--{how}-pathspecs", "push", "-q", "far", "main")
+    assert len(far.calls()) == 1
+    far.sh(f"git --{how}-pathspecs checkout -q m1")
+    assert far.in_step()
+
+
+def test_a_graft_hides_nothing(far: Shimmed) -> None:
+    far.git("push", "-q", "--no-verify", "far", "base:refs/heads/main")
+    prove(far, "base")
+    far.sh("git replace --graft side base; git push -q far side:main")
     assert len(far.calls()) == 1
 
 
@@ -412,6 +487,7 @@ def test_a_push_to_a_bare_url_asks_what_its_ref_has(far: Shimmed, tmp_path: Path
     url = str(tmp_path / "far.git")
     far.git("push", "-q", url, "m3:refs/heads/main")
     assert len(far.calls()) == 1
+    prove(far, "m3", serves=url)
     far.sh("git checkout -q main; echo 9 >code; git commit -qam x")
     far.git("push", "-q", url, "main")
     assert far.calls() == []

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modelvc.errors import ObjectMissing, RemoteBusy
+from modelvc.errors import RemoteBusy
 from modelvc.store.backends import RemoteOptions, open_backend
 from modelvc.store.collect import Collector, Rules
 from modelvc.store.download import Downloader
@@ -83,11 +83,11 @@ class Load:
             if not here:  # a clone that has not got it relies on what is there
                 wanted = [wanted[0]._replace(here=False)]
             try:
-                Uploader(self.local, remote, {}, Terms(2, GRACE)).run(wanted)
+                done = Uploader(self.local, remote, {}, Terms(2, GRACE)).run(wanted)
             except RemoteBusy:
                 self.count("push again")
                 continue
-            except ObjectMissing:
+            if done.absent:
                 assert not here
                 continue
             with self.lock:

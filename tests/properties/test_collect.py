@@ -79,13 +79,16 @@ class World:
         self.refs: set[Oid] = {kept.main}
         self.turns = Turns()
         self.rng = random.Random(0)
+        self.proof = 0  # the generation at which `old` was proven
         self._push(RemoteStore(self.far), kept.main, kept.old, kept.lost)
         self.now += 20 * DAY
 
     def _push(self, remote: RemoteStore, *oids: Oid, here: bool = True) -> None:
         related = [("file", oid) for oid in (self.kept.main, self.kept.old)]
         wanted = [Wanted("file", oid, "model", lambda: related, here) for oid in oids]
-        Uploader(self.kept.store, remote, {}, Terms(1, GRACE)).run(wanted)
+        done = Uploader(self.kept.store, remote, {}, Terms(1, GRACE)).run(wanted)
+        for error in done.absent.values():
+            raise error
 
     def _remote(self, who: str, requests: int = 1_000_000) -> RemoteStore:
         return RemoteStore(TurnBackend(self.far, self.turns, who, requests))
@@ -108,6 +111,35 @@ class World:
                 if self.now - done <= GRACE / 4:  # later Git's hook would have pushed again
                     self.refs.update(oids)
                     return
+
+        return program
+
+    def proven(self, who: str, *, stale: bool = False) -> Callable[[], None]:
+        """A push of `next` to the branch with `old`, which was proven when the world began; STALE: deleted or not."""
+
+        def program() -> None:
+            while True:
+                self.turns.step(who)  # Git tells the hook what its remote has
+                live = self.kept.old in self.refs
+                remote = self._remote(who)
+                trusted = (live or stale) and remote.generation() == self.proof
+                self._push(remote, self.kept.next, *(() if trusted else (self.kept.old,)))
+                done = self.now
+                self.turns.step(who)
+                if live and self.kept.old not in self.refs:
+                    return  # Git refuses: the ref changed
+                if self.now - done <= GRACE / 4:
+                    self.refs.update((self.kept.next, self.kept.old))
+                    return
+
+        return program
+
+    def undo(self, who: str) -> Callable[[], None]:
+        """Somebody deletes the branch with `old`."""
+
+        def program() -> None:
+            self.turns.step(who)
+            self.refs.discard(self.kept.old)
 
         return program
 
@@ -189,6 +221,13 @@ def revived(kept: Kept) -> World:
     return world
 
 
+def branched(kept: Kept) -> World:
+    """A ref names `old` too, and a proof says that it is complete."""
+    world = World(kept)
+    world.refs.add(kept.old)
+    return world
+
+
 STARTS = {"old": World, "doomed": doomed, "revived": revived}
 
 
@@ -205,6 +244,8 @@ def programs_of(world: World, name: str, tmp: Path) -> dict[str, Callable[[], ob
             "absent": lambda w=who: world.push(w, kept.old, here=False),
             "dies": lambda w=who: world.dying(w, kept.old),
             "fetch": lambda w=who: world.fetch(w, kept.main, tmp),
+            "proven": lambda w=who: world.proven(w),
+            "undo": lambda w=who: world.undo(w),
             "later": lambda w=who: world.time(w, 2, 3, 8, 8),
         }[word]()
     return made
@@ -277,6 +318,56 @@ def test_random_orders(kept: Kept, several: str, start: str, tmp_path: Path):
             raise AssertionError(f"seed {seed}: {world.turns.log}") from error
 
 
+@pytest.mark.parametrize("several", ["gc+proven+undo", "gc+proven+undo+again", "gc+gc+proven+undo+again+later"])
+def test_a_push_that_relies_on_a_proof(kept: Kept, several: str, tmp_path: Path):
+    """The branch is deleted, revived and cleaned up meanwhile: what it names is whole all the time."""
+    relied = 0
+    for seed in range(2 * SCHEDULES):
+        rng = random.Random(f"{several} {seed}")
+        world = branched(kept)
+        programs = programs_of(world, several, tmp_path)
+        weights = {who: rng.choice([1, 1, 5, 20]) for who in programs}
+
+        def choose(waiting: Sequence[str], rng: random.Random = rng, weights: dict[str, int] = weights) -> str:
+            return rng.choices(waiting, [weights[who] for who in waiting])[0]
+
+        try:
+            world.run(programs, choose)
+        except Exception as error:
+            raise AssertionError(f"seed {seed}: {world.turns.log}") from error
+        relied += kept.next in world.refs
+    assert relied
+
+
+def test_a_proof_without_a_live_ref_would_not_do(kept: Kept):
+    """Why the hook leaves out only what Git's remote has now: a clean-up that has read the refs removes afterwards."""
+    lost = 0
+    for turn in range(1, 40):
+        world = World(kept)  # no ref names `old` any more
+        plan = ["gc"] * turn
+
+        def choose(waiting: Sequence[str], plan: list[str] = plan) -> str:
+            return plan.pop() if plan and "gc" in waiting else max(waiting)
+
+        try:
+            world.run({"gc": world.gc("gc"), "push": world.proven("push", stale=True)}, choose)
+        except (AssertionError, KeyError):
+            lost += 1
+    assert lost
+
+
+def test_a_clean_up_that_removes_roots_alone_changes_the_generation(kept: Kept):
+    """And one that removes nothing does not."""
+    world = World(kept)
+    world.refs |= {kept.old, kept.lost}
+    world.gc()()
+    assert RemoteStore(world.far).generation() == 0
+    world.refs.discard(kept.lost)
+    done = world.gc()()
+    assert ([one.oid for one in done.roots], done.doomed) == ([kept.lost], 0)
+    assert RemoteStore(world.far).generation() == 1
+
+
 @pytest.mark.parametrize("start", STARTS)
 def test_broken_off_at_each_request_it_is_carried_on(kept: Kept, start: str):
     whole = STARTS[start](kept)
@@ -298,6 +389,25 @@ def test_broken_off_at_each_request_it_is_carried_on(kept: Kept, start: str):
             world.now += 15 * DAY
         assert [key for key in world.far.objects if key.startswith("b/")] == [root_key("file", kept.main)]
         assert sum(len(world.far.objects[key][0]) for key in world.packs) < 310 * KIB
+
+
+def test_no_root_goes_before_the_generation_is_raised(kept: Kept):
+    """Killed at any request: a proof that was made before is not believed once something of it is gone."""
+    begin = World(kept)
+    objects, times = dict(begin.far.objects), dict(begin.far.times)
+    begun = len(begin.far.log)
+    begin.gc()()
+    for left in range(len(begin.far.log) - begun + 1):
+        begin.far.objects, begin.far.times = dict(objects), dict(times)
+
+        def program(left: int = left) -> None:
+            with suppress(Killed):
+                Collector(begin._remote("gc", left), Rules(lambda: {("file", kept.main)}, GRACE, jobs=1)).run()
+
+        begin.run({"gc": program}, min)
+        gone = objects.keys() - begin.far.objects.keys()
+        assert not gone or RemoteStore(begin.far).generation() > 0
+    assert gone
 
 
 def test_what_nothing_needs_goes_after_two_graces(kept: Kept):

@@ -136,8 +136,8 @@ def test_a_damaged_object_is_never_pushed(store: LocalStore, far: DictBackend, t
     damaged = bytearray(pack.read_bytes())
     damaged[MIB] ^= 1
     pack.write_bytes(damaged)
-    with pytest.raises(ObjectCorrupt):
-        upload(LocalStore(store.root), far, want(content.oid))
+    done = upload(LocalStore(store.root), far, want(content.oid))
+    assert isinstance(done.absent["file", content.oid], ObjectCorrupt)
     assert not any(key.startswith("b/") for key in far.objects)
 
 
@@ -182,8 +182,9 @@ def test_what_is_not_there_is_reported(store: LocalStore, far: DictBackend, tmp_
     absent = ("file", Oid(bytes(32)))
     got = Downloader(LocalStore(str(tmp_path / "other")), RemoteStore(far), 4).run([("file", content.oid), absent])
     assert got.missing == (absent,)
-    with pytest.raises(ObjectMissing):
-        upload(store, far, want(Oid(bytes(32))))
+    done = upload(store, far, want(Oid(bytes(32))), want(content.oid))
+    assert (done.there, list(done.absent)) == ((("file", content.oid),), [absent])
+    assert isinstance(done.absent[absent], ObjectMissing)
 
 
 def test_a_root_whose_pack_is_gone_says_so(store: LocalStore, far: DictBackend, tmp_path: Path) -> None:
@@ -353,8 +354,18 @@ def test_what_is_not_here_must_be_there(store: LocalStore, far: DictBackend, tmp
     elsewhere = LocalStore(str(tmp_path / "elsewhere"))
     there = upload(elsewhere, far, want(content.oid)._replace(here=False))
     assert there.there == (("file", content.oid),)
-    with pytest.raises(ObjectMissing, match="nor on dict://"):
-        upload(elsewhere, far, want(other.oid)._replace(here=False))
+    done = upload(elsewhere, far, want(other.oid)._replace(here=False), want(content.oid)._replace(here=False))
+    assert (done.there, list(done.absent)) == ((("file", content.oid),), [("file", other.oid)])
+    assert "nor on dict://" in str(done.absent["file", other.oid])
+
+
+def test_what_can_not_be_read_here_stops_no_other(store: LocalStore, far: DictBackend, tmp_path: Path) -> None:
+    bad, good = (add_bytes(store, tmp_path, noise(1000, seed)) for seed in range(2))
+    path = Path(store.root_path("file", bad.oid))
+    path.write_bytes(path.read_bytes()[:-1])
+    done = upload(store, far, want(bad.oid), want(good.oid))
+    assert done.sent == (("file", good.oid),)
+    assert isinstance(done.absent["file", bad.oid], ObjectCorrupt)
 
 
 def test_a_push_says_for_which_repository_it_is_once(store: LocalStore, far: DictBackend, tmp_path: Path):
