@@ -31,6 +31,10 @@ Jobs = Annotated[
 ]
 
 _SHOWN = 5  # versions that are named one by one
+OPTIONS = (
+    "For S3, kept in this clone only: acl, addressing_style, anonymous, ca_bundle, requester_pays, sse, "
+    "sse_kms_key_id, storage_class. Repeatable."
+)
 
 remote_app = typer.Typer(help="Where models are kept.", rich_markup_mode=None)
 
@@ -178,15 +182,21 @@ def remote_add(
         ),
     ] = "",
     region: Annotated[str, typer.Option("--region", metavar="REGION", show_default=False)] = "",
+    options: Annotated[
+        list[str] | None,
+        typer.Option("-o", "--option", metavar="KEY=VALUE", help=OPTIONS, show_default=False),
+    ] = None,
 ) -> None:
     """Name a place for models.
 
     It is written into the repository's configuration and staged, and trusted in this clone.
     """
     from modelvc.formats.config import Remote as Place
+    from modelvc.formats.remoteoptions import parse
     from modelvc.ops.remotes import add_remote
 
-    info = add_remote(CONTEXT.open(), name, Place(url, endpoint_url, region, profile), cwd=CONTEXT.folder)
+    remote = Place(url, endpoint_url, region, profile, options=parse(options or []))
+    info = add_remote(CONTEXT.open(), name, remote, cwd=CONTEXT.folder)
     if CONTEXT.json:
         render.dump(info)
         return

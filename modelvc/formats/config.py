@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from modelvc.errors import ConfigError, NotFoundError, UsageError, shown, shown_url
-from modelvc.formats import rules, sizes, toml
+from modelvc.formats import remoteoptions, rules, sizes, toml
 from modelvc.formats.paths import CONTROL
 from modelvc.formats.tables import Table
 
@@ -42,6 +42,7 @@ class Remote:
     region: str = ""
     profile: str = ""  # of credentials; only in a clone
     extra: Extra = field(default_factory=dict, hash=False)
+    options: Mapping[str, remoteoptions.Value] = field(default_factory=dict, hash=False)  # only in a clone
 
     def same_place(self, other: Remote) -> bool:
         """Whether bytes sent to both end up in one place; profiles do not matter."""
@@ -77,10 +78,10 @@ class Config:
     def with_remote(self, name: str, remote: Remote) -> Config:
         """A configuration that names one more remote."""
         _check_new(name, remote, self.remotes, COMMITTED)
-        if remote.profile:
+        if remote.profile or remote.options:
             raise UsageError(
-                f"the profile of the remote {name} can not be committed: it belongs to one person",
-                hint=f"keep it in {CLONE}",
+                f"the profile and the options of the remote {name} cannot be committed: they belong to one person",
+                hint=f"keep them in {CLONE}",
             )
         return replace(self, remotes={**self.remotes, name: remote})
 
@@ -190,12 +191,12 @@ def parse(data: bytes, where: str = COMMITTED) -> Config:
     default = table.text("default_remote")
     if default:
         check_name(default, where)
-    remotes = _remotes(table.table("remotes"))
+    remotes = _remotes(table.table("remotes"), own=False)
     for name, remote in remotes.items():
         if not remote.url:
             raise table.error(f"remotes.{name}.url", "is missing")
-        if remote.profile:
-            raise table.error(f"remotes.{name}.profile", f"can not be committed: it belongs into {CLONE}")
+        for key in _own_keys(remote):
+            raise table.error(f"remotes.{name}.{key}", f"can not be committed: it belongs into {CLONE}")
     hooks, notebooks = _hooks(table.table("hooks")), rules.from_table(table.table("notebooks"))
     return Config(default, remotes, hooks, notebooks, table.unknown)
 
@@ -207,7 +208,7 @@ def parse_clone(data: bytes, where: str = CLONE) -> CloneConfig:
     path = store.text("path")
     if path and not path.startswith("/"):
         raise table.error("store.path", "must be an absolute path: worktrees of this clone lie in different folders")
-    remotes, trust = _remotes(table.table("remotes")), _remotes(table.table("trust"))
+    remotes, trust = _remotes(table.table("remotes"), own=True), _remotes(table.table("trust"), own=False)
     for name, pin in trust.items():
         if not pin.url:
             raise table.error(f"trust.{name}.url", "is missing")
@@ -281,13 +282,20 @@ def _without(name: str, known: Mapping[str, Remote]) -> dict[str, Remote]:
     return {other: remote for other, remote in known.items() if other != name}
 
 
-def _remotes(table: Table) -> dict[str, Remote]:
+def _remotes(table: Table, *, own: bool) -> dict[str, Remote]:
+    """The remotes in TABLE; OWN says that it is this clone's word, which may have options."""
     found: dict[str, Remote] = {}
     for name, entry in table.tables().items():
         check_name(name, table.where)
         texts = (entry.text("url"), entry.text("endpoint_url"), entry.text("region"), entry.text("profile"))
-        found[name] = Remote(*texts, extra=entry.unknown)
+        options = remoteoptions.read(entry) if own else {}
+        found[name] = Remote(*texts, extra=entry.unknown, options=options)
     return found
+
+
+def _own_keys(remote: Remote) -> list[str]:
+    """The keys of REMOTE, as it was committed, that belong to one clone."""
+    return ["profile"] * bool(remote.profile) + [key for key in remoteoptions.RULES if key in remote.extra]
 
 
 def _hooks(table: Table) -> Hooks:
@@ -307,7 +315,7 @@ def _remotes_table(remotes: Mapping[str, Remote]) -> dict[str, toml.Value]:
 
 def _remote_table(remote: Remote) -> dict[str, toml.Value]:
     known = {key: getattr(remote, key) for key in ("url", "endpoint_url", "region", "profile")}
-    return {key: value for key, value in known.items() if value} | dict(remote.extra)
+    return {key: value for key, value in known.items() if value} | dict(remote.options) | dict(remote.extra)
 
 
 def _unknown(name: str, remotes: Mapping[str, Remote]) -> list[str]:

@@ -26,7 +26,7 @@ _CLONE_HEADER = "modelvc: settings of this clone only."
 
 @dataclass(frozen=True, slots=True)
 class RemoteInfo:
-    """A remote as `mvc remote list` shows it. `trusted`: pinned, and unchanged since."""
+    """A remote as `mvc remote list` shows it. `trusted`: pinned, and unchanged since; `options`: this clone's own."""
 
     name: str
     url: str
@@ -36,6 +36,7 @@ class RemoteInfo:
     default: bool
     trusted: bool
     committed: bool
+    options: dict[str, str | bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ def _info(repo: Repo, name: str, default: str | None) -> RemoteInfo:
         default=name == default,
         trusted=trusted or (pin is not None and pin.same_place(remote)),
         committed=name in repo.config.remotes,
+        options=dict(remote.options),
     )
 
 
@@ -101,8 +103,8 @@ def _named(repo: Repo, name: str) -> Remote:
         raise NotFoundError(
             f'there is no remote "{shown(name, 80)}"', hint=f"add it with `mvc remote add {shown(name, 80)} URL`"
         )
-    profile = own.profile if own else ""
-    return Remote(used_url(repo, found.url), found.endpoint_url, found.region, profile, found.extra)
+    profile, options = (own.profile, own.options) if own else ("", {})
+    return Remote(used_url(repo, found.url), found.endpoint_url, found.region, profile, found.extra, options)
 
 
 def used_url(repo: Repo, url: str) -> str:
@@ -139,7 +141,7 @@ def open_place(remote: Remote, servers: str = "") -> RemoteStore:
     from modelvc.store.remote import RemoteStore
     from modelvc.store.servers import Servers
 
-    options = RemoteOptions(endpoint_url=remote.endpoint_url, profile=remote.profile, region=remote.region)
+    options = RemoteOptions(remote.endpoint_url, remote.profile, remote.region, remote.options)
     return RemoteStore(open_backend(remote.url, options), Servers(servers))
 
 
@@ -182,13 +184,17 @@ def add_remote(repo: Repo, name: str, remote: Remote, *, cwd: str) -> RemoteInfo
     """Name a remote in the repository's configuration and pin it. A relative folder is committed as one."""
     repo.require_init()
     place = _committed(repo, remote, cwd)
+    if remote.options and not place.url.startswith("s3://"):
+        raise UsageError(
+            f"{shown(next(iter(remote.options)))} is an option of s3:// remotes", hint="run the command without `-o`"
+        )
     with repo.updating():
         repo_config = repo.config.with_remote(name, place)
         if not repo_config.default_remote:
             repo_config = repo_config.with_default(name)
         clone = repo.clone_config.without_pin(name).with_pin(name, _used(repo, place))
-        if remote.profile:
-            clone = clone.with_remote(name, Remote(profile=remote.profile))
+        if remote.profile or remote.options:
+            clone = clone.with_remote(name, Remote(profile=remote.profile, options=remote.options))
         save_config(repo, repo_config)
         save_clone_config(repo, clone)
     return _info(repo, name, default_name(repo))

@@ -8,6 +8,7 @@ import random
 import re
 import socket
 import socketserver
+import ssl
 import threading
 import time
 from dataclasses import dataclass, field
@@ -66,6 +67,7 @@ class Proxy:
     upstream: str
     rules: list[Rule] = field(default_factory=list)
     seed: int = 0
+    tls: ssl.SSLContext | None = None
     upload_rate: int = 0  # bytes of a body that are taken in a second; 0: all
     log: list[tuple[str, str]] = field(default_factory=list)
     heads: list[tuple[str, dict[str, str]]] = field(default_factory=list)
@@ -91,7 +93,9 @@ class Proxy:
             request_queue_size = 64
 
         self._server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        if self.tls is not None:
+            self._server.socket = self.tls.wrap_socket(self._server.socket, server_side=True)
+        self.url = f"http{'s' * (self.tls is not None)}://127.0.0.1:{self._server.server_address[1]}"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         return self
 

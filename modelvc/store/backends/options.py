@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,3 +16,4 @@ class RemoteOptions:
     endpoint_url: str = ""
     profile: str = ""
     region: str = ""
+    own: Mapping[str, str | bool] = field(default_factory=dict)  # formats/remoteoptions.py says which there are

@@ -7,6 +7,7 @@ in threads of their own. Checksums are computed in those threads, so that the lo
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 import time
 from functools import partial
@@ -62,6 +63,9 @@ class S3Backend:
         self._flying: set[Future[Any]] = set()
         self._date = (0.0, 0.0)  # the server's clock, and ours when it said so
         self._may_check = True  # as the user's configuration says
+        self._paid = {"RequestPayer": "requester"} if options.own.get("requester_pays") else {}
+        written = {"sse": "ServerSideEncryption", "sse_kms_key_id": "SSEKMSKeyId", "acl": "ACL"}
+        self._written = {name: options.own[key] for key, name in written.items() if key in options.own}
 
     def server(self) -> str:
         self._filesystem()
@@ -166,6 +170,9 @@ class S3Backend:
         check_key(key)
         self._filesystem()  # which tells whether checksums are wanted
         arguments = request_body(data, checksums=self.capabilities.checksums and self._may_check)
+        arguments |= self._written
+        if key.startswith("packs/") and "storage_class" in self._options.own:  # small keys would cost more there
+            arguments["StorageClass"] = self._options.own["storage_class"]
         seconds = _CONFIG["read_timeout"] + len(data) / _SLOWEST
 
         async def ask() -> dict[str, Any]:
@@ -229,7 +236,7 @@ class S3Backend:
     async def _ask(self, method: str, key: str, **arguments: Any) -> dict[str, Any]:
         if key:
             arguments["Key"] = self._prefix + key
-        answer: dict[str, Any] = await self._fs._call_s3(method, Bucket=self._bucket, **arguments)  # noqa: SLF001
+        answer: dict[str, Any] = await self._fs._call_s3(method, Bucket=self._bucket, **self._paid, **arguments)  # noqa: SLF001
         self._reached = True
         date = _date(answer)
         if date is not None:
@@ -265,17 +272,22 @@ class S3Backend:
         options = self._options
         session = AioSession(profile=options.profile or None)
         session.get_component("response_parser_factory").set_parser_defaults(timestamp_parser=_timestamp)
+        own = options.own
+        client_kwargs = {"region_name": options.region, "verify": own.get("ca_bundle")}
         fs = S3FileSystem(
             session=session,
+            anon=bool(own.get("anonymous")),
             skip_instance_cache=True,
             use_listings_cache=False,
-            config_kwargs=_CONFIG,
+            config_kwargs={**_CONFIG, "s3": {**_CONFIG["s3"], "addressing_style": own.get("addressing_style", "auto")}},
             **({"endpoint_url": options.endpoint_url} if options.endpoint_url else {}),
-            **({"client_kwargs": {"region_name": options.region}} if options.region else {}),
+            client_kwargs={name: value for name, value in client_kwargs.items() if value},
         )
         fs.retries = 1
         try:
             self._may_check = session.get_config_variable("request_checksum_calculation") != "when_required"
+            if bundle := own.get("ca_bundle") or session.get_config_variable("ca_bundle"):
+                os.close(os.open(str(bundle), os.O_RDONLY))  # aiohttp would say that the connection broke
             client = sync(fs.loop, fs.set_session)
         except Exception as error:  # noqa: BLE001 - foreign exceptions end here
             raise s3errors.explain(error, self._target("")).error from None

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _CREDENTIALS_HINT = (
     "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run `aws configure`; "
-    "`mvc remote add ... --profile NAME` picks a profile for one remote"
+    "`mvc remote add ... --profile NAME` picks a profile for one remote, `-o anonymous=true` reads a public bucket"
 )
 _EXPIRED_HINT = "get fresh ones (`aws sso login`, or ask who gave you the token), then run the command again"
 _ALLOW_HINT = (
@@ -118,8 +118,11 @@ def _unanswered(error: BaseException, target: Target) -> Verdict:
         return Verdict(
             RemoteDenied(f"there are no usable credentials for {target.what}: {why}", hint=_CREDENTIALS_HINT)
         )
-    if names & {"SSLError", "ClientSSLError"} or isinstance(error, ssl.SSLCertVerificationError):
-        hint = "check the endpoint; for a private authority set AWS_CA_BUNDLE to its certificate"
+    inner = getattr(error, "kwargs", {}).get("error")  # botocore's own word for a bundle that is no certificate
+    if names & {"SSLError", "ClientSSLError"} or isinstance(error, ssl.SSLError) or isinstance(inner, ssl.SSLError):
+        hint = (
+            "check the endpoint; a private authority's certificate belongs into AWS_CA_BUNDLE or the remote's ca_bundle"
+        )
         return Verdict(RemoteError(f"{shown(target.endpoint)} has no certificate that can be trusted", hint=hint))
     if names & _UNREACHABLE:
         hint = "check the endpoint, the network and a proxy if there is one"
@@ -132,8 +135,8 @@ def _unanswered(error: BaseException, target: Target) -> Verdict:
         return Verdict(RemoteBusy(f"{target.what}: {why}", hint=_AGAIN_HINT), retry=True)
     if isinstance(error, OSError) and error.filename:  # a token or a certificate that a setting names
         why = f"{shown(error.filename, 200)}: {shown(error.strerror or error, 200)}"
-        hint = "correct the setting that names this file (AWS_WEB_IDENTITY_TOKEN_FILE, AWS_CA_BUNDLE, ~/.aws/config)"
-        return Verdict(RemoteDenied(f"{target.what}: a file of the credentials cannot be read: {why}", hint=hint))
+        hint = "correct what names this file: AWS_WEB_IDENTITY_TOKEN_FILE, AWS_CA_BUNDLE, ca_bundle or ~/.aws/config"
+        return Verdict(RemoteDenied(f"{target.what}: a file that a setting names cannot be read: {why}", hint=hint))
     return Verdict(RemoteError(f"{target.what}: {shown(error, 200)} ({type(error).__name__})"))
 
 

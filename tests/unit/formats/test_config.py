@@ -34,6 +34,9 @@ url = "/tmp/x"
 
 [remotes.origin]
 profile = "work"
+requester_pays = true
+sse = "aws:kms"
+sse_kms_key_id = "alias/models"
 
 [trust.origin]
 url = "s3://bucket/models"
@@ -51,7 +54,12 @@ def test_the_text_of_the_committed_file():
 
 
 def test_the_text_of_the_clone_file():
-    made = CloneConfig("/big/disk").with_remote("origin", Remote(profile="work")).with_remote("mine", Remote("/tmp/x"))
+    options = {"requester_pays": True, "sse": "aws:kms", "sse_kms_key_id": "alias/models"}
+    made = (
+        CloneConfig("/big/disk")
+        .with_remote("origin", Remote(profile="work", options=options))
+        .with_remote("mine", Remote("/tmp/x"))
+    )
     made = made.with_pin("origin", Remote(S3.url, S3.endpoint_url, S3.region, profile="other"))
     assert made.encode().decode() == CLONE
     assert config.parse_clone(CLONE.encode()) == made
@@ -175,6 +183,8 @@ def test_remotes_come_and_go():
         made.with_remote("origin", S3)
     with pytest.raises(UsageError, match="profile"):
         made.with_remote("b", Remote("/x", profile="me"))
+    with pytest.raises(UsageError, match="options"):
+        made.with_remote("b", Remote("s3://x", options={"sse": "AES256"}))
     with pytest.raises(NotFoundError, match='no remote "nope"') as caught:
         made.without_remote("nope")
     assert caught.value.hint == "run `mvc remote list`"
