@@ -15,6 +15,7 @@ from modelvc.cli import (
     merging,
     metrics,
     notebook,
+    patterns,
     plot,
     reading,
     render,
@@ -38,8 +39,7 @@ ELSEWHERE = {
     "restore": "`mvc checkout [REV] PATH`",
     "revert": "`mvc checkout REV PATH`, then `git commit`",
     "switch": "`git switch`: models follow",
-    "track": "`mvc add PATH`",
-    "untrack": "`mvc rm --keep PATH`",
+    "untrack": "`mvc rm --keep PATH`, or `mvc track --remove PATTERN`",
 }
 
 app = typer.Typer(
@@ -71,6 +71,7 @@ for _command in (
     setup.install,
     setup.uninstall,
     tracking.add,
+    patterns.track,
     tracking.status,
     tracking.checkout,
     tracking.rm,

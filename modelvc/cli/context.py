@@ -125,8 +125,8 @@ def revs_and_paths(words: Sequence[str] | None) -> tuple[list[str], list[str]]:
     return (given, []) if behind is None else (given[: len(given) - len(behind)], behind)
 
 
-def split(repo: Repo, words: Sequence[str] | None, *, revs: int) -> tuple[list[str], list[str]]:
-    """WORDS as at most REVS revisions and the paths behind them.
+def split(repo: Repo, words: Sequence[str] | None, *, revs: int, gone: bool = False) -> tuple[list[str], list[str]]:
+    """WORDS as at most REVS revisions and the paths behind them. GONE: a path may be of a model tracked no longer.
 
     A word that could be both is refused, as Git does; `--` says which it is. Whether what stands before `--` is a
     revision, the operation will find out.
@@ -146,7 +146,7 @@ def split(repo: Repo, words: Sequence[str] | None, *, revs: int) -> tuple[list[s
                 hint=f"say which: `mvc {CONTEXT.command} {shown(word)} --` or `mvc {CONTEXT.command} -- {shown(word)}`",
             )
         found.append(word)
-    if front and not found and not _names_path(repo, front[0], tracked):
+    if front and not found and not gone and not _names_path(repo, front[0], tracked):
         raise NotFoundError(
             f"{shown(front[0])} is neither a revision nor a tracked model",
             hint=_shallow_hint(repo) or "run `mvc ls` to see the models, or `mvc log` for their versions",

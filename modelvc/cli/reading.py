@@ -8,7 +8,7 @@ import typer
 
 from modelvc.cli import render
 from modelvc.cli.context import CONTEXT, sides, split
-from modelvc.cli.tracking import EXIT_NO, Paths, Words
+from modelvc.cli.tracking import EXIT_NO, Words
 from modelvc.errors import UsageError, shown
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def ls(words: Words = None) -> None:
 
 
 def log(
-    paths: Paths = None,
+    words: Words = None,
     limit: Annotated[
         int, typer.Option("-n", "--limit", metavar="N", min=0, help="At most N versions of each.", show_default=False)
     ] = 0,
@@ -70,8 +70,8 @@ def log(
 ) -> None:
     """Versions of models, newest first.
 
-    Through Git's history, across renames, with their metrics: without --metric the first few, what --best, --where and
-    the policy name before others. CONDITION is such as "acc >= 0.9 and ms < 50".
+    Through the history of HEAD, or of REV, across renames, with their metrics: without --metric the first few, what
+    --best, --where and the policy name before others. CONDITION is such as "acc >= 0.9 and ms < 50".
     """
     import time
 
@@ -81,7 +81,11 @@ def log(
     from modelvc.ops.log import log as op
 
     repo = CONTEXT.open()
-    found = op(repo, paths or [], Filters(limit, all_refs, where, best, since))
+    revs, paths = split(repo, words, revs=1, gone=True)
+    if revs and ".." in revs[0]:
+        raise UsageError(f"{shown(revs[0])} is a range, which mvc log does not read", hint="mvc log REV [PATH]")
+    rev = revs[0] if revs else ""
+    found = op(repo, paths, Filters(limit, all_refs, where, best, since, rev))
     if CONTEXT.json:
         render.dump(found)
         return
@@ -100,7 +104,7 @@ def log(
     head = ("commit", "date", "author", *(["model"] if several else []), "version", "size", *names, "subject")
     render.out(*render.table(head, rows, markdown=CONTEXT.markdown) if rows else [_none(where or best or since)])
     if not rows and where:
-        _say_unknown(where, op(repo, paths or [], Filters(all_refs=all_refs)))
+        _say_unknown(where, op(repo, paths, Filters(all_refs=all_refs, rev=rev)))
     if found.cut_off:
         models = ", ".join(CONTEXT.name(path) for path in found.cut_off[:_MOST_NAMED])
         more = f" and {len(found.cut_off) - _MOST_NAMED} more" if len(found.cut_off) > _MOST_NAMED else ""

@@ -58,13 +58,10 @@ def add(
     """Keep the present content of models.
 
     Stores files and folders, writes their pointers, lets Git ignore the models and stages the pointers. Adding an
-    unchanged file does nothing.
+    unchanged file does nothing. Without PATH: what the patterns of `mvc track` match, new or modified.
     """
     from modelvc.ops import add as op
 
-    if not update and not paths:
-        hint = "name files or folders, or run `mvc add -u` for every model that is modified"
-        raise UsageError("nothing to add", hint=hint)
     if update and (metrics or metric or params or predictions):
         raise UsageError("metrics belong to one model", hint="name it: `mvc add PATH -m NAME=VALUE`")
     said = given(metric, metrics, params, predictions)
@@ -72,12 +69,14 @@ def add(
     with progress("storing", quiet=CONTEXT.quiet) as bar:
         if update:
             done = op.add_modified(repo, paths or [], progress=bar)
+        elif paths:
+            done = op.add(repo, paths, given=said, progress=bar)
         else:
-            done = op.add(repo, paths or [], given=said, progress=bar)
+            done = op.add_matching(repo, given=said, progress=bar)
     if CONTEXT.json:
         render.dump(done)
     else:
-        _print_added(done)
+        _print_added(done, "no model is modified" if update else "no new or modified file matches (see mvc track)")
 
 
 def given(pairs: list[str] | None, metrics: str, params: str, predictions: str) -> Given:
@@ -92,7 +91,7 @@ def given(pairs: list[str] | None, metrics: str, params: str, predictions: str) 
 _CHANGES = {"new": "added", "updated": "updated", "unchanged": "unchanged", "metrics": "metrics recorded"}
 
 
-def _print_added(done: Added) -> None:
+def _print_added(done: Added, nothing: str) -> None:
     rows = []
     for m in done.models:
         stored = f"{render.size(m.stored)} stored" if m.change in {"new", "updated"} else ""
@@ -105,7 +104,7 @@ def _print_added(done: Added) -> None:
     if any(m.change != "unchanged" for m in done.models):
         render.say("next: git commit", quiet=CONTEXT.quiet)
     elif not rows:
-        render.out("no model is modified")
+        render.out(nothing)
 
 
 def status(

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from modelvc.errors import ConfigError, NotFoundError, UsageError, shown, shown_url
-from modelvc.formats import remoteoptions, rules, sizes, toml
+from modelvc.formats import patterns, remoteoptions, rules, sizes, toml
 from modelvc.formats.paths import CONTROL
+from modelvc.formats.patterns import Track
 from modelvc.formats.tables import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 OnModified: TypeAlias = Literal["warn", "block", "off"]
 CommitMetrics: TypeAlias = Literal["comment", "trailer", "off"]
@@ -66,12 +67,13 @@ class Config:
     remotes: Mapping[str, Remote] = field(default_factory=dict, hash=False)
     hooks: Hooks = field(default_factory=Hooks)
     notebooks: rules.Rules = field(default_factory=rules.Rules, compare=False)
+    track: Track = field(default_factory=Track)
     extra: Extra = field(default_factory=dict, hash=False)
 
     @property
     def unknown(self) -> tuple[str, ...]:
         """The keys that this version does not know, dotted: what `mvc doctor` warns about."""
-        tables = (("hooks", self.hooks.extra), ("notebooks", self.notebooks.extra))
+        tables = (("hooks", self.hooks.extra), ("notebooks", self.notebooks.extra), ("track", self.track.extra))
         inside = (f"{name}.{key}" for name, extra in tables for key in extra)
         return (*self.extra, *inside, *_unknown("remotes", self.remotes))
 
@@ -103,6 +105,15 @@ class Config:
         check_name(name)
         return replace(self, default_remote=name)
 
+    def with_patterns(self, wanted: Sequence[str]) -> Config:
+        """A configuration that tracks what the patterns WANTED match. UsageError for one that cannot be used."""
+        for pattern in wanted:
+            if why := patterns.wrong(pattern):
+                raise UsageError(f'the pattern "{shown(pattern, 80)}" {why}', hint="try '*.pt' or 'models/**'")
+        if len(wanted) > patterns.MOST:
+            raise UsageError(f"more than {patterns.MOST:,} patterns", hint="remove some with `mvc track --remove`")
+        return replace(self, track=replace(self.track, patterns=tuple(dict.fromkeys(wanted))))
+
     def encode(self, header: str = "") -> bytes:
         """The file, with the lines of HEADER as a comment on top."""
         table: dict[str, toml.Value] = {"format": FORMAT}
@@ -120,6 +131,8 @@ class Config:
         }
         if self.notebooks.written:
             table["notebooks"] = self.notebooks.written
+        if self.track.patterns or self.track.extra:
+            table["track"] = {"patterns": list(self.track.patterns), **self.track.extra}
         return _file(table, header)
 
 
@@ -198,7 +211,7 @@ def parse(data: bytes, where: str = COMMITTED) -> Config:
         for key in _own_keys(remote):
             raise table.error(f"remotes.{name}.{key}", f"can not be committed: it belongs into {CLONE}")
     hooks, notebooks = _hooks(table.table("hooks")), rules.from_table(table.table("notebooks"))
-    return Config(default, remotes, hooks, notebooks, table.unknown)
+    return Config(default, remotes, hooks, notebooks, patterns.from_table(table.table("track")), table.unknown)
 
 
 def parse_clone(data: bytes, where: str = CLONE) -> CloneConfig:

@@ -95,6 +95,29 @@ def tracked_under(layout: Layout, path: str) -> list[str]:
     return [name for name in map(os.fsdecode, out.split(b"\0")) if name and not is_pointer(name)]
 
 
+def untracked(layout: Layout, globs: Sequence[str]) -> list[str]:
+    """Files that Git neither tracks nor ignores and that a pathspec of GLOBS matches."""
+    return _matching(layout, "ls-files", "--others", "--exclude-standard", globs=globs)
+
+
+def staged(layout: Layout, globs: Sequence[str]) -> list[str]:
+    """Files in the index that a pathspec of GLOBS matches."""
+    return _matching(layout, "ls-files", globs=globs)
+
+
+def added(layout: Layout, globs: Sequence[str]) -> list[str]:
+    """Files that the commit in progress adds and that a pathspec of GLOBS matches."""
+    words = ("diff", "--cached", "--diff-filter=A", "--no-renames", "--no-ext-diff", "--name-only")
+    return _matching(layout, *words, globs=globs, commit_env=True)
+
+
+def _matching(layout: Layout, *words: str, globs: Sequence[str], commit_env: bool = False) -> list[str]:
+    if not globs:
+        return []
+    out = git(layout, *words, "-z", "--", *globs, commit_env=commit_env)
+    return [os.fsdecode(name) for name in out.split(b"\0") if name]
+
+
 def submodules(layout: Layout, paths: Sequence[str]) -> list[str]:
     """Those of PATHS that the index has as a submodule."""
     if not paths:

@@ -100,6 +100,19 @@ def add(
         return _add(repo, chosen, given, progress)
 
 
+def add_matching(repo: Repo, *, given: Given = NOTHING, progress: Progress = SILENT) -> Added:
+    """Store what the patterns of `mvc track` match: new files, and tracked models that were modified."""
+    from modelvc.ops.track import meant_by_add
+
+    repo.require_init()
+    with repo.updating():
+        chosen = meant_by_add(repo)
+        if given and len(chosen) != 1:
+            raise UsageError("metrics belong to one model", hint="name it: `mvc add PATH -m NAME=VALUE`")
+        check_place(repo, chosen)
+        return _add(repo, chosen, given, progress)
+
+
 def add_modified(repo: Repo, paths: Sequence[str] = (), *, progress: Progress = SILENT) -> Added:
     """Store every tracked model (below PATHS) whose file differs from its pointer."""
     from modelvc.ops.status import MODIFIED, status

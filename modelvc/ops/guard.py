@@ -9,12 +9,15 @@ from modelvc.errors import ModelvcError, shown
 from modelvc.formats.paths import model_of
 from modelvc.formats.pointer import parse
 from modelvc.git import history, index
+from modelvc.ops import track
 from modelvc.ops.pushed import pushed_roots
 from modelvc.ops.status import MODIFIED, status
 
 if TYPE_CHECKING:
     from modelvc.formats.pointer import Pointer
     from modelvc.repo import Repo
+
+_NAMED = 10  # files in a warning
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,12 @@ def precommit(repo: Repo) -> Guard:
                 *lines,
                 "to take them in: mvc add -u && git commit --amend (or git commit, when this one came to nothing)",
             ]
+    if names := track.forgotten(repo):
+        warnings += [f"{shown(name)} matches a pattern of mvc track and is no model yet" for name in names[:_NAMED]]
+        more = f" ({len(names) - _NAMED:,} more)" if len(names) > _NAMED else ""
+        warnings.append(
+            f"to keep them as models: mvc add{more}" if len(names) > 1 else "to keep it as a model: mvc add"
+        )
     return Guard(tuple(problems), tuple(warnings))
 
 

@@ -60,7 +60,7 @@ class Log:
 @dataclass(frozen=True, slots=True)
 class Filters:
     """Which versions: at most `limit` of each model (0: all); on every branch; where a condition holds; the best by a
-    metric; since a date that Git understands.
+    metric; since a date that Git understands; in the history of the revision `rev` ("": HEAD).
     """
 
     limit: int = 0
@@ -68,6 +68,7 @@ class Filters:
     where: str = ""
     best: str = ""
     since: str = ""
+    rev: str = ""
 
 
 ALL = Filters()
@@ -76,8 +77,11 @@ ALL = Filters()
 def log(repo: Repo, paths: Sequence[str] = (), filters: Filters = ALL) -> Log:
     """The versions of the models in PATHS (default: all) that FILTERS let through."""
     repo.require_init()
-    if not history.has_head(repo.layout):
+    if filters.rev and filters.all_refs:
+        raise UsageError("--all is every branch and tag, a revision is one", hint="leave one of them out")
+    if not filters.rev and not history.has_head(repo.layout):
         return Log(())
+    start = history.resolve(repo.layout, filters.rev or "HEAD")
     condition = expression.parse(filters.where) if filters.where else None
     oldest = _since(repo, filters.since) if filters.since else 0
     names = history.branches_and_tags(repo.layout)
@@ -85,8 +89,10 @@ def log(repo: Repo, paths: Sequence[str] = (), filters: Filters = ALL) -> Log:
     cut_off: list[str] = []
     known = False
     unknown: list[NotFoundError] = []
-    for path in chosen(repo, paths):
-        rows = (_logged(repo, at, one, names) for at, one in versions_of(repo, path, all_refs=filters.all_refs))
+    tracked = map(model_of, history.pointers_at(repo.layout, start)) if filters.rev else repo.tracked()
+    for path in chosen(repo, paths, tracked):
+        seen = versions_of(repo, path, start=start, all_refs=filters.all_refs)
+        rows = (_logged(repo, at, one, names) for at, one in seen)
         kept: list[LoggedVersion] = []
         last = None
         for row in rows:
@@ -195,10 +201,10 @@ def _since(repo: Repo, text: str) -> int:
     return int(out.removeprefix("--max-age="))
 
 
-def chosen(repo: Repo, paths: Sequence[str]) -> list[SafeRelPath]:
-    """Tracked models, or, when a name is tracked no longer, the name itself."""
+def chosen(repo: Repo, paths: Sequence[str], tracked: Iterable[str]) -> list[SafeRelPath]:
+    """Those of the models TRACKED that PATHS mean, or, when a name is tracked no longer, the name itself."""
     try:
-        return repo.selected(paths, repo.tracked())
+        return repo.selected(paths, tracked)
     except NotFoundError:
         return [repo.path(path) for path in paths]
 

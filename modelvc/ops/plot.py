@@ -49,7 +49,7 @@ def plot(repo: Repo, path: str, names: Sequence[str] = (), filters: Filters = AL
     Metrics that the policy names come first. Raises NotFoundError for a model without versions and for a name that no
     version has a number for.
     """
-    model, *more = chosen(repo, [path])
+    model, *more = chosen(repo, [path], repo.tracked())
     if more:
         raise UsageError(f"{shown(path)} holds {1 + len(more)} models", hint=f"one at a time: mvc plot {shown(model)}")
     found = log(repo, [path], filters).versions

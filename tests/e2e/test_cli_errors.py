@@ -76,7 +76,7 @@ SAYS = {
         ["add"],
         2,
         "nothing to add",
-        "name files or folders, or run `mvc add -u` for every model that is modified",
+        "name files or folders, run `mvc add -u` for every model that is modified, or set up `mvc track`",
     ),
     "metrics of many": (
         ["add", "-u", "-m", "a=1"],

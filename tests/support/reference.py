@@ -50,6 +50,7 @@ from modelvc.ops import (
     show,
     stats,
     status,
+    track,
 )
 
 PAGE = Path(__file__).parents[2] / "docs/cli.md"
@@ -77,6 +78,7 @@ RESULTS: dict[str, tuple[type, ...]] = {
     "remote add": (remotes.RemoteInfo,),
     "remote list": (remotes.Remotes,),
     "remote remove": (remotes.Remotes,),
+    "track": (track.Tracked,),
     "remote default": (remotes.RemoteInfo,),
     "remote set-url": (remotes.RemoteInfo,),
     "remote rename": (remotes.RemoteInfo,),

@@ -1,0 +1,54 @@
+"""`[track] patterns` of the configuration: which files are models by their names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from modelvc.errors import shown
+from modelvc.formats.paths import CONTROL, POINTER_SUFFIX
+from modelvc.formats.tables import MAX_TEXT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from modelvc.formats import toml
+    from modelvc.formats.tables import Table
+
+MOST = 1_000  # patterns
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """Globs of `mvc track`, in the order in which they were given."""
+
+    patterns: tuple[str, ...] = ()
+    extra: Mapping[str, toml.Value] = field(default_factory=dict, hash=False)
+
+
+def from_table(table: Table) -> Track:
+    """The patterns of a configuration; its error for one that cannot be used."""
+    if "patterns" not in table.values:
+        return Track((), table.unknown)
+    patterns = table.texts("patterns")
+    if len(patterns) > MOST:
+        raise table.error("patterns", f"has more than {MOST:,} of them")
+    for pattern in patterns:
+        if why := wrong(pattern):
+            raise table.error("patterns", f'has "{shown(pattern, 80)}", which {why}')
+    return Track(patterns, table.unknown)
+
+
+def wrong(pattern: str) -> str:
+    """Why a pattern cannot choose files; "" when it can."""
+    if not pattern.strip("/"):
+        return "is empty"
+    if len(pattern) > MAX_TEXT or not CONTROL.isdisjoint(pattern):
+        return "is too long, or has a control character in it"
+    if pattern.startswith("!"):
+        return "excludes files, which only .gitignore can do"
+    if pattern.endswith("/"):
+        return "is a folder: `mvc add` tracks one as a whole"
+    if pattern.endswith(POINTER_SUFFIX) or ".." in pattern.split("/"):
+        return "leads to what is no model"
+    return ""
