@@ -133,7 +133,9 @@ class Config:
             table["notebooks"] = self.notebooks.written
         if self.track.patterns or self.track.extra:
             table["track"] = {"patterns": list(self.track.patterns), **self.track.extra}
-        return _file(table, header)
+        data = _file(table, header)
+        parse(data)  # what no reader accepts is not written
+        return data
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +189,9 @@ class CloneConfig:
             table["remotes"] = _remotes_table(self.remotes)
         if self.trust:
             table["trust"] = _remotes_table(self.trust)
-        return _file(table, header)
+        data = _file(table, header)
+        parse_clone(data)
+        return data
 
 
 def parse(data: bytes, where: str = COMMITTED) -> Config:

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from modelvc.errors import FormatError
+from modelvc.formats import limits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,7 +18,11 @@ _DIGITS = frozenset(b"0123456789abcdef")
 
 
 def encode(packs: Iterable[bytes]) -> bytes:
-    return _HEAD + b"".join(name.hex().encode() + b"\n" for name in sorted(set(packs)))
+    """The bytes of a doom list; FormatError when they are more than a reader accepts."""
+    data = _HEAD + b"".join(name.hex().encode() + b"\n" for name in sorted(set(packs)))
+    if len(data) > limits.DOOM_LIST:
+        raise FormatError(f"a doom list can not be larger than {limits.DOOM_LIST:,} bytes")
+    return data
 
 
 def parse(data: bytes) -> tuple[bytes, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from blake3 import blake3
 
-from modelvc.errors import FormatError
+from modelvc.errors import FormatError, shown
 from modelvc.formats import limits, toml
 from modelvc.formats.tables import Table
 
@@ -19,7 +19,23 @@ def key_of(place: str) -> str:
 
 
 def encode(place: str) -> bytes:
-    return toml.encode({"format": FORMAT, "repository": place}).encode()
+    """The bytes of a registration; FormatError for a PLACE that no reader accepts."""
+    try:
+        data = toml.encode({"format": FORMAT, "repository": place}).encode()
+    except UnicodeEncodeError:
+        raise FormatError("the place of a repository is not UTF-8") from None
+    parse(data, f"the registration of {shown(place)}")
+    return data
+
+
+def one_line(place: str) -> str:
+    """PLACE as it can be registered: what can not be printed as %XX, and a long one cut and told apart by its hash."""
+    safe = "".join(c if c.isprintable() else _percent(c) for c in place)
+    return safe if len(safe) <= _LONGEST else f"{safe[: _LONGEST - 33]}~{blake3(safe.encode()).hexdigest(length=16)}"
+
+
+def _percent(sign: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in sign.encode("utf-8", "surrogateescape"))
 
 
 def parse(data: bytes, where: str) -> str:

@@ -22,6 +22,7 @@ _KINDS = {"file": 1, "tree": 2}
 _HEAD = struct.Struct("<4sBBH32sQQ16s")
 _REF = struct.Struct("<B32sIQ")
 _PLACE = struct.Struct("<IQIBQ")
+_PACK = struct.Struct("<32sQ")
 
 
 class Place(NamedTuple):
@@ -86,12 +87,12 @@ class Root:
             yield from leaf.segments
 
     def encode(self) -> bytes:
-        """Bytes of the record; they may exceed limits.ROOT, which the writer checks to decide what to inline."""
+        """Bytes of the record; FormatError when they are more than a reader accepts."""
         flags = (_PLACED if self.placed else 0) | (_UNPROVEN if self.unproven else 0)
         out = [
             _HEAD.pack(_MAGIC, 1, _KINDS[self.kind], flags, self.oid, self.size, self.files, self.write_id),
             struct.pack("<I", len(self.packs)),
-            *(struct.pack("<32sQ", name, size) for name, size in self.packs),
+            *(_PACK.pack(name, size) for name, size in self.packs),
         ]
         if self.kind == "file":
             out.append(struct.pack("<I", len(self.segments)))
@@ -104,7 +105,15 @@ class Root:
                 out += [_encode_part(leaf.leaf), struct.pack("<I", len(leaf.segments))]
                 out += [_encode_part(part) for part in leaf.segments]
         body = b"".join(out)
+        if len(body) + 32 > limits.ROOT:
+            raise FormatError(f"the root of {self.oid.short} is larger than {limits.ROOT:,} bytes")
         return body + blake3(body).digest()
+
+    def check_room(self) -> None:
+        """FormatError when a remote's root of the object may be too large: there each part has a place and a pack."""
+        apart = sum(part.data is None for part in self.parts())
+        if len(self.encode()) + apart * (_PLACE.size + _PACK.size) > limits.ROOT:
+            raise FormatError(f"the root of {self.oid.short} would be larger than {limits.ROOT:,} bytes on a remote")
 
 
 def inline(data: bytes, content: int) -> Part:

@@ -78,7 +78,9 @@ class StoreConfig:
             "write_features": self.write_features,
             "gc_features": self.gc_features,
         }
-        return toml.encode(table).encode()
+        data = toml.encode(table).encode()
+        parse(data)  # what no reader accepts is not written
+        return data
 
 
 def parse(data: bytes, where: str = "the store") -> StoreConfig:

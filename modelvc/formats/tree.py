@@ -50,16 +50,49 @@ def leaves(entries: Iterable[TreeEntry]) -> list[Leaf]:
     found: list[Leaf] = []
     run: list[TreeEntry] = []
     parts: list[bytes] = []
+    cut = _Cut()
     for name, entry in sorted((entry.path.encode(), entry) for entry in entries):
         run.append(entry)
         parts += (_HEAD.pack(entry.executable, len(name)), name, _TAIL.pack(entry.size, entry.oid))
-        first, second = blake3(name).digest(length=2)
-        if not (first | second << 8) & _BORDER or len(run) == limits.LEAF_ENTRIES:
+        if cut.after(name):
             found.append(_leaf(run, parts))
             run, parts = [], []
     if run:
         found.append(_leaf(run, parts))
     return found
+
+
+def check_names(names: Iterable[str]) -> None:
+    """FormatError when the files NAMES, in any order, need a leaf that no reader accepts."""
+    cut = _Cut()
+    for name in sorted(name.encode() for name in names):
+        cut.after(name)
+
+
+class _Cut:
+    """Where leaves end. Paths alone decide it, so a leaf that is too large can not be cut elsewhere."""
+
+    __slots__ = ("_count", "_first", "_size")
+
+    def __init__(self) -> None:
+        self._count = self._size = 0
+        self._first = b""
+
+    def after(self, name: bytes) -> bool:
+        """Whether a leaf ends after NAME; FormatError when its bytes are more than a reader accepts."""
+        self._first = name if not self._count else self._first
+        self._count += 1
+        self._size += _HEAD.size + len(name) + _TAIL.size
+        if self._size > limits.LEAF:
+            which = f"from {shown(self._first.decode(), 80)} to {shown(name.decode(), 80)}"
+            raise FormatError(
+                f"the paths of {self._count:,} files, {which}, need more than {limits.LEAF:,} bytes in a list"
+            )
+        first, second = blake3(name).digest(length=2)
+        ends = not (first | second << 8) & _BORDER or self._count == limits.LEAF_ENTRIES
+        if ends:
+            self._count = self._size = 0
+        return ends
 
 
 def _leaf(run: list[TreeEntry], parts: list[bytes]) -> Leaf:

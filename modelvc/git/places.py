@@ -6,6 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
+from modelvc.formats.registration import one_line
 from modelvc.git.run import git
 
 if TYPE_CHECKING:
@@ -41,13 +42,13 @@ def place_of(url: str, folder: str) -> str:
         url = "/" + url.removeprefix("file://").partition("/")[2]
     match = _URL.fullmatch(url) or (None if os.path.exists(os.path.join(folder, url)) else _SCP.fullmatch(url))
     if match:
-        return f"{match[1].lower()}/{_bare(match[2])}"
+        return one_line(f"{match[1].lower()}/{_bare(match[2])}")
     path = os.path.realpath(os.path.join(folder, url))
     try:
         number = os.stat(path).st_ino
     except OSError:
         number = 0
-    return f"{path}#{number}"
+    return one_line(f"{path}#{number}")
 
 
 def _bare(path: str) -> str:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from modelvc.errors import ModelvcError, NoSpace, NotFoundError, PointerConflict, UsageError, shown
+from modelvc.errors import FormatError, ModelvcError, NoSpace, NotFoundError, PointerConflict, UsageError, shown
 from modelvc.formats.paths import SafeRelPath, pointer_of
 from modelvc.formats.pointer import Pointer
 from modelvc.formats.pointer import parse as parse_pointer
@@ -19,7 +19,7 @@ from modelvc.ops.placing import check_place
 from modelvc.ops.progress import SILENT
 from modelvc.ops.record import NOTHING, recorded
 from modelvc.ops.renames import only_renamed
-from modelvc.ops.trees import entries_of, stored_leaves, tree_path
+from modelvc.ops.trees import check_names, entries_of, stored_leaves
 from modelvc.store import manifest
 from modelvc.store.ingest import Ingest
 from modelvc.store.manifest import Content
@@ -128,6 +128,7 @@ def _add(repo: Repo, chosen: Sequence[SafeRelPath], given: Given, progress: Prog
     _check_space(repo, targets)
     kept = [_known(repo, target) for target in targets]
     if not all(kept):
+        _check_folders(repo, [target.path for target, known in zip(targets, kept, strict=True) if not known])
         progress.expect(sum(_present_size(repo, target.path) for target in targets))
         with StoreWriter(repo.store) as writer, Ingest(writer, progress.advance) as ingest:
             for place, target in enumerate(targets):
@@ -209,6 +210,13 @@ def _check_overlap(path: SafeRelPath, others: set[str]) -> None:
         )
 
 
+def _check_folders(repo: Repo, paths: Sequence[SafeRelPath]) -> None:
+    """Refuse, before anything is read or written, a folder that can not be stored."""
+    for path in paths:
+        if os.path.isdir(os.path.join(repo.layout.worktree, path)):
+            check_names(path, scan(repo.worktree.root, path))
+
+
 def _check_space(repo: Repo, targets: Sequence[_Target]) -> None:
     needed = sum(_present_size(repo, target.path) for target in targets)
     if needed < _LARGE:
@@ -256,7 +264,7 @@ def _store(repo: Repo, target: _Target, writer: StoreWriter, ingest: Ingest) -> 
             done = ingest.file(fd, target.path)
         finally:
             os.close(fd)
-        writer.add(Content(done.oid, done.stat.size, done.recipe))
+        _keep(writer, Content(done.oid, done.stat.size, done.recipe), target.path)
         repo.state.remember_file(target.path, done.stat, done.oid, settled=is_settled(done.stat, started))
         kept = _Kept("file", done.oid, done.stat.size, None, bool(done.stat.mode & 0o100), 0)
     return replace(kept, new_bytes=writer.new_bytes - before)
@@ -267,8 +275,6 @@ def _store_tree(repo: Repo, target: _Target, writer: StoreWriter, ingest: Ingest
     found = scan(repo.worktree.root, path)
     if not found:
         raise UsageError(f"{shown(path)} is an empty folder", hint="add it when there is something in it")
-    for name in found:
-        tree_path(name)
     recipes = _stored_recipes(repo, target)
     _, known = repo.state.trees.get(path, (b"", {}))
     files: dict[str, Known] = {}
@@ -285,9 +291,16 @@ def _store_tree(repo: Repo, target: _Target, writer: StoreWriter, ingest: Ingest
         recipes[done.oid] = done.recipe
         files[name] = (done.stat, bytes(done.oid), is_settled(done.stat, started))
     content = manifest.tree_content(entries_of(files), recipes)
-    writer.add(content)
+    _keep(writer, content, path)
     repo.state.remember_tree(path, content.oid, files)
     return _Kept("tree", content.oid, content.size, content.files, executable=False, new_bytes=0)
+
+
+def _keep(writer: StoreWriter, content: Content, path: SafeRelPath) -> None:
+    try:
+        writer.add(content)
+    except FormatError as error:
+        raise UsageError(f"{shown(path)} can not be stored: {error}", hint="track it in several parts") from None
 
 
 def _stored_recipes(repo: Repo, target: _Target) -> dict[Oid, Recipe]:

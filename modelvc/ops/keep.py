@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from modelvc.ops.trees import entries_of
+from modelvc.ops.trees import check_names, entries_of
 from modelvc.store import manifest
 from modelvc.store.ingest import Ingest
 from modelvc.store.manifest import Content
@@ -47,6 +47,7 @@ def keep_present(repo: Repo, paths: Sequence[SafeRelPath]) -> dict[SafeRelPath, 
 
 def _tree(repo: Repo, path: SafeRelPath, ingest: Ingest) -> tuple[Content, dict[str, Known]]:
     names = sorted(scan(repo.worktree.root, path))
+    check_names(path, names)
     started = now()
     files: dict[str, Known] = {}
     recipes = {}

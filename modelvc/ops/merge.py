@@ -257,7 +257,10 @@ def _trees(repo: Repo, path: SafeRelPath, three: tuple[Pointer | None, Pointer, 
         return _conflict(ours, theirs, sides, "both sides changed the same files in it", *lines)
     if not found.entries:
         return _conflict(ours, theirs, sides, "together both sides removed all of its files")
-    content = treemerge.store_tree(repo, found.entries, [ours.oid, theirs.oid])
+    try:
+        content = treemerge.store_tree(repo, found.entries, [ours.oid, theirs.oid])
+    except FormatError as error:
+        return _conflict(ours, theirs, sides, "the merged folder can not be stored", str(error))
     for side, other, label in ((ours, theirs, sides.labels[1]), (theirs, ours, sides.labels[0])):
         if content.oid == side.oid:
             return _taken(base, side, other, label)

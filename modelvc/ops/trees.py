@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modelvc.errors import FormatError, ObjectCorrupt, UsageError
+from modelvc.errors import FormatError, ObjectCorrupt, UsageError, shown
 from modelvc.formats import tree
 from modelvc.formats.paths import SafeRelPath, is_pointer
 from modelvc.formats.tree import TreeEntry
@@ -44,6 +44,17 @@ def tree_path(name: str) -> SafeRelPath:
             hint="track the folder or what is in it, not both: see `mvc rm --keep`",
         )
     return path
+
+
+def check_names(path: str, names: Collection[str]) -> None:
+    """UsageError when a tree can not hold the files NAMES of the folder PATH."""
+    for name in names:
+        tree_path(name)
+    try:
+        tree.check_names(names)
+    except FormatError as error:
+        hint = "shorten its paths, or track the folders in it one by one"
+        raise UsageError(f"{shown(path)} can not be stored: {error}", hint=hint) from None
 
 
 def oid_of(entries: Sequence[TreeEntry]) -> Oid:

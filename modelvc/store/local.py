@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
-from modelvc.errors import FormatError, LockHeld, ObjectCorrupt, ObjectMissing
+from modelvc.errors import ConfigError, FormatError, LockHeld, ObjectCorrupt, ObjectMissing
 from modelvc.formats import limits, registration, storeconfig
 from modelvc.formats import root as rootformat
 from modelvc.formats.storeconfig import StoreConfig
@@ -75,8 +75,15 @@ class LocalStore:
         folder = os.path.join(self.root, "clones")
         path = os.path.join(folder, os.path.basename(registration.key_of(self._owner)))
         if not os.path.exists(path):
+            try:
+                data = registration.encode(self._owner)
+            except FormatError as error:
+                raise ConfigError(
+                    f"this clone can not be registered with the store {self.root}: {error}",
+                    hint="move the clone, or take store.path out of .git/mvc/config.toml",
+                ) from None
             make_folder(self.disk, folder)
-            write_file(self.disk, path, registration.encode(self._owner), tmp=os.path.join(self.root, "tmp"))
+            write_file(self.disk, path, data, tmp=os.path.join(self.root, "tmp"))
 
     def clones(self) -> list[str]:
         """The files that say which clones use this store, besides the one it lies in."""

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import xxhash
 from blake3 import blake3
 
-from modelvc.errors import FormatError
-from modelvc.formats import limits, pack
+from modelvc.formats import pack
 from modelvc.formats.pack import RAW, Stored
 from modelvc.formats.root import Part, Place
 from modelvc.formats.segment import Placement, Recipe, Segment
@@ -168,7 +167,10 @@ class Outgoing:
         self._settle()
         roots = [manifest.write_root(content, self, placed=True) for content in contents]
         self._settle()
-        return [self._checked(_with_table(root, self._part_packs)) for root in roots]
+        made = [_with_table(root, self._part_packs) for root in roots]
+        for root in made:
+            root.encode()  # before any of them is written: FormatError for one that no reader accepts
+        return made
 
     def packs_of(self, content: Content, root: Root) -> Packs:
         """Every pack that an object needs."""
@@ -177,12 +179,6 @@ class Outgoing:
 
     def _source(self, cid: bytes) -> Source:
         return self.sources[cid]
-
-    @staticmethod
-    def _checked(root: Root) -> Root:
-        if len(root.encode()) > limits.ROOT:
-            raise FormatError(f"the root of {root.oid.short} is larger than {limits.ROOT:,} bytes")
-        return root
 
     # -- what manifest.PartSink asks for
 

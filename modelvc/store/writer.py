@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from modelvc.formats.root import Root
     from modelvc.formats.segment import Recipe
     from modelvc.store.local import LocalStore
 
@@ -42,7 +41,7 @@ class StoreWriter:
         self._pack: PackWriter | None = None
         self._roll = PACK  # bytes of the open pack above which the next one is begun
         self._sealed: set[bytes] = set()  # cids in packs of this session that the index does not know yet
-        self._roots: list[Root] = []
+        self._roots: list[tuple[str, bytes]] = []
         self._lock = contextlib.nullcontext() if locked else store.shared()
         self.new_bytes = 0
         self.packs: set[bytes] = set()  # names of the packs that this session sealed, and did not merge
@@ -108,9 +107,15 @@ class StoreWriter:
         return Segment(recipe, None)
 
     def add(self, content: Content, *, unproven: bool = False) -> None:
-        """Have a root written for CONTENT when the session commits; one that is here and proven stays."""
+        """Have a root written for CONTENT when the session commits; one that is here and proven stays.
+
+        FormatError when no reader accepts the root, here or, unless it came from there, on a remote.
+        """
         if not self._store.has_root(content.kind, content.oid) or not unproven:
-            self._roots.append(write_root(content, self, placed=False, unproven=unproven))
+            root = write_root(content, self, placed=False, unproven=unproven)
+            if not unproven:
+                root.check_room()
+            self._roots.append((self._store.root_path(root.kind, root.oid), root.encode()))
 
     def seal(self) -> None:
         """Make durable what was appended so far."""
@@ -126,10 +131,9 @@ class StoreWriter:
     def commit(self) -> None:
         self.seal()
         store, tmp = self._store, os.path.join(self._store.root, "tmp")
-        for root in self._roots:
-            path = store.root_path(root.kind, root.oid)
+        for path, root in self._roots:
             make_folder(store.disk, os.path.dirname(path))
-            write_file(store.disk, path, root.encode(), tmp=tmp)
+            write_file(store.disk, path, root, tmp=tmp)
         self._roots = []
         if self._sealed:
             self._sealed = set()

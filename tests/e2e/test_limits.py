@@ -6,10 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from modelvc.errors import ModelvcError, UsageError
 from modelvc.formats import limits, pack
+from modelvc.formats.paths import SafeRelPath
+from modelvc.formats.pointer import parse
 from modelvc.ops.add import add
+from modelvc.ops.checkout import Options, checkout
 from modelvc.ops.fsck import Depth, fsck
 from modelvc.ops.gc import Rules, apply_gc
+from modelvc.ops.merge import Sides, merge
+from modelvc.ops.push import push
+from modelvc.ops.trees import stored_files
 from modelvc.repo import Repo, open_repo
 from modelvc.store import packfile
 from tests.support.clone import Clone
@@ -67,3 +74,96 @@ def test_fsck_names_a_pack_over_the_limit_and_brings_its_chunks_back(
     assert done.open == ()
     assert max(counts(folder)) == FEW
     assert not fsck(opened(folder)).problems
+
+
+def names(clone: Clone) -> list[str]:
+    """What lies in the store and beside the models."""
+    found = [path for top in ("packs", "b", "t", "tmp") for path in (clone.path / ".git/mvc/store" / top).rglob("*")]
+    return sorted(str(path) for path in (*found, *clone.path.glob("*.mvc")) if path.is_file())
+
+
+def test_a_folder_whose_paths_do_not_fit_is_refused_before_anything_is_written(
+    folder: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, index = names(folder), folder.git("ls-files", "-s")
+    folder.write("a.bin", b"in the same command")
+    for number in range(5):
+        folder.write(f"long/{number}{'x' * 200}", b"%d" % number)
+    monkeypatch.setattr(limits, "LEAF", 1_000)
+    with pytest.raises(
+        UsageError, match=r"^long can not be stored: the paths of 5 files, from 0xxx.*in a list"
+    ) as error:
+        add(opened(folder), ["a.bin", "long"])
+    assert error.value.hint == "shorten its paths, or track the folders in it one by one"
+    assert (names(folder), folder.git("ls-files", "-s")) == (before, index)
+    monkeypatch.setattr(limits, "LEAF", 5 * (3 + 40 + 201))
+    add(opened(folder), ["a.bin", "long"])
+    assert len(stored_files(opened(folder).store, parse(folder.read("long.mvc")).oid)) == 5
+
+
+def test_a_root_that_does_not_fit_is_refused(folder: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = names(folder)
+    folder.write("a.bin", b"in the same command")
+    for number in range(5):
+        folder.write(f"more/{number}", b"%d" % number)
+    monkeypatch.setattr("modelvc.store.manifest.INLINE", 0)  # the parts lie apart
+    monkeypatch.setattr(limits, "ROOT", 250)
+    with pytest.raises(UsageError, match=r"^more can not be stored: the root of .* 250 bytes"):
+        add(opened(folder), ["a.bin", "more"])
+    assert names(folder) == before
+    monkeypatch.setattr(limits, "ROOT", 400)
+    add(opened(folder), ["a.bin", "more"])
+    folder.mvc("remote", "add", "origin", str(folder.path.parent / "far"))
+    most = limits.ROOT
+    monkeypatch.setattr(limits, "ROOT", 1 << 20)  # the other folder needs it
+    assert push(opened(folder)).sent
+    name = parse(folder.read("more.mvc")).oid.hex()
+    assert (folder.path.parent / "far/t" / name[:2] / name).stat().st_size <= most
+    assert not fsck(opened(folder)).problems
+
+
+def test_a_folder_that_can_not_be_stored_stays_when_a_checkout_is_forced(
+    folder: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.write(f"data/{'x' * 200}", b"new")
+    here = sorted(path.name for path in (folder.path / "data").iterdir())
+    folder.git("rm", "-q", "--cached", "data.mvc")
+    folder.git("commit", "-qm", "gone")
+    monkeypatch.setattr(limits, "LEAF", 1_000)
+    with pytest.raises(ModelvcError, match="in a list"):
+        checkout(opened(folder), "", ["data"], Options(force=True))
+    assert sorted(path.name for path in (folder.path / "data").iterdir()) == here
+
+
+def test_a_merge_of_folders_that_can_not_be_stored_is_a_conflict(
+    folder: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for branch in ("side", "main"):
+        folder.git("switch", "-q", *(["-c", "side"] if branch == "side" else ["main"]))
+        folder.mvc("checkout")
+        folder.write(f"data/{branch}{'x' * 100}", branch.encode())
+        add(opened(folder), ["data"])
+        folder.git("commit", "-qm", branch)
+    versions = [folder.git("show", f"{rev}:data.mvc").encode() for rev in ("main~1", "main", "side")]
+    monkeypatch.setattr(limits, "LEAF", 3 * FEW * (3 + 40 + 6) + 150)
+    done = merge(opened(folder), SafeRelPath("data"), Sides(*versions))
+    assert done.conflict
+    assert any("the merged folder can not be stored" in word for word in done.words)
+    assert any("in a list" in word for word in done.words)
+
+
+def test_a_text_that_is_too_long_for_the_configuration(folder: Clone) -> None:
+    before = folder.read(".mvc/config.toml")
+    done = folder.mvc("remote", "add", "origin", "/" + "p" * 5_000, code=2)
+    assert "is longer than 4,096 characters" in done.err
+    assert folder.read(".mvc/config.toml") == before
+    assert folder.mvc("status").code == 0
+
+
+def test_a_clone_whose_path_is_no_line_is_registered_all_the_same(tmp_path: Path) -> None:
+    clone = Clone.new(tmp_path / "a\nb")
+    clone.mvc("remote", "add", "origin", str(tmp_path / "far"))
+    clone.commit_model(1)
+    clone.mvc("push")
+    done = clone.mvc("gc", "--remote", "-r", "origin")
+    assert done.code == 0, done.err
