@@ -107,10 +107,11 @@ def test_a_root_that_does_not_fit_is_refused(folder: Clone, monkeypatch: pytest.
     for number in range(5):
         folder.write(f"more/{number}", b"%d" % number)
     monkeypatch.setattr("modelvc.store.manifest.INLINE", 0)  # the parts lie apart
-    monkeypatch.setattr(limits, "ROOT", 250)
-    with pytest.raises(UsageError, match=r"^more can not be stored: the root of .* 250 bytes"):
-        add(opened(folder), ["a.bin", "more"])
-    assert names(folder) == before
+    for most, where in ((250, "is larger"), (300, "would be larger")):  # here, and on a remote
+        monkeypatch.setattr(limits, "ROOT", most)
+        with pytest.raises(UsageError, match=rf"^more can not be stored: the root of .* {where} than {most} bytes"):
+            add(opened(folder), ["a.bin", "more"])
+        assert names(folder) == before
     monkeypatch.setattr(limits, "ROOT", 400)
     add(opened(folder), ["a.bin", "more"])
     folder.mvc("remote", "add", "origin", str(folder.path.parent / "far"))
