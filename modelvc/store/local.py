@@ -22,7 +22,7 @@ from modelvc.formats import root as rootformat
 from modelvc.formats.storeconfig import StoreConfig
 from modelvc.oid import Oid
 from modelvc.store import codec, packfile
-from modelvc.store.disk import RealDisk, make_folder, write_file
+from modelvc.store.disk import RealDisk, create_file, make_folder, write_file
 from modelvc.store.index import ChunkIndex, is_shard, list_packs
 
 if TYPE_CHECKING:
@@ -239,7 +239,7 @@ class LocalStore:
     @contextlib.contextmanager
     def _flock(self, how: int) -> Iterator[None]:
         make_folder(self.disk, self.root)
-        fd = os.open(os.path.join(self.root, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        fd = create_file(os.path.join(self.root, "lock"), os.O_RDWR)
         try:
             deadline = time.monotonic() + _LOCK_WAIT
             while True:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from modelvc.formats import pack
 from modelvc.formats.pack import Encoding, Stored
-from modelvc.store.disk import make_folder
+from modelvc.store.disk import create_file, make_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -41,7 +41,7 @@ class PackWriter:
         self._root = root
         self._disk = disk
         self._tmp = os.path.join(root, "tmp", f"pack-{os.getpid()}-{os.urandom(8).hex()}")
-        self._fd = os.open(self._tmp, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+        self._fd = create_file(self._tmp, os.O_RDWR | os.O_EXCL)
         fcntl.flock(self._fd, fcntl.LOCK_EX)
         self._pending = bytearray(pack.MAGIC)
         self._size = len(pack.MAGIC)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import array
 import atexit
+import ctypes
 import gc
 import importlib
 import json
@@ -20,6 +21,7 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import threading
 from contextlib import suppress
@@ -27,6 +29,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+ACCOUNT = "SPAWN_AS"  # of the environment of a command: `user:group`, numbers; the tests' own account must be root
 
 _lock = threading.Lock()
 _server: tuple[subprocess.Popen[bytes], str] | None = None
@@ -129,6 +133,8 @@ def _child(line: socket.socket) -> None:
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)
+    if account := os.environ.pop(ACCOUNT, ""):
+        _become(*map(int, account.split(":")))
     _as_started(words)
     code: Any = 70
     try:
@@ -146,6 +152,21 @@ def _child(line: socket.socket) -> None:
     atexit._run_exitfuncs()
     line.sendall(str(code or 0).encode())
     os._exit(0)
+
+
+def _become(user: int, group: int) -> None:
+    """Be another account with the usual umask, which may not enter the folder that the interpreter lies in."""
+    library = sysconfig.get_path("stdlib")
+    held = os.open(library, os.O_RDONLY | os.O_DIRECTORY)
+    packages = [getattr(module, "__path__", None) for module in tuple(sys.modules.values())]
+    for path in (sys.path, *(one for one in packages if isinstance(one, list))):
+        path[:] = [one.replace(library, f"/proc/self/fd/{held}", 1) for one in path]
+    sys.path_importer_cache.clear()
+    os.umask(0o022)
+    os.setgroups([group])
+    os.setgid(user)
+    os.setuid(user)
+    ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # PR_SET_DUMPABLE: or /proc/self belongs to the account before
 
 
 def _as_started(words: list[str]) -> None:

@@ -18,6 +18,7 @@ from modelvc.errors import KeyMissing, RemoteBusy, RemoteChanged, RemoteError, s
 from modelvc.store.api import Capabilities, Entry
 from modelvc.store.backends import openat
 from modelvc.store.backends.keys import check_key, check_prefix
+from modelvc.store.disk import create_file, share_folder
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -167,18 +168,20 @@ class FolderBackend:
         """Make the root where its parent is there, and open its lock."""
         if self._lock_fd >= 0:
             return
+        made = True
         try:
             os.mkdir(self._path)
         except FileExistsError:
-            pass
+            made = False
         except FileNotFoundError:
             self._check_mounted()
             raise
         root = self._open_root()
+        if made:
+            share_folder(root, os.stat(os.path.dirname(self._path)))
         with self._opening:
             if self._lock_fd < 0:
-                flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-                fd = os.open(_LOCK, flags, 0o666, dir_fd=root)
+                fd = create_file(_LOCK, os.O_RDWR | os.O_NOFOLLOW, folder=root)
                 self._locks = _has_locks(fd)
                 self._lock_fd = fd
                 openat.sweep(root)

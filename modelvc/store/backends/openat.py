@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 from modelvc.errors import RemoteBusy, RemoteDenied, RemoteError, shown
 from modelvc.store.api import Entry
 from modelvc.store.backends.keys import is_part
+from modelvc.store.disk import create_file, share_folder
 
 if TYPE_CHECKING:
     from modelvc.store.api import Data
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a planted pipe must not block
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_NEW = os.O_WRONLY | os.O_EXCL | os.O_NOFOLLOW
 _TEMPORARY = ".new-"  # no key starts with a dot, so no listing shows it
 _STALE = 86_400  # seconds after which a temporary file belongs to nobody
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -114,7 +115,7 @@ def read_exactly(fd: int, offset: int, length: int) -> bytes | None:
 def write_temporary(root: int, data: Data) -> Temporary:
     """DATA on the disk, for `link` or a rename to give it a key."""
     name = f"{_TEMPORARY}{os.getpid()}-{os.urandom(8).hex()}"
-    fd = os.open(name, _NEW, 0o666, dir_fd=root)
+    fd = create_file(name, _NEW, folder=root)
     try:
         view = memoryview(data)
         while view:
@@ -199,4 +200,6 @@ def _open_or_make(part: str, folder: int) -> int:
         with contextlib.suppress(FileExistsError):  # another writer was faster
             os.mkdir(part, dir_fd=folder)
         os.fsync(folder)
-        return os.open(part, _FOLDER, dir_fd=folder)
+        fd = os.open(part, _FOLDER, dir_fd=folder)
+        share_folder(fd, os.fstat(folder))
+        return fd
