@@ -86,7 +86,7 @@ def _bisect_status(paths: list[str]) -> int:
         explain(error, as_json=CONTEXT.json, debug=CONTEXT.verbose)
         return BISECT_STOP
     for one in found.verdicts:
-        if one.outcome != "pass":
+        if one.outcome not in {"pass", "info"}:
             render.out(f"{shown(one.model)}: {shown(one.metric)} {shown(one.why)}")
     render.out(reports.summary(found))
     return EXIT[found.outcome] if found.outcome != "inconclusive" else BISECT_SKIP

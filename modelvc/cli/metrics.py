@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
 
 from modelvc.cli import render
 from modelvc.cli.context import CONTEXT, split
-from modelvc.cli.tracking import MetricsOption, ParamsOption, PredictionsOption, Words, given
+from modelvc.cli.tracking import (
+    MetricsOption,
+    OnlyOption,
+    ParamsOption,
+    PositiveOption,
+    PredictionsOption,
+    Words,
+    given,
+)
 
 metrics_app = typer.Typer(help="What was measured on models.", rich_markup_mode=None)
 
@@ -50,6 +59,8 @@ def metrics_set(
     metrics: MetricsOption = "",
     params: ParamsOption = "",
     predictions: PredictionsOption = "",
+    only: OnlyOption = None,
+    positive: PositiveOption = "",
     remove: Annotated[
         list[str] | None, typer.Option("--remove", metavar="NAME", help="Forget a metric.", show_default=False)
     ] = None,
@@ -60,7 +71,8 @@ def metrics_set(
     """
     from modelvc.ops.metrics import metrics_set as op
 
-    done = op(CONTEXT.open(), path, given(pairs, metrics, params, predictions), remove or [])
+    said = replace(given(pairs, metrics, params, predictions), only=tuple(only or ()), positive=positive)
+    done = op(CONTEXT.open(), path, said, remove or [])
     if CONTEXT.json:
         render.dump(done)
         return

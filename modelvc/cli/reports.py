@@ -8,15 +8,17 @@ from xml.sax.saxutils import escape, quoteattr
 
 from modelvc.cli import render
 from modelvc.errors import shown
-from modelvc.ops.check import FAIL, INCONCLUSIVE, PASS
+from modelvc.ops.verdict import FAIL, INCONCLUSIVE, INFO, PASS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from modelvc.ops.check import Checked, Verdict
+    from modelvc.ops.check import Checked
+    from modelvc.ops.verdict import Verdict
 
-_SIGNS = {PASS: "ok", FAIL: "FAIL", INCONCLUSIVE: "?"}
-_COLOURS = {PASS: "green", FAIL: "red", INCONCLUSIVE: "yellow"}
+_SIGNS = {PASS: "ok", FAIL: "FAIL", INCONCLUSIVE: "?", INFO: "info"}
+_COLOURS = {PASS: "green", FAIL: "red", INCONCLUSIVE: "yellow", INFO: "dim"}
+_GOOD = frozenset({PASS, INFO})
 _HEAD = ("", "model", "metric", "old", "new", "change", "")
 _ANNOTATION = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 
@@ -25,7 +27,7 @@ def text(found: Checked) -> str:
     """One row for each metric, then the verdict in a line."""
     rows = [
         (
-            _SIGNS[v.outcome] if not (v.warn and v.outcome != PASS) else "warn",
+            _SIGNS[v.outcome] if not _warns(v) else "warn",
             v.model,
             v.metric,
             render.brief(v.old),
@@ -49,8 +51,9 @@ def summary(found: Checked) -> str:
     words = [f"{counts[PASS]} pass"]
     words += [f"{counts[FAIL]} fail"] if counts[FAIL] else []
     words += [f"{counts[INCONCLUSIVE]} not enough data"] if counts[INCONCLUSIVE] else []
-    warned = sum(v.warn and v.outcome != PASS for v in found.verdicts)
+    warned = sum(_warns(v) for v in found.verdicts)
     words += [f"{warned} warned"] if warned else []
+    words += [f"{counts[INFO]} info"] if counts[INFO] else []
     return f"{found.outcome}: {', '.join(words)} (against {shown(found.against)})"
 
 
@@ -63,7 +66,7 @@ def markdown(found: Checked) -> str:
     """A table for a pull request."""
     rows = [
         (
-            "⚠️" if v.warn and v.outcome != PASS else {PASS: "✅", FAIL: "❌", INCONCLUSIVE: "❔"}[v.outcome],
+            "⚠️" if _warns(v) else {PASS: "✅", FAIL: "❌", INCONCLUSIVE: "❔", INFO: "ℹ️"}[v.outcome],
             v.model,
             v.metric,
             render.brief(v.old),
@@ -99,7 +102,7 @@ def github(found: Checked) -> str:
     """Annotations on the pointers, one line each; passes say nothing."""
     lines = []
     for v in found.verdicts:
-        if v.outcome != PASS:
+        if v.outcome not in _GOOD:
             level = "warning" if v.warn else "error"
             title = _property(f"{shown(v.metric)}: {v.outcome}")
             lines.append(
@@ -120,7 +123,7 @@ def openmetrics(found: Checked) -> str:
     lines += ["# TYPE mvc_check_ok gauge", "# HELP mvc_check_ok Whether a metric keeps what the policy asks."]
     worst: dict[str, int] = {}
     for v, label in zip(found.verdicts, labels, strict=True):
-        worst[label] = min(worst.get(label, 1), int(v.outcome == PASS or v.warn))
+        worst[label] = min(worst.get(label, 1), int(v.outcome in _GOOD or v.warn))
     lines += [f"mvc_check_ok{{{label}}} {value}" for label, value in worst.items()]
     return "\n".join([*lines, "# EOF"]) + "\n"
 
@@ -133,6 +136,10 @@ FORMATS: dict[str, Callable[[Checked], str]] = {
     "github": github,
     "openmetrics": openmetrics,
 }
+
+
+def _warns(v: Verdict) -> bool:
+    return v.warn and v.outcome not in _GOOD
 
 
 def _change(v: Verdict) -> str:

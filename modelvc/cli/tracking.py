@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -39,6 +40,13 @@ MetricsOption = Annotated[
 ParamsOption = Annotated[
     str, typer.Option("--params", metavar="FILE", help="Record the parameters in it.", show_default=False)
 ]
+OnlyOption = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="GLOB", help="Of the metrics in FILE, these; repeatable.", show_default=False),
+]
+PositiveOption = Annotated[
+    str, typer.Option("--positive", metavar="LABEL", help="The positive label of predictions.", show_default=False)
+]
 PredictionsOption = Annotated[
     str,
     typer.Option(
@@ -54,6 +62,8 @@ def add(
     metrics: MetricsOption = "",
     params: ParamsOption = "",
     predictions: PredictionsOption = "",
+    only: OnlyOption = None,
+    positive: PositiveOption = "",
 ) -> None:
     """Keep the present content of models.
 
@@ -62,9 +72,9 @@ def add(
     """
     from modelvc.ops import add as op
 
-    if update and (metrics or metric or params or predictions):
+    if update and (metrics or metric or params or predictions or only or positive):
         raise UsageError("metrics belong to one model", hint="name it: `mvc add PATH -m NAME=VALUE`")
-    said = given(metric, metrics, params, predictions)
+    said = replace(given(metric, metrics, params, predictions), only=tuple(only or ()), positive=positive)
     repo = CONTEXT.open()
     with progress("storing", quiet=CONTEXT.quiet) as bar:
         if update:

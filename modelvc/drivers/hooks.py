@@ -93,7 +93,8 @@ def _pre_push(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
 def _gate(repo: Repo, tips: Sequence[str]) -> int:
     """Judge the models that go out by the policy: a word, or a stop where that is configured."""
     from modelvc.formats.policy import POLICY
-    from modelvc.ops.check import PASS, check
+    from modelvc.ops.check import check
+    from modelvc.ops.verdict import INFO, PASS
 
     how = repo.config.hooks.gate
     if how == "off" or not os.path.exists(os.path.join(repo.layout.worktree, POLICY)):
@@ -110,7 +111,7 @@ def _gate(repo: Repo, tips: Sequence[str]) -> int:
             failed = True
             continue
         for one in found.verdicts:
-            if one.outcome != PASS and not one.warn:
+            if one.outcome not in {PASS, INFO} and not one.warn:
                 say(f"{shown(one.model)}: {shown(one.metric)} {shown(one.why)}")
                 failed = True
     if failed and how == "block":

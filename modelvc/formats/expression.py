@@ -5,8 +5,10 @@
     one         "not" one | "(" condition ")" | value ("<" | "<=" | ">" | ">=" | "==" | "!=") value
     value       number | "text" | 'text' | true | false | name | `any name`
 
-Nothing is evaluated but this. A metric that is not there, or is nan, makes a comparison unknown, and so is "not" of it;
-a condition that is unknown does not hold (the three-valued logic of Kleene, and of SQL).
+A quoted word left of a sign is a name, and so is one beside < or >, which order numbers alone. Right of == and != it is
+the metric of that name where the version has one, else a text. Nothing is evaluated but this. A metric that is not
+there, or is nan, makes a comparison unknown, and so is "not" of it; a condition that is unknown does not hold (the
+three-valued logic of Kleene, and of SQL).
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelvc.errors import UsageError, shown
+from modelvc.formats import metrics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     Values: TypeAlias = Mapping[str, MetricValue]
     Truth: TypeAlias = bool | None
     Holds: TypeAlias = Callable[[Values], Truth]
+    Value: TypeAlias = Callable[[Values], MetricValue | None]
 
 MAX_LENGTH = 2_000  # characters
 _DEPTH = 50
@@ -65,9 +69,14 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class _Token:
-    kind: str  # "number", "text", "name", "sign", "word", "end"
+    kind: str  # "number", "text" (quoted), "name", "sign", "word", "end"
     text: str
     column: int  # from 1
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether it is a value wherever it stands."""
+        return self.kind == "number" or (self.kind == "name" and self.text in {"true", "false"})
 
 
 def parse(text: str) -> Condition:
@@ -92,6 +101,8 @@ def _tokens(text: str) -> list[_Token]:
         column = match.start(kind) + 1
         if kind == "quoted":
             kind = "name"
+        elif kind == "text":
+            word = word[1:-1]
         elif kind == "name" and word.lower() in _WORDS:
             kind, word = "word", word.lower()
         found.append(_Token(kind, word, column))
@@ -160,28 +171,50 @@ class _Reader:
             if not self._take("sign", ")"):
                 raise _wrong(self._text, self._next.column, 'a ")" is missing')
             return found
-        left = self._value()
-        sign = self._next
+        first, sign = self._operand(), self._next
         if sign.kind != "sign" or sign.text not in _SIGNS:
             raise _wrong(self._text, sign.column, f"a comparison is missing: one of {' '.join(sorted(_SIGNS))}")
         self._at += 1
-        right = self._value()
+        second = self._operand()
+        if first.is_constant and second.is_constant:
+            raise _wrong(self._text, second.column, "two values are compared, and no metric")
+        left = self._value(first)
+        if second.kind == "text" and sign.text not in _ORDER and not first.is_constant:
+            right = self._text_or_metric(second, left)
+        else:
+            right = self._value(second)
         return lambda values: _compare(sign.text, left(values), right(values))
 
-    def _value(self) -> Callable[[Values], MetricValue | None]:
+    def _operand(self) -> _Token:
         token = self._next
+        if token.kind not in {"number", "text", "name"}:
+            raise _wrong(self._text, token.column, "a metric or a number is missing")
         self._at += 1
+        return token
+
+    def _value(self, token: _Token) -> Value:
         if token.kind == "number":
             number = int(token.text) if token.text.lstrip("+-").isdigit() else float(token.text)
             return lambda _: number
-        if token.kind == "text":
-            return lambda _: token.text[1:-1]
-        if token.kind == "name" and token.text in {"true", "false"}:
+        if token.is_constant:
             return lambda _: token.text == "true"
-        if token.kind == "name":
-            self.names.append(token.text)
-            return lambda values: values.get(token.text)
-        raise _wrong(self._text, token.column, "a metric or a number is missing")
+        self.names.append(token.text)
+        return lambda values: values.get(token.text)
+
+    def _text_or_metric(self, token: _Token, left: Value) -> Value:
+        def value(values: Values) -> MetricValue | None:
+            if token.text in values:
+                return values[token.text]
+            if _is_number(metrics.guess(token.text)) and _is_number(left(values)):
+                why = f"a number is compared with the text {shown(token.text)}: write the number without quotes"
+                raise _wrong(self._text, token.column, why)
+            return token.text
+
+        return value
+
+
+def _is_number(value: MetricValue | None) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _compare(sign: str, left: MetricValue | None, right: MetricValue | None) -> Truth:

@@ -1,4 +1,4 @@
-"""Files of metrics and parameters: JSON, YAML, TOML, or the last row of a table (CSV, TSV), by their suffix.
+"""Files of metrics and parameters: JSON, JSON lines, YAML, TOML and tables (CSV, TSV), told apart by their suffix.
 
 Whatever the format, names of nested tables are joined with dots, and an error names the file and, where there is one,
 the line. A file that holds nothing is an error too: an empty table would pass for an answer.
@@ -6,138 +6,113 @@ the line. A file that holds nothing is an error too: an empty table would pass f
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, NamedTuple
 
 from modelvc.errors import FormatError, shown
 from modelvc.formats import metrics, toml
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from modelvc.formats.metrics import Pairs
 
-_MOST_NODES = 100_000  # values looked at in one document: aliases of YAML can make few bytes many
-_MOST_YAML = 1 << 20  # bytes: what reads it is slow
-_MOST_COLUMNS = 10_000
+_MOST_NODES = 100_000  # values in one document
+_TOO_MUCH = re.compile(r"more than [\d,]+ metrics|is longer than")
+
+
+class Chosen(NamedTuple):
+    """The metrics that are recorded of a file, and how many others it holds."""
+
+    pairs: Pairs
+    left_out: int
 
 
 def read(data: bytes, name: str) -> Pairs:
     """The (name, value) pairs in the file NAME; FormatError says what is wrong with it, and where."""
+    return choose(data, name).pairs
+
+
+def choose(data: bytes, name: str, only: Sequence[str] = ()) -> Chosen:
+    """The metrics in the file NAME that a glob of ONLY matches; all of them without ONLY. Raises FormatError."""
     suffix = name.rpartition(".")[2].lower()
-    if len(data) > metrics.MAX_FILE:
-        raise _broken(name, f"it is larger than {metrics.MAX_FILE:,} bytes")
-    if not data.strip():
-        raise _broken(name, "it is empty")
-    readers = {"yaml": _yaml, "yml": _yaml, "toml": _toml, "csv": _csv, "tsv": _csv}
-    if suffix not in readers:
-        found = metrics.flatten(data, name)
-    else:
-        try:
-            found = readers[suffix](data, suffix)
-        except FormatError as error:
-            raise _broken(name, str(error)) from None
-    if not found:
-        raise _broken(name, "there is no metric in it")
-    return found
-
-
-def _broken(name: str, why: str) -> FormatError:
-    hint = "write numbers with names: JSON, YAML, TOML, or CSV with a header, whose last row counts"
-    return FormatError(f"{shown(name)} is no file of metrics: {why}", hint=hint)
-
-
-def _toml(data: bytes, _: str) -> Pairs:
-    return metrics.flatten_value(_nested(toml.read(data, "it", limit=metrics.MAX_FILE), [0]))
-
-
-def _yaml(data: bytes, _: str) -> Pairs:
-    import re
-
-    import yaml
-
-    if len(data) > _MOST_YAML:
-        raise FormatError(f"it is larger than {_MOST_YAML:,} bytes")
-
-    class Loader(yaml.SafeLoader):
-        """Safe, keeps keys that come twice, and reads 1e-3 as the number that YAML 1.2 says it is."""
-
-        merged = 0
-
-        def flatten_mapping(self, node: yaml.MappingNode) -> None:
-            """Bounded: a merge of merges of merges multiplies, before anything is built."""
-            super().flatten_mapping(node)
-            self.merged += len(node.value)
-            if self.merged > _MOST_NODES:
-                raise FormatError(f"it holds more than {_MOST_NODES:,} values")
-
-        def construct_scalar(self, node: yaml.ScalarNode | yaml.MappingNode) -> str:
-            """Bounded: 1:1:1:1... is one number to base 60, made digit by digit."""
-            found: str = super().construct_scalar(node)
-            if len(found) > metrics.MAX_TEXT:
-                raise FormatError(f"a value in it is longer than {metrics.MAX_TEXT:,} characters")
-            return found
-
-    def table(loader: yaml.SafeLoader, node: yaml.MappingNode) -> metrics.Table:
-        loader.flatten_mapping(node)
-        made = loader.construct_object
-        return metrics.Table((_key(made(key, deep=True)), made(value, deep=True)) for key, value in node.value)
-
-    Loader.add_constructor("tag:yaml.org,2002:map", table)
-    number = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)[eE][-+]?[0-9]+$")
-    Loader.add_implicit_resolver("tag:yaml.org,2002:float", number, list("-+.0123456789"))
+    reader = _READERS.get(suffix, _json)
     try:
-        found = yaml.load(data.decode("utf-8-sig"), Loader)  # noqa: S506 - Loader is a SafeLoader
-    except UnicodeDecodeError as error:
-        raise FormatError(f"it is not valid UTF-8 (line {_line(data, error.start)})") from None
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
-        raise FormatError(f"it is not valid YAML: {shown(error.problem or error.context)}{where}") from None
-    except (yaml.YAMLError, ValueError, OverflowError) as error:
-        raise FormatError(f"it is not valid YAML: {shown(error, 200)}") from None
-    except RecursionError:
-        raise FormatError(f"it is nested deeper than {metrics.MAX_DEPTH}") from None
-    except (TypeError, LookupError, AttributeError):  # what PyYAML does about `!!float ""`, `!!map [a]`, `!!bool x`
-        raise FormatError("it is not valid YAML: a value is not what its tag says") from None
-    return metrics.flatten_value(_nested(found, [0]))
-
-
-def _key(key: object) -> str:
-    return key if isinstance(key, str) else str(key).lower() if isinstance(key, bool) else str(key)
-
-
-def _csv(data: bytes, suffix: str) -> Pairs:
-    """The last row, under the names in the first."""
-    import csv
-    import io
-
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise FormatError(f"it is not valid UTF-8 (line {_line(data, error.start)})") from None
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter="\t" if suffix == "tsv" else ",", strict=True)
-    header: list[str] = []
-    last: list[str] = []
-    at = 0
-    try:
-        for row in reader:
-            if not any(field.strip() for field in row):
-                continue
-            if not header:
-                header = [field.strip() for field in row]
-                if len(header) > _MOST_COLUMNS:
-                    raise FormatError(f"it has more than {_MOST_COLUMNS:,} columns")
-                continue
-            if len(row) != len(header):
-                raise FormatError(f"line {reader.line_num} has {len(row)} fields, the header {len(header)}")
-            last, at = row, reader.line_num
-    except csv.Error as error:
-        raise FormatError(f"it is not valid CSV: {shown(error)} (line {reader.line_num})") from None
-    if not last:
-        raise FormatError("it has a header and no row")
-    pairs = [(name, metrics.guess(field.strip())) for name, field in zip(header, last, strict=True) if field.strip()]
-    try:
-        return metrics.checked(pairs)
+        return _chosen(data, lambda: reader(data, suffix), only)
     except FormatError as error:
-        raise FormatError(f"{error} (line {at})") from None
+        hint = _hint(str(error), reader is _json)
+        raise FormatError(f"{shown(name)} is no file of metrics: {error}", hint=hint) from None
+
+
+def _chosen(data: bytes, document: Callable[[], object], only: Sequence[str]) -> Chosen:
+    if len(data) > metrics.MAX_FILE:
+        raise FormatError(f"it is larger than {metrics.MAX_FILE:,} bytes")
+    if not data.strip():
+        raise FormatError("it is empty")
+    flat = [*metrics.flat(document())]
+    if not flat:
+        raise FormatError("there is no metric in it")
+    found = metrics.checked(one for one in flat if not only or any(fnmatchcase(one[0], glob) for glob in only))
+    if not found:
+        raise FormatError(f"none of its {len(flat):,} metrics matches {' or '.join(map(shown, only))}")
+    return Chosen(found, len(flat) - len(found))
+
+
+def _hint(why: str, json: bool) -> str:  # noqa: FBT001 - which of two formats
+    if _TOO_MUCH.search(why):
+        return "record a part of it: --only 'test.*', or in .mvc/policy.toml: [[model]] only = [\"test.*\"]"
+    if json:
+        return 'write a JSON object of numbers, such as {"accuracy": 0.93}'
+    return "write numbers with names: JSON, YAML, TOML, or CSV with a header, whose last row counts"
+
+
+def _json(data: bytes, _: str) -> object:
+    from modelvc.formats.metricrows import last_epoch
+
+    return last_epoch(metrics.load(data))
+
+
+def _json_lines(data: bytes, _: str) -> object:
+    from modelvc.formats.metricrows import json_lines
+
+    return json_lines(_text(data))
+
+
+def _table(data: bytes, suffix: str) -> object:
+    from modelvc.formats.metricrows import table
+
+    return metrics.Table(table(_text(data), tabs=suffix == "tsv"))
+
+
+def _toml(data: bytes, _: str) -> object:
+    return _nested(toml.read(data, "it", limit=metrics.MAX_FILE), [0])
+
+
+def _yaml(data: bytes, _: str) -> object:
+    from modelvc.formats.metricrows import last_epoch
+    from modelvc.formats.yamlcore import read as read_yaml
+
+    return last_epoch(_nested(read_yaml(data), [0]))
+
+
+_READERS: dict[str, Callable[[bytes, str], object]] = {
+    "csv": _table,
+    "jsonl": _json_lines,
+    "ndjson": _json_lines,
+    "toml": _toml,
+    "tsv": _table,
+    "yaml": _yaml,
+    "yml": _yaml,
+}
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise FormatError(f"it is not valid UTF-8 (line {line})") from None
 
 
 def _nested(value: object, seen: list[int], depth: int = 0) -> object:
@@ -154,9 +129,5 @@ def _nested(value: object, seen: list[int], depth: int = 0) -> object:
     if isinstance(value, list):
         return [_nested(item, seen, depth + 1) for item in value]
     if value is not None and not isinstance(value, int | float | str | bool):
-        return str(value)  # a date
+        return str(value)  # a date of TOML
     return value
-
-
-def _line(data: bytes, at: int) -> int:
-    return data.count(b"\n", 0, at) + 1

@@ -45,20 +45,9 @@ def checked(pairs: Iterable[tuple[str, object]]) -> Pairs:
     return tuple(found.items())
 
 
-def flatten(data: bytes, what: str) -> Pairs:
-    """The metrics in a JSON document, in its order; FormatError names WHAT and, where it can, line and column."""
-    try:
-        return checked(_flat(_load(data), (), 0))
-    except FormatError as error:
-        raise FormatError(
-            f"{shown(what)} is no file of metrics: {error}",
-            hint='it must be a JSON object of numbers, such as {"accuracy": 0.93}',
-        ) from None
-
-
-def flatten_value(value: object) -> Pairs:
-    """The metrics in a document that was read: tables as `Table`, lists, and scalars."""
-    return checked(_flat(value, (), 0))
+def flat(value: object) -> Iterator[tuple[str, object]]:
+    """(dotted name, value) of each scalar in a document: tables as `Table`, lists, and scalars. Raises FormatError."""
+    return _flat(value, (), 0)
 
 
 def parse_assignment(text: str) -> tuple[str, MetricValue]:
@@ -93,13 +82,12 @@ def guess(text: str) -> MetricValue:
     return text
 
 
-def _load(data: bytes) -> object:
+def load(data: bytes) -> object:
+    """The JSON document in DATA, its objects as `Table`. FormatError names line and column."""
     import json
 
-    if len(data) > MAX_FILE:
-        raise FormatError(f"it is larger than {MAX_FILE:,} bytes")
     try:
-        return json.loads(data.decode("utf-8-sig"), object_pairs_hook=Table, parse_int=_integer)
+        return json.loads(data.decode("utf-8-sig"), object_pairs_hook=Table, parse_int=integer)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise FormatError(f"it is not valid UTF-8 (line {line})") from None
@@ -113,7 +101,8 @@ class Table(list[tuple[str, object]]):
     """An object of JSON, or a table of another format, that still knows which keys came twice."""
 
 
-def _integer(digits: str) -> int:
+def integer(digits: str) -> int:
+    """A whole number of at most 20 digits; FormatError for a longer one, which takes time to read."""
     if len(digits) > 20:
         raise FormatError(f"the whole number {digits[:20]}… does not fit into 64 bits")
     return int(digits)

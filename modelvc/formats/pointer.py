@@ -52,14 +52,20 @@ class MetricsFile:
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """What a version said about each row of a test set: a blob in the store. `of`: the version that said it."""
+    """What a version said about each row of a test set: a blob in the store. `of`: the version that said it.
+
+    `positive`: the label that precision, recall, F1, AUC and Brier are about; "" where nobody said.
+    """
 
     of: Oid
     oid: Oid
     size: int  # bytes
     rows: int
+    positive: str = ""
 
     def __post_init__(self) -> None:
+        if len(self.positive) > metrics.MAX_NAME or not (self.positive.isprintable()):
+            raise FormatError(f"its positive label is not a text of at most {metrics.MAX_NAME} characters")
         if not 0 <= self.size <= toml.INT_MAX or not 0 <= self.rows <= toml.INT_MAX:
             raise FormatError("the size or the number of rows of its predictions is impossible")
 
@@ -141,7 +147,9 @@ class Pointer:
             raise FormatError(f"the part before [metrics] is larger than {MAX_HEAD:,} bytes")
         data = toml.encode(head | tables).encode()
         if len(data) > limits.POINTER:
-            raise FormatError(f"a pointer can not be larger than {limits.POINTER:,} bytes; record fewer metrics")
+            raise FormatError(
+                f"a pointer can not be larger than {limits.POINTER:,} bytes; record fewer metrics (--only 'test.*')"
+            )
         return data
 
 
@@ -166,7 +174,13 @@ def _measured(version: Pointer) -> dict[str, toml.Value]:
         found["params"] = dict(version.params)
     if version.predictions is not None:
         said = version.predictions
-        found["predictions"] = {"of": str(said.of), "oid": str(said.oid), "size": said.size, "rows": said.rows}
+        found["predictions"] = {
+            "of": str(said.of),
+            "oid": str(said.oid),
+            "size": said.size,
+            "rows": said.rows,
+            **({"positive": said.positive} if said.positive else {}),
+        }
     return found
 
 
@@ -260,8 +274,12 @@ def _params(table: dict[str, toml.Value]) -> metrics.Pairs:
 
 
 def _predictions(table: dict[str, toml.Value]) -> Predictions:
-    _only(table, "predictions", ("of", "oid", "size", "rows"))
-    return Predictions(_oid(table, "of"), _oid(table, "oid"), _take(table, "size", int), _take(table, "rows", int))
+    _only(table, "predictions", ("of", "oid", "size", "rows", "positive"))
+    positive = _take(table, "positive", str) if "positive" in table else ""
+    if "positive" in table and not positive:
+        raise FormatError("its positive label is empty")
+    size, rows = _take(table, "size", int), _take(table, "rows", int)
+    return Predictions(_oid(table, "of"), _oid(table, "oid"), size, rows, positive)
 
 
 def _only(table: dict[str, toml.Value], name: str, known: tuple[str, ...]) -> None:

@@ -29,9 +29,9 @@ MAX_RULES = 1_000
 DIRECTIONS: tuple[Direction, ...] = ("higher", "lower", "target", "info")
 
 _METRIC = frozenset(
-    "confidence direction max max_drop max_rise min model name on_inconclusive target test".split()  # noqa: SIM905
+    "confidence direction max max_drop max_rise metric min model name on_inconclusive target test".split()  # noqa: SIM905
 )
-_MODEL = frozenset({"model", "metrics", "params", "predictions"})
+_MODEL = frozenset({"model", "metrics", "params", "predictions", "only", "positive"})
 _HEADER = re.compile(r"^\s*\[\[\s*([A-Za-z_-]+)\s*\]\]")
 _KEY = re.compile(r"""^\s*["']?([A-Za-z0-9_-]+)["']?\s*[=.]""")
 
@@ -61,6 +61,7 @@ class MetricRule:
     target: float | None = None  # for the direction "target"
     margin: Margin | None = None  # max_drop or max_rise
     paired: bool = False  # compare row by row, by the predictions of both versions
+    metric: str = ""  # what is computed from predictions; "": what the name says
     confidence: float = 0.95
     on_inconclusive: OnInconclusive = "fail"
     line: int = 0
@@ -89,12 +90,18 @@ class MetricRule:
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """One `[[model]]`: where its metrics, parameters and predictions lie, below the top of the worktree."""
+    """One `[[model]]`: where its metrics, parameters and predictions lie, below the top of the worktree.
+
+    `only`: globs over the names of the metrics that are recorded; empty for all. `positive`: the label that precision,
+    recall, F1, AUC and Brier are about; "" where the policy does not say.
+    """
 
     model: str
     metrics: str = ""
     params: str = ""
     predictions: str = ""
+    only: tuple[str, ...] = ()
+    positive: str = ""
     line: int = 0
 
 
@@ -121,6 +128,10 @@ class Policy:
 
     def files_for(self, model: str) -> ModelFiles | None:
         return next((one for one in self.files if matches(one.model, model)), None)
+
+    def positive_for(self, model: str) -> str:
+        """The positive label of MODEL, by the first `[[model]]` that names one; "" where none does."""
+        return next((one.positive for one in self.files if one.positive and matches(one.model, model)), "")
 
 
 def matches(pattern: str, model: str) -> bool:
@@ -212,6 +223,9 @@ class _Reader:
             raise fail("test", 'does not go with direction = "target": such a metric is compared by its numbers')
         if "test" in entry and (allowed is None or allowed not in entry):
             raise fail("test", f"needs {allowed or 'max_drop'}: how much worse the metric may get")
+        metric = _text(entry, "metric", fail, "")
+        if metric and "test" not in entry:
+            raise fail("metric", 'goes with test = "paired": it says what is computed from predictions')
         confidence = _number(entry, "confidence", fail)
         if confidence is not None and not 0.5 <= confidence < 1:
             raise fail("confidence", "must lie between 0.5 and 1, such as 0.95")
@@ -226,6 +240,7 @@ class _Reader:
             target=target,
             margin=_margin(entry, allowed, fail) if allowed else None,
             paired="test" in entry,
+            metric=metric,
             confidence=0.95 if confidence is None else confidence,
             on_inconclusive=cast("OnInconclusive", entry.get("on_inconclusive", "fail")),
             line=self.line("metric", number),
@@ -243,7 +258,13 @@ class _Reader:
                 paths[key] = str(SafeRelPath.parse(path)) if path else ""
             except FormatError as error:
                 raise fail(key, f"is not a path below the worktree: {error}") from None
-        return ModelFiles(_text(entry, "model", fail, "*"), **paths, line=self.line("model", number))
+        return ModelFiles(
+            _text(entry, "model", fail, "*"),
+            **paths,
+            only=_texts(entry, "only", fail),
+            positive=_text(entry, "positive", fail, ""),
+            line=self.line("model", number),
+        )
 
     def _check_keys(self, kind: str, number: int, entry: dict[str, Any], known: Collection[str]) -> None:
         for key in entry:
@@ -263,6 +284,13 @@ def _text(entry: Mapping[str, Any], key: str, fail: Any, default: str | None = N
     if not isinstance(value, str) or not (value or default == "") or len(value) > 1_000 or not value.isprintable():
         raise fail(key, "must be a text")
     return value
+
+
+def _texts(entry: Mapping[str, Any], key: str, fail: Any) -> tuple[str, ...]:
+    value = entry.get(key, [])
+    if not isinstance(value, list) or len(value) > MAX_RULES:
+        raise fail(key, 'must be a list of texts, such as ["test.*"]')
+    return tuple(_text({key: one}, key, fail) for one in value)
 
 
 def _number(entry: Mapping[str, Any], key: str, fail: Any) -> float | None:

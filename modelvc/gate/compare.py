@@ -23,13 +23,15 @@ ENOUGH_TO_BE_SAME = 30  # rows in which all is equal before that counts as uncha
 class Question:
     """How a metric is judged: it may get worse by `margin`; `higher`: whether higher is better.
 
-    `positive`: the label that precision, recall, F1, AUC and Brier are about; "": the larger of two.
+    `positive`: the label that precision, recall, F1, AUC and Brier are about; "": the larger of two numbers. `measure`:
+    what to compute; "": what the metric's name says.
     """
 
     margin: float = 0.0
     higher: bool = True
     confidence: float = 0.95
     positive: str = ""
+    measure: str = ""
     seed: int = 0
 
 
@@ -57,6 +59,7 @@ class Comparison:
     enough: bool
     why: str
     same: bool = False
+    slack: tuple[float, float] = (0.0, 0.0)  # by how much `old` and `new` may be off: rounded predictions
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,8 @@ class Settled:
 
 def compare(paired: Paired, metric: str, question: Question) -> Comparison | NotComputable:
     """METRIC of both versions over the rows of PAIRED."""
-    ask = Ask(metric, question.positive, bootstrap.resamples(question.confidence), question.seed)
+    count = bootstrap.resamples(question.confidence)
+    ask = Ask(metric, question.positive, question.measure, count, question.seed)
     try:
         found = measure(paired, ask)
     except (OverflowError, ZeroDivisionError):
@@ -107,6 +111,7 @@ def _compared(paired: Paired, metric: str, question: Question, found: Measured) 
         enough=tested is not None,
         why="" if tested else why,
         same=paired.same,
+        slack=found.slack,
     )
 
 
@@ -132,16 +137,18 @@ def _outcome(interval: Interval, question: Question) -> Outcome:
     return decide(interval, question.margin, higher=question.higher)
 
 
-def settle(comparisons: Sequence[Comparison]) -> tuple[Settled, ...]:
+def settle(comparisons: Sequence[Comparison], *, unread: int = 0) -> tuple[Settled, ...]:
     """What becomes of metrics that are gated together.
 
     Each is decided by its interval (`decide`). Then the losses that are shown are corrected by Holm for the number of
     metrics that could be compared: the more are looked at, the likelier one looks worse by chance. One that does not
-    hold is inconclusive. Passing needs no correction: all have to.
+    hold is inconclusive. Passing needs no correction: all have to. UNREAD is how many more could not be computed; each
+    counts as one that shows no loss, so that fewer losses hold.
     """
     tested = [one for one in comparisons if one.p_worse is not None]
-    adjusted = dict(zip(map(id, tested), holm([one.p_worse or 0.0 for one in tested]), strict=True))
-    return tuple(_settled(one, adjusted.get(id(one)), len(tested)) for one in comparisons)
+    p_values = [one.p_worse or 0.0 for one in tested]
+    adjusted = dict(zip(map(id, tested), holm([*p_values, *[1.0] * unread]), strict=False))
+    return tuple(_settled(one, adjusted.get(id(one)), len(tested) + unread) for one in comparisons)
 
 
 def _settled(one: Comparison, p_adjusted: float | None, metrics: int) -> Settled:
@@ -170,11 +177,12 @@ def _holds(p_value: float | None, question: Question) -> bool:
     return p_value is not None and p_value <= (1 - question.confidence) / 2
 
 
-def agrees(computed: float, recorded: float) -> bool:
-    """Whether a RECORDED metric is what its predictions give, as far as it was not rounded.
+def agrees(computed: float, recorded: float, slack: float = 0.0) -> bool:
+    """Whether a RECORDED metric is what its predictions give, as far as neither was rounded.
 
     A number with d decimals may be off by half a unit of the last one, but by no more than 0.005, and a large one by a
-    millionth: `0.93` is 0.9341 rounded, and `0.9` is not taken for it.
+    millionth: `0.93` is 0.9341 rounded, and `0.9` is not taken for it. SLACK comes on top: by how much COMPUTED may be
+    off, because the predictions are rounded.
     """
     if computed != computed or recorded != recorded:  # noqa: PLR0124 - nan agrees with nan alone
         return computed != computed and recorded != recorded  # noqa: PLR0124
@@ -183,13 +191,17 @@ def agrees(computed: float, recorded: float) -> bool:
     fraction, _, exponent = repr(float(recorded)).partition("e")
     decimals = len(fraction.partition(".")[2]) - int(exponent or 0)
     rounding = 0.5 * 10.0 ** -max(2, min(decimals, 300)) * (1 + 1e-9)
-    return abs(computed - recorded) <= max(rounding, 1e-6 * abs(computed), 1e-12)
+    return abs(computed - recorded) <= slack * (1 + 1e-9) + max(rounding, 1e-6 * abs(computed), 1e-12)
 
 
 def stale(comparison: Comparison, old: float, new: float) -> str:
-    """What is wrong when the metrics that were recorded are not those of the predictions; "" if they are."""
+    """What is wrong when the metrics that were recorded are not those of the predictions; "" if they are.
+
+    A metric that the predictions do not define, because a row lacks a value, contradicts nothing.
+    """
     said = []
-    for which, computed, recorded in (("old", comparison.old, old), ("new", comparison.new, new)):
-        if not agrees(computed, recorded):
+    sides = (("old", comparison.old, old), ("new", comparison.new, new))
+    for (which, computed, recorded), slack in zip(sides, comparison.slack, strict=True):
+        if math.isfinite(computed) and not agrees(computed, recorded, slack):
             said.append(f"the {which} version's predictions give {computed:.6g}, and {recorded:.6g} is recorded")
     return "; ".join(said)

@@ -1,17 +1,18 @@
-"""Which metric is computed how from predictions: by the last part of its dotted name, and never by a guess."""
+"""How metrics are computed from predictions, and how far rounded predictions let a metric be off."""
 
 from __future__ import annotations
 
 import math
 from array import array
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import eq
 from typing import TYPE_CHECKING
 
 from modelvc.errors import shown
-from modelvc.gate import bootstrap, confusion
-from modelvc.gate.stats import Matched, NotEnough, delong, losses
+from modelvc.gate import bootstrap, confusion, rounding
+from modelvc.gate.names import canonical, meaning
+from modelvc.gate.stats import Matched, NotEnough, delong, lacking, losses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from modelvc.gate.stats import Estimate
 
 _LEAST_PROBABILITY = 2.0**-52
+_BOOLEANS = {"true": 1.0, "false": 0.0}
+_NAME_IT = 'name it with `mvc add --positive LABEL`, or in the policy: [[model]] positive = "LABEL"'
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +36,30 @@ class NotComputable:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A metric of both versions (nan: not defined for these rows) and the estimate of its change, if there is one."""
+    """A metric of both versions (nan: not defined for these rows) and the estimate of its change, if there is one.
+
+    `slack`: by how much each may be off, because scores or values in the file are rounded.
+    """
 
     old: float
     new: float
     estimate: Estimate | NotEnough
     method: str
+    slack: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What is asked: the metric's name, the positive label ("": the larger of two), the number of resamples, a seed."""
+    """What is asked: the metric's name, the positive label ("": the larger of two numbers), the number of resamples, a
+    seed. `measure`: what to compute ("": what the name says); `macro`: the mean over all labels, also of two.
+    """
 
     metric: str
     positive: str = ""
+    measure: str = ""
     count: int = bootstrap.LEAST
     seed: int = 0
+    macro: bool = False
 
 
 if TYPE_CHECKING:
@@ -57,16 +68,28 @@ if TYPE_CHECKING:
 
 def measure(paired: Paired, ask: Ask) -> Measured | NotComputable:
     """The metric of both versions over the same rows."""
-    found = MEASURES.get(short(ask.metric))
+    meant = meaning(ask.measure or ask.metric)
+    found = MEASURES.get(meant.measure)
     if found is None:
         known = ", ".join(sorted(MEASURES))
         return NotComputable(ask.metric, f"it is not one of those that predictions can give: {known}")
-    return found(paired, ask)
+    if meant.mean not in {"", "macro"}:
+        return NotComputable(ask.metric, f"it is a {meant.mean} mean over labels, and only the plain one is computed")
+    positive = canonical(ask.positive)
+    if meant.before and not meant.mean and canonical(meant.before) in paired.labels:
+        positive = canonical(meant.before)  # a row of scikit-learn's report, such as cat.f1-score
+    if paired.truth and meant.measure not in _OF_NUMBERS and (why := _missing(paired)):
+        return Measured(math.nan, math.nan, NotEnough(why), "")
+    return found(paired, replace(ask, measure=meant.measure, positive=positive, macro=bool(meant.mean)))
 
 
-def short(metric: str) -> str:
-    """The last part of a metric's dotted name, which says what it is."""
-    return metric.rpartition(".")[2].lower()
+def _missing(paired: Paired) -> str:
+    """What is wrong where a label is missing, as pandas writes it; "" where none is."""
+    missing = {code for code, label in enumerate(paired.labels) if label.lower() == "nan"}
+    columns = (paired.truth, paired.old.predicted, paired.new.predicted)
+    return (
+        lacking(sum(not missing.isdisjoint(row) for row in zip(*columns, strict=True)), paired.rows) if missing else ""
+    )
 
 
 def _accuracy(paired: Paired, ask: Ask) -> Measured | NotComputable:
@@ -76,7 +99,7 @@ def _accuracy(paired: Paired, ask: Ask) -> Measured | NotComputable:
     now = map(eq, paired.truth, paired.new.predicted)
     counts = Counter(zip(was, now, strict=True))
     gained, lost, kept = counts[False, True], counts[True, False], counts[True, True]
-    if short(ask.metric) == "error_rate":
+    if ask.measure == "error_rate":
         gained, lost, kept = lost, gained, counts[False, False]
     old, new = (kept + lost) / paired.rows, (kept + gained) / paired.rows
     enough = paired.rows > 1
@@ -97,28 +120,35 @@ def _auc(paired: Paired, ask: Ask) -> Measured | NotComputable:
     found = delong(flags, scores[0], scores[1])
     if isinstance(found, NotEnough):
         return Measured(math.nan, math.nan, found, "")
-    return Measured(found.old, found.new, found.estimate, "DeLong test")
+    slack = (rounding.of_ranks(flags, scores[0]), rounding.of_ranks(flags, scores[1]))
+    return Measured(found.old, found.new, found.estimate, "DeLong test", slack)
 
 
-def _row_losses(sides: Sequence[Sequence[float]]) -> Measured:
+def _row_losses(sides: Sequence[Sequence[float]], slack: tuple[float, float]) -> Measured:
     old, new = sides
-    if bad := sum(1 for a, b in zip(old, new, strict=True) if not (math.isfinite(a) and math.isfinite(b))):
-        return Measured(
-            math.nan,
-            math.nan,
-            NotEnough(f"{bad:,} of {len(old):,} rows have a value that is missing or not finite"),
-            "",
-        )
+    if why := _not_finite(*sides):
+        return Measured(math.nan, math.nan, NotEnough(why), "")
     estimate = losses([b - a for a, b in zip(old, new, strict=True)])
-    return Measured(math.fsum(old) / len(old), math.fsum(new) / len(new), estimate, "Student's t over the rows' losses")
+    means = math.fsum(old) / len(old), math.fsum(new) / len(new)
+    return Measured(*means, estimate, "Student's t over the rows' losses", slack)
+
+
+def _not_finite(*columns: Sequence[float]) -> str:
+    """What is wrong with rows in which a number is missing or infinite; "" where none is."""
+    missing = sum(any(map(math.isnan, row)) for row in zip(*columns, strict=True))
+    if missing:
+        return lacking(missing, len(columns[0]))
+    huge = sum(not all(map(math.isfinite, row)) for row in zip(*columns, strict=True))
+    return f"{huge:,} of {len(columns[0]):,} rows have a value that is not finite" if huge else ""
 
 
 def _probabilities(paired: Paired, ask: Ask) -> Measured | NotComputable:
     """Log loss, and the Brier score of two labels."""
-    brier = short(ask.metric) == "brier"
+    brier = ask.measure == "brier"
     if not paired.truth:
         return NotComputable(ask.metric, "y_true and y_pred are numbers, not labels")
-    sides = []
+    sides: list[list[float]] = []
+    slack: list[float] = []
     for number, side in enumerate((paired.old, paired.new)):
         given = None if brier else _of_truth(paired, side)
         if given is None:
@@ -133,7 +163,9 @@ def _probabilities(paired: Paired, ask: Ask) -> Measured | NotComputable:
         if any(p < 0 or p > 1 for p in given):
             return NotComputable(ask.metric, "its scores are no probabilities: some lie outside 0 to 1")
         sides.append([_brier(p) for p in given] if brier else [_log_loss(p) for p in given])
-    return _row_losses(sides)
+        unit = max(map(rounding.half_unit, side.scores.values()))
+        slack.append(rounding.of_brier(given, unit) if brier else rounding.of_log_loss(given, unit, _LEAST_PROBABILITY))
+    return _row_losses(sides, (slack[0], slack[1]))
 
 
 def _brier(p: float) -> float:
@@ -158,25 +190,30 @@ def _errors(paired: Paired, ask: Ask) -> Measured | NotComputable:
     """Mean squared and mean absolute error."""
     if why := _no_numbers(paired):
         return NotComputable(ask.metric, why)
-    sides = [_residuals(paired, side) for side in (paired.old, paired.new)]
-    squared = short(ask.metric) == "mse"
-    found = [[e * e for e in side] if squared else [abs(e) for e in side] for side in sides]
-    return _row_losses(found)
+    squared = ask.measure == "mse"
+    sides, slack = [], []
+    for side in (paired.old, paired.new):
+        errors, unit = _residuals(paired, side)
+        sides.append([e * e for e in errors] if squared else [abs(e) for e in errors])
+        slack.append(rounding.of_squares(errors, unit) if squared else unit)
+    return _row_losses(sides, (slack[0], slack[1]))
 
 
 def _rooted(paired: Paired, ask: Ask) -> Measured | NotComputable:
     """RMSE and R2: functions of sums over the rows."""
     if why := _no_numbers(paired):
         return NotComputable(ask.metric, why)
-    squares = [[e * e for e in _residuals(paired, side)] for side in (paired.old, paired.new)]
-    columns, values = squares, paired.truth_values
-    if not all(map(math.isfinite, map(sum, columns))):
-        return Measured(math.nan, math.nan, NotEnough("there are values that are missing or not finite"), "")
+    errors = [_residuals(paired, side) for side in (paired.old, paired.new)]
+    columns, values = [[e * e for e in side] for side, _ in errors], paired.truth_values
+    slack = [rounding.of_squares(side, unit) for side, unit in errors]  # of the mean squared errors
+    if why := _not_finite(*columns):
+        return Measured(math.nan, math.nan, NotEnough(why), "")
     n, total_old, total_new = paired.rows, math.fsum(columns[0]), math.fsum(columns[1])
     method = f"paired bootstrap (BCa, {ask.count:,} resamples)"
-    if short(ask.metric) == "rmse":
+    if ask.measure == "rmse":
         found = bootstrap.sums(columns, _rmse_change, count=ask.count, seed=ask.seed)
-        return Measured(math.sqrt(total_old / n), math.sqrt(total_new / n), found, method)
+        old, new = math.sqrt(total_old / n), math.sqrt(total_new / n)
+        return Measured(old, new, found, method, (_root_slack(old, slack[0]), _root_slack(new, slack[1])))
     mean = math.fsum(values) / n
     centred = [value - mean for value in values]
     spread = math.fsum(value * value for value in centred)
@@ -184,7 +221,13 @@ def _rooted(paired: Paired, ask: Ask) -> Measured | NotComputable:
         return Measured(math.nan, math.nan, NotEnough("y_true is the same in all rows"), "")
     columns = [*columns, centred, [value * value for value in centred]]
     found = bootstrap.sums(columns, _r2_change, count=ask.count, seed=ask.seed)
-    return Measured(1 - total_old / spread, 1 - total_new / spread, found, method)
+    off = (slack[0] * n / spread, slack[1] * n / spread)
+    return Measured(1 - total_old / spread, 1 - total_new / spread, found, method, off)
+
+
+def _root_slack(root: float, slack: float) -> float:
+    """By how much the root of a mean may be off that itself may be off by SLACK."""
+    return math.sqrt(root * root + slack) - math.sqrt(max(0.0, root * root - slack))
 
 
 def _rmse_change(rows: int, sums: Sequence[float]) -> float:
@@ -204,12 +247,12 @@ def _confused(paired: Paired, ask: Ask) -> Measured | NotComputable:
     if len(used) < 2:
         return _one_class()
     positive = None
-    if ask.positive or len(used) == 2:
+    if not ask.macro and ask.measure != "balanced_accuracy" and (ask.positive or len(used) == 2):
         found = _positive(paired, ask, used)
         if isinstance(found, NotComputable):
             return found
         positive = found
-    compared = confusion.compare(cells, short(ask.metric), positive, count=ask.count, seed=ask.seed)
+    compared = confusion.compare(cells, ask.measure, positive, count=ask.count, seed=ask.seed)
     return Measured(compared.old, compared.new, compared.estimate, compared.method)
 
 
@@ -221,7 +264,6 @@ MEASURES: Mapping[str, Measure] = {
     "accuracy": _accuracy,
     "error_rate": _accuracy,
     "auc": _auc,
-    "roc_auc": _auc,
     "log_loss": _probabilities,
     "brier": _probabilities,
     "mse": _errors,
@@ -233,10 +275,11 @@ MEASURES: Mapping[str, Measure] = {
     "recall": _confused,
     "balanced_accuracy": _confused,
 }
+_OF_NUMBERS = frozenset({"mse", "mae", "rmse", "r2"})
 
 
 def _positive(paired: Paired, ask: Ask, used: array[int] | set[int]) -> int | NotComputable:
-    """The place of the positive label: the one that was named, or the larger of the two that are USED."""
+    """The place of the positive label: the one that was named, or the larger of the two numbers that are USED."""
     if not paired.truth:
         return NotComputable(ask.metric, "y_true and y_pred are numbers, not labels")
     codes = set(used)
@@ -249,16 +292,20 @@ def _positive(paired: Paired, ask: Ask, used: array[int] | set[int]) -> int | No
     if len(codes) != 2:
         many = f"{len(codes):,}" if len(codes) > 1 else "only one"
         return NotComputable(ask.metric, f"it needs two labels, and there are {many}; name the positive one")
-    return max(codes, key=lambda code: _rank(paired.labels[code]))
+    ranks = {code: _rank(paired.labels[code]) for code in codes}
+    numbers = {code: rank for code, rank in ranks.items() if rank is not None}
+    if len(numbers) < len(ranks):
+        labels = " or ".join(shown(paired.labels[code], 40) for code in sorted(codes, key=paired.labels.__getitem__))
+        return NotComputable(ask.metric, f"nothing says which label is the positive one, {labels}: {_NAME_IT}")
+    return max(numbers, key=numbers.__getitem__)
 
 
-def _rank(label: str) -> tuple[float, str]:
-    """Labels in order: numbers by size, then texts."""
+def _rank(label: str) -> float | None:
+    """The number that a label is, true and false included; None for a text."""
     try:
-        number = float(label)
+        return _BOOLEANS[label.lower()] if label.lower() in _BOOLEANS else float(label)
     except ValueError:
-        return math.inf, label
-    return (number, label) if number == number else (math.inf, label)  # noqa: PLR0124 - nan
+        return None
 
 
 def _score(side: Side, label: str) -> array[float] | None:
@@ -278,5 +325,7 @@ def _no_numbers(paired: Paired) -> str:
     return "y_true and y_pred are not numbers in every row"
 
 
-def _residuals(paired: Paired, side: Side) -> list[float]:
-    return [a - b for a, b in zip(side.values, paired.truth_values, strict=True)]
+def _residuals(paired: Paired, side: Side) -> tuple[list[float], float]:
+    """The error of each row, and by how much rounded numbers let it be off."""
+    unit = rounding.half_unit(paired.truth_values) + rounding.half_unit(side.values)
+    return [a - b for a, b in zip(side.values, paired.truth_values, strict=True)], unit

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from modelvc.errors import shown
+from modelvc.gate.rounding import is_rounded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -143,6 +144,7 @@ def _translation(old: Predictions, new: Predictions) -> tuple[tuple[str, ...], l
 
 def _truths_differ(old: Predictions, moved: _Moved, translated: list[int]) -> Refused | None:
     new = moved.new
+    values = array("d")
     if old.truth_values and new.truth_values:
         values = moved.values(new.truth_values)
         if old.truth_values == values:
@@ -162,12 +164,25 @@ def _truths_differ(old: Predictions, moved: _Moved, translated: list[int]) -> Re
         wrong = list(range(old.rows))
     if not wrong:
         return None
+    if values and (why := _rounded(old.truth_values, values)):
+        return Refused("labels-differ", why, len(wrong), old.rows, tuple(str(old.ids[at]) for at in wrong[:_EXAMPLES]))
     ids = [old.ids[at] for at in wrong[: _EXAMPLES + 1]]
     why = (
         f"the test set changed: y_true differs in {len(wrong):,} of {old.rows:,} rows ({_some(ids)}); "
         "predict the same rows with both versions"
     )
     return Refused("labels-differ", why, len(wrong), old.rows, tuple(map(str, ids[:_EXAMPLES])))
+
+
+def _rounded(old: array[float], new: array[float]) -> str:
+    """What is wrong where y_true is the same but for its rounding; "" where it is another."""
+    for which, exact, rounded in (("new", old, new), ("old", new, old)):
+        if (places := is_rounded(exact, rounded)) is not None:
+            return (
+                f"y_true is rounded to {places} decimals in the {which} version's file and not in the other: "
+                "write it alike in both"
+            )
+    return ""
 
 
 def _same(old: Side, new: Side) -> bool:

@@ -1,9 +1,10 @@
 """Files of predictions: CSV with the columns `id`, `y_true`, `y_pred` and any number of scores.
 
-A column beside these three holds numbers: `y_score` is the score (for log loss and Brier: the probability) of the
-positive class, `y_score_LABEL` that of LABEL; an empty field there is a score that is missing. Labels are texts, and
-`1.0` is the label `1`, because pandas writes a column of whole numbers so as soon as one is missing. With more than
-`MAX_LABELS` different ones the columns must be numbers: then it is a regression, and has no labels.
+Scores are numbers: `y_score` is the score (for log loss and Brier: the probability) of the positive class,
+`y_score_LABEL` that of LABEL; an empty field there is a score that is missing. Any other column is ignored. Labels and
+ids are texts, and numbers that are equal are one label: `1`, `1.0`, `01` and `1e0`, since pandas and spreadsheets write
+them in their own ways. With more than `MAX_LABELS` different labels the columns must be numbers: then it is a
+regression, and has no labels.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelvc.errors import FormatError, shown
+from modelvc.gate.names import canonical
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -28,7 +30,7 @@ MAX_BYTES = 4 << 30
 MAX_LINE = 1 << 16  # bytes
 MAX_FIELD = 1_000  # characters
 MAX_LABELS = 10_000
-ID, TRUTH, PREDICTED = "id", "y_true", "y_pred"
+ID, TRUTH, PREDICTED, SCORE = "id", "y_true", "y_pred", "y_score"
 NAN = float("nan")
 
 
@@ -38,7 +40,7 @@ class Predictions:
 
     `ids`: numbers when all are whole numbers without leading zeros, else texts. `truth`, `predicted`: places in
     `labels`, empty when there are no labels. `truth_values`, `predicted_values`: the same as numbers, empty when not
-    all are. `scores`: one array per further column, NaN where the field is empty.
+    all are. `scores`: one array per column of scores, NaN where the field is empty. `ignored`: other columns.
     """
 
     ids: Ids
@@ -48,6 +50,7 @@ class Predictions:
     truth_values: array[float]
     predicted_values: array[float]
     scores: Mapping[str, array[float]]
+    ignored: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -114,10 +117,11 @@ class _Columns:
             raise lines.broken("it is empty", 1)
         if len(header) > MAX_COLUMNS:
             raise lines.broken(f"it has more than {MAX_COLUMNS:,} columns")
+        header = [_column_name(column) for column in header]
         for place, column in enumerate(header):
-            if not column or len(column) > MAX_FIELD:
-                raise lines.broken(f"column {place + 1} has no name, or one of more than {MAX_FIELD:,} characters")
-            if column in header[:place]:
+            if len(column) > MAX_FIELD:
+                raise lines.broken(f"the name of column {place + 1} has more than {MAX_FIELD:,} characters")
+            if column and column in header[:place]:
                 raise lines.broken(f'the column "{shown(column, 80)}" is there twice')
         for needed in (ID, TRUTH, PREDICTED):
             if needed not in header:
@@ -126,9 +130,9 @@ class _Columns:
         self._id = header.index(ID)
         self._ids = _Ids()
         self._labels = _Labels((header.index(TRUTH), header.index(PREDICTED)))
-        self._scores = [
-            (place, column, array("d")) for place, column in enumerate(header) if column not in {ID, TRUTH, PREDICTED}
-        ]
+        scores = [column for column in header if column == SCORE or column.startswith(f"{SCORE}_")]
+        self._scores = [(header.index(column), column, array("d")) for column in scores]
+        self._ignored = tuple(one for one in header if one not in {ID, TRUTH, PREDICTED, *scores})
         self._most = min(MAX_ROWS, MAX_VALUES // max(1, len(self._scores)))
         self._rows = 0
 
@@ -164,6 +168,7 @@ class _Columns:
             *labels.codes,
             *numbers,
             {column: values for _, column, values in self._scores},
+            self._ignored,
         )
 
 
@@ -178,10 +183,11 @@ class _Ids:
 
     def add(self, text: str) -> str:
         """What is wrong with the id, or nothing."""
+        text = canonical(text)
         if not text:
             return "its id is empty"
         if self._texts is None:
-            if text.isdigit() and text.isascii() and len(text) <= 18 and (text[0] != "0" or text == "0"):
+            if text.isdigit() and text.isascii() and len(text) <= 18:
                 return self._add_number(int(text))
             self._texts = [str(number) for number in self._numbers]
             self._numbers = array("q")
@@ -226,7 +232,7 @@ class _Labels:
             text = row[place]
             code = self._known.get(text)
             if code is None:
-                label = _label(text)
+                label = canonical(text)
                 if not label:
                     return f"its {_column(place == self._places[0])} is empty"
                 code = self.names.setdefault(label, len(self.names))
@@ -275,12 +281,10 @@ def _column(truth: bool) -> str:  # noqa: FBT001 - which of two
     return TRUTH if truth else PREDICTED
 
 
-def _label(text: str) -> str:
-    text = text.strip()
-    whole, dot, rest = text.partition(".")
-    if dot and rest and not rest.strip("0") and whole.removeprefix("-").isdigit() and whole.isascii():
-        return "0" if whole == "-0" else whole
-    return text
+def _column_name(text: str) -> str:
+    """`y_score_1.0` is the column of the label `1`."""
+    head, mark, label = text.partition(f"{SCORE}_")
+    return f"{mark}{canonical(label)}" if mark and not head else text
 
 
 def _number(text: str) -> float | None:

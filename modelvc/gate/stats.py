@@ -223,11 +223,15 @@ class Ranked:
     estimate: Linear | Unmoved | NotEnough
 
 
+def lacking(count: int, rows: int) -> str:
+    """That COUNT of ROWS can not be computed with."""
+    return f"{count:,} {'row' if count == 1 else 'rows'} of {rows:,} {'lacks' if count == 1 else 'lack'} a value"
+
+
 def delong(positive: Sequence[bool | int], old: Sequence[float], new: Sequence[float]) -> Ranked | NotEnough:
     """DeLong's comparison: POSITIVE says of each row whether it is of the positive class."""
-    for scores in (old, new):
-        if bad := sum(1 for score in scores if score != score):  # noqa: PLR0124 - nan
-            return NotEnough(f"{bad:,} of {len(scores):,} rows have no score")
+    if bad := sum(a != a or b != b for a, b in zip(old, new, strict=True)):  # noqa: PLR0124 - nan
+        return NotEnough(lacking(bad, len(old)))
     positives = sum(map(bool, positive))
     negatives = len(positive) - positives
     if not positives or not negatives:

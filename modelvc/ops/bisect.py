@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from modelvc.errors import UsageError, shown
 from modelvc.formats import policy as policies
 from modelvc.git.run import run
-from modelvc.ops.check import FAIL, check
+from modelvc.ops.check import check
+from modelvc.ops.verdict import FAIL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

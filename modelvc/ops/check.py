@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 from modelvc.errors import ModelvcError, UsageError, shown
 from modelvc.formats import policy as policies
@@ -11,7 +11,9 @@ from modelvc.formats.paths import SafeRelPath, model_of, pointer_of
 from modelvc.formats.pointer import parse
 from modelvc.git import history
 from modelvc.ops.against import Against
+from modelvc.ops.paired import Paired
 from modelvc.ops.record import read_policy
+from modelvc.ops.verdict import FAIL, INCONCLUSIVE, INFO, PASS, Judged, Outcome, Verdict, settled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -21,41 +23,8 @@ if TYPE_CHECKING:
     from modelvc.formats.policy import MetricRule, Policy
     from modelvc.repo import Repo
 
-Outcome: TypeAlias = Literal["pass", "fail", "inconclusive"]
-
-PASS: Outcome = "pass"  # noqa: S105 - no password
-FAIL: Outcome = "fail"
-INCONCLUSIVE: Outcome = "inconclusive"
-
 _NAMED = 8  # metrics that a verdict lists
 _NAMES_NOTHING = "names no metric that is recorded"
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What became of one metric of one model.
-
-    `why`: in words; `change`: new minus old; `allowed`: how much worse it may get; `interval`: of the change, at
-    `confidence`; `method`: what the comparison rests on; `rows`, `rows_needed`: of the predictions that were compared,
-    and about how many would decide; `warn`: an outcome that does not fail the check.
-    """
-
-    model: str
-    metric: str
-    outcome: Outcome
-    why: str
-    old: MetricValue | None = None
-    new: MetricValue | None = None
-    change: float | None = None
-    better: bool | None = None
-    allowed: float | None = None
-    interval: tuple[float, float] | None = None
-    confidence: float | None = None
-    method: str = ""
-    rows: int | None = None
-    rows_needed: int | None = None
-    line: int = 0
-    warn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +54,8 @@ def check(
 ) -> Checked:
     """Judge the models below PATHS, of the worktree or of REV, by the POLICY (the worktree's, unless given).
 
-    AGAINST: "" the version before each model's, a revision, `REV...` for where the branches parted, or "best".
+    AGAINST: "" the version before each model's, a revision, `REV...` for where the branches parted, or "best". All
+    models are judged, whatever PATHS say: the correction for many comparisons is over all that the policy names.
     """
     repo.require_init()
     rules = policy if policy is not None else read_policy(repo)
@@ -97,23 +67,29 @@ def check(
     commit = history.resolve(repo.layout, rev) if rev else ""
     found = _pointers(repo, commit)
     other = Against(repo, against, rules, commit or "HEAD")
-    chosen = repo.selected(paths, found) if paths else sorted(found)
-    verdicts: list[Verdict] = []
-    for path in chosen:
+    chosen = {str(path) for path in repo.selected(paths, found)} if paths else {str(path) for path in found}
+    judged: list[Judged] = []
+    for path in sorted(found):
         pointer = found[path]
         if isinstance(pointer, ModelvcError):
-            verdicts.append(Verdict(path, "", FAIL, f"its pointer can not be read: {pointer}"))
-            continue
-        if rules.rules_for(path):
-            case = _Case(path, pointer, other.version(path, pointer))
-            verdicts += judge(repo, rules, case)
+            judged.append(Judged(Verdict(path, "", FAIL, f"its pointer can not be read: {pointer}")))
+        elif rules.rules_for(path):
+            try:
+                judged += judge(repo, rules, _Case(path, pointer, other.version(path, pointer)))
+            except ModelvcError:
+                if path in chosen:
+                    raise
+                judged += [
+                    Judged(Verdict(path, one.name, INFO, ""), unread=one.paired) for one in rules.rules_for(path)
+                ]
+    verdicts = tuple(one for one in settled(judged) if one.model in chosen)
     if not verdicts:
         raise UsageError(
             "the policy names no metric of these models", hint=f"see what `model = ` says in {policies.POLICY}"
         )
     counted = {one.outcome for one in verdicts if not one.warn}
     worst = FAIL if FAIL in counted else INCONCLUSIVE if INCONCLUSIVE in counted else PASS
-    return Checked(against or "previous", commit, tuple(verdicts), worst)
+    return Checked(against or "previous", commit, verdicts, worst)
 
 
 def passes(policy: Policy, path: SafeRelPath, pointer: Pointer, before: Pointer | None) -> tuple[bool, str]:
@@ -133,23 +109,22 @@ def passes(policy: Policy, path: SafeRelPath, pointer: Pointer, before: Pointer 
     return True, ""
 
 
-def judge(repo: Repo, policy: Policy, case: _Case) -> list[Verdict]:
+def judge(repo: Repo, policy: Policy, case: _Case) -> list[Judged]:
     """Every rule that means the model, for every metric that it names."""
-    from modelvc.ops.paired import Paired
-
-    paired = Paired(repo, case.path, case.new, case.old)
-    verdicts = []
+    paired = Paired(repo, case.path, case.new, case.old, policy.positive_for(case.path))
+    found = []
     for rule in policy.rules_for(case.path):
         names = _names(rule, case.new, case.old)
         if not names:
-            verdicts.append(Verdict(case.path, rule.name, FAIL, _NAMES_NOTHING, line=rule.line))
+            found.append(Judged(Verdict(case.path, rule.name, FAIL, _NAMES_NOTHING, line=rule.line)))
         for name in names:
             verdict = _alone(case, rule, name)
             if verdict is None:
                 numbers = _by_numbers(case, rule, name)
-                verdict = paired.verdict(numbers, rule) if rule.paired else numbers
-            verdicts.append(verdict)
-    return paired.settled(verdicts)
+                found.append(paired.judged(numbers, rule) if rule.paired else Judged(numbers))
+            else:
+                found.append(Judged(verdict))
+    return found
 
 
 def _names(rule: MetricRule, new: Pointer, old: Pointer | None) -> list[str]:
@@ -176,7 +151,7 @@ def _alone(case: _Case, rule: MetricRule, name: str) -> Verdict | None:
     if case.new.conflict:
         return said(FAIL, "its pointer is in conflict")
     if rule.direction == "info":
-        return said(PASS, "for information")
+        return said(INFO, "for information")
     if new is None:
         return said(FAIL, _not_recorded(case.new) if old is None else "was recorded before and is not any more")
     if case.new.stale:
@@ -189,6 +164,8 @@ def _alone(case: _Case, rule: MetricRule, name: str) -> Verdict | None:
         return said(FAIL, f"is below its floor {rule.floor:g}")
     if rule.ceiling is not None and new > rule.ceiling:
         return said(FAIL, f"is above its ceiling {rule.ceiling:g}")
+    if rule.margin is None and rule.floor is None and rule.ceiling is None:
+        return said(INFO, f"{_moved(rule, old, new)}, no limit is set")
     if rule.margin is None or case.old is None:
         alone = "" if rule.margin is None else "; there is no other version to compare it with"
         bounded = rule.floor is not None or rule.ceiling is not None
@@ -196,6 +173,14 @@ def _alone(case: _Case, rule: MetricRule, name: str) -> Verdict | None:
     if case.old.stale or old is None or isinstance(old, bool | str) or old != old:  # noqa: PLR0124 - nan
         return said(PASS, "has nothing to be compared with in the other version")
     return None
+
+
+def _moved(rule: MetricRule, old: MetricValue | None, new: float) -> str:
+    """How a metric changed, in words."""
+    if old is None or isinstance(old, bool | str) or old != old:  # noqa: PLR0124 - nan
+        return "is recorded"
+    gain = rule.gain(float(old), float(new)) or 0.0
+    return "is the same" if not gain else f"{'better' if gain > 0 else 'worse'} by {abs(gain):.6g}"
 
 
 def _not_recorded(pointer: Pointer) -> str:

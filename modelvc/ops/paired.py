@@ -10,31 +10,33 @@ from modelvc.formats.pointer import Pointer
 from modelvc.ops import remotes
 from modelvc.ops.fetch import fetch_objects
 from modelvc.ops.scope import Meant
+from modelvc.ops.verdict import FAIL, INCONCLUSIVE, Judged, Verdict
 from modelvc.store.content import ContentReader
 
 if TYPE_CHECKING:
     from modelvc.formats.paths import SafeRelPath
     from modelvc.formats.policy import MetricRule
-    from modelvc.gate.compare import Comparison
     from modelvc.gate.pairing import Paired as Pairs
     from modelvc.gate.pairing import Refused
     from modelvc.gate.predictions import Predictions as Rows
-    from modelvc.ops.check import Verdict
     from modelvc.repo import Repo
 
 
 class Paired:
-    """The predictions of two versions of one model, read when a rule first asks for them."""
+    """The predictions of two versions of one model, read when a rule first asks for them.
 
-    def __init__(self, repo: Repo, path: SafeRelPath, new: Pointer, old: Pointer | None) -> None:
+    POSITIVE: the positive label by the policy; "": the one that was recorded with the predictions.
+    """
+
+    def __init__(self, repo: Repo, path: SafeRelPath, new: Pointer, old: Pointer | None, positive: str = "") -> None:
         self._repo = repo
         self._path = path
         self._new = new
         self._old = old
         self._pairs: Pairs | Refused | None = None
-        self._open: dict[int, tuple[Comparison, MetricRule]] = {}  # by the identity of a verdict that is not final
+        self._positive = positive or (new.predictions.positive if new.predictions else "")
 
-    def verdict(self, verdict: Verdict, rule: MetricRule) -> Verdict:
+    def judged(self, verdict: Verdict, rule: MetricRule) -> Judged:
         """VERDICT, which is by the numbers, by the rows; where a version has no predictions it stays, and says so.
 
         Raises ObjectMissing or RemoteError when predictions can not be had.
@@ -47,20 +49,26 @@ class Paired:
         if old is None or old.predictions is None or new.predictions is None:
             sides = [which for which, one in (("the other", old), ("this", new)) if one is None or not one.predictions]
             lacking = "neither version has" if len(sides) == 2 else f"{sides[0]} version has no"
-            return replace(verdict, why=f"{verdict.why} (by the numbers alone: {lacking} predictions)")
+            return Judged(replace(verdict, why=f"{verdict.why} (by the numbers alone: {lacking} predictions)"))
         if old.predictions.of != old.oid or new.predictions.of != new.oid:
-            return replace(verdict, outcome="fail", why="its predictions are those of another version: predict again")
+            why = "its predictions are those of another version: predict again"
+            return Judged(replace(verdict, outcome=FAIL, why=why))
         pairs = self._read(old, new)
         if isinstance(pairs, Refused):
-            return self._undecided(verdict, rule, pairs.why, pairs.rows)
-        question = Question(verdict.allowed or 0.0, higher=rule.direction == "higher", confidence=rule.confidence)
-        name = verdict.metric.rpartition(".")[2]
-        found = compare(pairs, name, question)
+            return Judged(_undecided(verdict, rule, pairs.why, pairs.rows))
+        question = Question(
+            verdict.allowed or 0.0,
+            higher=rule.direction == "higher",
+            confidence=rule.confidence,
+            positive=self._positive,
+            measure=rule.metric,
+        )
+        found = compare(pairs, verdict.metric, question)
         if isinstance(found, NotComputable):
-            return self._undecided(verdict, rule, f"can not be told from predictions: {found.why}", pairs.rows)
+            return Judged(_undecided(verdict, rule, f"not enough data: {found.why}", pairs.rows))
         if words := stale(found, _number(verdict.old), _number(verdict.new)):
-            return replace(verdict, outcome="fail", why=words, rows=found.rows, method=found.method)
-        open_one = replace(
+            return Judged(replace(verdict, outcome=FAIL, why=words, rows=found.rows, method=found.method))
+        by_rows = replace(
             verdict,
             change=found.difference,
             interval=(found.interval.low, found.interval.high) if found.interval else None,
@@ -69,24 +77,7 @@ class Paired:
             rows=found.rows,
             rows_needed=found.rows_needed,
         )
-        self._open[id(open_one)] = (found, rule)
-        return open_one
-
-    def settled(self, verdicts: list[Verdict]) -> list[Verdict]:
-        """VERDICTS, with those that rest on rows decided together: the more are looked at, the more must be shown."""
-        from modelvc.gate.compare import settle
-
-        asked = [(verdict, *self._open[id(verdict)]) for verdict in verdicts if id(verdict) in self._open]
-        decided = {}
-        for (verdict, _, rule), one in zip(asked, settle([found for _, found, _ in asked]), strict=True):
-            warn = one.outcome == "inconclusive" and rule.on_inconclusive == "warn"
-            decided[id(verdict)] = replace(verdict, outcome=one.outcome, why=one.why, warn=warn)
-        return [decided.get(id(verdict), verdict) for verdict in verdicts]
-
-    @staticmethod
-    def _undecided(verdict: Verdict, rule: MetricRule, why: str, rows: int) -> Verdict:
-        warn = rule.on_inconclusive == "warn"
-        return replace(verdict, outcome="inconclusive", why=why, rows=rows, warn=warn, method="predictions")
+        return Judged(by_rows, found, rule)
 
     def _read(self, old: Pointer, new: Pointer) -> Pairs | Refused:
         if self._pairs is None:
@@ -119,6 +110,11 @@ class Paired:
                 repo.store.read_root("file", said.oid), lambda piece: parts.append(bytes(piece)), self._path
             )
         return parse(b"".join(parts), f"predictions of {self._path}")
+
+
+def _undecided(verdict: Verdict, rule: MetricRule, why: str, rows: int) -> Verdict:
+    warn = rule.on_inconclusive == "warn"
+    return replace(verdict, outcome=INCONCLUSIVE, why=why, rows=rows, warn=warn, method="predictions")
 
 
 def _number(value: object) -> float:

@@ -26,18 +26,24 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What a person says to record: pairs, and paths of files as they typed them; "" for none."""
+    """What a person says to record: pairs, and paths of files as they typed them; "" for none.
+
+    `only`: globs over the metrics of the file that are recorded, empty for all; `positive`: the positive label.
+    """
 
     pairs: Pairs = ()
     metrics: str = ""
     params: str = ""
     predictions: str = ""
+    only: tuple[str, ...] = ()
+    positive: str = ""
 
     def __bool__(self) -> bool:
-        return bool(self.pairs or self.metrics or self.params or self.predictions)
+        return bool(self.pairs or self.metrics or self.params or self.predictions or self.positive)
 
 
 NOTHING = Given()
+_NAMED = 5  # columns that a note lists
 
 
 def read_policy(repo: Repo) -> policy.Policy:
@@ -62,20 +68,27 @@ def recorded(
         if not _is_of(pointer, Oid(blake3(_read(repo, named, typed=False)).digest())):
             notes.append(f"{shown(named)} is older than the model here, so its metrics are not recorded")
         named, files = "", None  # of another version, which lay here before a checkout or a pull
+    if given.only and not (given.metrics or named):
+        raise UsageError("--only chooses among the metrics of a file", hint="name the file: --metrics FILE")
     if given.metrics or given.pairs or (named and not given.pairs):
+        if not given.only and files:
+            given = replace(given, only=files.only)
         pointer = _with_metrics(repo, (pointer, before), given, named, notes)
     if given.params:
         pointer = replace(pointer, params=metricfiles.read(_read(repo, given.params, typed=True), given.params))
     elif files and files.params and (data := _if_there(repo, files.params, notes)) is not None:
         pointer = replace(pointer, params=metricfiles.read(data, files.params))
     if given.predictions:
-        pointer = replace(pointer, predictions=_stored(repo, given.predictions, pointer.oid, typed=True))
+        pointer = replace(pointer, predictions=_stored(repo, given.predictions, pointer.oid, notes))
     elif files and files.predictions and (data := _if_there(repo, files.predictions, notes)) is not None:
         said = before.predictions if before else None
         if said and said.oid == Oid(blake3(data).digest()) and said.of != pointer.oid:
             notes.append(f"{shown(files.predictions)} is still that of the version before, and not recorded")
         else:
-            pointer = replace(pointer, predictions=_stored(repo, files.predictions, pointer.oid, typed=False))
+            pointer = replace(pointer, predictions=_stored(repo, files.predictions, pointer.oid, notes, typed=False))
+    positive = given.positive or (before.predictions.positive if before and before.predictions else "")
+    if given.positive or (positive and pointer.predictions):
+        pointer = _with_positive(pointer, positive)
     if not notes and before and before.oid != pointer.oid:
         notes += _left_out(pointer, before)
     return pointer, "; ".join(notes)
@@ -118,7 +131,10 @@ def _with_metrics(
             notes.append(f"{shown(name)} was not written anew since the last version, so its metrics are not recorded")
             file = before.metrics_file  # remembered all the same: the next add looks again
         elif given.metrics or not _is_of(pointer, digest):  # else recorded, and perhaps amended since
-            old = dict(metricfiles.read(data, name))
+            chosen = metricfiles.choose(data, name, given.only)
+            old = dict(chosen.pairs)
+            if chosen.left_out:
+                notes.append(f"{chosen.left_out:,} other metrics of {shown(name)} are left out")
             file = MetricsFile(SafeRelPath(_inside(repo, name, typed=bool(given.metrics))), digest)
     values = {**old, **dict(given.pairs)}
     measured = Metrics(pointer.oid, tuple(values.items())) if values else pointer.metrics
@@ -162,7 +178,16 @@ def _if_there(repo: Repo, name: str, notes: list[str]) -> bytes | None:
         return None
 
 
-def _stored(repo: Repo, name: str, of: Oid, *, typed: bool) -> Predictions:
+def _with_positive(pointer: Pointer, label: str) -> Pointer:
+    if pointer.predictions is None:
+        raise UsageError("a positive label belongs to predictions", hint="name them: --predictions FILE")
+    try:
+        return replace(pointer, predictions=replace(pointer.predictions, positive=label))
+    except FormatError as error:
+        raise UsageError(str(error), hint="name a label of the column y_true") from None
+
+
+def _stored(repo: Repo, name: str, of: Oid, notes: list[str], *, typed: bool = True) -> Predictions:
     """Keep a file of predictions, after a look that it is one."""
     try:
         if typed:
@@ -177,7 +202,11 @@ def _stored(repo: Repo, name: str, of: Oid, *, typed: bool) -> Predictions:
 
     try:
         with open(os.dup(fd), "rb") as file:
-            count = rows.read(file, name).rows
+            found = rows.read(file, name)
+        if found.ignored:
+            columns = ", ".join(shown(column or "without a name", 40) for column in found.ignored[:_NAMED])
+            more = f" and {len(found.ignored) - _NAMED} more" if len(found.ignored) > _NAMED else ""
+            notes.append(f"columns of {shown(name)} that are not predictions are ignored: {columns}{more}")
         os.lseek(fd, 0, os.SEEK_SET)
         with StoreWriter(repo.store) as writer, Ingest(writer) as ingest:
             done = ingest.file(fd, name)
@@ -185,4 +214,4 @@ def _stored(repo: Repo, name: str, of: Oid, *, typed: bool) -> Predictions:
             writer.commit()
     finally:
         os.close(fd)
-    return Predictions(of, done.oid, done.stat.size, count)
+    return Predictions(of, done.oid, done.stat.size, found.rows)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,9 @@ def test_predictions_travel_with_the_model(clone: Clone, tmp_path: Path) -> None
     other.git("clone", "-q", str(clone.path), ".")
     other.mvc("install", "--trust")
     other.mvc("pull")
-    assert other.json("fsck")["objects"] == 2
+    said = tomllib.loads((other.path / "model.bin.mvc").read_text())["predictions"]["oid"]
+    assert [*(other.path / ".git/mvc/store/b").glob(f"*/{said.removeprefix('blake3:')}")]
+    assert other.json("fsck")["problems"] == []
 
 
 # -- show
@@ -726,3 +729,123 @@ def test_what_another_version_left_behind_is_not_recorded_with_this_one(clone: C
     assert metrics_of(clone)["acc"] == 0.91
     os.utime(clone.path / "metrics.json", ns=(1, 1))
     assert clone.mvc("add", "model.bin").err == "", "it is what is recorded"
+
+
+def test_a_part_of_a_large_file_is_recorded_and_the_rest_is_counted(clone: Clone) -> None:
+    many = {f"m{n}": n for n in range(1_500)} | {"test": {"auc": 0.9, "f1": 0.8}}
+    clone.write("metrics.json", json.dumps(many).encode())
+    clone.write("model.bin", 1)
+    refused = clone.mvc("add", "model.bin", "--metrics", "metrics.json", code=12)
+    assert "more than 1,000 metrics" in refused.err
+    assert "--only 'test.*'" in refused.err
+    done = clone.mvc("add", "model.bin", "--metrics", "metrics.json", "--only", "test.*")
+    assert "note: model.bin: 1,500 other metrics of metrics.json are left out" in done.err
+    assert metrics_of(clone) == {"test.auc": 0.9, "test.f1": 0.8}
+    governed(clone, '[[model]]\nmetrics = "metrics.json"\nonly = ["m1", "*.auc"]\n')
+    clone.write("metrics.json", json.dumps(many | {"m1": 7}).encode())
+    clone.write("model.bin", 2)
+    clone.mvc("add", "model.bin")
+    assert metrics_of(clone) == {"m1": 7, "test.auc": 0.9}
+    assert "--only chooses among the metrics of a file" in clone.mvc("add", "model.bin", "--only", "x", code=2).err
+
+
+def rows_of(truth: list[str], said: list[str], scores: list[str] | None = None, extra: str = "") -> bytes:
+    head = "id,y_true,y_pred" + (",y_score" if scores else "") + (",split" if extra else "")
+    lines = [
+        ",".join([str(n), *row, *([extra] if extra else [])])
+        for n, row in enumerate(zip(truth, said, *([scores] if scores else []), strict=True))
+    ]
+    return "\n".join([head, *lines, ""]).encode()
+
+
+BY_ROWS = '[[metric]]\nname = "{}"\ndirection = "higher"\nmax_drop = {{ abs = 0.05 }}\ntest = "paired"\n'
+
+
+def test_the_positive_label_is_named_and_never_guessed(clone: Clone) -> None:
+    governed(clone, BY_ROWS.format("f1"))
+    truth = ["cancer", "healthy", "healthy", "healthy"] * 75
+    right = [t if n % 10 else "healthy" for n, t in enumerate(truth)]
+    recorded = 0.8888889  # of cancer: what is recorded fits to one of two labels
+    for seed in (1, 2):
+        clone.write("model.bin", seed)
+        clone.write("p.csv", rows_of(truth, right, extra="test"))
+        done = clone.mvc("add", "model.bin", "-m", f"f1={recorded}", "--predictions", "p.csv")
+        assert "note: model.bin: columns of p.csv that are not predictions are ignored: split" in done.err
+        clone.git("commit", "-qm", f"v{seed}")
+    said = clone.mvc("check", code=3).out
+    assert "nothing says which label is the positive one, cancer or healthy" in said
+    clone.mvc("metrics", "set", "model.bin", "--positive", "cancer")
+    assert 'positive = "cancer"' in (clone.path / "model.bin.mvc").read_text()
+    assert "every prediction is the same" in clone.mvc("check").out
+    governed(clone, '[[model]]\npositive = "healthy"\n' + BY_ROWS.format("f1"))
+    assert "predictions give 0.967742" in clone.mvc("check", code=1).out  # the policy wins
+    assert "belongs to predictions" in clone.mvc("add", clone_other(clone), "--positive", "x", code=2).err
+
+
+def clone_other(clone: Clone) -> str:
+    clone.write("other.bin", 5)
+    return "other.bin"
+
+
+def test_a_label_stays_positive_for_the_next_version(clone: Clone) -> None:
+    governed(clone, '[[model]]\npredictions = "p.csv"\n' + BY_ROWS.format("f1"))
+    clone.write("p.csv", rows_of(["a", "b"] * 20, ["a", "b"] * 20))
+    clone.write("model.bin", 1)
+    clone.mvc("add", "model.bin", "--positive", "a", "-m", "f1=1.0")
+    clone.write("p.csv", rows_of(["a", "b"] * 20, ["a", "a"] * 20))
+    clone.write("model.bin", 2)
+    clone.mvc("add", "model.bin")
+    assert 'positive = "a"' in (clone.path / "model.bin.mvc").read_text()
+
+
+def test_a_row_without_a_value_is_not_enough_data(clone: Clone) -> None:
+    governed(clone, BY_ROWS.format("auc"))
+    for seed in (1, 2):
+        rng = random.Random(seed)
+        scores = ["" if n == 7 else str(rng.random()) for n in range(300)]
+        clone.write("model.bin", seed)
+        clone.write("p.csv", rows_of(["0", "1"] * 150, ["0"] * 300, scores))
+        clone.mvc("add", "model.bin", "-m", "auc=0.5", "--predictions", "p.csv")
+        clone.git("commit", "-qm", f"v{seed}")
+    assert "not enough data: 1 row of 300 lacks a value" in clone.mvc("check", code=3).out
+
+
+def test_a_metric_without_a_limit_is_information(clone: Clone) -> None:
+    governed(clone, '[[metric]]\nname = "acc"\ndirection = "higher"\n')
+    train(clone, 1, acc=0.96)
+    clone.mvc("metrics", "set", "model.bin", "acc=0.96")
+    clone.git("commit", "-qm", "v1")
+    clone.write("model.bin", 2)
+    clone.mvc("add", "model.bin", "-m", "acc=0.1")
+    done = clone.mvc("check")
+    assert "info" in done.out
+    assert "worse by 0.86, no limit is set" in done.out
+    assert "pass: 0 pass, 1 info" in done.out
+    found = clone.json("check")
+    assert (found["outcome"], found["verdicts"][0]["outcome"]) == ("pass", "info")
+    assert clone.mvc("check", "--format", "github").out.count("::error") == 0
+
+
+def test_losses_are_corrected_over_all_that_the_policy_names(clone: Clone) -> None:
+    """A loss that holds alone is chance among many, also where one model is asked about."""
+    governed(clone, BY_ROWS.format("accuracy").replace("0.05", "0.0"))
+    truth = ["1"] * 400
+    for seed in (1, 2):
+        for at in range(8):
+            name = f"m{at}.bin"
+            wrong = 9 if seed == 2 and at == 0 else 4
+            clone.write(name, 10 * seed + at)
+            said = ["0" if n < wrong else "1" for n in range(400)]
+            if seed == 1:
+                said = ["0" if 4 <= n < 6 else one for n, one in enumerate(["1"] * 400)] if at == 0 else said
+            clone.write("p.csv", rows_of(truth, said))
+            accuracy = said.count("1") / 400
+            clone.mvc("add", name, "-m", f"accuracy={accuracy}", "--predictions", "p.csv")
+        clone.git("commit", "-qm", f"v{seed}")
+    one = clone.json("check", "m0.bin", code=3)
+    assert [v["model"] for v in one["verdicts"]] == ["m0.bin"]
+    everything = clone.json("check", code=3)
+    assert one["verdicts"][0] == everything["verdicts"][0]
+    assert "among 8 metrics that may be chance" in one["verdicts"][0]["why"]
+    governed(clone, BY_ROWS.format("accuracy").replace("0.05", "0.0") + 'model = "m0.bin"\n')
+    clone.mvc("check", code=1)

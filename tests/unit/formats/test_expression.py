@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,6 +42,14 @@ VALUES = {"acc": 0.9, "test.auc": 0.8, "n": 3, "slow": False, "kind": "tree", "l
         ("kind > 1", False),
         ("slow == 0", False),  # a truth value is no number
         ("NOT acc > 1 AND n == 3", True),
+        ('"odd name" == 1', True),
+        ("'odd name' >= 1 and n == 3", True),
+        ('0.5 < "odd name"', True),
+        ('acc < "odd name"', True),  # both are metrics
+        ('"odd name" != "acc"', True),  # the right one is a metric too
+        ('kind == "n"', False),
+        ('kind == "3"', False),
+        ('"val/acc" > 0.5', False),  # not there
     ],
 )
 def test_what_a_condition_says(text: str, expected: object):
@@ -60,6 +70,9 @@ def test_what_a_condition_says(text: str, expected: object):
         ("acc > 0.9 and", 14, "a metric or a number is missing"),
         ("acc > 1.2.3", 7, "is not understood"),
         ("__import__('os') > 1", 11, "a comparison is missing"),
+        ("0.5 < 0.9", 7, "two values are compared, and no metric"),
+        ("acc > 1 or true == true", 20, "two values are compared, and no metric"),
+        ("0.9 == .9", 8, "two values are compared, and no metric"),
         ("acc > ;", 7, "; is not understood (column"),
         ("(" * 60 + "acc > 1", 52, "nested too deeply"),
     ],
@@ -72,7 +85,14 @@ def test_a_wrong_one_points_at_the_column(text: str, column: int, why: str):
     assert caught.value.hint
 
 
+@pytest.mark.parametrize("text", ['acc == "0.5"', "kind == 'tree' or acc != '1e3'"])
+def test_a_number_in_quotes_is_not_compared_with_a_metric(text: str):
+    with pytest.raises(UsageError, match=r"a number is compared with the text .* without quotes \(column \d+\)"):
+        parse(text).holds(VALUES | {"kind": "forest"})
+
+
 def test_the_metrics_in_it():
+    assert parse("'val/acc' > 1 and kind == 'x' and 1 < \"n\"").names == ("val/acc", "kind", "n")
     assert parse("a.b > 1 and (c < 2 or a.b == 3)").names == ("a.b", "c")
 
 
@@ -82,4 +102,5 @@ def test_no_text_is_anything_but_a_condition_or_a_usage_error(text: str):
         found = parse(text)
     except UsageError:
         return
-    assert found.holds(VALUES) in {True, False}
+    with contextlib.suppress(UsageError):  # a number in quotes
+        assert found.holds(VALUES) in {True, False}

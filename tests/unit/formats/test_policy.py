@@ -95,6 +95,10 @@ METRIC = '[[metric]]\nname = "a"\n'
         (METRIC + 'direction = "higher"\nconfidence = 95', 4, "confidence must lie between"),
         (METRIC + 'direction = "higher"\n\n' + METRIC + 'direction = "x"', 7, "direction is not known"),
         ('[[model]]\nmetrics = "../x"', 2, "metrics is not a path below the worktree"),
+        ('[[model]]\nonly = "test.*"', 2, "only must be a list of texts"),
+        ("[[model]]\nonly = [1]", 2, "only must be a text"),
+        ("[[model]]\npositive = 1", 2, "positive must be a text"),
+        (METRIC + 'direction = "higher"\nmetric = "auc"', 4, 'metric goes with test = "paired"'),
         ("metric = 3", 1, "must be written as [[metric]]"),
         ("a = [", 0, "is not valid TOML"),
     ],
@@ -116,3 +120,25 @@ def test_a_target_is_not_compared_row_by_row() -> None:
     text = b'[[metric]]\nname = "a"\ndirection = "target"\ntarget = 1\nmax_drop = { abs = 0.1 }\ntest = "paired"\n'
     with pytest.raises(ConfigError, match='test does not go with direction = "target"'):
         parse(text)
+
+
+def test_what_a_model_says_of_its_metrics_and_predictions() -> None:
+    found = parse(b"""
+[[model]]
+model = "models/*"
+metrics = "m.json"
+only = ["test.*", "acc"]
+[[model]]
+positive = "cancer"
+[[metric]]
+name = "quality"
+direction = "higher"
+max_drop = { abs = 0.1 }
+test = "paired"
+metric = "accuracy"
+""")
+    files = found.files_for("models/a.pkl")
+    assert files
+    assert (files.only, files.positive) == (("test.*", "acc"), "")
+    assert found.positive_for("models/a.pkl") == "cancer"
+    assert found.rules[0].metric == "accuracy"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,16 +20,17 @@ from modelvc.gate.stats import Interval
 LOWER = {"error_rate", "log_loss", "brier", "mse", "rmse", "mae"}
 
 
-def paired(
+def paired(  # noqa: PLR0917
     truth: Sequence[object],
     old: Sequence[object],
     new: Sequence[object],
     old_score: list[float] | None = None,
     new_score: list[float] | None = None,
+    column: str = "y_score",
 ) -> Paired:
     sides = []
     for said, score in ((old, old_score), (new, new_score)):
-        head = "id,y_true,y_pred" + (",y_score" if score is not None else "")
+        head = "id,y_true,y_pred" + (f",{column}" if score is not None else "")
         rows = [
             f"{n},{t},{p}" + (f",{score[n]!r}" if score is not None else "")
             for n, (t, p) in enumerate(zip(truth, said, strict=True))
@@ -139,7 +141,81 @@ def test_the_larger_of_two_labels_is_positive():
     assert asked(rows, "recall").old == 0.5
     assert asked(rows, "recall", positive="2").old == 1.0
     only_negative = paired(["no"] * 40, ["no", "yes"] * 20, ["no"] * 40, [0.25] * 40, [0.125] * 40)
-    assert asked(only_negative, "brier").old == 0.0625
+    assert asked(only_negative, "brier", positive="yes").old == 0.0625
+    flags = paired(["True", "False"] * 20, ["True"] * 40, ["False", "True"] * 20)
+    assert asked(flags, "recall").old == 1.0
+
+
+@pytest.mark.parametrize("metric", ["f1", "precision", "recall", "auc", "brier", "log_loss"])
+def test_of_two_texts_nobody_guesses_the_positive_one(metric: str):
+    scores = [0.9, 0.2] * 20
+    rows = paired(["cancer", "healthy"] * 20, ["cancer", "healthy"] * 20, ["cancer"] * 40, scores, scores)
+    found = compare(rows, metric, Question())
+    assert isinstance(found, NotComputable)
+    assert "nothing says which label is the positive one, cancer or healthy" in found.why
+    assert "--positive LABEL" in found.why
+    assert asked(rows, metric, positive="cancer").rows == 40
+    assert asked(rows, "accuracy").old == 1.0
+    assert asked(rows, "balanced_accuracy").old == 1.0
+    assert asked(rows, "f1_macro").old == 1.0
+
+
+def test_a_score_may_be_that_of_a_label():
+    truth = ["cancer", "healthy"] * 20
+    scores = [0.9, 0.2] * 20
+    rows = paired(truth, truth, truth, scores, scores, column="y_score_cancer")
+    assert asked(rows, "auc", positive="cancer").old == 1.0
+    found = compare(rows, "auc", Question(positive="healthy"))
+    assert isinstance(found, NotComputable)
+    assert "no column y_score or y_score_healthy" in found.why
+
+
+@pytest.mark.parametrize(
+    ("name", "measure"),
+    [
+        ("val/accuracy", "accuracy"),
+        ("val_accuracy", "accuracy"),
+        ("test.Accuracy-Score", "accuracy"),
+        ("roc_auc_score", "auc"),
+        ("f1_macro", "f1"),
+        ("macro_f1", "f1"),
+        ("macro avg.f1-score", "f1"),
+        ("report.macro avg.recall", "recall"),
+        ("mean_squared_error", "mse"),
+    ],
+)
+def test_names_that_libraries_give(name: str, measure: str):
+    truth = [1, 2, 3, 1] * 20
+    rows = paired(truth, [1, 2, 2, 1] * 20, [1, 2, 3, 2] * 20, [0.5] * 80, [0.5] * 80)
+    if measure == "auc":
+        rows = paired([0, 1] * 40, [0, 1] * 40, [1, 0] * 40, [0.2, 0.7] * 40, [0.7, 0.2] * 40)
+    found = compare(rows, name, Question(higher=measure != "mse"))
+    assert found == replace(asked(rows, measure), metric=name, question=found.question)  # type: ignore[union-attr]
+
+
+def test_a_mean_over_labels_is_not_the_metric_of_one():
+    rows = paired([0, 1, 1, 1] * 20, [0, 1, 0, 1] * 20, [0, 1, 1, 1] * 20)
+    one, mean = asked(rows, "recall"), asked(rows, "macro avg.recall")
+    assert (one.old, mean.old) == (pytest.approx(2 / 3), pytest.approx(5 / 6))
+    assert asked(rows, "0.recall").old == 1.0  # a row of scikit-learn's report
+    for name in ("weighted avg.f1-score", "f1_micro", "precision_weighted"):
+        found = compare(rows, name, Question())
+        assert isinstance(found, NotComputable)
+        assert "only the plain one is computed" in found.why
+
+
+def test_what_is_computed_can_be_said():
+    rows = paired([0, 1] * 20, [0, 1] * 20, [1, 1] * 20)
+    assert asked(rows, "quality", measure="accuracy").old == 1.0
+    assert isinstance(compare(rows, "quality", Question()), NotComputable)
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "f1", "auc", "log_loss"])
+def test_a_label_that_is_missing_is_not_enough_data(metric: str):
+    truth = [*([0, 1] * 149), "nan", 0]
+    rows = paired(truth, truth, truth, [0.5] * 300, [0.25] * 300)
+    found = asked(rows, metric)
+    assert (found.enough, found.why) == (False, "1 row of 300 lacks a value")
 
 
 @pytest.mark.parametrize(
@@ -160,7 +236,7 @@ def test_what_can_not_be_computed_says_why(metric: str, why: str):
 
 def test_scores_that_are_no_probabilities_and_labels_that_are_no_numbers():
     rows = paired(["a", "b"] * 20, ["a", "a"] * 20, ["b", "a"] * 20, [0.5] * 40, [1.5] * 40)
-    loss = compare(rows, "log_loss", Question())
+    loss = compare(rows, "log_loss", Question(positive="b"))
     assert isinstance(loss, NotComputable)
     assert "some lie outside 0 to 1" in loss.why
     error = compare(rows, "rmse", Question())
@@ -179,13 +255,14 @@ nan = math.nan
         ("rmse", ([1], [1], [0]), "1 of at least 2 rows"),
         ("mae", ([1] * 40, [1] * 40, [2] * 40), "every row changed by the same amount"),
         ("rmse", ([1] * 40, [1] * 40, [2] * 40), "no resample differs"),
-        ("mse", ([1, 2], [nan, 1], [1, 1]), "1 of 2 rows have a value that is missing or not finite"),
-        ("mse", ([1, 2], [1e300, 1], [1, 1]), "1 of 2 rows have a value that is missing or not finite"),
-        ("rmse", ([1, 2], [1, math.inf], [1, 1]), "missing or not finite"),
+        ("mse", ([1, 2], [nan, 1], [1, 1]), "1 row of 2 lacks a value"),
+        ("mse", ([1, 2], [1e300, 1], [1, 1]), "1 of 2 rows have a value that is not finite"),
+        ("rmse", ([1, 2], [1, math.inf], [1, 1]), "1 of 2 rows have a value that is not finite"),
+        ("r2", ([1, nan, 2], [1, 2, 3], [1, 2, 2]), "1 row of 3 lacks a value"),
         ("r2", ([3] * 40, [3, 2] * 20, [3] * 40), "y_true is the same in all rows"),
         ("auc", ([1] * 40, [1] * 40, [1] * 40, [0.5] * 40, [0.25] * 40), "all rows are of one class"),
-        ("auc", ([0, 1], [1, 1], [1, 1], [0.5, nan], [0.25, 0.5]), "1 of 2 rows have no score"),
-        ("log_loss", ([0, 1], [1, 1], [1, 1], [0.5, nan], [0.25, 0.5]), "1 of 2 rows have a value that is missing"),
+        ("auc", ([0, 1], [1, 1], [1, 1], [0.5, nan], [0.25, 0.5]), "1 row of 2 lacks a value"),
+        ("log_loss", ([0, 1], [1, 1], [1, 1], [0.5, nan], [0.25, 0.5]), "1 row of 2 lacks a value"),
         ("f1", ([1] * 40, [1] * 40, [1] * 40), "all rows are of one class"),
         ("f1", ([0] * 40, [1, 0] * 20, [0] * 40), "no row is of the positive class"),
         ("recall", ([0, 1] * 20, [0, 1] * 20, [1, 1] * 20), "no resample differs"),
@@ -320,3 +397,50 @@ def test_metrics_that_are_not_those_of_the_predictions_are_named():
     found = asked(paired([0, 1] * 20, [0, 1] * 20, [1, 1] * 20), "accuracy")
     assert stale(found, 1.0, 0.5) == ""
     assert stale(found, 1.0, 0.75) == "the new version's predictions give 0.5, and 0.75 is recorded"
+
+
+def test_a_row_that_lacks_a_value_contradicts_no_recorded_metric():
+    scores = [0.2, 0.7] * 150
+    rows = paired([0, 1] * 150, [0, 1] * 150, [0, 1] * 150, scores, [nan, *scores[1:]])
+    found = asked(rows, "auc")
+    assert stale(found, 1.0, 1.0) == ""
+    assert settle([found])[0] == Settled("inconclusive", "not enough data: 1 row of 300 lacks a value")
+
+
+@pytest.mark.parametrize("metric", ["auc", "brier", "log_loss", "mse", "rmse", "r2", "mae"])
+@pytest.mark.parametrize("decimals", [1, 2, 3])
+def test_rounded_predictions_are_compared_with_what_their_digits_allow(metric: str, decimals: int):
+    """The metric of the exact numbers agrees with the rounded ones, and one beyond the rounding does not."""
+    rng = random.Random(decimals)
+    truth = [rng.random() < 0.5 for _ in range(400)]
+    exact = [min(0.99, max(0.01, 0.5 + (t - 0.5) * 0.4 + rng.gauss(0, 0.2))) for t in truth]
+    rounded = [round(value, decimals) for value in exact]
+    if metric in {"mse", "rmse", "r2", "mae"}:
+        targets = [value + rng.gauss(0, 0.1) for value in exact]
+        whole, cut = paired(targets, exact, exact), paired(targets, rounded, rounded)
+    else:
+        labels = [int(t) for t in truth]
+        whole, cut = paired(labels, labels, labels, exact, exact), paired(labels, labels, labels, rounded, rounded)
+    recorded = asked(whole, metric).old
+    found = asked(cut, metric)
+    assert stale(found, recorded, recorded) == ""
+    assert 0 < found.slack[0] < 0.5 * 10.0 ** (1 - decimals) * 10
+    assert stale(found, recorded, recorded + 2.5 * found.slack[1] + 0.01)
+    assert asked(whole, metric).slack == (0.0, 0.0)
+
+
+def test_whole_numbers_are_not_rounded_ones():
+    targets = list(range(40))
+    found = asked(paired(targets, [n + 1 for n in targets], targets), "mse")
+    assert found.slack == (0.0, 0.0)
+    assert stale(found, 1.0, 0.01)
+
+
+def test_what_could_not_be_read_counts_as_one_comparison_more():
+    rng = random.Random(3)
+    truth = [rng.random() < 0.5 for _ in range(400)]
+    worse = [t if rng.random() < 0.93 else not t for t in truth]
+    found = asked(paired(list(map(int, truth)), list(map(int, truth)), list(map(int, worse))), "accuracy", margin=0.03)
+    assert settle([found])[0].outcome == "fail"
+    alone = settle([found])[0].p_adjusted
+    assert settle([found], unread=9)[0].p_adjusted == pytest.approx(10 * (alone or 0))

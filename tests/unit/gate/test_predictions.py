@@ -54,10 +54,24 @@ def test_the_same_in_other_clothes(data: bytes):
 
 def test_whole_numbers_that_pandas_wrote_as_floats_are_the_same_labels():
     found = parse(HEAD + b"1,1,1.0\n2,0.0,0\n3,-0.0,1.50\n4,v1.0,007\n", "p.csv")
-    assert found.labels == ("1", "0", "1.50", "v1.0", "007")
+    assert found.labels == ("1", "0", "1.5", "v1.0", "7")
 
 
-@pytest.mark.parametrize("ids", [[5, 3, 4], ["5", "x", "4"], [1, "02", 2], [3, 2, "1" * 30]])
+def test_numbers_that_are_equal_are_one_label_and_one_id():
+    data = b"id,y_true,y_pred,y_score_1.0\n01,1e0,01\n2.50,+1,1.000\n1e3,0x1,1_0\n" + b"9" * 40 + b",1e999,nan\n"
+    found = parse(data.replace(b"\n", b",0.5\n").replace(b"1.0,0.5", b"1.0", 1), "p.csv")
+    assert found.labels == ("1", "0x1", "1_0", "1e999", "nan")
+    assert found.ids == ("1", "2.5", "1000", "9" * 40)
+    assert list(found.scores) == ["y_score_1"]
+
+
+def test_other_columns_are_ignored_and_named():
+    found = parse(b",id,y_true,y_pred,y_score,split,y_scores\n0,1,a,a,0.5,test,x\n", "p.csv")
+    assert found.ignored == ("", "split", "y_scores")
+    assert list(found.scores) == ["y_score"]
+
+
+@pytest.mark.parametrize("ids", [[5, 3, 4], ["5", "x", "4"], [1, "x2", 2], [3, 2, "1" * 30]])
 def test_ids_of_all_kinds(ids: list[object]):
     found = parse(HEAD + "".join(f"{one},a,a\n" for one in ids).encode(), "p.csv")
     assert [str(one) for one in found.ids] == list(map(str, ids))
@@ -71,7 +85,10 @@ def test_ids_of_all_kinds(ids: list[object]):
         (HEAD, "line 1: it has a header and no row"),
         (b"id,y_true\n1,a\n", 'line 1: there is no column "y_pred"'),
         (b"id,y_true,y_pred,id\n", 'line 1: the column "id" is there twice'),
-        (b"id,y_true,y_pred,\n", "line 1: column 4 has no name"),
+        (b"id,y_true,y_pred," + b"x" * 1_001, "line 1: the name of column 4 has more than 1,000 characters"),
+        (b"id,y_true,y_pred,y_score_1,y_score_1.0\n", 'line 1: the column "y_score_1" is there twice'),
+        (HEAD + b"1,a,a\n01,a,a\n", 'line 3: the id "1" was there before'),
+        (HEAD + b"x,a,a\n1.50,a,a\n1.5,a,a\n", 'line 4: the id "1.5" was there before'),
         (HEAD + b"1,a,a\n2,a\n", "line 3: it has 2 fields, the header 3"),
         (HEAD + b"1,a,a\n2,a,a\n\n1,a,a\n", 'line 5: the id "1" was there before'),
         (HEAD + b"x,a,a\nx,a,a\n", 'line 3: the id "x" was there before'),
@@ -80,7 +97,7 @@ def test_ids_of_all_kinds(ids: list[object]):
         (HEAD + b" ,a,a\n", "line 2: its id is empty"),
         (HEAD + b"1,,a\n", "line 2: its y_true is empty"),
         (HEAD + b"1,a,\n", "line 2: its y_pred is empty"),
-        (b'id,y_true,y_pred,s\n1,a,a,0\n2,a,a,"x\x1by"\n', r'line 3: "x\\x1by" in the column "s" is no number'),
+        (b'id,y_true,y_pred,y_score\n1,a,a,0\n2,a,a,"x\x1by"\n', r'line 3: "x\\x1by" in the column "y_score" is no'),
         (HEAD + b"1,a,a\n2,\xff,a\n", "line 3: it is not valid UTF-8"),
         (HEAD + b'1,a,"a\n', "line 2: it is not valid CSV"),
         (HEAD + b'1,a,"a"b\n', "line 2: it is not valid CSV"),
@@ -203,6 +220,29 @@ def test_other_rows_are_refused():
     more = pair(table([(2, 0, 0)]), table([("\x1b", 0, 0), (2, 0, 0)]))
     assert isinstance(more, Refused)
     assert "1 of 2 are new (id \\x1b)" in more.why
+
+
+def test_labels_that_were_rounded_are_named_as_that():
+    exact = [0.123456, 1.5, 2.71828]
+    old = table([(n, value, 0) for n, value in enumerate(exact)])
+    new = table([(n, round(value, 2), 0) for n, value in enumerate(exact)])
+    for pairs, which in (((old, new), "new"), ((new, old), "old")):
+        found = pair(*pairs)
+        assert isinstance(found, Refused)
+        assert f"y_true is rounded to 2 decimals in the {which} version's file" in found.why
+        assert (found.reason, found.count, found.rows) == ("labels-differ", 2, 3)
+    other = pair(old, table([(n, value + 0.01, 0) for n, value in enumerate(exact)]))
+    assert isinstance(other, Refused)
+    assert "the test set changed" in other.why
+
+
+def test_labels_are_one_whoever_wrote_them():
+    old = table([("01", "1", "0"), ("2", "0.0", "1")])
+    new = table([("1", "1.0", "1e0"), ("2.0", "0", "-0")])
+    found = pair(old, new)
+    assert isinstance(found, Paired)
+    assert found.labels == ("1", "0")
+    assert list(found.new.predicted) == [0, 1]
 
 
 def test_a_label_that_is_nan_in_both_is_the_same():

@@ -235,7 +235,7 @@ def test_delong_against_exchanging_the_versions_at_random():
 def test_an_area_that_can_not_be_judged_says_why():
     assert delong([True] * 5, [1.0] * 5, [1.0] * 5) == NotEnough("all rows are of one class")
     assert delong([], [], []) == NotEnough("all rows are of one class")
-    assert delong([True, False], [math.nan, 1.0], [1.0, 1.0]) == NotEnough("1 of 2 rows have no score")
+    assert delong([True, False], [math.nan, 1.0], [1.0, 1.0]) == NotEnough("1 row of 2 lacks a value")
     single = delong([True, False, False], [0.5, 0.6, 0.4], [0.7, 0.6, 0.4])
     assert isinstance(single, Ranked)
     assert single.estimate == NotEnough("a class has a single row")

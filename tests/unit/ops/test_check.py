@@ -94,7 +94,7 @@ def test_what_fails(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_passes_and_what_is_no_policy(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert judged(monkeypatch, version("b", acc=0.85), GOOD) == ("pass", [])
+    assert judged(monkeypatch, version("b", acc=0.85), GOOD) == ("pass", ["extra.x is the same, no limit is set"])
     never = POLICY.replace("extra.*", "other.*")
     assert judged(monkeypatch, version("b"), GOOD, never) == ("fail", ["other.* names no metric that is recorded"])
     with pytest.raises(UsageError, match="there is no metric"):
