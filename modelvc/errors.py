@@ -17,9 +17,12 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import ClassVar
 
     from modelvc.oid import Oid
+
+_NAMED = 10  # files that one error names
 
 
 def shown(text: object, limit: int = 500) -> str:
@@ -135,6 +138,23 @@ class FileChanged(ConflictError):
             hint="wait until the program that writes it is done, then run the command again",
         )
         self.path = path
+
+
+class FileInUse(ConflictError):
+    """Files that a command was to replace are in use, or were edited meanwhile. They stay; all else is done."""
+
+    code = "file-in-use"
+
+    def __init__(self, kept: Sequence[tuple[str, str]]) -> None:
+        """KEPT: (path, why) of at least one file."""
+        path, why = kept[0]
+        others = [shown(other) for other, _ in kept[1:_NAMED]] + ["..."] * (len(kept) > _NAMED)
+        more = f"; so do {', '.join(others)}" if others else ""
+        super().__init__(
+            f"{shown(path)} {why} and stays{more}",
+            hint="close what writes it, keep the edit with `mvc add`, or run the command again",
+        )
+        self.kept = tuple(kept)
 
 
 class PointerConflict(ConflictError):

@@ -24,8 +24,8 @@ from modelvc.store import manifest
 from modelvc.store.ingest import Ingest
 from modelvc.store.manifest import Content
 from modelvc.store.writer import StoreWriter
+from modelvc.worktree.reading import Reading
 from modelvc.worktree.scan import scan
-from modelvc.worktree.state import is_settled, now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -258,14 +258,15 @@ def _store(repo: Repo, target: _Target, writer: StoreWriter, ingest: Ingest) -> 
     if os.path.isdir(os.path.join(repo.layout.worktree, target.path)):
         kept = _store_tree(repo, target, writer, ingest)
     else:
-        started = now()
+        reading = Reading()
         fd = repo.worktree.open(target.path)
         try:
+            reading.opened(fd)
             done = ingest.file(fd, target.path)
         finally:
             os.close(fd)
         _keep(writer, Content(done.oid, done.stat.size, done.recipe), target.path)
-        repo.state.remember_file(target.path, done.stat, done.oid, settled=is_settled(done.stat, started))
+        repo.state.remember_file(target.path, done.stat, done.oid, settled=reading.settles(done.stat))
         kept = _Kept("file", done.oid, done.stat.size, None, bool(done.stat.mode & 0o100), 0)
     return replace(kept, new_bytes=writer.new_bytes - before)
 
@@ -285,11 +286,12 @@ def _store_tree(repo: Repo, target: _Target, writer: StoreWriter, ingest: Ingest
             files[name] = entry
         else:
             loose.append(name)
-    started = now()
+    reading = Reading(many=True)
     loose.sort()
-    for name, done in zip(loose, ingest.many(loose, repo.folder_opener(path), path), strict=True):
+    read = ingest.many(loose, repo.folder_opener(path), path, reading.opened)
+    for name, done in zip(loose, read, strict=True):
         recipes[done.oid] = done.recipe
-        files[name] = (done.stat, bytes(done.oid), is_settled(done.stat, started))
+        files[name] = (done.stat, bytes(done.oid), reading.settles(done.stat))
     content = manifest.tree_content(entries_of(files), recipes)
     _keep(writer, content, path)
     repo.state.remember_tree(path, content.oid, files)

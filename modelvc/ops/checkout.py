@@ -68,7 +68,8 @@ def checkout(
 ) -> CheckedOut:
     """Check out the models in PATHS (all without any), as the worktree's pointers or those of REV say.
 
-    Raises WorktreeDirty when unsaved changes are in the way, ObjectMissing when bytes are nowhere at hand.
+    Raises WorktreeDirty when unsaved changes are in the way, ObjectMissing when bytes are nowhere at hand; FileInUse
+    for models that somebody writes or changed meanwhile, once the others are checked out.
     """
     repo.require_init()
     by_oid = rev.startswith(PREFIX)
@@ -77,8 +78,9 @@ def checkout(
     why = f"checkout {rev}".strip()
     with repo.updating():
         wanted = _from_worktree(repo, paths) if not taken else None
-        done = _bring(repo, taken, wanted, options, (why, progress))
-        return replace(done, commit=commit)
+        done, kept = _bring(repo, taken, wanted, options, (why, progress))
+    materialise.raise_kept(kept)
+    return replace(done, commit=commit)
 
 
 def take(
@@ -86,7 +88,9 @@ def take(
 ) -> CheckedOut:
     """Give the model PATH another pointer, as it is in history, stage it, and bring its bytes."""
     with repo.updating():
-        return _bring(repo, {path: data}, None, options, ("rollback", progress))
+        done, kept = _bring(repo, {path: data}, None, options, ("rollback", progress))
+    materialise.raise_kept(kept)
+    return done
 
 
 def _bring(
@@ -95,8 +99,11 @@ def _bring(
     known: Mapping[SafeRelPath, Pointer] | None,
     options: Options,
     told: tuple[str, Progress],
-) -> CheckedOut:
-    """Take the pointers TAKEN, or go by those KNOWN from the worktree. The caller holds the worktree's lock."""
+) -> tuple[CheckedOut, materialise.Kept]:
+    """Take the pointers TAKEN, or go by those KNOWN from the worktree. The caller holds the worktree's lock.
+
+    Models that keep a file keep their pointer as well.
+    """
     why, progress = told
     wanted = known or {path: parse(data, pointer_of(path)) for path, data in taken.items()}
     fetched = fetch_missing(repo, wanted, options, progress)
@@ -106,10 +113,12 @@ def _bring(
     for plan in plans:
         if plan.action == "write":
             ignores.hide(repo, plan.path)  # its pointer may have been renamed by Git alone
-    materialise.apply(repo, plans, why, progress.advance)
-    _take(repo, taken)  # last: what dies before it is asked for again, and a rollback then goes no further back
-    _remember(repo, wanted)
-    return CheckedOut(tuple(_report(plan) for plan in plans), "", fetched)
+    kept = materialise.apply(repo, plans, why, progress.advance)
+    stay = {path for path, _ in kept}
+    # last: what dies before it is asked for again, and a rollback then goes no further back
+    _take(repo, {path: data for path, data in taken.items() if path not in stay})
+    _remember(repo, {path: pointer for path, pointer in wanted.items() if path not in stay})
+    return CheckedOut(tuple(_report(plan) for plan in plans), "", fetched), kept
 
 
 def _from_worktree(repo: Repo, paths: Sequence[str]) -> dict[SafeRelPath, Pointer]:

@@ -50,8 +50,11 @@ def follow(repo: Repo) -> Followed:
                     kept.append((path, f"holds files that are in no store, which stay: {found.extra[0]}"))
                 plans.append(found)
         ready = [step for step in plans if step.action not in {"missing", "dirty", "keep"}]
-        materialise.apply(repo, ready, "git")
-        _remember(repo, plans)
+        in_use = materialise.apply(repo, ready, "git")
+        stay = {path for path, _ in in_use}
+        kept += [file for _, error in in_use for file in error.kept]
+        ready = [step for step in ready if step.path not in stay]
+        _remember(repo, [step for step in plans if step.path not in stay])
         return Followed(
             updated=tuple(step.path for step in ready if step.pointer),
             removed=tuple(step.path for step in ready if not step.pointer),

@@ -10,8 +10,8 @@ from modelvc.store import manifest
 from modelvc.store.ingest import Ingest
 from modelvc.store.manifest import Content
 from modelvc.store.writer import StoreWriter
+from modelvc.worktree.reading import Reading
 from modelvc.worktree.scan import scan
-from modelvc.worktree.state import is_settled, now
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,18 +27,19 @@ def keep_present(repo: Repo, paths: Sequence[SafeRelPath]) -> dict[SafeRelPath, 
     found: dict[SafeRelPath, Oid] = {}
     with StoreWriter(repo.store) as writer, Ingest(writer) as ingest:
         for path in paths:
-            started = now()
             if os.path.isdir(os.path.join(repo.layout.worktree, path)):
                 content, files = _tree(repo, path, ingest)
                 repo.state.remember_tree(path, content.oid, files)
             else:
+                reading = Reading()
                 fd = repo.worktree.open(path)
                 try:
+                    reading.opened(fd)
                     done = ingest.file(fd, path)
                 finally:
                     os.close(fd)
                 content = Content(done.oid, done.stat.size, done.recipe)
-                repo.state.remember_file(path, done.stat, done.oid, settled=is_settled(done.stat, started))
+                repo.state.remember_file(path, done.stat, done.oid, settled=reading.settles(done.stat))
             writer.add(content)
             found[path] = content.oid
         writer.commit()
@@ -48,10 +49,11 @@ def keep_present(repo: Repo, paths: Sequence[SafeRelPath]) -> dict[SafeRelPath, 
 def _tree(repo: Repo, path: SafeRelPath, ingest: Ingest) -> tuple[Content, dict[str, Known]]:
     names = sorted(scan(repo.worktree.root, path))
     check_names(path, names)
-    started = now()
+    reading = Reading(many=True)
     files: dict[str, Known] = {}
     recipes = {}
-    for name, done in zip(names, ingest.many(names, repo.folder_opener(path), path), strict=True):
+    read = ingest.many(names, repo.folder_opener(path), path, reading.opened)
+    for name, done in zip(names, read, strict=True):
         recipes[done.oid] = done.recipe
-        files[name] = (done.stat, bytes(done.oid), is_settled(done.stat, started))
+        files[name] = (done.stat, bytes(done.oid), reading.settles(done.stat))
     return manifest.tree_content(entries_of(files), recipes), files

@@ -8,17 +8,19 @@ from __future__ import annotations
 import os
 import stat
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
+from modelvc.errors import FileInUse
 from modelvc.formats.paths import SafeRelPath, pointer_of
 from modelvc.oid import Oid
 from modelvc.ops.trees import contents, entries_of, oid_of, stored_files
 from modelvc.store.content import ContentReader
 from modelvc.worktree import survey
 from modelvc.worktree.files import clone_range, write_all
+from modelvc.worktree.swap import Seen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from modelvc.formats.pointer import Pointer
     from modelvc.formats.root import Root
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 
     Progress = Callable[[int], None]
 
+Kept: TypeAlias = "list[tuple[SafeRelPath, FileInUse]]"  # models that kept files, and which
 _TOGETHER = 1 << 20  # files up to this are written from memory
 
 
@@ -43,6 +46,7 @@ class Plan:
     write: frozenset[str] = frozenset()
     remove: tuple[str, ...] = ()
     files: dict[str, Known] = field(default_factory=dict)  # of a tree: what is there
+    seen: Known | None = None  # of a file: what is there
     extra: tuple[str, ...] = ()  # files of a folder that are in no store: they stay
 
 
@@ -52,19 +56,17 @@ def plan(repo: Repo, path: SafeRelPath, pointer: Pointer) -> Plan:
     stored = repo.store.has_root(pointer.kind, pointer.oid)
     if here is None:
         return Plan(path, pointer, "write" if stored else "missing")
-    kind, oid, files = here
+    kind, oid, files, seen = here
     if (kind, oid) == (pointer.kind, pointer.oid):
-        found = repo.worktree.stat(path)
-        runs = bool(found and found[4] & 0o100)
-        same = kind == "tree" or runs == pointer.executable
-        return Plan(path, pointer, "keep" if same else "mode", files=files)
+        same = seen is None or bool(seen[0][4] & 0o100) == pointer.executable
+        return Plan(path, pointer, "keep" if same else "mode", files=files, seen=seen)
     if not stored:
         return Plan(path, pointer, "missing")
     if kind == "tree" and pointer.kind == "tree":
         return _plan_tree(repo, path, pointer, oid, files)
     if not repo.store.has_root(kind, oid):
         return Plan(path, pointer, "dirty", "has changes that are in no store")
-    return Plan(path, pointer, "write", was=(kind, oid))
+    return Plan(path, pointer, "write", was=(kind, oid), files=files, seen=seen)
 
 
 def plan_removal(repo: Repo, path: SafeRelPath) -> Plan:
@@ -72,26 +74,34 @@ def plan_removal(repo: Repo, path: SafeRelPath) -> Plan:
     here = _here(repo, path)
     if here is None:
         return Plan(path, None, "keep")
-    kind, oid, files = here
+    kind, oid, files, seen = here
     if not repo.store.has_root(kind, oid):
         return Plan(path, None, "dirty", "has changes that are in no store")
-    return Plan(path, None, "remove", was=(kind, oid), files=files)
+    return Plan(path, None, "remove", was=(kind, oid), files=files, seen=seen)
 
 
-def _here(repo: Repo, path: SafeRelPath) -> tuple[str, Oid, dict[str, Known]] | None:
-    """Kind and oid of what is at PATH now, and the files of a folder."""
+class _Here(NamedTuple):
+    """What is at a path now: the files of a folder, or the file."""
+
+    kind: str
+    oid: Oid
+    files: dict[str, Known]
+    seen: Known | None
+
+
+def _here(repo: Repo, path: SafeRelPath) -> _Here | None:
     found = repo.worktree.stat(path)
     if found is None:
         return None
     if not stat.S_ISDIR(found[4]):
-        oid = survey.file_oid(repo.worktree, repo.state, path)
-        return ("file", Oid(oid), {}) if oid else None
+        seen = survey.file_seen(repo.worktree, repo.state, path)
+        return _Here("file", Oid(seen[1]), {}, seen) if seen else None
     files = survey.tree_files(repo.worktree, repo.state, path) or {}
     known, before = repo.state.trees.get(path, (b"", {}))
     if not known or before != files:
         known = oid_of(entries_of(files))
         repo.state.remember_tree(path, known, files)
-    return "tree", Oid(known), files
+    return _Here("tree", Oid(known), files, None)
 
 
 def _plan_tree(repo: Repo, path: SafeRelPath, pointer: Pointer, oid: Oid, files: dict[str, Known]) -> Plan:
@@ -115,7 +125,8 @@ def _plan_tree(repo: Repo, path: SafeRelPath, pointer: Pointer, oid: Oid, files:
         if blocked := next((t for t in target if t.startswith(name + "/") or name.startswith(t + "/")), None):
             return Plan(path, pointer, "dirty", f"has a file that is in no store where {blocked} belongs: {name}")
     was = ("tree", oid) if saved is None else None
-    return Plan(path, pointer, "write", "", was, frozenset(write), tuple(remove), files, tuple(sorted(extra)))
+    changes = (frozenset(write), tuple(remove))
+    return Plan(path, pointer, "write", "", was, *changes, files, extra=tuple(sorted(extra)))
 
 
 def foreign(repo: Repo, path: SafeRelPath, pointer: Pointer) -> frozenset[str]:
@@ -161,51 +172,81 @@ def _is_saved(saved: dict[SafeRelPath, TreeEntry] | None, name: str, there: Know
 # -- doing it
 
 
-def apply(repo: Repo, plans: Iterable[Plan], why: str, on_bytes: Progress = lambda _: None) -> None:
-    """Carry out PLANS; none of them may be missing or dirty. WHY goes into the log of what was replaced."""
+def apply(repo: Repo, plans: Sequence[Plan], why: str, on_bytes: Progress = lambda _: None) -> Kept:
+    """Carry out PLANS; none of them may be missing or dirty. WHY goes into the log of what was replaced.
+
+    Return the models that kept files which somebody writes or changed since the plan, and those files.
+    """
+    for step in plans:
+        if step.action in {"missing", "dirty"}:
+            raise AssertionError(f"{step.path} can not be written: {step.action}")
+        if step.was and step.action in {"write", "remove"}:
+            repo.log_replaced(step.path, step.was[0], step.was[1], why)
+    kept = _remove(repo, [step for step in plans if _goes_first(step)])
     with ContentReader(repo.store) as reader:
         for step in plans:
-            _apply(repo, reader, step, why, on_bytes)
+            if step.path not in kept:
+                try:
+                    _apply(repo, reader, step, on_bytes)
+                except FileInUse as error:
+                    kept[step.path] = error
+    return [(step.path, kept[step.path]) for step in plans if step.path in kept]
 
 
-def _apply(repo: Repo, reader: ContentReader, step: Plan, why: str, on_bytes: Progress) -> None:
-    if step.action in {"missing", "dirty"}:
-        raise AssertionError(f"{step.path} can not be written: {step.action}")
-    if step.was and step.action in {"write", "remove"}:
-        repo.log_replaced(step.path, step.was[0], step.was[1], why)
-    if step.action == "remove":
-        _remove(repo, step.path, step.files)
-        repo.state.forget(step.path)
+def raise_kept(kept: Kept) -> None:
+    """Raise FileInUse for all files that `apply` kept, if any."""
+    if files := [file for _, error in kept for file in error.kept]:
+        raise FileInUse(files)
+
+
+def _goes_first(step: Plan) -> bool:
+    """Whether what is there goes before anything else comes: it is no model any more, or of the other kind."""
+    return step.action == "remove" or bool(
+        step.action == "write" and step.pointer and step.was and step.was[0] != step.pointer.kind
+    )
+
+
+def _apply(repo: Repo, reader: ContentReader, step: Plan, on_bytes: Progress) -> None:
     pointer = step.pointer
-    if pointer is None or step.action == "keep":
-        return
-    if step.action == "mode":
-        found = repo.worktree.set_executable(step.path, executable=pointer.executable)
-        repo.state.remember_file(step.path, found, pointer.oid, settled=True)
-        return
-    if pointer.kind == "file":
-        if step.was and step.was[0] == "tree":
-            _remove(repo, step.path, step.files)
-        _write_file(repo, reader, step.path, pointer, on_bytes)
-    else:
-        if step.was and step.was[0] == "file":
-            repo.worktree.remove(step.path)
+    if step.action == "remove":
+        repo.state.forget(step.path)
+    elif step.action == "mode" and pointer and step.seen:
+        found = repo.worktree.set_executable(step.path, Seen(*step.seen), executable=pointer.executable)
+        repo.state.remember_file(step.path, found, pointer.oid, settled=step.seen[2])
+    elif step.action == "write" and pointer and pointer.kind == "file":
+        _write_file(repo, reader, step, on_bytes)
+    elif step.action == "write":
         _write_tree(repo, reader, step, on_bytes)
 
 
-def _remove(repo: Repo, path: SafeRelPath, files: Iterable[str]) -> None:
-    if not survey.is_folder(repo.worktree, path):
-        repo.worktree.remove(path)
-        return
-    folders = set()
-    for name in files:
-        repo.worktree.remove(SafeRelPath(f"{path}/{name}"))
-        folders.add(os.path.dirname(f"{path}/{name}"))
-    for folder in sorted(folders, key=len, reverse=True):
-        repo.worktree.remove_empty(folder, stop=os.path.dirname(path))
+def _remove(repo: Repo, steps: Sequence[Plan]) -> dict[SafeRelPath, FileInUse]:
+    """Remove the files of models. Return those that kept one."""
+    files: dict[str, Seen] = {}
+    owner: dict[str, SafeRelPath] = {}
+    for step in steps:
+        found = {step.path: step.seen} if step.seen else {f"{step.path}/{name}": at for name, at in step.files.items()}
+        files |= {path: Seen(*known) for path, known in found.items()}
+        owner |= dict.fromkeys(found, step.path)
+    kept: dict[SafeRelPath, list[tuple[str, str]]] = {}
+    for path, why in repo.worktree.take_away(files).items():
+        kept.setdefault(owner[path], []).append((path, why))
+    for step in steps:
+        if not step.seen:
+            _remove_empty(repo, step.path, step.files)
+    return {path: FileInUse(found) for path, found in kept.items()}
 
 
-def _write_file(repo: Repo, reader: ContentReader, path: SafeRelPath, pointer: Pointer, on_bytes: Progress) -> None:
+def _remove_empty(repo: Repo, path: SafeRelPath, names: Iterable[str], *, stop: str | None = None) -> None:
+    """Remove the folders that files of the folder PATH left empty; STOP: as of `Worktree.remove_empty`."""
+    end = os.path.dirname(path) if stop is None else stop
+    for folder in sorted({os.path.dirname(f"{path}/{name}") for name in names}, key=len, reverse=True):
+        repo.worktree.remove_empty(folder, stop=end)
+
+
+def _write_file(repo: Repo, reader: ContentReader, step: Plan, on_bytes: Progress) -> None:
+    path, pointer = step.path, step.pointer
+    assert pointer is not None  # noqa: S101 - for the type checker
+    seen = Seen(*step.seen) if step.seen else None
     root = repo.store.read_root("file", pointer.oid)
 
     def fill(fd: int) -> None:
@@ -214,7 +255,8 @@ def _write_file(repo: Repo, reader: ContentReader, path: SafeRelPath, pointer: P
                 _reserve(fd, root.size)
             reader.write_blob(root, lambda piece: _count(fd, piece, on_bytes), path)
 
-    found = repo.worktree.write(path, fill, executable=pointer.executable, before=_pointer_time(repo, path))
+    before = _pointer_time(repo, path)
+    found = repo.worktree.write(path, fill, executable=pointer.executable, before=before, seen=seen)
     repo.store.mark_proven(root)
     repo.state.remember_file(path, found, pointer.oid, settled=_fine(found))
 
@@ -239,14 +281,10 @@ def _clone(reader: ContentReader, root: Root, fd: int) -> bool:
 def _write_tree(repo: Repo, reader: ContentReader, step: Plan, on_bytes: Progress) -> None:
     path, pointer = step.path, step.pointer
     assert pointer is not None  # noqa: S101 - for the type checker: apply() returned otherwise
-    fresh = not step.files and repo.worktree.stat(path) is None
-    time = _pointer_time(repo, path)
-    for name in step.remove:
-        repo.worktree.remove(SafeRelPath(f"{path}/{name}"))
-    for emptied in sorted({os.path.dirname(f"{path}/{name}") for name in step.remove}, key=len, reverse=True):
-        repo.worktree.remove_empty(emptied, stop=str(path))
     files: dict[str, Known] = {}
-    if fresh:
+    kept: list[tuple[str, str]] = []
+    time = _pointer_time(repo, path)
+    if not step.files and not step.write:  # nothing was there
         with repo.worktree.new_folder(path, before=time) as folder:
             for entry, fill in contents(repo.store, reader, pointer.oid, path):
                 stat_data = folder.fill(entry.path, fill, executable=entry.executable)
@@ -254,19 +292,28 @@ def _write_tree(repo: Repo, reader: ContentReader, step: Plan, on_bytes: Progres
                 on_bytes(entry.size)
         repo.store.mark_proven(repo.store.read_root("tree", pointer.oid))
     else:
-        files = {name: known for name, known in step.files.items() if name not in step.remove}
+        there = step.files
+        gone = repo.worktree.take_away({f"{path}/{name}": Seen(*there[name]) for name in step.remove})
+        kept += gone.items()
+        _remove_empty(repo, path, step.remove, stop=str(path))
+        files = {name: known for name, known in there.items() if name not in step.remove and name not in step.write}
         with repo.worktree.staged(path, before=time) as folder:
-            new: list[TreeEntry] = []
+            new: dict[str, TreeEntry] = {}
             for entry, fill in contents(repo.store, reader, pointer.oid, path, step.write):
                 folder.fill(entry.path, fill, executable=entry.executable)
-                new.append(entry)
+                new[str(entry.path)] = entry
                 on_bytes(entry.size)
             folder.sync()
-            for entry in new:
-                stat_data = repo.worktree.move(folder, entry.path, SafeRelPath(f"{path}/{entry.path}"))
-                files[str(entry.path)] = (stat_data, bytes(entry.oid), _fine(stat_data))
-    oid = pointer.oid if not step.extra else oid_of(entries_of(files))
+            seen = {name: Seen(*there[name]) if name in there else None for name in new}
+            for name, placed in repo.worktree.place(folder, path, seen).items():
+                if placed.stat is None:
+                    kept.append((placed.path, placed.why))
+                else:
+                    files[name] = (placed.stat, bytes(new[name].oid), _fine(placed.stat))
+    oid = pointer.oid if not step.extra and not kept else oid_of(entries_of(files))
     repo.state.remember_tree(path, oid, files)
+    if kept:
+        raise FileInUse(kept)
 
 
 def _count(fd: int, piece: memoryview, on_bytes: Progress) -> None:

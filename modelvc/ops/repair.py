@@ -19,6 +19,7 @@ from modelvc.store.mend import mend_pack
 from modelvc.store.upload import Terms, Uploader, Wanted
 from modelvc.store.writer import StoreWriter
 from modelvc.worktree import survey
+from modelvc.worktree.reading import Reading
 from modelvc.worktree.scan import scan
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ class Mender:
                 files = survey.tree_files(repo.worktree, repo.state, path) or {}
                 if oid_of(entries_of(files)) != oid:
                     return False
-            elif survey.hash_file(repo.worktree, path)[1] != oid:
+            elif survey.hash_file(repo.worktree, path, Reading())[1] != oid:
                 return False
             kept = keep_present(repo, [path])[path]
         except ModelvcError:

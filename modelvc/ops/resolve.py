@@ -92,7 +92,8 @@ def resolve(
     """Settle the conflicts in PATHS (models, or folders of them).
 
     Raises UsageError when nothing is in conflict there or the choice can not be made, and WorktreeDirty when unsaved
-    changes are in the way; then nothing was changed.
+    changes are in the way; then nothing was changed. Raises FileInUse for files that somebody writes or changed
+    meanwhile: their conflict is settled, and their models are modified.
     """
     repo.require_init()
     if not paths:
@@ -112,10 +113,12 @@ def resolve(
             hidden = ignores.hide(repo, path)
             staged += [hidden] if hidden else []
             repo.write_pointer(path, pointer)
-        materialise.apply(repo, plans, "resolve", progress.advance)
+        kept = materialise.apply(repo, plans, "resolve", progress.advance)
         index.stage(repo.layout, add=staged)
         rows = tuple(_row(plan, taken[plan.path]) for plan in plans)
-        return Resolved(rows, tuple(sorted(set(found) - set(chosen))), under_way(repo), fetched)
+        done = Resolved(rows, tuple(sorted(set(found) - set(chosen))), under_way(repo), fetched)
+    materialise.raise_kept(kept)
+    return done
 
 
 def conflicts(repo: Repo) -> dict[SafeRelPath, _Both]:

@@ -28,7 +28,10 @@ class Removed:
 
 
 def rm(repo: Repo, paths: Sequence[str], *, keep: bool = False, force: bool = False) -> Removed:
-    """Take file, pointer and ignore entry of PATHS away; with KEEP leave the files. Unsaved content is refused."""
+    """Take file, pointer and ignore entry of PATHS away; with KEEP leave the files. Unsaved content is refused.
+
+    Raises FileInUse for models that somebody writes or changed meanwhile, once the others are removed.
+    """
     repo.require_init()
     if not paths:
         raise UsageError("no path given", hint="name the models: `mvc rm PATH...`")
@@ -43,7 +46,9 @@ def rm(repo: Repo, paths: Sequence[str], *, keep: bool = False, force: bool = Fa
             plans = [materialise.plan_removal(repo, path) for path in chosen]
         for path in chosen:
             _log_pointer(repo, path)
-        materialise.apply(repo, plans, "rm")
+        kept = materialise.apply(repo, plans, "rm")
+        stay = {path for path, _ in kept}
+        chosen = [path for path in chosen if path not in stay]
         changed: list[str] = []
         for path in chosen:
             again = repo.worktree.stat(pointer_of(path)) is None  # a run that died got so far
@@ -52,7 +57,9 @@ def rm(repo: Repo, paths: Sequence[str], *, keep: bool = False, force: bool = Fa
             changed.append(pointer_of(path))
             repo.worktree.remove(pointer_of(path))
             repo.state.forget(path)
-        index.stage(repo.layout, add=changed)
+        if changed:
+            index.stage(repo.layout, add=changed)
+    materialise.raise_kept(kept)
     return Removed(tuple(chosen), keep, tuple((str(p.path), f"blake3:{p.was[1].hex()}") for p in plans if p.was))
 
 

@@ -115,11 +115,17 @@ class Ingest:
             raise FileChanged(path)
         return Ingested(oid, recipe, before)
 
-    def many(self, names: Sequence[str], open_folder: Callable[[str], int], what: str) -> list[Ingested]:
+    def many(
+        self,
+        names: Sequence[str],
+        open_folder: Callable[[str], int],
+        what: str,
+        opened: Callable[[int], None] = lambda _: None,
+    ) -> list[Ingested]:
         """Store the files NAMES, relative to a folder called WHAT, in order. Neighbours are read in batches.
 
-        OPEN_FOLDER gives a descriptor of a sub-folder, "" for the folder itself. FileChanged when a file is not a
-        regular one any more, or changes meanwhile.
+        OPEN_FOLDER gives a descriptor of a sub-folder, "" for the folder itself. OPENED is called with each file before
+        its stat data is taken. FileChanged when a file is not a regular one any more, or changes meanwhile.
         """
         results: list[Ingested] = []
         pending: deque[tuple[Sequence[str], Future[list[_Small | None]]]] = deque()
@@ -130,20 +136,20 @@ class Ingest:
             new = [stretch for small in found if small for stretch in small.new]
             self._appender.submit(self._append, new, start=False).result()
             for name, small in zip(batch, found, strict=True):
-                results.append(small.done if small else self._one(name, open_folder, what))
+                results.append(small.done if small else self._one(name, open_folder, what, opened))
                 if small:
                     self._on_bytes(small.done.stat.size)
 
         for start in range(0, len(names), BATCH):
             batch = names[start : start + BATCH]
-            pending.append((batch, self._workers.submit(_batch, batch, open_folder, what, self._writer)))
+            pending.append((batch, self._workers.submit(_batch, batch, (open_folder, opened), what, self._writer)))
             if len(pending) > AHEAD:
                 collect()
         while pending:
             collect()
         return results
 
-    def _one(self, name: str, open_folder: Callable[[str], int], what: str) -> Ingested:
+    def _one(self, name: str, open_folder: Callable[[str], int], what: str, opened: Callable[[int], None]) -> Ingested:
         parent, _, last = name.rpartition("/")
         folder = open_folder(parent)
         try:
@@ -151,6 +157,7 @@ class Ingest:
         finally:
             os.close(folder)
         try:
+            opened(fd)
             return self.file(fd, f"{what}/{name}")
         finally:
             os.close(fd)
@@ -250,9 +257,13 @@ class _Small(NamedTuple):
 
 
 def _batch(
-    names: Sequence[str], open_folder: Callable[[str], int], what: str, writer: ChunkSink
+    names: Sequence[str],
+    opening: tuple[Callable[[str], int], Callable[[int], None]],
+    what: str,
+    writer: ChunkSink,
 ) -> list[_Small | None]:
     """Read small files; None stands for one that is not small."""
+    open_folder, opened = opening
     found: list[_Small | None] = []
     at, folder = "", open_folder("")
     try:
@@ -263,6 +274,7 @@ def _batch(
                 at, folder = parent, open_folder(parent)
             fd = _open(last, folder, f"{what}/{name}")
             try:
+                opened(fd)
                 before = os.fstat(fd)
                 small = before.st_size <= SMALL
                 found.append(_small(fd, FileStat.of(before), f"{what}/{name}", writer) if small else None)

@@ -17,11 +17,14 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from modelvc.errors import ConflictError, FileError, shown
+from modelvc.errors import ConflictError, FileError, FileInUse, shown
+from modelvc.worktree import replacing
+from modelvc.worktree.replacing import Placed, Temporary, Wanted
 from modelvc.worktree.state import stat_of
+from modelvc.worktree.swap import ALL, CAME, Means, Place, Seen, give, unchanged
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from modelvc.formats.paths import SafeRelPath
     from modelvc.worktree.state import Stat
@@ -31,14 +34,19 @@ if TYPE_CHECKING:
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _FICLONERANGE = 0x4020940D  # ioctl_ficlonerange(2)
+NOWHERE = "/"  # no path below a worktree
+ANY = Seen((0, 0, 0, 0, 0), b"", settled=False)  # whatever is there: for files that mvc alone writes
 
 
 class Worktree:
-    """The files under one root. TMP is a folder inside `.git`, used when it is on the same file system."""
+    """The files under one root. TMP is a folder inside `.git`, used when it is on the same file system. MEANS limits
+    how files are replaced.
+    """
 
-    def __init__(self, root: str, tmp: str) -> None:
+    def __init__(self, root: str, tmp: str, means: Means = ALL) -> None:
         self.root = root
-        self._tmp = tmp
+        self.tmp = tmp
+        self.means = means
 
     # -- reading
 
@@ -60,6 +68,8 @@ class Worktree:
             except OSError as error:
                 if error.errno == errno.ELOOP:
                     raise _in_the_way(path, "is a symbolic link") from None
+                if error.errno == errno.ENXIO:
+                    raise _in_the_way(path, "is a socket or a device") from None
                 raise FileError(path, error) from None
             if not stat.S_ISREG(os.fstat(fd).st_mode):
                 os.close(fd)
@@ -81,31 +91,52 @@ class Worktree:
 
     # -- writing
 
-    def write(self, path: SafeRelPath, fill: Fill, *, executable: bool = False, before: int = 0) -> Stat:
+    def write(
+        self, path: SafeRelPath, fill: Fill, *, executable: bool = False, before: int = 0, seen: Seen | None = ANY
+    ) -> Stat:
         """Give PATH the content that FILL writes to a descriptor; stat data of the new file.
 
         With BEFORE (ns) the file's time lies just before it: a model is then not newer than its pointer. After a power
-        cut PATH is the old file or the new one.
+        cut PATH is the old file or the new one. FileInUse when PATH is not as it was SEEN (None: not there).
         """
-        with self._parent(path, create=True) as (folder, name), self._temporary(folder) as (tmp_fd, temporary):
-            fd = os.open(temporary, _NEW, 0o777 if executable else 0o666, dir_fd=tmp_fd)
+        with self._parent(path, create=True) as (folder, name), self._temporary(folder, path) as temporary:
+            tmp, new = temporary.folder, temporary.name
             try:
-                fill(fd)
-                _stamp(fd, before)
-                os.fsync(fd)  # else a cut can leave its name, size and time without its bytes
-                self._refuse_folder(folder, name, path)
-                os.rename(temporary, name, src_dir_fd=tmp_fd, dst_dir_fd=folder)
-                return stat_of(os.fstat(fd))
-            except OSError as error:
+                mine = self._write_new(temporary, fill, executable=executable, before=before)
+                if seen is ANY:
+                    self._refuse_folder(folder, name, path)
+                    os.rename(new, name, src_dir_fd=tmp, dst_dir_fd=folder)
+                    return replacing.found_again(Place(folder, name), mine)
+                (placed,) = replacing.run(self, temporary, None, [Wanted(path, new, mine, seen)])
+            except BaseException as error:
                 with contextlib.suppress(FileNotFoundError):
-                    os.unlink(temporary, dir_fd=tmp_fd)
-                raise FileError(path, error) from None
-            except BaseException:
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(temporary, dir_fd=tmp_fd)
+                    os.unlink(new, dir_fd=tmp)
+                if isinstance(error, OSError):
+                    raise FileError(path, error) from None
                 raise
-            finally:
-                os.close(fd)
+            if placed.stat is None:
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(new, dir_fd=tmp)
+                raise FileInUse([(path, placed.why)])
+            return placed.stat
+
+    def _write_new(self, temporary: Temporary, fill: Fill, *, executable: bool, before: int) -> Stat:
+        fd = os.open(temporary.name, _NEW, 0o777 if executable else 0o666, dir_fd=temporary.folder)
+        try:
+            fill(fd)
+            _stamp(fd, before)
+            os.fsync(fd)  # else a cut can leave its name, size and time without its bytes
+            return stat_of(os.fstat(fd))
+        finally:
+            os.close(fd)
+
+    def _aside(self, path: str) -> str | None:
+        """Where a file is moved aside to (`Temporary.where`); NOWHERE when its folder is gone."""
+        try:
+            with self._parent(path) as (folder, _), self._temporary(folder, path) as temporary:
+                return temporary.where
+        except FileNotFoundError:
+            return NOWHERE
 
     def write_bytes(self, path: SafeRelPath, data: bytes, *, executable: bool = False) -> Stat:
         """Give a small file these bytes, name and all on the disk when this returns."""
@@ -115,56 +146,90 @@ class Worktree:
 
     @contextlib.contextmanager
     def staged(self, path: SafeRelPath, *, before: int = 0) -> Iterator[NewFolder]:
-        """A folder on the file system of PATH's own, for files that then `move` to where they belong. BEFORE: as in
+        """A folder on the file system of PATH's own, for files that `place` then gives their names. BEFORE: as in
         write.
         """
-        with self._parent(path, create=True) as (folder, _), self._temporary(folder) as (tmp_fd, temporary):
-            os.mkdir(temporary, 0o777, dir_fd=tmp_fd)
-            fd = os.open(temporary, _FOLDER, dir_fd=tmp_fd)
-            new = NewFolder(fd, before)
+        with self._parent(path, create=True) as (folder, _), self._temporary(folder, path) as temporary:
+            os.mkdir(temporary.name, 0o777, dir_fd=temporary.folder)
+            fd = os.open(temporary.name, _FOLDER, dir_fd=temporary.folder)
+            new = NewFolder(fd, before, temporary)
             try:
                 yield new
             finally:
                 new.close()
                 os.close(fd)
                 with contextlib.suppress(OSError):
-                    _remove_all(tmp_fd, temporary)
+                    _remove_all(temporary.folder, temporary.name)
 
-    def move(self, staged: NewFolder, name: str, path: SafeRelPath) -> Stat:
-        """Give a staged file its place; stat data of it there."""
-        with self._parent(path, create=True) as (folder, last):
-            self._refuse_folder(folder, last, path)
-            staged.rename(name, folder, last)
-            return stat_of(os.stat(last, dir_fd=folder, follow_symlinks=False))
+    def place(self, staged: NewFolder, path: SafeRelPath, files: Mapping[str, Seen | None]) -> dict[str, Placed]:
+        """Give staged files their places in the folder PATH, each if what is there is as it was seen."""
+        assert staged.temporary is not None  # noqa: S101 - for the type checker: it comes from `staged`
+        for parent in {os.path.dirname(f"{path}/{name}") for name in files}:
+            with self._parent(f"{parent}/.", create=True):
+                pass
+        wanted = [Wanted(f"{path}/{name}", name, staged.stats[name], seen) for name, seen in files.items()]
+        done = replacing.run(self, staged.temporary, staged, wanted)
+        return dict(zip(files, done, strict=True))
+
+    def take_away(self, files: Mapping[str, Seen]) -> dict[str, str]:
+        """Remove FILES (by path), each if it is as it was seen. Return why the others stay."""
+        kept: dict[str, str] = {}
+        groups: dict[str | None, list[Wanted]] = {}  # by the folder that they are moved aside to
+        aside: dict[str, str | None] = {}
+        for path, seen in files.items():
+            folder = os.path.dirname(path)
+            if folder not in aside:
+                aside[folder] = self._aside(path)
+            if aside[folder] != NOWHERE:
+                groups.setdefault(aside[folder], []).append(Wanted(path, "", None, seen))
+        for wanted in groups.values():
+            with self._parent(wanted[0].path) as (fd, _), self._temporary(fd, wanted[0].path) as temporary:
+                done = replacing.run(self, temporary, None, wanted)
+            kept.update((one.path, one.why) for one in done if one.why)
+        return kept
 
     @contextlib.contextmanager
     def new_folder(self, path: SafeRelPath, *, before: int = 0) -> Iterator[NewFolder]:
         """A folder that gets its name when the block ends well, for a PATH that is not there. BEFORE: as in write."""
-        with self._parent(path, create=True) as (folder, name), self._temporary(folder) as (tmp_fd, temporary):
-            os.mkdir(temporary, 0o777, dir_fd=tmp_fd)
-            fd = os.open(temporary, _FOLDER, dir_fd=tmp_fd)
+        with self._parent(path, create=True) as (folder, name), self._temporary(folder, path) as temporary:
+            tmp_fd, staged, _ = temporary
+            os.mkdir(staged, 0o777, dir_fd=tmp_fd)
+            fd = os.open(staged, _FOLDER, dir_fd=tmp_fd)
             new = NewFolder(fd, before)
             try:
                 yield new
                 new.sync()
-                os.rename(temporary, name, src_dir_fd=tmp_fd, dst_dir_fd=folder)
+                try:
+                    give(Place(tmp_fd, staged), Place(folder, name), self.means)
+                except FileExistsError:
+                    raise FileInUse([(path, CAME)]) from None
             except BaseException:
                 with contextlib.suppress(OSError):
-                    _remove_all(tmp_fd, temporary)
+                    _remove_all(tmp_fd, staged)
                 raise
             finally:
                 new.close()
                 os.close(fd)
 
     def remove(self, path: SafeRelPath) -> None:
-        """Remove a file; one that is gone is fine."""
+        """Remove a file of mvc's own; one that is gone is fine."""
         with contextlib.suppress(FileNotFoundError, NotADirectoryError), self._parent(path) as (folder, name):
             os.unlink(name, dir_fd=folder)
 
     def rename(self, old: SafeRelPath, new: SafeRelPath) -> None:
-        """Give a file or folder another name; folders on the way are made."""
+        """Give a file or folder another name, which nothing has; folders on the way are made."""
         with self._parent(old) as (source, was), self._parent(new, create=True) as (target, becomes):
-            os.rename(was, becomes, src_dir_fd=source, dst_dir_fd=target)
+            try:
+                give(Place(source, was), Place(target, becomes), self.means)
+            except FileExistsError:
+                raise FileInUse([(new, CAME)]) from None
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise FileError(old, error) from None
+                raise ConflictError(
+                    f"{shown(old)} and {shown(new)} lie on two file systems",
+                    hint=f"move it yourself, `mv {shown(old)} {shown(new)}`, then repeat the command",
+                ) from None
 
     def remove_empty(self, path: str, *, stop: str = "") -> None:
         """Remove the folder PATH and its parents up to (not with) STOP, as long as they are empty."""
@@ -176,9 +241,12 @@ class Worktree:
                 return
             path = os.path.dirname(path)
 
-    def set_executable(self, path: SafeRelPath, *, executable: bool) -> Stat:
+    def set_executable(self, path: SafeRelPath, seen: Seen, *, executable: bool) -> Stat:
+        """Change the mode of a file; FileInUse when it is not as it was SEEN, so that no edit passes for its oid."""
         fd = self.open(path)
         try:
+            if why := unchanged(fd, seen, self.means):
+                raise FileInUse([(path, why)])
             mode = stat.S_IMODE(os.fstat(fd).st_mode)
             readable = (mode & 0o444) >> 2
             os.fchmod(fd, mode | readable if executable else mode & ~0o111)
@@ -187,9 +255,10 @@ class Worktree:
             os.close(fd)
 
     def clean_tmp(self) -> None:
-        """Remove what a killed process left behind."""
+        """Mend what a killed process left half done, then remove what it left behind."""
+        replacing.mend(self)
         try:
-            names = os.listdir(self._tmp)
+            names = os.listdir(self.tmp)
         except FileNotFoundError:
             return
         for name in names:
@@ -198,7 +267,7 @@ class Worktree:
                     self._remove_tmp(name)
 
     def _remove_tmp(self, name: str) -> None:
-        fd = os.open(self._tmp, _FOLDER)
+        fd = os.open(self.tmp, _FOLDER)
         try:
             if stat.S_ISDIR(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode):
                 _remove_all(fd, name)
@@ -220,26 +289,30 @@ class Worktree:
     @contextlib.contextmanager
     def _parent(self, path: str, *, create: bool = False) -> Iterator[tuple[int, str]]:
         """A descriptor of PATH's folder, and PATH's last part."""
-        *folders, name = path.split("/")
-        fd = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fd = self.open_parent(path, create=create)
         try:
-            for part in folders:
-                fd = _enter(fd, part, path, create=create)
-            yield fd, name
+            yield fd, path.rpartition("/")[2]
         finally:
             os.close(fd)
 
+    def open_parent(self, path: str, *, create: bool = False) -> int:
+        """A descriptor of PATH's folder."""
+        fd = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        for part in path.split("/")[:-1]:
+            fd = _enter(fd, part, path, create=create)
+        return fd
+
     @contextlib.contextmanager
-    def _temporary(self, folder: int) -> Iterator[tuple[int, str]]:
-        """A folder on FOLDER's file system and a fresh name in it."""
-        os.makedirs(self._tmp, exist_ok=True)
+    def _temporary(self, folder: int, path: str) -> Iterator[Temporary]:
+        """A folder on the file system of FOLDER, which PATH lies in, and a fresh name in it."""
+        os.makedirs(self.tmp, exist_ok=True)
         name = f"mvc-{os.getpid()}-{os.urandom(6).hex()}"
-        fd = os.open(self._tmp, _FOLDER)
+        fd = os.open(self.tmp, _FOLDER)
         try:
             if os.fstat(fd).st_dev == os.fstat(folder).st_dev:
-                yield fd, name
+                yield Temporary(fd, name, None)
             else:
-                yield folder, "." + name
+                yield Temporary(folder, "." + name, os.path.dirname(path))
         finally:
             os.close(fd)
 
@@ -252,9 +325,11 @@ class Worktree:
 class NewFolder:
     """Files in a folder that nobody sees yet; they need no temporary names of their own."""
 
-    def __init__(self, fd: int, before: int) -> None:
+    def __init__(self, fd: int, before: int, temporary: Temporary | None = None) -> None:
         self._fds = {"": fd}
         self._before = before
+        self.temporary = temporary  # where it lies itself
+        self.stats: dict[str, Stat] = {}  # of its files, by path
 
     def write(self, path: str, data: memoryview | bytes, *, executable: bool) -> Stat:
         """A small file with these bytes."""
@@ -276,14 +351,15 @@ class NewFolder:
         try:
             fill(fd)
             _stamp(fd, self._before)
-            return stat_of(os.fstat(fd))
+            self.stats[path] = found = stat_of(os.fstat(fd))
+            return found
         finally:
             os.close(fd)
 
-    def rename(self, path: str, folder: int, name: str) -> None:
-        """Let a file go to another folder."""
+    def at(self, path: str) -> Place:
+        """Where a file lies, until the next call."""
         parent, _, last = path.rpartition("/")
-        os.rename(last, name, src_dir_fd=self._folder(parent), dst_dir_fd=folder)
+        return Place(self._folder(parent), last)
 
     def sync(self) -> None:
         """Bring all of it to the disk: at once, since a sync for each of ten thousand files takes half a minute."""

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from blake3 import blake3
 
 from modelvc.errors import FileChanged
+from modelvc.worktree.reading import Reading
 from modelvc.worktree.scan import scan
-from modelvc.worktree.state import is_settled, now, stat_of
+from modelvc.worktree.state import stat_of
 
 if TYPE_CHECKING:
     from modelvc.worktree.files import Worktree
@@ -22,15 +23,21 @@ _PARALLEL = 1 << 20  # below this more threads cost more than they save
 
 def file_oid(worktree: Worktree, state: State, path: str) -> bytes | None:
     """The oid of the file at PATH; None when there is no such file. ConflictError for a folder or link."""
+    found = file_seen(worktree, state, path)
+    return found[1] if found else None
+
+
+def file_seen(worktree: Worktree, state: State, path: str) -> Known | None:
+    """What the file at PATH is now, by its stat data or its bytes; None and errors as of `file_oid`."""
     found = worktree.stat(path)
     if found is None:
         return None
     known = state.files.get(path)
     if known and known[2] and known[0] == found and stat.S_ISREG(found[4]):
-        return known[1]
-    stat_data, oid, settled = hash_file(worktree, path)
+        return known
+    stat_data, oid, settled = hash_file(worktree, path, Reading())
     state.remember_file(path, stat_data, oid, settled=settled)
-    return oid
+    return stat_data, oid, settled
 
 
 def tree_files(worktree: Worktree, state: State, path: str) -> dict[str, Known] | None:
@@ -39,12 +46,13 @@ def tree_files(worktree: Worktree, state: State, path: str) -> dict[str, Known] 
         return None
     _, known = state.trees.get(path, (b"", {}))
     found: dict[str, Known] = {}
+    reading = Reading(many=True)
     for name, stat_data in scan(worktree.root, path).items():
         entry = known.get(name)
         if entry and entry[2] and entry[0] == stat_data:
             found[name] = entry
         else:
-            found[name] = hash_file(worktree, f"{path}/{name}")
+            found[name] = hash_file(worktree, f"{path}/{name}", reading)
     return found
 
 
@@ -66,11 +74,11 @@ def unchanged_tree(worktree: Worktree, state: State, path: str) -> bool:
     return True
 
 
-def hash_file(worktree: Worktree, path: str) -> Known:
+def hash_file(worktree: Worktree, path: str, reading: Reading) -> Known:
     """Read a file once; FileChanged when it changes meanwhile."""
-    started = now()
     fd = worktree.open(path)
     try:
+        reading.opened(fd)
         before = stat_of(os.fstat(fd))
         digest = digest_of(fd)
         after: Stat = stat_of(os.fstat(fd))
@@ -78,7 +86,7 @@ def hash_file(worktree: Worktree, path: str) -> Known:
         os.close(fd)
     if before != after:
         raise FileChanged(path)
-    return after, digest, is_settled(after, started)
+    return after, digest, reading.settles(after)
 
 
 def digest_of(fd: int) -> bytes:

@@ -211,10 +211,13 @@ def test_folders_where_files_belong_and_the_other_way_round(tmp_path: Path) -> N
     clone.run("rm", "-rf", "folder", "model.bin")
     clone.write("folder", b"a file of mine")
     clone.write("model.bin/inside", b"mine")
-    for words in (["checkout"], ["checkout", "--force", "model.bin"]):
+    for words in (["checkout"], ["checkout", "model.bin"]):
         done = clone.run("mvc", *words, code=11)
         assert "Traceback" not in done.err
     assert clone.read("folder") == b"a file of mine"
+    assert clone.read("model.bin/inside") == b"mine"
+    (forced,) = clone.json("checkout", "--force", "model.bin")["models"]  # it is stored first
+    clone.mvc("checkout", forced["was"], "model.bin")
     assert clone.read("model.bin/inside") == b"mine"
     for name in ("model.bin.mvc", ".mvc/config.toml", ".mvc/policy.toml"):
         shutil.rmtree(clone.path / name, ignore_errors=True)

@@ -36,7 +36,19 @@ _CHANGING = (
 )  # fmt: skip
 _CREATES = os.O_CREAT | os.O_TRUNC
 CUT_EXIT = 99
-_NEVER_FULL = {"unlink", "remove", "rmdir", "fsync", "rename", "replace", "utime", "fchmod", "chmod", "ftruncate"}
+_NEVER_FULL = {
+    "unlink",
+    "remove",
+    "rmdir",
+    "fsync",
+    "rename",
+    "rename2",
+    "replace",
+    "utime",
+    "fchmod",
+    "chmod",
+    "ftruncate",
+}
 
 
 @dataclass(slots=True)
@@ -284,8 +296,8 @@ def _child(roots: tuple[Path, ...], kind: str, fatal: int, command: Callable[[],
     except SystemExit as error:
         code = int(error.code or 0)
     finally:
-        for name, real in disk.real.items():
-            setattr(os, name, real)
+        for name in _CHANGING:
+            setattr(os, name, disk.real[name])
     words = sys.stdout.getvalue()  # type: ignore[attr-defined]
     sys.stdout.seek(0)
     sys.stdout.write(f"{disk.calls}\n{words}")
@@ -321,9 +333,11 @@ def _replace(disk: _Disk) -> None:
             return plain_open(fd, mode.replace("x", "w"), *args, **kwargs)
         return plain_open(file, mode, *args, **kwargs)
 
-    from modelvc.worktree import files
+    from modelvc.worktree import files, swap
 
     files.sync_file_system = lambda _: disk.synced()
+    disk.real["rename2"] = swap._rename2
+    swap._rename2 = lambda *args: disk.called("rename2", args, {})
     for name in _CHANGING:
         setattr(os, name, replaced(name))
     builtins.open = opened  # type: ignore[assignment]

@@ -13,7 +13,7 @@ from modelvc.git.layout import Layout
 from modelvc.store import compact
 from modelvc.store.disk import RealDisk
 from modelvc.store.local import LocalStore
-from modelvc.worktree import files
+from modelvc.worktree import files, swap
 from modelvc.worktree.files import Worktree
 from tests.support.stores import add_bytes
 
@@ -86,18 +86,19 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Log:
     """What the process does to files, below the layer that tests/faults replaces."""
     found: Log = []
 
-    def note(name: str) -> None:
-        real = getattr(os, name)
+    def note(name: str, module: object = os) -> None:
+        real = getattr(module, name)
 
         def noted(*args: object, **kwargs: object) -> object:
             folder = name == "fsync" and os.path.isdir(f"/proc/self/fd/{args[0]}")
             found.append(("fsync_dir" if folder else name,))
             return real(*args, **kwargs)
 
-        monkeypatch.setattr(os, name, noted)
+        monkeypatch.setattr(module, name, noted)
 
     for name in ("fsync", "rename", "replace", "link"):
         note(name)
+    note("_rename2", swap)
     monkeypatch.setattr(files, "sync_file_system", lambda _: found.append(("sync",)))
     return found
 
@@ -110,7 +111,7 @@ def test_a_worktree_and_the_lock_of_an_index(tmp_path: Path, log: Log) -> None:
     log.clear()
     with tree.new_folder(SafeRelPath("new")) as folder:
         folder.write("c/d", b"x", executable=False)
-    assert [name for (name,) in log] == ["sync", "rename"]
+    assert [name for (name,) in log] == ["sync", "_rename2"]
     log.clear()
     (tmp_path / ".git/mvc").mkdir(parents=True)
     with index._index_lock(Layout(str(tmp_path), str(tmp_path / ".git"), str(tmp_path / ".git"))):

@@ -10,8 +10,10 @@ from modelvc.errors import ConflictError, FileChanged, UsageError
 from modelvc.formats.paths import SafeRelPath
 from modelvc.worktree import survey
 from modelvc.worktree.files import Worktree, clone_range, write_all
+from modelvc.worktree.reading import Reading
 from modelvc.worktree.scan import scan
 from modelvc.worktree.state import GRAIN, State, is_settled, now, stat_of
+from modelvc.worktree.swap import Seen
 
 
 @pytest.fixture
@@ -22,6 +24,10 @@ def tree(tmp_path: Path) -> Worktree:
 
 def put(tree: Worktree, path: str, data: bytes, *, executable: bool = False) -> None:
     tree.write(SafeRelPath(path), lambda fd: write_all(fd, data), executable=executable)
+
+
+def seen(tree: Worktree, path: str) -> Seen:
+    return Seen(*survey.hash_file(tree, path, Reading()))
 
 
 def test_a_file_is_written_with_its_folders_and_mode(tree: Worktree) -> None:
@@ -78,9 +84,9 @@ def test_a_folder_where_a_file_belongs_is_kept(tree: Worktree) -> None:
     put(tree, "m.bin/inside", b"x")
     with pytest.raises(ConflictError, match="is a folder"):
         put(tree, "m.bin", b"y")
-    with tree.staged(SafeRelPath("m.bin")) as folder, pytest.raises(ConflictError, match="is a folder"):
-        folder.write("y", b"y", executable=False)
-        tree.move(folder, "y", SafeRelPath("m.bin"))
+    with tree.staged(SafeRelPath("m.bin")) as folder:
+        folder.write("inside", b"y", executable=False)
+        assert "another program" in tree.place(folder, SafeRelPath("m.bin"), {"inside": None})["inside"].why
     assert (Path(tree.root) / "m.bin/inside").read_bytes() == b"x"
 
 
@@ -210,7 +216,7 @@ def test_cloning_copies_every_byte_or_says_no(tmp_path: Path) -> None:
 def test_modes_change_without_a_new_file(tree: Worktree) -> None:
     put(tree, "m.sh", b"x")
     before = os.stat(Path(tree.root) / "m.sh").st_ino
-    found = tree.set_executable(SafeRelPath("m.sh"), executable=True)
+    found = tree.set_executable(SafeRelPath("m.sh"), seen(tree, "m.sh"), executable=True)
     assert stat.S_IMODE(found[4]) & 0o100
     assert found[0] == before
     assert now() > 0
@@ -238,4 +244,4 @@ def test_a_file_that_changes_while_it_is_hashed(tree: Worktree, monkeypatch: pyt
     put(tree, "m.bin", b"new")
     monkeypatch.setattr(survey, "digest_of", lambda fd: os.utime(fd, (0, 0)))
     with pytest.raises(FileChanged):
-        survey.hash_file(tree, "m.bin")
+        survey.hash_file(tree, "m.bin", Reading())

@@ -1,0 +1,197 @@
+"""Runs of swaps in one worktree, with a journal: a run that dies is mended by the next command.
+
+The journal is written before the first swap of a run and goes after the last. A run that raises is mended at once, by
+the code that mends after a crash.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+from itertools import count
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from modelvc.errors import ConflictError, FileError, shown
+from modelvc.worktree.state import stat_of
+from modelvc.worktree.swap import CHANGED, Place, Seen, Swap, settle, swap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from modelvc.worktree.files import NewFolder, Worktree
+    from modelvc.worktree.state import Stat
+
+JOURNAL = "swaps"  # in the worktree's folder for temporary files
+
+
+class Temporary(NamedTuple):
+    """A fresh name in an open folder. `where`: that folder below the worktree; None: the one for temporary files."""
+
+    folder: int
+    name: str
+    where: str | None
+
+
+class Wanted(NamedTuple):
+    """What is to become of PATH. `new`: the file for it, below the run's folder; "": PATH goes."""
+
+    path: str
+    new: str
+    mine: Stat | None
+    seen: Seen | None
+
+
+class Placed(NamedTuple):
+    """What became of a path. `why`: why the file that is there stays, "" for a path that was done.
+
+    `stat` is that of the new file. It is what was written even if somebody changed the file since, so that nobody takes
+    the changed file for the written one.
+    """
+
+    path: str
+    why: str
+    stat: Stat | None = None
+
+
+def run(worktree: Worktree, temporary: Temporary, staged: NewFolder | None, wanted: Sequence[Wanted]) -> list[Placed]:
+    """Carry out WANTED, in order. STAGED is the folder that its new files lie in, None for TEMPORARY's own folder."""
+    names = (f"{temporary.name}~{number}" for number in count())
+    works = [(one, next(names)) for one in wanted]
+    done: list[Placed] = []
+    prefix = f"{temporary.name}/" if staged else ""
+    noted = [(one.path, one.new and prefix + one.new, aside, one.mine, one.seen) for one, aside in works if one.seen]
+    with _journal(worktree, temporary.where, noted), _Folders(worktree) as folders:
+        for one, aside in works:
+            there = folders.place(one.path)
+            if there is None:
+                done.append(Placed(one.path, CHANGED if one.new else ""))
+                continue
+            new = _new(temporary, staged, one.new)
+            work = Swap(there, Place(temporary.folder, aside), new, one.mine, one.seen)
+            try:
+                why = swap(work, worktree.means)
+            except OSError as error:
+                if error.errno != errno.EXDEV:
+                    raise FileError(one.path, error) from None
+                raise ConflictError(
+                    f"{shown(one.path)} lies on another file system than the folder above it",
+                    hint="make the folder that is mounted there a model of its own, or unmount it",
+                ) from None
+            done.append(Placed(one.path, why, None if why or not one.mine else found_again(there, one.mine)))
+    return done
+
+
+def _new(temporary: Temporary, staged: NewFolder | None, name: str) -> Place | None:
+    if not name:
+        return None
+    return staged.at(name) if staged else Place(temporary.folder, name)
+
+
+def found_again(there: Place, mine: Stat) -> Stat:
+    """Stat data of a new file at its place. A rename changes the ctime; anything else is somebody's edit."""
+    try:
+        found = stat_of(os.stat(there.name, dir_fd=there.folder, follow_symlinks=False))
+    except FileNotFoundError:
+        return mine
+    return found if (*found[:3], found[4]) == (*mine[:3], mine[4]) else mine
+
+
+class _Folders:
+    """The folders of paths, the last of them held open: neighbours come one after the other."""
+
+    def __init__(self, worktree: Worktree) -> None:
+        self._worktree = worktree
+        self._path: str | None = None
+        self._fd = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+
+    def place(self, path: str) -> Place | None:
+        """The place of PATH; None when its folder is gone, or a link or a file is there."""
+        parent, _, name = path.rpartition("/")
+        if parent != self._path or self._fd < 0:
+            self.__exit__()
+            self._path, self._fd = parent, -1
+            try:
+                self._fd = self._worktree.open_parent(path)
+            except (FileNotFoundError, ConflictError):
+                return None
+        return Place(self._fd, name)
+
+
+# -- the journal
+
+
+@contextlib.contextmanager
+def _journal(worktree: Worktree, where: str | None, noted: Sequence[tuple[object, ...]]) -> Iterator[None]:
+    """Keep a journal of NOTED while the block runs: all swaps that displace a file."""
+    if not noted:
+        yield
+        return
+    mend(worktree)
+    path = os.path.join(worktree.tmp, JOURNAL)
+    text = json.dumps([where, noted], default=bytes.hex)
+    try:
+        os.makedirs(worktree.tmp, exist_ok=True)
+        with open(path, "x", encoding="ascii") as file:
+            file.write(text)
+        yield
+        os.unlink(path)
+    except BaseException:
+        mend(worktree)
+        raise
+
+
+def mend(worktree: Worktree) -> None:
+    """Bring what a run left half done to an end: a file that a plan saw goes, any other has its name again."""
+    path = os.path.join(worktree.tmp, JOURNAL)
+    try:
+        with open(path, encoding="ascii") as file:
+            text = file.read()
+    except FileNotFoundError:
+        return
+    with contextlib.suppress(ValueError):  # cut short: then no swap had begun
+        where, works = json.loads(text)
+        for one, new, aside, mine, seen in works:
+            _mend_one(worktree, where, (one, new, aside), (_stat(mine), _seen(*seen)))
+    os.unlink(path)
+
+
+def _mend_one(
+    worktree: Worktree, where: str | None, names: tuple[str, str, str], known: tuple[Stat | None, Seen]
+) -> None:
+    path, new, aside = names
+    with contextlib.ExitStack() as stack:
+
+        def opened(fd: int) -> int:
+            stack.callback(os.close, fd)
+            return fd
+
+        base = opened(worktree.open_folder(where) if where is not None else _folder(worktree.tmp))
+        place = None
+        if new:
+            parent, _, last = new.rpartition("/")
+            with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                place = Place(opened(_folder(parent or ".", base)), last)
+        there = Place(opened(worktree.open_parent(path, create=True)), path.rpartition("/")[2])
+        settle(Swap(there, Place(base, aside), place, known[0], known[1]), worktree.means)
+    worktree.remove_empty(os.path.dirname(path))  # it may have been made for nothing
+
+
+def _folder(path: str, base: int | None = None) -> int:
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=base)
+
+
+def _stat(found: Sequence[int] | None) -> Stat | None:
+    return None if found is None else (found[0], found[1], found[2], found[3], found[4])
+
+
+def _seen(stat: Sequence[int], oid: str, settled: bool) -> Seen:  # noqa: FBT001 - as the journal has it
+    return Seen(_stat(stat) or (0, 0, 0, 0, 0), bytes.fromhex(oid), settled)

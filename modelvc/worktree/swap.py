@@ -1,0 +1,298 @@
+"""Replace or remove a file only if it still is the file that a plan saw. A file that differs stays.
+
+A swap takes a read lease, compares, exchanges the new file with the old one in one step, and looks again: at the lease
+and at the file that it displaced. Where a platform lacks leases or exchanges, the next lower level does the same with
+a longer window (docs/decisions/0015-replacing-files.md). No displaced file is dropped unless it is the one that was
+seen: its bytes are in the store, and nobody writes to it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+import sys
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, NamedTuple
+
+from modelvc.worktree import lease
+from modelvc.worktree.state import Stat, stat_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+BUSY = "is open in a program that may write to it"
+CHANGED = "was changed while this command ran"
+CAME = "was made by another program while this command ran"
+
+_NO_REPLACE, _EXCHANGE = 1, 2  # renameat2(2)
+_SWAP, _EXCLUSIVE = 2, 4  # renameatx_np(2) of macOS
+_UNABLE = frozenset({errno.ENOSYS, errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM})
+_OTHER = frozenset({errno.ELOOP, errno.EACCES, errno.EPERM, errno.ENXIO, errno.ENODEV, errno.ENOTDIR})
+
+
+class Means(NamedTuple):
+    """What may be tried on this platform. Each falls back to the next by itself where the kernel refuses it."""
+
+    lease: bool = True
+    exchange: bool = True
+    link: bool = True
+
+
+ALL = Means()
+
+
+class Seen(NamedTuple):
+    """A file as a plan saw it. An entry that is not settled is hashed again before its file goes."""
+
+    stat: Stat
+    oid: bytes
+    settled: bool
+
+
+class Place(NamedTuple):
+    """A name in an open folder."""
+
+    folder: int
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Swap:
+    """One file to replace or remove. All places lie on one file system."""
+
+    there: Place  # where people work
+    aside: Place  # a free name, for a file that is displaced by a rename
+    new: Place | None  # the file that takes its place; None: the file goes
+    mine: Stat | None  # stat data of the new file
+    seen: Seen | None  # None: nothing was there
+
+    @property
+    def spare(self) -> Place:
+        """A second free name."""
+        return Place(self.aside.folder, self.aside.name + "+")
+
+
+def swap(work: Swap, means: Means = ALL) -> str:
+    """Carry out WORK. Return "" when it is done, else why the file that is there stays.
+
+    A crash at any step is mended by `settle`.
+    """
+    if work.seen is None:
+        return _fill_gap(work, means)
+    try:
+        fd = os.open(work.there.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=work.there[0])
+    except FileNotFoundError:
+        return _fill_gap(work, means)
+    except OSError as error:
+        if error.errno == errno.EAGAIN:
+            return BUSY
+        if error.errno in _OTHER:
+            return CHANGED
+        raise
+    try:
+        leased = lease.take(fd) if means.lease else None
+        if leased is False:
+            return BUSY
+        if not _as_seen(stat_of(os.fstat(fd)), work.seen) or not (work.seen.settled or _hashes(fd, work.seen.oid)):
+            return CHANGED
+        try:
+            displaced, came = _displace(work, means)
+        except FileNotFoundError:  # somebody removed it just now
+            return _fill_gap(work, means)
+        if leased and lease.held(fd) and _as_seen(_look(displaced), work.seen):
+            os.unlink(displaced.name, dir_fd=displaced.folder)
+            return CAME if came else ""
+        return settle(work, means, may_drop=not leased) or (CAME if came else "")
+    finally:
+        os.close(fd)  # ends the lease: who waited for it finds its file where it opened it
+
+
+def settle(work: Swap, means: Means = ALL, *, may_drop: bool = True) -> str:
+    """Bring a swap to an end from whatever step it reached: after a displacement, or after a crash.
+
+    Return "" or why a file stays. Without MAY_DROP a displaced file is put back even if it looks as it was seen.
+    """
+    why = ""
+    for place in (work.new, work.aside, work.spare):
+        found = _look(place) if place else None
+        if place is None or found is None:
+            continue
+        now = _look(work.there)
+        if (work.mine and _is_mine(found, work.mine)) or (now and now[0] == found[0]):  # the second name of a link
+            os.unlink(place.name, dir_fd=place.folder)
+        elif not (may_drop and work.seen and _as_seen(found, work.seen) and _at_rest(place, work.seen, means)):
+            why = CHANGED + _put_back(work, place, means)
+        elif work.mine and now is None:
+            _give_or_keep(work, place, means)
+        else:
+            os.unlink(place.name, dir_fd=place.folder)
+    return why
+
+
+def give(source: Place, target: Place, means: Means = ALL) -> None:
+    """Rename a file, or a folder; FileExistsError when something is there."""
+    if means.exchange and _rename2(source, target, _NO_REPLACE, _EXCLUSIVE):
+        return
+    if means.link:
+        try:
+            os.link(source.name, target.name, src_dir_fd=source[0], dst_dir_fd=target[0], follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _UNABLE | {errno.EMLINK, errno.EACCES}:
+                raise
+        else:
+            os.unlink(source.name, dir_fd=source.folder)
+            return
+    if _look(target) is not None:
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+    os.rename(source.name, target.name, src_dir_fd=source[0], dst_dir_fd=target[0])
+
+
+def unchanged(fd: int, seen: Seen, means: Means = ALL) -> str:
+    """Return "" if the open file is as it was seen and nobody can write to it, else why not. FD then holds a lease."""
+    if (lease.take(fd) if means.lease else None) is False:
+        return BUSY
+    same = _as_seen(stat_of(os.fstat(fd)), seen) and (seen.settled or _hashes(fd, seen.oid))
+    return "" if same else CHANGED
+
+
+# -- steps
+
+
+def _fill_gap(work: Swap, means: Means) -> str:
+    if work.new is None:
+        return ""
+    try:
+        give(work.new, work.there, means)
+    except FileExistsError:
+        return CAME
+    return ""
+
+
+def _displace(work: Swap, means: Means) -> tuple[Place, bool]:
+    """Take the file that is there away. Return where it is now, and whether another one came to its place."""
+    if work.new and means.exchange and _rename2(work.new, work.there, _EXCHANGE, _SWAP):
+        return work.new, False
+    _rename(work.there, work.aside)
+    try:
+        if work.new:
+            give(work.new, work.there, means)
+    except FileExistsError:
+        return work.aside, True
+    return work.aside, False
+
+
+def _put_back(work: Swap, place: Place, means: Means) -> str:
+    """Give the file at PLACE its name again. Return words for one that finds its name taken."""
+    now = _look(work.there)
+    if now is None:
+        return _give_or_keep(work, place, means)
+    if work.mine is None or now[0] != work.mine[0]:
+        return _keep_beside(work, place, means)
+    said = ""
+    if means.exchange and _rename2(place, work.there, _EXCHANGE, _SWAP):
+        other = place
+    else:
+        other = work.spare
+        _rename(work.there, other)
+        said = _give_or_keep(work, place, means)
+    found = _look(other)
+    if found and _is_mine(found, work.mine) and _at_rest(other, None, means):
+        os.unlink(other.name, dir_fd=other.folder)
+        return said
+    return said + _keep_beside(work, other, means)
+
+
+def _give_or_keep(work: Swap, place: Place, means: Means) -> str:
+    try:
+        give(place, work.there, means)
+    except FileExistsError:
+        return _keep_beside(work, place, means)
+    return ""
+
+
+def _keep_beside(work: Swap, place: Place, means: Means) -> str:
+    """Keep a file whose name another one has taken."""
+    name = f"{work.there.name}.kept-{os.urandom(4).hex()}"
+    with contextlib.suppress(FileNotFoundError):
+        give(place, Place(work.there.folder, name), means)
+        return f" (another version of it is now {name})"
+    return ""
+
+
+def _as_seen(found: Stat | None, seen: Seen) -> bool:
+    """Whether inode, size, time and mode are those that a plan saw; a rename changes the ctime."""
+    return found is not None and found[:3] == seen.stat[:3] and found[4] == seen.stat[4]
+
+
+def _is_mine(found: Stat, mine: Stat) -> bool:
+    return found[:3] == mine[:3]
+
+
+def _at_rest(place: Place, seen: Seen | None, means: Means) -> bool:
+    """Whether no program writes to a file, as far as can be told; of an entry that is not settled, hash it."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+    try:
+        fd = os.open(place.name, flags, dir_fd=place.folder)
+    except OSError:
+        return False
+    try:
+        if means.lease and lease.take(fd) is False:
+            return False
+        return seen is None or seen.settled or _hashes(fd, seen.oid)
+    finally:
+        os.close(fd)
+
+
+def _hashes(fd: int, oid: bytes) -> bool:
+    from modelvc.worktree.survey import digest_of
+
+    return stat.S_ISREG(os.fstat(fd).st_mode) and digest_of(fd) == oid
+
+
+def _look(place: Place) -> Stat | None:
+    try:
+        return stat_of(os.stat(place.name, dir_fd=place.folder, follow_symlinks=False))
+    except FileNotFoundError:
+        return None
+
+
+# -- the kernel
+
+
+def _rename(source: Place, target: Place) -> None:
+    os.rename(source.name, target.name, src_dir_fd=source.folder, dst_dir_fd=target.folder)
+
+
+def _rename2(source: Place, target: Place, flag: int, flag_on_macos: int) -> bool:
+    """Rename with a flag that the standard library lacks. Return False where kernel or file system lack it as well."""
+    call = _call()
+    if call is None:
+        return False
+    flags = flag_on_macos if sys.platform == "darwin" else flag
+    error = call(source.folder, os.fsencode(source.name), target.folder, os.fsencode(target.name), flags)
+    if error in _UNABLE:
+        return False
+    if error:
+        raise OSError(error, os.strerror(error))
+    return True
+
+
+@cache
+def _call() -> Callable[[int, bytes, int, bytes, int], int] | None:
+    """The C library's function, which returns 0 or an error number."""
+    import ctypes
+
+    library = ctypes.CDLL(None, use_errno=True)
+    found = getattr(library, "renameatx_np" if sys.platform == "darwin" else "renameat2", None)
+    if found is None:
+        return None
+    found.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
+    found.restype = ctypes.c_int
+
+    def call(old_folder: int, old: bytes, new_folder: int, new: bytes, flags: int) -> int:
+        return 0 if found(old_folder, old, new_folder, new, flags) == 0 else ctypes.get_errno()
+
+    return call
