@@ -10,7 +10,6 @@ import contextlib
 import errno
 import json
 import os
-from itertools import count
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from modelvc.errors import ConflictError, FileError, shown
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from modelvc.worktree.files import NewFolder, Worktree
     from modelvc.worktree.state import Stat
 
+_AT_ONCE = 1_000  # swaps of one journal
 JOURNAL = "swaps"  # in the worktree's folder for temporary files
 
 
@@ -57,16 +57,23 @@ class Placed(NamedTuple):
 
 def run(worktree: Worktree, temporary: Temporary, staged: NewFolder | None, wanted: Sequence[Wanted]) -> list[Placed]:
     """Carry out WANTED, in order. STAGED is the folder that its new files lie in, None for TEMPORARY's own folder."""
-    names = (f"{temporary.name}~{number}" for number in count())
-    works = [(one, next(names)) for one in wanted]
+    works = [(one, f"{temporary.name}~{number}") for number, one in enumerate(wanted)]
     done: list[Placed] = []
+    for start in range(0, len(works), _AT_ONCE):
+        done += _run(worktree, temporary, staged, works[start : start + _AT_ONCE])
+    return done
+
+
+def _run(
+    worktree: Worktree, temporary: Temporary, staged: NewFolder | None, works: Sequence[tuple[Wanted, str]]
+) -> Iterator[Placed]:
     prefix = f"{temporary.name}/" if staged else ""
     noted = [(one.path, one.new and prefix + one.new, aside, one.mine, one.seen) for one, aside in works if one.seen]
     with _journal(worktree, temporary.where, noted), _Folders(worktree) as folders:
         for one, aside in works:
             there = folders.place(one.path)
             if there is None:
-                done.append(Placed(one.path, CHANGED if one.new else ""))
+                yield Placed(one.path, CHANGED if one.new else "")
                 continue
             new = _new(temporary, staged, one.new)
             work = Swap(there, Place(temporary.folder, aside), new, one.mine, one.seen)
@@ -79,8 +86,7 @@ def run(worktree: Worktree, temporary: Temporary, staged: NewFolder | None, want
                     f"{shown(one.path)} lies on another file system than the folder above it",
                     hint="make the folder that is mounted there a model of its own, or unmount it",
                 ) from None
-            done.append(Placed(one.path, why, None if why or not one.mine else found_again(there, one.mine)))
-    return done
+            yield Placed(one.path, why, None if why or not one.mine else found_again(there, one.mine))
 
 
 def _new(temporary: Temporary, staged: NewFolder | None, name: str) -> Place | None:
