@@ -100,7 +100,7 @@ class ObjectMissing(NotFoundError):
         what = f"{shown(path)} ({oid.short})" if path else f"object {oid.short}"
         super().__init__(
             f"{what} is not in {shown(where)}",
-            hint=hint or "run `mvc fetch`; if it is nowhere, run `mvc push` in a clone that has it",
+            hint=hint or "run `mvc fetch`; if it is nowhere, run `mvc push --all` in a clone that has it",
         )
         self.oid = oid
         self.where = where

@@ -82,7 +82,7 @@ def _tell(found: Fsck, asked: Asked) -> None:
     if found.not_here:
         render.out(f"{render.count(found.not_here, 'version')} of history not in this clone (mvc fetch --all)")
     for why in found.not_asked:
-        render.out(f"not asked for good copies: {shown(why, 300)}")
+        render.out(f"not asked: {shown(why, 300)}")
     options = ["--remote"] * (asked.remote == "") + (["-r", asked.remote] if asked.remote else [])
     again = " ".join(["mvc fsck", *options, "--repair"])
     if found.open and not asked.repair:
@@ -90,7 +90,9 @@ def _tell(found: Fsck, asked: Asked) -> None:
     elif any(problem.needed_by for problem in found.open):
         far = options and any(problem.needed_by and problem.where != "the local store" for problem in found.open)
         there = (
-            f"{again} in a clone that has it" if far else "mvc push in a clone that has it, then here mvc fsck --repair"
+            f"{again} in a clone that has it"
+            if far
+            else "mvc push --all in a clone that has it, then here mvc fsck --repair"
         )
         render.say(f"next: {there}", quiet=CONTEXT.quiet)
 

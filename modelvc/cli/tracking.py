@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from modelvc.ops.add import Added
     from modelvc.ops.checkout import CheckedOut
     from modelvc.ops.record import Given
-    from modelvc.ops.status import ModelStatus
+    from modelvc.ops.status import LostVersion, ModelStatus
     from modelvc.repo import Repo
 
 Paths = Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", show_default=False)]
@@ -134,10 +134,25 @@ def status(
         render.dump(found)
     else:
         _print_status(found.models)
+        _print_lost(found.lost)
         if not os.path.exists(os.path.join(repo.layout.mvc_dir, "python")):
             render.say("this clone has no hooks yet, so models do not follow Git: mvc install", quiet=CONTEXT.quiet)
     if exit_code and not found.clean:
         raise typer.Exit(EXIT_NO)
+
+
+_LOST = 5  # versions that are named
+
+
+def _print_lost(lost: Sequence[LostVersion]) -> None:
+    """Name what pushes found nowhere."""
+    if lost:
+        render.out(f"{render.count(len(lost), 'version')} of published history in no store that could be asked:")
+        for one in lost[:_LOST]:
+            render.out(f"  {shown(one.path)}  {render.short(one.oid)}  (in {one.commit[:10]})")
+        if len(lost) > _LOST:
+            render.out(f"  and {len(lost) - _LOST:,} more")
+        render.say("next: mvc push --all in a clone that has it, then here mvc fetch --all", quiet=CONTEXT.quiet)
 
 
 def refresh_notebooks(repo: Repo) -> None:

@@ -12,7 +12,7 @@ from modelvc.cli import render
 from modelvc.cli.context import CONTEXT, revs_and_paths
 from modelvc.cli.progress import progress
 from modelvc.cli.setup import ENDPOINT, REMOTE_URL, place
-from modelvc.errors import NotFoundError, shown
+from modelvc.errors import IntegrityError, NotFoundError, ObjectMissing, shown
 from modelvc.ops.how import Transfer, counted
 
 if TYPE_CHECKING:
@@ -56,6 +56,8 @@ def push(words: Words = None, remote: Remote = "", everything: Everything = Fals
             f"{counted(len(done.sent), done.predictions)} sent to {done.remote} "
             f"({render.size(done.sent_bytes)}), {done.there:,} there already"
         )
+    elif done.unsent:
+        render.out(f"nothing was sent: {render.count(done.there, 'version')} on {done.remote}")
     else:
         render.out(f"nothing to send: {render.count(done.there, 'version')} on {done.remote}, complete")
     _refuse_unsent(done)
@@ -69,7 +71,8 @@ def _refuse_unsent(done: Pushed) -> None:
         render.say(f"not sent: {one.why}", f"  {one.hint}")
     count = len(done.unsent)
     more = f" ({count - _SHOWN:,} more are not shown)" if count > _SHOWN else ""
-    raise NotFoundError(
+    damaged = any(one.code != ObjectMissing.code for one in done.unsent)
+    raise (IntegrityError if damaged else NotFoundError)(
         f"{render.count(count, 'version')} could not be sent{more}: {done.unsent[0].why}", hint=done.unsent[0].hint
     )
 
@@ -146,10 +149,12 @@ def _print_fetched(done: Fetched) -> None:
         render.dump(done)
         return
     what = counted(len(done.came), done.predictions)
-    came = f"{what} fetched from {done.remote} ({render.size(done.received_bytes)})"
+    came = f"{what} fetched from {', '.join(done.came_from)} ({render.size(done.received_bytes)})"
     render.out(
         came if done.came or done.predictions else f"nothing to fetch: {render.count(done.here, 'version')} here"
     )
+    for why in done.unasked:
+        render.say(f"not asked: {why}")
 
 
 def _refuse_missing(done: Fetched) -> None:
@@ -157,8 +162,8 @@ def _refuse_missing(done: Fetched) -> None:
     if done.missing:
         names = ", ".join(f"{shown(path)} ({render.short(oid)})" for path, oid in done.missing[:5])
         raise NotFoundError(
-            f"{render.count(len(done.missing), 'version')} not on {done.remote}: {names}",
-            hint="run `mvc push` in a clone that has them",
+            f"{render.count(len(done.missing), 'version')} not on {done.remote} or another remote: {names}",
+            hint="run `mvc push --all` in a clone that has them",
         )
 
 

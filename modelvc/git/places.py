@@ -7,7 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from modelvc.formats.registration import one_line
-from modelvc.git.run import git
+from modelvc.git.run import git, run
 
 if TYPE_CHECKING:
     from modelvc.git.layout import Layout
@@ -25,6 +25,16 @@ def own_places(layout: Layout) -> dict[str, str]:
             found.setdefault(place_of(match[1], layout.worktree), match[1])
     found[place_of(layout.common_dir, layout.worktree)] = layout.common_dir
     return found
+
+
+def upstream_remote(layout: Layout) -> str:
+    """The name of the Git remote that the current branch follows; "" without one."""
+    code, out, _ = run(layout, "symbolic-ref", "-q", "HEAD")
+    branch = os.fsdecode(out).strip().removeprefix("refs/heads/")
+    if code or not branch:
+        return ""
+    code, out, _ = run(layout, "config", "-z", "--get", f"branch.{branch}.remote")
+    return "" if code else os.fsdecode(out).rstrip("\0")
 
 
 def asked_at(url: str, folder: str) -> str:

@@ -193,14 +193,15 @@ def fetch_missing(
     if options.offline or name is None:
         hint = "run it again without --offline" if options.offline else "add the remote that has it: `mvc remote add`"
         raise ObjectMissing(absent[0].pointer.oid, "the local store", path=absent[0].path, hint=hint)
-    done = fetch_objects(repo, remotes.chosen_name(repo, name), absent, progress=progress)
+    remotes.chosen_name(repo, name)
+    done = fetch_objects(repo, options.remote, absent, progress=progress)
     if done.missing:
         path = done.missing[0][0]
         raise ObjectMissing(
             wanted[SafeRelPath(path)].oid,
-            f"the local store nor on {done.url}",
+            f"the local store nor on {done.url}{' or another remote' if not options.remote else ''}",
             path=path,
-            hint="run `mvc push` in a clone that has it, or `mvc checkout` the other models by name",
+            hint="run `mvc push --all` in a clone that has it, or `mvc checkout` the other models by name",
         )
     return done.came
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelvc.errors import IntegrityError, ModelvcError
-from modelvc.formats.pointer import parse
-from modelvc.git import history, places
-from modelvc.ops import remotes
+from modelvc.git import places
+from modelvc.ops import remotes, repositories
 from modelvc.ops.progress import SILENT
 from modelvc.ops.reach import reachable
 from modelvc.store.farcheck import FarCheck, How
@@ -56,16 +54,22 @@ def on_remote(repo: Repo, wanted: Collection[Named], name: str, look: Look) -> s
         store.close()
 
 
-def kept_there(repo: Repo, grace: float) -> set[Named]:
-    """What a clean-up of a remote keeps for this clone: all that Git's remotes reach; without any, what it reaches."""
-    if len(places.own_places(repo.layout)) == 1:  # the clone alone: remotes know it by itself
+def kept_there(repo: Repo, name: str, grace: float) -> set[Named]:
+    """What a clean-up of the remote NAME keeps for this clone: all that Git's remotes reach, which are asked now.
+
+    Those that are not registered there do not count. Without Git remotes: what this clone reaches. Raises GitError for
+    a Git remote that cannot be read.
+    """
+    own = places.own_places(repo.layout)
+    if len(own) == 1:  # the clone alone: remotes know it by itself
         return reachable(repo, grace)[0]
-    found: set[Named] = set()
-    heads = history.published_heads(repo.layout)
-    for seen in history.pointers_in(repo.layout, include=heads):
-        with suppress(ModelvcError):  # one that can not be read stops gc itself
-            found.update((one.kind, one.oid) for one in parse(seen.data, seen.path).versions)
-    return found
+    store = remotes.open_remote(repo, name, writing=False)
+    try:
+        registered = store.repositories()
+    finally:
+        store.close()
+    urls = [url for place, url in list(own.items())[:-1] if place in registered]
+    return set(repositories.reached(repo, urls))
 
 
 def on_any(repo: Repo, wanted: Collection[Named], look: Look) -> tuple[dict[Named, str], tuple[str, ...]]:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from modelvc.errors import FormatError, NotFoundError, ObjectCorrupt
 from modelvc.ops import farlook, remotes, repair
+from modelvc.ops.having import having
 from modelvc.ops.problems import DAMAGED, MISSING, Problem, Trouble, broken_pointers, told
 from modelvc.ops.progress import SILENT
 from modelvc.ops.scope import scope
 from modelvc.store import salvage, verify
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from modelvc.errors import ModelvcError
     from modelvc.oid import Oid
@@ -32,7 +33,7 @@ __all__ = ["MISSING", "Depth", "Fsck", "Problem", "fsck"]
 class Fsck:
     """What was looked at and what is wrong with it. `not_here`: versions of history that this clone never fetched.
 
-    `not_asked`: remotes that could have had good copies and could not be asked, and why.
+    `not_asked`: remotes that could have had what is missing, or good copies, and could not be asked, and why.
     """
 
     problems: tuple[Problem, ...]
@@ -88,6 +89,10 @@ def fsck(repo: Repo, revs: Sequence[str] = (), depth: Depth = USUAL, progress: P
             verify.set_aside(repo.store, bad.name, os.path.join(repo.layout.mvc_dir, "damaged"))
     objects, absent = _objects(repo, users, deep=not depth.quick)
     not_here = len(absent & meant.versions)
+    unasked: tuple[str, ...] = ()
+    if absent and depth.remote is None:  # else the look at that remote says what it lacks
+        nowhere, unasked = _nowhere(repo, absent)
+        objects |= nowhere
     for bad, pack in zip(sick, packs, strict=True):
         if depth.repair:
             pack.repaired()
@@ -104,7 +109,8 @@ def fsck(repo: Repo, revs: Sequence[str] = (), depth: Depth = USUAL, progress: P
         findings += worse
     read = 0 if depth.quick else sum(pack.size for pack in health)
     problems = told(repo, findings, users)
-    return Fsck(problems, len(meant.versions), len(health), read, not_here, tuple(mender.not_asked), far)
+    not_asked = tuple(dict.fromkeys((*unasked, *mender.not_asked)))
+    return Fsck(problems, len(meant.versions), len(health), read, not_here, not_asked, far)
 
 
 def _pack(repo: Repo, bad: PackHealth) -> Problem:
@@ -144,13 +150,17 @@ def _objects(
         error = verify.check_object(repo.store, name, every_byte=deep)
         if error is not None and repo.store.has_root(*name):  # else a gc was faster
             found[name] = Trouble(_object(repo, name, error), (name,))
-    absent = [name for name in needed if name not in here]
-    for name in absent:
-        # what the worktree itself needs should be here, unless it was never fetched; only a remote can tell
-        if any(place.endswith("(worktree)") for place in needed[name]) and not _elsewhere(repo, name):
-            words = f"{name[1].short} is in no store that this clone knows"
-            found[name] = Trouble(Problem(MISSING, words, repo.store.name), (name,))
-    return found, set(absent)
+    return found, {name for name in needed if name not in here}
+
+
+def _nowhere(repo: Repo, absent: Collection[Named]) -> tuple[dict[Named, Trouble], tuple[str, ...]]:
+    """Versions that are not here and that no remote lists; and why remotes could not be asked."""
+    there = having(repo, absent)
+    stores = repo.store.name
+    if remotes.remotes(repo).remotes:
+        stores = f"{stores} and every remote that could be asked"
+    gone = (name for name in absent if name not in there.where)
+    return {name: Trouble(Problem(MISSING, name[1].short, stores), (name,)) for name in gone}, there.unasked
 
 
 def _object(repo: Repo, name: Named, error: ModelvcError) -> Problem:
@@ -159,11 +169,3 @@ def _object(repo: Repo, name: Named, error: ModelvcError) -> Problem:
         return Problem(MISSING, f"{short}: chunks are missing", repo.store.name)
     words = " has damaged chunks" if isinstance(error, ObjectCorrupt) else f": {error}"
     return Problem(DAMAGED, f"{short}{words}", repo.store.name)
-
-
-def _elsewhere(repo: Repo, name: Named) -> bool:
-    """Whether this clone may expect an object on a remote."""
-    from modelvc.ops import pushed
-
-    default = remotes.default_name(repo)
-    return default is not None and (not pushed.load(repo, default) or name in pushed.load(repo, default))

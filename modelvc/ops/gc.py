@@ -122,7 +122,7 @@ def _ask(repo: Repo, rules: Rules, look: Look) -> _There:
     unpushed = 0
     if rules.evict:
         remote = remotes.chosen_name(repo)
-        kept = kept_there(repo, rules.grace)
+        kept = kept_there(repo, remote, rules.grace)
         evicted = dict.fromkeys(on_remote(repo, (needed - current) & kept, remote, look), remote)
         unpushed = sum(repo.store.has_root(*name) for name in needed - current - kept)
     return _There(found, evicted, unasked, unpushed)

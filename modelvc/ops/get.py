@@ -177,7 +177,7 @@ def _bring(wish: _Wish, place: str, work: str, progress: Progress) -> tuple[Loca
     finally:
         far.close()
     if missing:
-        hint = "run `mvc push` in a clone that has it"
+        hint = "run `mvc push --all` in a clone that has it"
         raise ObjectMissing(wish.pointer.oid, far.name, path=wish.path, hint=hint)
     return store, far.name
 

@@ -44,7 +44,7 @@ def having(repo: Repo, wanted: Collection[Named], *, skip: str = "") -> Having:
             finally:
                 store.close()
         except ModelvcError as error:
-            unasked.append(f"{shown(name)} could not be asked: {error}")
+            unasked.append(f"{shown(name)}: {error}")
     return Having(found, tuple(unasked))
 
 

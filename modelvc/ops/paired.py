@@ -98,7 +98,7 @@ class Paired:
             if name is not None:
                 fetch_objects(
                     repo,
-                    remotes.chosen_name(repo, name),
+                    "",
                     [Meant(self._path, Pointer("file", said.oid, said.size), predictions=True)],
                 )
             if not repo.store.has_root("file", said.oid):

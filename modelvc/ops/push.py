@@ -64,10 +64,11 @@ class Pushed:
 
 @dataclass(frozen=True, slots=True)
 class Unsent:
-    """A version that was not sent, and why; `hint`: the command that helps."""
+    """A version that was not sent, and why; `code`: that of the error; `hint`: the command that helps."""
 
     path: str
     oid: str
+    code: str
     why: str
     hint: str
 
@@ -128,7 +129,7 @@ def _unsent(repo: Repo, name: str, done: Uploaded, paths: Mapping[Named, str]) -
         hint = error.hint
         if one in elsewhere:
             hint = f"run `mvc fetch --all -r {elsewhere[one]}`, then `{PUSH_ALL} -r {name}`"
-        found.append(Unsent(paths[one], str(one[1]), str(error), hint))
+        found.append(Unsent(paths[one], str(one[1]), error.code, str(error), hint))
     return tuple(found)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from modelvc.errors import ConfigError, NoRemote, NotFoundError, UntrustedRemote, UsageError, shown, shown_url
 from modelvc.formats import config, honoured
 from modelvc.formats.config import Remote
+from modelvc.git.places import upstream_remote
 from modelvc.store.disk import RealDisk, make_folder, write_file
 
 if TYPE_CHECKING:
@@ -83,6 +84,17 @@ def for_git(repo: Repo, git_remote: str) -> str | None:
     """Where the models of Git's remote GIT_REMOTE go: the mvc remote of that name, else the default one, if any."""
     named = {**repo.clone_config.trust, **repo.clone_config.remotes, **repo.config.remotes}
     return git_remote if git_remote in named else default_name(repo)
+
+
+def of_upstream(repo: Repo) -> str:
+    """The remote to read from: for models of the Git remote that the branch follows, else the default one."""
+    return for_git(repo, upstream_remote(repo.layout)) or chosen_name(repo)
+
+
+def accepted(repo: Repo, first: str) -> list[str]:
+    """The names of the remotes that this clone accepted, without FIRST; the default one first."""
+    named = [info for info in remotes(repo).remotes if info.trusted and info.name != first]
+    return [info.name for info in sorted(named, key=lambda info: (not info.default, info.name))]
 
 
 def chosen_name(repo: Repo, name: str = "") -> str:

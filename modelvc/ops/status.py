@@ -13,7 +13,7 @@ from modelvc.formats.paths import SafeRelPath, model_of, pointer_of
 from modelvc.git import drivers
 from modelvc.git.index import pointers as index_pointers
 from modelvc.oid import Oid
-from modelvc.ops import notebooks
+from modelvc.ops import notebooks, proofs, remotes
 from modelvc.ops.pushed import is_pushed, pushed_roots
 from modelvc.worktree import survey
 from modelvc.worktree.state import is_settled, now, stat_of
@@ -62,10 +62,20 @@ class ModelStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class LostVersion:
+    """A version of history that no store had when a push looked for it. `commit`: one that names it."""
+
+    path: str
+    oid: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
     """All models that were asked for, sorted by path."""
 
     models: tuple[ModelStatus, ...]
+    lost: tuple[LostVersion, ...] = ()
 
     @property
     def clean(self) -> bool:
@@ -84,13 +94,19 @@ def status(repo: Repo, paths: Sequence[str] = ()) -> Status:
     chosen = repo.selected(paths, tracked)
     there = pushed_roots(repo)
     rows = tuple(_look(repo, path, staged.get(path), there) for path in chosen)
+    lost = _lost(repo)
     if not paths:
         # an index from this very tick of the clock could be written again without a trace
         settled = index_stat is not None and is_settled(index_stat, started)
-        _remember(repo, index_stat if settled else None, rows)
+        _remember(repo, index_stat if settled and not lost else None, rows)
     with suppress(OSError):  # a full disk: what was seen is looked at again next time
         repo.state.save()
-    return Status(rows)
+    return Status(rows, lost)
+
+
+def _lost(repo: Repo) -> tuple[LostVersion, ...]:
+    names = [info.name for info in remotes.remotes(repo).remotes]
+    return tuple(LostVersion(one.path, str(one.oid), one.commit) for one in proofs.lost(repo, names))
 
 
 def _look(repo: Repo, path: SafeRelPath, stages: set[int] | None, there: frozenset[bytes] | None) -> ModelStatus:
@@ -221,6 +237,7 @@ def _watched(repo: Repo) -> list[str]:
         os.path.join(repo.layout.worktree, ".mvc/config.toml"),
         os.path.join(mvc, "config.toml"),
         os.path.join(mvc, "remotes"),
+        proofs.folder(repo),
     ]
 
 

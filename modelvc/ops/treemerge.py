@@ -98,7 +98,7 @@ def absent_trees(repo: Repo, path: SafeRelPath, trees: Sequence[Pointer]) -> str
         name = remotes.default_name(repo)
         if name is None:
             return "there is no remote to fetch it from"
-        done = fetch_objects(repo, remotes.chosen_name(repo, name), absent)
+        done = fetch_objects(repo, "", absent)
     except ModelvcError as error:
         return str(error)
     return f"{done.url} does not have it" if done.missing else ""

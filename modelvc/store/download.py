@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from blake3 import blake3
 
-from modelvc.errors import FormatError, KeyMissing, ObjectCorrupt, ObjectMissing
+from modelvc.errors import FormatError, IntegrityError, KeyMissing, ObjectCorrupt, ObjectMissing
 from modelvc.store import codec, manifest
 from modelvc.store.backends.spans import GAP
 from modelvc.store.manifest import Content
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from concurrent.futures import Future
 
+    from modelvc.errors import ModelvcError
     from modelvc.formats.pack import Stored
     from modelvc.formats.root import Root
     from modelvc.formats.segment import Segment
@@ -73,9 +74,13 @@ class Downloader:
         self._bytes = 0
 
     def run(self, wanted: Sequence[Named], on_bytes: Callable[[int], None] = lambda _: None) -> Downloaded:
-        """Bring WANTED into the local store, as far as the remote has it. Raises ObjectCorrupt for damage there."""
+        """Bring WANTED into the local store, as far as the remote has it.
+
+        Raises ObjectCorrupt or KeyMissing for damage there, when all else is here.
+        """
         came: list[Named] = []
         missing: list[Named] = []
+        damage: ModelvcError | None = None
         self._remote.check()
         with Workers(self._remote.backend, self._jobs, "mvc-fetch") as pool, StoreWriter(self._local) as writer:
             flying: deque[tuple[Named, Future[_Found | None]]] = deque()
@@ -85,13 +90,22 @@ class Downloader:
                     name = waiting.popleft()
                     flying.append((name, pool.submit(self._look, name)))
                 name, future = flying.popleft()
-                found = future.result()
-                if found is None:
+                try:
+                    found = future.result()
+                    if found is None:
+                        missing.append(name)
+                        continue
+                    self._bring(name, found, pool, writer, on_bytes)
+                except (IntegrityError, KeyMissing) as error:
+                    damage = damage or error
+                    continue
+                except ObjectMissing:
                     missing.append(name)
                     continue
-                self._bring(name, found, pool, writer, on_bytes)
                 came.append(name)
             writer.commit()
+        if damage:
+            raise damage
         return Downloaded(tuple(came), tuple(missing), self._bytes)
 
     def _look(self, name: Named) -> _Found | None:

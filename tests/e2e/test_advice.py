@@ -54,7 +54,7 @@ def test_damage_is_said_once_and_who_can_mend_it(clone: Clone) -> None:
     assert said.out.count(" in the local store\n  no branch, tag or stash needs it\n") == 1
     done = clone.mvc("fsck", "--repair", code=10)  # the first is nowhere else, and the third is of nobody
     assert done.out.endswith(": 2 problems left\n")
-    assert done.err == "next: mvc push in a clone that has it, then here mvc fsck --repair\n"
+    assert done.err == "next: mvc push --all in a clone that has it, then here mvc fsck --repair\n"
 
 
 def test_damage_on_a_remote_names_who_can_mend_it(clone: Clone, tmp_path: Path) -> None:
@@ -87,12 +87,14 @@ def test_a_pointer_has_one_name_on_both_sides_of_a_diff(clone: Clone) -> None:
 
 
 def test_a_version_that_is_nowhere_is_named_in_plain_words(clone: Clone, tmp_path: Path) -> None:
+    clone.commit_model(4)
     clone.git("clone", "-q", str(clone.path), str(tmp_path / "other"))
     other = Clone(tmp_path / "other")
     other.mvc("install", "--trust")
     said = other.mvc("push", "--all", code=10).err
     assert (
-        f") is not in the local store, nor on {tmp_path / 'far'}\nhint: run `mvc push` in a clone that has it" in said
+        f") is not in the local store, nor on {tmp_path / 'far'}\nhint: run `mvc push --all` in a clone that has it"
+        in said
     )
 
 

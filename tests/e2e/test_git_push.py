@@ -30,6 +30,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ada(made: Path, tmp_path: Path) -> Clone:
     """A copy of it at places of its own."""
     shutil.copytree(made, tmp_path / "w", symlinks=True)
+    shutil.rmtree(tmp_path / "w/models/gc")  # the first hub is registered there
     found = Clone(tmp_path / "w/ada")
     for name in (".mvc/config.toml", ".git/mvc/config.toml"):
         text = (found.path / name).read_text().replace(str(made), str(tmp_path / "w"))
@@ -150,3 +151,164 @@ def test_two_hundred_merges(ada: Clone) -> None:
 def _pointer(clone: Clone, name: str, seed: int) -> None:
     clone.write(name, random.Random(seed).randbytes(2_000))
     clone.mvc("add", name)
+
+
+# -- what is there
+
+
+def test_models_from_before_there_was_a_remote_are_sent(tmp_path: Path) -> None:
+    """As `mvc remote add` says: commit, then `mvc push` or `git push`."""
+    ada = Clone.new(tmp_path / "ada")
+    ada.git("init", "-q", "--bare", "../hub.git")
+    ada.git("remote", "add", "origin", "../hub.git")
+    for seed in range(3):
+        ada.commit_model(seed)
+    push(ada)
+    ada.mvc("remote", "add", "origin", str(tmp_path / "models"))
+    ada.git("commit", "-qm", "where models lie")
+    assert "3 versions sent to origin" in ada.mvc("push").out
+    push(ada)
+    ada.commit_model(4)
+    assert "1 version sent to origin" in push(ada)
+    assert_all_there(ada)
+
+
+def test_a_branch_that_was_deleted_and_cleaned_up_is_sent_again(ada: Clone) -> None:
+    """Remote-tracking refs of a clone that never pruned still have it; so has its proof."""
+    ada.git("checkout", "-q", "-b", "exp")
+    ada.commit_model(2)
+    push(ada, "push", "-q", "origin", "exp")
+    before = proof(ada)
+    assert before
+    assert before.tips == (ada.git("rev-parse", "exp").strip(),)
+    other = another(ada)
+    other.git("push", "-q", "origin", "--delete", "exp")
+    other.mvc("gc", "--remote", "--apply", "--grace", "0", "--exclusive")
+    assert "1 version sent to origin" in push(ada, "push", "-q", "origin", "exp")
+    after = proof(ada)
+    assert after
+    assert after.generation > before.generation
+    assert_all_there(ada)
+
+
+def test_evict_asks_git_itself(ada: Clone) -> None:
+    """The last copy of a version that a clean-up of the remote will not keep stays."""
+    other = another(ada)
+    other.git("checkout", "-q", "-b", "exp")
+    other.commit_model(2)
+    push(other, "push", "-q", "origin", "exp")
+    other.git("checkout", "-q", "main")
+    ada.git("push", "-q", "origin", "--delete", "exp")
+    assert other.json("gc", "--evict", "--apply", "--grace", "0")["unpushed"] == 1
+    other.git("checkout", "-q", "exp")
+    other.mvc("checkout", "--offline")
+    assert other.agrees()
+    (ada.path.parent / "hub.git").rename(ada.path.parent / "away.git")
+    other.git("checkout", "-q", "main")
+    assert other.json("gc", "--evict", "--apply", "--grace", "0")["unpushed"] == 1
+
+
+def lose(clone: Clone) -> None:
+    """The version that HEAD names was never stored anywhere else, and goes."""
+    shutil.rmtree(clone.path / ".git/mvc/store")
+
+
+def test_a_version_that_nobody_has_stops_git_push(ada: Clone) -> None:
+    ada.commit_model(2)
+    lose(ada)
+    ada.commit_model(3)
+    said = push(ada, code=1)
+    assert "is not in the local store, nor on" in said
+    assert "the push was stopped" in said
+    assert proof(ada).tips == (ada.git("rev-parse", "origin/main").strip(),)  # type: ignore[union-attr]
+    unsent = ada.json("push", code=10)
+    assert (unsent["sent"], [one["path"] for one in unsent["unsent"]]) == ([], ["model.bin"])  # the rest went before
+    assert unsent["there"] == 2
+    push(ada, "push", "-q", "--no-verify", "origin", "main")
+    ada.commit_model(4)
+    said = push(ada)
+    assert "1 version sent to origin" in said
+    assert "in no store that can be asked: model.bin" in said
+    ada.commit_model(5)
+    assert "no store" not in push(ada)  # named once
+    assert "1 version of published history" in ada.mvc("status").out
+    assert [one["path"] for one in ada.json("status")["lost"]] == ["model.bin"]
+    assert [one["kind"] for one in ada.json("fsck", "--quick", code=10)["problems"]] == ["missing"]
+    ada.write("model.bin", 2)
+    ada.mvc("add", "model.bin")
+    ada.git("checkout", "-q", "-f", "main")
+    assert not ada.json("status")["lost"]
+    assert "1 version sent" in ada.mvc("push").out
+    assert_all_there(ada)
+
+
+def test_one_lost_version_stops_no_other(ada: Clone) -> None:
+    ada.commit_model(2)
+    lose(ada)
+    ada.commit_model(3)
+    push(ada, "push", "-q", "--no-verify", "origin", "main")
+    assert len(ada.json("push", "--all", code=10)["sent"]) == 1
+    other = another(ada)
+    said = other.mvc("fetch", "--all", code=10)
+    assert "2 versions fetched" in said.out
+    assert "mvc push --all" in said.err
+
+
+def test_another_remote_is_asked_before_a_command_gives_up(ada: Clone, tmp_path: Path) -> None:
+    """`git push hub` uses the mvc remote `hub`; a clone of origin finds what lies there."""
+    ada.git("init", "-q", "--bare", str(tmp_path / "other.git"))
+    ada.git("remote", "add", "hub", str(tmp_path / "other.git"))
+    ada.mvc("remote", "add", "hub", str(tmp_path / "more"))
+    ada.git("commit", "-qm", "another place")
+    ada.commit_model(2)
+    assert "2 versions sent to hub" in push(ada, "push", "-q", "hub", "main")
+    push(ada, "push", "-q", "--no-verify", "origin", "main")
+    other = another(ada)
+    done = other.json("pull")
+    assert (done["fetched"]["remote"], done["fetched"]["came_from"]) == ("origin", ["hub"])
+    assert other.agrees()
+    other.git("remote", "add", "hub", str(tmp_path / "other.git"))
+    other.git("fetch", "-q", "hub")
+    other.git("branch", "-q", "-u", "hub/main")
+    assert other.json("fetch", "--all")["remote"] == "hub"
+    (tmp_path / "more").rename(tmp_path / "unplugged")
+    shutil.rmtree(other.path / ".git/mvc/store")
+    (other.path / "model.bin").unlink()
+    said = other.mvc("fetch", "--all", code=10)
+    assert "1 version fetched from origin" in said.out
+    assert "1 version not on hub or another remote" in said.err
+
+
+def test_a_shallow_clone_proves_nothing(ada: Clone) -> None:
+    ada.commit_model(2)
+    push(ada)
+    url = f"file://{ada.path.parent}/hub.git"
+    ada.git("clone", "-q", "--depth=1", url, "../thin")
+    thin = Clone(ada.path.parent / "thin")
+    thin.mvc("install", "--trust")
+    thin.mvc("pull")
+    thin.commit_model(3)
+    assert "shallow" in push(thin)
+    assert proof(thin) is None
+
+
+def test_fsck_says_what_is_nowhere(tmp_path: Path) -> None:
+    clone = Clone.new(tmp_path / "r")
+    clone.commit_model(1)
+    clone.commit_model(2)
+    lose(clone)
+    clone.mvc("fsck", "--repair", code=10)  # the present version comes from the worktree
+    found = clone.json("fsck", code=10)
+    assert [(one["kind"], one["where"]) for one in found["problems"]] == [("missing", "the local store")]
+
+
+def test_fsck_asks_remotes_for_what_is_not_here(ada: Clone) -> None:
+    ada.commit_model(2)
+    push(ada)
+    lose(ada)
+    assert not ada.json("fsck", "--quick")["problems"]
+    config = ada.path / ".mvc/config.toml"
+    config.write_text(config.read_text().replace(str(models(ada)), "/elsewhere"))  # it moved away from its pin
+    found = ada.json("fsck", "--quick", code=10)
+    assert len(found["problems"]) == 2
+    assert "origin" in found["not_asked"][0]
