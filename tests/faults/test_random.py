@@ -2,7 +2,7 @@
 
 The world and its oracle are in tests/support/wild.py, what people do in tests/support/deeds.py.
 
-MVC_SEEDS=10 MVC_OPERATIONS=2000 MVC_SECONDS=0 is the whole of it (no bound on the time); every run does a little.
+MVC_SEEDS=10 MVC_OPERATIONS=2000 MVC_BUDGET=0 is the whole of it (no bound on the time); every run does a little.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SEEDS = int(os.environ.get("MVC_SEEDS", "2"))
-FIRST = int(os.environ.get("MVC_SEED", "1"))
+FIRST = int(os.environ.get("MVC_FIRST", "1"))
 OPERATIONS = int(os.environ.get("MVC_OPERATIONS", "150"))
 LOG = bool(os.environ.get("MVC_LOG"))  # print what was done
-SECONDS = float(os.environ.get("MVC_SECONDS", "60"))  # for one seed; 0: as long as it takes
+SECONDS = float(os.environ.get("MVC_BUDGET", "60"))  # for one seed; 0: as long as it takes
 
 
 @pytest.mark.parametrize("seed", range(FIRST, FIRST + SEEDS))

@@ -404,7 +404,7 @@ def a_packet_that_asks_for_what_never_comes() -> object:
     from modelvc.drivers import pktline
 
     try:
-        pktline.serve(io.BytesIO(b"ffff"), io.BytesIO(), lambda *_: None)
+        pktline.serve(io.BytesIO(b"ffff"), io.BytesIO(), lambda *_: None, lambda: 1 << 20)
     except ValueError as error:
         return str(error)
 

@@ -264,7 +264,7 @@ def _kept(data: bytes) -> None:
 def _pktline(data: bytes) -> None:
     sink = io.BytesIO()
     try:
-        pktline.serve(io.BytesIO(data), sink, lambda command, path, content: content[::-1])
+        pktline.serve(io.BytesIO(data), sink, lambda command, path, content: content[::-1], lambda: 1 << 20)
     except ValueError as error:  # the one that it promises; the driver says it and ends
         assert not isinstance(error, UnicodeError)  # noqa: PT017
 
