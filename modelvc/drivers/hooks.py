@@ -43,6 +43,15 @@ def _follow(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
     _lines([f"{shown(path)} went away (it is in the store)" for path in done.removed], f"{len(done.removed)} went away")
     for path, why in done.kept:
         say(f"{shown(path)} was left as it is: {shown(why)}")
+    for path in done.lost:
+        say(f"{shown(path)} had changes that were never added; Git put another file in its place, and they are gone")
+    for path in done.replaced:
+        say(f"{shown(path)} is Git's own file here, which replaced the model; what was not added is gone")
+    for path in done.exposed:
+        say(
+            f"Git does not ignore {shown(path)}",
+            hint=f"run `mvc add {shown(path)}`, or Git takes it into the next commit",
+        )
     for path in done.conflicts:
         say(f"{shown(path)} is in conflict", hint=f"settle it: mvc resolve {shown(path)} --ours (or --theirs)")
     if done.missing:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _MOST = 20  # lines in one message
 _MOST_SAID = 3  # metrics of a model after a merge
 TRAILER = "Metric"
-_OURS = re.compile(rb"Metric: .+ -> ")
+_OURS = re.compile(rb"Metric: .+ (?:-> |\((?:new|gone)\)$)", re.MULTILINE)
 
 
 def prepare_commit_msg(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
@@ -99,7 +99,6 @@ def _above_the_diff(data: bytes, sign: str) -> int:
 
 def _trailers(repo: Repo, path: str, found: Sequence[MetricMoved]) -> None:
     """At the end of the message, for good; those of an earlier try, or of commits that were squashed, go."""
-    from modelvc.formats.pointerview import value
     from modelvc.git.run import git
 
     with open(path, "rb") as file:
@@ -110,7 +109,7 @@ def _trailers(repo: Repo, path: str, found: Sequence[MetricMoved]) -> None:
             file.write(b"".join(kept))
     words: list[str] = []
     for one in found[:_MOST]:
-        said = f"{shown(one.model)} {shown(one.name)} {value(one.old) or '-'} -> {value(one.new) or '-'}"
+        said = f"{shown(one.model)} {shown(one.name)} {one.change}"
         words += ["--trailer", f"{TRAILER}: {said}"]
     if words:
         git(repo.layout, "interpret-trailers", "--in-place", "--if-exists", "addIfDifferent", *words, "--", path)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from modelvc.git.layout import Layout
 
 __all__ = [
-    "DEEPEN", "PointerSeen", "Version", "branches_and_tags", "check_refs", "has_commit", "has_head", "introductions",
+    "DEEPEN", "PointerSeen", "Version", "branches_and_tags", "check_refs", "has_commit", "has_head", "holders",
+    "introductions",
     "pointers_at", "pointers_in", "present", "published_heads", "remote_heads", "resolve", "versions",
 ]  # fmt: skip
 
@@ -32,6 +33,7 @@ _ORIGINAL = "--no-replace-objects"
 _NOTHING_FETCHED = {"GIT_NO_LAZY_FETCH": "1"}  # a partial clone without trees would ask for each by itself
 _COMMIT = 1 << 20  # bytes of a commit that are read
 _MOST = 256  # pointers that are read at once
+_FEW = 64  # paths that Git is asked about one by one; with more, all of history is looked at
 
 
 class PointerSeen(NamedTuple):
@@ -140,6 +142,34 @@ def pointers_in(
     options = [*(["--all"] if all_refs else ()), *(["--reflog"] if all_refs and reflog else ())]
     if asked or all_refs:
         yield from _every(layout, options, asked, whole=bool(exclude))
+
+
+def holders(layout: Layout, paths: Sequence[str]) -> dict[str, str]:
+    """A commit on any ref in which Git itself holds a file at a path of PATHS, below it, or at a folder above it."""
+    wanted = {os.fsencode(path): path for path in paths}
+    above: dict[bytes, list[str]] = {}
+    for raw, path in wanted.items():
+        parts = raw.split(b"/")
+        for length in range(1, len(parts)):
+            above.setdefault(b"/".join(parts[:length]), []).append(path)
+    tops = sorted({raw.partition(b"/")[0] for raw in wanted})
+    few = [os.fsdecode(top) for top in tops] if len(tops) <= _FEW else []
+    said = git(
+        layout, "--literal-pathspecs", "-c", "log.showRoot=true", "log", "--all", "--full-history", "--raw", "-z",
+        "--no-abbrev", "--no-renames", "--diff-merges=first-parent", "--diff-filter=AT", "--format=%x01%H", "--", *few,
+    )  # fmt: skip
+    found: dict[str, str] = {}
+    commit, is_name = "", False
+    for token in said.split(b"\0"):
+        if is_name:
+            folders = token.split(b"/")
+            names = [b"/".join(folders[:length]) for length in range(1, len(folders) + 1)]
+            held = [*above.get(token, ()), *(wanted[name] for name in names if name in wanted)]
+            found.update(dict.fromkeys(held, commit))
+        elif token.lstrip(b"\n").startswith(b"\x01"):
+            commit = token.strip(b"\n\x01").decode("ascii")
+        is_name = not is_name and token.lstrip(b"\n").startswith(b":")
+    return found
 
 
 def introductions(layout: Layout) -> Iterator[PointerSeen]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from modelvc.errors import GitError
 from modelvc.formats.limits import POINTER
 from modelvc.formats.paths import is_pointer
-from modelvc.git.run import git, run
+from modelvc.git.run import git, run, said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -76,6 +76,15 @@ def head_blobs(layout: Layout, paths: Sequence[str]) -> dict[str, bytes]:
     return {name[5:]: data for name, data in _batch(out, names, POINTER)}
 
 
+def newly_staged(layout: Layout, paths: Sequence[str], limit: int) -> dict[str, bytes]:
+    """Files at PATHS, up to LIMIT bytes, that the commit in progress changes."""
+    names = [f"{rev}:{path}" for path in paths for rev in ("HEAD", "")]
+    out = git(layout, "cat-file", "--batch", stdin="".join(f"{name}\n" for name in names).encode(), commit_env=True)
+    found = dict(_batch(out, names, limit))
+    staged = {path: found.get(f":{path}") for path in paths}
+    return {path: data for path, data in staged.items() if data is not None and data != found.get(f"HEAD:{path}")}
+
+
 def _batch(out: bytes, asked: Sequence[str], limit: int) -> Iterator[tuple[str, bytes]]:
     at = 0
     for name in asked:
@@ -89,9 +98,9 @@ def _batch(out: bytes, asked: Sequence[str], limit: int) -> Iterator[tuple[str, 
             at += size + 1
 
 
-def tracked_under(layout: Layout, path: str) -> list[str]:
-    """What Git itself tracks at PATH or below it, pointers left out."""
-    out = git(layout, "--literal-pathspecs", "ls-files", "-z", "--", path)
+def tracked_under(layout: Layout, *paths: str, commit_env: bool = False) -> list[str]:
+    """What Git tracks itself at PATHS or below, without pointers. COMMIT_ENV: in the index of the next commit."""
+    out = git(layout, "--literal-pathspecs", "ls-files", "-z", "--", *paths, commit_env=commit_env)
     return [name for name in map(os.fsdecode, out.split(b"\0")) if name and not is_pointer(name)]
 
 
@@ -133,6 +142,17 @@ def ignore_rule(layout: Layout, path: str) -> IgnoreRule | None:
     if code or len(fields) < 4 or fields[2].startswith(b"!"):
         return None
     return IgnoreRule(os.fsdecode(fields[0]), int(fields[1] or b"0"), os.fsdecode(fields[2]))
+
+
+def ignored(layout: Layout, paths: Sequence[str]) -> set[str]:
+    """Those of PATHS that Git ignores and does not track; none of them may lie behind a symbolic link."""
+    if not paths:
+        return set()
+    asked = b"".join(os.fsencode(path) + b"\0" for path in paths)
+    code, out, err = run(layout, "check-ignore", "-z", "--stdin", stdin=asked)
+    if code not in {0, 1}:
+        raise GitError(f"git check-ignore failed: {said(err)}", hint="see what `git status` says")
+    return {os.fsdecode(path) for path in out.split(b"\0") if path}
 
 
 # -- staging

@@ -15,6 +15,7 @@ from modelvc.formats.pointer import parse as parse_pointer
 from modelvc.git import index
 from modelvc.oid import Oid
 from modelvc.ops import ignores
+from modelvc.ops.astray import held_by_git, would_overwrite
 from modelvc.ops.placing import check_place
 from modelvc.ops.progress import SILENT
 from modelvc.ops.record import NOTHING, recorded
@@ -115,11 +116,11 @@ def add_matching(repo: Repo, *, given: Given = NOTHING, progress: Progress = SIL
 
 def add_modified(repo: Repo, paths: Sequence[str] = (), *, progress: Progress = SILENT) -> Added:
     """Store every tracked model (below PATHS) whose file differs from its pointer."""
-    from modelvc.ops.status import MODIFIED, status
+    from modelvc.ops.status import MODIFIED, UNIGNORED, status
 
     repo.require_init()
     with repo.updating():
-        rows = [row for row in status(repo, paths).models if row.state == MODIFIED]
+        rows = [row for row in status(repo, paths).models if row.state in {MODIFIED, UNIGNORED}]
         return _add(repo, [SafeRelPath(row.path) for row in rows], NOTHING, progress)
 
 
@@ -332,7 +333,18 @@ def _point(repo: Repo, kept: Sequence[tuple[_Target, _Kept]], given: Given) -> A
         done.append(_report(target, content, pointer, note))
     if staged:
         index.stage(repo.layout, add=[str(path) for path in staged], remove=dropped)
-    return Added(tuple(done))
+    return Added(_warned(repo, done))
+
+
+def _warned(repo: Repo, done: Sequence[AddedModel]) -> tuple[AddedModel, ...]:
+    """DONE with a word where Git's own history holds the path; said when a model is new and for what Git tracked."""
+    held = held_by_git(repo, [model.path for model in done])
+    found = []
+    for model in done:
+        words = would_overwrite(held[model.path]) if model.path in held and model.change == "new" else ""
+        note = "; ".join(filter(None, (model.note, words and f"{words}: run `mvc add` before you switch")))
+        found.append(replace(model, note=note))
+    return tuple(found)
 
 
 def _pointer(target: _Target, content: _Kept) -> Pointer:
@@ -370,7 +382,7 @@ def _report(target: _Target, content: _Kept, pointer: Pointer, note: str) -> Add
     elif target.settles:
         note = "its conflict is settled with the content that is here now"
     elif target.in_git:
-        note = "Git no longer tracks the file itself; its history still holds the old versions"
+        note = "Git no longer tracks the file itself"
     elif target.path.lower().endswith((".joblib.z", ".joblib.gz")):
         note = "saved compressed, so versions share nothing; save it uncompressed and let mvc compress"
     was = str(before.oid) if before and before.oid != content.oid else None

@@ -31,7 +31,14 @@ class MetricMoved:
 
     def __str__(self) -> str:
         verdict = "" if self.better is None else " (better)" if self.better else " (worse)"
-        return f"{shown(self.name)} {value(self.old) or '-'} -> {value(self.new) or '-'}{verdict}"
+        return f"{shown(self.name)} {self.change}{verdict}"
+
+    @property
+    def change(self) -> str:
+        """The values in words: `0.8 -> 0.9`, `0.9 (new)`, `0.9 (gone)`."""
+        if self.old is None or self.new is None:
+            return f"{value(self.old)} (gone)" if self.new is None else f"{value(self.new)} (new)"
+        return f"{value(self.old)} -> {value(self.new)}"
 
 
 def moved(old: Mapping[str, bytes], new: Mapping[str, bytes], policy: Policy) -> list[MetricMoved]:

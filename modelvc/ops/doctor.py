@@ -15,6 +15,8 @@ from modelvc.formats.sizes import about
 from modelvc.git import drivers, hooks, index
 from modelvc.git.run import git
 from modelvc.ops import remotes
+from modelvc.ops.astray import unignored
+from modelvc.ops.record import read_policy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -63,7 +65,7 @@ def doctor(repo: Repo, env: Mapping[str, str], *, offline: bool = False, write: 
     """
     repo.require_init()
     found = [*_git(repo), *_index_lock(repo), *_programs(repo, env), *_hooks(repo), *_drivers(repo)]
-    found += [*_attributes(repo), *_config(repo)]
+    found += [*_attributes(repo), *_config(repo), *_policy(repo), *_ignored(repo)]
     found += [*_store(repo), *_disk(repo), *_library()]
     if not any(one.check == "config" and one.state == "fail" for one in found):
         found += _remotes(repo, offline=offline, write=write)
@@ -184,6 +186,19 @@ def _config(repo: Repo) -> Iterator[Finding]:
         yield Finding("config", "warn", words, "upgrade mvc, or mend their spelling")
     else:
         yield Finding("config", "ok", "readable")
+
+
+def _policy(repo: Repo) -> Iterator[Finding]:
+    try:
+        read_policy(repo)
+    except ModelvcError as error:
+        yield Finding("policy", "fail", str(error), error.hint)
+
+
+def _ignored(repo: Repo) -> Iterator[Finding]:
+    if found := unignored(repo, repo.tracked()):
+        words = f"Git does not ignore {len(found)} model{'s' * (len(found) != 1)}, such as {shown(found[0])}"
+        yield Finding("models", "warn", words, f"mvc add {shown(found[0])}")
 
 
 # -- store and disk

@@ -8,21 +8,33 @@ from typing import TYPE_CHECKING
 from modelvc.errors import ModelvcError, PointerConflict
 from modelvc.formats.paths import SafeRelPath, model_of, pointer_of
 from modelvc.git import index
+from modelvc.oid import Oid
 from modelvc.ops import materialise
+from modelvc.ops.astray import unignored
 
 if TYPE_CHECKING:
     from modelvc.repo import Repo
 
 
+_OF_GIT = "Git holds the file itself"
+
+
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """What became of the models. `kept`: (path, why) of files left as they are; `missing`: not in this clone."""
+    """What became of the models.
+
+    `kept`: (path, why) of files left as they are; `missing`: not in this clone; `lost`: models with unsaved changes
+    that Git replaced or removed; `replaced`: models that are now files of Git's own; `exposed`: models that Git sees.
+    """
 
     updated: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     kept: tuple[tuple[str, str], ...] = ()
     missing: tuple[str, ...] = ()
     conflicts: tuple[str, ...] = ()  # models whose pointer holds two versions
+    lost: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
+    exposed: tuple[str, ...] = ()
 
 
 def follow(repo: Repo) -> Followed:
@@ -30,11 +42,14 @@ def follow(repo: Repo) -> Followed:
     kept: list[tuple[str, str]] = []
     conflicts: list[str] = []
     plans: list[materialise.Plan] = []
+    lost: list[str] = []
+    replaced: list[str] = []
     with repo.updating(every_model=True):
         entries = repo.index_pointers()
         staged = {model_of(entry.path): entry.stage for entry in entries}
         sparse = {model_of(entry.path) for entry in entries if entry.sparse}
         for path in sorted({*staged, *(SafeRelPath(path) for path in repo.state.pointers)}):
+            unsaved = _unsaved(repo, path)
             try:
                 found = _plan(repo, path, staged.get(path), sparse)
             except PointerConflict:
@@ -46,6 +61,8 @@ def follow(repo: Repo) -> Followed:
                     conflicts.append(path)
                 elif found.action == "dirty":
                     kept.append((path, found.why))
+                elif found.why == _OF_GIT or (unsaved and not found.pointer and repo.worktree.stat(path) is None):
+                    (lost if unsaved else replaced).append(path)
                 elif found.extra:
                     kept.append((path, f"holds files that are in no store, which stay: {found.extra[0]}"))
                 plans.append(found)
@@ -61,7 +78,19 @@ def follow(repo: Repo) -> Followed:
             kept=tuple(kept),
             conflicts=tuple(conflicts),
             missing=tuple(step.path for step in plans if step.action == "missing"),
+            lost=tuple(lost),
+            replaced=tuple(replaced),
+            exposed=tuple(unignored(repo, [step.path for step in ready if step.pointer])),
         )
+
+
+def _unsaved(repo: Repo, path: SafeRelPath) -> bool:
+    """Whether the model at PATH, when it was last looked at, had content that is in no store, and is not there now."""
+    file, tree = repo.state.files.get(path), repo.state.trees.get(path)
+    found = repo.worktree.stat(path)
+    if file is not None and not tree:
+        return not repo.store.has_root("file", Oid(file[1])) and (found is None or found[0] != file[0][0])
+    return tree is not None and found is None and not repo.store.has_root("tree", Oid(tree[0]))
 
 
 def _plan(repo: Repo, path: SafeRelPath, stage: int | None, sparse: set[SafeRelPath]) -> materialise.Plan:
@@ -71,7 +100,7 @@ def _plan(repo: Repo, path: SafeRelPath, stage: int | None, sparse: set[SafeRelP
     if stage is not None and path not in sparse:
         return materialise.Plan(path, None, "keep")  # in conflict, or its pointer was only deleted from the worktree
     if index.tracked_under(repo.layout, path):
-        return materialise.Plan(path, None, "keep")  # before it was a model it was a file of Git's, and is again
+        return materialise.Plan(path, None, "keep", _OF_GIT)  # before it was a model it was a file of Git's
     return materialise.plan_removal(repo, path)
 
 

@@ -6,18 +6,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelvc.errors import ModelvcError, shown
+from modelvc.formats import config, policy
 from modelvc.formats.paths import model_of
 from modelvc.formats.pointer import parse
 from modelvc.git import history, index
 from modelvc.ops import track
+from modelvc.ops.astray import fate
 from modelvc.ops.pushed import pushed_roots
 from modelvc.ops.status import MODIFIED, status
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from modelvc.formats.pointer import Pointer
     from modelvc.repo import Repo
 
 _NAMED = 10  # files in a warning
+_ONE_BY_ONE = 1_000  # paths that fit into one command line
+_MOST = 5  # models without a pointer that are named
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +36,8 @@ class Guard:
 
 def precommit(repo: Repo) -> Guard:
     """Look at the pointers that are about to be committed, and at models that are not as their pointers say."""
-    problems = _pointers(repo)
-    warnings: list[str] = []
+    problems, warnings = _pointers(repo)
+    problems = _configuration(repo) + problems
     if repo.config.hooks.modified != "off":
         forgotten = [row.path for row in status(repo).models if row.state == MODIFIED]
         lines = [f"{shown(path)} has changes that this commit leaves out" for path in forgotten]
@@ -51,17 +57,31 @@ def precommit(repo: Repo) -> Guard:
     return Guard(tuple(problems), tuple(warnings))
 
 
-def _pointers(repo: Repo) -> list[str]:
-    """What is wrong with pointers in the index of the commit in progress."""
+def _configuration(repo: Repo) -> list[str]:
+    """What is wrong with the policy and configuration that the commit in progress changes."""
+    problems = []
+    readers = {policy.POLICY: policy.parse, config.COMMITTED: config.parse}
+    for path, data in index.newly_staged(repo.layout, tuple(readers), policy.MAX_BYTES + 1).items():
+        try:
+            readers[path](data)
+        except ModelvcError as error:
+            problems.append(f"{error} ({error.hint})" if error.hint else str(error))
+    return problems
+
+
+def _pointers(repo: Repo) -> tuple[list[str], list[str]]:
+    """What is wrong with pointers in the index of the commit in progress, and what becomes of models without one."""
     entries = index.pointers(repo.layout, commit_env=True)
     blobs = index.read_blobs(repo.layout, sorted({entry.blob for entry in entries}))
     head = history.pointers_at(repo.layout, "HEAD") if history.has_head(repo.layout) else {}
     problems = []
     unknown: dict[str, Pointer] = {}
+    changed: list[str] = []
     for entry in entries:
         data = blobs.get(entry.blob, b"")
         if head.get(entry.path) == data:
             continue  # it is in history already, whatever it says
+        changed.append(entry.path)
         try:
             pointer = parse(data, entry.path)
         except ModelvcError as error:
@@ -72,7 +92,33 @@ def _pointers(repo: Repo) -> list[str]:
             problems.append(f"{name} is in conflict; settle it with `mvc resolve {name} --ours` (or `--theirs`)")
         elif not repo.store.has_root(pointer.kind, pointer.oid):
             unknown[entry.path] = pointer
-    return problems + _nowhere(repo, unknown)
+    problems += _beside(repo, changed)
+    return problems + _nowhere(repo, unknown), _gone(repo, {entry.path for entry in entries}, head)
+
+
+def _beside(repo: Repo, pointers: Sequence[str]) -> list[str]:
+    """Models that Git would hold itself, beside a pointer that the commit in progress changes."""
+    models = {str(model_of(path)) for path in pointers}
+    asked = models if len(models) <= _ONE_BY_ONE else ()
+    held: dict[str, str] = {}
+    for inside in index.tracked_under(repo.layout, *asked, commit_env=True) if models else ():
+        parts = inside.split("/")
+        for name in ("/".join(parts[:length]) for length in range(1, len(parts) + 1)):
+            if name in models:
+                held.setdefault(name, inside)
+    return [
+        f"{shown(model)} is a model, and Git holds {shown(inside)} itself: "
+        f"git rm -rq --cached {shown(model)} && mvc add {shown(model)}"
+        for model, inside in sorted(held.items())
+    ]
+
+
+def _gone(repo: Repo, staged: set[str], head: Mapping[str, bytes]) -> list[str]:
+    """What becomes of models whose pointer the commit in progress removes."""
+    known = [model_of(path) for path in staged]
+    gone = sorted(model_of(path) for path in head.keys() - staged)
+    here = [path for path in gone if path in repo.state.pointers and repo.worktree.stat(path) is not None]
+    return [f"{shown(path)}: {fate(repo, path, known)}" for path in here[:_MOST]]
 
 
 def _nowhere(repo: Repo, unknown: dict[str, Pointer]) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from modelvc.errors import BrokenPointer, ModelvcError, PointerConflict
@@ -14,6 +14,7 @@ from modelvc.git import drivers
 from modelvc.git.index import pointers as index_pointers
 from modelvc.oid import Oid
 from modelvc.ops import notebooks, proofs, remotes
+from modelvc.ops.astray import held_by_git, leftovers, unignored, would_overwrite
 from modelvc.ops.pushed import is_pushed, pushed_roots
 from modelvc.worktree import survey
 from modelvc.worktree.state import is_settled, now, stat_of
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from modelvc.repo import Repo
     from modelvc.worktree.state import Stat
 
-CLEAN, NEW, MODIFIED, MISSING, CONFLICT, BROKEN, STALE = (
+CLEAN, NEW, MODIFIED, MISSING, CONFLICT, BROKEN, STALE, UNIGNORED, LEFTOVER = (
     "clean",
     "new",
     "modified",
@@ -33,6 +34,8 @@ CLEAN, NEW, MODIFIED, MISSING, CONFLICT, BROKEN, STALE = (
     "conflict",
     "broken",
     "stale",
+    "unignored",
+    "leftover",
 )
 
 
@@ -87,14 +90,20 @@ def status(repo: Repo, paths: Sequence[str] = ()) -> Status:
     repo.require_init()
     started, index_stat = now(), _stat(os.path.join(repo.layout.git_dir, "index"))
     staged: dict[str, set[int]] = {}
+    sparse: set[str] = set()
     for entry in index_pointers(repo.layout):
-        if not entry.sparse:
+        if entry.sparse:
+            sparse.add(model_of(entry.path))
+        else:
             staged.setdefault(model_of(entry.path), set()).add(entry.stage)
-    tracked = sorted({*staged, *repo.tracked()})
-    chosen = repo.selected(paths, tracked)
+    tracked = {*staged, *repo.tracked()}
+    left = dict(leftovers(repo, {*tracked, *sparse}))
+    chosen = repo.selected(paths, {*tracked, *left})
     there = pushed_roots(repo)
-    rows = tuple(_look(repo, path, staged.get(path), there) for path in chosen)
     lost = _lost(repo)
+    looked = [_look(repo, path, staged.get(path), there) for path in chosen if path not in left]
+    gone = [ModelStatus(path, LEFTOVER, detail=left[path]) for path in chosen if path in left]
+    rows = tuple(sorted((*_against_git(repo, looked), *gone), key=lambda row: row.path))
     if not paths:
         # an index from this very tick of the clock could be written again without a trace
         settled = index_stat is not None and is_settled(index_stat, started)
@@ -140,6 +149,21 @@ def _look(repo: Repo, path: SafeRelPath, stages: set[int] | None, there: frozens
         pushed=is_pushed(there, pointer.oid, stored=stored),
         detail=detail,
     )
+
+
+def _against_git(repo: Repo, rows: Sequence[ModelStatus]) -> list[ModelStatus]:
+    """ROWS with what Git makes of the models: not ignored, or to be overwritten while they are not saved."""
+    open_to_git = set(unignored(repo, [row.path for row in rows if row.state in {CLEAN, NEW, STALE}]))
+    held = held_by_git(repo, [row.path for row in rows if row.state == MODIFIED])
+
+    def told(row: ModelStatus) -> ModelStatus:
+        if row.path in open_to_git:
+            return replace(row, state=UNIGNORED, detail="Git does not ignore it")
+        if row.path in held:
+            return replace(row, detail="; ".join(filter(None, (row.detail, would_overwrite(held[row.path])))))
+        return row
+
+    return [told(row) for row in rows]
 
 
 def _sides(unmerged: set[int]) -> str:
@@ -216,7 +240,9 @@ def _remember(repo: Repo, index_stat: Stat | None, rows: tuple[ModelStatus, ...]
         index = os.path.join(repo.layout.git_dir, "index")
         unpushed = sum(row.pushed is False for row in rows)
         folders = {os.path.dirname(repo.store.root_path(row.kind, Oid.parse(row.oid))) for row in rows}
-        watched = tuple((path, _stat(path)) for path in (index, *_watched(repo), *_notebooks(repo), *sorted(folders)))
+        watched = tuple(
+            (path, _stat(path)) for path in (index, *_watched(repo, rows), *_notebooks(repo), *sorted(folders))
+        )
         if watched[0][1] == index_stat:
             answer = (watched, tuple(str(row.path) for row in rows), unpushed)
     if repo.state.answer != answer:
@@ -231,9 +257,18 @@ def _notebooks(repo: Repo) -> list[str]:
     return [os.path.join(repo.layout.worktree, path) for path in notebooks.tracked(repo)]
 
 
-def _watched(repo: Repo) -> list[str]:
+def _watched(repo: Repo, rows: Sequence[ModelStatus]) -> list[str]:
+    """Configuration, what is known of remotes, and the files by which Git ignores models."""
     mvc = repo.layout.mvc_dir
+    folders = {""}
+    for row in rows:
+        folder = os.path.dirname(row.path)
+        while folder not in folders:
+            folders.add(folder)
+            folder = os.path.dirname(folder)
     return [
+        *(os.path.join(repo.layout.worktree, folder, ".gitignore") for folder in sorted(folders)),
+        os.path.join(repo.layout.common_dir, "info/exclude"),
         os.path.join(repo.layout.worktree, ".mvc/config.toml"),
         os.path.join(mvc, "config.toml"),
         os.path.join(mvc, "remotes"),

@@ -227,6 +227,11 @@ def test_trailers_are_never_repeated(clone: Clone) -> None:
     clone.write(".mvc/config.toml", config)
     governed(clone)
     train(clone, 1, acc=0.9)
+    for _ in range(2):
+        assert clone.git("log", "-1", "--format=%B").count("Metric: model.bin acc 0.9 (new)") == 1
+        clone.write("model.bin", 1_000)
+        clone.mvc("add", "model.bin", "-m", "acc=0.9")
+        clone.git("commit", "-q", "--amend", "--no-edit")
     train(clone, 2, acc=0.95)
     line = "Metric: model.bin acc 0.9 -> 0.95"
     assert clone.git("log", "-1", "--format=%B").count(line) == 1

@@ -1,0 +1,103 @@
+"""Models that Git sees otherwise than mvc: no longer ignored, without a pointer, or also in Git's own history."""
+
+from __future__ import annotations
+
+import json
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from modelvc.errors import GitError, ModelvcError, shown
+from modelvc.formats.paths import SafeRelPath, pointer_of
+from modelvc.git import history, index
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from modelvc.repo import Repo
+
+_KEPT = "in-git"  # in the clone: a commit of Git's own history by path, "" for none
+_LARGEST = 16 << 20  # bytes of that file
+
+
+def unignored(repo: Repo, paths: Iterable[str]) -> list[str]:
+    """Those of PATHS that are there and that Git does not ignore, or tracks itself. One Git process."""
+    there = [path for path in paths if repo.worktree.stat(path) is not None]
+    with suppress(GitError):  # a `.gitignore` that Git cannot read is Git's to name
+        ignored = index.ignored(repo.layout, there)
+        return [path for path in there if path not in ignored]
+    return []
+
+
+def leftovers(repo: Repo, known: Collection[str]) -> list[tuple[SafeRelPath, str]]:
+    """(path, what becomes of it) of models whose pointer Git alone removed or renamed. KNOWN: models in the index."""
+    found = []
+    for text in sorted(repo.state.pointers.keys() - set(known)):
+        path = SafeRelPath(text)
+        if repo.worktree.stat(path) is None or repo.worktree.stat(pointer_of(path)) is not None:
+            continue
+        if index.tracked_under(repo.layout, path):
+            continue  # a file of Git's own stands there
+        found.append((path, fate(repo, path, known)))
+    return found
+
+
+def fate(repo: Repo, path: SafeRelPath, known: Collection[str]) -> str:
+    """What becomes of the model PATH, whose pointer is gone. KNOWN: models that have one."""
+    oid = repo.state.pointers[path][2]
+    same = [other for other in sorted(known) if _oid(repo, other) == oid]
+    before = index.head_blobs(repo.layout, [pointer_of(SafeRelPath(other)) for other in same])
+    new = next((name for name in map(pointer_of, map(SafeRelPath, same)) if name not in before), None)
+    if new is not None:
+        return f"Git renamed its pointer to {shown(new)}; the next `git checkout` moves the model"
+    return "Git removed its pointer; the next `git checkout` takes the model away if the store has its content"
+
+
+def _oid(repo: Repo, path: str) -> bytes | None:
+    """What the pointer of PATH names, as it was when somebody last looked, or now."""
+    if path in repo.state.pointers:
+        return repo.state.pointers[path][2]
+    with suppress(ModelvcError):
+        pointer = repo.pointer_or_none(SafeRelPath(path))
+        return bytes(pointer.oid) if pointer else None
+    return None
+
+
+# -- paths in Git's own history
+
+
+def held_by_git(repo: Repo, paths: Sequence[str]) -> dict[str, str]:
+    """Commits in which Git itself holds PATHS, by path: a checkout of these overwrites the model.
+
+    Git's history is asked once for each path; the answer is kept in the clone.
+    """
+    known = _load(repo)
+    if new := [path for path in paths if path not in known]:
+        with suppress(GitError):  # a partial clone without its remote: asked again next time
+            known |= dict.fromkeys(new, "") | history.holders(repo.layout, new)
+            _save(repo, known)
+    return {path: known[path] for path in paths if known.get(path)}
+
+
+def would_overwrite(commit: str) -> str:
+    """Words for a model whose path Git holds itself in COMMIT."""
+    return f"Git's own history holds that path, and `git checkout {commit[:10]}` overwrites what was not added"
+
+
+def _load(repo: Repo) -> dict[str, str]:
+    try:
+        with open(os.path.join(repo.layout.mvc_dir, _KEPT), "rb") as file:
+            found = json.loads(file.read(_LARGEST))
+    except (OSError, ValueError):
+        return {}
+    items = found.items() if isinstance(found, dict) else ()
+    return {path: commit for path, commit in items if isinstance(commit, str)}
+
+
+def _save(repo: Repo, known: dict[str, str]) -> None:
+    path = os.path.join(repo.layout.mvc_dir, _KEPT)
+    temporary = f"{path}.{os.getpid()}"
+    with suppress(OSError):  # a full disk, or a clone that one may only read: asked again next time
+        with open(temporary, "w", encoding="ascii") as file:
+            json.dump(known, file)
+        os.replace(temporary, path)
