@@ -135,7 +135,9 @@ def test_the_same_folder_in_two_places(repo: Repo) -> None:
         (repo.path / top / "x").mkdir(parents=True)
         (repo.path / top / "x/p.mvc").write_text("same")
     repo.commit("twice")
-    assert {path for path, data in repo.seen("HEAD") if data == b"same"} == {"a/x/p.mvc", "b/deep/x/p.mvc"}
+    both = {"a/x/p.mvc", "b/deep/x/p.mvc"}
+    assert {path for path, data in repo.seen("HEAD") if data == b"same"} == both
+    assert {path for path, data in history.pointers_at(repo.layout, "HEAD").items() if data == b"same"} == both
 
 
 def test_every_place_that_git_keeps_commits_in(repo: Repo, tmp_path: Path) -> None:
