@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from modelvc.formats.config import CloneConfig, Config
     from modelvc.formats.pointer import Pointer
+    from modelvc.git.past import Past
     from modelvc.store.local import LocalStore
 
 CONFIG = ".mvc/config.toml"
@@ -56,6 +57,12 @@ class Repo:
     @cached_property
     def state(self) -> State:
         return State(self.layout.state_dir)
+
+    @cached_property
+    def past(self) -> Past:
+        from modelvc.git.past import Past
+
+        return Past(self.layout)
 
     @cached_property
     def store(self) -> LocalStore:

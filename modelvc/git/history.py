@@ -32,7 +32,7 @@ _PLAIN = re.compile(r"(?:HEAD|[0-9a-f]{40}|[0-9a-f]{64})(?:~[0-9]{0,6})?")  # na
 _ORIGINAL = "--no-replace-objects"
 _NOTHING_FETCHED = {"GIT_NO_LAZY_FETCH": "1"}  # a partial clone without trees would ask for each by itself
 _COMMIT = 1 << 20  # bytes of a commit that are read
-_MOST = 256  # pointers that are read at once
+_FIRST, _MOST = 4, 256  # pointers that are read at once
 _FEW = 64  # paths that Git is asked about one by one; with more, all of history is looked at
 
 
@@ -267,7 +267,7 @@ def _read(layout: Layout, found: Iterable[tuple[bytes, str, str]], *, original: 
 def _growing(found: Iterable[tuple[bytes, str, str]]) -> Iterator[list[tuple[bytes, str, str]]]:
     """FOUND in portions: small ones first, since who wants one version soon may want no other."""
     some: list[tuple[bytes, str, str]] = []
-    size = 1
+    size = _FIRST
     for one in found:
         some.append(one)
         if len(some) >= size:
@@ -291,22 +291,59 @@ def _explained() -> Iterator[None]:
 
 def versions(layout: Layout, path: str, *, start: str = "HEAD", all_refs: bool = False) -> Iterator[Version]:
     """The commits at which the pointer at PATH became what it is, newest first. Replace refs are followed."""
+    with _explained():
+        yield from described(layout, became(layout, path, start=start, all_refs=all_refs), {})
+
+
+def became(
+    layout: Layout, path: str = "", *, start: str = "HEAD", all_refs: bool = False
+) -> Iterator[tuple[bytes, str, str]]:
+    """(path, blob, commit) of each pointer that no parent of the commit has, newest first. PATH: of it alone."""
     options = ["--date-order", *(["--all"] if all_refs else ())]
     asked = stashed(layout) if all_refs else [resolve(layout, start)]
     commits = ("rev-list", "--ignore-missing", *options, "--stdin")
-    # of a merge only what no parent has
-    changes = ("--literal-pathspecs", *_DIFF, "-c", "--", path)
-    with _explained(), piped(layout, commits, changes, stdin=_lines(asked), extra=_NOTHING_FETCHED) as out:
-        found = (
-            (change.path, change.new[1].decode("ascii"), change.commit)
+    which = ("--literal-pathspecs", *_DIFF, "-c", "--", path) if path else (*_DIFF, "-c", "--", "*.mvc")
+    with piped(layout, commits, which, stdin=_lines(asked), extra=_NOTHING_FETCHED) as out:
+        for change in _changes(out):
+            if path and change.path != os.fsencode(path):  # PATH is a folder there
+                continue
+            if _is_pointer(change) and change.new[1] not in _regular(change):
+                yield change.path, change.new[1].decode("ascii"), change.commit
+
+
+def described(
+    layout: Layout, found: Iterable[tuple[bytes, str, str]], told: dict[str, tuple[int, str, str]]
+) -> Iterator[Version]:
+    """Versions of (path, blob, commit). TOLD remembers what commits say of themselves."""
+    for some in _growing(found):
+        new = [commit for _, _, commit in some if commit not in told]
+        for commit, one in zip(new, objects(layout).read((name.encode() for name in new), _COMMIT), strict=True):
+            told[commit] = _told(one.data if one else b"")
+        for seen in _read(layout, some):
+            yield Version(seen.commit, *told[seen.commit], seen.data)
+
+
+def gone(layout: Layout, commits: Iterable[str]) -> dict[str, dict[str, bytes]]:
+    """By commit the pointers that its first parent has and it does not have."""
+    found: dict[str, dict[str, bytes]] = {commit: {} for commit in commits}
+    names = (*_DIFF, "--diff-merges=first-parent", "--", "*.mvc")
+    with _explained(), piped(layout, names, stdin=_lines(found), extra=_NOTHING_FETCHED) as out:
+        lost = [
+            (change.path, change.old[0][1].decode("ascii"), change.commit)
             for change in _changes(out)
-            if change.path == os.fsencode(path) and _is_pointer(change) and change.new[1] not in _regular(change)
-        )
-        for some in _growing(found):
-            read = objects(layout).read((commit.encode() for _, _, commit in some), _COMMIT)
-            told = {commit: _told(one.data if one else b"") for (_, _, commit), one in zip(some, read, strict=True)}
-            for seen in _read(layout, some):
-                yield Version(seen.commit, *told[seen.commit], seen.data)
+            if not change.new[0].startswith(b"100") and _is_pointer(change._replace(new=change.old[0]))
+        ]
+    for seen in _read(layout, lost):
+        found[seen.commit][seen.path] = seen.data
+    return found
+
+
+def parents(layout: Layout, *, start: str, all_refs: bool) -> dict[str, list[str]]:
+    """The parents of every commit that START (or any ref) reaches."""
+    options = ("rev-list", "--ignore-missing", "--parents", *(["--all"] if all_refs else ()), "--stdin")
+    asked = stashed(layout) if all_refs else [resolve(layout, start)]
+    lines = git(layout, *options, stdin=_lines(asked)).decode("ascii").splitlines()
+    return {commit: rest for commit, *rest in map(str.split, lines)}
 
 
 def _regular(change: _Change) -> set[bytes]:

@@ -9,7 +9,7 @@ from modelvc.errors import ModelvcError, shown
 from modelvc.formats.paths import model_of
 from modelvc.formats.pointer import parse
 from modelvc.formats.pointerview import value
-from modelvc.ops.renames import former_name, readable
+from modelvc.ops.renames import Former, readable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,10 +44,11 @@ class MetricMoved:
 def moved(old: Mapping[str, bytes], new: Mapping[str, bytes], policy: Policy) -> list[MetricMoved]:
     """The metrics that differ between two sets of pointers, by model and in the order in which they were recorded."""
     found = []
-    now, there = {model_of(path) for path in new}, readable(old)
+    there = readable(old)
+    names = Former(there, {model_of(path) for path in new})
     for path in sorted(new):
         before, after = _pointer(old.get(path)), _pointer(new[path])
-        if path not in old and after and (former := former_name(after, there, now)):
+        if path not in old and after and (former := names.name(after)):
             before = there[former]
         if after is None or (before and before.encode() == after.encode()):
             continue

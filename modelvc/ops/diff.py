@@ -13,7 +13,7 @@ from modelvc.formats.policy import Policy
 from modelvc.git import history
 from modelvc.oid import Oid
 from modelvc.ops.record import read_policy
-from modelvc.ops.renames import former_name
+from modelvc.ops.renames import Former
 from modelvc.ops.status import MODIFIED, status
 from modelvc.ops.trees import entries_of, oid_of, stored_files
 from modelvc.worktree import survey
@@ -112,12 +112,11 @@ def diff(repo: Repo, old: str = "HEAD", new: str = "", paths: Sequence[str] = ()
         unreadable |= _look(repo, after.models, chosen)
     policy = _policy(repo)
     earlier = {path: version.pointer for path, version in before.models.items()}
+    names = Former(earlier, {*after.models, *unreadable})
     came_from = {
         path: name
         for path in chosen
-        if path in after.models
-        and path not in before.models
-        and (name := former_name(after.models[path].pointer, earlier, {*after.models, *unreadable}))
+        if path in after.models and path not in before.models and (name := names.name(after.models[path].pointer))
     }
     rows = []
     for path in chosen:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from modelvc.errors import ModelvcError, NotFoundError, UsageError, shown
 from modelvc.formats import expression
-from modelvc.formats.paths import model_of, pointer_of
+from modelvc.formats.paths import pointer_of
 from modelvc.formats.pointer import parse
 from modelvc.formats.policy import Policy
 from modelvc.git import history
 from modelvc.git.run import git
-from modelvc.ops.renames import former_name, readable
+from modelvc.ops.renames import Former, readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -215,7 +215,7 @@ def versions_of(
     """Versions at PATH, newest first, and before it was renamed under the names that it had."""
     seen = {path}
     last: history.Version | None = None
-    for version in history.versions(repo.layout, pointer_of(path), start=start, all_refs=all_refs):
+    for version in repo.past.of(pointer_of(path), start=start, all_refs=all_refs):
         last = version
         yield path, version
     while last is not None:
@@ -223,21 +223,21 @@ def versions_of(
         if before is None:
             return
         seen.add(before)
-        start, last = last.commit, None
-        for version in history.versions(repo.layout, pointer_of(before), start=f"{start}~1"):
+        commit, last = last.commit, None
+        for version in repo.past.before(commit, pointer_of(before), start=start, all_refs=all_refs):
             last = version
             yield before, version
 
 
 def _renamed_from(repo: Repo, version: history.Version, seen: set[SafeRelPath]) -> SafeRelPath | None:
     """The path that the model had in the commit before, if that went away with this one."""
+    lost = repo.past.gone(version.commit)
+    if not lost:
+        return None
     try:
-        pointer = parse(version.data)
-        before = readable(history.pointers_at(repo.layout, f"{version.commit}~1"))
+        return Former(readable(lost), seen).name(parse(version.data))
     except ModelvcError:
         return None
-    after = {model_of(name) for name in history.pointers_at(repo.layout, version.commit)}
-    return former_name(pointer, before, after | seen)
 
 
 def _logged(repo: Repo, path: SafeRelPath, version: history.Version, names: dict[str, list[str]]) -> LoggedVersion:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from modelvc.errors import BrokenPointer, ModelvcError
 from modelvc.formats.paths import pointer_of
 from modelvc.formats.pointer import parse
-from modelvc.git import history, tips
+from modelvc.git import tips
 from modelvc.ops import proofs, pushed, remotes
 from modelvc.ops.having import having
 from modelvc.ops.how import USUAL
@@ -162,10 +162,10 @@ def _related(repo: Repo, one: Meant) -> list[Named]:
 
 
 def _candidates(repo: Repo, one: Meant) -> Iterator[bytes]:
-    if not history.has_head(repo.layout):
+    if not repo.past.has_head():
         return
-    for version in islice(history.versions(repo.layout, pointer_of(one.path)), _RELATED):
+    for version in islice(repo.past.of(pointer_of(one.path)), _RELATED):
         yield version.data
-    for path, data in sorted(history.pointers_at(repo.layout, "HEAD").items()):
+    for path, data in repo.past.at("HEAD").items():
         if path.rpartition("/")[0] == one.path.parent:
             yield data

@@ -5,35 +5,44 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from modelvc.errors import ModelvcError
-from modelvc.formats.paths import SafeRelPath, model_of, pointer_of
+from modelvc.formats.paths import model_of, pointer_of
 from modelvc.formats.pointer import parse
-from modelvc.git import history
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
 
+    from modelvc.formats.paths import SafeRelPath
     from modelvc.formats.pointer import Pointer
+    from modelvc.oid import Oid
     from modelvc.repo import Repo
 
 
-def former_name(pointer: Pointer, before: Mapping[SafeRelPath, Pointer], now: Container[str]) -> SafeRelPath | None:
-    """The name under which BEFORE has the version of POINTER, or else its parent, if NOW has that name no longer."""
-    gone = [(path, old) for path, old in before.items() if path not in now]
-    for wanted in (pointer.oid, pointer.parent):
-        for path, old in gone:
-            if old.oid == wanted:
-                return path
-    return None
+class Former:
+    """The models of BEFORE whose name NOW has no longer, by version."""
+
+    def __init__(self, before: Mapping[SafeRelPath, Pointer], now: Container[str]) -> None:
+        self._gone: dict[Oid, SafeRelPath] = {}
+        for path, old in before.items():
+            if path not in now:
+                self._gone.setdefault(old.oid, path)
+
+    def name(self, pointer: Pointer) -> SafeRelPath | None:
+        """The name of a model that has the version of POINTER, or else its parent."""
+        return self._gone.get(pointer.oid) or (self._gone.get(pointer.parent) if pointer.parent else None)
 
 
 def known_name(repo: Repo, path: SafeRelPath, pointer: Pointer, head: str = "HEAD") -> SafeRelPath:
     """The name that a commit has for the model whose version is POINTER: PATH, unless it was renamed since."""
-    if head == "HEAD" and not history.has_head(repo.layout):
+    if head == "HEAD" and not repo.past.has_head():
         return path
-    there = history.pointers_at(repo.layout, head)
+    there = repo.past.at(head)
     if pointer_of(path) in there:
         return path
-    return former_name(pointer, readable(there), set(repo.tracked())) or path
+    # a pointer that names no such version is not worth reading
+    digests = [one.hex().encode() for one in (pointer.oid, pointer.parent) if one]
+    like = {name: data for name, data in there.items() if any(one in data for one in digests)}
+    now = set(repo.tracked()) if like else set()
+    return Former(readable(like), now).name(pointer) or path
 
 
 def only_renamed(repo: Repo, path: SafeRelPath, pointer: Pointer) -> bool:
@@ -41,7 +50,7 @@ def only_renamed(repo: Repo, path: SafeRelPath, pointer: Pointer) -> bool:
     name = known_name(repo, path, pointer)
     if name == path:
         return False
-    there = readable(history.pointers_at(repo.layout, "HEAD"))
+    there = readable({pointer_of(name): repo.past.at("HEAD")[pointer_of(name)]})
     return name in there and there[name].oid == pointer.oid
 
 

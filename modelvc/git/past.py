@@ -1,0 +1,107 @@
+"""What history says of many models, asked of Git once for all of them."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from modelvc.git import history
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from modelvc.git.history import Version
+    from modelvc.git.layout import Layout
+
+_ALONE = 2  # models that are looked up one by one: after them one walk answers for all
+
+
+class _Walk(NamedTuple):
+    """Of one start: (blob, commit) by path, newest first, and the parents of all commits once somebody asks."""
+
+    rows: dict[bytes, list[tuple[str, str]]]
+    parents: dict[str, list[str]]
+
+
+class Past:
+    """The pointers of commits and the versions of paths, for one command: a name stays what it was when first asked."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._walks: dict[tuple[str, bool], _Walk] = {}
+        self._alone: dict[tuple[str, bool], set[str]] = {}
+        self._named: dict[str, str] = {}
+        self._told: dict[str, tuple[int, str, str]] = {}
+        self._at: dict[str, dict[str, bytes]] = {}
+        self._gone: dict[str, dict[str, bytes]] = {}
+
+    def resolve(self, rev: str) -> str:
+        """The id of the commit that REV names, as `history.resolve` gives it."""
+        if rev not in self._named:
+            self._named[rev] = history.resolve(self._layout, rev)
+        return self._named[rev]
+
+    def has_head(self) -> bool:
+        """Whether there is a commit yet."""
+        return "HEAD" in self._named or history.has_head(self._layout)
+
+    def at(self, rev: str) -> dict[str, bytes]:
+        """Path and bytes of every pointer in one commit, by path."""
+        commit = self.resolve(rev)
+        if commit not in self._at:
+            self._at[commit] = dict(sorted(history.pointers_at(self._layout, commit).items()))
+        return self._at[commit]
+
+    def of(self, path: str, *, start: str = "HEAD", all_refs: bool = False) -> Iterator[Version]:
+        """The versions of the pointer at PATH, newest first, as `history.versions` gives them."""
+        walk = self._walk(path, start, all_refs=all_refs)
+        if walk is None:
+            return history.versions(self._layout, path, start=start, all_refs=all_refs)
+        return self._described(path, walk.rows.get(os.fsencode(path), []))
+
+    def before(self, commit: str, path: str, *, start: str = "HEAD", all_refs: bool = False) -> Iterator[Version]:
+        """The same in the history of the first parent of COMMIT, which the history of START holds."""
+        walk = self._walk("", start, all_refs=all_refs)
+        if walk is None:
+            return history.versions(self._layout, path, start=f"{commit}~1")
+        if not walk.parents:
+            walk.parents.update(history.parents(self._layout, start=start, all_refs=all_refs))
+        rows = walk.rows.get(os.fsencode(path), [])
+        reached = _reached(walk.parents, walk.parents[commit][0], {one for _, one in rows})
+        return self._described(path, [row for row in rows if row[1] in reached])
+
+    def gone(self, commit: str) -> dict[str, bytes]:
+        """The pointers that the first parent of COMMIT has and COMMIT does not have."""
+        if commit not in self._gone:
+            first = {rows[-1][1] for walk in self._walks.values() for rows in walk.rows.values()}
+            self._gone |= history.gone(self._layout, {commit, *first} - self._gone.keys())
+        return self._gone[commit]
+
+    def _described(self, path: str, rows: list[tuple[str, str]]) -> Iterator[Version]:
+        return history.described(self._layout, [(os.fsencode(path), *row) for row in rows], self._told)
+
+    def _walk(self, path: str, start: str, *, all_refs: bool) -> _Walk | None:
+        """The walk of START, made when a third path is asked for; None before."""
+        key = "" if all_refs else self.resolve(start), all_refs
+        alone = self._alone.setdefault(key, set())
+        alone |= {path} if path else set()
+        if key not in self._walks and len(alone) > _ALONE:
+            rows: dict[bytes, list[tuple[str, str]]] = {}
+            for name, *row in history.became(self._layout, start=start, all_refs=all_refs):
+                rows.setdefault(name, []).append((row[0], row[1]))
+            self._walks[key] = _Walk(rows, {})
+        return self._walks.get(key)
+
+
+def _reached(parents: dict[str, list[str]], start: str, wanted: set[str]) -> set[str]:
+    """Those of WANTED that are START or reached from it."""
+    found: set[str] = set()
+    seen, waiting = {start}, [start]
+    while waiting and len(found) < len(wanted):
+        at = waiting.pop()
+        if at in wanted:
+            found.add(at)
+        new = [one for one in parents.get(at, ()) if one not in seen]
+        seen.update(new)
+        waiting += new
+    return found
