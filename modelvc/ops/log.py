@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from modelvc.errors import ModelvcError, NotFoundError, UsageError, shown
 from modelvc.formats import expression
-from modelvc.formats.paths import pointer_of
+from modelvc.formats.paths import model_of, pointer_of
 from modelvc.formats.pointer import parse
 from modelvc.formats.policy import Policy
 from modelvc.git import history
@@ -89,7 +89,7 @@ def log(repo: Repo, paths: Sequence[str] = (), filters: Filters = ALL) -> Log:
     cut_off: list[str] = []
     known = False
     unknown: list[NotFoundError] = []
-    tracked = map(model_of, history.pointers_at(repo.layout, start)) if filters.rev else repo.tracked()
+    tracked = map(model_of, repo.past.at(start)) if filters.rev else repo.tracked()
     for path in chosen(repo, paths, tracked):
         seen = versions_of(repo, path, start=start, all_refs=filters.all_refs)
         rows = (_logged(repo, at, one, names) for at, one in seen)

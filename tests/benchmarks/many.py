@@ -2,8 +2,8 @@
 
     python tests/benchmarks/many.py [--models 2000] [--versions 10] [--folder FOLDER] [COMMAND ...]
 
-Makes the repository (in FOLDER, and keeps it, or in one that goes) with real commands, then runs each COMMAND (a line for
-the shell; default: those that look at every model) and prints its seconds. `git push` goes to a folder beside.
+Makes the repository (in FOLDER, and keeps it, or in one that goes) with real commands, then runs each COMMAND (a line
+for the shell; default: those that look at every model) and prints its seconds. `git push` goes to a folder beside.
 """
 
 from __future__ import annotations
@@ -56,7 +56,12 @@ def run(folder: Path, line: str) -> float:
 def make(top: Path, models: int, versions: int) -> Path:
     folder = top / "work"
     folder.mkdir()
-    for line in ("git init -q -b main", "git init -q --bare ../hub.git", "git remote add origin ../hub.git", "mvc -q init"):
+    for line in (
+        "git init -q -b main",
+        "git init -q --bare ../hub.git",
+        "git remote add origin ../hub.git",
+        "mvc -q init",
+    ):
         run(folder, line)
     run(folder, f"mvc -q remote add origin {top / 'far'}")
     (folder / ".mvc/policy.toml").write_text(POLICY)
