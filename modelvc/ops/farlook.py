@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from modelvc.errors import FormatError
 from modelvc.ops import remotes
-from modelvc.ops.problems import DAMAGED, MISSING, Problem, Trouble
+from modelvc.ops.problems import DAMAGED, MISSING, UNREADABLE, Problem, Trouble
 from modelvc.store.farcheck import FarCheck, How
 from modelvc.store.remote import pack_key
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from modelvc.ops.repair import Mender
     from modelvc.ops.scope import Scope
     from modelvc.repo import Repo
-    from modelvc.store.farcheck import FarHealth
+    from modelvc.store.farcheck import FarHealth, Fault
+    from modelvc.store.farpacks import FarPack
     from modelvc.store.remote import Listing, RemoteStore
 
     Named = tuple[str, Oid]
@@ -105,13 +106,16 @@ def _config(store: RemoteStore, listing: Listing, asked: Asked) -> list[Trouble]
 def _findings(store: RemoteStore, health: FarHealth) -> tuple[dict[Named, Trouble], dict[bytes, Trouble]]:
     objects = {}
     for name, fault in sorted(health.faults.items()):
-        kind = MISSING if fault.gone else DAMAGED
-        objects[name] = Trouble(Problem(kind, f"{name[1].short}: {fault.why}", store.name), (name,))
+        objects[name] = Trouble(Problem(_kind(fault), f"{name[1].short}: {fault.why}", store.name), (name,))
     packs = {}
     for one in health.packs.values():
-        problem = Problem(MISSING if one.gone else DAMAGED, f"pack {one.short}: {one.why}", store.name)
+        problem = Problem(_kind(one), f"pack {one.short}: {one.why}", store.name)
         packs[one.name] = Trouble(problem, health.users[one.name])
     return objects, packs
+
+
+def _kind(one: Fault | FarPack) -> str:
+    return MISSING if one.gone else UNREADABLE if one.denied else DAMAGED
 
 
 def _look_again(repo: Repo, store: RemoteStore, before: Listing, health: FarHealth) -> FarHealth:

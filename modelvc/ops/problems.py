@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Named = tuple[str, Oid]
 
-DAMAGED, MISSING, BROKEN = "damaged", "missing", "broken-pointer"
+DAMAGED, MISSING, UNREADABLE, BROKEN = "damaged", "missing", "unreadable", "broken-pointer"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from modelvc.errors import RemoteError
+from modelvc.errors import RemoteDenied, RemoteError
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -31,6 +31,10 @@ class Capabilities:
     conditional: bool  # create fails on an existing key, replace and delete honour an etag, atomically
     page: int  # keys per listing request, to choose between a listing and single look-ups
     checksums: bool = True  # the server compares what arrives with a checksum header
+
+
+class KeyDenied(RemoteDenied):
+    """One key is refused to this account, which may use others."""
 
 
 class NotUnderstood(RemoteError):

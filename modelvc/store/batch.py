@@ -9,6 +9,7 @@ import xxhash
 from modelvc.errors import FormatError, IntegrityError, ObjectCorrupt, ObjectMissing, RemoteChanged
 from modelvc.formats.pack import RAW
 from modelvc.store import codec, manifest
+from modelvc.store.api import KeyDenied
 from modelvc.store.outgoing import Outgoing
 from modelvc.store.proof import read_content
 from modelvc.store.remote import pack_key, root_key
@@ -87,7 +88,7 @@ class Batch:
                 for part in root.records():
                     out.learn(manifest.read_segment(self._remote, root, part))
                 out.learn_parts(root)
-            except (ObjectCorrupt, FormatError):
+            except (ObjectCorrupt, FormatError, KeyDenied):
                 continue  # a damaged relative is no reason not to push; fsck --remote names it
 
     def _place(self, recipe: Recipe, path: str, out: Outgoing) -> None:
@@ -117,7 +118,7 @@ class Batch:
         except RemoteChanged:
             try:
                 found = self._remote.read_root(root.kind, root.oid)
-            except ObjectCorrupt:
+            except (ObjectCorrupt, KeyDenied):
                 return False
             if found is None or found[0].write_id != root.write_id:
                 return False

@@ -15,7 +15,8 @@ from blake3 import blake3
 from modelvc.errors import FormatError, IntegrityError, KeyMissing, NotFoundError, ObjectCorrupt
 from modelvc.formats.pack import Stored
 from modelvc.store import manifest
-from modelvc.store.farpacks import FarPacks, share_of
+from modelvc.store.api import KeyDenied
+from modelvc.store.farpacks import DENIED, FarPacks, share_of
 from modelvc.store.farwhole import FarWhole
 from modelvc.store.workers import Workers, windowed
 
@@ -48,10 +49,11 @@ class How:
 
 
 class Fault(NamedTuple):
-    """What is wrong with an object on a remote; GONE: something is not there, rather than damaged."""
+    """What is wrong with an object on a remote: it is GONE, it cannot be read (DENIED), or it is damaged."""
 
     why: str
     gone: bool
+    denied: bool = False
 
 
 @dataclass(slots=True)
@@ -136,6 +138,8 @@ class FarCheck:
             self._faults[name] = error.fault
         except KeyMissing:
             self._faults[name] = Fault("not there", gone=True)
+        except KeyDenied:
+            self._faults[name] = Fault(f"its root {DENIED}", gone=False, denied=True)
         except FormatError as error:
             self._faults[name] = Fault(f"its root ({error})", gone=False)
         except IntegrityError as error:
@@ -177,7 +181,8 @@ class FarCheck:
         bad = [one for one in map(self._packs.packs.__getitem__, sorted(packs)) if not one.readable]
         if bad:
             why = f"pack {bad[0].short} {bad[0].trouble}"
-            raise _Faulty(Fault(why, gone=all(one.gone for one in bad)))
+            gone, denied = all(one.gone for one in bad), all(one.denied for one in bad)
+            raise _Faulty(Fault(why, gone=gone, denied=denied))
 
     def _segment(self, root: Root, part: Part, found: _Object) -> _Known:
         key = _key(part)
@@ -221,7 +226,7 @@ class FarCheck:
     def _prove(self, name: Named, on_bytes: Tell) -> bool:
         """Hash the content of an object, as a rule if that reads little twice; whether it is what its name says."""
         whole = FarWhole(self._remote, self._local, self._packs)
-        with suppress(KeyMissing, FormatError):  # said by the look that follows
+        with suppress(KeyMissing, KeyDenied, FormatError):  # said by the look that follows
             read = self._remote.read_root(*name)
             try:
                 worth = read is not None and (self._whole or whole.is_cheap(read[0]))
@@ -259,8 +264,8 @@ class FarCheck:
                 if cid in one.bad:
                     fault = fault or Fault(f"pack {one.short} (chunk {cid.hex()[:10]}: other content)", gone=False)
                 elif not one.readable:
-                    fault = fault or Fault(f"pack {one.short} {one.trouble}", one.gone)
-        except (KeyMissing, IntegrityError):
+                    fault = fault or Fault(f"pack {one.short} {one.trouble}", one.gone, one.denied)
+        except (KeyMissing, KeyDenied, IntegrityError):
             return fault  # said before
         return fault
 

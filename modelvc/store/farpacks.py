@@ -15,6 +15,7 @@ from modelvc.errors import FormatError, KeyMissing
 from modelvc.formats import pack
 from modelvc.formats.pack import Trailer
 from modelvc.store import codec
+from modelvc.store.api import KeyDenied
 from modelvc.store.backends.spans import merge
 from modelvc.store.remote import pack_key
 from modelvc.store.workers import Workers, windowed
@@ -30,6 +31,7 @@ _TAIL = 16 << 10  # bytes: the trailer of nearly every pack of 16 MiB, in one re
 _READ = 9 << 20  # bytes of one request for chunks: half a pack of 16 MiB
 _KEPT = 48 << 20  # bytes of trailers in memory; what is dropped is read again
 GONE = "is not there"
+DENIED = "cannot be read by this account"
 
 Content = bytes | memoryview
 Spot = tuple[int, bytes]  # offset, cid
@@ -67,6 +69,10 @@ class FarPack:
     @property
     def gone(self) -> bool:
         return self.trouble == GONE
+
+    @property
+    def denied(self) -> bool:
+        return self.trouble == DENIED
 
 
 class FarPacks:
@@ -118,6 +124,9 @@ class FarPacks:
             found = self._read_trailer(one)
         except KeyMissing:
             one.trouble, one.readable = GONE, False
+            return None
+        except KeyDenied:
+            one.trouble, one.readable = DENIED, False
             return None
         except FormatError as error:
             one.trouble = f"has a damaged trailer ({error})"
@@ -227,6 +236,9 @@ class FarPacks:
                 data = self.read(one.name, span.start, span.stop - span.start)
             except KeyMissing:  # a clean-up of the remote was faster
                 one.trouble, one.readable = GONE, False
+                return size
+            except KeyDenied:
+                one.trouble, one.readable = DENIED, False
                 return size
             view = memoryview(data)
             for chunk in (chunks[place] for place in span.members):

@@ -9,6 +9,7 @@ from blake3 import blake3
 
 from modelvc.errors import KeyMissing, ModelvcError, ObjectCorrupt
 from modelvc.store import manifest
+from modelvc.store.api import KeyDenied
 from modelvc.store.backends.spans import GAP
 from modelvc.store.workers import Workers, windowed
 
@@ -125,7 +126,7 @@ class FarWhole:
         stop = max(stored.offset + stored.stored for stored in piece.records)
         try:
             data = self._packs.read(piece.pack, start, stop - start)
-        except KeyMissing:
+        except (KeyMissing, KeyDenied):
             raise _Damaged from None
         one = self._packs.packs[piece.pack]
         trailer = self._packs.open([(one.name, one.size)])[one.name]

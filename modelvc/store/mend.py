@@ -9,6 +9,7 @@ from modelvc.errors import FormatError, IntegrityError, NotFoundError
 from modelvc.formats import pack
 from modelvc.formats.pack import RAW, Trailer
 from modelvc.store import codec
+from modelvc.store.api import KeyDenied
 from modelvc.store.remote import pack_key
 
 if TYPE_CHECKING:
@@ -27,7 +28,10 @@ def mend_pack(local: LocalStore, remote: RemoteStore, bad: FarPack) -> bool:
     """
     if not pack.FOOTER.size + len(pack.MAGIC) <= bad.size <= _LARGEST:
         return False
-    data, there = _bytes_of(remote, bad)
+    try:
+        data, there = _bytes_of(remote, bad)
+    except KeyDenied:
+        return False
     trailer = _trailer(data, bad)
     if trailer is None:
         return False

@@ -15,6 +15,7 @@ from modelvc.errors import ObjectCorrupt, ObjectMissing, RemoteBusy, RemoteChang
 from modelvc.formats import registration
 from modelvc.oid import Oid
 from modelvc.store import manifest
+from modelvc.store.api import KeyDenied
 from modelvc.store.backends import retry
 from modelvc.store.batch import Batch
 from modelvc.store.outgoing import Far
@@ -91,6 +92,7 @@ class Uploader:
         self._sent: dict[Named, None] = {}
         self._sent_bytes = 0
         self._absent: dict[Named, ModelvcError] = {}
+        self._denied: set[Named] = set()  # whose root this account may not read
         self._unseen = ""  # a key that was written, and was not there afterwards
 
     def run(self, wanted: Sequence[Wanted], on_bytes: Callable[[int], None] = lambda _: None) -> Uploaded:
@@ -174,7 +176,8 @@ class Uploader:
     def _is_there(self, want: Wanted, far: Far) -> bool:
         """Whether the remote has the root and all packs that it needs, each with its size."""
         name = want.name
-        if not far.listing.has_root(*name) or (name in self._terms.anew and name not in self._sent):
+        again = name in self._terms.anew or name in self._denied
+        if not far.listing.has_root(*name) or (again and name not in self._sent):
             return False
         root = far.listing.keys[root_key(*name)]
         for source in (self._seen.get, self._known.get, self._ask):
@@ -198,7 +201,7 @@ class Uploader:
         try:
             found = self._remote.read_root(*name)
             return None if found is None else Seen(found[1].size, _needed(self._remote, found[0]))
-        except ObjectCorrupt:
+        except (ObjectCorrupt, KeyDenied):  # it is sent again
             return None
 
     def _lacking(self, want: Wanted, far: Far) -> ModelvcError:
@@ -216,6 +219,9 @@ class Uploader:
             fresh = replace(root, write_id=os.urandom(16))
             self._remote.backend.replace(entry.key, fresh.encode(), entry.etag)
         except (RemoteChanged, ObjectCorrupt):
+            return False
+        except KeyDenied:
+            self._denied.add(want.name)
             return False
         return True
 

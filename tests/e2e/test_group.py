@@ -107,3 +107,32 @@ def test_a_folder_that_is_not_setgid_keeps_its_umask(top: Path):
     ada.mvc("add", "model.bin")
     ada.mvc("push")
     assert all(not mode & 0o2020 for mode in modes(far / "models").values())
+
+
+@pytest.mark.parametrize("kind", ["b", "packs"])
+@pytest.mark.parametrize("cure", ["push", "repair"])
+def test_one_key_that_cannot_be_read_stops_nothing_else(top: Path, kind: str, cure: str):
+    ada, bob = member(top, ADA), member(top, BOB)
+    far = top / "team/models"
+    for clone in (ada, bob):
+        clone.mvc("remote", "add", "origin", str(far))
+    for clone, user in ((ada, ADA), (bob, BOB)):
+        for name, seed in (("one.bin", 1), ("two.bin", 2)):
+            put(clone, name, seed, user)
+            clone.mvc("add", name)
+            if clone is ada:
+                clone.mvc("push")
+    first = min(far.glob(f"{kind}/*/*"), key=lambda path: path.stat().st_mtime)
+    first.chmod(0o600)
+    found = bob.json("fsck", "--remote", code=12)
+    assert {problem["kind"] for problem in found["problems"]} == {"unreadable"}
+    assert "cannot be read by this account" in found["problems"][0]["what"]
+    assert found["remote"]["proven"] == 1
+    put(bob, "three.bin", 3, BOB)
+    bob.mvc("add", "three.bin")
+    bob.mvc("push")  # sends anew what it cannot look at
+    assert len(list(far.glob("b/*/*"))) == 3
+    if cure == "repair" or kind == "packs":
+        bob.mvc("fsck", "--remote", "--repair")
+    assert bob.json("fsck", "--remote")["problems"] == []
+    check_shared(far)

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from modelvc.errors import KeyMissing, RemoteBusy, RemoteChanged, RemoteError, shown
-from modelvc.store.api import Capabilities, Entry
+from modelvc.store.api import Capabilities, Entry, KeyDenied
 from modelvc.store.backends import openat
 from modelvc.store.backends.keys import check_key, check_prefix
 from modelvc.store.disk import create_file, share_folder
@@ -219,6 +219,10 @@ class FolderBackend:
             except FileNotFoundError:
                 self._check_mounted()
                 raise KeyMissing(f"{key} is not in {shown(self.name)}") from None
+            except PermissionError:
+                raise KeyDenied(
+                    f"this account may not read {shown(self.name)}/{key}", hint="ask its owner for `chmod g+r` on it"
+                ) from None
             try:
                 yield fd
             finally:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from modelvc.errors import ConfigError, KeyMissing, RemoteBusy, RemoteChanged, RemoteDenied, RemoteError, shown
-from modelvc.store.api import Capabilities, Entry
+from modelvc.store.api import Capabilities, Entry, KeyDenied
 from modelvc.store.backends import retry
 from modelvc.store.backends.keys import check_key, check_prefix, is_key, is_part
 from modelvc.store.backends.spans import merge, scatter
@@ -302,7 +302,8 @@ def explain(error: Exception, name: str, key: str) -> RemoteError:
     if names & {"AuthenticationException", "PasswordRequiredException"}:
         return RemoteDenied(f"{shown(name)}: the server refused the login", hint="load your key with `ssh-add`")
     if isinstance(error, PermissionError) or names & {"Forbidden", "ClientAuthenticationError", "RefreshError"}:
-        return RemoteDenied(f"{what}: not allowed ({why})", hint="check who may read and write there")
+        denied = KeyDenied if key else RemoteDenied
+        return denied(f"{what}: not allowed ({why})", hint="check who may read and write there")
     if names & {"gaierror", "NoValidConnectionsError"}:
         return RemoteError(f"can not reach {shown(name)} ({why})", hint="check the host name and the network")
     if isinstance(error, (EOFError, ConnectionError, TimeoutError)) or names & {"SSHException", "HttpError"}:

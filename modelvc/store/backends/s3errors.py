@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from modelvc.errors import KeyMissing, RemoteBusy, RemoteChanged, RemoteDenied, RemoteError, shown
-from modelvc.store.api import NotUnderstood
+from modelvc.store.api import KeyDenied, NotUnderstood
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -100,7 +100,8 @@ def _answered(response: Mapping[str, Any], target: Target) -> Verdict:
             RemoteDenied(f"{target.what}: the server does not accept these credentials ({words})", hint=hint)
         )
     if status in {401, 403}:
-        return Verdict(RemoteDenied(f"{target.what}: not allowed ({words})", hint=_ALLOW_HINT))
+        denied = KeyDenied if target.key else RemoteDenied
+        return Verdict(denied(f"{target.what}: not allowed ({words})", hint=_ALLOW_HINT))
     if code == "InvalidRange" or status == 416:
         return Verdict(RemoteError(f"{target.what} is shorter than expected", hint="run `mvc fsck --remote`"))
     kind = NotUnderstood if status in {400, 501} else RemoteError

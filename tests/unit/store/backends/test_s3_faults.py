@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modelvc.errors import KeyMissing, RemoteBusy, RemoteChanged, RemoteDenied, RemoteError
-from modelvc.store.api import NotUnderstood
+from modelvc.errors import KeyMissing, RemoteBusy, RemoteChanged, RemoteError
+from modelvc.store.api import KeyDenied, NotUnderstood
 from modelvc.store.backends import RemoteOptions, open_backend, retry
 from modelvc.store.backends import s3 as module
 from tests.support.scripted import OK, RESET, SILENCE, Scripted, error
@@ -93,7 +93,7 @@ def test_a_conflict_that_stays_has_lost(served: Callable):
 @pytest.mark.parametrize(
     ("answer", "kind"),
     [
-        (error(403, "AccessDenied"), RemoteDenied),
+        (error(403, "AccessDenied"), KeyDenied),
         (error(412, "PreconditionFailed"), RemoteChanged),
         (error(404, "NoSuchKey"), KeyMissing),
         (error(404, "NoSuchBucket"), RemoteError),

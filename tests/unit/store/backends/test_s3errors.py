@@ -5,7 +5,7 @@ import pytest
 from s3fs.errors import translate_boto_error
 
 from modelvc.errors import KeyMissing, RemoteBusy, RemoteChanged, RemoteDenied, RemoteError
-from modelvc.store.api import NotUnderstood
+from modelvc.store.api import KeyDenied, NotUnderstood
 from modelvc.store.backends.s3errors import Target, explain
 
 TARGET = Target("s3://models/team", "models", "https://s3.example.org", "config")
@@ -31,8 +31,8 @@ def said(code: str, status: int, **more: object) -> Exception:
         ("412", 412, RemoteChanged, False),
         ("ConditionalRequestConflict", 409, RemoteChanged, True),
         ("OperationAborted", 409, RemoteBusy, True),
-        ("AccessDenied", 403, RemoteDenied, False),
-        ("403", 403, RemoteDenied, False),
+        ("AccessDenied", 403, KeyDenied, False),
+        ("403", 403, KeyDenied, False),
         ("ExpiredToken", 400, RemoteDenied, False),
         ("InvalidAccessKeyId", 403, RemoteDenied, False),
         ("SignatureDoesNotMatch", 403, RemoteDenied, False),
