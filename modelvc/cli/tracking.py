@@ -28,7 +28,9 @@ Paths = Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", show_def
 Words = Annotated[list[str] | None, typer.Argument(metavar="[REV] [--] [PATH]...", show_default=False)]
 Force = Annotated[bool, typer.Option("--force", help="Write over a model; it is stored first.")]
 EXIT_NO = 1
+_NOTHING_DONE = "nothing was changed (--dry-run)"
 
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would happen; change nothing.")]
 Metric = Annotated[
     list[str] | None,
     typer.Option("-m", "--metric", metavar="NAME=VALUE", help="Record a metric.", show_default=False),
@@ -64,6 +66,7 @@ def add(
     predictions: PredictionsOption = "",
     only: OnlyOption = None,
     positive: PositiveOption = "",
+    dry_run: DryRun = False,
 ) -> None:
     """Keep the present content of models.
 
@@ -78,11 +81,11 @@ def add(
     repo = CONTEXT.open()
     with progress("storing", quiet=CONTEXT.quiet) as bar:
         if update:
-            done = op.add_modified(repo, paths or [], progress=bar)
+            done = op.add_modified(repo, paths or [], progress=bar, dry_run=dry_run)
         elif paths:
-            done = op.add(repo, paths, given=said, progress=bar)
+            done = op.add(repo, paths, given=said, progress=bar, dry_run=dry_run)
         else:
-            done = op.add_matching(repo, given=said, progress=bar)
+            done = op.add_matching(repo, given=said, progress=bar, dry_run=dry_run)
     if CONTEXT.json:
         render.dump(done)
     else:
@@ -99,20 +102,34 @@ def given(pairs: list[str] | None, metrics: str, params: str, predictions: str) 
 
 
 _CHANGES = {"new": "added", "updated": "updated", "unchanged": "unchanged", "metrics": "metrics recorded"}
+_FORESEEN = {
+    "new": "would be added",
+    "updated": "would be updated",
+    "unchanged": "unchanged",
+    "metrics": "metrics would be recorded",
+}
 
 
 def _print_added(done: Added, nothing: str) -> None:
     rows = []
     for m in done.models:
-        stored = f"{render.size(m.stored)} stored" if m.change in {"new", "updated"} else ""
-        rows.append((_CHANGES[m.change], CONTEXT.name(m.path), render.short(m.oid), render.size(m.size), stored))
+        stored = f"{render.size(m.stored)} stored" if m.change in {"new", "updated"} and not done.dry_run else ""
+        rows.append(
+            (
+                (_FORESEEN if done.dry_run else _CHANGES)[m.change],
+                CONTEXT.name(m.path),
+                render.short(m.oid),
+                render.size(m.size),
+                stored,
+            )
+        )
     if rows:
         render.out(*render.table((), rows))
     for m in done.models:
         if m.note:
             render.say(f"note: {CONTEXT.name(m.path)}: {m.note}", quiet=CONTEXT.quiet)
     if any(m.change != "unchanged" for m in done.models):
-        render.say("next: git commit", quiet=CONTEXT.quiet)
+        render.say(_NOTHING_DONE if done.dry_run else "next: git commit", quiet=CONTEXT.quiet)
     elif not rows:
         render.out(nothing)
 
@@ -219,6 +236,7 @@ def checkout(
     remote: Annotated[
         str, typer.Option("-r", "--remote", metavar="NAME", help="Fetch from this remote.", show_default=False)
     ] = "",
+    dry_run: DryRun = False,
 ) -> None:
     """Make models what their pointers say.
 
@@ -230,14 +248,17 @@ def checkout(
     from modelvc.ops.checkout import checkout as op
 
     repo = CONTEXT.open()
-    refresh_notebooks(repo)
+    if not dry_run:
+        refresh_notebooks(repo)
     revs, paths = split(repo, words, revs=1)
     with progress("checking out", quiet=CONTEXT.quiet) as bar:
-        done = op(repo, revs[0] if revs else "", paths, Options(force, offline, remote), bar)
+        done = op(repo, revs[0] if revs else "", paths, Options(force, offline, remote, dry_run), bar)
     if CONTEXT.json:
         render.dump(done)
         return
     print_checkout(done)
+    if dry_run:
+        return
     for model in done.models if force else ():
         if model.was:
             _say_kept(model.path, model.was)
@@ -260,7 +281,15 @@ def print_checkout(done: CheckedOut) -> None:
     """What a checkout did to each model."""
     written = [model for model in done.models if model.change != "unchanged"]
     if written:
-        rows = [(CONTEXT.name(m.path), render.short(m.oid), render.size(m.size)) for m in written]
+        rows = [
+            (
+                *(["would be written"] if done.dry_run else []),
+                CONTEXT.name(m.path),
+                render.short(m.oid),
+                render.size(m.size),
+            )
+            for m in written
+        ]
         render.out(*render.table((), rows))
     for m in written:
         if m.extra:
@@ -271,12 +300,15 @@ def print_checkout(done: CheckedOut) -> None:
         render.out(f"{render.count(same, 'model')} unchanged")
     elif not written:
         render.out("no models are tracked")
+    if done.dry_run:
+        render.say(_NOTHING_DONE, quiet=CONTEXT.quiet)
 
 
 def rm(
     paths: Paths = None,
     keep: Annotated[bool, typer.Option("--keep", help="Leave the file where it is.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Remove unsaved changes too; they are stored first.")] = False,
+    dry_run: DryRun = False,
 ) -> None:
     """Stop tracking models.
 
@@ -284,11 +316,17 @@ def rm(
     """
     from modelvc.ops.rm import rm as op
 
-    done = op(CONTEXT.open(), paths or [], keep=keep, force=force)
+    done = op(CONTEXT.open(), paths or [], keep=keep, force=force, dry_run=dry_run)
     if CONTEXT.json:
         render.dump(done)
         return
-    render.out(*(f"{'no longer tracked' if keep else 'removed'}  {CONTEXT.name(path)}" for path in done.paths))
+    verb = "no longer tracked" if keep else "removed"
+    if dry_run:
+        verb = f"would be {verb}"
+    render.out(*(f"{verb}  {CONTEXT.name(path)}" for path in done.paths))
+    if dry_run:
+        render.say(_NOTHING_DONE, quiet=CONTEXT.quiet)
+        return
     for path, oid in done.was if force else ():
         _say_kept(path, oid)
     render.say("next: git commit · earlier versions stay in history and in the store", quiet=CONTEXT.quiet)

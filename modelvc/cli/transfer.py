@@ -36,10 +36,14 @@ OPTIONS = (
     "sse_kms_key_id, storage_class. Repeatable."
 )
 
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would happen; change nothing, here or there.")]
+
 remote_app = typer.Typer(help="Where models are kept.", rich_markup_mode=None)
 
 
-def push(words: Words = None, remote: Remote = "", everything: Everything = False, jobs: Jobs = 0) -> None:
+def push(
+    words: Words = None, remote: Remote = "", everything: Everything = False, jobs: Jobs = 0, dry_run: DryRun = False
+) -> None:
     """Upload versions to a remote.
 
     By default all that the history of HEAD, the index and the worktree need. The remote is looked at as it is now.
@@ -48,13 +52,14 @@ def push(words: Words = None, remote: Remote = "", everything: Everything = Fals
 
     revs, paths = revs_and_paths(words)
     with progress("pushing", quiet=CONTEXT.quiet) as bar:
-        done = op(CONTEXT.open(), revs, paths, Transfer(remote, everything, jobs), bar)
+        done = op(CONTEXT.open(), revs, paths, Transfer(remote, everything, jobs, dry_run=dry_run), bar)
     if CONTEXT.json:
         render.dump(done)
     elif done.sent or done.predictions:
+        verb, most = ("would be sent", "at most ") if dry_run else ("sent", "")
         render.out(
-            f"{counted(len(done.sent), done.predictions)} sent to {done.remote} "
-            f"({render.size(done.sent_bytes)}), {done.there:,} there already"
+            f"{counted(len(done.sent), done.predictions)} {verb} to {done.remote} "
+            f"({most}{render.size(done.sent_bytes)}), {done.there:,} there already"
         )
     elif done.unsent:
         render.out(f"nothing was sent: {render.count(done.there, 'version')} on {done.remote}")
@@ -77,7 +82,9 @@ def _refuse_unsent(done: Pushed) -> None:
     )
 
 
-def fetch(words: Words = None, remote: Remote = "", everything: Everything = False, jobs: Jobs = 0) -> None:
+def fetch(
+    words: Words = None, remote: Remote = "", everything: Everything = False, jobs: Jobs = 0, dry_run: DryRun = False
+) -> None:
     """Download versions from a remote.
 
     By default those of HEAD, the index and the worktree. The worktree stays as it is.
@@ -86,12 +93,14 @@ def fetch(words: Words = None, remote: Remote = "", everything: Everything = Fal
 
     revs, paths = revs_and_paths(words)
     with progress("fetching", quiet=CONTEXT.quiet) as bar:
-        done = op(CONTEXT.open(), revs, paths, Transfer(remote, everything, jobs), bar)
+        done = op(CONTEXT.open(), revs, paths, Transfer(remote, everything, jobs, dry_run=dry_run), bar)
     _print_fetched(done)
     _refuse_missing(done)
 
 
-def pull(words: Words = None, remote: Remote = "", everything: Everything = False, jobs: Jobs = 0) -> None:
+def pull(
+    words: Words = None, remote: Remote = "", everything: Everything = False, jobs: Jobs = 0, dry_run: DryRun = False
+) -> None:
     """Fetch, then check out.
 
     Brings the versions, then makes the worktree's models what their pointers say.
@@ -101,9 +110,10 @@ def pull(words: Words = None, remote: Remote = "", everything: Everything = Fals
 
     revs, paths = revs_and_paths(words)
     repo = CONTEXT.open()
-    refresh_notebooks(repo)
+    if not dry_run:
+        refresh_notebooks(repo)
     with progress("pulling", quiet=CONTEXT.quiet) as bar:
-        done = op(repo, revs, paths, Transfer(remote, everything, jobs), bar)
+        done = op(repo, revs, paths, Transfer(remote, everything, jobs, dry_run=dry_run), bar)
     if CONTEXT.json:
         render.dump(done)
     else:
@@ -149,7 +159,8 @@ def _print_fetched(done: Fetched) -> None:
         render.dump(done)
         return
     what = counted(len(done.came), done.predictions)
-    came = f"{what} fetched from {', '.join(done.came_from)} ({render.size(done.received_bytes)})"
+    verb, most = ("would be fetched", "at most ") if done.dry_run else ("fetched", "")
+    came = f"{what} {verb} from {', '.join(done.came_from)} ({most}{render.size(done.received_bytes)})"
     render.out(
         came if done.came or done.predictions else f"nothing to fetch: {render.count(done.here, 'version')} here"
     )

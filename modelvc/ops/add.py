@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from contextlib import suppress
@@ -20,11 +21,12 @@ from modelvc.ops.placing import check_place
 from modelvc.ops.progress import SILENT
 from modelvc.ops.record import NOTHING, recorded
 from modelvc.ops.renames import only_renamed
-from modelvc.ops.trees import check_names, entries_of, stored_leaves
+from modelvc.ops.trees import check_names, entries_of, oid_of, stored_leaves
 from modelvc.store import manifest
 from modelvc.store.ingest import Ingest
 from modelvc.store.manifest import Content
 from modelvc.store.writer import StoreWriter
+from modelvc.worktree import survey
 from modelvc.worktree.reading import Reading
 from modelvc.worktree.scan import scan
 
@@ -57,9 +59,10 @@ class AddedModel:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """The models of one `mvc add`, in the order given."""
+    """The models of one `mvc add`, in the order given. `dry_run`: what would become of them; `stored` is then 0."""
 
     models: tuple[AddedModel, ...]
+    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,38 +93,76 @@ def add(
     *,
     given: Given = NOTHING,
     progress: Progress = SILENT,
+    dry_run: bool = False,
 ) -> Added:
-    """Store PATHS, write their pointers and ignore entries, stage both. GIVEN is recorded with a single path."""
+    """Store PATHS, write their pointers and ignore entries, stage both. GIVEN is recorded with a single path.
+
+    DRY_RUN: say what would become of them; metrics are not read then.
+    """
     repo.require_init()
     if given and len(paths) != 1:
         raise UsageError("metrics belong to one model", hint="name one model, or run `mvc add` once for each")
-    with repo.updating():
+    with _changing(repo, dry_run=dry_run):
         chosen = [_checked(repo, text) for text in paths]
         check_place(repo, chosen)
-        return _add(repo, chosen, given, progress)
+        return _foreseen(repo, chosen, given) if dry_run else _add(repo, chosen, given, progress)
 
 
-def add_matching(repo: Repo, *, given: Given = NOTHING, progress: Progress = SILENT) -> Added:
+def add_matching(repo: Repo, *, given: Given = NOTHING, progress: Progress = SILENT, dry_run: bool = False) -> Added:
     """Store what the patterns of `mvc track` match: new files, and tracked models that were modified."""
     from modelvc.ops.track import meant_by_add
 
     repo.require_init()
-    with repo.updating():
-        chosen = meant_by_add(repo)
+    with _changing(repo, dry_run=dry_run):
+        chosen = meant_by_add(repo, dry_run=dry_run)
         if given and len(chosen) != 1:
             raise UsageError("metrics belong to one model", hint="name it: `mvc add PATH -m NAME=VALUE`")
         check_place(repo, chosen)
-        return _add(repo, chosen, given, progress)
+        return _foreseen(repo, chosen, given) if dry_run else _add(repo, chosen, given, progress)
 
 
-def add_modified(repo: Repo, paths: Sequence[str] = (), *, progress: Progress = SILENT) -> Added:
+def add_modified(repo: Repo, paths: Sequence[str] = (), *, progress: Progress = SILENT, dry_run: bool = False) -> Added:
     """Store every tracked model (below PATHS) whose file differs from its pointer."""
     from modelvc.ops.status import MODIFIED, UNIGNORED, status
 
     repo.require_init()
-    with repo.updating():
-        rows = [row for row in status(repo, paths).models if row.state in {MODIFIED, UNIGNORED}]
-        return _add(repo, [SafeRelPath(row.path) for row in rows], NOTHING, progress)
+    with _changing(repo, dry_run=dry_run):
+        rows = status(repo, paths, remember=not dry_run).models
+        chosen = [SafeRelPath(row.path) for row in rows if row.state in {MODIFIED, UNIGNORED}]
+        return _foreseen(repo, chosen, NOTHING) if dry_run else _add(repo, chosen, NOTHING, progress)
+
+
+def _changing(repo: Repo, *, dry_run: bool) -> contextlib.AbstractContextManager[None]:
+    return contextlib.nullcontext() if dry_run else repo.updating()
+
+
+def _foreseen(repo: Repo, chosen: Sequence[SafeRelPath], given: Given) -> Added:
+    """What `_add` would do, by the names that the contents would have."""
+    done = []
+    for target in _targets(repo, list(dict.fromkeys(chosen))):
+        content = _known(repo, target) or _named(repo, target)
+        found = _report(target, content, _pointer(target, content), "")
+        done.append(replace(found, change="metrics") if given and found.change == "unchanged" else found)
+    return Added(tuple(done), dry_run=True)
+
+
+def _named(repo: Repo, target: _Target) -> _Kept:
+    """The content of a target, read and not stored."""
+    path = target.path
+    files = survey.tree_files(repo.worktree, repo.state, path)
+    if files is None:
+        found = repo.worktree.stat(path)
+        oid = survey.file_oid(repo.worktree, repo.state, path)
+        if found is None or oid is None:
+            raise NotFoundError(f"there is no {shown(path)}", hint="check the name")
+        return _Kept("file", Oid(oid), found[1], None, bool(found[4] & 0o100), 0)
+    if not files:
+        raise UsageError(f"{shown(path)} is an empty folder", hint="add it when there is something in it")
+    check_names(path, files)
+    entries = entries_of(files)
+    return _Kept(
+        "tree", oid_of(entries), sum(entry.size for entry in entries), len(entries), executable=False, new_bytes=0
+    )
 
 
 def _add(repo: Repo, chosen: Sequence[SafeRelPath], given: Given, progress: Progress) -> Added:

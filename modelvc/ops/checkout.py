@@ -11,7 +11,7 @@ from modelvc.formats.pointer import Pointer, parse
 from modelvc.git import history, index
 from modelvc.oid import PREFIX
 from modelvc.ops import ignores, materialise, remotes
-from modelvc.ops.fetch import fetch_objects
+from modelvc.ops.fetch import fetch_objects, would_come
 from modelvc.ops.keep import keep_present
 from modelvc.ops.progress import SILENT
 from modelvc.ops.scope import Meant
@@ -40,11 +40,12 @@ class CheckedOutModel:
 
 @dataclass(frozen=True, slots=True)
 class CheckedOut:
-    """What a checkout did; `commit` is set when pointers were taken from a revision."""
+    """What a checkout did; `commit` is set when pointers were taken from a revision. `dry_run`: what it would do."""
 
     models: tuple[CheckedOutModel, ...]
     commit: str = ""
     fetched: tuple[str, ...] = ()
+    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ class Options:
     force: bool = False  # overwrite unsaved changes, after storing them
     offline: bool = False  # do not fetch
     remote: str = ""
+    dry_run: bool = False  # write nothing, say what would be
 
 
 DEFAULT = Options()
@@ -76,6 +78,8 @@ def checkout(
     commit = history.resolve(repo.layout, rev) if rev and not by_oid else ""
     taken = _by_oid(repo, rev, paths) if by_oid else _from_revision(repo, commit, paths) if rev else {}
     why = f"checkout {rev}".strip()
+    if options.dry_run:
+        return replace(_foreseen(repo, taken, paths, options), commit=commit)
     with repo.updating():
         wanted = _from_worktree(repo, paths) if not taken else None
         done, kept = _bring(repo, taken, wanted, options, (why, progress))
@@ -119,6 +123,20 @@ def _bring(
     _take(repo, {path: data for path, data in taken.items() if path not in stay})
     _remember(repo, {path: pointer for path, pointer in wanted.items() if path not in stay})
     return CheckedOut(tuple(_report(plan) for plan in plans), "", fetched), kept
+
+
+def _foreseen(repo: Repo, taken: Mapping[SafeRelPath, bytes], paths: Sequence[str], options: Options) -> CheckedOut:
+    """What a checkout would do, with the same plans and errors; what must be fetched is looked for, not fetched."""
+    wanted = {path: parse(data, pointer_of(path)) for path, data in taken.items()} or _from_worktree(repo, paths)
+    fetched = fetch_missing(repo, wanted, options, SILENT)
+    plans = []
+    for path, pointer in wanted.items():
+        step = materialise.plan(repo, path, pointer)
+        step = materialise.coming(repo, path, pointer) if step.action == "missing" else step
+        if step.action == "dirty" and options.force:
+            step = replace(step, action="write")
+        plans.append(step)
+    return CheckedOut(tuple(_report(plan) for plan in settle(repo, plans, options)), "", fetched, dry_run=True)
 
 
 def _from_worktree(repo: Repo, paths: Sequence[str]) -> dict[SafeRelPath, Pointer]:
@@ -194,7 +212,10 @@ def fetch_missing(
         hint = "run it again without --offline" if options.offline else "add the remote that has it: `mvc remote add`"
         raise ObjectMissing(absent[0].pointer.oid, "the local store", path=absent[0].path, hint=hint)
     remotes.chosen_name(repo, name)
-    done = fetch_objects(repo, options.remote, absent, progress=progress)
+    if options.dry_run:
+        done = would_come(repo, options.remote, absent)
+    else:
+        done = fetch_objects(repo, options.remote, absent, progress=progress)
     if done.missing:
         path = done.missing[0][0]
         raise ObjectMissing(

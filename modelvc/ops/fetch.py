@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from modelvc.errors import ModelvcError, shown
 from modelvc.ops import pushed, remotes
+from modelvc.ops.having import look
 from modelvc.ops.how import USUAL
 from modelvc.ops.progress import SILENT
 from modelvc.ops.scope import scope, versions_among
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from modelvc.ops.progress import Progress
     from modelvc.ops.scope import Meant
     from modelvc.repo import Repo
+    from modelvc.store.remote import RemoteStore
 
     Named = tuple[str, Oid]
 
@@ -31,6 +33,8 @@ JOBS = 6
 class Fetched:
     """What a fetch did. `missing`: (path, oid) of objects that no remote had that was asked; `predictions`: of how many
     versions the predictions came. `came_from`: the remotes that gave them; `unasked`: those that could not be asked.
+
+    `dry_run`: what would be; `received_bytes` is then the size of the versions, of which less would be received.
     """
 
     remote: str
@@ -43,6 +47,7 @@ class Fetched:
     predictions: int = 0
     came_from: tuple[str, ...] = ()
     unasked: tuple[str, ...] = ()
+    dry_run: bool = False
 
 
 def fetch(
@@ -56,6 +61,8 @@ def fetch(
     repo.require_init()
     remotes.chosen_name(repo, how.remote)
     meant = scope(repo, revs, paths, everything=how.everything).meant
+    if how.dry_run:
+        return would_come(repo, how.remote, meant)
     return fetch_objects(repo, how.remote, meant, how.jobs or JOBS, progress)
 
 
@@ -67,10 +74,23 @@ def fetch_objects(
     Without NAME from the remote that belongs to the upstream of the branch; what it lacks, from every other remote that
     this clone accepted. Raises the error of the first remote when something stays away that it could not answer for.
     """
-    wanted = {one.name: one for one in meant if not repo.store.has_root(*one.name)}
-    first = name or remotes.of_upstream(repo)
+    wanted = _lacking(repo, meant)
     progress.expect(sum(one.pointer.size for one in wanted.values()))
-    work = _Work(repo, jobs, progress, wanted)
+    return _ask_around(repo, name, meant, _Work(repo, jobs, progress, wanted))
+
+
+def would_come(repo: Repo, name: str, meant: Sequence[Meant]) -> Fetched:
+    """What `fetch_objects` would bring, by what the same remotes list; nothing is written."""
+    return replace(_ask_around(repo, name, meant, _Look(repo, 0, SILENT, _lacking(repo, meant))), dry_run=True)
+
+
+def _lacking(repo: Repo, meant: Sequence[Meant]) -> dict[Named, Meant]:
+    return {one.name: one for one in meant if not repo.store.has_root(*one.name)}
+
+
+def _ask_around(repo: Repo, name: str, meant: Sequence[Meant], work: _Work) -> Fetched:
+    """Let WORK ask one remote after the other, as far as needed."""
+    first = name or remotes.of_upstream(repo)
     failure: ModelvcError | None = None
     unasked = []
     for place in (first,) if name else (first, *remotes.accepted(repo, first)):
@@ -83,7 +103,7 @@ def fetch_objects(
                 failure = error
             else:
                 unasked.append(f"{shown(place)}: {error}")
-    if failure and (name or work.left() or not wanted):
+    if failure and (name or work.left() or not work.wanted):
         raise failure
     came = [one for one in work.came if not one.predictions]
     return Fetched(
@@ -91,7 +111,7 @@ def fetch_objects(
         url=work.url,
         came=tuple(str(one.path) for one in came),
         received_bytes=work.received,
-        here=len(versions_among(meant) - wanted.keys()),
+        here=len(versions_among(meant) - work.wanted.keys()),
         missing=tuple((str(one.path), str(one.pointer.oid)) for one in work.left()),
         requests=work.requests,
         predictions=len(work.came) - len(came),
@@ -107,38 +127,65 @@ class _Work:
         self._repo = repo
         self._jobs = jobs
         self._progress = progress
-        self._wanted = wanted
+        self.wanted = wanted
         self.url = ""
         self.received = 0
         self.requests = 0
         self.gave: list[str] = []
 
     def left(self) -> list[Meant]:
-        return [one for name, one in self._wanted.items() if not self._repo.store.has_root(*name)]
+        return [one for name, one in self.wanted.items() if not self._has(name)]
 
     @property
     def came(self) -> list[Meant]:
-        return [one for name, one in self._wanted.items() if self._repo.store.has_root(*name)]
+        return [one for name, one in self.wanted.items() if self._has(name)]
 
     def ask(self, place: str) -> None:
         """Bring what the remote PLACE has of what is left."""
-        repo = self._repo
         left = [one.name for one in self.left()]
-        store = remotes.open_remote(repo, place, writing=False)
+        store = remotes.open_remote(self._repo, place, writing=False)
         try:
             self.url = self.url or store.name
             if left:
                 try:
-                    done = Downloader(repo.store, store, self._jobs).run(left, self._progress.advance)
-                    self.received += done.bytes
+                    self._bring(store, left)
                 finally:
                     self.requests += store.backend.requests
-                    self._remember(place, [name for name in left if repo.store.has_root(*name)])
+                    self._remember(place, [name for name in left if self._has(name)])
         finally:
             store.close()
+
+    def _has(self, name: Named) -> bool:
+        return self._repo.store.has_root(*name)
+
+    def _bring(self, store: RemoteStore, left: Sequence[Named]) -> None:
+        done = Downloader(self._repo.store, store, self._jobs).run(left, self._progress.advance)
+        self.received += done.bytes
 
     def _remember(self, place: str, came: Sequence[Named]) -> None:
         if came:
             self.gave.append(place)
             known = pushed.load(self._repo, place)
             pushed.save(self._repo, place, {**known, **{one: known.get(one, Seen(0, ())) for one in came}})
+
+
+class _Look(_Work):
+    """The same without writing: what remotes list counts as brought."""
+
+    def __init__(self, repo: Repo, jobs: int, progress: Progress, wanted: Mapping[Named, Meant]) -> None:
+        super().__init__(repo, jobs, progress, wanted)
+        self._listed: set[Named] = set()
+
+    def _has(self, name: Named) -> bool:
+        return name in self._listed
+
+    def _bring(self, store: RemoteStore, left: Sequence[Named]) -> None:
+        store.check()
+        listing = look(store, left)
+        found = [name for name in left if listing.has_root(*name)]
+        self._listed.update(found)
+        self.received += sum(self.wanted[name].pointer.size for name in found)
+
+    def _remember(self, place: str, came: Sequence[Named]) -> None:
+        if came:
+            self.gave.append(place)

@@ -39,7 +39,7 @@ def having(repo: Repo, wanted: Collection[Named], *, skip: str = "") -> Having:
             store = remotes.open_remote(repo, name, writing=False)
             try:
                 store.check()
-                listed = _look(store, left)
+                listed = look(store, left)
                 found |= {one: name for one in left if listed.has_root(*one)}
             finally:
                 store.close()
@@ -55,7 +55,7 @@ def others(repo: Repo, first: str = "") -> list[str]:
     return sorted(named, key=lambda one: (one != default, one))
 
 
-def _look(store: RemoteStore, wanted: Collection[Named]) -> Listing:
+def look(store: RemoteStore, wanted: Collection[Named]) -> Listing:
     if len(wanted) > _FEW:
         return store.listing()
     return Listing(store.backend.stat([root_key(*one) for one in wanted]))

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """Which remote ("": the default one), whether all of history, how many requests at once, where Git pushes to."""
+    """Which remote ("": the default one), whether all of history, how many requests at once, where Git pushes to.
+
+    With `dry_run` nothing is written, here or there: the result says what would be.
+    """
 
     remote: str = ""
     everything: bool = False
     jobs: int = 0  # 0: a number that suits
     git_url: str = ""  # of Git's remote, where Git told
+    dry_run: bool = False
 
 
 USUAL = Transfer()

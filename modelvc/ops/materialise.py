@@ -129,6 +129,20 @@ def _plan_tree(repo: Repo, path: SafeRelPath, pointer: Pointer, oid: Oid, files:
     return Plan(path, pointer, "write", "", was, *changes, files, extra=tuple(sorted(extra)))
 
 
+def coming(repo: Repo, path: SafeRelPath, pointer: Pointer) -> Plan:
+    """As `plan`, for a version that a fetch would bring first; of a folder its list of files is not known yet."""
+    here = _here(repo, path)
+    if here is None:
+        return Plan(path, pointer, "write")
+    kind, oid, files, _ = here
+    saved = _saved(repo, path, oid) if kind == "tree" else None
+    if kind == "tree" and pointer.kind == "tree" and saved is not None:
+        edited = any(str(name) in files and files[str(name)][1] != entry.oid for name, entry in saved.items())
+    else:
+        edited = not repo.store.has_root(kind, oid)
+    return Plan(path, pointer, "dirty" if edited else "write", "has changes that are in no store" if edited else "")
+
+
 def foreign(repo: Repo, path: SafeRelPath, pointer: Pointer) -> frozenset[str]:
     """Files in the folder PATH that belong to no version and stand in no file's way: a checkout leaves them."""
     here = _here(repo, path)

@@ -35,4 +35,4 @@ def pull(
 ) -> Pulled:
     """Bring the objects that REVS and PATHS mean, then make the worktree's models what their pointers say."""
     fetched = fetch(repo, revs, paths, how, progress)
-    return Pulled(fetched, checkout(repo, "", paths, Options(remote=how.remote), progress))
+    return Pulled(fetched, checkout(repo, "", paths, Options(remote=how.remote, dry_run=how.dry_run), progress))

@@ -48,6 +48,7 @@ class Target(NamedTuple):
 class Pushed:
     """What a push did. `sent_bytes`: bytes uploaded; `requests`: made to the remote.
 
+    `dry_run`: what it would do; `sent_bytes` is then the size of the versions, of which less would be uploaded.
     `predictions`: of how many versions the predictions were sent; `unsent`: what this clone could not send and the
     remote lacks.
     """
@@ -60,6 +61,7 @@ class Pushed:
     requests: int
     predictions: int = 0
     unsent: tuple[Unsent, ...] = ()
+    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ def push(
     try:
         before = proofs.standing(store)
         done = send(repo, Target(name, store), meant, how, progress)
-        whole = not revs and not paths and starts == tips.starts(repo.layout, all_refs=how.everything)
+        whole = not (how.dry_run or revs or paths) and starts == tips.starts(repo.layout, all_refs=how.everything)
         if whole and not done.absent and not meant.broken:
             proofs.note(repo, name, store, before, proofs.Found(starts, (), {*done.sent, *done.there}))
         paths_of = {one.name: str(one.path) for one in meant.meant}
@@ -102,14 +104,19 @@ def push(
             remote=name,
             url=store.name,
             sent=tuple(paths_of[one] for one in done.sent if one in meant.versions),
-            sent_bytes=done.sent_bytes,
+            sent_bytes=_sizes(meant, done.sent) if how.dry_run else done.sent_bytes,
             there=sum(one in meant.versions for one in done.there),
             requests=store.backend.requests,
             predictions=sum(one not in meant.versions for one in done.sent),
             unsent=_unsent(repo, name, done, paths_of),
+            dry_run=how.dry_run,
         )
     finally:
         store.close()
+
+
+def _sizes(meant: Scope, names: Sequence[Named]) -> int:
+    return sum(one.pointer.size for one in meant.meant if one.name in set(names))
 
 
 def _refuse_broken(meant: Scope) -> None:
@@ -141,7 +148,10 @@ def send(repo: Repo, to: Target, meant: Scope, how: Transfer = USUAL, progress: 
     ]
     progress.expect(sum(one.pointer.size for one, want in zip(meant.meant, wanted, strict=True) if want.here))
     terms = Terms(how.jobs or JOBS, repositories=registered_as(repo, how.git_url))
-    done = Uploader(repo.store, to.store, known, terms).run(wanted, progress.advance)
+    uploader = Uploader(repo.store, to.store, known, terms)
+    if how.dry_run:
+        return uploader.plan(wanted)
+    done = uploader.run(wanted, progress.advance)
     pushed.save(repo, to.name, {**known, **done.seen})
     return done
 

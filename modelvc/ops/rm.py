@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,14 +21,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """Models that are tracked no longer; `files_kept`: their files stayed; `was`: (path, oid) of what was removed."""
+    """Models that are tracked no longer; `files_kept`: their files stayed; `was`: (path, oid) of what was removed.
+
+    `dry_run`: what would be, and nothing was.
+    """
 
     paths: tuple[str, ...]
     files_kept: bool
     was: tuple[tuple[str, str], ...] = ()
+    dry_run: bool = False
 
 
-def rm(repo: Repo, paths: Sequence[str], *, keep: bool = False, force: bool = False) -> Removed:
+def rm(repo: Repo, paths: Sequence[str], *, keep: bool = False, force: bool = False, dry_run: bool = False) -> Removed:
     """Take file, pointer and ignore entry of PATHS away; with KEEP leave the files. Unsaved content is refused.
 
     Raises FileInUse for models that somebody writes or changed meanwhile, once the others are removed.
@@ -35,12 +40,14 @@ def rm(repo: Repo, paths: Sequence[str], *, keep: bool = False, force: bool = Fa
     repo.require_init()
     if not paths:
         raise UsageError("no path given", hint="name the models: `mvc rm PATH...`")
-    with repo.updating():
+    with contextlib.nullcontext() if dry_run else repo.updating():
         chosen = repo.selected(paths, repo.tracked())
         plans = [] if keep else [materialise.plan_removal(repo, path) for path in chosen]
         dirty = [plan for plan in plans if plan.action == "dirty"]
         if dirty and not force:
             raise WorktreeDirty(dirty[0].path, dirty[0].why)
+        if dry_run:
+            return Removed(tuple(chosen), keep, dry_run=True)
         if dirty:
             keep_present(repo, [plan.path for plan in dirty])
             plans = [materialise.plan_removal(repo, path) for path in chosen]

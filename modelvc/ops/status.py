@@ -85,8 +85,11 @@ class Status:
         return all(model.clean for model in self.models)
 
 
-def status(repo: Repo, paths: Sequence[str] = ()) -> Status:
-    """Look at every tracked model; files are read only where their stat data changed."""
+def status(repo: Repo, paths: Sequence[str] = (), *, remember: bool = True) -> Status:
+    """Look at every tracked model; files are read only where their stat data changed.
+
+    REMEMBER: keep what was seen, so that the next look need not read it.
+    """
     repo.require_init()
     started, index_stat = now(), _stat(os.path.join(repo.layout.git_dir, "index"))
     staged: dict[str, set[int]] = {}
@@ -108,8 +111,9 @@ def status(repo: Repo, paths: Sequence[str] = ()) -> Status:
         # an index from this very tick of the clock could be written again without a trace
         settled = index_stat is not None and is_settled(index_stat, started)
         _remember(repo, index_stat if settled and not lost else None, rows)
-    with suppress(OSError):  # a full disk: what was seen is looked at again next time
-        repo.state.save()
+    if remember:
+        with suppress(OSError):  # a full disk: what was seen is looked at again next time
+            repo.state.save()
     return Status(rows, lost)
 
 

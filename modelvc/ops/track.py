@@ -10,7 +10,7 @@ from modelvc.errors import FormatError, NotFoundError, UsageError, shown
 from modelvc.formats.paths import SafeRelPath, is_pointer, model_of
 from modelvc.git import index
 from modelvc.ops.remotes import save_config
-from modelvc.ops.status import MODIFIED, status
+from modelvc.ops.status import MODIFIED, UNIGNORED, status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,7 +57,7 @@ def forgotten(repo: Repo) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*waiting(repo), *(name for name in given if _may_be_model(name))]))
 
 
-def meant_by_add(repo: Repo) -> list[SafeRelPath]:
+def meant_by_add(repo: Repo, *, dry_run: bool) -> list[SafeRelPath]:
     """What `mvc add` takes when nothing is named: files that wait, and tracked models that match and are modified."""
     if not repo.config.track.patterns:
         raise UsageError(
@@ -66,8 +66,8 @@ def meant_by_add(repo: Repo) -> list[SafeRelPath]:
         )
     pointers = index.staged(repo.layout, [f"{glob}.mvc" for glob in _globs(repo)])
     here = [os.path.join(repo.layout.worktree, model_of(name)) for name in pointers if is_pointer(name)]
-    rows = status(repo, here).models if here else ()
-    modified = [row.path for row in rows if row.state == MODIFIED]
+    rows = status(repo, here, remember=not dry_run).models if here else ()
+    modified = [row.path for row in rows if row.state in {MODIFIED, UNIGNORED}]
     try:
         return [SafeRelPath(name) for name in (*waiting(repo), *modified)]
     except FormatError as error:

@@ -107,6 +107,22 @@ class Uploader:
         there = tuple(w.name for w in wanted if w.name not in self._sent and w.name not in self._absent)
         return Uploaded(tuple(self._sent), self._sent_bytes, there, self._seen, self._absent)
 
+    def plan(self, wanted: Sequence[Wanted]) -> Uploaded:
+        """What `run` would send of WANTED; nothing is written."""
+        self._remote.check()
+        listing = self._remote.listing().without(self._terms.damaged)
+        _, missing = self._look(wanted, listing)
+        gone = {want.name for want in missing}
+        there = tuple(want.name for want in wanted if want.name not in gone)
+        return Uploaded(tuple(want.name for want in missing if want.here), 0, there, self._seen, self._absent)
+
+    def _look(self, wanted: Sequence[Wanted], listing: Listing) -> tuple[Far, list[Wanted]]:
+        """Those of WANTED that the remote lacks, and what it has; notes those that are nowhere."""
+        far = Far(listing, self._remote.doomed(listing.dooms))
+        missing = [want for want in wanted if not self._is_there(want, far)]
+        self._absent = {want.name: self._lacking(want, far) for want in missing if not want.here}
+        return far, missing
+
     def _failure(self) -> RemoteBusy:
         if self._unseen:
             return self._remote.unseen(self._unseen)
@@ -123,13 +139,11 @@ class Uploader:
         begun = _Clocks(self._remote)
         for url in self._terms.repositories:
             made |= self._remote.register(url, listing)
-        far = Far(listing, self._remote.doomed(listing.dooms))
-        missing = [want for want in wanted if not self._is_there(want, far)]
+        far, missing = self._look(wanted, listing)
         gone = {want.name for want in missing}
         old = begun.far - self._terms.grace / 2
         stale = [w for w in wanted if w.name not in gone and 0 < listing.keys[root_key(*w.name)].mtime < old]
         send = [want for want in missing if want.here]
-        self._absent = {want.name: self._lacking(want, far) for want in missing if not want.here}
         sizes: dict[str, int] = {}
         if send:
             batch = Batch(self._local, self._remote, far, self._terms.jobs)
