@@ -6,6 +6,7 @@ Everything imported here is paid by every `mvc status`. What this can not answer
 from __future__ import annotations
 
 import os
+import stat
 import sys
 
 TYPE_CHECKING = False
@@ -71,7 +72,14 @@ def _still(worktree: str, state: State) -> bool:
         for path, data in watched:
             if _stat(path) != data:
                 return False
+        folders: set[str] = set()
         for path in paths:
+            folder = path.rpartition("/")[0]
+            while folder and folder not in folders:  # a folder that became a link leads to other files
+                if stat.S_ISLNK(lstat(top + folder).st_mode):
+                    return False
+                folders.add(folder)
+                folder = folder.rpartition("/")[0]
             known = pointers[path]
             if not known[4] or stat_of(lstat(f"{top}{path}.mvc")) != known[0]:
                 return False

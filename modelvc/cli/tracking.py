@@ -188,6 +188,7 @@ _FIXES = {
     "missing": "bring it back: mvc checkout {0} · or stop tracking it: mvc rm {0}",
     "modified": "keep the new content: mvc add {0} · or go back: mvc checkout --force {0}",
     "new": "stage its pointer: git add {0}.mvc",
+    "obstructed": "move away what is no file there, then: mvc checkout {0}",
     "unignored": "let Git ignore it again: mvc add {0}",
     "leftover": "track it again: mvc add {0} · or let it go: the next `git checkout` does",
     "stale": "measure again: mvc add {0} --metrics FILE",

@@ -33,6 +33,8 @@ def run(argv: list[str]) -> int:
         return NOT_HERE
     except KeyboardInterrupt:
         say("interrupted")
+    except OSError as error:
+        _disk(error)
     except Exception as error:  # Git's work is not to be lost to a bug of ours
         say(
             f"internal error: {shown(error)} ({type(error).__name__})",
@@ -41,6 +43,18 @@ def run(argv: list[str]) -> int:
         if os.environ.get("MVC_DEBUG"):
             raise
     return FAILED
+
+
+def _disk(error: OSError) -> None:
+    """Say what the operating system refused: a full disk, permissions, a disk that is gone."""
+    import errno
+
+    where = f"{shown(os.fsdecode(error.filename))}: " if isinstance(error.filename, str | bytes) else ""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        say(f"{where}no space is left, so not every model follows", hint="free some space, then run `mvc checkout`")
+    else:
+        hint = "see to its permissions and its disk, then run `mvc status`"
+        say(f"{where}{shown(error.strerror or error)}", hint=hint)
 
 
 def _telling(name: str) -> AbstractContextManager[None]:

@@ -8,7 +8,15 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from modelvc.errors import BrokenPointer, ModelvcError, PointerConflict
+from modelvc.errors import (
+    BrokenPointer,
+    ConflictError,
+    FileChanged,
+    FileError,
+    ModelvcError,
+    PointerConflict,
+    UsageError,
+)
 from modelvc.formats.paths import SafeRelPath, model_of, pointer_of
 from modelvc.git import drivers
 from modelvc.git.index import pointers as index_pointers
@@ -26,7 +34,7 @@ if TYPE_CHECKING:
     from modelvc.repo import Repo
     from modelvc.worktree.state import Stat
 
-CLEAN, NEW, MODIFIED, MISSING, CONFLICT, BROKEN, STALE, UNIGNORED, LEFTOVER = (
+CLEAN, NEW, MODIFIED, MISSING, CONFLICT, BROKEN, STALE, UNIGNORED, LEFTOVER, OBSTRUCTED = (
     "clean",
     "new",
     "modified",
@@ -36,6 +44,7 @@ CLEAN, NEW, MODIFIED, MISSING, CONFLICT, BROKEN, STALE, UNIGNORED, LEFTOVER = (
     "stale",
     "unignored",
     "leftover",
+    "obstructed",
 )
 
 
@@ -182,7 +191,8 @@ def _sides(unmerged: set[int]) -> str:
 def _compare(repo: Repo, path: SafeRelPath, pointer: Pointer) -> tuple[str, str]:
     found = repo.worktree.stat(path)
     if found is None:
-        return MISSING, ""
+        behind_a_link = os.path.lexists(os.path.join(repo.layout.worktree, path))
+        return (OBSTRUCTED, "a folder on the way to it is a symbolic link") if behind_a_link else (MISSING, "")
     if stat.S_ISDIR(found[4]) != (pointer.kind == "tree"):
         return (
             MODIFIED,
@@ -195,6 +205,10 @@ def _compare(repo: Repo, path: SafeRelPath, pointer: Pointer) -> tuple[str, str]
             return _behind(repo, pointer, survey.file_oid(repo.worktree, repo.state, path)) or (MODIFIED, "")
         if bool(found[4] & 0o100) != pointer.executable:
             return MODIFIED, "is executable" if found[4] & 0o100 else "is not executable"
+    except (FileChanged, FileError) as error:
+        return MODIFIED, str(error)
+    except (ConflictError, UsageError) as error:  # no file: a link, a pipe, a socket, or a folder that holds one
+        return OBSTRUCTED, str(error)
     except ModelvcError as error:
         return MODIFIED, str(error)
     return CLEAN, ""

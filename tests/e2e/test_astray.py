@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.clone import Clone
+from tests.support.disk import FULL, on_dying_disk
+from tests.support.world import hook
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -200,3 +204,54 @@ def test_a_broken_policy_is_stopped(clone: Clone) -> None:
     clone.git("add", ".mvc/policy.toml")
     clone.git("commit", "-qm", "policy")
     assert "policy.toml" not in clone.mvc("doctor", "--offline").out
+
+
+# -- no file at all
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "socket", "link in a folder", "folder that is a link"])
+def test_what_stands_in_the_place_of_a_model_is_named_with_a_hint_that_works(clone: Clone, kind: str) -> None:
+    clone.write("sub/m.bin", 5)
+    clone.mvc("add", "sub/m.bin")
+    clone.git("commit", "-qm", "sub")
+    name, place = {"link in a folder": ("folder", "folder/b"), "folder that is a link": ("sub/m.bin", "sub")}.get(
+        kind, ("model.bin", "model.bin")
+    )
+    path = clone.path / place
+    if place == "sub":
+        path.rename(clone.path / "elsewhere")
+        path.symlink_to("elsewhere")
+    else:
+        path.unlink(missing_ok=True)
+        if kind == "pipe":
+            os.mkfifo(path)
+        elif kind == "socket":
+            with socket.socket(socket.AF_UNIX) as bound:
+                os.chdir(clone.path)
+                bound.bind(place)
+        else:
+            path.symlink_to("code.py")
+    said = clone.mvc("status")
+    if place == "sub":
+        assert "sub/m.bin" in said.out
+        path.unlink()
+        (clone.path / "elsewhere").rename(path)
+    else:
+        assert "obstructed" in said.out
+        assert f"mvc checkout {name}" in said.err
+        path.rename(clone.path / "away")
+    clone.mvc("checkout", name)
+    assert _states(clone)[name] == "clean"
+
+
+def test_a_full_disk_in_a_hook_is_said_in_words(clone: Clone) -> None:
+    content = clone.read("model.bin")
+    clone.commit_model(2)
+    clone.git("-c", "core.hooksPath=/dev/null", "checkout", "-q", "HEAD~1")
+    for calls in (1, 5):
+        died = on_dying_disk((clone.path,), FULL, calls, hook(clone.path, "post-checkout"))
+        assert died.code == 1
+        assert "bug" not in died.said
+        assert "space" in died.said
+    clone.git("checkout", "-q", "-b", "new")  # the next hook finishes what that one could not
+    assert clone.read("model.bin") == content
