@@ -59,6 +59,19 @@ class UsageError(ModelvcError):
     exit_code = 2
 
 
+class AmbiguousRev(UsageError):
+    """A name of two refs: a tag arrives with a clone, and Git would prefer it to a branch of the same name."""
+
+    code = "ambiguous-rev"
+
+    def __init__(self, name: str) -> None:
+        safe = shown(name)
+        super().__init__(
+            f"{safe} is the name of two refs, such as a branch and a tag",
+            hint=f"name one of them in full: refs/heads/{safe} or refs/tags/{safe}",
+        )
+
+
 class ConfigError(ModelvcError):
     """A configuration file says something that can not be used."""
 

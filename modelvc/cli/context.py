@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modelvc.errors import ModelvcError, NotFoundError, UsageError, shown
+from modelvc.errors import AmbiguousRev, ModelvcError, NotFoundError, UsageError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -171,6 +171,8 @@ def _is_rev(repo: Repo, word: str) -> bool:
     try:
         for side in word.replace("...", "..").split("..", 1):
             history.resolve(repo.layout, side or "HEAD")
+    except AmbiguousRev:
+        return True  # the command says so
     except ModelvcError:
         return False
     return True

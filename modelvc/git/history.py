@@ -7,7 +7,7 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from modelvc.errors import GitError, UsageError, shown
+from modelvc.errors import AmbiguousRev, GitError, UsageError, shown
 from modelvc.formats.limits import POINTER
 from modelvc.git.objects import objects
 from modelvc.git.refs import branches_and_tags, check_refs, published_heads, remote_heads, stashed, unreferenced
@@ -29,6 +29,8 @@ __all__ = [
 DEEPEN = "git fetch --deepen=100, or --unshallow for all of it (in pipelines: fetch the whole history)"
 
 _PLAIN = re.compile(r"(?:HEAD|[0-9a-f]{40}|[0-9a-f]{64})(?:~[0-9]{0,6})?")  # names that git cat-file takes safely
+_NAME_OF = re.compile(r"(?:(?!@\{)[^~^:])*")  # what stands before ~2, ^{commit}, @{1}
+_AMBIGUOUS = re.compile(rb"^warning: refname .* is ambiguous", re.MULTILINE)
 _ORIGINAL = "--no-replace-objects"
 _NOTHING_FETCHED = {"GIT_NO_LAZY_FETCH": "1"}  # a partial clone without trees would ask for each by itself
 _COMMIT = 1 << 20  # bytes of a commit that are read
@@ -98,12 +100,24 @@ def resolve(layout: Layout, rev: str, *, original: bool = False) -> str:
 
 
 def _named(layout: Layout, rev: str, *, original: bool) -> str:
-    """The id of what a person calls REV; "" when that is nothing."""
+    """The id of what a person calls REV; "" when that is nothing. Raises AmbiguousRev for a name of two refs."""
     if not rev or rev.startswith("-") or "\0" in rev:
         return ""
-    words = (*((_ORIGINAL,) if original else ()), "rev-parse", "-q", "--verify", rev)
-    code, out, _ = run(layout, *words)
+    options = ("-c", "core.warnAmbiguousRefs=true", *((_ORIGINAL,) if original else ()))
+    code, out, words = run(layout, *options, "rev-parse", "-q", "--verify", _exactly(layout, rev))
+    if not code and _AMBIGUOUS.search(words):
+        raise AmbiguousRev(_NAME_OF.match(rev)[0])  # type: ignore[index]
     return "" if code else out.decode("ascii").strip()
+
+
+def _exactly(layout: Layout, rev: str) -> str:
+    """REV, where REMOTE/BRANCH means the remote-tracking branch and nothing else."""
+    name = _NAME_OF.match(rev)[0]  # type: ignore[index]
+    if "/" in name and not name.startswith("refs/"):
+        remotes = os.fsdecode(git(layout, "remote")).split("\n")
+        if any(one and name.startswith(f"{one}/") for one in remotes):
+            return f"refs/remotes/{rev}"
+    return rev
 
 
 def pointers_at(layout: Layout, rev: str) -> dict[str, bytes]:

@@ -17,11 +17,6 @@ if TYPE_CHECKING:
 _PLAINLY = {"GIT_NO_REPLACE_OBJECTS": "1", "GIT_NO_LAZY_FETCH": "1"}
 
 
-def is_shallow(layout: Layout) -> bool:
-    """Whether the history in this clone ends before its beginning."""
-    return os.path.exists(os.path.join(layout.common_dir, "shallow"))
-
-
 def here(layout: Layout, names: Iterable[str]) -> list[str]:
     """The commits that NAMES lead to (ids, or ids of tags), each once, without those that are not in this clone."""
     asked = "".join(f"{name}^{{commit}}\n" for name in names)

@@ -145,7 +145,7 @@ def _words(
         words.append(f"{counted(len(elsewhere), 0)} on {others} alone ({again})")
     if meant.broken:
         words.append(f"{len(meant.broken)} published pointers can not be read (see `mvc fsck`)")
-    if tips.is_shallow(repo.layout):
+    if repo.layout.shallow:
         words.append("this clone is shallow, so earlier versions were not looked at")
     unsettled = sorted({str(one.path) for one in meant.meant if one.pointer.conflict})
     if unsettled:

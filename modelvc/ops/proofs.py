@@ -73,7 +73,7 @@ def note(repo: Repo, name: str, store: RemoteStore, before: Standing, found: Fou
     """Keep what a push FOUND on the remote NAME, whose STORE stood as BEFORE says; False where that proves nothing."""
     config = store.check()
     now = Standing(config.id if config else "", before.generation)
-    if tips.is_shallow(repo.layout) or not now.store or (before.store and before.store != now.store):
+    if repo.layout.shallow or not now.store or (before.store and before.store != now.store):
         return False
     old = valid(repo, name, now)
     known = {one.name: one for one in (*(old.lost if old else ()), *found.lost)}

@@ -217,7 +217,7 @@ def set_url(repo: Repo, name: str, remote: Remote, *, cwd: str) -> RemoteInfo:
 
     An endpoint and a region that REMOTE does not give stay, where both places are on S3.
     """
-    from modelvc.ops import pushed
+    from modelvc.ops import proofs, pushed
 
     repo.require_init()
     place = _committed(repo, remote, cwd)
@@ -239,12 +239,13 @@ def set_url(repo: Repo, name: str, remote: Remote, *, cwd: str) -> RemoteInfo:
         save_clone_config(repo, clone)
         if not _named(repo, name).same_place(before):
             pushed.forget(repo, name)
+            proofs.forget(repo, name)
     return _info(repo, name, default_name(repo))
 
 
 def rename_remote(repo: Repo, old: str, new: str) -> RemoteInfo:
     """Call the remote OLD NEW, with its pin, its profile and what was seen there."""
-    from modelvc.ops import pushed
+    from modelvc.ops import proofs, pushed
 
     repo.require_init()
     with repo.updating():
@@ -259,12 +260,13 @@ def rename_remote(repo: Repo, old: str, new: str) -> RemoteInfo:
             save_config(repo, changed)
         save_clone_config(repo, repo.clone_config.renamed(old, new))
         pushed.rename(repo, old, new)
+        proofs.forget(repo, old)
     return _info(repo, new, default_name(repo))
 
 
 def remove_remote(repo: Repo, name: str) -> None:
     """Forget a remote, its pin and what was seen there. The objects in it stay."""
-    from modelvc.ops import pushed
+    from modelvc.ops import proofs, pushed
 
     repo.require_init()
     with repo.updating():
@@ -274,6 +276,7 @@ def remove_remote(repo: Repo, name: str) -> None:
         clone = repo.clone_config.without_pin(name)
         save_clone_config(repo, clone.without_remote(name) if name in clone.remotes else clone)
         pushed.forget(repo, name)
+        proofs.forget(repo, name)
 
 
 def set_default(repo: Repo, name: str) -> RemoteInfo:

@@ -87,6 +87,32 @@ def test_what_names_no_commit_is_named_in_the_error(repo: Repo, name: str) -> No
         assert name in str(caught.value)
 
 
+@pytest.mark.parametrize("rest", ["", "~0", "^{commit}", "@{0}"])
+def test_a_name_with_a_remote_is_its_branch_alone(repo: Repo, tmp_path: Path, rest: str) -> None:
+    """Tags arrive with a clone, and Git would take them first."""
+    there = repo.git("rev-parse", "HEAD")
+    repo.git("clone", "-q", str(repo.path), str(tmp_path / "clone"))
+    clone = Repo(tmp_path / "clone")
+    other = clone.commit("theirs")
+    for kind in ("tag", "branch"):
+        clone.git(kind, "origin/main", other)
+        assert history.resolve(clone.layout, f"origin/main{rest}") == there
+    clone.git("tag", "origin/gone", other)
+    with pytest.raises(UsageError, match="is no commit, branch or tag here"):
+        history.resolve(clone.layout, f"origin/gone{rest}")
+    assert history.resolve(clone.layout, "refs/tags/origin/gone") == other
+    clone.git("remote", "rename", "origin", "team/hub")
+    clone.git("tag", "team/hub/main", other)
+    assert history.resolve(clone.layout, f"team/hub/main{rest}") == there
+
+
+def test_a_name_of_a_branch_and_a_tag_is_refused(repo: Repo) -> None:
+    repo.git("tag", "main", "HEAD~1")
+    with pytest.raises(UsageError, match="main is the name of two refs"):
+        history.resolve(repo.layout, "main")
+    assert history.resolve(repo.layout, "refs/heads/main") == repo.git("rev-parse", "HEAD")
+
+
 def test_resolve_where_nothing_is_committed(tmp_path: Path) -> None:
     repo = Repo(tmp_path / "r")
     assert not history.has_head(repo.layout)
