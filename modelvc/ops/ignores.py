@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modelvc.errors import UsageError
+from modelvc.errors import FileInUse, UsageError
 from modelvc.formats.paths import SafeRelPath
 from modelvc.worktree import ignore
 
 if TYPE_CHECKING:
     from modelvc.repo import Repo
 
+_ATTEMPTS = 3
 _LIMIT = 4 << 20  # a larger .gitignore is somebody's accident
 
 
@@ -32,17 +33,28 @@ def reveal(repo: Repo, path: SafeRelPath, *, again: bool = False) -> SafeRelPath
 
 def _edit(repo: Repo, path: SafeRelPath, *, hidden: bool) -> SafeRelPath | None:
     file = _file(path)
+    for attempt in range(_ATTEMPTS):
+        try:
+            return _edit_once(repo, file, path.name, hidden=hidden)
+        except FileInUse:  # somebody saved it since it was read
+            if attempt == _ATTEMPTS - 1:
+                raise
+    return None
+
+
+def _edit_once(repo: Repo, file: SafeRelPath, name: str, *, hidden: bool) -> SafeRelPath | None:
     try:
         before = repo.worktree.read(file, _LIMIT)
     except (FileNotFoundError, NotADirectoryError):
         before = b""
     if len(before) > _LIMIT:
         raise UsageError(f"{file} is larger than {_LIMIT:,} bytes", hint="move entries that are not needed out of it")
-    after = ignore.with_entry(before, path.name) if hidden else ignore.without_entry(before, path.name)
+    after = ignore.with_entry(before, name) if hidden else ignore.without_entry(before, name)
     if after == before:
         return None
-    if not after:
-        repo.worktree.remove(file)
-        return file
-    repo.worktree.write_bytes(file, after)
+    seen = repo.worktree.as_read(file, before)
+    if after:
+        repo.worktree.write_bytes(file, after, seen=seen)
+    elif seen and (kept := repo.worktree.take_away({file: seen})):
+        raise FileInUse(list(kept.items()))
     return file

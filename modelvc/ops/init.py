@@ -163,5 +163,5 @@ def _write_attributes(repo: Repo, notebooks: Mode) -> bool:
     if after == before:
         return False
 
-    repo.worktree.write_bytes(path, after)
+    repo.worktree.write_bytes(path, after, seen=repo.worktree.as_read(path, before))
     return True

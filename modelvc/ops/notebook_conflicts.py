@@ -92,7 +92,7 @@ def _resolve(repo: Repo, text: str, side: str, *, cell: str = "") -> NotebookRes
         raise NotFoundError(f"no cell {shown(cell)} of {shown(text)} is in conflict", hint="see `git diff`")
     if not settled and changed == data:
         raise UsageError(f"{shown(text)} holds no conflict", hint="see `git status`")
-    write(repo, path, changed)
+    write(repo, path, changed, data)
     left = conflict.count(document.notebook)
     if not left and stages:
         index.stage(repo.layout, add=[path])

@@ -17,6 +17,7 @@ from modelvc.notebook.document import JUPYTER, NOTE, is_notebook, parse
 from modelvc.notebook.kept import Kept
 from modelvc.notebook.shape import AS_JUPYTER
 from modelvc.notebook.strip import clean
+from modelvc.worktree.files import ANY
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -78,7 +79,7 @@ def strip(repo: Repo, paths: Sequence[str]) -> Stripped:
             unchanged += 1
         else:
             kept.keep(path, taken)
-            write(repo, path, left)
+            write(repo, path, left, data)
             changed.append(path)
     kept.trim()
     return Stripped(tuple(changed), unchanged, tuple(skipped))
@@ -198,11 +199,13 @@ def unstripped(repo: Repo, among: Collection[str] | None = None) -> tuple[str, .
     return tuple(found)
 
 
-def write(repo: Repo, path: str, data: bytes) -> None:
-    """Replace a notebook of the worktree as a whole."""
+def write(repo: Repo, path: str, data: bytes, before: bytes | None = None) -> None:
+    """Replace a notebook of the worktree as a whole. FileInUse unless it still holds BEFORE, if that is given."""
     place = SafeRelPath.parse(path)
     found = repo.worktree.stat(place)
-    repo.worktree.write_bytes(place, data, executable=bool(found and found[4] & 0o100))
+    executable = bool(found and found[4] & 0o100)
+    seen = ANY if before is None else repo.worktree.as_read(place, before)
+    repo.worktree.write_bytes(place, data, executable=executable, seen=seen)
 
 
 def _chosen(repo: Repo, paths: Sequence[str]) -> list[str]:

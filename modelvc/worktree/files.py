@@ -89,6 +89,13 @@ class Worktree:
         finally:
             os.close(fd)
 
+    def as_read(self, path: str, data: bytes) -> Seen | None:
+        """PATH as a command read it a moment ago, when it held DATA; None when it is not there."""
+        from blake3 import blake3
+
+        found = self.stat(path)
+        return Seen(found, blake3(data).digest(), settled=False) if found else None
+
     # -- writing
 
     def write(
@@ -138,9 +145,9 @@ class Worktree:
         except FileNotFoundError:
             return NOWHERE
 
-    def write_bytes(self, path: SafeRelPath, data: bytes, *, executable: bool = False) -> Stat:
-        """Give a small file these bytes, name and all on the disk when this returns."""
-        found = self.write(path, lambda fd: write_all(fd, data), executable=executable)
+    def write_bytes(self, path: SafeRelPath, data: bytes, *, executable: bool = False, seen: Seen | None = ANY) -> Stat:
+        """Give a small file these bytes, name and all on the disk when this returns. SEEN: as of `write`."""
+        found = self.write(path, lambda fd: write_all(fd, data), executable=executable, seen=seen)
         self.sync_folder(os.path.dirname(path))
         return found
 

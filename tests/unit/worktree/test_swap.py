@@ -100,7 +100,18 @@ def link(path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", [edit, edit_keeping_size_and_time, save_anew, link, lambda p: p.chmod(0o755)])
-def test_a_file_that_differs_stays(tree: Worktree, change: Callable[[Path], None]) -> None:
+def test_a_file_that_differs_stays(
+    tree: Worktree, change: Callable[[Path], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not even moved, which a program that watches the folder would see."""
+    moves: list[swap.Swap] = []
+    real = swap._displace
+
+    def displace(work: swap.Swap, means: Means) -> tuple[swap.Place, bool]:
+        moves.append(work)
+        return real(work, means)
+
+    monkeypatch.setattr(swap, "_displace", displace)
     plan = seen(tree)
     assert not plan.settled
     change(here(tree))
@@ -110,6 +121,7 @@ def test_a_file_that_differs_stays(tree: Worktree, change: Callable[[Path], None
     assert tree.take_away({"m.bin": plan}) == {"m.bin": swap.CHANGED}
     after = os.lstat(here(tree)), os.path.islink(here(tree)) or here(tree).read_bytes()
     assert (after[0].st_ino, after[1]) == (before[0].st_ino, before[1])
+    assert moves == []
     tidy(tree)
 
 
@@ -213,7 +225,8 @@ def test_a_program_that_opens_the_file_meanwhile_finds_it_again(
             put(leased, b"new", plan)
     finally:
         signal.signal(signal.SIGIO, handler)
-    assert [writer.wait() for writer in writers] == [0]
+        codes = [writer.wait() for writer in writers]
+    assert codes == [0]
     assert here(leased).read_bytes().startswith(b"edited by")
     assert signals == []
     tidy(leased)
