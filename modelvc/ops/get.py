@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import stat
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from modelvc.errors import (
     ConfigError,
     ConflictError,
+    FileInUse,
     NoRemote,
     NoRepository,
     NotFoundError,
@@ -37,6 +39,8 @@ from modelvc.store.content import ContentReader
 from modelvc.store.download import Downloader
 from modelvc.store.local import LocalStore
 from modelvc.worktree.files import Worktree, write_all
+from modelvc.worktree.state import stat_of
+from modelvc.worktree.swap import CAME, Place, Seen, Swap, give, swap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +51,7 @@ if TYPE_CHECKING:
     from modelvc.git.elsewhere import Snapshot
     from modelvc.ops.outfile import Replaced
     from modelvc.ops.progress import Progress
+    from modelvc.worktree.state import Stat
 
 JOBS = 6
 _NAMED = 10  # models that an error names
@@ -239,19 +244,56 @@ def _write(store: LocalStore, pointer: Pointer, target: str, work: str, how: How
             tree.write(ready, lambda fd: _fill(reader, root, fd, target), executable=pointer.executable)
         else:
             _fill_folder(store, reader, pointer, tree, ready)
-    old, replaced = os.path.join(work, "old"), None
-    if os.path.lexists(target):
-        if not how.force:
-            raise ConflictError(f"{shown(target)} came to be there meanwhile", hint="repeat with --force, or with -o")
-        replaced = make_way(target, "get", force=True)
-        os.rename(target, old)
-    try:
-        os.rename(os.path.join(work, ready), target)
-    except BaseException:
-        if os.path.lexists(old):
-            os.rename(old, target)
-        raise
+    there = _look(target)
+    if there and not how.force:
+        raise ConflictError(f"{shown(target)} came to be there meanwhile", hint="repeat with --force, or with -o")
+    replaced = make_way(target, "get", force=True) if there else None
+    _place(work, target, there)
     return replaced
+
+
+def _look(path: str) -> Stat | None:
+    try:
+        return stat_of(os.lstat(path))
+    except FileNotFoundError:
+        return None
+
+
+def _place(work: str, target: str, there: Stat | None) -> None:
+    """Give what is ready in WORK the name TARGET, if THERE still is what was looked at before it was stored."""
+    folders = [os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) for path in (work, os.path.dirname(target))]
+    new, aside = Place(folders[0], "ready"), Place(folders[0], "old")
+    place = Place(folders[1], os.path.basename(target))
+    try:
+        mine = stat_of(os.lstat(os.path.join(work, "ready")))
+        if there and all(stat.S_ISREG(found[4]) for found in (there, mine)):
+            why = swap(Swap(place, aside, new, mine, Seen(there, b"", settled=True)))
+        else:
+            why = _exchange_folders(place, new, aside if there else None)
+    finally:
+        for fd in folders:
+            os.close(fd)
+    if why:
+        raise FileInUse([(target, why)])
+
+
+def _exchange_folders(place: Place, new: Place, aside: Place | None) -> str:
+    """Where one of the two is a folder or a link: move the old one ASIDE, then give the new one its name."""
+    if aside:
+        give(place, aside)
+    try:
+        give(new, place)
+    except BaseException as error:
+        if aside:
+            with contextlib.suppress(FileExistsError):
+                give(aside, place)
+                aside = None
+        if aside:
+            give(aside, Place(place.folder, f"{place.name}.kept-{os.urandom(4).hex()}"))
+        if not isinstance(error, FileExistsError):
+            raise
+        return CAME
+    return ""
 
 
 def _fill(reader: ContentReader, root: Root, fd: int, what: str) -> None:

@@ -14,6 +14,7 @@ import pytest
 from modelvc.errors import (
     ConfigError,
     ConflictError,
+    FileInUse,
     GitError,
     ModelvcError,
     NotFoundError,
@@ -264,3 +265,20 @@ def test_plain_files_behind_a_web_server(source: Clone, here: Path, tmp_path: Pa
 class _Silent(http.server.SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
         pass
+
+
+def test_a_file_that_somebody_writes_or_makes_meanwhile_stays(tmp_path: Path) -> None:
+    source = Clone.new(tmp_path / "source")
+    source.commit_model(1)
+    place = tmp_path / "here"
+    place.mkdir()
+    out = place / "model.bin"
+    out.write_bytes(b"mine")
+    how = How(force=True)
+    with out.open("r+b") as file, pytest.raises(FileInUse, match="is open in a program"):
+        file.write(b"MINE")
+        get(str(source.path), "model.bin", str(place), how)
+    assert out.read_bytes() == b"MINE"
+    assert os.listdir(place) == ["model.bin"]
+    get(str(source.path), "model.bin", str(place), how)
+    assert out.read_bytes() == source.read("model.bin")
