@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -83,6 +84,23 @@ def _tell(found: Fsck, asked: Asked) -> None:
         render.out(f"{render.count(found.not_here, 'version')} of history not in this clone (mvc fetch --all)")
     for why in found.not_asked:
         render.out(f"not asked: {shown(why, 300)}")
+    _advise(found, asked)
+
+
+def _advise(found: Fsck, asked: Asked) -> None:
+    """What to do about the problems that are left."""
+    from modelvc.ops import fsck as op
+
+    wrong = [one for one in found.open if one.kind == op.WRONG]
+    here = [place.removesuffix(" (worktree)") for one in wrong for place in one.needed_by if "(worktree)" in place]
+    if here:
+        words = f"next: mvc add {' '.join(map(shlex.quote, map(CONTEXT.name, here[:_SHOWN])))}"
+        render.say(f"{words} (writes the pointer anew)", quiet=CONTEXT.quiet)
+    elif wrong:
+        words = "the bytes of these versions are right; history keeps what their pointers say"
+        render.say(f"{words}: mvc fsck HEAD looks at what is current", quiet=CONTEXT.quiet)
+    if len(wrong) == len(found.open):
+        return
     options = ["--remote"] * (asked.remote == "") + (["-r", asked.remote] if asked.remote else [])
     again = " ".join(["mvc fsck", *options, "--repair"])
     if found.open and not asked.repair:

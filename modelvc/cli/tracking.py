@@ -184,6 +184,7 @@ def refresh_notebooks(repo: Repo) -> None:
 _FIXES = {
     "conflict": "settle it: mvc resolve {0} --ours (or --theirs, --best METRIC, --keep-both)",
     "broken": "restore its pointer: git checkout -- {0}.mvc",
+    "wrong pointer": "write its pointer anew: mvc add {0}",
     "pointer gone": "bring its pointer back: git checkout -- {0}.mvc · or stop tracking it: mvc rm {0}",
     "missing": "bring it back: mvc checkout {0} · or stop tracking it: mvc rm {0}",
     "modified": "keep the new content: mvc add {0} · or go back: mvc checkout --force {0}",
@@ -227,6 +228,8 @@ def _print_status(models: Sequence[ModelStatus]) -> None:
 
 
 def _group(row: ModelStatus) -> str:
+    if row.wrong:
+        return "wrong pointer"
     return "pointer gone" if row.state == "missing" and not row.oid else row.state
 
 
@@ -296,6 +299,11 @@ def print_checkout(done: CheckedOut) -> None:
         if m.extra:
             words = f"{render.count(len(m.extra), 'file')} that no store has, such as {shown(m.extra[0])}"
             render.say(f"left in {CONTEXT.name(m.path)}: {words}", quiet=CONTEXT.quiet)
+    for m in done.models:
+        if m.wrong:
+            render.say(f"{CONTEXT.name(m.path)}: {m.wrong}", quiet=CONTEXT.quiet)
+            advice = f"write its pointer anew: mvc add {shlex.quote(CONTEXT.name(m.path))}"
+            render.say(f"  {advice}", quiet=CONTEXT.quiet)
     same = len(done.models) - len(written)
     if same:
         render.out(f"{render.count(same, 'model')} unchanged")

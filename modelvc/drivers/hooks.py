@@ -52,6 +52,8 @@ def _follow(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
             f"Git does not ignore {shown(path)}",
             hint=f"run `mvc add {shown(path)}`, or Git takes it into the next commit",
         )
+    for path, words in done.wrong:
+        say(f"{shown(path)}: {shown(words)}", hint=f"write the pointer anew: mvc add {shown(path)}")
     for path in done.conflicts:
         say(f"{shown(path)} is in conflict", hint=f"settle it: mvc resolve {shown(path)} --ours (or --theirs)")
     if done.missing:

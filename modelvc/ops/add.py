@@ -15,7 +15,7 @@ from modelvc.formats.pointer import Pointer
 from modelvc.formats.pointer import parse as parse_pointer
 from modelvc.git import index
 from modelvc.oid import Oid
-from modelvc.ops import ignores
+from modelvc.ops import claims, ignores
 from modelvc.ops.astray import held_by_git, would_overwrite
 from modelvc.ops.placing import check_place
 from modelvc.ops.progress import SILENT
@@ -128,7 +128,7 @@ def add_modified(repo: Repo, paths: Sequence[str] = (), *, progress: Progress = 
     repo.require_init()
     with _changing(repo, dry_run=dry_run):
         rows = status(repo, paths, remember=not dry_run).models
-        chosen = [SafeRelPath(row.path) for row in rows if row.state in {MODIFIED, UNIGNORED}]
+        chosen = [SafeRelPath(row.path) for row in rows if row.state in {MODIFIED, UNIGNORED} or row.wrong]
         return _foreseen(repo, chosen, NOTHING) if dry_run else _add(repo, chosen, NOTHING, progress)
 
 
@@ -394,7 +394,7 @@ def _pointer(target: _Target, content: _Kept) -> Pointer:
     sides = before.sides if before else ()  # in a conflict, to add the content of either settles it
     base = next((p for p in (*sides, head) if p and p.oid == content.oid and p.kind == content.kind), None)
     if base is not None:
-        return replace(base, executable=content.executable, conflict=None)
+        return replace(base, size=content.size, files=content.files, executable=content.executable, conflict=None)
     known = head or before
     parent = None
     if known:
@@ -416,6 +416,8 @@ def _report(target: _Target, content: _Kept, pointer: Pointer, note: str) -> Add
         change = "new"
     elif before is None or target.settles or before.oid != content.oid or before.executable != pointer.executable:
         change = "updated"
+    elif wrong := claims.difference(claims.said(before), claims.said(pointer)):
+        change, note = "updated", note or f"its pointer is written anew: {wrong.replace('says', 'said', 1)}"
     else:
         change = "unchanged" if before.encode() == pointer.encode() else "metrics"
     if note:

@@ -10,7 +10,7 @@ from modelvc.formats.paths import SafeRelPath, is_pointer, model_of, pointer_of
 from modelvc.formats.pointer import Pointer, parse
 from modelvc.git import history, index
 from modelvc.oid import PREFIX
-from modelvc.ops import ignores, materialise, remotes
+from modelvc.ops import claims, ignores, materialise, remotes
 from modelvc.ops.fetch import fetch_objects, would_come
 from modelvc.ops.keep import keep_present
 from modelvc.ops.progress import SILENT
@@ -28,7 +28,10 @@ _LEAST_DIGITS = 8  # of an oid's hex digits, to name an object
 
 @dataclass(frozen=True, slots=True)
 class CheckedOutModel:
-    """One model. `change`: "written", "unchanged" or "mode"; `was`: the oid that was replaced, if one was."""
+    """One model. `change`: "written", "unchanged" or "mode"; `was`: the oid that was replaced, if one was.
+
+    `size`: bytes that it has; `wrong`: how its pointer's size or files differ from them.
+    """
 
     path: str
     oid: str
@@ -36,6 +39,7 @@ class CheckedOutModel:
     change: str
     was: str | None = None
     extra: tuple[str, ...] = ()  # files of a folder that are in no store and stayed
+    wrong: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,7 @@ def _bring(
     # last: what dies before it is asked for again, and a rollback then goes no further back
     _take(repo, {path: data for path, data in taken.items() if path not in stay})
     _remember(repo, {path: pointer for path, pointer in wanted.items() if path not in stay})
-    return CheckedOut(tuple(_report(plan) for plan in plans), "", fetched), kept
+    return CheckedOut(tuple(_report(repo, plan) for plan in plans), "", fetched), kept
 
 
 def _foreseen(repo: Repo, taken: Mapping[SafeRelPath, bytes], paths: Sequence[str], options: Options) -> CheckedOut:
@@ -136,7 +140,7 @@ def _foreseen(repo: Repo, taken: Mapping[SafeRelPath, bytes], paths: Sequence[st
         if step.action == "dirty" and options.force:
             step = replace(step, action="write")
         plans.append(step)
-    return CheckedOut(tuple(_report(plan) for plan in settle(repo, plans, options)), "", fetched, dry_run=True)
+    return CheckedOut(tuple(_report(repo, plan) for plan in settle(repo, plans, options)), "", fetched, dry_run=True)
 
 
 def _from_worktree(repo: Repo, paths: Sequence[str]) -> dict[SafeRelPath, Pointer]:
@@ -273,9 +277,22 @@ def _remember(repo: Repo, wanted: Mapping[SafeRelPath, Pointer]) -> None:
             repo.state.remember_pointer(path, found, pointer.kind, pointer.oid, pointer.size)
 
 
-def _report(plan: materialise.Plan) -> CheckedOutModel:
+def _report(repo: Repo, plan: materialise.Plan) -> CheckedOutModel:
     pointer = plan.pointer
     change = {"write": "written", "keep": "unchanged", "mode": "mode"}[plan.action]
     was = f"blake3:{plan.was[1].hex()}" if plan.was else None
-    oid, size = (str(pointer.oid), pointer.size) if pointer else ("", 0)
-    return CheckedOutModel(plan.path, oid, size, change, was, plan.extra)
+    if pointer is None:
+        return CheckedOutModel(plan.path, "", 0, change, was, plan.extra)
+    actual = _actual(repo, plan, pointer) or claims.said(pointer)
+    wrong = claims.difference(claims.said(pointer), actual)
+    return CheckedOutModel(plan.path, str(pointer.oid), actual.size, change, was, plan.extra, wrong)
+
+
+def _actual(repo: Repo, plan: materialise.Plan, pointer: Pointer) -> claims.Claim | None:
+    """The size and files of a model that is what its pointer names; roots are read only of what was written."""
+    if plan.action == "write":
+        return claims.stored(repo.store, pointer)
+    if pointer.kind == "tree":
+        return claims.of_files(plan.files)
+    found = repo.worktree.stat(plan.path)
+    return claims.Claim(found[1]) if found else None

@@ -9,7 +9,7 @@ from modelvc.errors import ModelvcError, PointerConflict
 from modelvc.formats.paths import SafeRelPath, model_of, pointer_of
 from modelvc.git import index
 from modelvc.oid import Oid
-from modelvc.ops import materialise
+from modelvc.ops import claims, materialise
 from modelvc.ops.astray import unignored
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ class Followed:
     """What became of the models.
 
     `kept`: (path, why) of files left as they are; `missing`: not in this clone; `lost`: models with unsaved changes
-    that Git replaced or removed; `replaced`: models that are now files of Git's own; `exposed`: models that Git sees.
+    that Git replaced or removed; `replaced`: models that are now files of Git's own; `exposed`: models that Git sees;
+    `wrong`: (path, words) of models that were updated and whose pointers say another size or number of files.
     """
 
     updated: tuple[str, ...] = ()
@@ -35,6 +36,7 @@ class Followed:
     lost: tuple[str, ...] = ()
     replaced: tuple[str, ...] = ()
     exposed: tuple[str, ...] = ()
+    wrong: tuple[tuple[str, str], ...] = ()
 
 
 def follow(repo: Repo) -> Followed:
@@ -81,7 +83,12 @@ def follow(repo: Repo) -> Followed:
             lost=tuple(lost),
             replaced=tuple(replaced),
             exposed=tuple(unignored(repo, [step.path for step in ready if step.pointer])),
+            wrong=tuple((step.path, words) for step in ready if (words := _wrong(repo, step))),
         )
+
+
+def _wrong(repo: Repo, step: materialise.Plan) -> str:
+    return claims.difference(claims.said(step.pointer), claims.stored(repo.store, step.pointer)) if step.pointer else ""
 
 
 def _unsaved(repo: Repo, path: SafeRelPath) -> bool:

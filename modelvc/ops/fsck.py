@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from modelvc.errors import FormatError, NotFoundError, ObjectCorrupt
 from modelvc.ops import farlook, remotes, repair
 from modelvc.ops.having import having
-from modelvc.ops.problems import DAMAGED, MISSING, Problem, Trouble, broken_pointers, told
+from modelvc.ops.problems import DAMAGED, MISSING, WRONG, Problem, Trouble, broken_pointers, told, wrong_pointers
 from modelvc.ops.progress import SILENT
 from modelvc.ops.scope import scope
 from modelvc.store import salvage, verify
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     Named = tuple[str, Oid]
 
-__all__ = ["MISSING", "Depth", "Fsck", "Problem", "fsck"]
+__all__ = ["MISSING", "WRONG", "Depth", "Fsck", "Problem", "fsck"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +101,7 @@ def fsck(repo: Repo, revs: Sequence[str] = (), depth: Depth = USUAL, progress: P
     mender = repair.Mender(repo, {one.name: one.path for one in meant.meant}, progress)
     if depth.repair and objects:
         mender.mend_local(objects)
-    findings += packs + list(objects.values())
+    findings += packs + list(objects.values()) + wrong_pointers(repo.store, meant)
     far = None
     if depth.remote is not None:
         how = farlook.Asked(depth.remote, 0.0 if depth.quick else depth.share, mender if depth.repair else None)

@@ -9,6 +9,7 @@ from modelvc.errors import ModelvcError
 from modelvc.formats.paths import model_of
 from modelvc.formats.pointer import parse
 from modelvc.git import history
+from modelvc.ops import claims
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -16,10 +17,12 @@ if TYPE_CHECKING:
     from modelvc.oid import Oid
     from modelvc.ops.scope import Scope
     from modelvc.repo import Repo
+    from modelvc.store.local import LocalStore
 
     Named = tuple[str, Oid]
 
 DAMAGED, MISSING, UNREADABLE, BROKEN = "damaged", "missing", "unreadable", "broken-pointer"
+WRONG = "wrong-pointer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,18 @@ class Trouble:
 
 def broken_pointers(meant: Scope) -> list[Trouble]:
     return [Trouble(Problem(BROKEN, f"{place}: {why}", "Git", (place,))) for place, why in meant.broken]
+
+
+def wrong_pointers(store: LocalStore, meant: Scope) -> list[Trouble]:
+    """Pointers whose size or files are not those of their object, as far as the local store has it."""
+    found = []
+    for said in meant.claims.values():
+        actual = claims.stored(store, next(iter(said.values())).pointer)
+        for claim, one in said.items():
+            if words := claims.difference(claim, actual):
+                place = f"{one.path} ({one.commit[:10] or 'worktree'})"
+                found.append(Trouble(Problem(WRONG, f"{place}: {words}", "Git", (place,))))
+    return found
 
 
 def told(repo: Repo, findings: Sequence[Trouble], users: Mapping[Named, Sequence[str]]) -> tuple[Problem, ...]:

@@ -9,12 +9,14 @@ from modelvc.errors import ModelvcError
 from modelvc.formats.paths import SafeRelPath, model_of
 from modelvc.formats.pointer import parse
 from modelvc.git import history, index
+from modelvc.ops import claims
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from modelvc.formats.pointer import Pointer
     from modelvc.oid import Oid
+    from modelvc.ops.claims import Claim
     from modelvc.repo import Repo
 
 
@@ -39,6 +41,7 @@ class Scope:
     meant: tuple[Meant, ...]
     broken: tuple[tuple[str, str], ...] = ()  # (path and commit, why)
     users: Mapping[tuple[str, Oid], tuple[str, ...]] = field(default_factory=dict)  # "path (commit)" of each pointer
+    claims: Mapping[tuple[str, Oid], Mapping[Claim, Meant]] = field(default_factory=dict)  # the first that says each
 
     @property
     def versions(self) -> frozenset[tuple[str, Oid]]:
@@ -79,6 +82,7 @@ def _collect(repo: Repo, seen: Iterable[tuple[str, bytes, str]], paths: Sequence
     found: dict[tuple[str, Oid], Meant] = {}
     broken: dict[tuple[str, str], None] = {}
     users: dict[tuple[str, Oid], dict[str, None]] = {}
+    said: dict[tuple[str, Oid], dict[Claim, Meant]] = {}
     wanted = [repo.inside(text) for text in paths]
     for path, data, commit in seen:
         try:
@@ -94,7 +98,9 @@ def _collect(repo: Repo, seen: Iterable[tuple[str, bytes, str]], paths: Sequence
             if one.name not in found or (found[one.name].predictions and not one.predictions):
                 found[one.name] = one
             users.setdefault(one.name, {})[f"{model} ({commit[:10] or 'worktree'})"] = None
-    return Scope(tuple(found.values()), tuple(broken), {name: tuple(places) for name, places in users.items()})
+            said.setdefault(one.name, {}).setdefault(claims.said(version), one)
+    places = {name: tuple(found) for name, found in users.items()}
+    return Scope(tuple(found.values()), tuple(broken), places, said)
 
 
 def _within(model: str, wanted: str) -> bool:

@@ -21,7 +21,7 @@ from modelvc.formats.paths import SafeRelPath, model_of, pointer_of
 from modelvc.git import drivers
 from modelvc.git.index import pointers as index_pointers
 from modelvc.oid import Oid
-from modelvc.ops import notebooks, proofs, remotes
+from modelvc.ops import claims, notebooks, proofs, remotes
 from modelvc.ops.astray import held_by_git, leftovers, unignored, would_overwrite
 from modelvc.ops.pushed import is_pushed, pushed_roots
 from modelvc.worktree import survey
@@ -64,6 +64,11 @@ class ModelStatus:
     @property
     def clean(self) -> bool:
         return self.state == CLEAN
+
+    @property
+    def wrong(self) -> bool:
+        """Whether its pointer can be read and says a size or files that the model does not have."""
+        return self.state == BROKEN and bool(self.oid)
 
     @property
     def only_new(self) -> bool:
@@ -152,6 +157,9 @@ def _look(repo: Repo, path: SafeRelPath, stages: set[int] | None, there: frozens
     if state == CLEAN and pointer.metrics and pointer.metrics.of != pointer.oid:
         state, detail = STALE, "its metrics were measured on another version"
     stored = repo.store.has_root(pointer.kind, pointer.oid)
+    if state in {MISSING, MODIFIED} and stored:
+        wrong = claims.difference(claims.said(pointer), claims.stored(repo.store, pointer))
+        detail = "; ".join(filter(None, (wrong, detail)))
     return ModelStatus(
         path=path,
         state=state,
@@ -201,8 +209,11 @@ def _compare(repo: Repo, path: SafeRelPath, pointer: Pointer) -> tuple[str, str]
     try:
         if pointer.kind == "tree":
             return _compare_tree(repo, path, pointer)
-        if found[1] != pointer.size or survey.file_oid(repo.worktree, repo.state, path) != pointer.oid:
-            return _behind(repo, pointer, survey.file_oid(repo.worktree, repo.state, path)) or (MODIFIED, "")
+        oid = survey.file_oid(repo.worktree, repo.state, path)
+        if oid != pointer.oid:
+            return _behind(repo, pointer, oid) or (MODIFIED, "")
+        if wrong := claims.difference(claims.said(pointer), claims.Claim(found[1])):
+            return BROKEN, wrong
         if bool(found[4] & 0o100) != pointer.executable:
             return MODIFIED, "is executable" if found[4] & 0o100 else "is not executable"
     except (FileChanged, FileError) as error:
@@ -224,14 +235,14 @@ def _behind(repo: Repo, pointer: Pointer, oid: bytes | None) -> tuple[str, str] 
 def _compare_tree(repo: Repo, path: SafeRelPath, pointer: Pointer) -> tuple[str, str]:
     oid, _ = repo.state.trees.get(path, (b"", {}))
     if oid == pointer.oid and survey.unchanged_tree(repo.worktree, repo.state, path):
-        return CLEAN, ""
+        return _same_tree(repo, path, pointer)
     from modelvc.ops.trees import entries_of, oid_of, stored_files
 
     found = survey.tree_files(repo.worktree, repo.state, path) or {}
     now_oid = oid_of(entries_of(found))
     repo.state.remember_tree(path, now_oid, found)
     if now_oid == pointer.oid:
-        return CLEAN, ""
+        return _same_tree(repo, path, pointer)
     if not repo.store.has_root("tree", pointer.oid):
         return _behind(repo, pointer, now_oid) or (MODIFIED, f"{len(found)} files")
     before = {str(name): entry.oid for name, entry in stored_files(repo.store, pointer.oid).items()}
@@ -239,6 +250,11 @@ def _compare_tree(repo: Repo, path: SafeRelPath, pointer: Pointer) -> tuple[str,
     changed = [name for name in found.keys() & before.keys() if found[name][1] != before[name]]
     counts = ((len(new), "new"), (len(changed), "changed"), (len(gone), "gone"))
     return MODIFIED, ", ".join(f"{count} {word}" for count, word in counts if count) or "a mode changed"
+
+
+def _same_tree(repo: Repo, path: SafeRelPath, pointer: Pointer) -> tuple[str, str]:
+    wrong = claims.difference(claims.said(pointer), claims.of_files(repo.state.trees[path][1]))
+    return (BROKEN, wrong) if wrong else (CLEAN, "")
 
 
 def _remember_pointer(repo: Repo, path: SafeRelPath, pointer: Pointer) -> None:

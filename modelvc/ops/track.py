@@ -67,7 +67,7 @@ def meant_by_add(repo: Repo, *, dry_run: bool) -> list[SafeRelPath]:
     pointers = index.staged(repo.layout, [f"{glob}.mvc" for glob in _globs(repo)])
     here = [os.path.join(repo.layout.worktree, model_of(name)) for name in pointers if is_pointer(name)]
     rows = status(repo, here, remember=not dry_run).models if here else ()
-    modified = [row.path for row in rows if row.state in {MODIFIED, UNIGNORED}]
+    modified = [row.path for row in rows if row.state in {MODIFIED, UNIGNORED} or row.wrong]
     try:
         return [SafeRelPath(name) for name in (*waiting(repo), *modified)]
     except FormatError as error:
