@@ -214,7 +214,7 @@ def _print_status(models: Sequence[ModelStatus]) -> None:
             render.out(f"  {CONTEXT.name(row.path)}{detail}")
         name = shlex.quote(CONTEXT.name(group[0].path)) if len(group) == 1 else "PATH"
         advice = fix.format(name)
-        if state == "modified" and len(group) > 1:
+        if state in {"modified", "wrong pointer"} and len(group) > 1:
             advice = advice.replace("mvc add PATH", "mvc add -u")
         if all(row.only_new for row in group):  # a checkout leaves those files
             advice = f"{advice.partition(' · ')[0]} · or move the new files out of it"

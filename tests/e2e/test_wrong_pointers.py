@@ -50,7 +50,7 @@ def test_status_says_so_and_its_hint_works(clone: Clone) -> None:
     done = clone.mvc("status", "--exit-code", code=1)
     assert "wrong pointer:" in done.out
     assert f"m.bin  ({FILE})" in done.out
-    assert "write its pointer anew: mvc add PATH" in done.err
+    assert "write its pointer anew: mvc add -u" in done.err
     assert "git checkout" not in done.err
     assert states(clone) == {"m.bin": ("broken", FILE), "d": ("broken", TREE)}  # also when it looked before
     clone.mvc("add", "m.bin")
