@@ -121,3 +121,32 @@ def test_get_finds_a_relative_folder_beside_the_clone_it_reads(clone: Clone, tmp
     assert outside.read("got.bin") == clone.read("model.bin")
     clone.git("clone", "-q", "--bare", str(clone.path), str(tmp_path / "hub"))
     assert "relative to each of its clones" in outside.mvc("get", str(tmp_path / "hub"), "model.bin", code=2).err
+
+
+def _on_git_s_remote(clone: Clone, tmp_path: Path) -> None:
+    clone.git("init", "-q", "--bare", str(tmp_path / "hub"))
+    clone.git("remote", "add", "origin", str(tmp_path / "hub"))
+    clone.git("push", "-q", "origin", "main")
+    clone.mvc("push")  # which proves the whole history
+
+
+def test_a_new_place_has_no_proofs_of_the_one_before(clone: Clone, tmp_path: Path) -> None:
+    """What is proven there says nothing of the new place: `git push` sends the versions of earlier commits too."""
+    _on_git_s_remote(clone, tmp_path)
+    assert (clone.path / ".git/mvc/proofs/origin").exists()
+    clone.mvc("remote", "set-url", "origin", str(tmp_path / "other"))
+    assert not (clone.path / ".git/mvc/proofs/origin").exists()
+    clone.git("commit", "-qm", "elsewhere")
+    clone.git("push", "-q", "origin", "main")
+    assert clone.json("push")["there"] == 1
+
+
+def test_a_rename_and_a_removal_forget_proofs(clone: Clone, tmp_path: Path) -> None:
+    _on_git_s_remote(clone, tmp_path)
+    clone.mvc("remote", "rename", "origin", "store")
+    assert list((clone.path / ".git/mvc/proofs").iterdir()) == []
+    clone.git("commit", "-qm", "renamed")
+    clone.git("push", "-q", "origin", "main")
+    clone.mvc("push")
+    clone.mvc("remote", "remove", "store")
+    assert list((clone.path / ".git/mvc/proofs").iterdir()) == []
