@@ -131,11 +131,16 @@ def resolve(
     cell: Annotated[
         str, typer.Option("--cell", metavar="ID", help="Only the conflict that this cell is in.", show_default=False)
     ] = "",
+    key: Annotated[
+        str,
+        typer.Option("--key", metavar="KEY", help="Only metadata under this name: metadata.NAME.", show_default=False),
+    ] = "",
 ) -> None:
     """Settle conflicts in notebooks.
 
     In a rebase, ours is what is rebased onto, and theirs the branch that is moved, as in Git. A notebook without
-    conflicts left is staged. Exit 1 while any are left.
+    conflicts left is staged. Where one version is no notebook, the side is taken whole. One notebook that cannot be
+    settled stops none of the others. Exit 1 while any are left.
     """
     from modelvc.ops.notebook_conflicts import resolve as op
 
@@ -144,18 +149,20 @@ def resolve(
         words = "these choices exclude each other" if chosen else "which side is to be taken?"
         raise UsageError(words, hint="mvc notebook resolve PATH --ours | --theirs | --union")
     repo = CONTEXT.open()
-    found = op(repo, paths, chosen[0], cell=cell)
+    found = op(repo, paths, chosen[0], cell=cell, key=key)
     done = found.notebooks
     if CONTEXT.json:
         render.dump(found)
     else:
         for one in done:
-            words = "settled and staged" if one.staged else "settled"
+            words = "taken whole and staged" if one.whole else "settled and staged" if one.staged else "settled"
             left = f", {one.left} left" if one.left else ""
             render.out(f"{words}  {CONTEXT.name(one.path)}  {render.count(one.settled, 'conflict')}{left}")
+        for path, why in found.failed:
+            render.out(f"left as it is  {shown(path)}: {shown(why)}")
         if any(one.staged for one in done):
             render.say("next: git commit (in a rebase: git rebase --continue)", quiet=CONTEXT.quiet)
-    if any(one.left for one in done):
+    if found.failed or any(one.left for one in done):
         raise typer.Exit(EXIT_NO)
 
 

@@ -12,6 +12,8 @@ from modelvc.cli.context import CONTEXT
 from modelvc.errors import UsageError, shown, shown_url
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from modelvc.git.drivers import Mode
     from modelvc.git.hooks import Installed
     from modelvc.ops.remotes import RemoteInfo
@@ -58,19 +60,25 @@ def init(
         render.out(f"{shown(done.worktree)} uses mvc already")
     print_hooks(done.hooks)
     _print_notebooks(done.notebooks)
-    if done.unstripped:
-        number = render.count(len(done.unstripped), "notebook")
-        suffixes = {path.rpartition(".")[2] for path in done.unstripped}
-        patterns = " ".join(f"'*{'note' * (suffix == 'json')}.{suffix}'" for suffix in sorted(suffixes))
-        render.say(
-            f"{number} in Git still {'hold' if len(done.unstripped) > 1 else 'holds'} outputs; to stage without them:",
-            f"git add --renormalize -- {patterns}",
-            quiet=CONTEXT.quiet,
-        )
+    say_unstripped(done.unstripped)
     if done.remote:
         render.out(f"remote {done.remote.name}: {place(done.remote)}")
     after = 'git commit -m "use mvc", then mvc add PATH for each model' if done.wrote else "mvc add PATH"
     render.say(f"next: {after}", quiet=CONTEXT.quiet)
+
+
+def say_unstripped(paths: Sequence[str]) -> None:
+    """What the filter would take out of notebooks that are in Git already, and how to do that."""
+    if not paths:
+        return
+    number = render.count(len(paths), "notebook")
+    suffixes = {path.rpartition(".")[2] for path in paths}
+    patterns = " ".join(f"'*{'note' * (suffix == 'json')}.{suffix}'" for suffix in sorted(suffixes))
+    render.say(
+        f"{number} in Git still {'hold' if len(paths) > 1 else 'holds'} outputs or traces of a run, to stage without:",
+        f"git add --renormalize -- {patterns}",
+        quiet=CONTEXT.quiet,
+    )
 
 
 def install(

@@ -173,11 +173,17 @@ def _print_lost(lost: Sequence[LostVersion]) -> None:
 
 
 def refresh_notebooks(repo: Repo) -> None:
-    """Let Git see, on the way, which notebooks were only run again; never a reason to fail."""
-    from modelvc.ops.notebooks import refresh
+    """Let Git see, on the way, which notebooks were only run again; never a reason to fail.
+
+    Says once after an upgrade which notebooks in Git the filter strips more of than before.
+    """
+    from modelvc.cli.setup import say_unstripped
+    from modelvc.ops.notebooks import newly_stripped, refresh
 
     with suppress(ModelvcError, OSError):  # a full disk, or a clone of somebody else's
         refresh(repo)
+        if not CONTEXT.quiet:
+            say_unstripped(newly_stripped(repo))
 
 
 # What to do about each state, {} being a model. In the order in which they are shown.

@@ -10,11 +10,12 @@ from modelvc.formats.rules import REFUSE
 from modelvc.git.run import git, run
 from modelvc.notebook import conflict
 from modelvc.notebook.document import JUPYTER, NOTE, is_notebook, parse
+from modelvc.notebook.document import cells as cells_of
 from modelvc.notebook.strip import clean
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from modelvc.formats.rules import Rules
 
@@ -93,16 +94,42 @@ def _read(staged: Staged, limit: int) -> Iterator[tuple[str, str, bytes]]:
     fields = git(".", "check-attr", "--stdin", "-z", "filter", stdin=asked, commit_env=True).split(b"\0")
     exempt = {os.fsdecode(path) for path, value in zip(fields[::3], fields[2::3], strict=False) if value == b"unset"}
     chosen = [path for path in staged if path not in exempt]
-    ids = "".join(f"{staged[path][1]}\n" for path in chosen).encode()
-    out = git(".", "cat-file", "--batch", stdin=ids, commit_env=True) if chosen else b""
-    at = 0
-    for path in chosen:
-        end = out.index(b"\n", at)
-        words = out[at:end].split()
-        size = int(words[2]) if len(words) == 3 else 0
-        if 0 < size <= limit:
+    for some in _together(chosen, _sizes([staged[path][1] for path in chosen]), limit):
+        out = git(".", "cat-file", "--batch", stdin=_lines(staged[path][1] for path in some), commit_env=True)
+        at = 0
+        for path in some:
+            end = out.index(b"\n", at)
+            size = int(out[at:end].split()[2])
             yield path, staged[path][0], out[end + 1 : end + 1 + size]
-        at = end + 1 + (size + 1 if len(words) == 3 else 0)
+            at = end + size + 2
+
+
+def _sizes(blobs: list[str]) -> list[int]:
+    """The bytes of each blob, 0 for one that is not there."""
+    if not blobs:
+        return []
+    out = git(".", "cat-file", "--batch-check=%(objectsize)", stdin=_lines(blobs), commit_env=True)
+    return [int(line) if line.isdigit() else 0 for line in out.splitlines()]
+
+
+def _together(paths: list[str], sizes: list[int], limit: int) -> Iterator[list[str]]:
+    """PATHS of 1 to LIMIT bytes, in groups that memory can hold."""
+    some: list[str] = []
+    total = 0
+    for path, size in zip(paths, sizes, strict=True):
+        if not 0 < size <= limit:
+            continue
+        if some and total + size > limit:
+            yield some
+            some, total = [], 0
+        some.append(path)
+        total += size
+    if some:
+        yield some
+
+
+def _lines(blobs: Iterable[str]) -> bytes:
+    return "".join(f"{blob}\n" for blob in blobs).encode("ascii")
 
 
 def _problem(path: str, data: bytes) -> str:
@@ -120,7 +147,10 @@ def _problem(path: str, data: bytes) -> str:
     found = conflict.count(document.notebook) if document.kind == JUPYTER else 0
     if found:
         cells = "a conflict" if found == 1 else f"{found} conflicts"
-        return f"{shown(path)} still holds {cells}: settle it in Jupyter, or with mvc notebook resolve, then git add it"
+        places = (*cells_of(document.notebook), document.notebook)
+        keys = ", ".join([key for place in places for key, _, _ in conflict.values(place)][:3])
+        held = f"{cells} ({keys})" if keys else cells
+        return f"{shown(path)} still holds {held}: settle it in Jupyter, or with mvc notebook resolve, then git add it"
     return ""
 
 

@@ -9,12 +9,14 @@ from modelvc.errors import FormatError, shown
 from modelvc.git import mergefile
 from modelvc.git.sides import names
 from modelvc.notebook import conflict
-from modelvc.notebook.document import parse
+from modelvc.notebook.document import cells, parse
 from modelvc.notebook.merge import merge as merge_notebooks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+_MOST_VALUES = 10  # that are said; the notebook shows all
 
 
 def merge(args: Sequence[str]) -> int:
@@ -36,8 +38,16 @@ def merge(args: Sequence[str]) -> int:
         if conflicts:
             words = "1 conflict" if conflicts == 1 else f"{conflicts} conflicts"
             say(f"{shown(path)}: {words} between {shown(sides[0])} and {shown(sides[1])}", conflict_hint(path))
+            for key, mine, other in _values(data):
+                say(f"  {key}: {shown(sides[0])} has {mine}, {shown(sides[1])} has {other}")
     _write(ours_file, data)
     return CONFLICT if conflicts else 0
+
+
+def _values(data: bytes) -> list[tuple[str, str, str]]:
+    """Metadata in conflict: key and both values."""
+    notebook = parse(data).notebook
+    return [one for place in (*cells(notebook), notebook) for one in conflict.values(place)][:_MOST_VALUES]
 
 
 def conflict_hint(path: str) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from itertools import takewhile
 
-from modelvc.notebook.document import cell_id, source
+from modelvc.errors import FormatError
+from modelvc.notebook.document import cell_id, identity, source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,11 +19,18 @@ _WORD = re.compile(r"\w+|[^\w\s]")
 _ALIKE = 0.4  # likeness from which two cells in the same place are one that was edited
 _ALIKE_BUT_RENAMED = 0.6  # the same, where both have ids and these differ
 _LARGEST_GAP = 20_000  # pairs of cells to compare in one place: beyond that only equal ones are found
+_LARGEST_TABLE = 4_000_000  # pairs of cells in one place: beyond that only what is certain
+_MOST_COMPARED = 100_000_000  # characters, each as often as its cell is compared: beyond that only equal ones, too
+_RETYPED = 0.8  # likeness from which two cells of different types are one
+_MOST_LONGER = 50  # times: a text that much longer shares too little to be compared
 _DIGITS = re.compile(r"(\d+)$")
 
 
 def align(before: Sequence[Cell], after: Sequence[Cell]) -> list[int | None]:
-    """For each cell of AFTER, which cell of BEFORE it is, or None for a new one. No cell is given twice."""
+    """For each cell of AFTER, which cell of BEFORE it is, or None for a new one. No cell is given twice.
+
+    FormatError when too many cells are too much alike to tell.
+    """
     found: list[int | None] = [None] * len(after)
     taken: set[int] = set()
     names = _unique_ids(before)
@@ -30,22 +39,20 @@ def align(before: Sequence[Cell], after: Sequence[Cell]) -> list[int | None]:
             if name in names:
                 found[at] = names[name]
                 taken.add(names[name])
-    places = _unique_contents(before, taken)
-    for content, at in _unique_contents(after, {n for n, one in enumerate(found) if one is not None}).items():
-        if content in places and content[1].strip():
-            found[at] = places[content]
+    for typed in (True, False):  # a cell of another type with the very same text is that cell
+        places = _unique_contents(before, taken, typed=typed)
+        known = {n for n, one in enumerate(found) if one is not None}
+        for content, at in _unique_contents(after, known, typed=typed).items():
+            if content in places and content[1].strip():
+                found[at] = places[content]
+                taken.add(places[content])
     _fill_gaps(before, after, found)
     return found
 
 
 def likeness(one: str, other: str) -> float:
     """How much two texts share, from 0 to 1: Dice's coefficient over their words and signs."""
-    if one == other:
-        return 1.0
-    mine, others = _words(one), _words(other)
-    total = sum(mine.values()) + sum(others.values())
-    shared = sum(min(count, others.get(word, 0)) for word, count in mine.items())
-    return 2 * shared / total if total else 1.0
+    return 1.0 if one == other else _alike(_words(one), _words(other))
 
 
 def increasing(numbers: Iterable[int]) -> bool:
@@ -63,7 +70,7 @@ def _unique_ids(cells: Sequence[Cell]) -> dict[str, int]:
     found: dict[str, int] = {}
     counting: dict[str, int] = {}  # by what stands before the number
     for at, cell in enumerate(cells):
-        name = cell_id(cell)
+        name = identity(cell)
         if not name:
             continue
         if name in found:
@@ -76,12 +83,12 @@ def _unique_ids(cells: Sequence[Cell]) -> dict[str, int]:
     return {} if max(counting.values(), default=0) * 2 > len(found) else found
 
 
-def _unique_contents(cells: Sequence[Cell], without: set[int]) -> dict[tuple[str, str], int]:
-    """Where each content is that only one of the cells has."""
+def _unique_contents(cells: Sequence[Cell], without: set[int], *, typed: bool) -> dict[tuple[str, str], int]:
+    """Where each content is that only one of the cells has; TYPED: with its type."""
     places: dict[tuple[str, str], list[int]] = {}
     for at, cell in enumerate(cells):
         if at not in without:
-            places.setdefault((str(cell.get("cell_type")), source(cell)), []).append(at)
+            places.setdefault((str(cell.get("cell_type")) if typed else "", source(cell)), []).append(at)
     return {content: where[0] for content, where in places.items() if len(where) == 1}
 
 
@@ -94,9 +101,40 @@ def _fill_gaps(before: Sequence[Cell], after: Sequence[Cell], found: list[int | 
         right = [at for at in range(previous[0] + 1, anchor[0]) if found[at] is None]
         left = [at for at in range(previous[1] + 1, anchor[1]) if at not in used]
         if left and right:
-            for one, other in _best(before, after, left, right):
+            for one, other in _matched([_Text(before[at], at) for at in left], [_Text(after[at], at) for at in right]):
                 found[other] = one
         previous = anchor
+
+
+class _Text:
+    """What is compared of a cell, computed once."""
+
+    __slots__ = ("at", "content", "name", "text", "words")
+
+    def __init__(self, cell: Cell, at: int) -> None:
+        self.at = at
+        self.name = cell_id(cell)
+        self.text = source(cell)
+        self.content = (str(cell.get("cell_type")), self.text)
+        self.words: dict[str, int] | None = None
+
+
+def _matched(left: list[_Text], right: list[_Text]) -> list[tuple[int, int]]:
+    """Pairs in order on both sides: of a large gap first equal cells at its ends, then cells that are there once."""
+    found: list[tuple[int, int]] = []
+    if len(left) * len(right) > _LARGEST_GAP:
+        for which in (1, -1):
+            pairs = zip(left[::which], right[::which], strict=False)
+            equal = [
+                (one.at, other.at) for one, other in takewhile(lambda pair: pair[0].content == pair[1].content, pairs)
+            ]
+            found += equal
+            left, right = (
+                some[len(equal) :] if which == 1 else some[: len(some) - len(equal)] for some in (left, right)
+            )
+    if len(left) * len(right) > _LARGEST_TABLE:
+        raise FormatError(f"{len(left):,} cells and {len(right):,} cells in one place are too many to compare")
+    return found + _best(left, right)
 
 
 def _in_order(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -117,23 +155,23 @@ def _in_order(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
     return chain[::-1]
 
 
-def _best(
-    before: Sequence[Cell], after: Sequence[Cell], left: Sequence[int], right: Sequence[int]
-) -> list[tuple[int, int]]:
+def _best(left: Sequence[_Text], right: Sequence[_Text]) -> list[tuple[int, int]]:
     """The pairs, in order on both sides, whose likeness adds up to most."""
-    exact = len(left) * len(right) > _LARGEST_GAP
-    scores = [[_score(before[one], after[other], exact=exact) for other in right] for one in left]
+    sizes = [sum(len(one.text) for one in some) for some in (left, right)]
+    exact = len(left) * len(right) > _LARGEST_GAP or len(left) * sizes[1] + len(right) * sizes[0] > _MOST_COMPARED
+    scores = [[_score(one, other, exact=exact) for other in right] for one in left]
     best = [[0.0] * (len(right) + 1) for _ in range(len(left) + 1)]
     for one in range(len(left) - 1, -1, -1):
+        row, below, score_of = best[one], best[one + 1], scores[one]
         for other in range(len(right) - 1, -1, -1):
-            score = scores[one][other]
-            pair = score + best[one + 1][other + 1] if score else 0.0
-            best[one][other] = max(pair, best[one + 1][other], best[one][other + 1])
+            score = score_of[other]
+            pair = score + below[other + 1] if score else 0.0
+            row[other] = max(pair, below[other], row[other + 1])
     found = []
     one = other = 0
     while one < len(left) and other < len(right):
         if scores[one][other] and best[one][other] == scores[one][other] + best[one + 1][other + 1]:
-            found.append((left[one], right[other]))
+            found.append((left[one].at, right[other].at))
             one, other = one + 1, other + 1
         elif best[one][other] == best[one + 1][other]:
             one += 1
@@ -142,17 +180,29 @@ def _best(
     return found
 
 
-def _score(one: Cell, other: Cell, *, exact: bool) -> float:
-    if one.get("cell_type") != other.get("cell_type"):
-        return 0.0
-    mine, theirs = source(one), source(other)
-    if mine == theirs:
-        return 1.0
+def _score(one: _Text, other: _Text, *, exact: bool) -> float:
+    retyped = one.content[0] != other.content[0]
+    if one.text == other.text:
+        return 1.0 if not retyped else _RETYPED if one.text.strip() else 0.0
     if exact:
         return 0.0
-    renamed = cell_id(one) != cell_id(other) and bool(cell_id(one)) and bool(cell_id(other))
-    found = likeness(mine, theirs)
-    return found if found >= (_ALIKE_BUT_RENAMED if renamed else _ALIKE) else 0.0
+    renamed = one.name != other.name and bool(one.name) and bool(other.name)
+    least = _RETYPED if retyped else _ALIKE_BUT_RENAMED if renamed else _ALIKE
+    shorter, longer = sorted((len(one.text), len(other.text)))
+    if longer > _MOST_LONGER * (shorter + 1):
+        return 0.0
+    for side in (one, other):
+        if side.words is None:
+            side.words = _words(side.text)
+    found = _alike(one.words or {}, other.words or {})
+    return found if found >= least else 0.0
+
+
+def _alike(mine: dict[str, int], others: dict[str, int]) -> float:
+    total = sum(mine.values()) + sum(others.values())
+    least = min(mine, others, key=len)
+    shared = sum(min(count, others.get(word, 0), mine.get(word, 0)) for word, count in least.items())
+    return 2 * shared / total if total else 1.0
 
 
 def _words(text: str) -> dict[str, int]:

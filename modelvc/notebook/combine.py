@@ -32,7 +32,7 @@ class Changes:
     @property
     def noted(self) -> Table:
         """For the note of a conflict."""
-        return {"theirs": self.conflicts} if self.conflicts else {}
+        return {"theirs": self.conflicts, "noted": True} if self.conflicts else {}
 
 
 def merged_cell(base: Cell | None, ours: Cell, theirs: Cell, text: str, changes: Changes) -> Cell:

@@ -1,12 +1,14 @@
 """Conflicts inside a notebook: cells that say so in `metadata.mvc.conflict`, readable in Jupyter. Spec: docs/format.md.
 
-Two shapes. In one cell, both sides' lines stand between text markers in its source. As a block, three markdown cells
-(`begin`, `middle`, `end`) stand around the cells of one side and those of the other.
+Three shapes. In one cell, both sides' lines stand between text markers in its source. As a block, three markdown cells
+(`begin`, `middle`, `end`) stand around the cells of one side and those of the other. Of metadata that both changed, a
+markdown cell (`note`) above shows keys and values.
 """
 
 from __future__ import annotations
 
-from modelvc.notebook.document import cell_lists, metadata, set_source, source
+from modelvc.errors import shown
+from modelvc.notebook.document import cell_lists, dumps, metadata, set_source, source
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,10 +19,13 @@ if TYPE_CHECKING:
 
 SOURCE, METADATA = "source", "metadata"  # conflicts in one cell
 BEGIN, MIDDLE, END = "begin", "middle", "end"  # the markdown cells around a block
+NOTE = "note"  # the markdown cell that shows a conflict of metadata
 OURS, THEIRS = "ours", "theirs"  # the cells in it
-_FENCES = (BEGIN, MIDDLE, END)
+_FENCES = (BEGIN, MIDDLE, END, NOTE)
+_ABSENT: Any = object()
 UNION = "union"
 SIDES = (OURS, THEIRS, UNION)
+_WIDEST = 200  # characters of a value that is shown
 
 
 def mark(cell: Cell, kind: str, number: int, **more: Any) -> None:
@@ -38,6 +43,45 @@ def fence(kind: str, number: int, words: str) -> Cell:
     return cell
 
 
+def note_cell(marked: Cell, names: Sequence[str], *, below: bool = True) -> Cell:
+    """A markdown cell that shows what the two sides, called NAMES, have where MARKED holds ours; BELOW: in a cell."""
+    where = "the cell below" if below else "this notebook"
+    cell: Cell = {"cell_type": "markdown", "metadata": {}, "source": []}
+    mark(cell, NOTE, _number(marked), names=list(names), below=below)
+    lines = [f"**Conflict in the metadata of {where}.** It has the value of the first side.", ""]
+    for key, ours, theirs in values(marked):
+        lines += [f"    {key}", f"        {shown(names[0])}: {ours}", f"        {shown(names[1])}: {theirs}"]
+    lines += ["", "Delete this cell to keep these values, or: mvc notebook resolve PATH --theirs (--key KEY)"]
+    cell["source"] = "\n".join(lines).splitlines(keepends=True)
+    return cell
+
+
+def values(marked: Cell) -> list[tuple[str, str, str]]:
+    """Of metadata in conflict in a cell, or in the notebook itself: key, our value and theirs, safe to be shown."""
+    found = []
+    for change in _changes(marked):
+        at: Any = marked
+        for part in change["path"]:
+            at = at.get(part, _ABSENT) if isinstance(at, dict) else _ABSENT
+        found.append((shown(_key(change)), _shown(at), _shown(change.get("value", _ABSENT))))
+    return found
+
+
+def _changes(marked: Cell) -> list[dict[str, Any]]:
+    """What is noted of their values."""
+    theirs = note(marked).get("theirs")
+    some = theirs if isinstance(theirs, list) else []
+    return [one for one in some if isinstance(one, dict) and isinstance(one.get("path"), list)]
+
+
+def _key(change: dict[str, Any]) -> str:
+    return ".".join(map(str, change["path"]))
+
+
+def _shown(value: Any) -> str:
+    return "(not there)" if value is _ABSENT else shown(dumps(value), _WIDEST)
+
+
 def note(cell: Cell) -> dict[str, Any]:
     """What `mark` left in a cell, or in the notebook itself; empty where there is none."""
     own = metadata(cell).get("mvc")
@@ -48,7 +92,7 @@ def note(cell: Cell) -> dict[str, Any]:
 def open_conflicts(notebook: Notebook) -> list[Cell]:
     """The cells (or the notebook itself) that still hold a conflict: one whose markers a person removed is settled."""
     found = [cell for some in cell_lists(notebook) for cell in some if _is_open(cell)]
-    return [*found, notebook] if note(notebook) else found
+    return [*found, notebook] if _is_open(notebook) else found
 
 
 def count(notebook: Notebook) -> int:
@@ -58,9 +102,9 @@ def count(notebook: Notebook) -> int:
 
 def forget_settled(notebook: Notebook) -> bool:
     """Take the notes of conflicts away that a person settled by hand; whether there were any."""
-    lists = cell_lists(notebook)
-    still = {_number(cell) for some in lists for cell in some if _is_open(cell)}
-    done = [cell for some in lists for cell in some if note(cell) and _number(cell) not in still]
+    places = [*(cell for some in cell_lists(notebook) for cell in some), notebook]
+    still = {_number(place) for place in places if _is_open(place)}
+    done = [place for place in places if note(place) and _number(place) not in still]
     for cell in done:
         _unmark(cell)
     return bool(done)
@@ -91,6 +135,44 @@ def resolve(notebook: Notebook, side: str, *, cell: str = "") -> int:
     return len(wanted)
 
 
+def resolve_key(notebook: Notebook, side: str, key: str, *, cell: str = "") -> int:
+    """Settle conflicts of metadata about one KEY, such as `metadata.name`; with CELL only of that cell.
+
+    Returns how many were settled.
+    """
+    settled = 0
+    for place in [*(one for some in cell_lists(notebook) for one in some), notebook]:
+        wanted = [change for change in _changes(place) if _key(change) == key]
+        if not wanted or (cell and place.get("id") != cell):
+            continue
+        settled += len(wanted)
+        if side == THEIRS:
+            for change in wanted:
+                _put(place, change["path"], change)
+        found = note(place)
+        found["theirs"] = [change for change in _changes(place) if _key(change) != key]
+        _renew_note(notebook, place)
+        if not found["theirs"]:
+            del found["theirs"]
+            if found["kind"] == METADATA:
+                _unmark(place)
+    return settled
+
+
+def _renew_note(notebook: Notebook, marked: Cell) -> None:
+    """Let the cell that shows a conflict of metadata say what is left of it; nothing left, and it goes."""
+    for cells in cell_lists(notebook):
+        for at, cell in enumerate(cells):
+            found = note(cell)
+            if found.get("kind") != NOTE or _number(cell) != _number(marked):
+                continue
+            names = found.get("names")
+            known = names if isinstance(names, list) and len(names) == 2 else SIDES[:2]
+            new = note_cell(marked, [str(name) for name in known], below=found.get("below") is not False)
+            cells[at : at + 1] = [{**cell, **new}] if _changes(marked) else []
+            return
+
+
 def sides_of(text: str, side: str) -> str:
     """TEXT with the lines between its markers replaced by those of SIDE."""
     kept: list[str] = []
@@ -111,8 +193,11 @@ def sides_of(text: str, side: str) -> str:
 
 
 def _is_open(cell: Cell) -> bool:
-    kind = note(cell).get("kind")
-    return kind in _FENCES or kind == METADATA or (kind == SOURCE and has_markers(source(cell)))
+    """Whether this alone keeps a conflict open. Of metadata that is the `note` cell, if one was made."""
+    found = note(cell)
+    kind = found.get("kind")
+    unnoted = kind == METADATA and found.get("noted") is not True
+    return kind in _FENCES or unnoted or (kind == SOURCE and has_markers(source(cell)))
 
 
 def _number(cell: Cell) -> int:
@@ -129,14 +214,13 @@ def _stays(cell: Cell, side: str, wanted: set[int]) -> bool:
 
 def _settle(cell: Cell, side: str) -> None:
     found = note(cell)
+    changes = _changes(cell)
     _unmark(cell)
     if found["kind"] == SOURCE:
         set_source(cell, sides_of(source(cell), side))
-    theirs = found.get("theirs")
-    if side == THEIRS and isinstance(theirs, list):
-        for change in theirs:
-            if isinstance(change, dict) and isinstance(change.get("path"), list):
-                _put(cell, change["path"], change)
+    if side == THEIRS:
+        for change in changes:
+            _put(cell, change["path"], change)
 
 
 def _put(at: Any, path: Sequence[Any], change: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from modelvc.errors import FormatError
 from modelvc.notebook import conflict, platforms
 from modelvc.notebook.align import align, increasing
 from modelvc.notebook.combine import Changes, merged_cell, merged_tables, without_runs
-from modelvc.notebook.document import cell_id, cell_lists, jupyter, source
+from modelvc.notebook.document import cell_id, cell_lists, identity, jupyter, source
 from modelvc.notebook.upgrade import upgraded
 
 TYPE_CHECKING = False
@@ -53,6 +53,8 @@ def merge(
     work = _Merge(names, merge_lines)
     cells = work.cells(*(some[0] for some in lists))
     notebook = work.around(*sides)
+    if conflict.note(notebook):
+        cells.insert(0, conflict.note_cell(notebook, names, below=False))
     cell_lists(notebook)[0][:] = cells
     minor = notebook.get("nbformat_minor", 0)
     if (notebook["nbformat"], minor if type(minor) is int else 0) >= _IDS_SINCE:
@@ -88,7 +90,7 @@ class _Merge:
             found["nbformat_minor"] = max(minors)
         if changes.conflicts:
             self.conflicts += 1
-            conflict.mark(found, conflict.METADATA, self.conflicts, theirs=changes.conflicts)
+            conflict.mark(found, conflict.METADATA, self.conflicts, **changes.noted)
         return found
 
     # -- the order of cells
@@ -110,7 +112,7 @@ class _Merge:
     def _known(self, base: Cell, ours: Cell | None, theirs: Cell | None) -> list[Cell]:
         """A cell of the base."""
         if ours is not None and theirs is not None:
-            return [self._cell(base, ours, theirs)]
+            return self._cell(base, ours, theirs)
         left = ours if ours is not None else theirs
         if left is None or (source(left) == source(base) and left.get("cell_type") == base.get("cell_type")):
             return []  # deleted, and nothing was written into it
@@ -138,7 +140,7 @@ class _Merge:
             else:  # they have it in another place: ours stands
                 found += mine
             mine = []
-            found.append(self._cell(None, cell, other))
+            found += self._cell(None, cell, other)
         return [*found, *self._side_by_side(mine, [one for one in theirs[start:] if id(one) not in pairs])]
 
     def _side_by_side(self, ours: list[Cell], theirs: list[Cell]) -> list[Cell]:
@@ -160,25 +162,33 @@ class _Merge:
 
     # -- one cell
 
-    def _cell(self, base: Cell | None, ours: Cell, theirs: Cell) -> Cell:
+    def _cell(self, base: Cell | None, ours: Cell, theirs: Cell) -> list[Cell]:
+        """One cell, below a note if both sides changed its metadata differently."""
         changes = Changes()
         before = "" if base is None else source(base)
         text, marked = self._source(before, source(ours), source(theirs))
         found = merged_cell(base, ours, theirs, text, changes)
-        if marked:
-            self.conflicts += 1
-            conflict.mark(found, conflict.SOURCE, self.conflicts, **changes.noted)
-        elif changes.conflicts:
-            self.conflicts += 1
-            conflict.mark(found, conflict.METADATA, self.conflicts, **changes.noted)
-        return found
+        if not marked and not changes.conflicts:
+            return [found]
+        self.conflicts += 1
+        conflict.mark(found, conflict.SOURCE if marked else conflict.METADATA, self.conflicts, **changes.noted)
+        above = [conflict.note_cell(found, (self._ours, self._theirs))] if changes.conflicts else []
+        return [*above, found]
 
     def _source(self, base: str, ours: str, theirs: str) -> tuple[str, bool]:
         if ours in (theirs, base):
             return theirs, False
         if theirs == base:
             return ours, False
-        return self._merge_lines(base, ours, theirs)
+        texts = [text.rstrip("\n") for text in (base, ours, theirs)]
+        ends = [text[len(line) :] for text, line in zip((base, ours, theirs), texts, strict=True)]
+        end = ends[1] if ends[1] != ends[0] else ends[2]  # of the side that changed it; ours, if both did
+        if texts[1] in (texts[2], texts[0]):
+            return texts[2] + end, False
+        if texts[2] == texts[0]:
+            return texts[1] + end, False
+        text, marked = self._merge_lines(*texts)
+        return text + end, marked
 
 
 def _runs(cells: Sequence[Cell], known: Sequence[int | None]) -> dict[int, list[Cell]]:
@@ -198,12 +208,12 @@ def _same_inserts(ours: dict[int, list[Cell]], theirs: dict[int, list[Cell]]) ->
     found: dict[int, Cell] = {}
     for key in (_by_id, _by_content):
         waiting: dict[Any, list[Cell]] = {}
-        for cell in _all(theirs):
+        for cell in reversed(list(_all(theirs))):
             if id(cell) not in found and (name := key(cell)):
                 waiting.setdefault(name, []).append(cell)
         for cell in _all(ours):
             if id(cell) not in found and waiting.get(name := key(cell)):
-                other = waiting[name].pop(0)
+                other = waiting[name].pop()
                 found[id(cell)], found[id(other)] = other, cell
     return found
 
@@ -214,7 +224,7 @@ def _all(runs: dict[int, list[Cell]]) -> Iterator[Cell]:
 
 def _by_id(cell: Cell) -> Any:
     """An id that a person's program made up: one that counts cells is nobody's."""
-    name = cell_id(cell)
+    name = identity(cell)
     return "" if len(name) < 6 or name.isdigit() else name
 
 
@@ -232,9 +242,16 @@ def _order(count: int, ours: Sequence[int | None], theirs: Sequence[int | None])
         order = others
     else:
         return list(range(count))
-    for at in sorted(set(range(count)) - set(order)):
-        order.insert(order.index(at - 1) + 1 if at else 0, at)
-    return order
+    there = set(order)
+    found: list[int] = []
+    for at in (_FIRST, *order):
+        if at != _FIRST:
+            found.append(at)
+        after = at + 1
+        while after < count and after not in there:
+            found.append(after)
+            after += 1
+    return found
 
 
 # -- what must hold of the result

@@ -143,6 +143,7 @@ PLATFORMS = (
     ),
 )  # fmt: skip
 
+EDITION = 2  # of the table: raised with each change, so that clones are told once
 NOTEBOOK: tuple[Path, ...] = tuple(path for one in PLATFORMS for path in one.notebook)
 CELL: tuple[Path, ...] = tuple(path for one in PLATFORMS for path in one.cell)
 # Ids of cells that stay: a merge keeps ours where both sides gave one.

@@ -82,14 +82,26 @@ def _cell(cell: Cell, model: Cell | None) -> Cell:
         return cell
     found: Cell = _sorted_as(cell, model, skip=("source", "input"))
     for key in ("source", "input"):
-        text, was = found.get(key), model.get(key)
-        if isinstance(text, list) and isinstance(was, str) and all(isinstance(line, str) for line in text):
+        text, was = _lines(found.get(key)), _lines(model.get(key))
+        if text is None or was is None:
+            continue
+        if "".join(text) == "".join(was):
+            found[key] = model[key]  # cut into lines at the same places
+        elif isinstance(model[key], str):
             found[key] = "".join(text)
-        elif isinstance(text, str) and isinstance(was, list):
-            found[key] = text.splitlines(keepends=True)
-        if isinstance(found.get(key), list) and source(cell) == source(model):
-            found[key] = was  # cut into lines at the same places
-    return found
+        elif isinstance(found[key], str):
+            found[key] = found[key].splitlines(keepends=True)
+    return found if source(found) == source(cell) and _rest(found) == _rest(cell) else cell
+
+
+def _lines(text: Any) -> list[str] | None:
+    """A source, as it is cut; None for what is none."""
+    some = [text] if isinstance(text, str) else text
+    return some if isinstance(some, list) and all(isinstance(line, str) for line in some) else None
+
+
+def _rest(cell: Cell) -> dict[str, Any]:
+    return {key: value for key, value in cell.items() if key not in {"source", "input"}}
 
 
 def _sorted_as(value: Any, other: Any, depth: int = 0, skip: tuple[str, ...] = ()) -> Any:

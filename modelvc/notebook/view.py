@@ -7,11 +7,11 @@ from hashlib import sha256
 
 from modelvc.errors import FormatError
 from modelvc.notebook import conflict
-from modelvc.notebook.document import JUPYTER, ZEPPELIN, cell_id, cells, dumps, parse, source, tags
+from modelvc.notebook.document import JUPYTER, ZEPPELIN, cell_id, cells, dumps, metadata, parse, source, tags
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
     from modelvc.notebook.document import Cell, Notebook
@@ -21,7 +21,16 @@ _LINES = 40  # of one output
 _WIDTH = 1_000  # characters of a line that nobody reads to its end: base64, minified scripts
 # Control characters, those that reorder what stands beside them on a screen, and what UTF-8 can not hold.
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_QUIET = frozenset({"kernelspec", "language_info", "mvc"})
+_VALUE = 200  # characters of a line of metadata
+_DEEPEST = 8  # levels of metadata that get names of their own
+# Shown in other ways, or not about what a person did.
+_OF_CELL = frozenset({"attachments", "cell_type", "id", "input", "metadata", "outputs", "source"})
+_OF_NOTEBOOK = frozenset({"cells", "metadata", "nbformat", "nbformat_minor", "worksheets"})
+_QUIET = frozenset(
+    {"kernelspec.language", "kernelspec.name"}
+    | {f"language_info.{key}" for key in ("file_extension", "mimetype", "name", "nbconvert_exporter", "pygments_lexer")}
+    | {f"language_info.codemirror_mode{key}" for key in ("", ".name", ".version")}
+)
 
 
 def text(data: bytes) -> str:
@@ -52,28 +61,65 @@ def header(cell: Cell) -> str:
 
 
 def _jupyter(notebook: Notebook) -> Iterator[str]:
-    yield from _metadata(notebook)
+    yield from _about(notebook)
     for cell in cells(notebook):
         yield header(cell)
+        yield from _named("%metadata ", [*_leaves(metadata(cell), skip=("mvc", "tags")), *_others(cell, _OF_CELL)])
         yield _source(cell)
         for output in _outputs(cell):
             yield from _output(output)
         if isinstance(attached := cell.get("attachments"), dict):
-            yield from (f"%attachment {_safe(str(name))}" for name in sorted(attached))
+            yield from (_safe(f"%attachment {name} {_digest(attached[name])}") for name in sorted(attached))
 
 
-def _metadata(notebook: Notebook) -> Iterator[str]:
+def _about(notebook: Notebook) -> Iterator[str]:
     """What is said about all of it: its format, its kernel and what people added."""
-    metadata = notebook.get("metadata", {})
-    spec, language = metadata.get("kernelspec"), metadata.get("language_info")
+    found = metadata(notebook)
+    spec, language = found.get("kernelspec"), found.get("language_info")
     named = spec.get("name") if isinstance(spec, dict) else None
     named = named or (language.get("name") if isinstance(language, dict) else None)
     words = f"%notebook format {notebook.get('nbformat')}.{notebook.get('nbformat_minor', 0)}"
     yield _safe(f"{words} kernel {named}" if isinstance(named, str) else words)
-    for name in sorted(metadata):
-        if name not in _QUIET:
-            yield _safe(f"%metadata {name}: {dumps(metadata[name])}"[:_WIDTH])
+    some = [*_leaves(found, skip=("mvc",)), *_others(notebook, _OF_NOTEBOOK)]
+    yield from _named("%metadata ", [(key, value) for key, value in some if key not in _QUIET])
     yield ""
+
+
+def _others(place: dict[str, Any], known: frozenset[str]) -> Iterator[tuple[str, Any]]:
+    """Keys of a cell or a notebook beside those that are shown in other ways."""
+    yield from ((key, place[key]) for key in sorted(place) if key not in known and place[key] is not None)
+
+
+def _leaves(
+    table: dict[str, Any], skip: Iterable[str] = (), above: str = "", depth: int = 0
+) -> Iterator[tuple[str, Any]]:
+    """Values by their dotted names, sorted, so that a diff shows a changed one alone."""
+    for key in sorted(table):
+        if key in skip:
+            continue
+        value = table[key]
+        if isinstance(value, dict) and value and depth < _DEEPEST:
+            yield from _leaves(value, above=f"{above}{key}.", depth=depth + 1)
+        else:
+            yield f"{above}{key}", value
+
+
+def _named(start: str, values: list[tuple[str, Any]]) -> Iterator[str]:
+    """A line for each value; many, and a digest stands for the rest."""
+    lines = [_short_line(f"{start}{key}: {dumps(value)}") for key, value in values]
+    yield from lines[:_LINES]
+    if len(lines) > _LINES:
+        yield f"... {len(lines) - _LINES} more ({_digest(values[_LINES:])})"
+
+
+def _short_line(line: str) -> str:
+    return _safe(
+        line if len(line) <= _VALUE else f"{line[: _VALUE - 40]}... ({len(line):,} characters, {_digest(line)})"
+    )
+
+
+def _digest(value: Any) -> str:
+    return sha256(dumps(value).encode()).hexdigest()[:10]
 
 
 def _source(cell: Cell) -> str:
@@ -134,8 +180,7 @@ def _cut(words: str) -> str:
 
 
 def _short(line: str) -> str:
-    digest = sha256(line.encode("utf-8", "surrogatepass")).hexdigest()[:10]
-    return f"{line[:80]}... ({len(line):,} characters, {digest})"
+    return f"{line[:80]}... ({len(line):,} characters, {_digest(line)})"
 
 
 def _safe(line: str) -> str:

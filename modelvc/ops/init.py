@@ -12,7 +12,7 @@ from modelvc.git import drivers, hooks, index
 from modelvc.git.run import git, run
 from modelvc.ops import remotes
 from modelvc.ops.follow import follow
-from modelvc.ops.notebooks import unstripped
+from modelvc.ops.notebooks import note_edition, unstripped
 from modelvc.repo import CONFIG
 
 if TYPE_CHECKING:
@@ -108,6 +108,7 @@ def init(
                 hint=f"change it with `mvc remote set-url origin {shown_url(place.url)}`",
             )
     left = unstripped(repo) if drivers.filters(repo.layout) else ()
+    note_edition(repo)
     return Initialised(repo.layout.worktree, tuple(wrote), installed, added, chosen, left)
 
 
@@ -137,6 +138,8 @@ def _mode(repo: Repo, wanted: Mode | None) -> Mode:
 
 
 def _install(repo: Repo, python: str, notebooks: Mode) -> Installed:
+    if drivers.chosen(repo.layout) is None:
+        note_edition(repo)  # a clone that is new has nothing to be told
     drivers.install(repo.layout, notebooks)
     git(repo.layout, "config", "--local", _LARGE_FILE, str(repo.config.hooks.large_file))
     return hooks.install(repo.layout, python)

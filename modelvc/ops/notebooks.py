@@ -12,7 +12,7 @@ from modelvc.formats.paths import SafeRelPath
 from modelvc.formats.rules import JUPYTER as JUPYTER_FORM
 from modelvc.git import drivers, index
 from modelvc.git.run import git
-from modelvc.notebook import conflict
+from modelvc.notebook import conflict, platforms
 from modelvc.notebook.document import JUPYTER, NOTE, is_notebook, parse
 from modelvc.notebook.kept import Kept
 from modelvc.notebook.shape import AS_JUPYTER
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from modelvc.repo import Repo
 
 _LARGEST = 1 << 30  # bytes of a notebook that is looked at
+_EDITION = "notebook-keys"  # file below .git/mvc
 _UNREAD = "is shaped like no notebook, and holds outputs that nothing strips"
 _TOGETHER = 64  # notebooks read from Git at once
 _PATTERNS = ("*.ipynb", "*.zpln", NOTE, f"*/{NOTE}")
@@ -61,14 +62,14 @@ def strip(repo: Repo, paths: Sequence[str]) -> Stripped:
     kept = Kept(os.path.join(repo.layout.mvc_dir, "outputs"), rules.keep_local if drivers.filters(repo.layout) else 0)
     changed, unchanged, skipped = [], 0, []
     chosen = _chosen(repo, paths)
-    staged = _staged(repo)
+    blobs = staged(repo)
     for path in chosen:
         if why := _too_large(repo, path):
             skipped.append((path, why))
             continue
         data = read(repo, path)
         try:
-            left, taken = clean(data, rules, path, _version(repo, staged.get(path, "")))
+            left, taken = clean(data, rules, path, _version(repo, blobs.get(path, "")))
         except FormatError as error:
             if not path.endswith(NOTE):
                 skipped.append((path, str(error)))
@@ -108,9 +109,9 @@ def check(repo: Repo, paths: Sequence[str]) -> Checked:
         elif left != data:
             ran.append(path)
     filtered = _filtered(repo, ran)
-    staged = set(unstripped(repo, filtered))
+    slipped = set(unstripped(repo, filtered))
     wrong.update((path, "holds outputs, or other traces of a run") for path in ran if path not in filtered)
-    wrong.update((path, "is staged with outputs, or other traces of a run") for path in staged)
+    wrong.update((path, "is staged with outputs, or other traces of a run") for path in slipped)
     return Checked(tuple((path, wrong[path]) for path in chosen if path in wrong), len(chosen) - len(wrong))
 
 
@@ -166,15 +167,34 @@ def refresh(repo: Repo) -> Refreshed:
     if not names:
         return Refreshed(())
     now = git(repo.layout, "hash-object", "--stdin-paths", stdin=os.fsencode("".join(f"{name}\n" for name in names)))
-    staged = _staged(repo)
-    same = [
-        name
-        for name, blob in zip(names, now.decode("ascii").split(), strict=True)
-        if name in staged and staged[name] == blob
-    ]
+    known = staged(repo)
+    same = [name for name, blob in zip(names, now.decode("ascii").split(), strict=True) if known.get(name) == blob]
     if same:
         index.stage(repo.layout, add=same)
     return Refreshed(tuple(same))
+
+
+def newly_stripped(repo: Repo) -> tuple[str, ...]:
+    """The notebooks in Git's index that this release strips, where an earlier one set this clone up; once."""
+    if not drivers.filters(repo.layout) or _edition(repo) == platforms.EDITION:
+        return ()
+    found = unstripped(repo)
+    note_edition(repo)
+    return found
+
+
+def note_edition(repo: Repo) -> None:
+    """Note that this clone was told what the filter strips."""
+    with open(os.path.join(repo.layout.mvc_dir, _EDITION), "w", encoding="ascii") as file:
+        file.write(f"{platforms.EDITION}\n")
+
+
+def _edition(repo: Repo) -> int:
+    try:
+        with open(os.path.join(repo.layout.mvc_dir, _EDITION), encoding="ascii") as file:
+            return int(file.read(20))
+    except (OSError, ValueError):
+        return 0
 
 
 def unstripped(repo: Repo, among: Collection[str] | None = None) -> tuple[str, ...]:
@@ -182,21 +202,38 @@ def unstripped(repo: Repo, among: Collection[str] | None = None) -> tuple[str, .
     if among is not None and not among:
         return ()
     rules = repo.config.notebooks
-    wanted = [(path, blob) for path, blob in _staged(repo).items() if among is None or path in among]
+    wanted = [(path, blob) for path, blob in staged(repo).items() if among is None or path in among]
     found = []
-    for at in range(0, len(wanted), _TOGETHER):
-        some = wanted[at : at + _TOGETHER]
-        blobs = index.read_blobs(repo.layout, [blob for _, blob in some], limit=_LARGEST)
+    for some in _together(repo, wanted):
+        blobs = index.read_blobs(repo.layout, [blob for _, blob in some], limit=rules.max_size)
         for path, blob in some:
             data = blobs.get(blob, b"")
-            if len(data) > rules.max_size:
-                continue
             try:
                 if clean(data, rules, path)[0] != data:
                     found.append(path)
             except FormatError:
                 continue
     return tuple(found)
+
+
+def _together(repo: Repo, wanted: Sequence[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
+    """The paths and blobs WANTED that are not above `max_size`, in groups that memory can hold."""
+    limit = repo.config.notebooks.max_size
+    asked = "".join(f"{blob}\n" for _, blob in wanted).encode("ascii")
+    sizes = git(repo.layout, "cat-file", "--batch-check=%(objectsize)", stdin=asked).split(b"\n")
+    some: list[tuple[str, str]] = []
+    total = 0
+    for one, size in zip(wanted, sizes, strict=False):
+        number = int(size) if size.isdigit() else 0
+        if not 0 < number <= limit:
+            continue
+        if len(some) == _TOGETHER or (some and total + number > limit):
+            yield some
+            some, total = [], 0
+        some.append(one)
+        total += number
+    if some:
+        yield some
 
 
 def write(repo: Repo, path: str, data: bytes, before: bytes | None = None) -> None:
@@ -242,9 +279,10 @@ def tracked(repo: Repo) -> list[str]:
     return sorted(_listed(repo, "--cached"))
 
 
-def _staged(repo: Repo) -> dict[str, str]:
-    """The blobs of all notebooks in the index that are not in conflict, by path."""
-    out = git(repo.layout, "ls-files", "-s", "-z", "--", *_PATTERNS)
+def staged(repo: Repo, *paths: str) -> dict[str, str]:
+    """The blobs of all notebooks in the index (of PATHS, if given) that are not in conflict, by path."""
+    literal = [f":(top,literal){path}" for path in paths]
+    out = git(repo.layout, "ls-files", "-s", "-z", "--", *(literal or _PATTERNS))
     found = {}
     for line in out.split(b"\0"):
         head, tab, name = line.partition(b"\t")

@@ -509,3 +509,22 @@ def test_a_clone_without_mvc_is_not_blocked(clone: Clone, tmp_path: Path) -> Non
     plain.write(NAME, ran("PLAIN", *TEXTS[1:]))
     plain.git("commit", "-qam", "with outputs")
     plain.git("checkout", "-q", "HEAD~1")
+
+
+def test_what_an_upgrade_strips_is_said_once(clone: Clone) -> None:
+    """Committed by a release that left the keys of platforms in; a new clone has nothing to be told."""
+    slip(clone, notebook(cell("a", "c0-4f7a9e", executionInfo={"user": {"displayName": "A. User"}})))
+    clone.git("commit", "-qm", "as it was", "--no-verify")
+    clone.git("reset", "-q", "--hard")
+    marker = clone.path / ".git/mvc/notebook-keys"
+    assert clone.mvc("status").err.count("in Git still") == 0, "set up by this release"
+    for earlier in ("1\n", None):
+        marker.write_text(earlier) if earlier else marker.unlink()
+        clone.write("other.ipynb", notebook("x"))
+        said = clone.mvc("status").err
+        assert "1 notebook in Git still holds outputs or traces of a run" in said
+        assert "git add --renormalize -- '*.ipynb'" in said
+        clone.write("other.ipynb", notebook("y"))
+        assert "in Git still" not in clone.mvc("status").err
+    clone.git("add", "--renormalize", "--", "*.ipynb")
+    assert "A. User" not in clone.git("cat-file", "blob", f":{NAME}")

@@ -100,6 +100,69 @@ def test_outputs_are_never_shown_not_even_those_that_history_holds(clone: Clone)
     assert "heard" in clone.git("show", "--no-textconv")
 
 
+def _changed(**metadata: Any) -> bytes:
+    return notebook(cell("one", "c0-4f7a9e", nbgrader={"grade": True, "points": 1}), **metadata)
+
+
+PNG = {"image/png": "iVBORw0KGgo"}
+REAL: dict[str, tuple[bytes, bytes, list[str]]] = {
+    "cell metadata": (
+        _changed(),
+        _changed().replace(b'"points": 1', b'"points": 2'),
+        ["-%metadata nbgrader.points: 1", "+%metadata nbgrader.points: 2"],
+    ),
+    "a new key": (
+        _changed(),
+        _changed().replace(b'"nbgrader"', b'"editable": false,\n    "nbgrader"'),
+        ["+%metadata editable: false"],
+    ),
+    "an attachment": (
+        notebook(cell("a", "c0-4f7a9e", kind="markdown") | {"attachments": {"a.png": PNG}}),
+        notebook(cell("a", "c0-4f7a9e", kind="markdown") | {"attachments": {"a.png": {"image/png": "iVBORw0KGgp"}}}),
+        ["-%attachment a.png", "+%attachment a.png"],
+    ),
+    "the kernel's name for people": (
+        _changed(kernelspec={"name": "k", "display_name": "Old"}),
+        _changed(kernelspec={"name": "k", "display_name": "New"}),
+        ['-%metadata kernelspec.display_name: "Old"', '+%metadata kernelspec.display_name: "New"'],
+    ),
+    "the language's version": (
+        _changed(language_info={"name": "python", "version": "3.11"}),
+        _changed(language_info={"name": "python", "version": "3.12"}),
+        ['-%metadata language_info.version: "3.11"', '+%metadata language_info.version: "3.12"'],
+    ),
+    "a key beside the cells": (
+        _changed(),
+        _changed().replace(b' "nbformat":', b' "more": [1],\n "nbformat":'),
+        ["+%metadata more: [1]"],
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REAL)
+def test_a_real_change_is_never_an_empty_diff(clone: Clone, what: str) -> None:
+    before, after, expected = REAL[what]
+    commit(clone, before, name="x.ipynb")
+    commit(clone, after, name="x.ipynb")
+    lines = clone.git("diff", "HEAD~1").splitlines()
+    changes = [line for line in lines if line.startswith(("+", "-")) and line[:3] not in {"+++", "---"}]
+    if what == "an attachment":
+        assert [line[:18] for line in changes] == expected
+        assert changes[0][1:] != changes[1][1:]
+    else:
+        assert changes == expected
+
+
+def test_much_metadata_is_cut_and_a_change_in_it_is_seen(clone: Clone) -> None:
+    for last in ("a", "b"):
+        many = {f"k{n:03d}": "x" * 500 + last if n in {3, 99} else n for n in range(100)}
+        commit(clone, notebook(cell("one", "c0-4f7a9e", **many)), name="x.ipynb")
+    lines = clone.git("diff", "HEAD~1").splitlines()
+    changes = [line for line in lines if line.startswith(("+", "-")) and line[:3] not in {"+++", "---"}]
+    assert len(changes) == 4
+    assert max(map(len, changes)) < 250
+
+
 def test_in_a_conflict(clone: Clone) -> None:
     clone.git("branch", "side")
     commit(clone, ran("ours", *TEXTS[1:]))

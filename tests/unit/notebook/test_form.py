@@ -99,6 +99,21 @@ def test_nothing_but_the_form_depends_on_the_other_version() -> None:
     assert list(json.loads(found)["metadata"]["a"]) == ["y", "b", "c"]
 
 
+def test_a_version_of_another_format_gives_its_layout_alone() -> None:
+    """Upgraded from nbformat 3, where a source is called `input`; and a source that is no text."""
+    old = {"cell_type": "code", "collapsed": False, "input": ["a"], "language": "python", "metadata": {}, "outputs": []}
+    sheet = {"cells": [{**old, "prompt_number": None}], "metadata": {}}
+    three = written({"metadata": {}, "nbformat": 3, "nbformat_minor": 0, "worksheets": [sheet]}, indent=2)
+    four = json.loads(notebook(cell("a")))
+    assert clean(dump(four), Rules(), "n.ipynb", three)[0] == written(four, indent=2, ensure_ascii=False)
+    for odd in (None, 3, [3], ["a", 3], {"a": 1}):
+        value = json.loads(notebook(cell("a"), cell("a")))
+        value["cells"][0]["source"] = odd
+        for before, after in ((value, four), (four, value)):
+            found, _ = clean(dump(after), Rules(), "n.ipynb", dump(before))
+            assert json.loads(found) == after
+
+
 def test_values_are_counted_before_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(document, "MOST_VALUES", 1_000)
     assert document.parse(b'["' + b"," * 5_000 + b'", "\\",{[", 1]')

@@ -38,6 +38,73 @@ def test_changes_in_different_cells_and_in_different_lines() -> None:
     assert (sources(found), conflicts) == (["A\nb\nc\nd\nE", "TWO"], 0)
 
 
+@pytest.mark.parametrize(
+    ("base", "ours", "theirs", "right"),
+    [
+        ("a\nb\n", "a\nb", "a\nb2\n", "a\nb2"),
+        ("a\nb\n", "a\nb", "a\nb2", "a\nb2"),
+        ("a\nb", "a\nb\n", "a\nb2", "a\nb2\n"),
+        ("a\nb\n\n", "a\nb", "a\nb2\n\n", "a\nb2"),
+        ("a\nb\n", "a\nb", "a\nb\nc\n", "a\nb\nc"),
+        ("a\nb\n", "a\nb", "a2\nb\n", "a2\nb"),
+        ("a\nb\nc", "a2\nb\nc", "a\nb\nc2\n", "a2\nb\nc2\n"),
+        ("a\n", "a", "a\n\n", "a"),
+    ],
+)
+def test_the_newline_at_the_end_is_merged_apart(base: str, ours: str, theirs: str, right: str) -> None:
+    sides = [notebook(*ids(text)) for text in (base, ours, theirs)]
+    found, conflicts = merged(*sides)
+    assert (sources(found), conflicts) == ([right], 0)
+    found, conflicts = merged(sides[0], sides[2], sides[1])
+    assert conflicts == 0
+    if (base, ours, theirs) != ("a\n", "a", "a\n\n"):
+        assert sources(found) == [right]
+
+
+def test_a_newline_at_the_end_hides_no_conflict() -> None:
+    found, conflicts = merged(notebook(*ids("a\nb\n")), notebook(*ids("a\nB")), notebook(*ids("a\nbb\n")))
+    assert (sources(found), conflicts) == (["a\n<<<<<<< main\nB\n=======\nbb\n>>>>>>> feature"], 1)
+
+
+def test_a_cell_of_another_type_is_the_same_cell() -> None:
+    plain = [cell(text) for text in ("first one", "x = 1\ny = 2", "third one")]
+    retyped = [plain[0], cell("x = 1\ny = 2", kind="markdown"), plain[2]]
+    edited = [plain[0], cell("x = 1\ny = 3"), plain[2]]
+    for sides in ((retyped, edited), (edited, retyped)):
+        found, conflicts = merged(notebook(*plain), *(notebook(*side) for side in sides))
+        assert conflicts == 0
+        assert sources(found) == ["first one", "x = 1\ny = 3", "third one"]
+        assert json.loads(found)["cells"][1]["cell_type"] == "markdown"
+
+
+def test_ids_of_colab_and_deepnote_align_cells() -> None:
+    for key in ("id", "cell_id"):
+        base = [cell(text, **{key: f"{place}-4f7a9e"}) for place, text in enumerate(("one", "two"))]
+        ours = [cell("quite another text", **{key: "0-4f7a9e"}), base[1]]
+        theirs = [base[1], base[0]]
+        found, conflicts = merged(*(notebook(*side) for side in (base, ours, theirs)))
+        assert (sources(found), conflicts) == (["two", "quite another text"], 0)
+        mine, other = (cell("the same", **{key: f"{who}-4f7a9e"}) for who in ("mine", "other"))
+        found, conflicts = merged(notebook(*base), notebook(*base, mine), notebook(*base, other))
+        assert (sources(found), conflicts) == (["one", "two", "the same"], 0)
+
+
+def test_many_small_cells_cost_no_table_of_all_pairs() -> None:
+    texts = [str(place % 97) for place in range(8_000)]
+    base = notebook(*(cell(text) for text in texts))
+    ours = notebook(*(cell(text) for text in ["mine", *texts]))
+    theirs = notebook(*(cell(text) for text in [*texts[:-1], "theirs"]))
+    found, conflicts = merge(base, ours, theirs, NAMES, lambda *some: (some[1], True))
+    assert (sources(found), conflicts) == (["mine", *texts[:-1], "theirs"], 0)
+
+
+def test_too_many_cells_in_one_place_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelvc.notebook.align._LARGEST_TABLE", 10_000)
+    base, ours, theirs = (notebook(*(cell(str(place * step % 97)) for place in range(200))) for step in (1, 7, 5))
+    with pytest.raises(FormatError, match="too many to compare"):
+        merge(base, ours, theirs, NAMES, lambda *some: (some[1], True))
+
+
 def test_the_same_line_is_a_conflict_in_its_cell() -> None:
     found, conflicts = merged(notebook(*ids("x\ny")), notebook(*ids("ours\ny")), notebook(*ids("theirs\ny")))
     assert conflicts == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,12 @@ def test_what_platforms_write_goes_and_comes_back(platform: platforms.Platform, 
             assert json.loads(kept.attach(stripped, rules.Rules(), f"{platform.name}{len(beside)}")) == ran
             page = (ROOT / "docs/notebooks.md").read_text()
             assert all(f"`{'.'.join(path[1:])}`" in page for path in paths)
+
+
+def test_the_table_of_keys_has_a_new_edition_when_it_changes() -> None:
+    table = sorted(".".join(path) for path in (*platforms.NOTEBOOK, *platforms.CELL))
+    digest = sha256("\n".join(table).encode()).hexdigest()[:16]
+    assert (platforms.EDITION, digest) == (2, "d39d28e60986cd09"), "raise EDITION, then write both down here"
 
 
 def test_an_object_of_a_platform_that_a_run_fills_goes_when_it_is_empty(kept: Kept) -> None:
@@ -421,7 +428,8 @@ def test_the_view_names_cells_and_is_harmless() -> None:
     )
     shown = text(data)
     assert shown.startswith("%notebook format 4.5 kernel python3\n")
-    assert "%% [code] one-abcdef slow\nprint(1)\\x1b]0;owned\\x07\n" in shown
+    assert "%% [code] one-abcdef slow\n%metadata " in shown
+    assert "\nprint(1)\\x1b]0;owned\\x07\n" in shown
     assert "%% [markdown] three-ab\n# Title\n" in shown
     assert "%output display_data image/png\n<Figure>" in shown
     assert "aGk=" not in shown
