@@ -142,6 +142,10 @@ def _look(repo: Repo, path: SafeRelPath, stages: set[int] | None, there: frozens
         pointer = repo.pointer_or_none(path)
     except PointerConflict:
         return ModelStatus(path, CONFLICT, detail="both sides of a merge changed it, and Git merged the text")
+    except (FileChanged, FileError):
+        raise
+    except ConflictError as error:  # a link, a pipe or a socket in the place of the pointer, or a link on the way to it
+        return ModelStatus(path, OBSTRUCTED, detail=str(error))
     except BrokenPointer as error:
         return ModelStatus(path, CONFLICT if unmerged else BROKEN, detail=str(error))
     if pointer is None:

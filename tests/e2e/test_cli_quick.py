@@ -71,7 +71,7 @@ CHANGES: dict[str, tuple[Callable[[Clone], object], str]] = {
     "a link in a folder": (
         lambda c: (c.path / "folder/link").symlink_to("b"),
         (
-            "modified:\n  folder  (folder/link is a symbolic link; a tracked folder holds only files)\n"
+            "obstructed:\n  folder  (folder/link is a symbolic link; a tracked folder holds only files)\n"
             "1 of 2 models clean\n"
         ),
     ),
