@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from modelvc.errors import FormatError
 from modelvc.ops import remotes
-from modelvc.ops.problems import DAMAGED, MISSING, UNREADABLE, Problem, Trouble
+from modelvc.ops.claims import Claim
+from modelvc.ops.problems import DAMAGED, MISSING, UNREADABLE, Problem, Trouble, wrong_pointers
 from modelvc.store.farcheck import FarCheck, How
 from modelvc.store.remote import pack_key
 
 if TYPE_CHECKING:
+    from modelvc.formats.pointer import Pointer
     from modelvc.oid import Oid
     from modelvc.ops.progress import Progress
     from modelvc.ops.repair import Mender
@@ -83,9 +86,19 @@ def look(repo: Repo, asked: Asked, meant: Scope, progress: Progress) -> tuple[li
             read_bytes=health.read_bytes,
             requests=store.backend.requests,
         )
-        return [*findings, *packs.values(), *objects.values()], found
+        wrong = wrong_pointers(meant, partial(_actual, repo, health))
+        return [*findings, *packs.values(), *objects.values(), *wrong], found
     finally:
         store.close()
+
+
+def _actual(repo: Repo, health: FarHealth, pointer: Pointer) -> Claim | None:
+    """What a remote's root says of an object that this clone does not have."""
+    name = pointer.kind, pointer.oid
+    if name not in health.sizes or repo.store.has_root(*name):
+        return None
+    size, files = health.sizes[name]
+    return Claim(size, files if pointer.kind == "tree" else None)
 
 
 def _config(store: RemoteStore, listing: Listing, asked: Asked) -> list[Trouble]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from modelvc.errors import FormatError, NotFoundError, ObjectCorrupt
-from modelvc.ops import farlook, remotes, repair
+from modelvc.ops import claims, farlook, remotes, repair
 from modelvc.ops.having import having
 from modelvc.ops.problems import DAMAGED, MISSING, WRONG, Problem, Trouble, broken_pointers, told, wrong_pointers
 from modelvc.ops.progress import SILENT
@@ -101,7 +102,7 @@ def fsck(repo: Repo, revs: Sequence[str] = (), depth: Depth = USUAL, progress: P
     mender = repair.Mender(repo, {one.name: one.path for one in meant.meant}, progress)
     if depth.repair and objects:
         mender.mend_local(objects)
-    findings += packs + list(objects.values()) + wrong_pointers(repo.store, meant)
+    findings += packs + list(objects.values()) + wrong_pointers(meant, partial(claims.stored, repo.store))
     far = None
     if depth.remote is not None:
         how = farlook.Asked(depth.remote, 0.0 if depth.quick else depth.share, mender if depth.repair else None)

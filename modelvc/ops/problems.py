@@ -12,12 +12,13 @@ from modelvc.git import history
 from modelvc.ops import claims
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from modelvc.formats.pointer import Pointer
     from modelvc.oid import Oid
+    from modelvc.ops.claims import Claim
     from modelvc.ops.scope import Scope
     from modelvc.repo import Repo
-    from modelvc.store.local import LocalStore
 
     Named = tuple[str, Oid]
 
@@ -55,13 +56,13 @@ def broken_pointers(meant: Scope) -> list[Trouble]:
     return [Trouble(Problem(BROKEN, f"{place}: {why}", "Git", (place,))) for place, why in meant.broken]
 
 
-def wrong_pointers(store: LocalStore, meant: Scope) -> list[Trouble]:
-    """Pointers whose size or files are not those of their object, as far as the local store has it."""
+def wrong_pointers(meant: Scope, actual: Callable[[Pointer], Claim | None]) -> list[Trouble]:
+    """Pointers whose size or files are not those of their object. ACTUAL says these; None where it has no object."""
     found = []
     for said in meant.claims.values():
-        actual = claims.stored(store, next(iter(said.values())).pointer)
+        known = actual(next(iter(said.values())).pointer)
         for claim, one in said.items():
-            if words := claims.difference(claim, actual):
+            if words := claims.difference(claim, known):
                 place = f"{one.path} ({one.commit[:10] or 'worktree'})"
                 found.append(Trouble(Problem(WRONG, f"{place}: {words}", "Git", (place,))))
     return found

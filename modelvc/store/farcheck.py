@@ -64,6 +64,7 @@ class FarHealth:
     packs: dict[bytes, FarPack] = field(default_factory=dict)  # that are not as they should be
     users: dict[bytes, set[Named]] = field(default_factory=dict)  # of these packs, who needs what is damaged
     proven: set[Named] = field(default_factory=set)
+    sizes: dict[Named, tuple[int, int]] = field(default_factory=dict)  # bytes and files, as good roots say
     count: int = 0  # packs
     needed_bytes: int = 0
     checked_bytes: int = 0
@@ -103,6 +104,7 @@ class FarCheck:
         self._known: dict[bytes, _Known] = {}
         self._trees: set[bytes] = set()  # leaves that fit their segments
         self._faults: dict[Named, Fault] = {}
+        self._sizes: dict[Named, tuple[int, int]] = {}
         self._packs = FarPacks(remote, listing, JOBS)
 
     def run(self, names: Sequence[Named], on_bytes: Tell = lambda _: None, expect: Tell = lambda _: None) -> FarHealth:
@@ -174,6 +176,7 @@ class FarCheck:
                 self._trees.add(fits)
         if size != root.size:
             raise FormatError("its manifests do not hold as many bytes as it has")
+        self._sizes[name] = (root.size, root.files)
         self._refuse_unreadable(found.packs)
         return found
 
@@ -239,7 +242,7 @@ class FarCheck:
 
     def _report(self, names: Sequence[Named], proven: set[Named]) -> FarHealth:
         packs = self._packs
-        health = FarHealth(faults=dict(self._faults), count=len(packs.packs))
+        health = FarHealth(faults=dict(self._faults), count=len(packs.packs), sizes=self._sizes)
         for one in packs.packs.values():
             if one.trouble or one.bad:
                 health.packs[one.name] = one

@@ -119,6 +119,8 @@ def test_a_clone_that_pulls_gets_the_bytes_and_the_words(clone: Clone, tmp_path:
     other.git("clone", "-q", str(clone.path), ".")
     other.mvc("install")
     other.mvc("remote", "add", "there", str(tmp_path / "far"))
+    told = other.json("fsck", "--remote", "-r", "there", code=12)["problems"]
+    assert {problem["what"] for problem in told} == {f"m.bin (worktree): {FILE}", f"d (worktree): {TREE}"}
     done = other.mvc("pull", "-r", "there")
     assert f"m.bin: {FILE}" in done.err
     assert other.read("d/b") == b"2\n"

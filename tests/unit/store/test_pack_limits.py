@@ -249,6 +249,22 @@ def test_a_pack_that_can_not_be_read_back_gets_no_name(tmp_path: Path) -> None:
     assert list((tmp_path / "store/tmp").iterdir()) == []
 
 
+def test_nothing_is_sent_that_can_not_be_read_back(
+    store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = add_bytes(store, tmp_path, b"x" * 1_000)
+    far = DictBackend()
+
+    def torn(trailer: bytes) -> bytes:
+        return pack.FOOTER.pack(len(trailer), 7, blake3(trailer).digest(), pack.END)
+
+    monkeypatch.setattr("modelvc.store.outgoing.pack.footer", torn)
+    monkeypatch.setattr(Trailer, "footer", lambda self: b"another")
+    with pytest.raises(FormatError, match="its first or last bytes are damaged"):
+        Uploader(store, RemoteStore(far), {}, Terms(jobs=1)).run([Wanted("file", content.oid, "m")])
+    assert not [key for key in far.objects if key.startswith(("packs/", "b/"))]
+
+
 def test_nothing_is_deleted_whose_copies_can_not_be_read(store: LocalStore, tmp_path: Path) -> None:
     append(store, range(3))
     append(store, range(10, 13))
