@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from modelvc.drivers import difftool, merging, metric_hooks
 from modelvc.drivers.dispatch import FAILED, say
-from modelvc.errors import ModelvcError, NotFoundError, UsageError, shown
+from modelvc.errors import ModelvcError, NoRemote, UsageError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -85,12 +85,13 @@ def _pre_push(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
     repo = _open(cwd, env)
     try:
         done = push_for_git(repo, remote, url, updates)
-    except NotFoundError as error:
-        if error.code != "no-remote":
-            _blocked()
-            raise
+    except NoRemote as error:
         say(str(error), hint=error.hint)  # refs go, models stay: said once, and no reason to stop Git
         return 0
+    except ModelvcError as error:
+        _blocked()
+        say(str(error), hint=error.hint)
+        return error.exit_code
     except ModuleNotFoundError:
         raise  # not whole is as good as not installed
     except Exception:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from modelvc.errors import AmbiguousRev, GitError, UsageError, shown
 from modelvc.formats.limits import POINTER
 from modelvc.git.objects import objects
-from modelvc.git.refs import branches_and_tags, check_refs, published_heads, remote_heads, stashed, unreferenced
+from modelvc.git.refs import branches_and_tags, check_refs, stashed, unreferenced
 from modelvc.git.run import git, piped, run
 from modelvc.git.trees import Trees
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DEEPEN", "PointerSeen", "Version", "branches_and_tags", "check_refs", "has_commit", "has_head", "holders",
     "introductions",
-    "pointers_at", "pointers_in", "present", "published_heads", "remote_heads", "resolve", "versions",
+    "pointers_at", "pointers_in", "present", "resolve", "versions",
 ]  # fmt: skip
 
 DEEPEN = "git fetch --deepen=100, or --unshallow for all of it (in pipelines: fetch the whole history)"
@@ -104,7 +104,7 @@ def _named(layout: Layout, rev: str, *, original: bool) -> str:
     if not rev or rev.startswith("-") or "\0" in rev:
         return ""
     options = ("-c", "core.warnAmbiguousRefs=true", *((_ORIGINAL,) if original else ()))
-    code, out, words = run(layout, *options, "rev-parse", "-q", "--verify", _exactly(layout, rev))
+    code, out, words = run(layout, *options, "rev-parse", "--verify", _exactly(layout, rev))
     if not code and _AMBIGUOUS.search(words):
         raise AmbiguousRev(_NAME_OF.match(rev)[0])  # type: ignore[index]
     return "" if code else out.decode("ascii").strip()

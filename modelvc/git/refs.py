@@ -38,20 +38,6 @@ def _refs(layout: Layout) -> Iterator[_Ref]:
             yield _Ref(os.fsdecode(name), commit.oid)
 
 
-def remote_heads(layout: Layout, remote: str) -> list[str]:
-    """Commits that Git's remote is known to have, from its remote-tracking refs."""
-    return _tips(layout, f"refs/remotes/{remote}/") if remote else []
-
-
-def published_heads(layout: Layout) -> list[str]:
-    """The same of all of Git's remotes."""
-    return _tips(layout, "refs/remotes/")
-
-
-def _tips(layout: Layout, prefix: str) -> list[str]:
-    return [ref.commit for ref in _refs(layout) if ref.name.startswith(prefix)]
-
-
 def branches_and_tags(layout: Layout) -> dict[str, list[str]]:
     """Names of branches and tags by the commit that they point to."""
     found: dict[str, list[str]] = {}

@@ -153,6 +153,23 @@ def _pointer(clone: Clone, name: str, seed: int) -> None:
     clone.mvc("add", name)
 
 
+def test_a_repository_with_sha256(tmp_path: Path) -> None:
+    ada = Clone(tmp_path / "ada")
+    ada.path.mkdir()
+    ada.git("init", "-q", "-b", "main", "--object-format=sha256")
+    ada.git("init", "-q", "--bare", "--object-format=sha256", "../hub.git")
+    ada.git("remote", "add", "origin", "../hub.git")
+    ada.mvc("init", str(tmp_path / "models"))
+    ada.commit_model(1)
+    assert "1 version sent to origin" in push(ada)
+    assert len(proof(ada).tips[0]) == 64  # type: ignore[union-attr]
+    ada.git("commit", "-q", "--allow-empty", "-m", "code")
+    assert push(ada) == ""
+    ada.commit_model(2)
+    assert "1 version sent to origin" in push(ada)
+    assert_all_there(ada)
+
+
 # -- what is there
 
 
@@ -252,6 +269,17 @@ def test_one_lost_version_stops_no_other(ada: Clone) -> None:
     said = other.mvc("fetch", "--all", code=10)
     assert "2 versions fetched" in said.out
     assert "mvc push --all" in said.err
+
+
+def test_damage_on_a_remote_stops_no_other_version(ada: Clone) -> None:
+    (first,) = (models(ada) / "packs").glob("*/*")
+    ada.commit_model(2)
+    push(ada)
+    first.unlink()
+    other = another(ada)
+    assert "fsck --remote" in other.mvc("fetch", "--all", code=13).err
+    other.mvc("checkout", "--offline")
+    assert other.agrees()
 
 
 def test_another_remote_is_asked_before_a_command_gives_up(ada: Clone, tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def test_what_names_no_commit_is_named_in_the_error(repo: Repo, name: str) -> No
         assert name in str(caught.value)
 
 
-@pytest.mark.parametrize("rest", ["", "~0", "^{commit}", "@{0}"])
+@pytest.mark.parametrize("rest", ["", "~0", "^{commit}", "^0"])
 def test_a_name_with_a_remote_is_its_branch_alone(repo: Repo, tmp_path: Path, rest: str) -> None:
     """Tags arrive with a clone, and Git would take them first."""
     there = repo.git("rev-parse", "HEAD")
