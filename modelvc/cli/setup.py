@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from modelvc.git.hooks import Installed
     from modelvc.ops.remotes import RemoteInfo
 
-REMOTE_URL = "A folder, s3://BUCKET/PREFIX, sftp://HOST/PATH, or another fsspec URL."
+REMOTE_URL = "A folder, s3://BUCKET/PREFIX, sftp://HOST/PATH, az://CONTAINER/PATH or gs://BUCKET/PREFIX."
 ENDPOINT = "An S3 server that is not AWS."
 NOTEBOOKS = "Strip outputs as Git adds a notebook (filter), at a commit (hook), both ways, or not at all (off)."
 

@@ -18,7 +18,7 @@ from modelvc.store.backends import RemoteOptions, open_backend
 from modelvc.store.backends.generic import GenericBackend
 from modelvc.store.backends.probe import Probe, probe
 from modelvc.store.backends.s3body import PiecewiseBody, request_body
-from tests.support import s3, sshd
+from tests.support import azurite, s3, sshd
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -96,6 +96,12 @@ def _plain_s3(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], B
     return plain
 
 
+def _azure(_tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Backend]:
+    monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", azurite.shared().connection)
+    url = f"az://models/{uuid.uuid4().hex}"
+    return lambda: open_backend(url, RemoteOptions())
+
+
 MAKERS = {
     "memory": _memory,
     "folder": _folder,
@@ -104,6 +110,10 @@ MAKERS = {
     "sftp": _sftp,
     "generic": _generic,
 }
+
+
+if azurite.found():  # by hand: it is a package of npm
+    MAKERS["azure"] = _azure
 
 
 @pytest.fixture(params=MAKERS)

@@ -9,12 +9,14 @@ import os
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from modelvc.errors import ConfigError, KeyMissing, RemoteBusy, RemoteChanged, RemoteDenied, RemoteError, shown
 from modelvc.store.api import Capabilities, Entry, KeyDenied
 from modelvc.store.backends import retry
+from modelvc.store.backends.azure import Unreachable
 from modelvc.store.backends.keys import check_key, check_prefix, is_key, is_part
 from modelvc.store.backends.spans import merge, scatter
 
@@ -28,18 +30,35 @@ _T = TypeVar("_T")
 _CONNECTIONS = 4
 _ATTEMPTS = 5
 _PIECE = 32 << 10  # bytes of one write: what SFTP sends in one message
-_PACKAGES = {"gs": ("gcsfs", "gcsfs"), "az": ("adlfs", "adlfs")}
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """What one kind of file system does besides fsspec's protocol.
+
+    `explain`: an error of its own in mvc's words, or None. `require`: raise where what holds the store is not there.
+    """
+
+    explain: Callable[[BaseException, str, str], RemoteError | None] = lambda *_: None
+    require: Callable[[Any], None] = lambda _: None
+
+
+_PLAIN = Habits()
 
 
 class GenericBackend:
     """`connect` opens a file system; `atomic` says that what it writes under a name is whole or not there."""
 
-    def __init__(self, name: str, root: str, connect: Callable[[], Any], *, atomic: bool) -> None:
+    def __init__(
+        self, name: str, root: str, connect: Callable[[], Any], *, atomic: bool, habits: Habits = _PLAIN
+    ) -> None:
         self.name = name
         self.capabilities = Capabilities(conditional=False, page=1000 if atomic else 1)
         self._root = root
         self._connect = connect
         self._atomic = atomic
+        self._habits = habits
+        self._required = self._reached = False
         self._requests = 0
         self._lock = threading.Lock()
         self._gate = threading.BoundedSemaphore(_CONNECTIONS)
@@ -145,7 +164,9 @@ class GenericBackend:
         try:
             infos = fs.find(self._path(prefix[:-1]), detail=True)
         except FileNotFoundError:
-            return []
+            infos = {}
+        if not infos:
+            self._require(fs)
         start = len(self._root.strip("/")) + 1
         named = [(name.lstrip("/")[start:], info) for name, info in infos.items()]
         return [_entry(key, info) for key, info in named if is_key(key) and key.startswith(prefix)]
@@ -154,8 +175,15 @@ class GenericBackend:
         try:
             info = fs.info(self._path(key))
         except FileNotFoundError:
+            self._require(fs)
             return None
         return _entry(key, info) if info["type"] == "file" else None
+
+    def _require(self, fs: Any) -> None:
+        """Look once whether there is anything that could hold keys."""
+        if not self._required:
+            self._habits.require(fs)
+            self._required = True
 
     def _read(self, fs: Any, key: str, limit: int) -> tuple[bytes, Entry]:
         for wait in (*[0.0] * _ATTEMPTS, *retry.delays()):  # a root is rewritten in a moment: soon, then patiently
@@ -224,11 +252,15 @@ class GenericBackend:
         while True:
             try:
                 with self._lent() as fs:
-                    return ask(fs)
+                    answer = ask(fs)
+                    self._reached = True
+                    return answer
             except (RemoteError, ConfigError):
                 raise
             except Exception as error:  # noqa: BLE001 - foreign exceptions end here
-                failure = explain(error, self.name, key)
+                failure = self._habits.explain(error, self.name, key) or explain(error, self.name, key)
+            if isinstance(failure, Unreachable) and not self._reached:  # a wrong name, not a bad moment
+                raise RemoteError(str(failure), hint=failure.hint)
             if not failure.transient or not waits or self._stopped.is_set():
                 raise failure
             wait = waits.pop(0)
@@ -256,7 +288,10 @@ class GenericBackend:
                 self._go_on()  # it may have taken its time to connect
                 yield fs
                 pass_on = True
-            except (FileNotFoundError, RemoteError):
+            except FileNotFoundError as error:
+                pass_on = self._habits.explain(error, self.name, "") is None
+                raise
+            except RemoteError:
                 pass_on = True
                 raise
             finally:
@@ -276,15 +311,22 @@ def open_generic(place: Place) -> GenericBackend:
 
         root = place.path.removeprefix("~/")
         return GenericBackend(place.url, root, lambda: connect(place.host), atomic=False)
-    module, package = _PACKAGES[place.scheme]
-    _require(module, f"pip install {package}", place.scheme)
+    container = place.host.partition("@")[0]
+    root = f"{container}/{place.path}".rstrip("/")
+    if place.scheme == "az":
+        from modelvc.store.backends import azure
 
-    def connect_any() -> Any:
+        _require("adlfs", "pip install 'modelvc[azure]'", place.scheme)
+        habits = Habits(azure.explain, partial(azure.require_container, container=container))
+        return GenericBackend(place.url, root, partial(azure.connect, place), atomic=True, habits=habits)
+    _require("gcsfs", "pip install gcsfs", place.scheme)
+
+    def connect_google() -> Any:
         import fsspec
 
-        return fsspec.filesystem(place.scheme, skip_instance_cache=True, use_listings_cache=False)
+        return fsspec.filesystem("gs", skip_instance_cache=True, use_listings_cache=False)
 
-    return GenericBackend(place.url, f"{place.host}/{place.path}".rstrip("/"), connect_any, atomic=True)
+    return GenericBackend(place.url, root, connect_google, atomic=True)
 
 
 def explain(error: Exception, name: str, key: str) -> RemoteError:

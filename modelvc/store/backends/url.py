@@ -12,14 +12,18 @@ if TYPE_CHECKING:
     from typing import Final
 
 SUPPORTED: Final = "a folder, file://, s3://, sftp://, gs://, az:// and memory://"
-_ALIASES = {"s3a": "s3", "ssh": "sftp", "gcs": "gs", "abfs": "az"}
+_ALIASES = {"s3a": "s3", "ssh": "sftp", "gcs": "gs", "abfs": "az", "abfss": "az"}
 _SCHEMES = frozenset({"file", "s3", "sftp", "gs", "az", "memory"})
+_CLOUDS = ("core.windows.net", "core.usgovcloudapi.net", "core.chinacloudapi.cn")  # Azure's own names alone
 _BUCKET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a store lies. `host` is a bucket, a container or `[user@]host[:port]`; `path` has no "/" at its end."""
+    """Where a store lies. `path` has no "/" at its end.
+
+    `host` is a bucket, `[user@]host[:port]`, a container, or `container@account.dfs.core.windows.net`.
+    """
 
     scheme: str
     host: str
@@ -30,7 +34,8 @@ class Place:
         """The one way to write this place."""
         if self.scheme == "file":
             return self.path
-        return f"{self.scheme}://{self.host}" + (f"/{self.path.lstrip('/')}" if self.path else "")
+        scheme = "abfss" if self.scheme == "az" and "@" in self.host else self.scheme
+        return f"{scheme}://{self.host}" + (f"/{self.path.lstrip('/')}" if self.path else "")
 
 
 def parse_url(url: str) -> Place:
@@ -51,12 +56,16 @@ def parse_url(url: str) -> Place:
     if scheme == "file":
         return _folder(_file_path(url, rest))
     host, _, path = rest.partition("/")
+    account = ""
+    if scheme == "az" and "@" in host and ":" not in host:
+        host, _, account = host.partition("@")
+        _check_azure(url, account)
     _check_account(scheme, host)
     if scheme == "sftp":
         return _sftp(url, host, path)
     if not host or not _BUCKET.issuperset(host):
         raise ConfigError(f'"{shown_url(url)}" names no bucket', hint=f"write {scheme}://BUCKET/PREFIX")
-    return Place(scheme, host, "/".join(_parts(url, path)))
+    return Place(scheme, f"{host}@{account}" if account else host, "/".join(_parts(url, path)))
 
 
 def absolute_url(url: str, cwd: str) -> str:
@@ -116,6 +125,17 @@ def _check_account(scheme: str, host: str) -> None:
         raise ConfigError(
             f"the {scheme}:// URL holds credentials, which everyone who clones could read",
             hint="take them out of the URL: they belong into the environment, ~/.aws or ~/.ssh",
+        )
+
+
+def _check_azure(url: str, host: str) -> None:
+    """Refuse an account outside of Azure's own names: a signed request would go wherever the URL says."""
+    account, _, service = host.partition(".")
+    kind, _, cloud = service.partition(".")
+    if not account.isascii() or not account.isalnum() or kind not in {"dfs", "blob"} or cloud not in _CLOUDS:
+        raise ConfigError(
+            f'"{shown_url(url)}" names no account of Azure',
+            hint="write abfss://CONTAINER@ACCOUNT.dfs.core.windows.net/FOLDER, or az://CONTAINER/FOLDER",
         )
 
 

@@ -25,6 +25,9 @@ GOOD = {
     "sftp://host/~/models": "sftp://host/~/models",
     "gs://bucket/x": "gs://bucket/x",
     "abfs://container/x": "az://container/x",
+    "abfs://c@acc.dfs.core.windows.net/x": "abfss://c@acc.dfs.core.windows.net/x",
+    "abfss://c@acc.blob.core.windows.net": "abfss://c@acc.blob.core.windows.net",
+    "az://c@acc.dfs.core.usgovcloudapi.net/x/": "abfss://c@acc.dfs.core.usgovcloudapi.net/x",
     "memory://test": "memory://test",
 }
 
@@ -47,6 +50,13 @@ BAD = {
     "s3://key:secret@bucket/x": "credentials",
     "s3://key@bucket/x": "credentials",
     "sftp://me:secret@host/x": "credentials",
+    "az://c:secret@acc.dfs.core.windows.net/x": "credentials",
+    "abfss://c@evil.example/x": "names no account",
+    "abfss://c@acc.dfs.core.windows.net.evil.example/x": "names no account",
+    "abfss://c@a@acc.dfs.core.windows.net/x": "names no account",
+    "abfss://c@acc.dfs.core.windows.net@evil.example/x": "names no account",
+    "abfss://@acc.dfs.core.windows.net/x": "names no bucket",
+    "s3://c@acc.dfs.core.windows.net/x": "credentials",
     "s3://bucket/a/../../other": '".."',
     "s3://bucket/a//b": "empty",
     "s3://bucket/x?versionId=1": '"?"',
@@ -80,7 +90,7 @@ def test_a_relative_folder_from_a_repository_is_refused():
         open_backend("models", RemoteOptions())
 
 
-@pytest.mark.parametrize(("url", "package"), [("gs://b/x", "gcsfs"), ("az://c/x", "adlfs")])
+@pytest.mark.parametrize(("url", "package"), [("gs://b/x", "gcsfs"), ("az://c/x", "'modelvc[azure]'")])
 def test_a_missing_package_is_named_with_its_command(url: str, package: str):
     with pytest.raises(ConfigError, match="not installed") as caught:
         open_backend(url, RemoteOptions())
