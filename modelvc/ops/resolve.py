@@ -125,7 +125,7 @@ def conflicts(repo: Repo) -> dict[SafeRelPath, _Both]:
     """Every model in conflict, with its sides where they can be told."""
     stages: dict[SafeRelPath, dict[int, str]] = {}
     for entry in repo.index_pointers():
-        if entry.stage:
+        if entry.stage > 1:  # the base is not a side, and may be empty or no pointer: Git makes it up from several
             stages.setdefault(SafeRelPath(entry.path.removesuffix(".mvc")), {})[entry.stage] = entry.blob
     blobs = index.read_blobs(repo.layout, sorted({blob for found in stages.values() for blob in found.values()}))
     labels = sides.names(repo.layout, {})

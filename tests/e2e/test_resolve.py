@@ -180,3 +180,27 @@ def test_gc_keeps_both_sides(parted: Clone) -> None:
     parted.let_go()
     parted.mvc("resolve", "model.bin", "--theirs")
     assert parted.read("model.bin") == content(parted, 2)
+
+
+def test_a_base_that_git_made_up(tmp_path: Path) -> None:
+    """Two histories that merged each other have two merge bases; of a model that both added Git merges nothing."""
+    clone = Clone.new(tmp_path / "clone")
+    clone.git("branch", "topic")
+    clone.commit_model(1)
+    clone.git("checkout", "-q", "topic")
+    clone.commit_model(2)
+    clone.git("branch", "second")
+    for branch, other in (("topic", "main"), ("main", "second")):
+        clone.git("checkout", "-q", branch)
+        clone.git("merge", "-q", other, code=1)
+        clone.mvc("resolve", "model.bin", "--ours")
+        clone.git("commit", "-qm", f"merge {other}")
+    clone.commit_model(3)
+    clone.git("checkout", "-q", "topic")
+    clone.commit_model(4)
+    clone.git("merge", "-q", "main", code=1)
+    stages = clone.git("ls-files", "-s", "model.bin.mvc").split("\n")
+    assert clone.git("cat-file", "blob", stages[0].split()[1]) == "", "the base is no pointer"
+    clone.mvc("resolve", ".", "--theirs")
+    assert clone.read("model.bin") == content(clone, 3)
+    assert settled(clone)

@@ -5,7 +5,7 @@ and what each store holds by the names of its roots. It is asked after every ope
 
 - bytes of a model that nobody saved are still there, or in a store;
 - no version of a commit that some ref or reflog reaches is in no store at all;
-- each version that a server's refs reach is on the remote of that server;
+- each version that a server's refs reach is on a remote: on that of the server, or on one that a push named;
 - no command ends in a way that mvc does not document.
 
 A version may get lost in one way only: no server reached it when a remote was cleaned up with no grace at all.
@@ -309,8 +309,9 @@ class World:
         held = self.held()
         for place in self.places:
             self._missing(self.versions(place.clone.path, "--all", "--reflog", "HEAD"), held, place.name)
+        remotes = {version for name in SERVERS for version in roots(self.far(name))}
         for name in SERVERS:
-            self._missing(self.on_server(name), roots(self.far(name)), f"the remote {name}")
+            self._missing(self.on_server(name), remotes, f"the remotes, of what is at {name}")
 
     def _missing(self, needed: dict[Version, str], held: set[Version], where: str) -> None:
         if missing := set(needed) - held - self.lost:
@@ -336,14 +337,14 @@ class World:
                 continue
             reader.git("checkout", "-q", "-B", "reading", reader.git("rev-list", "-n", "1", "--all").strip())
             reader.mvc("install", "--trust")
-            reader.mvc("fetch", "--all", "-r", name)
+            gone = {version for version in self.on_server(name) if version in self.lost} - self.held()
+            reader.mvc("fetch", "--all", code=10 if gone else 0)
             for version, commit in self.on_server(name).items():
-                if version in self.lost and version not in roots(self.far(name)):
+                if version in gone:
                     continue
                 self._read(reader, version, commit)
                 count += 1
-            reader.mvc("fsck")
-            reader.mvc("fsck", "-r", name)
+            reader.mvc("fsck", code=10 if gone else 0)
         return count
 
     def _read(self, reader: Clone, version: Version, commit: str) -> None:
