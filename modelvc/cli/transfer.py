@@ -149,6 +149,8 @@ def get(
         f"{shown(where)}  {render.short(done.oid)}  {render.size(done.size)}  "
         f"(from {done.commit[:10]}, {shown(done.came_from)})"
     )
+    if done.wrong:
+        render.say(f"{shown(where)}: {done.wrong}; its bytes are right", quiet=CONTEXT.quiet)
     if done.was:
         words = f"what was there is kept: mvc checkout {done.was[:17]} {shlex.quote(shown(where))} brings it back"
         render.say(words, quiet=CONTEXT.quiet)

@@ -18,7 +18,6 @@ from modelvc.errors import (
     NoRemote,
     NoRepository,
     NotFoundError,
-    ObjectCorrupt,
     ObjectMissing,
     UntrustedRemote,
     shown,
@@ -29,7 +28,7 @@ from modelvc.formats.paths import SafeRelPath, is_pointer, model_of, pointer_of
 from modelvc.formats.pointer import parse
 from modelvc.git.elsewhere import snapshot
 from modelvc.git.layout import discover
-from modelvc.ops import remotes
+from modelvc.ops import claims, remotes
 from modelvc.ops.outfile import check_place, make_way
 from modelvc.ops.progress import SILENT
 from modelvc.ops.trees import contents, stored_files
@@ -69,7 +68,10 @@ class How:
 
 @dataclass(frozen=True, slots=True)
 class Got:
-    """What came. `came_from`: the store that had the bytes; `was`: the oid of the model that lay there."""
+    """What came. `came_from`: the store that had the bytes; `was`: the oid of the model that lay there.
+
+    `wrong`: how the size or files that the pointer says differ from the model's.
+    """
 
     source: str
     path: str
@@ -80,6 +82,7 @@ class Got:
     out: str
     came_from: str
     was: str | None = None
+    wrong: str = ""
 
 
 USUAL = How()
@@ -101,10 +104,21 @@ def get(source: str, path: str, cwd: str, how: How = USUAL, progress: Progress =
         store, came_from = _bring(_Wish(source, seen, pointer, model, how), place if local else "", work, progress)
         try:
             replaced = _write(store, pointer, target, work, how)
+            actual = claims.stored(store, pointer) or claims.said(pointer)
         finally:
             store.close()
-    oid, size, was = str(pointer.oid), pointer.size, str(replaced.oid) if replaced else None
-    return Got(shown_url(source, 5_000), str(model), seen.commit, pointer.kind, oid, size, target, came_from, was)
+    return Got(
+        source=shown_url(source, 5_000),
+        path=str(model),
+        commit=seen.commit,
+        kind=pointer.kind,
+        oid=str(pointer.oid),
+        size=actual.size,
+        out=target,
+        came_from=came_from,
+        was=str(replaced.oid) if replaced else None,
+        wrong=claims.difference(claims.said(pointer), actual),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,10 +247,6 @@ def _found_from(wish: _Wish, remote: Remote, place: str) -> Remote:
 def _write(store: LocalStore, pointer: Pointer, target: str, work: str, how: How) -> Replaced | None:
     """Build it in WORK, verified, then give it its name; the model that lay there."""
     root = store.read_root(pointer.kind, pointer.oid)
-    if root.size != pointer.size:
-        raise ObjectCorrupt(
-            f"{os.path.basename(target)} ({pointer.oid.short}: its size is not its pointer's)", store.name
-        )
     tree = Worktree(work, os.path.join(work, "tmp"))
     ready = SafeRelPath("ready")
     with ContentReader(store) as reader:

@@ -135,3 +135,11 @@ def test_the_size_of_predictions_is_compared_too(clone: Clone) -> None:
     path.write_text(head + table + re.sub(r"(?m)^size = .*", "size = 7", rest))
     found = [one["what"] for one in clone.json("fsck", code=12)["problems"] if "says 7 B" in one["what"]]
     assert found == ["m.bin (worktree): its pointer says 7 B (7 bytes), the model has 29 B (29 bytes)"]
+
+
+def test_get_hands_out_what_the_oid_names_and_says_so(clone: Clone, tmp_path: Path) -> None:
+    done = clone.mvc("get", ".", "m.bin", "-o", str(tmp_path / "got.bin"))
+    assert f"{FILE}; its bytes are right" in done.err
+    assert (tmp_path / "got.bin").read_bytes() == b"hello\n"
+    found = clone.json("get", ".", "d", "-o", str(tmp_path / "got"))
+    assert (found["size"], found["wrong"]) == (4, TREE)
