@@ -73,9 +73,8 @@ class ModelStatus:
     @property
     def only_new(self) -> bool:
         """Whether a folder is modified by files that its version does not have, and by nothing else."""
-        return (
-            self.state == MODIFIED and self.kind == "tree" and self.detail.endswith(" new") and "," not in self.detail
-        )
+        counts = self.detail.partition(";")[0]
+        return self.state == MODIFIED and self.kind == "tree" and counts.endswith(" new") and "," not in counts
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,6 +124,11 @@ def test_every_command_answers_as_documented(tmp_path: Path) -> None:
     assert ask("remote", "add", "origin", "../far")["url"] == str(tmp_path / "far")
     ask("remote", "add", "other", "../other")
     assert ask("remote", "default", "other")["default"] is True
+    assert ask("remote", "set-url", "other", "../another")["url"] == str(tmp_path / "another")
+    assert ask("remote", "rename", "other", "second")["default"] is True
+    ask("remote", "rename", "second", "other")
+    assert ask("track", "*.pt") == {"patterns": ["*.pt"], "waiting": []}
+    ask("track", "--remove", "*.pt")
     assert [r["name"] for r in ask("remote", "list")["remotes"]] == ["origin", "other"]
     assert [r["name"] for r in ask("remote", "remove", "other")["remotes"]] == ["origin"]
     assert ask("trust")["remotes"][0]["trusted"] is True
