@@ -189,7 +189,7 @@ def _strip_stdin() -> None:
 
     data = sys.stdin.buffer.read()
     try:
-        data, _ = clean(data, CONTEXT.open().config.notebooks, "-")
+        data, _ = clean(data, CONTEXT.open().config.notebooks, "-.ipynb")
     except FormatError as error:
         sys.stdout.buffer.write(data)
         render.say(f"left as it is: {shown(error)}", quiet=False)

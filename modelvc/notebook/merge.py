@@ -180,7 +180,7 @@ class _Merge:
             return theirs, False
         if theirs == base:
             return ours, False
-        texts = [text.rstrip("\n") for text in (base, ours, theirs)]
+        texts = [text.rstrip("\r\n") for text in (base, ours, theirs)]
         ends = [text[len(line) :] for text, line in zip((base, ours, theirs), texts, strict=True)]
         end = ends[1] if ends[1] != ends[0] else ends[2]  # of the side that changed it; ours, if both did
         if texts[1] in (texts[2], texts[0]):

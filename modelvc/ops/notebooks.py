@@ -178,9 +178,8 @@ def newly_stripped(repo: Repo) -> tuple[str, ...]:
     """The notebooks in Git's index that this release strips, where an earlier one set this clone up; once."""
     if not drivers.filters(repo.layout) or _edition(repo) == platforms.EDITION:
         return ()
-    found = unstripped(repo)
-    note_edition(repo)
-    return found
+    note_edition(repo)  # first: where nothing can be written, nothing is looked at each time
+    return unstripped(repo)
 
 
 def note_edition(repo: Repo) -> None:

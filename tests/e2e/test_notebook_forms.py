@@ -61,8 +61,9 @@ def ran(value: Any) -> bytes:
 
 def edited(value: Any, at: int, line: str) -> Any:
     found = json.loads(json.dumps(value))
-    source = "".join(found["cells"][at]["source"])
-    found["cells"][at]["source"] = f"{source}\n{line}".splitlines(keepends=True)
+    one = found["cells"][at]
+    text = f"{''.join(one['source'])}\n{line}"
+    one["source"] = text if isinstance(one["source"], str) else text.splitlines(keepends=True)
     return found
 
 

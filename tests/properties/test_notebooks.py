@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import Any
 
@@ -106,6 +107,30 @@ def test_the_filter_is_idempotent_and_can_be_taken_back(data: bytes) -> None:
         back = kept.attach(stripped, RULES, "n.ipynb")
     assert json.loads(back) == json.loads(data)
     assert clean(back, RULES, "n.ipynb")[0] == stripped
+
+
+FORMS = st.fixed_dictionaries({"indent": st.sampled_from([None, 1, 2, 4, "\t"]), "ensure_ascii": st.booleans()})
+
+
+@given(notebooks(), st.one_of(notebooks(), HOSTILE.map(dump), st.binary(max_size=40)), FORMS)
+def test_another_version_gives_its_form_and_nothing_else(data: bytes, other: bytes, how: Any) -> None:
+    with contextlib.suppress(ValueError):
+        other = json.dumps(json.loads(other), **how).encode()
+    plain, _ = clean(data, RULES, "n.ipynb")
+    found, _ = clean(data, RULES, "n.ipynb", other)
+    assert clean(found, RULES, "n.ipynb", other)[0] == found
+    assert _values(found) == _values(plain)
+    # and its own form is kept by any other program's save
+    ours, _ = clean(json.dumps(json.loads(data), **how).encode(), RULES, "n.ipynb")
+    assert clean(data, RULES, "n.ipynb", ours)[0] == ours
+
+
+def _values(data: bytes) -> Any:
+    """What a notebook says, however its sources are cut into lines."""
+    value = json.loads(data)
+    for one in value["cells"]:
+        one["source"] = "".join(one["source"])
+    return value
 
 
 EDITS = st.lists(

@@ -341,6 +341,14 @@ def a_notebook_nested_a_hundred_thousand_deep() -> object:
     return strip.clean(b"[" * 100_000, Rules(), "n.ipynb")
 
 
+@bomb("more than 1,000,000 values")
+def a_notebook_of_millions_of_empty_cells() -> object:
+    from modelvc.formats.rules import Rules
+    from modelvc.notebook import strip
+
+    return strip.clean(b'{"cells": [' + b"{}," * 10_000_000 + b"{}]}", Rules(), "n.ipynb")
+
+
 @bomb("can be written again")
 def a_notebook_nested_deeper_than_it_can_be_written() -> object:
     """Since Python 3.12 json reads deeper than it writes; before, a lower limit in between makes it so."""
