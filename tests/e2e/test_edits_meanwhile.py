@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from modelvc.ops import materialise
+from modelvc.ops.status import status
+from modelvc.repo import open_repo
+from modelvc.worktree import lease
 from modelvc.worktree.state import GRAIN
 from tests.support.clone import Clone
 from tests.support.disk import Died, forked
@@ -168,7 +172,19 @@ def test_an_edit_through_a_mapping_is_seen(clone: Clone, name: str, command: str
 
 
 def wait_a_grain(path: Path) -> None:
-    import time
-
     while time.time_ns() < path.stat().st_mtime_ns + 2 * GRAIN:
         time.sleep(0.01)
+
+
+def test_a_clean_status_hashes_nothing_and_takes_no_lease(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    for _ in range(2):  # the first one settles what was added within a tick of the clock
+        wait_a_grain(clone.path / "f/large")
+        assert status(open_repo(str(clone.path), {})).clean
+    looks: list[int] = []
+    real = lease.take
+    monkeypatch.setattr(lease, "take", lambda fd: looks.append(fd) or real(fd))
+    assert status(open_repo(str(clone.path), {})).clean
+    assert looks == []
+    clone.write("f/a", b"new")
+    assert not status(open_repo(str(clone.path), {})).clean
+    assert len(looks) == 1

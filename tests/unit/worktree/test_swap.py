@@ -7,8 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -372,6 +373,61 @@ def test_without_leases_an_edit_through_a_mapping_shows(leased: Worktree, *, man
         assert found[2]
         view[:] = b"two"
         assert leased.stat("m.bin") != found[0]
+
+
+# -- a worktree on another file system than its `.git`
+
+
+@pytest.fixture
+def far(tmp_path: Path) -> Iterator[Worktree]:
+    try:
+        folder = tempfile.TemporaryDirectory(dir="/dev/shm")
+    except OSError:
+        pytest.skip("there is no /dev/shm")
+    with folder as root:
+        if os.stat(root).st_dev == tmp_path.stat().st_dev:
+            pytest.skip("/dev/shm is on the same file system")
+        (Path(root) / "m.bin").write_bytes(b"old")
+        (Path(root) / ".git").mkdir()
+        yield Worktree(root, str(tmp_path / "tmp"))
+
+
+def test_new_and_displaced_files_lie_beside_those_of_another_file_system(far: Worktree) -> None:
+    put(far, b"new", seen(far))
+    plan = seen(far)
+    editing.renaming(here(far), b"edited")
+    with pytest.raises(FileInUse):
+        put(far, b"newer", plan)
+    with far.staged(SafeRelPath("f")) as folder:
+        folder.write("a/b", b"x", executable=False)
+        assert not far.place(folder, SafeRelPath("f"), {"a/b": None})["a/b"].why
+    assert far.take_away({"m.bin": plan, "f/a/b": seen(far, "f/a/b")}) == {"m.bin": swap.CHANGED}
+    assert here(far).read_bytes() == b"edited"
+    tidy(far, "m.bin", "f")
+
+
+def test_a_kill_is_mended_there_as_well(far: Worktree) -> None:
+    plan = seen(far)
+
+    def command() -> int:
+        monkeypatch = pytest.MonkeyPatch()
+        real = swap._displace
+
+        def displace(work: swap.Swap, means: Means) -> tuple[swap.Place, bool]:
+            save_anew(here(far))
+            real(work, means)
+            os.kill(os.getpid(), signal.SIGKILL)
+            raise AssertionError
+
+        monkeypatch.setattr(swap, "_displace", displace)
+        put(far, b"new", plan)
+        return 0
+
+    assert forked(command).code == -9
+    assert here(far).read_bytes() == b"new"
+    far.clean_tmp()
+    assert here(far).read_bytes() == b"edited"
+    tidy(far)
 
 
 # -- a stress test
