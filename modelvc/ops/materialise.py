@@ -196,8 +196,10 @@ def apply(repo: Repo, plans: Sequence[Plan], why: str, on_bytes: Progress = lamb
             raise AssertionError(f"{step.path} can not be written: {step.action}")
         if step.was and step.action in {"write", "remove"}:
             repo.log_replaced(step.path, step.was[0], step.was[1], why)
-    kept = _remove(repo, [step for step in plans if _goes_first(step)])
-    with ContentReader(repo.store) as reader:
+    if not plans:
+        return []
+    with repo.worktree.journalled(), ContentReader(repo.store) as reader:
+        kept = _remove(repo, [step for step in plans if _goes_first(step)])
         for step in plans:
             if step.path not in kept:
                 try:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 from modelvc.errors import ConflictError, FileError, FileInUse, shown
 from modelvc.worktree import replacing
-from modelvc.worktree.replacing import Placed, Temporary, Wanted
+from modelvc.worktree.replacing import JOURNAL, Journal, Placed, Temporary, Wanted, mend
 from modelvc.worktree.state import stat_of
 from modelvc.worktree.swap import ALL, CAME, Means, Place, Seen, give, unchanged
 
@@ -47,6 +47,7 @@ class Worktree:
         self.root = root
         self.tmp = tmp
         self.means = means
+        self.journal: Journal | None = None  # for many runs, else each has its own
 
     # -- reading
 
@@ -88,6 +89,16 @@ class Worktree:
             return os.read(fd, limit + 1)
         finally:
             os.close(fd)
+
+    @contextlib.contextmanager
+    def journalled(self) -> Iterator[None]:
+        """Keep one journal for all that the block replaces."""
+        with Journal(self) as journal:
+            self.journal = journal
+            try:
+                yield
+            finally:
+                self.journal = None
 
     def as_read(self, path: str, data: bytes) -> Seen | None:
         """PATH as a command read it a moment ago, when it held DATA; None when it is not there."""
@@ -262,16 +273,17 @@ class Worktree:
             os.close(fd)
 
     def clean_tmp(self) -> None:
-        """Mend what a killed process left half done, then remove what it left behind."""
-        replacing.mend(self)
+        """Mend what killed processes left half done, then remove what they left behind."""
         try:
             names = os.listdir(self.tmp)
         except FileNotFoundError:
             return
-        for name in names:
+        dead = sorted((name for name in names if _is_dead(name)), key=lambda name: not name.endswith(JOURNAL))
+        for name in dead:
+            if name.endswith(JOURNAL):
+                mend(self, os.path.join(self.tmp, name))
             with contextlib.suppress(OSError):
-                if _is_dead(name):
-                    self._remove_tmp(name)
+                self._remove_tmp(name)
 
     def _remove_tmp(self, name: str) -> None:
         fd = os.open(self.tmp, _FOLDER)

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from modelvc.worktree.state import Stat
 
 _AT_ONCE = 1_000  # swaps of one journal
-JOURNAL = "swaps"  # in the worktree's folder for temporary files
+JOURNAL = ".swaps"  # how the name of one ends, in the worktree's folder for temporary files
+_MARK = b"1"
 
 
 class Temporary(NamedTuple):
@@ -69,7 +70,11 @@ def _run(
 ) -> Iterator[Placed]:
     prefix = f"{temporary.name}/" if staged else ""
     noted = [(one.path, one.new and prefix + one.new, aside, one.mine, one.seen) for one, aside in works if one.seen]
-    with _journal(worktree, temporary.where, noted), _Folders(worktree) as folders:
+    with contextlib.ExitStack() as stack:
+        if noted:  # nothing is displaced where nothing was
+            journal = worktree.journal or stack.enter_context(Journal(worktree))
+            stack.enter_context(journal.noting(temporary.where, noted))
+        folders = stack.enter_context(_Folders(worktree))
         for one, aside in works:
             there = folders.place(one.path)
             if there is None:
@@ -135,39 +140,58 @@ class _Folders:
 # -- the journal
 
 
-@contextlib.contextmanager
-def _journal(worktree: Worktree, where: str | None, noted: Sequence[tuple[object, ...]]) -> Iterator[None]:
-    """Keep a journal of NOTED while the block runs: all swaps that displace a file."""
-    if not noted:
-        yield
-        return
-    mend(worktree)
-    path = os.path.join(worktree.tmp, JOURNAL)
-    text = json.dumps([where, noted], default=bytes.hex)
-    try:
+class Journal:
+    """A file that names the swaps under way: one line behind a mark, which is set last and taken away at the end."""
+
+    def __init__(self, worktree: Worktree) -> None:
         os.makedirs(worktree.tmp, exist_ok=True)
-        with open(path, "x", encoding="ascii") as file:
-            file.write(text)
-        yield
-        os.unlink(path)
-    except BaseException:
-        mend(worktree)
-        raise
+        self._worktree = worktree
+        self._under_way = False
+        self._path = os.path.join(worktree.tmp, f"mvc-{os.getpid()}-{os.urandom(6).hex()}{JOURNAL}")
+        self._fd = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._fd)
+        if not self._under_way:
+            os.unlink(self._path)
+
+    @contextlib.contextmanager
+    def noting(self, where: str | None, noted: Sequence[tuple[object, ...]]) -> Iterator[None]:
+        """Keep NOTED while the block runs. A block that raises is mended."""
+        text = f"{json.dumps([where, noted], default=bytes.hex)}\n".encode("ascii")
+        _write_at(self._fd, text, 1)
+        os.pwrite(self._fd, _MARK, 0)
+        self._under_way = True
+        try:
+            yield
+        except BaseException:
+            mend(self._worktree, self._path)
+            self._end()
+            raise
+        self._end()
+
+    def _end(self) -> None:
+        os.pwrite(self._fd, b" ", 0)
+        self._under_way = False
 
 
-def mend(worktree: Worktree) -> None:
-    """Bring what a run left half done to an end: a file that a plan saw goes, any other has its name again."""
-    path = os.path.join(worktree.tmp, JOURNAL)
-    try:
-        with open(path, encoding="ascii") as file:
-            text = file.read()
-    except FileNotFoundError:
-        return
-    with contextlib.suppress(ValueError):  # cut short: then no swap had begun
-        where, works = json.loads(text)
-        for one, new, aside, mine, seen in works:
-            _mend_one(worktree, where, (one, new, aside), (_stat(mine), _seen(*seen)))
-    os.unlink(path)
+def _write_at(fd: int, data: bytes, offset: int) -> None:
+    while data:
+        done = os.pwrite(fd, data, offset)
+        data, offset = data[done:], offset + done
+
+
+def mend(worktree: Worktree, journal: str) -> None:
+    """Bring what the JOURNAL names to an end: a file that a plan saw goes, any other has its name again."""
+    with open(journal, "rb") as file:
+        if file.read(1) != _MARK:
+            return
+        where, works = json.loads(file.readline())
+    for one, new, aside, mine, seen in works:
+        _mend_one(worktree, where, (one, new, aside), (_stat(mine), _seen(*seen)))
 
 
 def _mend_one(

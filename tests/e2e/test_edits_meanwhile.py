@@ -10,10 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from modelvc.ops import materialise
+from modelvc.errors import FileInUse
+from modelvc.ops import materialise, notebooks
+from modelvc.ops.add import add
 from modelvc.ops.status import status
 from modelvc.repo import open_repo
-from modelvc.worktree import lease
+from modelvc.worktree import ignore, lease
 from modelvc.worktree.state import GRAIN
 from tests.support.clone import Clone
 from tests.support.disk import Died, forked
@@ -188,3 +190,30 @@ def test_a_clean_status_hashes_nothing_and_takes_no_lease(clone: Clone, monkeypa
     clone.write("f/a", b"new")
     assert not status(open_repo(str(clone.path), {})).clean
     assert len(looks) == 1
+
+
+# -- files that a command reads, changes and writes back
+
+
+def test_an_ignore_entry_joins_what_somebody_saves_meanwhile(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = ignore.with_entry
+    saved: list[int] = []
+
+    def edited(text: bytes, name: str) -> bytes:
+        if not saved:
+            saved.append(clone.path.joinpath(".gitignore").write_bytes(text + b"mine\n"))
+        return real(text, name)
+
+    monkeypatch.setattr(ignore, "with_entry", edited)
+    clone.write("new.bin", 3)
+    add(open_repo(str(clone.path), {}), ["new.bin"])
+    assert {b"mine", b"/new.bin"} <= set(clone.read(".gitignore").splitlines())
+
+
+def test_a_notebook_that_somebody_saves_meanwhile_stays(clone: Clone) -> None:
+    clone.write("a.ipynb", EDIT)
+    with pytest.raises(FileInUse):
+        notebooks.write(open_repo(str(clone.path), {}), "a.ipynb", b"stripped", b"as it was read")
+    assert clone.read("a.ipynb") == EDIT
+    notebooks.write(open_repo(str(clone.path), {}), "a.ipynb", b"stripped", EDIT)
+    assert clone.read("a.ipynb") == b"stripped"

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 import pytest
@@ -254,7 +254,7 @@ def steps(monkeypatch: pytest.MonkeyPatch, at: int) -> None:
 
         return call
 
-    for name in ("rename", "unlink", "link"):
+    for name in ("rename", "unlink", "link", "pwrite"):
         monkeypatch.setattr(os, name, counted(getattr(os, name)))
     monkeypatch.setattr(swap, "_rename2", counted(swap._rename2))
 
@@ -316,6 +316,24 @@ def test_killed_at_any_step_the_next_command_mends(
         if died.code != -9:
             return
     raise AssertionError("it never came to an end")
+
+
+@pytest.mark.parametrize("change", ["no edit", "saved anew"])
+def test_an_interrupt_is_mended_at_once(tree: Worktree, change: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = swap._displace
+
+    def displace(work: swap.Swap, means: Means) -> tuple[swap.Place, bool]:
+        EDITS[change](here(tree))
+        real(work, means)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(swap, "_displace", displace)
+    for keep in (False, True):
+        here(tree).write_bytes(b"old")
+        with pytest.raises(KeyboardInterrupt), tree.journalled() if keep else nullcontext():
+            put(tree, b"new", seen(tree))
+        assert here(tree).read_bytes() == (b"edited" if change == "saved anew" else b"new")
+        tidy(tree)
 
 
 # -- what is remembered
