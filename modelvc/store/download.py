@@ -14,6 +14,7 @@ from blake3 import blake3
 
 from modelvc.errors import FormatError, IntegrityError, KeyMissing, ObjectCorrupt, ObjectMissing
 from modelvc.store import codec, manifest
+from modelvc.store.api import KeyDenied
 from modelvc.store.backends.spans import GAP
 from modelvc.store.manifest import Content
 from modelvc.store.packfile import NewChunk
@@ -76,7 +77,7 @@ class Downloader:
     def run(self, wanted: Sequence[Named], on_bytes: Callable[[int], None] = lambda _: None) -> Downloaded:
         """Bring WANTED into the local store, as far as the remote has it.
 
-        Raises ObjectCorrupt or KeyMissing for damage there, when all else is here.
+        Raises ObjectCorrupt, KeyMissing or KeyDenied for what is damaged or refused there, when all else is here.
         """
         came: list[Named] = []
         missing: list[Named] = []
@@ -96,7 +97,7 @@ class Downloader:
                         missing.append(name)
                         continue
                     self._bring(name, found, pool, writer, on_bytes)
-                except (IntegrityError, KeyMissing) as error:
+                except (IntegrityError, KeyMissing, KeyDenied) as error:
                     damage = damage or error
                     continue
                 except ObjectMissing:

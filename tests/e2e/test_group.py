@@ -136,3 +136,20 @@ def test_one_key_that_cannot_be_read_stops_nothing_else(top: Path, kind: str, cu
         bob.mvc("fsck", "--remote", "--repair")
     assert bob.json("fsck", "--remote")["problems"] == []
     check_shared(far)
+
+
+def test_a_fetch_brings_all_but_the_key_that_cannot_be_read(top: Path):
+    ada, bob = member(top, ADA), member(top, BOB)
+    far = top / "team/models"
+    ada.mvc("remote", "add", "origin", str(far))
+    bob.mvc("remote", "add", "origin", str(far))
+    for name, seed in (("one.bin", 1), ("two.bin", 2), ("three.bin", 3)):
+        for clone, user in ((ada, ADA), (bob, BOB)):
+            put(clone, name, seed, user)
+            clone.mvc("add", name)
+        ada.mvc("push")
+    roots = sorted(far.glob("b/*/*"), key=lambda path: path.stat().st_mtime)
+    roots[1].chmod(0o600)
+    shutil.rmtree(bob.path / ".git/mvc/store")
+    assert str(roots[1]) in bob.mvc("fetch", code=13).err
+    assert {path.name for path in (bob.path / ".git/mvc/store").glob("b/*/*")} == {roots[0].name, roots[2].name}
