@@ -137,6 +137,7 @@ def _lost(repo: Repo) -> tuple[LostVersion, ...]:
 
 def _look(repo: Repo, path: SafeRelPath, stages: set[int] | None, there: frozenset[bytes] | None) -> ModelStatus:
     unmerged = (stages or set()) - {0}
+    read_as = repo.worktree.stat(pointer_of(path))  # before the content: what replaces it meanwhile is read next time
     try:
         pointer = repo.pointer_or_none(path)
     except PointerConflict:
@@ -149,7 +150,8 @@ def _look(repo: Repo, path: SafeRelPath, stages: set[int] | None, there: frozens
         return ModelStatus(path, CONFLICT if unmerged else BROKEN, detail=str(error))
     if pointer is None:
         return ModelStatus(path, CONFLICT if unmerged else MISSING, detail=_sides(unmerged) or "its pointer is gone")
-    _remember_pointer(repo, path, pointer)
+    if read_as is not None:
+        repo.state.remember_pointer(path, read_as, pointer.kind, pointer.oid, pointer.size)
     state, detail = _compare(repo, path, pointer)
     if pointer.conflict:
         state, detail = CONFLICT, f"{pointer.conflict.ours} or {pointer.conflict.theirs}"
@@ -258,13 +260,6 @@ def _compare_tree(repo: Repo, path: SafeRelPath, pointer: Pointer) -> tuple[str,
 def _same_tree(repo: Repo, path: SafeRelPath, pointer: Pointer) -> tuple[str, str]:
     wrong = claims.difference(claims.said(pointer), claims.of_files(repo.state.trees[path][1]))
     return (BROKEN, wrong) if wrong else (CLEAN, "")
-
-
-def _remember_pointer(repo: Repo, path: SafeRelPath, pointer: Pointer) -> None:
-    found = repo.worktree.stat(pointer_of(path))
-    if found is None:
-        return
-    repo.state.remember_pointer(path, found, pointer.kind, pointer.oid, pointer.size)
 
 
 def _remember(repo: Repo, index_stat: Stat | None, rows: tuple[ModelStatus, ...]) -> None:

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from modelvc.errors import FileInUse
+from modelvc.formats.paths import SafeRelPath
+from modelvc.formats.pointer import Pointer
 from modelvc.ops import materialise, notebooks
 from modelvc.ops.add import add
 from modelvc.ops.status import status
-from modelvc.repo import open_repo
+from modelvc.repo import Repo, open_repo
 from modelvc.worktree import ignore, lease
 from modelvc.worktree.state import GRAIN
 from tests.support.clone import Clone
@@ -217,3 +219,21 @@ def test_a_notebook_that_somebody_saves_meanwhile_stays(clone: Clone) -> None:
     assert clone.read("a.ipynb") == EDIT
     notebooks.write(open_repo(str(clone.path), {}), "a.ipynb", b"stripped", EDIT)
     assert clone.read("a.ipynb") == b"stripped"
+
+
+def test_a_pointer_that_is_replaced_while_status_looks_is_read_again(
+    clone: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = clone.git("show", "HEAD~1:m.bin.mvc").encode()
+    real = Repo.pointer_or_none
+
+    def replaced(repo: Repo, path: SafeRelPath) -> Pointer | None:
+        found = real(repo, path)
+        if path == "m.bin":
+            clone.write("m.bin.mvc", older)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Repo, "pointer_or_none", replaced)
+        assert status(open_repo(str(clone.path), {})).clean
+    assert "m.bin" in clone.mvc("status", "--exit-code", code=1).out
