@@ -9,6 +9,10 @@ INTERRUPTED = 130
 
 
 def main() -> int:
+    if sys.getfilesystemencoding() != "utf-8":
+        from modelvc.drivers import utf8
+
+        utf8.ensure()
     try:
         return _main(sys.argv[1:])
     except KeyboardInterrupt:  # while something was still being imported; commands speak for themselves

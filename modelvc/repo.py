@@ -212,14 +212,21 @@ class Repo:
 
     def log_replaced(self, path: str, kind: str, oid: bytes, why: str) -> None:
         """Record an oid that the worktree held, so that gc keeps it and a person finds it."""
-        line = json.dumps(
-            {"time": round(time.time(), 3), "path": path, "kind": kind, "oid": str(Oid(oid)), "why": why},
-            ensure_ascii=True,
+        self.log_all_replaced([(path, kind, oid)], why)
+
+    def log_all_replaced(self, found: Iterable[tuple[str, str, bytes]], why: str) -> None:
+        """The same of (path, kind, oid) of many models, with one sync of the disk."""
+        when = round(time.time(), 3)
+        rows = (
+            {"time": when, "path": path, "kind": kind, "oid": str(Oid(oid)), "why": why} for path, kind, oid in found
         )
+        data = "".join(json.dumps(row, ensure_ascii=True) + "\n" for row in rows).encode()
+        if not data:
+            return
         os.makedirs(self.layout.mvc_dir, exist_ok=True)
         fd = os.open(self.reflog_path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
-            write_all(fd, line.encode() + b"\n")
+            write_all(fd, data)
             os.fsync(fd)
         finally:
             os.close(fd)

@@ -9,7 +9,9 @@ import sys
 
 sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
+from modelvc.drivers import utf8
 from modelvc.drivers.notebooks import run
 
 if __name__ == "__main__":
+    utf8.ensure()
     sys.exit(run(sys.argv[1], sys.argv[2], sys.argv[3:]))

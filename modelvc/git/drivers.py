@@ -49,7 +49,7 @@ _FILTER = {
 # What the notebook drivers load, to the last file: all of it standard library.
 _COPIED = (
     "__init__", "errors", "drivers/__init__", "drivers/notebook_guard", "drivers/notebook_merge",
-    "drivers/notebooks", "drivers/pktline", "drivers/script", "formats/__init__", "formats/limits",
+    "drivers/notebooks", "drivers/pktline", "drivers/script", "drivers/utf8", "formats/__init__", "formats/limits",
     "formats/metrics", "formats/paths", "formats/pointer", "formats/pointerview", "formats/rules", "formats/sizes",
     "formats/tables", "formats/toml", "git/__init__", "git/layout", "git/mergefile", "git/run", "git/sides",
     "git/versions", "notebook/__init__", "notebook/align", "notebook/combine", "notebook/conflict",

@@ -14,10 +14,11 @@ from modelvc.formats.paths import is_pointer
 from modelvc.git.run import git, run, said
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from modelvc.git.layout import Layout
 
+_ONE_BY_ONE = 500  # paths that fit into a command line, however long they are
 _PATIENCE = 5.0  # seconds to wait for another process's index.lock
 SEEN = "seen"  # in the worktree's state folder: hashes of the pointers that models follow
 _PATCH = ("diff-files", "-p", "-U0", "--no-color", "--no-ext-diff", "--no-textconv", "--text")  # as in hooks/follow
@@ -104,6 +105,20 @@ def tracked_under(layout: Layout, *paths: str, commit_env: bool = False) -> list
     return [name for name in map(os.fsdecode, out.split(b"\0")) if name and not is_pointer(name)]
 
 
+def tracked_at(layout: Layout, paths: Collection[str], *, commit_env: bool = False) -> dict[str, list[str]]:
+    """What Git tracks itself, by that of PATHS which it is or lies below; those without anything are left out."""
+    wanted = set(paths)
+    found: dict[str, list[str]] = {}
+    # with more than fit into a command line, all of the index is looked at
+    asked = wanted if len(wanted) <= _ONE_BY_ONE else ()
+    for inside in tracked_under(layout, *asked, commit_env=commit_env) if wanted else ():
+        parts = inside.split("/")
+        for name in ("/".join(parts[:length]) for length in range(1, len(parts) + 1)):
+            if name in wanted:
+                found.setdefault(name, []).append(inside)
+    return found
+
+
 def untracked(layout: Layout, globs: Sequence[str]) -> list[str]:
     """Files that Git neither tracks nor ignores and that a pathspec of GLOBS matches."""
     return _matching(layout, "ls-files", "--others", "--exclude-standard", globs=globs)
@@ -137,11 +152,19 @@ def submodules(layout: Layout, paths: Sequence[str]) -> list[str]:
 
 def ignore_rule(layout: Layout, path: str) -> IgnoreRule | None:
     """The rule by which Git ignores PATH; None when it does not."""
-    code, out, _ = run(layout, "check-ignore", "-v", "-z", "--no-index", "--stdin", stdin=os.fsencode(path) + b"\0")
-    fields = out.split(b"\0")
-    if code or len(fields) < 4 or fields[2].startswith(b"!"):
-        return None
-    return IgnoreRule(os.fsdecode(fields[0]), int(fields[1] or b"0"), os.fsdecode(fields[2]))
+    return ignore_rules(layout, [path]).get(path)
+
+
+def ignore_rules(layout: Layout, paths: Sequence[str]) -> dict[str, IgnoreRule]:
+    """The rules by which Git ignores PATHS, without those that it does not ignore."""
+    asked = b"".join(os.fsencode(path) + b"\0" for path in paths)
+    code, out, _ = run(layout, "check-ignore", "-v", "-z", "--no-index", "--stdin", stdin=asked)
+    fields = [] if code else out.split(b"\0")
+    found = {}
+    for file, line, pattern, path in zip(fields[::4], fields[1::4], fields[2::4], fields[3::4], strict=False):
+        if not pattern.startswith(b"!"):
+            found[os.fsdecode(path)] = IgnoreRule(os.fsdecode(file), int(line or b"0"), os.fsdecode(pattern))
+    return found
 
 
 def ignored(layout: Layout, paths: Sequence[str]) -> set[str]:

@@ -204,20 +204,22 @@ def _checked(repo: Repo, text: str) -> SafeRelPath:
 def _targets(repo: Repo, chosen: Sequence[SafeRelPath]) -> list[_Target]:
     tracked = set(repo.tracked())
     heads = index.head_blobs(repo.layout, [pointer_of(path) for path in chosen])
+    rules = index.ignore_rules(repo.layout, [pointer_of(path) for path in chosen])
+    held = index.tracked_at(repo.layout, chosen)
+    others = tracked | set(chosen)
     for path in chosen:
-        _check_overlap(path, tracked | set(chosen))
-        rule = index.ignore_rule(repo.layout, pointer_of(path))
+        _check_overlap(path, others)
+        rule = rules.get(pointer_of(path))
         if rule is not None:
             raise UsageError(
                 f"Git ignores {shown(pointer_of(path))}: "
                 f"{shown(rule.file)} line {rule.line} says {shown(rule.pattern)}",
                 hint="add the line `!*.mvc` below it (`models/` must become `models/*` first)",
             )
-    return [_target(repo, path, heads.get(pointer_of(path))) for path in chosen]
+    return [_target(repo, path, heads.get(pointer_of(path)), held.get(path, [])) for path in chosen]
 
 
-def _target(repo: Repo, path: SafeRelPath, head: bytes | None) -> _Target:
-    inside = index.tracked_under(repo.layout, path)
+def _target(repo: Repo, path: SafeRelPath, head: bytes | None, inside: Sequence[str]) -> _Target:
     is_folder = os.path.isdir(os.path.join(repo.layout.worktree, path))
     if inside and is_folder:
         raise UsageError(

@@ -36,10 +36,9 @@ def leftovers(repo: Repo, known: Collection[str]) -> list[tuple[SafeRelPath, str
         path = SafeRelPath(text)
         if repo.worktree.stat(path) is None or repo.worktree.stat(pointer_of(path)) is not None:
             continue
-        if index.tracked_under(repo.layout, path):
-            continue  # a file of Git's own stands there
-        found.append((path, fate(repo, path, known)))
-    return found
+        found.append(path)
+    held = index.tracked_at(repo.layout, found)  # there a file of Git's own stands
+    return [(path, fate(repo, path, known)) for path in found if path not in held]
 
 
 def fate(repo: Repo, path: SafeRelPath, known: Collection[str]) -> str:

@@ -13,6 +13,8 @@ from modelvc.ops import claims, materialise
 from modelvc.ops.astray import unignored
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from modelvc.repo import Repo
 
 
@@ -50,10 +52,12 @@ def follow(repo: Repo) -> Followed:
         entries = repo.index_pointers()
         staged = {model_of(entry.path): entry.stage for entry in entries}
         sparse = {model_of(entry.path) for entry in entries if entry.sparse}
-        for path in sorted({*staged, *(SafeRelPath(path) for path in repo.state.pointers)}):
+        paths = sorted({*staged, *(SafeRelPath(path) for path in repo.state.pointers)})
+        held = index.tracked_at(repo.layout, [path for path in paths if path not in staged or path in sparse])
+        for path in paths:
             unsaved = _unsaved(repo, path)
             try:
-                found = _plan(repo, path, staged.get(path), sparse)
+                found = _plan(repo, path, staged.get(path), sparse, held)
             except PointerConflict:
                 conflicts.append(path)
             except ModelvcError as error:
@@ -100,13 +104,15 @@ def _unsaved(repo: Repo, path: SafeRelPath) -> bool:
     return tree is not None and found is None and not repo.store.has_root("tree", Oid(tree[0]))
 
 
-def _plan(repo: Repo, path: SafeRelPath, stage: int | None, sparse: set[SafeRelPath]) -> materialise.Plan:
+def _plan(
+    repo: Repo, path: SafeRelPath, stage: int | None, sparse: set[SafeRelPath], held: Container[str]
+) -> materialise.Plan:
     pointer = repo.pointer_or_none(path)
     if pointer is not None and (not stage or pointer.conflict):  # which is ours, so the file is too
         return materialise.plan(repo, path, pointer)
     if stage is not None and path not in sparse:
         return materialise.Plan(path, None, "keep")  # in conflict, or its pointer was only deleted from the worktree
-    if index.tracked_under(repo.layout, path):
+    if path in held:
         return materialise.Plan(path, None, "keep", _OF_GIT)  # before it was a model it was a file of Git's
     return materialise.plan_removal(repo, path)
 

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from modelvc.repo import Repo
 
 _NAMED = 10  # files in a warning
-_ONE_BY_ONE = 1_000  # paths that fit into one command line
 _MOST = 5  # models without a pointer that are named
 
 
@@ -98,16 +97,9 @@ def _pointers(repo: Repo) -> tuple[list[str], list[str]]:
 
 def _beside(repo: Repo, pointers: Sequence[str]) -> list[str]:
     """Models that Git would hold itself, beside a pointer that the commit in progress changes."""
-    models = {str(model_of(path)) for path in pointers}
-    asked = models if len(models) <= _ONE_BY_ONE else ()
-    held: dict[str, str] = {}
-    for inside in index.tracked_under(repo.layout, *asked, commit_env=True) if models else ():
-        parts = inside.split("/")
-        for name in ("/".join(parts[:length]) for length in range(1, len(parts) + 1)):
-            if name in models:
-                held.setdefault(name, inside)
+    held = index.tracked_at(repo.layout, {str(model_of(path)) for path in pointers}, commit_env=True)
     return [
-        f"{shown(model)} is a model, and Git holds {shown(inside)} itself: "
+        f"{shown(model)} is a model, and Git holds {shown(inside[0])} itself: "
         f"git rm -rq --cached {shown(model)} && mvc add {shown(model)}"
         for model, inside in sorted(held.items())
     ]

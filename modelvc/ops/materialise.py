@@ -194,8 +194,8 @@ def apply(repo: Repo, plans: Sequence[Plan], why: str, on_bytes: Progress = lamb
     for step in plans:
         if step.action in {"missing", "dirty"}:
             raise AssertionError(f"{step.path} can not be written: {step.action}")
-        if step.was and step.action in {"write", "remove"}:
-            repo.log_replaced(step.path, step.was[0], step.was[1], why)
+    goes = (step for step in plans if step.action in {"write", "remove"})
+    repo.log_all_replaced([(step.path, *step.was) for step in goes if step.was], why)
     if not plans:
         return []
     with repo.worktree.journalled(), ContentReader(repo.store) as reader:

@@ -11,14 +11,17 @@ from tests.support import s3
 from tests.support.clone import ROOT, Clone
 
 
-def test_the_demo_runs_as_written(tmp_path: Path) -> None:
+@pytest.mark.parametrize("algorithm", ["sha1", "sha256"])
+def test_the_demo_runs_as_written(tmp_path: Path, algorithm: str) -> None:
     clone = Clone(tmp_path)
+    clone.env = {"GIT_DEFAULT_HASH": algorithm}
     done = clone.run("sh", str(ROOT / "docs/demo.sh"))
     assert "the clone has the same bytes" in done.out
 
 
-@pytest.mark.parametrize("where", ["folder", "s3"])
-def test_the_main_job(tmp_path: Path, where: str) -> None:
+@pytest.mark.parametrize(("where", "algorithm"), [("folder", "sha1"), ("folder", "sha256"), ("s3", "sha1")])
+def test_the_main_job(tmp_path: Path, where: str, algorithm: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GIT_DEFAULT_HASH", algorithm)
     far = ["remote", "add", "origin"]
     env: dict[str, str] = {}
     if where == "s3":
@@ -59,6 +62,7 @@ def test_the_main_job(tmp_path: Path, where: str) -> None:
     clone.mvc("fetch", "--all")
     clone.git("checkout", "-q", "HEAD~2")
     assert clone.read("model.pkl") == first
+    assert len(clone.git("rev-parse", "HEAD").strip()) == {"sha1": 40, "sha256": 64}[algorithm]
     done = project.run("git", "push", "origin", "main:again")
     assert " sent" not in done.err
 
