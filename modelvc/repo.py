@@ -11,12 +11,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from modelvc.errors import (
-    BrokenPointer,
     FormatError,
     LockHeld,
+    ModelvcError,
     NoRepository,
     NotFoundError,
-    PointerConflict,
     UsageError,
     shown,
 )
@@ -189,14 +188,14 @@ class Repo:
 
     def worktree_pointers(
         self,
-    ) -> tuple[dict[SafeRelPath, Pointer], dict[SafeRelPath, BrokenPointer | PointerConflict]]:
-        """The pointers of the worktree, and why others can not be read."""
+    ) -> tuple[dict[SafeRelPath, Pointer], dict[SafeRelPath, ModelvcError]]:
+        """The pointers of the worktree, and why others cannot be read: torn, in conflict, or behind a link."""
         good: dict[SafeRelPath, Pointer] = {}
-        broken: dict[SafeRelPath, BrokenPointer | PointerConflict] = {}
+        broken: dict[SafeRelPath, ModelvcError] = {}
         for path in map(SafeRelPath, self.tracked()):
             try:
                 found = self.pointer_or_none(path)
-            except (BrokenPointer, PointerConflict) as error:
+            except ModelvcError as error:
                 broken[path] = error
             else:
                 if found:

@@ -14,7 +14,7 @@ from modelvc.git import history
 from modelvc.oid import Oid
 from modelvc.ops.record import read_policy
 from modelvc.ops.renames import Former
-from modelvc.ops.status import MODIFIED, UNIGNORED, status
+from modelvc.ops.status import MODIFIED, OBSTRUCTED, UNIGNORED, status
 from modelvc.ops.trees import entries_of, oid_of, stored_files
 from modelvc.worktree import survey
 
@@ -153,7 +153,9 @@ def _look(repo: Repo, models: dict[SafeRelPath, _Version], chosen: Sequence[Safe
     unreadable = set()
     for row in status(repo, here).models if here else ():
         path = SafeRelPath(row.path)
-        if row.state in {MODIFIED, UNIGNORED} and path in models:
+        if row.state == OBSTRUCTED:
+            unreadable.add(path)
+        elif row.state in {MODIFIED, UNIGNORED} and path in models:
             try:
                 models[path] = _present(repo, path, models[path].pointer)
             except (ModelvcError, OSError):
