@@ -11,7 +11,7 @@ from modelvc.git.layout import Layout, git_dir_of
 
 if TYPE_CHECKING:
     import subprocess
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import IO, TypeAlias
 
     Held: TypeAlias = subprocess.Popen[bytes]
@@ -23,6 +23,7 @@ _NEVER = frozenset({
     "GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS",
     "GIT_EXTERNAL_DIFF", "GIT_DIFF_OPTS",
 })  # fmt: skip
+_MOST_WORDS = 8_192  # bytes that are kept of what Git says
 _MISSING = "git is not installed, or not on the PATH"
 
 
@@ -104,17 +105,16 @@ def piped(where: Layout | str, *commands: Sequence[str], stdin: bytes, extra: Ma
     GitError with Git's words when the output was read to its end and a command failed. Left before, they are killed.
     """
     import subprocess
-    import tempfile
 
     running: list[Held] = []
-    with tempfile.TemporaryFile() as words:
+    with _drained() as (sink, words):
         try:
             for args in commands:
                 command, folder, env = _prepared(where, args)
                 source = running[-1].stdout if running else subprocess.PIPE
                 running.append(
                     subprocess.Popen(
-                        command, cwd=folder, env=env | dict(extra), stdin=source, stdout=subprocess.PIPE, stderr=words
+                        command, cwd=folder, env=env | dict(extra), stdin=source, stdout=subprocess.PIPE, stderr=sink
                     )
                 )
             for one in running[:-1]:
@@ -130,9 +130,40 @@ def piped(where: Layout | str, *commands: Sequence[str], stdin: bytes, extra: Ma
             for one in running:
                 end(one)
         if any(codes):
-            words.seek(0)
-            told = said(words.read(8192)) or f"exit status {next(filter(None, codes))}"
+            told = said(words()) or f"exit status {next(filter(None, codes))}"
             raise GitError(f"git {commands[0][0]} failed: {told}", hint="see what `git fsck` says")
+
+
+@contextmanager
+def _drained() -> Iterator[tuple[int, Callable[[], bytes]]]:
+    """A descriptor to write to, and what was written, of which 8 KiB are kept; ask once all writers have ended.
+
+    Not a file: a full disk must not stop what only reads.
+    """
+    from threading import Thread
+
+    source, sink = os.pipe()
+    kept = bytearray()
+
+    def drain() -> None:
+        while data := os.read(source, 8192):
+            kept.extend(data[: _MOST_WORDS - len(kept)])
+
+    def words() -> bytes:
+        nonlocal sink
+        if sink >= 0:
+            os.close(sink)
+            sink = -1
+        thread.join()
+        return bytes(kept)
+
+    thread = Thread(target=drain, daemon=True)
+    thread.start()
+    try:
+        yield sink, words
+    finally:
+        words()
+        os.close(source)
 
 
 def _write_whole(process: Held, data: bytes) -> None:

@@ -22,7 +22,7 @@ def clone(tmp_path: Path) -> Clone:
     found.mvc("remote", "add", "origin", str(tmp_path / "far"))
     found.commit_model(1)
     found.commit_model(2)
-    found.mvc("push")
+    found.mvc("push", "HEAD~1..HEAD")
     return found
 
 
@@ -120,7 +120,8 @@ def test_looking_needs_no_space(clone: Clone) -> None:
     assert "nothing can be written to " in found.stdout
     assert "fix: mvc gc --apply, or mvc gc --evict --apply" in found.stderr
     for words in (["log"], ["ls"], ["gc"], ["fsck"], ["show", "model.bin"], ["gc", "--apply", "--grace", "0"]):
-        assert full(*words).returncode == 0, words
+        done = full(*words)
+        assert done.returncode == 0, (words, done.stderr)
     assert list((clone.path / ".git/mvc").glob("state.*")) == [], "what could not be written is not left behind"
 
 

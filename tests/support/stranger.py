@@ -1,7 +1,4 @@
-"""A reader of stores by somebody who has docs/format.md and nothing of ours: "Read one file, step by step" in code.
-
-It reads what lies in a folder, local store or remote alike, and takes nothing for true that was not compared.
-"""
+"""A reader of stores, written from docs/format.md alone ("Read one file, step by step"). It compares what it reads."""
 
 from __future__ import annotations
 
@@ -14,12 +11,15 @@ import zstandard
 from blake3 import blake3
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    Files = dict[
+        str, tuple[bool, bytes]
+    ]  # (executable, content) by path inside the model; "" for a model that is a file
 
 
 class Place(NamedTuple):
-    """Where a chunk lies in a pack; ENCODING is the id, 0 or 1."""
-
     pack: str
     offset: int
     stored: int
@@ -27,143 +27,123 @@ class Place(NamedTuple):
     xxh3: int
 
 
-def _refuse(wrong: object, why: str) -> None:
-    if wrong:
-        raise ValueError(why)
+class Cursor:
+    def __init__(self, data: bytes) -> None:
+        self.data, self.at = data, 0
+
+    def take(self, form: str) -> tuple[Any, ...]:
+        found = struct.unpack_from(f"<{form}", self.data, self.at)
+        self.at += struct.calcsize(f"<{form}")
+        return found
+
+
+def must(right: object, what: str) -> None:
+    if not right:
+        raise ValueError(what)
 
 
 class Stranger:
-    """A store in a folder."""
-
     def __init__(self, store: Path) -> None:
         self.store = store
         config = tomllib.loads((store / "config").read_text())
-        _refuse(config["format"] != 1 or config["names"] != "plain" or config["read_features"], "a later format")
-        self._places: dict[bytes, Place] = {}
-        for pack in store.glob("packs/??/*"):
-            self._trailer(pack)
+        must(config["format"] == 1 and config["names"] == "plain" and not config["read_features"], "a format it knows")
+        self.places = {cid: place for pack in store.glob("packs/??/*") for cid, place in self.trailer(pack)}
 
-    def read(self, pointer: bytes) -> dict[str, tuple[bool, bytes]]:
-        """(executable, content) by path inside the model; a file alone has the path ""."""
+    def read(self, pointer: bytes) -> Files:
         said = tomllib.loads(pointer.decode())
-        oid = said["oid"].removeprefix("blake3:")
-        kind = {"file": "b", "tree": "t"}[said["kind"]]
+        oid, kind = said["oid"].removeprefix("blake3:"), {"file": "b", "tree": "t"}[said["kind"]]
         root = (self.store / kind / oid[:2] / oid).read_bytes()
-        found = self._root(root, bytes.fromhex(oid), kind == "t")
-        _refuse(sum(len(data) for _, data in found.values()) != said["size"], "the pointer's size is another")
-        return found if kind == "t" else {"": (said.get("executable", False), found[""][1])}
+        must(blake3(root[:-32]).digest() == root[-32:], "a whole root")
+        cursor = Cursor(root)
+        magic, version, number, flags, name, size, files, _, packs = cursor.take("4sBBH32sQQ16sI")
+        must((magic, version, number, name.hex()) == (b"MVCR", 1, 1 + (kind == "t"), oid), "the root of that name")
+        names = [cursor.take("32sQ")[0].hex() for _ in range(packs)]
+        if kind == "t":
+            found = self.tree(cursor, flags, names, (files, size, name))
+        else:
+            content = b"".join(self.content(cursor, flags, names))
+            must(blake3(content).hexdigest() == oid, "the blob of that name")
+            found = {"": (said.get("executable", False), content)}
+        must(sum(len(data) for _, data in found.values()) == size == said["size"], "the size in pointer and root")
+        return found
 
-    def _root(self, data: bytes, oid: bytes, tree: bool) -> dict[str, tuple[bool, bytes]]:  # noqa: FBT001
-        _refuse(blake3(data[:-32]).digest() != data[-32:], "a damaged root")
-        magic, version, kind, flags, name, size, files, _, packs = struct.unpack_from("<4sBBH32sQQ16sI", data)
-        _refuse((magic, version, kind, name) != (b"MVCR", 1, 1 + tree, oid), "another root")
-        names = [data[76 + 40 * n :][:32].hex() for n in range(packs)]
-        at = [76 + 40 * packs]
-        count = self._take(data, at, "<I")[0]
-        if not tree:
-            content = b"".join(
-                piece for _ in range(count) for piece in self._segment(self._part(data, at, flags, names))
-            )
-            _refuse(blake3(content).digest() != oid or (len(content), files) != (size, 1), "not the blob of that name")
-            return {"": (False, content)}
-        found: dict[str, tuple[bool, bytes]] = {}
-        hashes = []
-        for _ in range(count):
-            leaf_hash, _, _, length = self._take(data, at, "<32sIQH")
-            at[0] += length
-            leaf = self._part(data, at, flags, names)
-            _refuse(
-                blake3(leaf, derive_key_context="modelvc v1 tree leaf").digest() != leaf_hash,
-                "not the leaf of that hash",
-            )
+    def tree(self, cursor: Cursor, flags: int, packs: list[str], said: tuple[int, int, bytes]) -> Files:
+        found, hashes = {}, []
+        for _ in range(cursor.take("I")[0]):
+            leaf_hash, _, _, length = cursor.take("32sIQH")
+            cursor.at += length  # the first path
+            leaf = Cursor(self.part(cursor, flags, packs))
+            digest = blake3(leaf.data, derive_key_context="modelvc v1 tree leaf").digest()
+            must(digest == leaf_hash, "the leaf of that hash")
             hashes.append(leaf_hash)
-            parts = [self._part(data, at, flags, names) for _ in range(self._take(data, at, "<I")[0])]
-            pieces = iter([piece for part in parts for piece in self._segment(part)])
-            here = [0]
-            while here[0] < len(leaf):
-                mode, length = self._take(leaf, here, "<BH")
-                path, rest, file_oid = self._take(leaf, here, f"<{length}sQ32s")
+            pieces = self.content(cursor, flags, packs)
+            while leaf.at < len(leaf.data):
+                mode, length = leaf.take("BH")
+                path, size, oid = leaf.take(f"{length}sQ32s")
                 content = b""
-                while len(content) < rest:  # each file begins with a record of its own
+                while len(content) < size:  # each file begins with a record of its own
                     content += next(pieces)
-                _refuse(len(content) != rest or blake3(content).digest() != file_oid, "not the file of that name")
+                must(len(content) == size and blake3(content).digest() == oid, "the file of that name")
                 found[path.decode()] = (bool(mode), content)
-        head = struct.pack("<QQ", files, size) + b"".join(hashes)
-        _refuse(
-            blake3(head, derive_key_context="modelvc v1 tree").digest() != oid or len(found) != files,
-            "not the tree of that name",
-        )
+            must(next(pieces, None) is None, "no content beside the files")
+        head = struct.pack("<QQ", *said[:2]) + b"".join(hashes)
+        must(blake3(head, derive_key_context="modelvc v1 tree").digest() == said[2], "the tree of that name")
         return found
 
-    def _part(self, data: bytes, at: list[int], flags: int, packs: list[str]) -> bytes:
-        if self._take(data, at, "<B")[0] == 0:
-            (length,) = self._take(data, at, "<I")
-            at[0] += length
-            return data[at[0] - length : at[0]]
-        name, length, _ = self._take(data, at, "<32sIQ")
-        place = self._places.get(name)
+    def content(self, cursor: Cursor, flags: int, packs: list[str]) -> Iterator[bytes]:
+        for part in [self.part(cursor, flags, packs) for _ in range(cursor.take("I")[0])]:
+            yield from self.segment(Cursor(part))
+
+    def part(self, cursor: Cursor, flags: int, packs: list[str]) -> bytes:
+        if cursor.take("B")[0] == 0:
+            return bytes(cursor.take(f"{cursor.take('I')[0]}s")[0])
+        name, length, _ = cursor.take("32sIQ")
+        place = self.places.get(name)
         if flags & 1:
-            pack, offset, stored, encoding, check = self._take(data, at, "<IQIBQ")
+            pack, offset, stored, encoding, check = cursor.take("IQIBQ")  # here an id, elsewhere a place in a table
             place = Place(packs[pack], offset, stored, encoding, check)
-        return self._chunk(name, length, place)
+        return self.chunk(name, length, place)
 
-    def _segment(self, data: bytes) -> list[bytes]:
-        magic, version, flags, _, n, m, size, packs, encodings, spans = struct.unpack_from("<4sBBHIIQIHH", data)
-        _refuse((magic, version) != (b"MVCS", 1), "another segment")
-        at = [32 + 6 * spans]
-        ids = []
-        for _ in range(encodings):
-            number, length = self._take(data, at, "<BH")
-            ids.append(number)
-            at[0] += length
-        names = [self._take(data, at, "<32sQ")[0].hex() for _ in range(packs)]
-        total = n + m
-        cids = [self._take(data, at, "<32s")[0] for _ in range(total)]
-        raws = self._take(data, at, f"<{total}I")
-        places: list[Place | None] = [self._places.get(cid) for cid in cids]
+    def segment(self, cursor: Cursor) -> list[bytes]:
+        magic, version, flags, _, n, m, size, packs, encodings, spans = cursor.take("4sBBHIIQIHH")
+        must((magic, version) == (b"MVCS", 1), "a segment")
+        cursor.at += 6 * spans
+        ids = self.encodings(cursor, encodings)
+        names = [cursor.take("32sQ")[0].hex() for _ in range(packs)]
+        cids = [cursor.take("32s")[0] for _ in range(n + m)]
+        raws = cursor.take(f"{n + m}I")
+        places = [self.places.get(cid) for cid in cids]
         if flags & 1:
-            columns = [self._take(data, at, f"<{total}{letter}") for letter in "IQIHQ"]
+            columns = [cursor.take(f"{n + m}{letter}") for letter in "IQIHQ"]
             places = [Place(names[p], o, s, ids[e], x) for p, o, s, e, x in zip(*columns, strict=True)]
-        found = [self._chunk(*one) for one in zip(cids[:n], raws[:n], places[:n], strict=True)]  # the rest: auxiliary
-        _refuse(sum(map(len, found)) != size, "a segment of another size")
+        found = [self.chunk(*one) for one in zip(cids[:n], raws[:n], places[:n], strict=True)]  # no auxiliary records
+        must(sum(map(len, found)) == size, "a segment of its size")
         return found
 
-    def _chunk(self, cid: bytes, raw: int, place: Place | None) -> bytes:
-        if place is None or max(raw, place.stored) > 16 << 20:
-            raise ValueError("a chunk that cannot be had")
+    def encodings(self, cursor: Cursor, count: int) -> list[int]:
+        return [cursor.take("BH")[0] for _ in range(count)]  # those of version 1 have no parameters
+
+    def chunk(self, cid: bytes, raw: int, place: Place | None) -> bytes:
+        if place is None or max(raw, place.stored) > 16 << 20 or place.encoding > 1:
+            raise ValueError("a chunk that can be read")
         with open(self.store / "packs" / place.pack[:2] / place.pack, "rb") as pack:
             pack.seek(place.offset)
             stored = pack.read(place.stored)
-        _refuse(
-            xxhash.xxh3_64_intdigest(stored) != place.xxh3 or place.encoding > 1,
-            "a damaged chunk, or one of a later format",
-        )
+        must(xxhash.xxh3_64_intdigest(stored) == place.xxh3, "the stored bytes")
         data = zstandard.ZstdDecompressor().decompress(stored, max_output_size=raw) if place.encoding else stored
-        _refuse(len(data) != raw or blake3(data).digest() != cid, "not the chunk of that name")
+        must(len(data) == raw and blake3(data).digest() == cid, "the chunk of that name")
         return data
 
-    def _trailer(self, pack: Path) -> None:
+    def trailer(self, pack: Path) -> Iterator[tuple[bytes, Place]]:
         data = pack.read_bytes()
         length, count, check, magic = struct.unpack("<II32s8s", data[-48:])
-        trailer = data[-48 - length : -48]
-        _refuse((data[:8], magic, blake3(trailer).digest()) != (b"MVCPACK1", b"MVCPEND1", check), "a damaged pack")
-        _refuse(
-            blake3(trailer, derive_key_context="modelvc v1 pack").hexdigest() != pack.name, "not the pack of that name"
+        cursor = Cursor(data[-48 - length : -48])
+        must((data[:8], magic, check) == (b"MVCPACK1", b"MVCPEND1", blake3(cursor.data).digest()), "a whole pack")
+        must(
+            blake3(cursor.data, derive_key_context="modelvc v1 pack").hexdigest() == pack.name, "the pack of that name"
         )
-        at = [20]
-        counted, encodings = self._take(trailer, at, "<IH")
-        ids = []
-        for _ in range(encodings):
-            number, parameters = self._take(trailer, at, "<BH")
-            ids.append(number)
-            at[0] += parameters
-        _refuse(counted != count, "a damaged trailer")
-        for _ in range(count):
-            cid, offset, stored, _, xxh3, encoding = self._take(trailer, at, "<32sQIIQH")
-            self._places[cid] = Place(pack.name, offset, stored, ids[encoding], xxh3)
-
-    @staticmethod
-    def _take(data: bytes, at: list[int], form: str) -> tuple[Any, ...]:
-        found = struct.unpack_from(form, data, at[0])
-        at[0] += struct.calcsize(form)
-        return found
+        version, flags, _, counted, encodings = cursor.take("HH16sIH")
+        must((version, flags, counted) == (1, 0, count), "a trailer of version 1")
+        ids = self.encodings(cursor, encodings)
+        for cid, offset, stored, _, xxh3, encoding in (cursor.take("32sQIIQH") for _ in range(count)):
+            yield cid, Place(pack.name, offset, stored, ids[encoding], xxh3)
