@@ -121,7 +121,7 @@ def test_committed_configurations(
     made.git("checkout", "-q", "--", ".mvc")
 
 
-def _never(remote: object) -> None:
+def _never(remote: object, _servers: str = "") -> None:
     from modelvc.errors import RemoteBusy
     from modelvc.formats.config import Remote
     from modelvc.ops.remotes import harmless
