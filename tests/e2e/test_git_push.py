@@ -208,6 +208,20 @@ def test_a_branch_that_was_deleted_and_cleaned_up_is_sent_again(ada: Clone) -> N
     assert_all_there(ada)
 
 
+def test_a_clean_up_ends_a_proof(ada: Clone) -> None:
+    """Somebody revived the branch without its models, so Git has what was proven, and the remote has not."""
+    ada.git("checkout", "-q", "-b", "exp")
+    ada.commit_model(2)
+    push(ada, "push", "-q", "origin", "exp")
+    other = another(ada)
+    other.git("push", "-q", "origin", "--delete", "exp")
+    other.mvc("gc", "--remote", "--apply", "--grace", "0", "--exclusive")
+    ada.git("push", "-q", "--no-verify", "origin", "exp")
+    ada.commit_model(3)
+    assert "2 versions sent to origin" in push(ada, "push", "-q", "origin", "exp")
+    assert_all_there(ada)
+
+
 def test_evict_asks_git_itself(ada: Clone) -> None:
     """The last copy of a version that a clean-up of the remote will not keep stays."""
     other = another(ada)
