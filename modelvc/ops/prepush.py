@@ -48,7 +48,7 @@ class _Hub(NamedTuple):
 
 
 def push_for_git(repo: Repo, git_remote: str, url: str, updates: Sequence[Update]) -> str:
-    """Upload what the pushed refs need. Return one line for the person, "" when nothing was looked at.
+    """Upload what the pushed refs need. Return one line for the person, "" when all was there.
 
     URL is that of Git's remote GIT_REMOTE. Raises ModelvcError when an upload fails, and for a version that nobody has
     and that only commits name which Git's remote lacks.
@@ -135,8 +135,6 @@ def _words(
     if done.sent:
         sent = sum(name in models for name in done.sent)
         words = [f"{counted(sent, len(done.sent) - sent)} sent to {to.name} ({about(done.sent_bytes)})"]
-    elif done.there:
-        words = [f"{counted(sum(name in models for name in done.there), 0)} on {to.name} already"]
     if lost:
         words.append(f"in no store that can be asked: {_some(lost)} (published before; see `mvc fsck`)")
     if elsewhere:
