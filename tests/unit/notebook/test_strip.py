@@ -216,6 +216,7 @@ def as_file(**more: Any) -> bytes:
         notebook("a").rstrip(b"\n"),
         b'{"paragraphs": 3, "name": "no note"}',
         b"[1, 2]",
+        notebook("a").replace(b'"outputs": []', b'"outputs": [ ]'),  # in no form that is known here
     ],
 )
 def test_bytes_without_anything_to_strip_are_not_touched(data: bytes) -> None:
