@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 
-from modelvc.drivers.notebooks import CONFLICT, say
-from modelvc.errors import FormatError, shown
+from modelvc.drivers.notebooks import CONFLICT, read_rules, say
+from modelvc.errors import FormatError, ModelvcError, shown
+from modelvc.formats.rules import MAX_SIZE
 from modelvc.git import mergefile
 from modelvc.git.sides import names
 from modelvc.notebook import conflict
@@ -22,14 +23,17 @@ _MOST_VALUES = 10  # that are said; the notebook shows all
 def merge(args: Sequence[str]) -> int:
     """ARGS: files of base, ours (where the result goes) and theirs, the markers' size, the path, names of the sides."""
     base_file, ours_file, theirs_file, _, path, *given = args
-    base, ours, theirs = (_read(one) for one in (base_file, ours_file, theirs_file))
+    files = (base_file, ours_file, theirs_file)
     sides = _names(given)
     try:
+        if max(map(os.path.getsize, files)) > _max_size():
+            raise FormatError("a version of it is larger than max_size")  # noqa: TRY301 - merged as text below
+        base, ours, theirs = map(_read, files)
         data, conflicts = merge_notebooks(base, ours, theirs, sides, lambda *texts: _lines(texts, sides))
     except Exception as error:  # noqa: BLE001 - what can not be merged as a notebook is merged as text, as Git would have done
         hint = "" if isinstance(error, FormatError) else f"this is a bug in modelvc ({type(error).__name__})"
         say(f"{shown(path)} is merged as text: {shown(error)}", hint)
-        data, clean = mergefile.files((base_file, ours_file, theirs_file), sides)
+        data, clean = mergefile.files(files, sides)
         if clean and not _is_json(data):
             clean = False
             say(f"{shown(path)} is no notebook after that", conflict_hint(path))
@@ -42,6 +46,13 @@ def merge(args: Sequence[str]) -> int:
                 say(f"  {key}: {shown(sides[0])} has {mine}, {shown(sides[1])} has {other}")
     _write(ours_file, data)
     return CONFLICT if conflicts else 0
+
+
+def _max_size() -> int:
+    try:
+        return read_rules().max_size
+    except ModelvcError:  # the filter says it
+        return MAX_SIZE
 
 
 def _values(data: bytes) -> list[tuple[str, str, str]]:
@@ -62,7 +73,6 @@ def _lines(texts: Sequence[str], sides: tuple[str, str]) -> tuple[str, bool]:
 
 
 def _names(given: Sequence[str]) -> tuple[str, str]:
-    from modelvc.errors import ModelvcError
     from modelvc.git.layout import discover
 
     ours, theirs = (*given, "", "")[:2]

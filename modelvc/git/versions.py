@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from modelvc.git.run import Held
 
-_PLACES = (":0:", ":2:", "HEAD:")  # the index, our side of a conflict, the last commit
+_STAGED, *_ELSE = (":0:", ":2:", "HEAD:")  # the index, our side of a conflict, the last commit
 _BLOCK = 1 << 20
 
 
@@ -35,7 +35,8 @@ class Versions:
             return b""
         try:
             self._open()
-            return next(filter(None, (self._read(place + path) for place in _PLACES)), b"")
+            found = self._read(_STAGED + path)
+            return found[0] or next(filter(None, self._read(*(place + path for place in _ELSE))), b"")
         except (OSError, ValueError, ModelvcError):  # no Git that answers: then nothing is known
             self.close()
             return b""
@@ -59,19 +60,22 @@ class Versions:
             # a partial clone must not ask the network for what is only looked at
             self._reader = held(".", "cat-file", "--batch", commit_env=True, extra={"GIT_NO_LAZY_FETCH": "1"})
 
-    def _read(self, name: str) -> bytes:
+    def _read(self, *names: str) -> list[bytes]:
         reader = self._reader
         if reader is None or reader.stdin is None or reader.stdout is None:
             raise ValueError("Git is not there")
-        reader.stdin.write(os.fsencode(name) + b"\n")
+        reader.stdin.write(b"".join(os.fsencode(name) + b"\n" for name in names))
         reader.stdin.flush()
-        head = reader.stdout.readline()
+        return [self._answer(reader.stdout) for _ in names]
+
+    def _answer(self, source: IO[bytes]) -> bytes:
+        head = source.readline()
         words = head.split()
         if not head.endswith(b"\n"):
             raise ValueError("Git hung up")
         if len(words) != 3 or not words[2].isdigit():  # NAME missing
             return b""
-        return self._content(reader.stdout, int(words[2]), wanted=words[1] == b"blob")
+        return self._content(source, int(words[2]), wanted=words[1] == b"blob")
 
     def _content(self, source: IO[bytes], size: int, *, wanted: bool) -> bytes:
         if wanted and size <= self._limit:

@@ -22,8 +22,8 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _OPENING = re.compile(rb"\{(\r?\n)?([ \t]*)")
 _COLON = re.compile(rb'"(?:[^"\\]|\\.)*"([ \t]*:[ \t]*)')
 _COMMA = re.compile(rb",([ \t]*)\r?\n")  # a line end stands in no string
-# An escape of a character that Jupyter writes as it is, behind an even number of backslashes.
-_ESCAPE = re.compile(rb"(?<!\\)(?:\\\\)*\\u(?!00[01])([0-9a-f]{4})")
+# Any escape; the group is the code of a character that Jupyter writes as it is.
+_ESCAPE = re.compile(rb"\\(?:u(?!00[01])([0-9a-f]{4})|.)", re.DOTALL)
 _HTML = "<>&"  # Colab, Go and Gson escape these together
 _SIGNS = _HTML + "='\x7f\u2028\u2029"  # what some program escapes of all that Jupyter writes as it is
 
@@ -56,13 +56,15 @@ class Form:
             )
         except RecursionError:  # json reads deeper than it writes
             raise FormatError("not JSON that can be written again: it is nested too deeply") from None
-        if not self.ascii:
-            text = _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
         for char in self.escaped:  # these stand in strings and nowhere else
             text = text.replace(char, f"\\u{ord(char):04x}")
         if self.newline != "\n":
             text = text.replace("\n", self.newline)
-        return BOM * self.bom + text.encode() + self.end
+        try:
+            data = text.encode()
+        except UnicodeEncodeError:
+            data = _SURROGATE.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()
+        return BOM * self.bom + data + self.end
 
 
 JUPYTER = Form()
@@ -85,7 +87,7 @@ def guess(data: bytes) -> Form:
     comma = _COMMA.search(body)
     after = (comma[1].decode() if comma else "") if line else between[1:]
     found.separators = (f",{after}", between)
-    codes = {chr(int(one[1], 16)) for one in _ESCAPE.finditer(body)}
+    codes = {chr(int(code, 16)) for code in {one[1] for one in _ESCAPE.finditer(body)} if code}
     found.ascii = body.isascii() and any(ord(char) > 0x7F and char not in _SIGNS for char in codes)
     escaped = codes & set(_SIGNS)
     if escaped & set(_HTML):

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 
     from modelvc.repo import Repo
 
-_TOGETHER = 64  # notebooks read from Git at once
-_LARGEST = 1 << 30  # bytes of a notebook
-
 
 @dataclass(frozen=True, slots=True)
 class Markers:
@@ -60,7 +57,8 @@ def _worktree_pointers(repo: Repo) -> Iterator[tuple[str, bytes]]:
 
 def _worktree_notebooks(repo: Repo) -> Iterator[tuple[str, bytes]]:
     for path in notebooks.tracked(repo):
-        yield path, notebooks.read(repo, path)
+        if not notebooks.too_large(repo, path):
+            yield path, notebooks.read(repo, path)
 
 
 def _notebooks_at(repo: Repo, commit: str) -> Iterator[tuple[str, bytes]]:
@@ -70,7 +68,6 @@ def _notebooks_at(repo: Repo, commit: str) -> Iterator[tuple[str, bytes]]:
         path = os.fsdecode(name)
         if tab and head.startswith(b"100") and is_notebook(path):
             wanted.append((path, head.split()[2].decode("ascii")))
-    for at in range(0, len(wanted), _TOGETHER):
-        some = wanted[at : at + _TOGETHER]
-        blobs = index.read_blobs(repo.layout, [blob for _, blob in some], limit=_LARGEST)
+    for some in notebooks.together(repo, wanted):
+        blobs = index.read_blobs(repo.layout, [blob for _, blob in some], limit=repo.config.notebooks.max_size)
         yield from ((path, blobs[blob]) for path, blob in some if blob in blobs)

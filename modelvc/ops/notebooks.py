@@ -64,7 +64,7 @@ def strip(repo: Repo, paths: Sequence[str]) -> Stripped:
     chosen = _chosen(repo, paths)
     blobs = staged(repo)
     for path in chosen:
-        if why := _too_large(repo, path):
+        if why := too_large(repo, path):
             skipped.append((path, why))
             continue
         data = read(repo, path)
@@ -96,7 +96,7 @@ def check(repo: Repo, paths: Sequence[str]) -> Checked:
     ran = []
     chosen = _chosen(repo, paths)
     for path in chosen:
-        if why := _too_large(repo, path):
+        if why := too_large(repo, path):
             wrong[path] = why
             continue
         data = read(repo, path)
@@ -115,7 +115,7 @@ def check(repo: Repo, paths: Sequence[str]) -> Checked:
     return Checked(tuple((path, wrong[path]) for path in chosen if path in wrong), len(chosen) - len(wrong))
 
 
-def _too_large(repo: Repo, path: str) -> str:
+def too_large(repo: Repo, path: str) -> str:
     """Why a notebook is not stripped for its size; "" when it is."""
     rules = repo.config.notebooks
     found = repo.worktree.stat(SafeRelPath.parse(path))
@@ -203,7 +203,7 @@ def unstripped(repo: Repo, among: Collection[str] | None = None) -> tuple[str, .
     rules = repo.config.notebooks
     wanted = [(path, blob) for path, blob in staged(repo).items() if among is None or path in among]
     found = []
-    for some in _together(repo, wanted):
+    for some in together(repo, wanted):
         blobs = index.read_blobs(repo.layout, [blob for _, blob in some], limit=rules.max_size)
         for path, blob in some:
             data = blobs.get(blob, b"")
@@ -215,7 +215,7 @@ def unstripped(repo: Repo, among: Collection[str] | None = None) -> tuple[str, .
     return tuple(found)
 
 
-def _together(repo: Repo, wanted: Sequence[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
+def together(repo: Repo, wanted: Sequence[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
     """The paths and blobs WANTED that are not above `max_size`, in groups that memory can hold."""
     limit = repo.config.notebooks.max_size
     asked = "".join(f"{blob}\n" for _, blob in wanted).encode("ascii")

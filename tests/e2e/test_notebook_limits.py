@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.clone import Clone
 from tests.support.notebook_clone import NAME, commit, configure, copied, ran, stored, with_notebook
-from tests.support.notebooks import outputs
+from tests.support.notebooks import notebook, outputs, sources
 
 MIB = 1 << 20
 # What the drivers take besides: a Python.
@@ -89,6 +89,20 @@ def test_the_limit_is_configured(clone: Clone) -> None:
     assert "+%notebook of" in shown
     clone.write("large.ipynb", data + b"\n")
     assert "-%notebook of" in clone.git("diff")
+
+
+def test_a_large_one_is_merged_as_text(clone: Clone) -> None:
+    texts = [f"line {n}" for n in range(60)]
+    configure(clone, 'max_size = "1 KiB"')
+    commit(clone, notebook(*texts), name="large.ipynb")
+    clone.git("switch", "-qc", "side")
+    commit(clone, notebook(*texts[:-1], "theirs"), name="large.ipynb")
+    clone.git("switch", "-q", "main")
+    commit(clone, notebook("ours", *texts[1:]), name="large.ipynb")
+    done = clone.run("git", "merge", "--no-edit", "side")
+    assert "large.ipynb is merged as text: a version of it is larger than max_size" in done.err
+    assert sources(clone.read("large.ipynb")) == ["ours", *texts[1:-1], "theirs"]
+    assert clone.json("fsck", "--markers", "HEAD")["paths"] == []
 
 
 def test_a_broken_configuration_lets_no_large_file_in(clone: Clone) -> None:
