@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 TERMINAL = {"typer", "rich", "click", "fsspec", "s3fs", "nbdime", "pygit2", "git", "numpy", "zstandard", "blake3"}
 HEAVY = TERMINAL | {"dataclasses", "inspect", "re", "pathlib", "json", "subprocess", "tomllib", "typing", "xxhash"}
 # Hooks may open the store and look at history, but talk plainly.
-DRIVER = {"typer", "rich", "click", "fsspec", "s3fs", "nbdime", "git", "numpy"}
+DRIVER = {"typer", "rich", "click", "fsspec", "s3fs", "nbdime", "pygit2", "git", "numpy"}
 
 
 def _loaded(clone: Clone, *argv: str, cwd: Path | None = None) -> tuple[set[str], str]:
@@ -77,6 +77,14 @@ def test_a_status_that_must_look_says_the_same_and_loads_no_remote(clone: Clone)
     loaded, out = _loaded(clone, "status")
     assert out == "2 models, all clean\n"
     assert not loaded & {"fsspec", "s3fs", "nbdime", "pygit2", "git", "numpy", "rich"}
+
+
+@pytest.mark.parametrize(
+    "line", ["log", "log model.bin", "show model.bin", "show HEAD:model.bin", "diff", "ls", "ls HEAD", "add model.bin"]
+)
+def test_what_git_answers_loads_no_other_reader_of_git(clone: Clone, line: str) -> None:
+    loaded, _ = _loaded(clone, *line.split())
+    assert not loaded & {"pygit2", "git"}
 
 
 @pytest.mark.parametrize("hook", ["post-index-change", "post-checkout", "pre-commit", "pre-push"])

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _PROTOCOLS = ("file", "git", "http", "https", "ssh")
 _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*")  # a name that can be asked of a server as it is
 _MODES = ("100644", "100755")
+_ALGORITHMS = ("sha1", "sha256")
+_MISMATCH = b"mismatched algorithms"  # what Git says when both sides name objects by different hashes
 _DUMB = b"dumb http"  # plain files behind a web server: Git can not ask it for a part
 
 
@@ -39,13 +41,11 @@ def snapshot(source: str, rev: str, wanted: Sequence[str], folder: str, *, limit
     """
     _check(source, "repository")
     _check(rev, "revision")
-    place = os.path.join(folder, "slim")
     with contextlib.suppress(_CanNotLeaveOutError):
-        commit = _bring(source, rev, place, slim=True)
+        place, commit = _bring(source, rev, os.path.join(folder, "slim"), slim=True)
         with contextlib.suppress(GitError):
             return _read(place, commit, wanted, limit)
-    place = os.path.join(folder, "whole")
-    return _read(place, _bring(source, rev, place, slim=False), wanted, limit)
+    return _read(*_bring(source, rev, os.path.join(folder, "whole"), slim=False), wanted, limit)
 
 
 def whole(source: str, folder: str, lender: Layout) -> Layout:
@@ -54,17 +54,20 @@ def whole(source: str, folder: str, lender: Layout) -> Layout:
     Objects that LENDER has are not fetched again. GitError when the repository can not be read, or not whole.
     """
     _check(source, "repository")
-    git(folder, "init", "-q", "--bare", ".", extra=_extra())
-    if _is_whole(lender):
-        with open(os.path.join(folder, "objects", "info", "alternates"), "wb") as file:
-            file.write(os.fsencode(os.path.join(lender.common_dir, "objects")) + b"\n")
-    git(folder, "config", "remote.origin.url", source, extra=_extra())
     # without --update-shallow Git would leave out the refs of a shallow repository, and report success
     quiet = ("-q", "--no-tags", "--no-recurse-submodules", "--no-auto-maintenance", "--update-shallow")
-    code, _, words = run(folder, "fetch", *quiet, "--", "origin", "+refs/*:refs/*", extra=_extra())
+    own = git(lender, "rev-parse", "--show-object-format").decode("ascii").strip()
+    place, code, words = folder, 1, _MISMATCH
+    for algorithm in sorted(_ALGORITHMS, key=lambda one: one != own):
+        if code and _MISMATCH in words:
+            place = _begin(folder if algorithm == own else os.path.join(folder, algorithm), source, algorithm)
+            if algorithm == own and _is_whole(lender):
+                with open(os.path.join(place, "objects", "info", "alternates"), "wb") as file:
+                    file.write(os.fsencode(os.path.join(lender.common_dir, "objects")) + b"\n")
+            code, _, words = run(place, "fetch", *quiet, "--", "origin", "+refs/*:refs/*", extra=_extra())
     if code:
         raise GitError(said(words), hint="see what `git fetch` says")
-    found = Layout(folder, folder, folder)
+    found = Layout(place, place, place)
     if not _is_whole(found):
         raise GitError("that repository is shallow: its history is not whole", hint="run `git fetch --unshallow` there")
     return found
@@ -82,12 +85,25 @@ class _CanNotLeaveOutError(Exception):
     """The server can not leave files out."""
 
 
-def _bring(source: str, rev: str, folder: str, *, slim: bool) -> str:
-    """The commit, fetched into a new FOLDER."""
-    os.mkdir(folder)
-    git(folder, "init", "-q", "--bare", ".", extra=_extra())
+class _OtherAlgorithmError(Exception):
+    """The source names objects by another hash."""
+
+
+def _bring(source: str, rev: str, folder: str, *, slim: bool) -> tuple[str, str]:
+    """A new repository in FOLDER, or below it, with the commit, and its id."""
+    with contextlib.suppress(_OtherAlgorithmError):
+        place = _begin(folder, source, "sha1")
+        return place, _fetch(place, rev, slim=slim)
+    place = _begin(os.path.join(folder, "sha256"), source, "sha256")
+    return place, _fetch(place, rev, slim=slim)
+
+
+def _begin(folder: str, source: str, algorithm: str) -> str:
+    """An empty repository in FOLDER, which names objects as ALGORITHM says."""
+    os.makedirs(folder, exist_ok=True)
+    git(folder, "init", "-q", "--bare", f"--object-format={algorithm}", ".", extra=_extra())
     git(folder, "config", "remote.origin.url", source, extra=_extra())
-    return _fetch(folder, rev, slim=slim)
+    return folder
 
 
 def _read(folder: str, commit: str, wanted: Sequence[str], limit: int) -> Snapshot:
@@ -131,6 +147,8 @@ def _fetch(folder: str, rev: str, *, slim: bool) -> str:
         code, _, words = run(folder, "fetch", *quiet, "--depth=1", "--", "origin", rev or "HEAD", extra=extra)
         if not code:
             return _resolved(folder, "FETCH_HEAD") or _none(rev)
+        if _MISMATCH in words:
+            raise _OtherAlgorithmError
         if slim and _DUMB in words:
             raise _CanNotLeaveOutError
     if rev or _DUMB in words:  # an abbreviation, or a way through history such as main~3: that takes the commits
@@ -139,6 +157,8 @@ def _fetch(folder: str, rev: str, *, slim: bool) -> str:
         if not code:
             start = "refs/mvc/head" + rev.removeprefix("HEAD") if re.match(r"(HEAD\b|$)", rev) else rev
             return _resolved(folder, start) or _none(rev)
+        if _MISMATCH in words:
+            raise _OtherAlgorithmError
         if slim and not _PLAIN.fullmatch(rev):  # nothing told yet what the server can do
             raise _CanNotLeaveOutError
     raise GitError(f"the repository can not be read: {said(words)}", hint="check its name, and that you may read it")

@@ -17,6 +17,7 @@ LONGEST = 100
 _OURS, _THEIRS = "ours", "theirs"
 _HEX = frozenset("0123456789abcdef")
 _SHORT = 10  # digits of a commit without a name
+_NO_FILES = "ref: refs/heads/.invalid"  # where refs are no files (reftable): sides have no names then
 _LINES = 100_000  # of packed-refs, before a name is given up
 
 
@@ -68,6 +69,8 @@ def _merge(layout: Layout, env: Mapping[str, str]) -> tuple[str, str] | None:
 def _current(layout: Layout) -> str:
     """The branch that is checked out, else the commit."""
     head = _line(os.path.join(layout.git_dir, "HEAD"))
+    if head == _NO_FILES:
+        return ""
     return _branch(head[5:]) if head.startswith("ref: ") else head[:_SHORT]
 
 

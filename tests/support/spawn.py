@@ -117,7 +117,7 @@ def _load() -> None:
     for module in pkgutil.walk_packages(modelvc.__path__, "modelvc."):
         if not module.name.endswith(("__main__", "drivers.script")):
             importlib.import_module(module.name)
-    for name in ("pygit2", "numpy", "zstandard", "s3fs", "rich.table", "rich.progress", "yaml"):
+    for name in ("numpy", "zstandard", "s3fs", "rich.table", "rich.progress", "yaml"):
         importlib.import_module(name)
 
 
@@ -171,17 +171,11 @@ def _become(user: int, group: int) -> None:
 
 def _as_started(words: list[str]) -> None:
     """What an interpreter and the libraries that look at the environment once would have made of it."""
-    import pygit2
-
     sys.argv = ["mvc", *words]
     sys.stdin, sys.stdout, sys.stderr = (
         open(number, mode, encoding="utf-8", errors=errors, closefd=False)  # noqa: SIM115
         for number, mode, errors in ((0, "r", "strict"), (1, "w", "strict"), (2, "w", "backslashreplace"))
     )
-    home = os.environ.get("HOME", "")
-    pygit2.settings.search_path[pygit2.enums.ConfigLevel.GLOBAL] = home
-    xdg = os.environ.get("XDG_CONFIG_HOME") or os.path.join(home, ".config")
-    pygit2.settings.search_path[pygit2.enums.ConfigLevel.XDG] = os.path.join(xdg, "git")
 
 
 if __name__ == "__main__":

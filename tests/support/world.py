@@ -43,7 +43,6 @@ def _built() -> Callable[[], object]:
     for module in pkgutil.walk_packages(modelvc.__path__, "modelvc."):
         if not module.name.startswith(("modelvc.__main__", "modelvc.drivers.script")):
             importlib.import_module(module.name)
-    importlib.import_module("pygit2")
     built = typer.main.get_command(app)
     return lambda *_: built
 

@@ -10,7 +10,8 @@ import pytest
 
 from modelvc.errors import GitError
 from modelvc.git.elsewhere import snapshot, whole
-from modelvc.git.layout import Layout
+from modelvc.git.history import pointers_in
+from modelvc.git.layout import Layout, discover
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,3 +78,21 @@ def test_a_clone_that_is_not_whole_lends_nothing(other: Path, folder: str, tmp_p
     assert found.git_dir == folder
     assert not os.path.exists(os.path.join(folder, "objects/info/alternates"))
     assert _git(tmp_path / "work", "rev-list", "--count", "refs/heads/main") == "2"
+
+
+@pytest.mark.parametrize("own", ["sha1", "sha256"])
+@pytest.mark.parametrize("theirs", ["sha1", "sha256"])
+def test_whatever_hash_both_sides_name_objects_by(folder: str, tmp_path: Path, own: str, theirs: str) -> None:
+    for name, algorithm in (("own", own), ("theirs", theirs)):
+        _git(tmp_path, "init", "-q", "-b", "main", f"--object-format={algorithm}", name)
+    (tmp_path / "theirs/m.mvc").write_text("1")
+    _git(tmp_path / "theirs", "add", ".")
+    _git(tmp_path / "theirs", "commit", "-qm", "1")
+    head = _git(tmp_path / "theirs", "rev-parse", "HEAD")
+    for rev in ("", "main", head, "main~0"):
+        (tmp_path / f"work/{rev[:6]}x").mkdir()
+        seen = snapshot(str(tmp_path / "theirs"), rev, ["m.mvc"], f"{folder}/{rev[:6]}x", limit=9)
+        assert (seen.commit, seen.files) == (head, {"m.mvc": b"1"})
+    (tmp_path / "all").mkdir()
+    found = whole(str(tmp_path / "theirs"), str(tmp_path / "all"), discover(str(tmp_path / "own"), {}))
+    assert [one.data for one in pointers_in(found, all_refs=True)] == [b"1"]

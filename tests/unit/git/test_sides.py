@@ -66,6 +66,13 @@ def test_merge(clone: Clone) -> None:
     assert said(clone) == f"{short(clone, 'HEAD')}|topic"
 
 
+def test_where_refs_are_no_files_sides_have_no_names(tmp_path: Path) -> None:
+    """Reftable leaves such a HEAD."""
+    found = Clone.new(tmp_path / "clone", mvc=False)
+    (found.path / ".git/HEAD").write_text("ref: refs/heads/.invalid\n")
+    assert sides.names(discover(str(found.path), {}), {}) == ("ours", "theirs")
+
+
 def test_merge_of_a_commit_without_a_branch(clone: Clone) -> None:
     topic = clone.git("rev-parse", "topic").strip()
     clone.run("git", "merge", topic, code=1)
