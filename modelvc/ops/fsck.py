@@ -32,7 +32,7 @@ __all__ = ["MISSING", "WRONG", "Depth", "Fsck", "Problem", "fsck"]
 
 @dataclass(frozen=True, slots=True)
 class Fsck:
-    """What was looked at and what is wrong with it. `not_here`: versions of history that this clone never fetched.
+    """What was looked at and what is wrong with it. `not_here`: versions of history that a remote has alone.
 
     `not_asked`: remotes that could have had what is missing, or good copies, and could not be asked, and why.
     """
@@ -94,6 +94,7 @@ def fsck(repo: Repo, revs: Sequence[str] = (), depth: Depth = USUAL, progress: P
     if absent and depth.remote is None:  # else the look at that remote says what it lacks
         nowhere, unasked = _nowhere(repo, absent)
         objects |= nowhere
+        not_here -= len(nowhere.keys() & meant.versions)
     for bad, pack in zip(sick, packs, strict=True):
         if depth.repair:
             pack.repaired()

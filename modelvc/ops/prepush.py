@@ -139,7 +139,7 @@ def _words(
         words.append(f"in no store that can be asked: {_some(lost)} (published before; see `mvc fsck`)")
     if elsewhere:
         others = ", ".join(sorted(set(elsewhere.values())))
-        again = f"`mvc fetch --all -r {others}`, then `mvc push --all -r {to.name}`"
+        again = f"`mvc fetch --all`, then `mvc push --all -r {to.name}`"
         words.append(f"{counted(len(elsewhere), 0)} on {others} alone ({again})")
     if meant.broken:
         words.append(f"{len(meant.broken)} published pointers can not be read (see `mvc fsck`)")

@@ -342,6 +342,7 @@ def test_fsck_says_what_is_nowhere(tmp_path: Path) -> None:
     clone.mvc("fsck", "--repair", code=10)  # the present version comes from the worktree
     found = clone.json("fsck", code=10)
     assert [(one["kind"], one["where"]) for one in found["problems"]] == [("missing", "the local store")]
+    assert found["not_here"] == 0
 
 
 def test_fsck_asks_remotes_for_what_is_not_here(ada: Clone) -> None:
