@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import resource
 import shutil
 import statistics
 import subprocess
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from modelvc.formats.rules import Rules
+from modelvc.notebook.merge import merge
 from modelvc.notebook.strip import clean
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
@@ -78,6 +80,13 @@ class Place:
         start = time.perf_counter()
         self.run(*words, check=False)
         return time.perf_counter() - start
+
+    def busy(self, *words: str) -> float:
+        """Seconds of the processor."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        self.run(*words, check=False)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def adding(base: Path, tools: Lines, args: argparse.Namespace) -> None:
@@ -225,7 +234,7 @@ def large(base: Path, tools: Lines, args: argparse.Namespace) -> None:
 
 
 def driving(base: Path, args: argparse.Namespace) -> None:
-    """What Git starts, without Git: the best of ten runs of each, beside a Python that does nothing."""
+    """What Git starts, without Git: the best of ten runs, of the processor, beside a Python that does nothing."""
     from tests.fixtures.notebooks.make import large as make
 
     place = Place(base, "mvc", args.peers)
@@ -235,7 +244,7 @@ def driving(base: Path, args: argparse.Namespace) -> None:
     cells = [(b"step 1 of", b"step one of"), (b"step 4 of", b"step four of")]
     lines = [(b"step 1 of", b"step one of"), (b"plot(value_1)", b"show(value_1)")]
     both = [(b"# step 7\\n", b"# ours\\n"), (b"# step 20\\n", b"# theirs\\n")]
-    print("\nthe drivers alone, ms")
+    print("\nthe drivers alone, ms of the processor")
     for name, data, edits in (
         ("merge", before, cells),
         ("merge by line", before, lines),
@@ -245,7 +254,7 @@ def driving(base: Path, args: argparse.Namespace) -> None:
         for _ in range(10):
             for file, (old, new) in zip(("O", "A", "B"), [(b"", b""), *edits], strict=True):
                 (place.path / file).write_bytes(data.replace(old, new) if old else data)
-            best.append(place.timed(*script, "merge", "O", "A", "B", "7", "n.ipynb", "ours", "theirs"))
+            best.append(place.busy(*script, "merge", "O", "A", "B", "7", "n.ipynb", "ours", "theirs"))
         if not all(new in (place.path / "A").read_bytes() for _, new in edits):
             sys.exit(f"{name}: went wrong")
         print(f"  {name:24} {min(best) * 1_000:6.0f}")
@@ -256,7 +265,17 @@ def driving(base: Path, args: argparse.Namespace) -> None:
         ("check before a commit", ["sh", ".git/hooks/pre-commit"]),
         ("python -c pass", [sys.executable, "-c", "pass"]),
     ):
-        print(f"  {name:24} {min(place.timed(*words) for _ in range(10)) * 1_000:6.0f}")
+        print(f"  {name:24} {min(place.busy(*words) for _ in range(10)) * 1_000:6.0f}")
+
+
+def many(count: int = 8_000) -> None:
+    """Merges of a notebook with many small cells without ids: a table of all pairs would take a minute."""
+    texts = [str(place % 97) for place in range(count)]
+    sides = (texts, ["mine", *texts], [*texts[:-1], "theirs"])
+    base, ours, theirs = (notebook(*(cell(text) for text in side)) for side in sides)
+    start = time.process_time()
+    merge(base, ours, theirs, ("ours", "theirs"), lambda *some: (some[1], True))
+    print(f"  {f'merge of {count:,} cells':24} {(time.process_time() - start) * 1_000:6.0f}")
 
 
 def table(title: str, rows: list[Any]) -> None:
@@ -287,6 +306,7 @@ def main() -> None:
             work(Path(folder), tools, args)
         merging(Path(folder), tools, args, stripped=True)
         driving(Path(folder), args)
+        many()
 
 
 if __name__ == "__main__":
