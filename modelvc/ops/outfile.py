@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import stat
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from modelvc.errors import ConflictError, ModelvcError, shown
+from modelvc.errors import ConflictError, FileError, ModelvcError, shown
 from modelvc.formats.paths import SafeRelPath, is_pointer, model_of
 from modelvc.git import index
 from modelvc.git.layout import discover
@@ -69,12 +71,54 @@ def make_way(target: str, why: str, *, force: bool) -> Replaced | None:
 
 
 def write_file(target: str, data: bytes, why: str, *, force: bool) -> Replaced | None:
-    """Write DATA to the absolute path TARGET, through a link to where it leads; see `make_way`."""
+    """Write DATA to the absolute path TARGET, through a link to where it leads; see `make_way`.
+
+    A regular file is replaced whole and keeps its mode: a kill leaves the old file or the new one, and other names of
+    the old file keep its bytes. A pipe, a device or an open file (`/dev/stdout`) is written to.
+    """
+    try:
+        mode = os.stat(target).st_mode
+    except FileNotFoundError:
+        mode = 0
+    replaced = None
     real = os.path.realpath(target)
-    replaced = make_way(real, why, force=force)
-    with open(real, "wb") as opened:
+    if not mode or stat.S_ISREG(mode):
+        replaced = make_way(real, why, force=force)
+        if not _is_descriptor(target):
+            _replace(real, data, stat.S_IMODE(mode))
+            return replaced
+    with open(target, "wb") as opened:  # which refuses a folder
         opened.write(data)
     return replaced
+
+
+def _is_descriptor(path: str) -> bool:
+    """Whether PATH leads through a name of an open file, such as `/dev/stdout`: its holder writes there as well."""
+    while os.path.islink(path):
+        folder = os.path.dirname(path)
+        if os.path.realpath(folder).startswith("/proc/"):
+            return True
+        path = os.path.join(folder, os.readlink(path))
+    return os.path.dirname(path) == "/dev/fd"
+
+
+def _replace(path: str, data: bytes, mode: int) -> None:
+    """Give PATH these bytes, and MODE unless that is 0. Raises FileError if the system refuses."""
+    beside = os.path.join(os.path.dirname(path), f".mvc-{os.getpid()}-{os.urandom(6).hex()}")
+    try:
+        with open(beside, "xb") as opened:
+            if mode:
+                os.fchmod(opened.fileno(), mode)
+            opened.write(data)
+            opened.flush()
+            os.fsync(opened.fileno())
+        os.replace(beside, path)
+    except BaseException as error:
+        with suppress(FileNotFoundError):
+            os.unlink(beside)
+        if isinstance(error, OSError):
+            raise FileError(path, error) from None
+        raise
 
 
 def _clone_around(target: str) -> Repo | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from typing import TYPE_CHECKING
 
 import pytest
@@ -91,6 +93,28 @@ def test_what_no_force_replaces(clone: Clone, model: str, place: str, inside: st
     before = clone.read(inside)
     clone.mvc("get", ".", model, "-o", place, "--force", code=11)
     assert clone.read(inside) == before
+
+
+def test_a_file_is_replaced_whole(clone: Clone) -> None:
+    """A write that stops half way leaves the old file and nothing else; other names keep the old bytes."""
+    report = clone.path / "report.html"
+    report.write_bytes(b"old")
+    report.chmod(0o640)
+    os.link(report, clone.path / "twin.html")
+    names = sorted(os.listdir(clone.path))
+    assert "report.html" in clone.run("sh", "-c", "ulimit -f 1; mvc plot model.bin -o report.html", code=11).err
+    assert report.read_bytes() == b"old"
+    assert sorted(os.listdir(clone.path)) == names
+    clone.mvc("plot", "model.bin", "-o", "report.html")
+    assert report.stat().st_size > 1024
+    assert stat.S_IMODE(report.stat().st_mode) == 0o640
+    assert clone.read("twin.html") == b"old"
+
+
+@pytest.mark.parametrize("to", ["| cat", ">> out.txt; cat out.txt"])
+def test_a_pipe_or_an_open_file_is_written_to(clone: Clone, to: str) -> None:
+    done = clone.run("sh", "-c", f"mvc check model.bin --output openmetrics=/dev/stdout {to}")
+    assert "# EOF" in done.out
 
 
 def test_elsewhere_files_are_written_as_ever(clone: Clone, tmp_path: Path) -> None:
