@@ -307,10 +307,11 @@ def _reach(repo: Repo, info: RemoteInfo, check: str, *, write: bool) -> Iterator
         config = store.check()
         words = "reachable" if config else "reachable, nothing was pushed there yet"
         yield Finding(check, "ok", f"{shown(store.name)}: {words}")
-        yield from _clock(store, check)
         if info.trusted and write:
             yield from _conditions(store, config.id if config else "", check)
-        elif info.trusted:
+            return
+        yield from _clock(store, check, write=False)
+        if info.trusted:
             yield Finding(check, "ok", "not tried: writing, and conditional writes (mvc doctor --write)")
     except ModelvcError as error:
         yield Finding(check, "fail", str(error), error.hint or "see to the network and your credentials")
@@ -318,9 +319,9 @@ def _reach(repo: Repo, info: RemoteInfo, check: str, *, write: bool) -> Iterator
         store.close()
 
 
-def _clock(store: RemoteStore, check: str) -> Iterator[Finding]:
+def _clock(store: RemoteStore, check: str, *, write: bool) -> Iterator[Finding]:
     before = time.time()
-    there = store.backend.now()
+    there = store.backend.now(write=write)
     skew = there - (before + time.time()) / 2
     if abs(skew) > _SKEW:
         words = f"its clock and this one differ by {abs(skew):.0f} seconds"
@@ -335,8 +336,10 @@ def _conditions(store: RemoteStore, name: str, check: str) -> Iterator[Finding]:
         store.adapt(name, anew=True)
         found = probe(store.backend)
     except RemoteDenied:
+        yield from _clock(store, check, write=False)
         yield Finding(check, "warn", "it can be read, not written: push would be refused", "ask its owner")
         return
+    yield from _clock(store, check, write=True)
     if found.conditional:
         yield Finding(check, "ok", "honours conditional writes")
     else:

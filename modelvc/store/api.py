@@ -83,8 +83,8 @@ class Backend(Protocol):
     def delete(self, key: str, etag: str | None) -> None:
         """Remove a key, if it still has ETAG (None: whatever it has). Gone already is done."""
 
-    def now(self) -> float:
-        """The backend's clock, seconds since the epoch."""
+    def now(self, *, write: bool = True) -> float:
+        """The backend's clock, seconds since the epoch. Without WRITE, where only a write tells it: this computer's."""
 
     def abort(self) -> None:
         """Break off, as far as it can be done, what other threads wait for; nothing is asked after this."""

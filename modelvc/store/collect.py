@@ -114,18 +114,18 @@ class Collector:
     # -- looking
 
     def plan(self) -> Collected:
-        """What `run` would do now."""
-        found = self._survey()
+        """What `run` would do now. Writes nothing, so ages may be by this computer's clock."""
+        found = self._survey(write=False)
         done = Collected(list(found.going), len(found.dead), found.size(found.dead))
         _count_waiting(found, found.doomed, done)
         done.deleted, done.deleted_bytes = len(found.ripe), found.size(found.ripe)
         return done
 
-    def _survey(self) -> Survey:
-        """A fresh look. The order matters: dooms, then everything, then Git's refs."""
+    def _survey(self, *, write: bool = True) -> Survey:
+        """A fresh look. The order matters: dooms, then everything, then Git's refs. WRITE: as of `Backend.now`."""
         dooms = self._remote.doom_lists()
         listing = self._remote.listing()
-        now = self._remote.backend.now()
+        now = self._remote.backend.now(write=write)
         reached = self._rules.reached()
         self._check_listing(listing, reached)
         going: list[Named] = []

@@ -428,6 +428,7 @@ def test_the_clock(backend: Backend):
     assert abs(backend.now() - time.time()) < 3
     made = backend.create("config", b"")
     assert abs(backend.now() - made.mtime) < 3
+    assert abs(backend.now(write=False) - time.time()) < 3
 
 
 def test_the_probe(store: Store):

@@ -153,3 +153,21 @@ def test_a_fetch_brings_all_but_the_key_that_cannot_be_read(top: Path):
     shutil.rmtree(bob.path / ".git/mvc/store")
     assert str(roots[1]) in bob.mvc("fetch", code=13).err
     assert {path.name for path in (bob.path / ".git/mvc/store").glob("b/*/*")} == {roots[0].name, roots[2].name}
+
+
+def test_looking_at_a_remote_that_one_may_only_read(top: Path):
+    ada = member(top, ADA)
+    far = top / "team/models"
+    ada.mvc("remote", "add", "origin", str(far))
+    put(ada, "model.bin", 1, ADA)
+    ada.mvc("add", "model.bin")
+    ada.mvc("push")
+    for path in (far, *far.rglob("*")):
+        os.chown(path, 0, 0)
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    assert "everything there is needed" in ada.mvc("gc", "--remote").out
+    assert "may read and write that folder" in ada.mvc("gc", "--remote", "--apply", code=13).err
+    rows = {(one["check"], one["state"]) for one in ada.json("doctor")["findings"]}
+    assert ("remote origin", "ok") in rows
+    assert not [state for check, state in rows if check == "remote origin" and state != "ok"]
+    assert "push would be refused" in ada.mvc("doctor", "--write").out

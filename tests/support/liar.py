@@ -163,9 +163,9 @@ class LyingBackend:
         if lie == "lost":
             raise RemoteBusy(f"{key} in {self.name}: no answer in time", hint="run the command again")
 
-    def now(self) -> float:
+    def now(self, *, write: bool = True) -> float:
         lie = self._lies("ahead", "behind")
-        return self._inner.now() + {"ahead": YEAR, "behind": -YEAR}.get(lie, 0.0)
+        return self._inner.now(write=write) + {"ahead": YEAR, "behind": -YEAR}.get(lie, 0.0)
 
     def abort(self) -> None:
         self._inner.abort()

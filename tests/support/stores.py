@@ -110,7 +110,7 @@ class DictBackend:
                 raise RemoteChanged(f"{key} has changed")
             self.objects.pop(key, None)
 
-    def now(self) -> float:
+    def now(self, *, write: bool = True) -> float:
         return self.clock()
 
     def abort(self) -> None:

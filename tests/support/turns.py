@@ -133,8 +133,8 @@ class TurnBackend:
         self._step()
         self._inner.delete(key, etag)
 
-    def now(self) -> float:
-        return self._inner.now()
+    def now(self, *, write: bool = True) -> float:
+        return self._inner.now(write=write)
 
     def abort(self) -> None:
         pass

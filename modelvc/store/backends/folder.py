@@ -138,8 +138,10 @@ class FolderBackend:
             finally:
                 os.close(folder)
 
-    def now(self) -> float:
-        """The clock that stamps files here, which on a share is the server's."""
+    def now(self, *, write: bool = True) -> float:
+        """The clock that stamps files here, which on a share is the server's; without WRITE this computer's."""
+        if not write:
+            return time.time()
         with self._explained(""):
             self._prepare()
             new = openat.write_temporary(self._root, b"")

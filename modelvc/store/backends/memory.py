@@ -81,7 +81,7 @@ class MemoryBackend:
                 self._check(key, etag)
             del self._held[key]
 
-    def now(self) -> float:
+    def now(self, *, write: bool = True) -> float:  # noqa: ARG002
         return time.time()
 
     def abort(self) -> None:

@@ -142,7 +142,7 @@ class S3Backend:
             if self._wait(lambda: self._head(key)) is not None:
                 raise
 
-    def now(self) -> float:
+    def now(self, *, write: bool = True) -> float:  # noqa: ARG002 - the server tells it to readers
         server, ours = self._date
         if not server or not 0 <= time.monotonic() - ours < _CLOCK:
             self._wait(lambda: self._call("list_objects_v2", "", Prefix=f"{self._prefix}config", MaxKeys=1))
