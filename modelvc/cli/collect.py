@@ -42,7 +42,7 @@ def _lines(found: RemoteGc) -> list[str]:
     where = shown(found.remote)
     if not (found.items or found.doomed or found.deleted or found.waiting):
         return [f"{where}: everything there is needed, or younger than {found.grace / _DAY:g} days"]
-    lines = [f"{where}: {render.count(len(found.items), 'version')} {'removed' if done else 'can go'}"]
+    lines = [f"{where}: {render.count(len(found.items), 'object')} {'removed' if done else 'can go'}"]
     if found.deleted:
         copied = f", what is needed of them copied ({render.size(found.copied_bytes)})" if found.copied_bytes else ""
         verb = "deleted" if done else "can be deleted now"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +15,9 @@ from modelvc.cli.progress import progress
 from modelvc.errors import UsageError, shown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelvc.ops.gc import GcItem
     from modelvc.ops.stats import ModelStats
 
 EXIT_NO = 1
@@ -134,10 +138,11 @@ def gc(
     if rows:
         render.out(*render.table(("model", "version", "size", "days", "why"), rows, markdown=CONTEXT.markdown))
     if isinstance(found, op.GcDone):
-        render.out(f"{render.count(len(found.items), 'version')} removed, {render.size(max(0, found.freed))} freed")
+        render.out(f"{_objects(found.items)} removed, {render.size(max(0, found.freed))} freed")
     else:
         frees = render.size(found.frees)
-        render.out(f"{render.count(len(found.items), 'version')} can go, {frees} would be freed; {found.kept:,} stay")
+        stay = render.count(found.kept, "object")
+        render.out(f"{_objects(found.items)} can go, {frees} would be freed; {stay} stay")
     for why in found.unasked:
         render.say(shown(why, 300), quiet=CONTEXT.quiet)
     if found.unpushed:
@@ -148,8 +153,19 @@ def gc(
         render.say(f"next: {' '.join([*command, *map(shlex.quote, rules.names), '--apply'])}", quiet=CONTEXT.quiet)
     if found.only_here:
         kept = [render.short(item.oid) for item in found.only_here]
-        words = f"no remote has {render.count(len(kept), 'version')}; to let go all the same"
+        words = f"no remote has {_objects(found.only_here)}; to remove them all the same"
         render.say(f"{words}: {' '.join([*command, *kept[:_MOST], '--apply'])}", quiet=CONTEXT.quiet)
+
+
+def _objects(items: Sequence[GcItem]) -> str:
+    """How many versions and predictions, and how many objects of which that is not known."""
+    from modelvc.ops.how import counted
+
+    count = Counter(item.what for item in items)
+    words = [counted(count["version"], count["predictions"])] if count["version"] or count["predictions"] else []
+    if count["object"] or not items:
+        words.append(render.count(count["object"], "object"))
+    return " and ".join(words)
 
 
 store_app = typer.Typer(help="The local store.", rich_markup_mode=None)

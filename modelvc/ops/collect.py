@@ -30,7 +30,7 @@ _CLOCKS_APART = 600.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class RemoteItem:
-    """A version that goes. `path`: where this clone knows it from; `size`: bytes; `age`: seconds since its push."""
+    """An object that goes. `path`: where this clone knows it from; `size`: bytes; `age`: seconds since its push."""
 
     path: str
     kind: str
@@ -162,9 +162,9 @@ def _reached(repo: Repo, urls: Sequence[str], names: dict[Named, str], grace: fl
     """What asks for all that refs reach, when it is called; a path for each goes to NAMES."""
 
     def ask() -> set[Named]:
-        mine, _, known = reachable(repo, grace)
+        mine = reachable(repo, grace)
         found = repositories.reached(repo, urls)
-        names.update(known | found)
-        return mine | set(found)
+        names.update(mine.names | found)
+        return mine.needed | set(found)
 
     return ask

@@ -62,7 +62,7 @@ def kept_there(repo: Repo, name: str, grace: float) -> set[Named]:
     """
     own = places.own_places(repo.layout)
     if len(own) == 1:  # the clone alone: remotes know it by itself
-        return reachable(repo, grace)[0]
+        return reachable(repo, grace).needed
     store = remotes.open_remote(repo, name, writing=False)
     try:
         registered = store.repositories()

@@ -38,7 +38,7 @@ _DEAD_SHARE = 0.25  # of a pack's bytes, from which it is rewritten
 @dataclass(frozen=True, slots=True)
 class GcItem:
     """One object that would go, or is only here. `why`: "unreachable", "on REMOTE" or "only here"; `age`: seconds
-    since it was stored.
+    since it was stored; `what`: "version", "predictions", or "object" if no pointer and no reflog names it.
     """
 
     path: str
@@ -47,13 +47,14 @@ class GcItem:
     size: int
     age: float
     why: str
+    what: str
 
 
 @dataclass(frozen=True, slots=True)
 class GcPlan:
     """What a gc would do. `only_here`: what nothing reaches and no remote has, which stays; `unasked`: remotes that
     could not be asked, and why; `unpushed`: versions that --evict leaves alone, since no branch of a Git remote
-    reaches them; `frees`: bytes on disk, about.
+    reaches them; `kept`: objects that stay; `frees`: bytes on disk, about.
     """
 
     items: tuple[GcItem, ...]
@@ -109,7 +110,7 @@ def plan_gc(repo: Repo, rules: Rules = USUAL) -> GcPlan:
 
 def _ask(repo: Repo, rules: Rules, look: Look) -> _There:
     """Ask the remotes, before any lock is held."""
-    needed, current, names = reachable(repo, rules.grace)
+    needed, current, names, versions = reachable(repo, rules.grace)
     spare = list(_spare(repo, needed, rules))
     for word in rules.names:
         if not any(_is_called(repo, word, name, names) for name in spare):
@@ -124,7 +125,7 @@ def _ask(repo: Repo, rules: Rules, look: Look) -> _There:
         remote = remotes.chosen_name(repo)
         kept = kept_there(repo, remote, rules.grace)
         evicted = dict.fromkeys(on_remote(repo, (needed - current) & kept, remote, look), remote)
-        unpushed = sum(repo.store.has_root(*name) for name in needed - current - kept)
+        unpushed = sum(repo.store.has_root(*name) for name in needed & versions - current - kept)
     return _There(found, evicted, unasked, unpushed)
 
 
@@ -157,7 +158,7 @@ def _is_called(repo: Repo, word: str, name: Named, names: Mapping[Named, str]) -
 def _plan(repo: Repo, rules: Rules, there: _There) -> tuple[GcPlan, set[bytes]]:
     """What can go, and the chunks of all that stays."""
     store = repo.store
-    needed, current, names = reachable(repo, rules.grace)
+    needed, current, names, versions = reachable(repo, rules.grace)
     spare = set(_spare(repo, needed, rules))
     now = time.time()
     items: list[GcItem] = []
@@ -176,7 +177,8 @@ def _plan(repo: Repo, rules: Rules, there: _There) -> tuple[GcPlan, set[bytes]]:
             why = f"on {there.evicted[name]}"
         if why:
             age = now - os.stat(store.root_path(*name)).st_mtime
-            item = GcItem(names.get(name, ""), name[0], str(name[1]), _size(repo, name), age, why)
+            what = "version" if name in versions else "predictions" if name in names else "object"
+            item = GcItem(names.get(name, ""), name[0], str(name[1]), _size(repo, name), age, why, what)
             (only_here if why == ONLY_HERE else items).append(item)
         if why in {"", ONLY_HERE}:
             kept += 1

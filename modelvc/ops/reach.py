@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from modelvc.errors import BrokenPointer, ConflictError, ModelvcError, shown, shown_url
 from modelvc.formats.limits import POINTER
@@ -17,41 +17,54 @@ from modelvc.worktree.files import Worktree
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from modelvc.formats.pointer import Pointer
     from modelvc.oid import Oid
     from modelvc.repo import Repo
 
     Named = tuple[str, Oid]
 
 
-def reachable(repo: Repo, grace: float) -> tuple[set[Named], set[Named], dict[Named, str]]:
-    """Objects that must stay, those that the worktrees show now, and a path for each."""
-    found: set[Named] = set()
-    current: set[Named] = set()
-    names: dict[Named, str] = {}
+class Reached(NamedTuple):
+    """Objects that must stay, those that the worktrees show now, a path for each that a pointer or the reflog of models
+    names, and which of these are versions; the others are predictions.
+    """
+
+    needed: set[Named]
+    current: set[Named]
+    names: dict[Named, str]
+    versions: set[Named]
+
+
+def reachable(repo: Repo, grace: float) -> Reached:
+    """What this clone reaches, replaced versions included that are younger than GRACE seconds."""
+    found = Reached(set(), set(), {}, set())
     for path, data, now in _pointers(repo):
-        for name in objects_of(path, data):
-            found.add(name)
-            names.setdefault(name, model_of(path))
+        pointer = pointer_in(path, data)
+        found.versions.update((side.kind, side.oid) for side in pointer.sides)
+        for one in pointer.versions:
+            name = (one.kind, one.oid)
+            found.needed.add(name)
+            found.names.setdefault(name, model_of(path))
             if now:
-                current.add(name)
+                found.current.add(name)
     for when, path, kind, oid in repo.replaced():
-        names.setdefault((kind, oid), path)
+        found.names.setdefault((kind, oid), path)
+        found.versions.add((kind, oid))
         if time.time() - when < grace:
-            found.add((kind, oid))
-    return found, current, names
+            found.needed.add((kind, oid))
+    return found
 
 
-def objects_of(path: str, data: bytes, url: str = "") -> list[Named]:
-    """What a pointer, of the repository at URL, names. BrokenPointer for one that can not be read."""
+def pointer_in(path: str, data: bytes, url: str = "") -> Pointer:
+    """The pointer DATA of the repository at URL. Raises BrokenPointer if it cannot be read."""
     try:
-        pointer = parse(data, path)
+        return parse(data, path)
     except ModelvcError as error:
         where = f" in {shown_url(url)}" if url else ""
         raise BrokenPointer(
             f"nothing can be removed while a pointer{where} can not be read: {error}",
             hint="mend it, or if it is in history only, rewrite or forget that history",
         ) from None
-    return [(version.kind, version.oid) for version in pointer.versions]
 
 
 def _pointers(repo: Repo) -> Iterator[tuple[str, bytes, bool]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from modelvc.errors import ConflictError, GitError, UsageError, shown, shown_url
 from modelvc.formats.paths import model_of
 from modelvc.git import elsewhere, history, places
-from modelvc.ops.reach import objects_of
+from modelvc.ops.reach import pointer_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -66,5 +66,6 @@ def reached(repo: Repo, urls: Sequence[str]) -> dict[Named, str]:
                 words = f"the refs of {shown_url(url)} can not be read: {error}"
                 raise GitError(words, hint="nothing is removed that they may need; see `git fetch`") from None
             for seen in history.pointers_in(layout, all_refs=True):
-                found |= dict.fromkeys(objects_of(seen.path, seen.data, url), model_of(seen.path))
+                named = pointer_in(seen.path, seen.data, url).versions
+                found |= dict.fromkeys(((one.kind, one.oid) for one in named), model_of(seen.path))
     return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from modelvc.errors import ConflictError, ModelvcError, NotFoundError, shown
 from modelvc.formats import limits, registration
@@ -11,27 +10,23 @@ from modelvc.git.layout import of_git_dir
 from modelvc.ops import reach
 from modelvc.repo import Repo
 
-if TYPE_CHECKING:
-    from modelvc.oid import Oid
 
-    Named = tuple[str, Oid]
-
-
-def reachable(repo: Repo, grace: float) -> tuple[set[Named], set[Named], dict[Named, str]]:
+def reachable(repo: Repo, grace: float) -> reach.Reached:
     """As `reach.reachable`, for every clone that uses the store. ConflictError while one of them can not be read."""
-    found, current, names = reach.reachable(repo, grace)
+    found = reach.reachable(repo, grace)
     for place in others(repo):
         try:
-            more, shown_there, called = reach.reachable(Repo(of_git_dir(place), place), grace)
+            more = reach.reachable(Repo(of_git_dir(place), place), grace)
         except (ModelvcError, OSError) as error:
             raise ConflictError(
                 f"the clone {shown(place)} keeps its models in this store too, and can not be read: {shown(error)}",
                 hint="bring it back, or if it is gone for good, run `mvc gc --forget` with that name",
             ) from None
-        found |= more
-        current |= shown_there
-        names = called | names
-    return found, current, names
+        found.needed.update(more.needed)
+        found.current.update(more.current)
+        found.names.update({**more.names, **found.names})
+        found.versions.update(more.versions)
+    return found
 
 
 def others(repo: Repo) -> dict[str, str]:

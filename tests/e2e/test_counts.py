@@ -54,6 +54,35 @@ def test_predictions_are_no_versions(clone: Clone, tmp_path: Path) -> None:
     assert second.mvc("fetch").out == "nothing to fetch: 1 version here\n"
 
 
+def test_gc_counts_predictions_apart(clone: Clone, tmp_path: Path) -> None:
+    for seed in (1, 2):
+        clone.write("model.bin", seed)
+        clone.write("p.csv", _ROWS + b"%d,a,b\n" % (3 + seed))
+        clone.mvc("add", "model.bin", "--predictions", "p.csv")
+        clone.git("commit", "-qm", "one")
+        clone.mvc("push")
+    shown = clone.mvc("gc", "--evict")
+    assert shown.out.splitlines()[-1].startswith("1 version and the predictions of 1 can go, ")
+    assert sorted(item["what"] for item in clone.json("gc", "--evict")["items"]) == ["predictions", "version"]
+    clone.git("init", "-q", "--bare", str(tmp_path / "hub"))
+    clone.git("remote", "add", "origin", str(tmp_path / "hub"))
+    clone.mvc("push")
+    assert "not evicted: 1 version of commits" in clone.mvc("gc", "--evict").err
+
+
+def test_gc_counts_objects_that_nothing_names(clone: Clone) -> None:
+    """Whether they were versions or predictions nobody knows any more."""
+    clone.write("model.bin", 1)
+    clone.write("p.csv", _ROWS)
+    clone.mvc("add", "model.bin", "--predictions", "p.csv")
+    clone.mvc("push")
+    clone.git("rm", "-q", "--cached", "model.bin.mvc")
+    (clone.path / "model.bin.mvc").unlink()
+    shown = clone.mvc("gc", "--grace", "0")
+    assert shown.out.splitlines()[-1].startswith("2 objects can go, ")
+    assert {item["what"] for item in clone.json("gc", "--grace", "0")["items"]} == {"object"}
+
+
 def test_predictions_alone_are_named(clone: Clone) -> None:
     clone.commit_model(1)
     clone.mvc("push")
