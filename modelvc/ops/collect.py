@@ -10,7 +10,8 @@ from modelvc.ops import remotes, repositories
 from modelvc.ops.progress import SILENT
 from modelvc.ops.reach import reachable
 from modelvc.store.backends.probe import clock_error, probe
-from modelvc.store.collect import Collector, Rules
+from modelvc.store.collect import Collector
+from modelvc.store.survey import Rules
 from modelvc.store.upload import GRACE
 
 if TYPE_CHECKING:

@@ -18,10 +18,11 @@ import pytest
 
 from modelvc.errors import RemoteBusy
 from modelvc.store.backends import RemoteOptions, open_backend
-from modelvc.store.collect import Collector, Rules
+from modelvc.store.collect import Collector
 from modelvc.store.download import Downloader
 from modelvc.store.local import LocalStore
 from modelvc.store.remote import RemoteStore
+from modelvc.store.survey import Rules
 from modelvc.store.upload import Terms, Uploader, Wanted
 from tests.support import s3
 from tests.support.stores import add_bytes, read_bytes

@@ -19,10 +19,11 @@ from modelvc.errors import ModelvcError, ObjectCorrupt, ObjectMissing, RemoteBus
 from modelvc.formats import root as rootformat
 from modelvc.store import batch, codec, collect, download, manifest, outgoing, upload
 from modelvc.store.backends import retry
-from modelvc.store.collect import Collector, Rules
+from modelvc.store.collect import Collector
 from modelvc.store.download import Downloader
 from modelvc.store.local import LocalStore
 from modelvc.store.remote import RemoteStore, pack_key, root_key
+from modelvc.store.survey import Rules
 from modelvc.store.upload import Terms, Uploader, Wanted
 from tests.support.liar import KINDS, LyingBackend
 from tests.support.stores import DictBackend, add_bytes

@@ -11,7 +11,7 @@ from modelvc.errors import FormatError
 from modelvc.formats import limits, segment
 from modelvc.ops.trees import stored_leaves
 from modelvc.store import manifest, salvage, verify
-from modelvc.store.collect import Collector, Rules
+from modelvc.store.collect import Collector
 from modelvc.store.download import Downloader
 from modelvc.store.farcheck import FarCheck, How
 from modelvc.store.ingest import Ingest
@@ -19,6 +19,7 @@ from modelvc.store.local import LocalStore
 from modelvc.store.manifest import Content
 from modelvc.store.proof import read_content
 from modelvc.store.remote import RemoteStore, root_key
+from modelvc.store.survey import Rules
 from modelvc.store.upload import Terms, Uploader, Wanted
 from modelvc.store.writer import StoreWriter
 from tests.golden.write import aided, with_bases
