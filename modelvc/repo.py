@@ -25,7 +25,8 @@ from modelvc.formats.paths import POINTER_SUFFIX, SafeRelPath, is_pointer, model
 from modelvc.git import index
 from modelvc.git.layout import Layout, discover
 from modelvc.oid import Oid
-from modelvc.worktree.files import Worktree, write_all
+from modelvc.worktree.descriptors import write_all
+from modelvc.worktree.files import Worktree
 from modelvc.worktree.state import State
 
 if TYPE_CHECKING:

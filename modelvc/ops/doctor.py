@@ -258,7 +258,7 @@ def _can_clone(folder: str) -> bool:
     """Try it between two files that have no name."""
     from tempfile import TemporaryFile
 
-    from modelvc.worktree.files import clone_range
+    from modelvc.worktree.descriptors import clone_range
 
     with TemporaryFile(dir=folder) as source, TemporaryFile(dir=folder) as target:
         source.write(bytes(8192))

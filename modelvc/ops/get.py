@@ -37,7 +37,8 @@ from modelvc.store.backends import is_relative
 from modelvc.store.content import ContentReader
 from modelvc.store.download import Downloader
 from modelvc.store.local import LocalStore
-from modelvc.worktree.files import Worktree, write_all
+from modelvc.worktree.descriptors import write_all
+from modelvc.worktree.files import Worktree
 from modelvc.worktree.state import stat_of
 from modelvc.worktree.swap import CAME, Place, Seen, Swap, give, swap
 

@@ -16,7 +16,7 @@ from modelvc.oid import Oid
 from modelvc.ops.trees import contents, entries_of, oid_of, stored_files
 from modelvc.store.content import ContentReader
 from modelvc.worktree import survey
-from modelvc.worktree.files import clone_range, write_all
+from modelvc.worktree.descriptors import clone_range, write_all
 from modelvc.worktree.swap import Seen
 
 if TYPE_CHECKING:

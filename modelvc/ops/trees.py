@@ -10,7 +10,7 @@ from modelvc.formats.paths import SafeRelPath, is_pointer
 from modelvc.formats.tree import TreeEntry
 from modelvc.oid import Oid
 from modelvc.store import manifest
-from modelvc.worktree.files import write_all
+from modelvc.worktree.descriptors import write_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence

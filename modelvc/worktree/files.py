@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import stat
-import struct
-import sys
-import time
 from typing import TYPE_CHECKING
 
 from modelvc.errors import ConflictError, FileError, FileInUse, shown
 from modelvc.worktree import replacing
+from modelvc.worktree.descriptors import FOLDER, NEW, stamp, write_all
+from modelvc.worktree.newfolder import NewFolder
 from modelvc.worktree.replacing import JOURNAL, Journal, Placed, Temporary, Wanted, mend
 from modelvc.worktree.state import stat_of
 from modelvc.worktree.swap import ALL, CAME, Means, Place, Seen, give, unchanged
@@ -31,9 +29,6 @@ if TYPE_CHECKING:
 
     Fill = Callable[[int], None]
 
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_FICLONERANGE = 0x4020940D  # ioctl_ficlonerange(2)
 NOWHERE = "/"  # no path below a worktree
 ANY = Seen((0, 0, 0, 0, 0), b"", settled=False)  # whatever is there: for files that mvc alone writes
 
@@ -139,10 +134,10 @@ class Worktree:
             return placed.stat
 
     def _write_new(self, temporary: Temporary, fill: Fill, *, executable: bool, before: int) -> Stat:
-        fd = os.open(temporary.name, _NEW, 0o777 if executable else 0o666, dir_fd=temporary.folder)
+        fd = os.open(temporary.name, NEW, 0o777 if executable else 0o666, dir_fd=temporary.folder)
         try:
             fill(fd)
-            _stamp(fd, before)
+            stamp(fd, before)
             os.fsync(fd)  # else a cut can leave its name, size and time without its bytes
             return stat_of(os.fstat(fd))
         finally:
@@ -169,7 +164,7 @@ class Worktree:
         """
         with self._parent(path, create=True) as (folder, _), self._temporary(folder, path) as temporary:
             os.mkdir(temporary.name, 0o777, dir_fd=temporary.folder)
-            fd = os.open(temporary.name, _FOLDER, dir_fd=temporary.folder)
+            fd = os.open(temporary.name, FOLDER, dir_fd=temporary.folder)
             new = NewFolder(fd, before, temporary)
             try:
                 yield new
@@ -212,7 +207,7 @@ class Worktree:
         with self._parent(path, create=True) as (folder, name), self._temporary(folder, path) as temporary:
             tmp_fd, staged, _ = temporary
             os.mkdir(staged, 0o777, dir_fd=tmp_fd)
-            fd = os.open(staged, _FOLDER, dir_fd=tmp_fd)
+            fd = os.open(staged, FOLDER, dir_fd=tmp_fd)
             new = NewFolder(fd, before)
             try:
                 yield new
@@ -286,7 +281,7 @@ class Worktree:
                 self._remove_tmp(name)
 
     def _remove_tmp(self, name: str) -> None:
-        fd = os.open(self.tmp, _FOLDER)
+        fd = os.open(self.tmp, FOLDER)
         try:
             if stat.S_ISDIR(os.stat(name, dir_fd=fd, follow_symlinks=False).st_mode):
                 _remove_all(fd, name)
@@ -326,7 +321,7 @@ class Worktree:
         """A folder on the file system of FOLDER, which PATH lies in, and a fresh name in it."""
         os.makedirs(self.tmp, exist_ok=True)
         name = f"mvc-{os.getpid()}-{os.urandom(6).hex()}"
-        fd = os.open(self.tmp, _FOLDER)
+        fd = os.open(self.tmp, FOLDER)
         try:
             if os.fstat(fd).st_dev == os.fstat(folder).st_dev:
                 yield Temporary(fd, name, None)
@@ -341,131 +336,13 @@ class Worktree:
                 raise _in_the_way(path, "is a folder")
 
 
-class NewFolder:
-    """Files in a folder that nobody sees yet; they need no temporary names of their own."""
-
-    def __init__(self, fd: int, before: int, temporary: Temporary | None = None) -> None:
-        self._fds = {"": fd}
-        self._before = before
-        self.temporary = temporary  # where it lies itself
-        self.stats: dict[str, Stat] = {}  # of its files, by path
-
-    def write(self, path: str, data: memoryview | bytes, *, executable: bool) -> Stat:
-        """A small file with these bytes."""
-
-        def fill(fd: int) -> None:
-            write_all(fd, data)
-
-        return self.fill(path, fill, executable=executable)
-
-    def fill(self, path: str, fill: Fill, *, executable: bool) -> Stat:
-        parent, _, name = path.rpartition("/")
-        try:
-            fd = os.open(name, _NEW, 0o777 if executable else 0o666, dir_fd=self._folder(parent))
-        except (FileExistsError, NotADirectoryError):
-            raise ConflictError(
-                f"{shown(path)} can not lie beside the other files of its folder: one of them has that name here",
-                hint="this file system takes two names for one, or the folder was made to do harm",
-            ) from None
-        try:
-            fill(fd)
-            _stamp(fd, self._before)
-            self.stats[path] = found = stat_of(os.fstat(fd))
-            return found
-        finally:
-            os.close(fd)
-
-    def at(self, path: str) -> Place:
-        """Where a file lies, until the next call."""
-        parent, _, last = path.rpartition("/")
-        return Place(self._folder(parent), last)
-
-    def sync(self) -> None:
-        """Bring all of it to the disk: at once, since a sync for each of ten thousand files takes half a minute."""
-        sync_file_system(self._fds[""])
-
-    def _folder(self, path: str) -> int:
-        """A descriptor of a folder inside, made with those on the way; few are open at once, however deep it lies."""
-        if (fd := self._fds.get(path)) is not None:
-            return fd
-        at = path.rpartition("/")[0]
-        while at not in self._fds:
-            at = at.rpartition("/")[0]
-        fd = self._fds[at]
-        for part in path[len(at) :].removeprefix("/").split("/"):
-            at = f"{at}/{part}" if at else part
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(part, 0o777, dir_fd=fd)
-            below = os.open(part, _FOLDER, dir_fd=fd)
-            if len(self._fds) > 128:
-                self.close()
-            fd = self._fds[at] = below
-        return fd
-
-    def close(self) -> None:
-        for path, fd in list(self._fds.items()):
-            if path:
-                os.close(fd)
-                del self._fds[path]
-
-
-def write_all(fd: int, data: memoryview | bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
-
-
-def sync_file_system(fd: int) -> None:
-    """Bring to the disk what the file system of FD still holds back."""
-    if sys.platform == "linux":
-        import ctypes
-
-        if ctypes.CDLL(None, use_errno=True).syncfs(fd) == 0:
-            return
-        error = ctypes.get_errno()
-        if error not in {errno.ENOSYS, errno.EBADF}:
-            raise OSError(error, os.strerror(error))
-    os.sync()
-
-
-def clone_range(source: int, offset: int, size: int, target: int) -> bool:
-    """Let TARGET share SIZE bytes of SOURCE from OFFSET, where the file system can; False where it can not.
-
-    The kernel wants lengths in whole blocks unless the range ends the source, so the last partial block is copied.
-    """
-    whole = size - size % 4096
-    if not whole:
-        return False
-    try:
-        fcntl.ioctl(target, _FICLONERANGE, struct.pack("qQQQ", source, offset, whole, 0))
-    except OSError:
-        return False
-    if size > whole:
-        write_all_at(target, os.pread(source, size - whole, offset + whole), whole)
-    return True
-
-
-def write_all_at(fd: int, data: bytes, offset: int) -> None:
-    while data:
-        done = os.pwrite(fd, data, offset)
-        data, offset = data[done:], offset + done
-
-
-def _stamp(fd: int, before: int) -> None:
-    """Set a time that no later write can set again, so that a write in the same tick of the clock shows in it."""
-    fine = (before - 2 if before else time.time_ns()) | 1
-    if fine % 1000 == 0:  # what a coarse file system would have made of it
-        fine -= 2
-    os.utime(fd, ns=(fine, fine))
-
-
 def _enter(fd: int, part: str, path: str, *, create: bool) -> int:
     """Go one folder down; FD is closed or returned."""
     try:
         if create:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(part, 0o777, dir_fd=fd)
-        below = os.open(part, _FOLDER, dir_fd=fd)
+        below = os.open(part, FOLDER, dir_fd=fd)
     except OSError as error:
         if error.errno in {errno.ELOOP, errno.ENOTDIR}:
             raise _in_the_way(path, f"leads through {shown(part)}, which is not a folder") from None
@@ -481,7 +358,7 @@ def _remove_all(folder: int, name: str) -> None:
     left, count = [name], 0
     while left:
         top = left.pop()
-        fd = os.open(top, _FOLDER, dir_fd=folder)
+        fd = os.open(top, FOLDER, dir_fd=folder)
         try:
             with os.scandir(fd) as found:
                 entries = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in found]

@@ -10,7 +10,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
-from modelvc.worktree import files, lease
+from modelvc.worktree import descriptors, lease
 from modelvc.worktree.state import is_settled, now
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Reading:
             if not self._many:
                 getattr(os, "fdatasync", os.fsync)(fd)
             elif device not in self._synced:
-                files.sync_file_system(fd)
+                descriptors.sync_file_system(fd)
                 self._synced.add(device)
             return True
         return False

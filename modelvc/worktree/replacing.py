@@ -19,7 +19,8 @@ from modelvc.worktree.swap import CHANGED, Place, Seen, Swap, settle, swap
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from modelvc.worktree.files import NewFolder, Worktree
+    from modelvc.worktree.files import Worktree
+    from modelvc.worktree.newfolder import NewFolder
     from modelvc.worktree.state import Stat
 
 _AT_ONCE = 1_000  # swaps of one journal

@@ -23,7 +23,8 @@ from modelvc.ops.fsck import Depth, fsck
 from modelvc.repo import open_repo
 from modelvc.store.manifest import tree_content
 from modelvc.store.writer import StoreWriter
-from modelvc.worktree.files import Worktree, write_all
+from modelvc.worktree.descriptors import write_all
+from modelvc.worktree.files import Worktree
 from tests.support.clone import Clone
 from tests.support.strangers import everything, write_tree
 

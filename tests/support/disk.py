@@ -333,9 +333,9 @@ def _replace(disk: _Disk) -> None:
             return plain_open(fd, mode.replace("x", "w"), *args, **kwargs)
         return plain_open(file, mode, *args, **kwargs)
 
-    from modelvc.worktree import files, swap
+    from modelvc.worktree import descriptors, swap
 
-    files.sync_file_system = lambda _: disk.synced()
+    descriptors.sync_file_system = lambda _: disk.synced()
     disk.real["rename2"] = swap._rename2
     swap._rename2 = lambda *args: disk.called("rename2", args, {})
     for name in _CHANGING:

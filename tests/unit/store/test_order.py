@@ -13,7 +13,7 @@ from modelvc.git.layout import Layout
 from modelvc.store import compact
 from modelvc.store.disk import RealDisk
 from modelvc.store.local import LocalStore
-from modelvc.worktree import files, swap
+from modelvc.worktree import descriptors, swap
 from modelvc.worktree.files import Worktree
 from tests.support.stores import add_bytes
 
@@ -77,7 +77,7 @@ def test_a_write_that_is_cut_short_goes_on(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(os, "write", lambda fd, data: real(fd, bytes(data)[: max(1, len(data) // 2)]))
     with open(tmp_path / "x", "wb", buffering=0) as file:
         RealDisk().write(file.fileno(), b"0123456789")
-        files.write_all(file.fileno(), b"0123456789")
+        descriptors.write_all(file.fileno(), b"0123456789")
     assert (tmp_path / "x").read_bytes() == b"0123456789" * 2
 
 
@@ -99,7 +99,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Log:
     for name in ("fsync", "rename", "replace", "link"):
         note(name)
     note("_rename2", swap)
-    monkeypatch.setattr(files, "sync_file_system", lambda _: found.append(("sync",)))
+    monkeypatch.setattr(descriptors, "sync_file_system", lambda _: found.append(("sync",)))
     return found
 
 

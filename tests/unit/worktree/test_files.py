@@ -9,7 +9,8 @@ import pytest
 from modelvc.errors import ConflictError, FileChanged, UsageError
 from modelvc.formats.paths import SafeRelPath
 from modelvc.worktree import survey
-from modelvc.worktree.files import Worktree, clone_range, write_all
+from modelvc.worktree.descriptors import clone_range, write_all
+from modelvc.worktree.files import Worktree
 from modelvc.worktree.reading import Reading
 from modelvc.worktree.scan import scan
 from modelvc.worktree.state import GRAIN, State, is_settled, now, stat_of

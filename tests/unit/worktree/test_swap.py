@@ -19,7 +19,8 @@ from blake3 import blake3
 from modelvc.errors import FileChanged, FileInUse
 from modelvc.formats.paths import SafeRelPath
 from modelvc.worktree import lease, replacing, survey, swap
-from modelvc.worktree.files import ANY, Worktree, write_all
+from modelvc.worktree.descriptors import write_all
+from modelvc.worktree.files import ANY, Worktree
 from modelvc.worktree.reading import Reading
 from modelvc.worktree.state import GRAIN, Stat
 from modelvc.worktree.swap import Means, Seen

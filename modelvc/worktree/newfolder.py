@@ -1,0 +1,89 @@
+"""A folder that nobody sees yet, filled with files."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+from modelvc.errors import ConflictError, shown
+from modelvc.worktree import descriptors
+from modelvc.worktree.descriptors import FOLDER, NEW, stamp, write_all
+from modelvc.worktree.state import stat_of
+from modelvc.worktree.swap import Place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from modelvc.worktree.replacing import Temporary
+    from modelvc.worktree.state import Stat
+
+    Fill = Callable[[int], None]
+
+
+class NewFolder:
+    """Files in a folder that nobody sees yet; they need no temporary names of their own."""
+
+    def __init__(self, fd: int, before: int, temporary: Temporary | None = None) -> None:
+        self._fds = {"": fd}
+        self._before = before
+        self.temporary = temporary  # where it lies itself
+        self.stats: dict[str, Stat] = {}  # of its files, by path
+
+    def write(self, path: str, data: memoryview | bytes, *, executable: bool) -> Stat:
+        """A small file with these bytes."""
+
+        def fill(fd: int) -> None:
+            write_all(fd, data)
+
+        return self.fill(path, fill, executable=executable)
+
+    def fill(self, path: str, fill: Fill, *, executable: bool) -> Stat:
+        parent, _, name = path.rpartition("/")
+        try:
+            fd = os.open(name, NEW, 0o777 if executable else 0o666, dir_fd=self._folder(parent))
+        except (FileExistsError, NotADirectoryError):
+            raise ConflictError(
+                f"{shown(path)} can not lie beside the other files of its folder: one of them has that name here",
+                hint="this file system takes two names for one, or the folder was made to do harm",
+            ) from None
+        try:
+            fill(fd)
+            stamp(fd, self._before)
+            self.stats[path] = found = stat_of(os.fstat(fd))
+            return found
+        finally:
+            os.close(fd)
+
+    def at(self, path: str) -> Place:
+        """Where a file lies, until the next call."""
+        parent, _, last = path.rpartition("/")
+        return Place(self._folder(parent), last)
+
+    def sync(self) -> None:
+        """Bring all of it to the disk: at once, since a sync for each of ten thousand files takes half a minute."""
+        descriptors.sync_file_system(self._fds[""])
+
+    def _folder(self, path: str) -> int:
+        """A descriptor of a folder inside, made with those on the way; few are open at once, however deep it lies."""
+        if (fd := self._fds.get(path)) is not None:
+            return fd
+        at = path.rpartition("/")[0]
+        while at not in self._fds:
+            at = at.rpartition("/")[0]
+        fd = self._fds[at]
+        for part in path[len(at) :].removeprefix("/").split("/"):
+            at = f"{at}/{part}" if at else part
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(part, 0o777, dir_fd=fd)
+            below = os.open(part, FOLDER, dir_fd=fd)
+            if len(self._fds) > 128:
+                self.close()
+            fd = self._fds[at] = below
+        return fd
+
+    def close(self) -> None:
+        for path, fd in list(self._fds.items()):
+            if path:
+                os.close(fd)
+                del self._fds[path]
