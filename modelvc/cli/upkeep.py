@@ -153,7 +153,7 @@ def gc(
         render.say(f"next: {' '.join([*command, *map(shlex.quote, rules.names), '--apply'])}", quiet=CONTEXT.quiet)
     if found.only_here:
         kept = [render.short(item.oid) for item in found.only_here]
-        words = f"no remote has {_objects(found.only_here)}; to remove them all the same"
+        words = f"no remote has {_objects(found.only_here)}; to delete anyway"
         render.say(f"{words}: {' '.join([*command, *kept[:_MOST], '--apply'])}", quiet=CONTEXT.quiet)
 
 
