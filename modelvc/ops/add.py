@@ -5,22 +5,20 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from modelvc.errors import FormatError, ModelvcError, NoSpace, NotFoundError, PointerConflict, UsageError, shown
+from modelvc.errors import FormatError, NoSpace, NotFoundError, UsageError, shown
 from modelvc.formats.paths import SafeRelPath, pointer_of
 from modelvc.formats.pointer import Pointer
-from modelvc.formats.pointer import parse as parse_pointer
 from modelvc.git import index
 from modelvc.oid import Oid
 from modelvc.ops import claims, ignores
+from modelvc.ops.addable import Target, check_folders, checked, present_size, targets
 from modelvc.ops.astray import held_by_git, would_overwrite
 from modelvc.ops.placing import check_place
 from modelvc.ops.progress import SILENT
 from modelvc.ops.record import NOTHING, recorded
-from modelvc.ops.renames import only_renamed
 from modelvc.ops.trees import check_names, entries_of, oid_of, stored_leaves
 from modelvc.store import manifest
 from modelvc.store.ingest import Ingest
@@ -66,16 +64,6 @@ class Added:
 
 
 @dataclass(frozen=True, slots=True)
-class _Target:
-    path: SafeRelPath
-    before: Pointer | None  # the pointer in the worktree
-    head: Pointer | None  # the pointer in the last commit
-    in_git: bool  # Git itself tracks the file, which add ends
-    settles: bool  # a merge left the pointer in conflict, which add ends too
-    renamed: bool = False  # the last commit has that version under a name that is gone
-
-
-@dataclass(frozen=True, slots=True)
 class _Kept:
     """Content of a target that is in the store, or will be when the writer commits."""
 
@@ -103,7 +91,7 @@ def add(
     if given and len(paths) != 1:
         raise UsageError("metrics belong to one model", hint="name one model, or run `mvc add` once for each")
     with _changing(repo, dry_run=dry_run):
-        chosen = [_checked(repo, text) for text in paths]
+        chosen = [checked(repo, text) for text in paths]
         check_place(repo, chosen)
         return _foreseen(repo, chosen, given) if dry_run else _add(repo, chosen, given, progress)
 
@@ -139,14 +127,14 @@ def _changing(repo: Repo, *, dry_run: bool) -> contextlib.AbstractContextManager
 def _foreseen(repo: Repo, chosen: Sequence[SafeRelPath], given: Given) -> Added:
     """What `_add` would do, by the names that the contents would have."""
     done = []
-    for target in _targets(repo, list(dict.fromkeys(chosen))):
+    for target in targets(repo, list(dict.fromkeys(chosen))):
         content = _known(repo, target) or _named(repo, target)
         found = _report(target, content, _pointer(target, content), "")
         done.append(replace(found, change="metrics") if given and found.change == "unchanged" else found)
     return Added(tuple(done), dry_run=True)
 
 
-def _named(repo: Repo, target: _Target) -> _Kept:
+def _named(repo: Repo, target: Target) -> _Kept:
     """The content of a target, read and not stored."""
     path = target.path
     files = survey.tree_files(repo.worktree, repo.state, path)
@@ -166,103 +154,24 @@ def _named(repo: Repo, target: _Target) -> _Kept:
 
 
 def _add(repo: Repo, chosen: Sequence[SafeRelPath], given: Given, progress: Progress) -> Added:
-    targets = _targets(repo, list(dict.fromkeys(chosen)))
-    _check_space(repo, targets)
-    kept = [_known(repo, target) for target in targets]
+    found = targets(repo, list(dict.fromkeys(chosen)))
+    _check_space(repo, found)
+    kept = [_known(repo, target) for target in found]
     if not all(kept):
-        _check_folders(repo, [target.path for target, known in zip(targets, kept, strict=True) if not known])
-        progress.expect(sum(_present_size(repo, target.path) for target in targets))
+        check_folders(repo, [target.path for target, known in zip(found, kept, strict=True) if not known])
+        progress.expect(sum(present_size(repo, target.path) for target in found))
         with StoreWriter(repo.store) as writer, Ingest(writer, progress.advance) as ingest:
-            for place, target in enumerate(targets):
+            for place, target in enumerate(found):
                 kept[place] = kept[place] or _store(repo, target, writer, ingest)
             writer.commit()
-    return _point(repo, [(t, k) for t, k in zip(targets, kept, strict=True) if k], given)
+    return _point(repo, [(t, k) for t, k in zip(found, kept, strict=True) if k], given)
 
 
-# -- what may be added
+# -- content into the store
 
 
-def _checked(repo: Repo, text: str) -> SafeRelPath:
-    path = repo.path(text)
-    found = repo.worktree.stat(path)
-    if found is None:
-        hint = (
-            f"bring it back with `mvc checkout {shown(path)}`"
-            if repo.worktree.stat(pointer_of(path))
-            else "check the name"
-        )
-        if os.path.lexists(os.path.join(repo.layout.worktree, path)):
-            raise UsageError(f"{shown(path)} lies behind a symbolic link", hint="name the file by its real path")
-        raise NotFoundError(f"there is no {shown(path)}", hint=hint)
-    if stat.S_ISLNK(found[4]):
-        raise UsageError(f"{shown(path)} is a symbolic link", hint="add the file that it points to")
-    if not stat.S_ISREG(found[4]) and not stat.S_ISDIR(found[4]):
-        raise UsageError(f"{shown(path)} is neither a file nor a folder", hint="name a file or a folder")
-    return path
-
-
-def _targets(repo: Repo, chosen: Sequence[SafeRelPath]) -> list[_Target]:
-    tracked = set(repo.tracked())
-    heads = index.head_blobs(repo.layout, [pointer_of(path) for path in chosen])
-    rules = index.ignore_rules(repo.layout, [pointer_of(path) for path in chosen])
-    held = index.tracked_at(repo.layout, chosen)
-    others = tracked | set(chosen)
-    for path in chosen:
-        _check_overlap(path, others)
-        rule = rules.get(pointer_of(path))
-        if rule is not None:
-            raise UsageError(
-                f"Git ignores {shown(pointer_of(path))}: "
-                f"{shown(rule.file)} line {rule.line} says {shown(rule.pattern)}",
-                hint="add the line `!*.mvc` below it (`models/` must become `models/*` first)",
-            )
-    return [_target(repo, path, heads.get(pointer_of(path)), held.get(path, [])) for path in chosen]
-
-
-def _target(repo: Repo, path: SafeRelPath, head: bytes | None, inside: Sequence[str]) -> _Target:
-    is_folder = os.path.isdir(os.path.join(repo.layout.worktree, path))
-    if inside and is_folder:
-        raise UsageError(
-            f"{shown(path)} holds what Git tracks itself, such as {shown(inside[0])}",
-            hint=f"add the models in it one by one, or let Git let go of all: `git rm -r --cached {shown(path)}`",
-        )
-    committed = None
-    if head is not None:
-        with suppress(ModelvcError):
-            committed = parse_pointer(head)
-    try:
-        before = repo.pointer_or_none(path)
-    except PointerConflict:  # a new version settles it
-        return _Target(path, None, committed, bool(inside), settles=True)
-    renamed = before is not None and head is None and only_renamed(repo, path, before)
-    return _Target(path, before, committed, bool(inside), settles=bool(before and before.conflict), renamed=renamed)
-
-
-def _check_overlap(path: SafeRelPath, others: set[str]) -> None:
-    parent = path.parent
-    while parent:
-        if parent in others:
-            raise UsageError(
-                f"{shown(path)} lies in {shown(parent)}, which is tracked as a whole",
-                hint=f"run `mvc add {shown(parent)}`",
-            )
-        parent = parent.rpartition("/")[0]
-    if below := sorted(other for other in others if other.startswith(path + "/")):
-        raise UsageError(
-            f"{shown(path)} holds {shown(below[0])}, which is tracked by itself",
-            hint=f"run `mvc rm --keep {shown(below[0])}` first, or add models one by one",
-        )
-
-
-def _check_folders(repo: Repo, paths: Sequence[SafeRelPath]) -> None:
-    """Refuse, before anything is read or written, a folder that can not be stored."""
-    for path in paths:
-        if os.path.isdir(os.path.join(repo.layout.worktree, path)):
-            check_names(path, scan(repo.worktree.root, path))
-
-
-def _check_space(repo: Repo, targets: Sequence[_Target]) -> None:
-    needed = sum(_present_size(repo, target.path) for target in targets)
+def _check_space(repo: Repo, found: Sequence[Target]) -> None:
+    needed = sum(present_size(repo, target.path) for target in found)
     if needed < _LARGE:
         return
     folder = repo.store.root
@@ -270,24 +179,11 @@ def _check_space(repo: Repo, targets: Sequence[_Target]) -> None:
         folder = os.path.dirname(folder)
     at_hand = os.statvfs(folder)
     free = at_hand.f_bavail * at_hand.f_frsize
-    if needed + _SPARE > free and not all(_known(repo, target) for target in targets):
+    if needed + _SPARE > free and not all(_known(repo, target) for target in found):
         raise NoSpace(needed, free, repo.store.root)
 
 
-def _present_size(repo: Repo, path: SafeRelPath) -> int:
-    """Bytes at PATH; of a folder, of all its files."""
-    found = repo.worktree.stat(path)
-    if found is None:
-        return 0
-    if stat.S_ISDIR(found[4]):
-        return sum(data[1] for data in scan(repo.worktree.root, path).values())
-    return found[1]
-
-
-# -- content into the store
-
-
-def _known(repo: Repo, target: _Target) -> _Kept | None:
+def _known(repo: Repo, target: Target) -> _Kept | None:
     """The content of a file that nothing touched since it was stored."""
     found = repo.worktree.stat(target.path)
     known = repo.state.files.get(target.path)
@@ -297,7 +193,7 @@ def _known(repo: Repo, target: _Target) -> _Kept | None:
     return _Kept("file", oid, found[1], None, bool(found[4] & 0o100), 0) if repo.store.has_root("file", oid) else None
 
 
-def _store(repo: Repo, target: _Target, writer: StoreWriter, ingest: Ingest) -> _Kept:
+def _store(repo: Repo, target: Target, writer: StoreWriter, ingest: Ingest) -> _Kept:
     before = writer.new_bytes
     if os.path.isdir(os.path.join(repo.layout.worktree, target.path)):
         kept = _store_tree(repo, target, writer, ingest)
@@ -315,7 +211,7 @@ def _store(repo: Repo, target: _Target, writer: StoreWriter, ingest: Ingest) -> 
     return replace(kept, new_bytes=writer.new_bytes - before)
 
 
-def _store_tree(repo: Repo, target: _Target, writer: StoreWriter, ingest: Ingest) -> _Kept:
+def _store_tree(repo: Repo, target: Target, writer: StoreWriter, ingest: Ingest) -> _Kept:
     path = target.path
     found = scan(repo.worktree.root, path)
     if not found:
@@ -349,7 +245,7 @@ def _keep(writer: StoreWriter, content: Content, path: SafeRelPath) -> None:
         raise UsageError(f"{shown(path)} can not be stored: {error}", hint="track it in several parts") from None
 
 
-def _stored_recipes(repo: Repo, target: _Target) -> dict[Oid, Recipe]:
+def _stored_recipes(repo: Repo, target: Target) -> dict[Oid, Recipe]:
     """Recipes of the files of the version before, where this store has it."""
     found: dict[Oid, Recipe] = {}
     if target.before and target.before.kind == "tree" and repo.store.has_root("tree", target.before.oid):
@@ -362,7 +258,7 @@ def _stored_recipes(repo: Repo, target: _Target) -> dict[Oid, Recipe]:
 # -- pointers and Git
 
 
-def _point(repo: Repo, kept: Sequence[tuple[_Target, _Kept]], given: Given) -> Added:
+def _point(repo: Repo, kept: Sequence[tuple[Target, _Kept]], given: Given) -> Added:
     done, staged, dropped = [], [], []
     for target, content in kept:
         pointer, note = recorded(repo, target.path, _pointer(target, content), target.head or target.before, given)
@@ -390,7 +286,7 @@ def _warned(repo: Repo, done: Sequence[AddedModel]) -> tuple[AddedModel, ...]:
     return tuple(found)
 
 
-def _pointer(target: _Target, content: _Kept) -> Pointer:
+def _pointer(target: Target, content: _Kept) -> Pointer:
     """The pointer to write: the old one where it says the same, with the version before as parent."""
     before, head = target.before, target.head
     sides = before.sides if before else ()  # in a conflict, to add the content of either settles it
@@ -412,7 +308,7 @@ def _pointer(target: _Target, content: _Kept) -> Pointer:
     )
 
 
-def _report(target: _Target, content: _Kept, pointer: Pointer, note: str) -> AddedModel:
+def _report(target: Target, content: _Kept, pointer: Pointer, note: str) -> AddedModel:
     before = target.before
     if before is None and not target.settles:
         change = "new"
