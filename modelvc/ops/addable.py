@@ -56,7 +56,7 @@ def checked(repo: Repo, text: str) -> SafeRelPath:
 
 
 def targets(repo: Repo, chosen: Sequence[SafeRelPath]) -> list[Target]:
-    """One target for each of CHOSEN. Raises UsageError for two that overlap and for what Git ignores or tracks itself."""
+    """One target for each of CHOSEN. Raises UsageError if two overlap, or for what Git ignores or tracks itself."""
     tracked = set(repo.tracked())
     heads = index.head_blobs(repo.layout, [pointer_of(path) for path in chosen])
     rules = index.ignore_rules(repo.layout, [pointer_of(path) for path in chosen])

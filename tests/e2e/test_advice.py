@@ -36,8 +36,8 @@ def test_the_next_command_is_the_one_that_was_shown(clone: Clone) -> None:
     clone.mvc("add", "model.bin")
     clone.git("reset", "-q", "--hard")
     said = clone.mvc("gc", "--grace", "0").err
-    assert said.startswith("no remote has 1 object; to delete anyway: mvc gc --grace 0 ")
-    assert "1 object removed" in clone.mvc(*said.partition(": mvc ")[2].split()).out
+    assert said.startswith("no remote has 1 version; to delete anyway: mvc gc --grace 0 ")
+    assert "1 version removed" in clone.mvc(*said.partition(": mvc ")[2].split()).out
 
 
 def test_damage_is_said_once_and_who_can_mend_it(clone: Clone) -> None:
