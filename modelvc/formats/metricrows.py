@@ -26,6 +26,9 @@ MOST_COLUMNS = 10_000
 _DELIMITERS = (",", ";", "\t")
 _COUNTERS = frozenset({"epoch", "step"})  # say when a row was logged, and measure nothing
 _NAME_COLUMNS = frozenset({"metric", "name", "key"})
+# Columns of tables whose rows stand side by side, so that none is the last: folds of scikit-learn's cross_validate,
+# candidates of its searches, trials of Optuna.
+_SIDE_BY_SIDE = frozenset({"fold", "fit_time", "mean_fit_time", "trial", "datetime_start"})
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
 
 
@@ -37,14 +40,20 @@ def table(text: str, *, tabs: bool) -> Named:
     (_, header), *rows = lines
     if not rows:
         raise FormatError("it has a header and no row")
-    if len(header) == 2 and header[0].lower() in _NAME_COLUMNS and header[1].lower() == "value":
-        return [(name, _value(field, at)) for at, (name, field) in rows]
     header, rows = _without_index(header, rows)
+    if len(header) == 2 and header[0].lower() in _NAME_COLUMNS and header[1].lower() == "value":
+        return [(name, _value(field, at)) for at, (name, field) in rows if field]
     _check_header(header)
     if len(rows) > 1 and all(isinstance(metrics.guess(row[0]), str) and row[0] for _, row in rows):
         raise FormatError(
             f'each row has a name in the column "{shown(header[0], 40)}", so the last row is not the last measurement: '
             "write the columns metric,value, or a row alone"
+        )
+    beside = next((name for name in header if name.lower() in _SIDE_BY_SIDE), "")
+    if len(rows) > 1 and beside:
+        raise FormatError(
+            f'the column "{shown(beside, 40)}" says that its rows stand side by side, so the last row is not the last '
+            "measurement: write what counts, such as their mean, as a row alone"
         )
     if set(header) >= _COUNTERS:
         return _last_of_each({name: field for name, field in zip(header, row, strict=True) if field} for _, row in rows)
@@ -64,7 +73,7 @@ def json_lines(text: str) -> Named:
     each name.
     """
     rows: list[metrics.Table] = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):  # a text in JSON may hold other line ends
         if not line.strip():
             continue
         try:
@@ -156,13 +165,15 @@ def _without_index(
 
 
 def _check_header(header: list[str]) -> None:
+    known: set[str] = set()
     for place, name in enumerate(header, 1):
         if not name:
             raise FormatError(f"column {place} has no name")
         if not isinstance(metrics.guess(name), str):
             raise FormatError(f"its first line is not a header: {shown(name, 40)} is a value, not a name")
-        if name in header[: place - 1]:
+        if name in known:
             raise FormatError(f'the metric "{shown(name, 80)}" is there twice (line 1)')
+        known.add(name)
 
 
 def _value(field: str, at: int) -> object:

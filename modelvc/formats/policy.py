@@ -26,6 +26,7 @@ POLICY = ".mvc/policy.toml"
 SHORTEST = '[[metric]] · name = "accuracy" · direction = "higher" · max_drop = { abs = 0.01 }'
 MAX_BYTES = 1 << 20
 MAX_RULES = 1_000
+MAX_ONLY = 100  # globs over the metrics of a file, each of which is compared with each
 DIRECTIONS: tuple[Direction, ...] = ("higher", "lower", "target", "info")
 
 _METRIC = frozenset(
@@ -76,6 +77,14 @@ class MetricRule:
     def exact(self) -> bool:
         """Whether it names one metric, which then must be there."""
         return not _is_glob(self.name)
+
+    def crossed(self, value: float) -> str:
+        """Which bound VALUE does not keep, in words; "" if it keeps both."""
+        if self.floor is not None and value < self.floor:
+            return f"is below its floor {self.floor:g}"
+        if self.ceiling is not None and value > self.ceiling:
+            return f"is above its ceiling {self.ceiling:g}"
+        return ""
 
     def gain(self, old: float, new: float) -> float | None:
         """How much better NEW is than OLD, negative when it is worse; None where no direction is better."""
@@ -288,8 +297,8 @@ def _text(entry: Mapping[str, Any], key: str, fail: Any, default: str | None = N
 
 def _texts(entry: Mapping[str, Any], key: str, fail: Any) -> tuple[str, ...]:
     value = entry.get(key, [])
-    if not isinstance(value, list) or len(value) > MAX_RULES:
-        raise fail(key, 'must be a list of texts, such as ["test.*"]')
+    if not isinstance(value, list) or len(value) > MAX_ONLY:
+        raise fail(key, f'must be a list of at most {MAX_ONLY} texts, such as ["test.*"]')
     return tuple(_text({key: one}, key, fail) for one in value)
 
 

@@ -92,4 +92,6 @@ def read(data: bytes) -> object:
 
 
 def _key(key: object) -> str:
+    if isinstance(key, list):
+        raise FormatError("it is not valid YAML here: a key is a list or a table, not a name")
     return key if isinstance(key, str) else str(key).lower() if isinstance(key, bool) else str(key)

@@ -73,11 +73,11 @@ def measure(paired: Paired, ask: Ask) -> Measured | NotComputable:
     if found is None:
         known = ", ".join(sorted(MEASURES))
         return NotComputable(ask.metric, f"it is not one of those that predictions can give: {known}")
-    if meant.mean not in {"", "macro"}:
-        return NotComputable(ask.metric, f"it is a {meant.mean} mean over labels, and only the plain one is computed")
+    if meant.mean and meant.mean not in _MEANS.get(meant.measure, ()):
+        return NotComputable(ask.metric, f"the {meant.mean} mean over labels of {meant.measure} is not computed")
     positive = canonical(ask.positive)
-    if meant.before and not meant.mean and canonical(meant.before) in paired.labels:
-        positive = canonical(meant.before)  # a row of scikit-learn's report, such as cat.f1-score
+    if not meant.mean:  # else it may be a row of scikit-learn's report, such as cat.f1-score
+        positive = next((label for label in map(canonical, meant.labels) if label in paired.labels), positive)
     if paired.truth and meant.measure not in _OF_NUMBERS and (why := _missing(paired)):
         return Measured(math.nan, math.nan, NotEnough(why), "")
     return found(paired, replace(ask, measure=meant.measure, positive=positive, macro=bool(meant.mean)))
@@ -150,8 +150,10 @@ def _probabilities(paired: Paired, ask: Ask) -> Measured | NotComputable:
     sides: list[list[float]] = []
     slack: list[float] = []
     for number, side in enumerate((paired.old, paired.new)):
-        given = None if brier else _of_truth(paired, side)
-        if given is None:
+        used = None if brier else _columns_of_truth(paired, side)
+        if used:
+            given = array("d", (used[code][row] for row, code in enumerate(paired.truth)))
+        else:
             positive = _positive(paired, ask, paired.truth)
             if isinstance(positive, NotComputable):
                 return positive
@@ -159,11 +161,12 @@ def _probabilities(paired: Paired, ask: Ask) -> Measured | NotComputable:
             score = _score(side, label)
             if score is None:
                 return _no_score(ask, number == 0, label)
+            used = {positive: score}
             given = array("d", (p if c == positive else 1 - p for p, c in zip(score, paired.truth, strict=True)))
         if any(p < 0 or p > 1 for p in given):
             return NotComputable(ask.metric, "its scores are no probabilities: some lie outside 0 to 1")
         sides.append([_brier(p) for p in given] if brier else [_log_loss(p) for p in given])
-        unit = max(map(rounding.half_unit, side.scores.values()))
+        unit = max(map(rounding.half_unit, used.values()))
         slack.append(rounding.of_brier(given, unit) if brier else rounding.of_log_loss(given, unit, _LEAST_PROBABILITY))
     return _row_losses(sides, (slack[0], slack[1]))
 
@@ -176,14 +179,11 @@ def _log_loss(p: float) -> float:
     return -math.log(max(_LEAST_PROBABILITY, p)) if p == p else p  # noqa: PLR0124 - nan
 
 
-def _of_truth(paired: Paired, side: Side) -> array[float] | None:
-    """The probability that was given to each row's true label, where every label has a column."""
-    columns = [side.scores.get(f"y_score_{label}") for label in paired.labels]
-    used = set(paired.truth)
-    if any(columns[code] is None for code in used):
-        return None
-    known = [column if column is not None else array("d") for column in columns]
-    return array("d", (known[code][row] for row, code in enumerate(paired.truth)))
+def _columns_of_truth(paired: Paired, side: Side) -> dict[int, array[float]] | None:
+    """The column of scores of each label that is true in a row; None where a label has no column of its own."""
+    columns = {code: side.scores.get(f"y_score_{paired.labels[code]}") for code in set(paired.truth)}
+    found = {code: column for code, column in columns.items() if column is not None}
+    return found if len(found) == len(columns) else None
 
 
 def _errors(paired: Paired, ask: Ask) -> Measured | NotComputable:
@@ -274,6 +274,13 @@ MEASURES: Mapping[str, Measure] = {
     "precision": _confused,
     "recall": _confused,
     "balanced_accuracy": _confused,
+}
+_MEANS = {
+    "f1": ("macro",),
+    "precision": ("macro",),
+    "recall": ("macro",),
+    "accuracy": ("micro",),
+    "auc": ("macro", "weighted"),
 }
 _OF_NUMBERS = frozenset({"mse", "mae", "rmse", "r2"})
 

@@ -22,7 +22,6 @@ _MEASURES = {
     "balanced_accuracy": ("balanced_accuracy_score",),
 }
 _BY_NAME = {name: measure for measure, others in _MEASURES.items() for name in (measure, *others)}
-_AVERAGED = frozenset({"f1", "precision", "recall"})
 _PARTS = ("train_", "val_", "valid_", "test_", "eval_")  # what it was measured on
 _MEANS = {f"{mean}{rest}": mean for mean in ("macro", "micro", "weighted") for rest in ("", "_avg", "_average")}
 
@@ -31,19 +30,22 @@ _EXACT = Context(prec=1_100)
 
 
 class Meaning(NamedTuple):
-    """A measure ("": unknown), the mean over labels that the name says ("" for none), and the part before it."""
+    """A measure ("": unknown), the mean over labels that the name says ("" for none), and what may be a label.
+
+    `labels`: what stands before the measure, the longest first: of `test.1.0.f1` it is `test.1.0`, `1.0` and `0`.
+    """
 
     measure: str
     mean: str = ""
-    before: str = ""
+    labels: tuple[str, ...] = ()
 
 
 def meaning(metric: str) -> Meaning:
     """What the metric's name says: its last part between dots and slashes, such as val/accuracy or f1_macro."""
-    *others, last = metric.replace("/", ".").split(".")
-    before = others[-1] if others else ""
-    mean = _MEANS.get(_plain(before), "")
-    name = _plain(last)
+    starts = [0, *(at + 1 for at, sign in enumerate(metric) if sign in "./")]
+    labels = tuple(metric[start : starts[-1] - 1] for start in starts[:-1])
+    mean = _MEANS.get(_plain(labels[-1]), "") if labels else ""
+    name = _plain(metric[starts[-1] :])
     for part in _PARTS:
         name = name.removeprefix(part)
     for said, one in _MEANS.items():
@@ -51,8 +53,7 @@ def meaning(metric: str) -> Meaning:
             mean, name = one, name.removesuffix(f"_{said}")
         elif name.startswith(f"{said}_"):
             mean, name = one, name.removeprefix(f"{said}_")
-    found = _BY_NAME.get(name, "")
-    return Meaning(found, mean if found in _AVERAGED else "", before)
+    return Meaning(_BY_NAME.get(name, ""), mean, labels)
 
 
 def _plain(text: str) -> str:

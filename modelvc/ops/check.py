@@ -160,10 +160,8 @@ def _alone(case: _Case, rule: MetricRule, name: str) -> Verdict | None:
         return said(FAIL, f"is {shown(new)}, which is no number")
     if new != new:  # noqa: PLR0124 - how nan is told
         return said(FAIL, "is nan")
-    if rule.floor is not None and new < rule.floor:
-        return said(FAIL, f"is below its floor {rule.floor:g}")
-    if rule.ceiling is not None and new > rule.ceiling:
-        return said(FAIL, f"is above its ceiling {rule.ceiling:g}")
+    if crossed := rule.crossed(new):
+        return said(FAIL, crossed)
     if rule.margin is None and rule.floor is None and rule.ceiling is None:
         return said(INFO, f"{_moved(rule, old, new)}, no limit is set")
     if rule.margin is None or case.old is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,7 @@ class Paired:
 
         Raises ObjectMissing or RemoteError when predictions can not be had.
         """
-        from modelvc.gate.compare import Question, compare, stale
+        from modelvc.gate.compare import Question, agrees, compare, stale
         from modelvc.gate.measures import NotComputable
         from modelvc.gate.pairing import Refused
 
@@ -55,7 +56,7 @@ class Paired:
             return Judged(replace(verdict, outcome=FAIL, why=why))
         pairs = self._read(old, new)
         if isinstance(pairs, Refused):
-            return Judged(_undecided(verdict, rule, pairs.why, pairs.rows))
+            return Judged(_unread(verdict, rule, pairs.why, pairs.rows))
         question = Question(
             verdict.allowed or 0.0,
             higher=rule.direction == "higher",
@@ -65,12 +66,17 @@ class Paired:
         )
         found = compare(pairs, verdict.metric, question)
         if isinstance(found, NotComputable):
-            return Judged(_undecided(verdict, rule, f"not enough data: {found.why}", pairs.rows))
+            return Judged(_unread(verdict, rule, f"not enough data: {found.why}", pairs.rows))
         if words := stale(found, _number(verdict.old), _number(verdict.new)):
             return Judged(replace(verdict, outcome=FAIL, why=words, rows=found.rows, method=found.method))
+        if not found.enough and verdict.outcome == FAIL:
+            return Judged(_unread(verdict, rule, f"not enough data: {found.why}", found.rows))
+        if crossed := rule.crossed(found.new) if not agrees(found.new, _number(verdict.new)) else "":
+            why = f"not enough data: its rounded predictions give {found.new:.6g}, which {crossed}; write more digits"
+            return Judged(replace(verdict, outcome=INCONCLUSIVE, why=why, rows=found.rows, method=found.method))
         by_rows = replace(
             verdict,
-            change=found.difference,
+            change=found.difference if math.isfinite(found.difference) else verdict.change,
             interval=(found.interval.low, found.interval.high) if found.interval else None,
             confidence=rule.confidence,
             method=found.method,
@@ -112,8 +118,9 @@ class Paired:
         return parse(b"".join(parts), f"predictions of {self._path}")
 
 
-def _undecided(verdict: Verdict, rule: MetricRule, why: str, rows: int) -> Verdict:
-    warn = rule.on_inconclusive == "warn"
+def _unread(verdict: Verdict, rule: MetricRule, why: str, rows: int) -> Verdict:
+    """VERDICT where rows tell nothing. A loss by the numbers is then no mere warning: its author chose the rows."""
+    warn = rule.on_inconclusive == "warn" and verdict.outcome != FAIL
     return replace(verdict, outcome=INCONCLUSIVE, why=why, rows=rows, warn=warn, method="predictions")
 
 

@@ -181,6 +181,8 @@ def _if_there(repo: Repo, name: str, notes: list[str]) -> bytes | None:
 def _with_positive(pointer: Pointer, label: str) -> Pointer:
     if pointer.predictions is None:
         raise UsageError("a positive label belongs to predictions", hint="name them: --predictions FILE")
+    if not label.strip():
+        raise UsageError("the positive label is empty", hint="name a label of the column y_true")
     try:
         return replace(pointer, predictions=replace(pointer.predictions, positive=label))
     except FormatError as error:

@@ -402,6 +402,40 @@ def test_small_test_sets_are_not_enough(clone: Clone) -> None:
     clone.mvc("check", code=3)
 
 
+AUC = '[[metric]]\nname = "auc"\ndirection = "higher"\ntest = "paired"\nmin = 0.8\nmax_drop = { abs = 0.6 }\n'
+
+
+def scored(clone: Clone, auc: float, *scores: str) -> None:
+    """A version whose AUC is said to be AUC; SCORES are those of 80 rows, in turns."""
+    lines = [f"{row},{row % 2},{row % 2},{scores[row % len(scores)]}" for row in range(80)]
+    clone.write("p.csv", "\n".join(["id,y_true,y_pred,y_score", *lines, ""]).encode())
+    clone.write("model.bin", scores[0].encode())
+    clone.mvc("add", "model.bin", "-m", f"auc={auc}", "--predictions", "p.csv")
+    clone.git("add", "-A")
+    clone.git("commit", "-qm", scores[0])
+
+
+def test_rounded_scores_are_no_way_below_a_floor(clone: Clone) -> None:
+    governed(clone, AUC)
+    scored(clone, 1.0, "0.1234567891", "0.9876543219")
+    scored(clone, 0.9, "0.5")  # rounded so far that nothing contradicts any AUC
+    found = clone.json("check", code=3)["verdicts"][0]
+    assert "rounded predictions give 0.5, which is below its floor 0.8" in found["why"]
+    clone.write(".mvc/policy.toml", f'{AUC}on_inconclusive = "warn"\n'.encode())
+    clone.mvc("check", code=3)
+
+
+def test_a_loss_by_the_numbers_is_no_warning_where_rows_tell_nothing(clone: Clone) -> None:
+    governed(clone, AUC.replace("0.6", "0.01").replace("min = 0.8\n", "") + 'on_inconclusive = "warn"\n')
+    scored(clone, 1.0, "0.1234567891", "0.9876543219")
+    scored(clone, 0.5, "0.123456789", "", "0.123456789", "0.123456789")
+    found = clone.json("check", code=3)["verdicts"][0]
+    assert (found["outcome"], found["warn"], found["change"]) == ("inconclusive", False, -0.5)
+    assert found["why"] == "not enough data: 20 rows of 80 lack a value"
+    clone.mvc("metrics", "set", "model.bin", "auc=1.0")
+    assert "warn" in clone.mvc("check").out
+
+
 def test_reports(clone: Clone, tmp_path: Path) -> None:
     from xml.etree import ElementTree as ET
 
@@ -603,7 +637,9 @@ def test_bisect_takes_no_failure_for_bad(clone: Clone) -> None:
     train(clone, 1, acc=0.9)
     clone.git("bisect", "start", "HEAD")
     assert "bad end has a .mvc/policy.toml" in clone.mvc("check", "--bisect", code=128).err
-    governed(clone, "[[metric]\n")
+    clone.write(".mvc/policy.toml", b"[[metric]\n")
+    clone.git("add", ".mvc/policy.toml")
+    clone.git("commit", "-qnm", "policy")  # the hook refuses it
     clone.git("bisect", "reset")
     clone.git("bisect", "start", "HEAD", "HEAD~1")
     assert "is not valid TOML" in clone.mvc("check", "--bisect", code=128).err

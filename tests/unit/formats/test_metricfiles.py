@@ -50,6 +50,10 @@ for place in range(9):  # each line names the one before ten times
         ("m.csv", b"acc\tf1\n0.93\t0.8\n", (("acc", 0.93), ("f1", 0.8))),
         ("m.csv", b"acc\n0.93\n", (("acc", 0.93),)),
         ("m.csv", b",acc,f1\n0,0.9,0.7\n1,0.93,0.8\n", (("acc", 0.93), ("f1", 0.8))),
+        ("m.csv", b",metric,value\n0,accuracy,0.93\n", (("accuracy", 0.93),)),
+        ("m.csv", b",metric,value\n0,accuracy,0.93\n1,f1,\n2,auc,0.8\n", (("accuracy", 0.93), ("auc", 0.8))),
+        ("m.csv", b"fold,acc\n3,0.9\n", (("fold", 3), ("acc", 0.9))),
+        ("m.jsonl", '{"note": "a\u2028b", "acc": 0.5}\r\n'.encode(), (("note", "a\u2028b"), ("acc", 0.5))),
         ("m.csv", b"split,acc\ntest,0.9\n", (("split", "test"), ("acc", 0.9))),
         # JSON lines, and lists of one value per epoch
         ("m.jsonl", b'{"epoch": 0, "acc": 0.5}\n\n{"epoch": 1, "acc": 0.75}\n', (("epoch", 1), ("acc", 0.75))),
@@ -110,6 +114,12 @@ def test_what_is_no_number_stays(name: str, data: bytes):
         ("m.csv", b"acc,,f1\n1,2,3\n", "column 2 has no name"),
         ("m.csv", b",precision\ncat,0.5\ndog,0.75\n", "column 1 has no name"),
         ("m.csv", b"model,acc\na,0.5\nb,0.75\n", 'each row has a name in the column "model"'),
+        # scikit-learn's cross_validate and GridSearchCV, Optuna: no row is the last measurement
+        ("m.csv", b",fit_time,score_time,test_score\n0,1.5,0.1,0.9\n1,1.5,0.1,0.7\n", 'the column "fit_time" says'),
+        ("m.csv", b",mean_fit_time,mean_test_score\n0,1.5,0.9\n1,1.5,0.7\n", 'the column "mean_fit_time" says'),
+        ("m.csv", b"fold,acc\n0,0.9\n1,0.7\n", 'the column "fold" says that its rows stand side by side'),
+        ("m.yaml", b"[1, 2]: 3\n", "a key is a list or a table, not a name"),
+        ("m.yaml", b"? {a: 1}\n: 3\n", "a key is a list or a table, not a name"),
         ("m.csv", b"acc;f1\n0,93;0,8\n", "0,93 has a comma, which may mean a thousand: write a decimal point (line 2)"),
         ("m.csv", b"a;b,c;d\n1;2,3;4\n", "its fields may be separated by commas or by semicolons"),
         ("m.csv", b"metric,value\na,1\na,2\n", '"a" is there twice'),

@@ -95,7 +95,7 @@ METRIC = '[[metric]]\nname = "a"\n'
         (METRIC + 'direction = "higher"\nconfidence = 95', 4, "confidence must lie between"),
         (METRIC + 'direction = "higher"\n\n' + METRIC + 'direction = "x"', 7, "direction is not known"),
         ('[[model]]\nmetrics = "../x"', 2, "metrics is not a path below the worktree"),
-        ('[[model]]\nonly = "test.*"', 2, "only must be a list of texts"),
+        ('[[model]]\nonly = "test.*"', 2, "only must be a list of at most 100 texts"),
         ("[[model]]\nonly = [1]", 2, "only must be a text"),
         ("[[model]]\npositive = 1", 2, "positive must be a text"),
         (METRIC + 'direction = "higher"\nmetric = "auc"', 4, 'metric goes with test = "paired"'),

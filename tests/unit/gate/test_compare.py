@@ -201,7 +201,7 @@ def test_a_mean_over_labels_is_not_the_metric_of_one():
     for name in ("weighted avg.f1-score", "f1_micro", "precision_weighted"):
         found = compare(rows, name, Question())
         assert isinstance(found, NotComputable)
-        assert "only the plain one is computed" in found.why
+        assert "mean over labels of" in found.why
 
 
 def test_what_is_computed_can_be_said():
@@ -444,3 +444,33 @@ def test_what_could_not_be_read_counts_as_one_comparison_more():
     assert settle([found])[0].outcome == "fail"
     alone = settle([found])[0].p_adjusted
     assert settle([found], unread=9)[0].p_adjusted == pytest.approx(10 * (alone or 0))
+
+
+@pytest.mark.parametrize("name", ["1.5.recall", "test.1.5.recall", "report/1.5/recall"])
+def test_a_label_in_a_name_may_have_a_dot(name: str):
+    rows = paired(["1.5", "5.0"] * 20, ["1.5", "1.5"] * 20, ["1.5", "5.0"] * 20)
+    assert (asked(rows, name).old, asked(rows, name.replace("1.5", "5.0")).old) == (1.0, 0.0)
+
+
+def test_a_label_in_a_name_may_have_a_slash():
+    rows = paired(["n/a", "x"] * 20, ["n/a", "n/a"] * 20, ["n/a", "x"] * 20)
+    assert (asked(rows, "n/a.recall").old, asked(rows, "x.recall").old) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize("name", ["macro_accuracy", "accuracy_weighted", "weighted avg.mse", "macro avg.log_loss"])
+def test_a_mean_that_is_not_computed_is_not_taken_for_another(name: str):
+    rows = paired([0, 1, 1, 1] * 20, [0, 1, 0, 1] * 20, [0, 1, 1, 1] * 20, [0.5] * 80, [0.5] * 80)
+    found = compare(rows, name, Question())
+    assert isinstance(found, NotComputable)
+    assert "mean over labels of" in found.why
+    assert asked(rows, "accuracy_micro").old == asked(rows, "accuracy").old == 0.75
+
+
+def test_only_scores_that_are_used_can_be_rounded():
+    head, exact = "id,y_true,y_pred,y_score,y_score_other", "0.123456789012"
+    rows = "".join(f"{n},{n % 2},{n % 2},{exact},0.5\n" for n in range(40))
+    one = parse(f"{head}\n{rows}".encode(), "p.csv")
+    found = pair(one, one)
+    assert isinstance(found, Paired)
+    assert asked(found, "log_loss").slack == (0.0, 0.0)
+    assert asked(found, "brier").slack == (0.0, 0.0)
