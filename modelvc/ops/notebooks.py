@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modelvc.errors import FormatError, NotFoundError, UsageError, shown
+from modelvc.errors import ConflictError, FormatError, NotFoundError, UsageError, shown
 from modelvc.formats import sizes
 from modelvc.formats.paths import SafeRelPath
 from modelvc.formats.rules import JUPYTER as JUPYTER_FORM
@@ -62,9 +62,9 @@ def strip(repo: Repo, paths: Sequence[str]) -> Stripped:
     kept = Kept(os.path.join(repo.layout.mvc_dir, "outputs"), rules.keep_local if drivers.filters(repo.layout) else 0)
     changed, unchanged, skipped = [], 0, []
     chosen = _chosen(repo, paths)
-    blobs = staged(repo)
+    blobs, models = staged(repo), repo.tracked()
     for path in chosen:
-        if why := too_large(repo, path):
+        if why := _of_model(models, path) or too_large(repo, path):
             skipped.append((path, why))
             continue
         data = read(repo, path)
@@ -236,12 +236,25 @@ def together(repo: Repo, wanted: Sequence[tuple[str, str]]) -> Iterator[list[tup
 
 
 def write(repo: Repo, path: str, data: bytes, before: bytes | None = None) -> None:
-    """Replace a notebook of the worktree as a whole. FileInUse unless it still holds BEFORE, if that is given."""
+    """Replace a notebook of the worktree as a whole. FileInUse unless it still holds BEFORE, if that is given.
+
+    Raises ConflictError for a notebook that is a model or lies in one.
+    """
+    if why := _of_model(repo.tracked(), path):
+        raise ConflictError(f"{shown(path)} {why}", hint=f"run `mvc rm --keep {shown(path)}` first, or `mvc checkout`")
     place = SafeRelPath.parse(path)
     found = repo.worktree.stat(place)
     executable = bool(found and found[4] & 0o100)
     seen = ANY if before is None else repo.worktree.as_read(place, before)
     repo.worktree.write_bytes(place, data, executable=executable, seen=seen)
+
+
+def _of_model(models: Collection[str], path: str) -> str:
+    """Words for a notebook that is a model, or lies in one; "" for any other."""
+    model = next((model for model in models if f"{path}/".startswith(f"{model}/")), "")
+    if not model:
+        return ""
+    return "is a model, whose bytes stay" if model == path else f"lies in the model {shown(model)}, whose bytes stay"
 
 
 def _chosen(repo: Repo, paths: Sequence[str]) -> list[str]:

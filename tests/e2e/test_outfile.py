@@ -117,6 +117,26 @@ def test_a_pipe_or_an_open_file_is_written_to(clone: Clone, to: str) -> None:
     assert "# EOF" in done.out
 
 
+@pytest.mark.parametrize(("model", "path"), [("n.ipynb", "n.ipynb"), ("book", "book/n.ipynb")])
+def test_a_notebook_that_is_a_model_is_never_changed(clone: Clone, model: str, path: str) -> None:
+    """Neither by name nor where Git still tracks the file, and no conflict is settled in it."""
+    cell = b'{"cell_type": "code", "execution_count": 7, "metadata": {}, "outputs": [], "source": "1"}'
+    saved = b'{"cells": [%s], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}' % cell
+    clone.write(path, saved)
+    clone.mvc("add", model)
+    unsaved = clone.write(path, saved.replace(b"7", b"8"))
+    assert "whose bytes stay" in clone.mvc("notebook", "strip", path, code=1).out
+    clone.git("add", "-f", path)
+    clone.mvc("notebook", "strip", code=1)
+    assert clone.read(path) == unsaved
+    blob = clone.git("rev-parse", f":{path}").strip()
+    stages = "".join(f"100644 {blob} {stage}\t{path}\n" for stage in (1, 2, 3))
+    clone.run("git", "update-index", "--index-info", stdin=f"0 {'0' * 40}\t{path}\n{stages}")
+    clone.mvc("notebook", "resolve", path, "--ours", code=11)
+    clone.mvc("notebook", "merge", path, code=11)
+    assert clone.read(path) == unsaved
+
+
 def test_elsewhere_files_are_written_as_ever(clone: Clone, tmp_path: Path) -> None:
     for _ in range(2):
         clone.mvc("plot", "model.bin", "-o", "report.html")
