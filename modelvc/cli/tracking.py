@@ -197,7 +197,7 @@ _FIXES = {
     "new": "stage its pointer: git add {0}.mvc",
     "obstructed": "move away what is no file there, then: mvc checkout {0}",
     "unignored": "let Git ignore it again: mvc add {0}",
-    "leftover": "track it again: mvc add {0} · or let it go: the next `git checkout` does",
+    "leftover": "track it again: mvc add {0} · or leave it: the next `git checkout` removes it",
     "stale": "measure again: mvc add {0} --metrics FILE",
 }
 _MILD = ("modified", "new", "stale")

@@ -79,7 +79,7 @@ def _target(repo: Repo, path: SafeRelPath, head: bytes | None, inside: Sequence[
     if inside and is_folder:
         raise UsageError(
             f"{shown(path)} holds what Git tracks itself, such as {shown(inside[0])}",
-            hint=f"add the models in it one by one, or let Git let go of all: `git rm -r --cached {shown(path)}`",
+            hint=f"add the models in it one by one, or let Git track none of it: `git rm -r --cached {shown(path)}`",
         )
     committed = None
     if head is not None:

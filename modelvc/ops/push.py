@@ -116,7 +116,8 @@ def push(
 
 
 def _sizes(meant: Scope, names: Sequence[Named]) -> int:
-    return sum(one.pointer.size for one in meant.meant if one.name in set(names))
+    chosen = set(names)
+    return sum(one.pointer.size for one in meant.meant if one.name in chosen)
 
 
 def _refuse_broken(meant: Scope) -> None:

@@ -36,17 +36,19 @@ class Meant:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The versions that a command means, each object once, and pointers that could not be read."""
+    """The versions that a command means, each object once, and pointers that could not be read.
+
+    `versions`: the names of models' versions, without those of predictions alone.
+    """
 
     meant: tuple[Meant, ...]
     broken: tuple[tuple[str, str], ...] = ()  # (path and commit, why)
     users: Mapping[tuple[str, Oid], tuple[str, ...]] = field(default_factory=dict)  # "path (commit)" of each pointer
     claims: Mapping[tuple[str, Oid], Mapping[Claim, Meant]] = field(default_factory=dict)  # the first that says each
+    versions: frozenset[tuple[str, Oid]] = field(init=False)
 
-    @property
-    def versions(self) -> frozenset[tuple[str, Oid]]:
-        """The names of models' versions, without those of predictions alone."""
-        return versions_among(self.meant)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "versions", versions_among(self.meant))
 
 
 def versions_among(meant: Iterable[Meant]) -> frozenset[tuple[str, Oid]]:
