@@ -42,7 +42,7 @@ def mvc(words: Sequence[str], cwd: str, env: Mapping[str, str], stdin: bytes = b
     try:
         os.pwrite(given, stdin, 0)
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as line:
-            line.connect(_address())
+            line.connect(address())
             fds = array.array("i", (given, out, err))
             line.sendmsg([b"!"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)])
             line.sendall(json.dumps([list(words), cwd, dict(env)]).encode("utf-8", "surrogatepass"))
@@ -58,7 +58,7 @@ def _all(fd: int) -> bytes:
     return os.pread(fd, os.fstat(fd).st_size, 0)
 
 
-def _address() -> str:
+def address() -> str:
     """Where the server of this test process listens; it is started when first asked for, and ends with us."""
     global _server  # noqa: PLW0603 - one for all tests of a process
     with _lock:
