@@ -85,7 +85,8 @@ def _push(repo: Repo, to: Target, hub: _Hub, include: Sequence[str]) -> str:
     lost = {name: error for name, error in done.absent.items() if name not in elsewhere}
     _refuse_new(repo, hub, lost, meant)
     known = {one.name for one in proof.lost} if proof else set()
-    gone = [_lost(meant, name) for name in lost if name not in known]  # named once
+    new = (one for one in meant.meant if one.name in lost and one.name not in known)  # named once
+    gone = [Lost(*one.name, one.commit, one.path) for one in new]
     if not elsewhere:
         there = {*done.sent, *done.there}
         proofs.note(repo, to.name, to.store, before, proofs.Found(include, gone, there))
@@ -119,11 +120,6 @@ def _refuse_new(repo: Repo, hub: _Hub, lost: Mapping[Named, ModelvcError], meant
     for name, error in lost.items():
         if name not in old.users:
             raise error
-
-
-def _lost(meant: Scope, name: Named) -> Lost:
-    one = next(one for one in meant.meant if one.name == name)
-    return Lost(*name, one.commit, one.path)
 
 
 def _words(

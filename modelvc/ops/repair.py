@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from modelvc.errors import IntegrityError, ModelvcError, NotFoundError
 from modelvc.ops import pushed, remotes
+from modelvc.ops.having import others
 from modelvc.ops.keep import keep_present
 from modelvc.ops.trees import entries_of, oid_of
 from modelvc.store import salvage, verify
@@ -95,9 +96,7 @@ class Mender:
 
     def _remotes(self) -> Iterator[tuple[str, RemoteStore]]:
         """Every remote that this clone may read, the default one first, open while it is used."""
-        default = remotes.default_name(self._repo)
-        named = [info.name for info in remotes.remotes(self._repo).remotes]
-        for name in sorted(named, key=lambda one: (one != default, one)):
+        for name in others(self._repo):
             with self._asking(name):
                 store = remotes.open_remote(self._repo, name, writing=False)
                 try:
