@@ -73,8 +73,8 @@ class ModelStatus:
     @property
     def only_new(self) -> bool:
         """Whether a folder is modified by files that its version does not have, and by nothing else."""
-        counts = self.detail.partition(";")[0]
-        return self.state == MODIFIED and self.kind == "tree" and counts.endswith(" new") and "," not in counts
+        counts = (part.removesuffix(" new") for part in self.detail.split("; ") if part.endswith(" new"))
+        return self.state == MODIFIED and self.kind == "tree" and any(map(str.isdecimal, counts))
 
 
 @dataclass(frozen=True, slots=True)

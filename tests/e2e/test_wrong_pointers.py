@@ -143,3 +143,11 @@ def test_get_hands_out_what_the_oid_names_and_says_so(clone: Clone, tmp_path: Pa
     assert (tmp_path / "got.bin").read_bytes() == b"hello\n"
     found = clone.json("get", ".", "d", "-o", str(tmp_path / "got"))
     assert (found["size"], found["wrong"]) == (4, TREE)
+
+
+def test_status_tells_new_files_of_a_folder_beside_a_wrong_size(clone: Clone) -> None:
+    clone.write("d/mine", b"mine")
+    assert states(clone)["d"] == ("modified", f"{TREE}; 1 new")
+    said = clone.mvc("status", "d").err
+    assert "or move the new files out of it" in said
+    assert "mvc checkout --force" not in said
