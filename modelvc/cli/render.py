@@ -10,7 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from modelvc.errors import shown
-from modelvc.formats.sizes import about
+from modelvc.formats.sizes import about, six_digits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -131,10 +131,7 @@ def number(value: object) -> str:
 
 def brief(value: object) -> str:
     """A metric in a table, beside others: to six digits. Exact ones stand in JSON and in `mvc show`."""
-    if not isinstance(value, float) or not math.isfinite(value) or not value:
-        return number(value)
-    power = math.floor(math.log10(abs(value)))
-    return repr(round(value, max(0, 5 - power))) if -5 < power < 15 else f"{value:.6g}"
+    return six_digits(value) if isinstance(value, float) else number(value)
 
 
 def size(value: int | None) -> str:

@@ -279,6 +279,8 @@ def checkout(
             f"next: git commit · or back again: mvc checkout HEAD {' '.join(map(shlex.quote, paths))}".rstrip(),
             quiet=CONTEXT.quiet,
         )
+    elif changed and revs and not done.commit:
+        render.say("next: git commit", quiet=CONTEXT.quiet)
 
 
 def _say_kept(path: str, oid: str) -> None:
@@ -342,9 +344,11 @@ def rm(
     if dry_run:
         render.say(_NOTHING_DONE, quiet=CONTEXT.quiet)
         return
-    for path, oid in done.was if force else ():
-        _say_kept(path, oid)
-    render.say("next: git commit · earlier versions stay in history and in the store", quiet=CONTEXT.quiet)
+    for path, oid in done.was:
+        if force or path in done.uncommitted:
+            _say_kept(path, oid)
+    if len(done.uncommitted) < len(done.paths):
+        render.say("next: git commit · earlier versions stay in history and in the store", quiet=CONTEXT.quiet)
 
 
 def mv(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from modelvc.errors import FormatError, PointerConflict, shown
 from modelvc.formats.pointer import parse
-from modelvc.formats.sizes import about
+from modelvc.formats.sizes import about, six_digits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +33,11 @@ def value(found: MetricValue | None) -> str:
     if isinstance(found, bool):
         return "true" if found else "false"
     return "" if found is None else repr(found) if isinstance(found, float) else shown(found)
+
+
+def brief(found: MetricValue | None) -> str:
+    """A metric beside others, to six digits. Exact ones stand in JSON, in `mvc show` and in trailers."""
+    return six_digits(found) if isinstance(found, float) else value(found)
 
 
 def _version(pointer: Pointer) -> Iterator[str]:

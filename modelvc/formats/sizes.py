@@ -1,6 +1,8 @@
-"""Sizes as people write them in a configuration: `10 MiB`."""
+"""Sizes as people write them in a configuration, `10 MiB`, and numbers as people read them."""
 
 from __future__ import annotations
+
+import math
 
 _UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _LOWER = {unit.lower(): factor for unit, factor in _UNITS.items()}
@@ -31,3 +33,11 @@ def about(size: int) -> str:
             return f"{size} B" if unit == "B" else f"{number:.{0 if number >= 99.95 else 1}f} {unit}"
         number /= 1000
     return f"{number:.1f} TB"
+
+
+def six_digits(number: float) -> str:
+    """NUMBER to six digits, beside others."""
+    if not math.isfinite(number) or not number:
+        return repr(number)
+    power = math.floor(math.log10(abs(number)))
+    return repr(round(number, max(0, 5 - power))) if -5 < power < 15 else f"{number:.6g}"

@@ -22,7 +22,7 @@ def commit(layout: Layout, message: str, paths: Sequence[str]) -> str:
     try:
         repo = git.Repo(layout.worktree)
         repo.git.commit("-q", "--only", "-m", message, "--", *paths)
-        return str(repo.head.commit.hexsha)
+        return str(repo.git.rev_parse("HEAD"))  # asked of Git: GitPython itself reads neither SHA-256 nor reftable
     except git.GitCommandError as error:
         words = "; ".join(line for line in (error.stderr or error.stdout or "").strip().splitlines() if line)
         raise GitError(f"git commit failed: {shown(words)}", hint="mend that, then commit what is staged") from None

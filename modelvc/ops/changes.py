@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from modelvc.errors import ModelvcError, shown
 from modelvc.formats.paths import model_of
 from modelvc.formats.pointer import parse
-from modelvc.formats.pointerview import value
+from modelvc.formats.pointerview import brief, value
 from modelvc.ops.renames import Former, readable
 
 if TYPE_CHECKING:
@@ -31,14 +31,18 @@ class MetricMoved:
 
     def __str__(self) -> str:
         verdict = "" if self.better is None else " (better)" if self.better else " (worse)"
-        return f"{shown(self.name)} {self.change}{verdict}"
+        return f"{shown(self.name)} {self._words(exact=brief(self.old) == brief(self.new))}{verdict}"
 
     @property
     def change(self) -> str:
-        """The values in words: `0.8 -> 0.9`, `0.9 (new)`, `0.9 (gone)`."""
+        """The exact values in words: `0.8 -> 0.9`, `0.9 (new)`, `0.9 (gone)`."""
+        return self._words(exact=True)
+
+    def _words(self, *, exact: bool) -> str:
+        old, new = (value(one) if exact else brief(one) for one in (self.old, self.new))
         if self.old is None or self.new is None:
-            return f"{value(self.old)} (gone)" if self.new is None else f"{value(self.new)} (new)"
-        return f"{value(self.old)} -> {value(self.new)}"
+            return f"{old} (gone)" if self.new is None else f"{new} (new)"
+        return f"{old} -> {new}"
 
 
 def moved(old: Mapping[str, bytes], new: Mapping[str, bytes], policy: Policy) -> list[MetricMoved]:

@@ -60,8 +60,9 @@ def check(
     repo.require_init()
     rules = policy if policy is not None else read_policy(repo)
     if not rules.rules:
+        there = repo.worktree.stat(SafeRelPath.parse(policies.POLICY))
         raise UsageError(
-            f"there is no metric in {policies.POLICY}",
+            f"there is no {'metric in ' if there else ''}{policies.POLICY}",
             hint=f"write a line each into it: {policies.SHORTEST} (more: docs/policy.md)",
         )
     commit = history.resolve(repo.layout, rev) if rev else ""

@@ -20,6 +20,7 @@ from modelvc.errors import (
     NotFoundError,
     ObjectMissing,
     UntrustedRemote,
+    UsageError,
     shown,
     shown_url,
 )
@@ -93,6 +94,10 @@ def get(source: str, path: str, cwd: str, how: How = USUAL, progress: Progress =
     """Write the model at PATH in the repository SOURCE (a URL or a folder, relative to CWD) to a file or folder."""
     place = os.path.join(cwd, source)
     local = os.path.isdir(place)
+    rev, colon, rest = path.partition(":")
+    if colon:
+        words = f"{shown(path)} names a revision, and a path is meant here"
+        raise UsageError(words, hint=f"mvc get {shown(source)} {shown(rest)} --rev {shown(rev)}")
     asked = SafeRelPath.parse(path.removeprefix("./").rstrip("/"))
     model = model_of(asked) if is_pointer(asked) else asked
     target = _target(how, model, cwd)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from modelvc.errors import FormatError, PointerConflict, shown
 from modelvc.formats.paths import pointer_of
 from modelvc.formats.pointer import Conflict, Metrics, Pointer, parse
+from modelvc.formats.pointerview import brief
 from modelvc.formats.sizes import about
 from modelvc.ops import treemerge
 from modelvc.ops.lineage import newer
@@ -298,6 +299,6 @@ def described(version: Pointer) -> str:
     """One version in a few words: digest, size, metrics."""
     files = "" if version.files is None else f" in {version.files:,} files"
     values = version.metrics.values if version.metrics and not version.stale else ()
-    said = [f"{shown(name)} = {shown(value)}" for name, value in values[:_MOST]]
+    said = [f"{shown(name)} = {brief(value)}" for name, value in values[:_MOST]]
     said += [f"and {len(values) - _MOST} more"] if len(values) > _MOST else []
     return f"{version.oid.short}  {about(version.size)}{files}  {', '.join(said) or 'no metrics'}"

@@ -23,12 +23,13 @@ if TYPE_CHECKING:
 class Removed:
     """Models that are tracked no longer; `files_kept`: their files stayed; `was`: (path, oid) of what was removed.
 
-    `dry_run`: what would be, and nothing was.
+    `uncommitted`: those that the last commit does not have. `dry_run`: what would be, and nothing was.
     """
 
     paths: tuple[str, ...]
     files_kept: bool
     was: tuple[tuple[str, str], ...] = ()
+    uncommitted: tuple[str, ...] = ()
     dry_run: bool = False
 
 
@@ -67,7 +68,9 @@ def rm(repo: Repo, paths: Sequence[str], *, keep: bool = False, force: bool = Fa
         if changed:
             index.stage(repo.layout, add=changed)
     materialise.raise_kept(kept)
-    return Removed(tuple(chosen), keep, tuple((str(p.path), f"blake3:{p.was[1].hex()}") for p in plans if p.was))
+    was = tuple((str(p.path), f"blake3:{p.was[1].hex()}") for p in plans if p.was)
+    committed = index.head_blobs(repo.layout, [pointer_of(path) for path in chosen])
+    return Removed(tuple(chosen), keep, was, tuple(path for path in chosen if pointer_of(path) not in committed))
 
 
 def _log_pointer(repo: Repo, path: SafeRelPath) -> None:

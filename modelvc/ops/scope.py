@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from modelvc.errors import ModelvcError
+from modelvc.errors import ModelvcError, UsageError, shown
 from modelvc.formats.paths import SafeRelPath, model_of
 from modelvc.formats.pointer import parse
 from modelvc.git import history, index
@@ -66,8 +66,13 @@ def scope(
 ) -> Scope:
     """Versions in REVS (`REV` or `A..B`), or of HEAD, index and worktree; EVERYTHING: every branch, tag and stash.
 
-    HISTORY_TOO: without REVS also all that the history of HEAD has.
+    HISTORY_TOO: without REVS also all that the history of HEAD has. Raises UsageError for the name of a remote: Git
+    reads it as the branch that the remote had last, so `mvc push origin` would send nothing new.
     """
+    for rev in revs:
+        if rev in repo.config.remotes:
+            hint = f"name a remote with -r {shown(rev)}, a branch of that name with heads/{shown(rev)}"
+            raise UsageError(f"{shown(rev)} is a remote, and a revision is meant here", hint=hint)
     meant = _collect(repo, _seen(repo, revs, everything=everything, history_too=history_too), paths)
     if paths and not meant.meant and not revs and not everything:
         repo.selected(paths, repo.tracked())  # says which path is not tracked

@@ -234,7 +234,7 @@ def _behind(repo: Repo, pointer: Pointer, oid: bytes | None) -> tuple[str, str] 
     """For a model that was not trained anew, but whose pointer moved on to a version that this clone does not have."""
     if oid is None or repo.store.has_root(pointer.kind, pointer.oid) or not repo.store.has_root(pointer.kind, Oid(oid)):
         return None
-    return MISSING, "still an older version; the one that its pointer names is not in this clone"
+    return MISSING, "another version lies there; the one that its pointer names is not in this clone"
 
 
 def _compare_tree(repo: Repo, path: SafeRelPath, pointer: Pointer) -> tuple[str, str]:

@@ -141,3 +141,46 @@ def test_ctrl_c_says_that_nothing_is_lost(clone: Clone) -> None:
             _, said = work.communicate(timeout=60)
     assert work.returncode == 130
     assert said.endswith("interrupted; what was stored stays, the next run goes on from there\n")
+
+
+def test_a_remote_where_a_revision_is_meant(clone: Clone) -> None:
+    """As in `git push origin`: Git's branch of that name would mean what was pushed already."""
+    clone.git("update-ref", "refs/remotes/origin/HEAD", "HEAD~1")
+    for command in ("push", "fetch", "pull"):
+        said = clone.mvc(command, "origin", code=2).err
+        assert said.startswith(
+            "error: origin is a remote, and a revision is meant here\nhint: name a remote with -r origin"
+        )
+    assert "-r origin" in clone.mvc("fsck", "--remote", "origin", code=2).err
+    clone.git("branch", "origin")
+    assert "nothing to fetch: 1 version here" in clone.mvc("fetch", "heads/origin").out
+
+
+def test_a_model_that_was_never_committed_can_be_brought_back(clone: Clone) -> None:
+    clone.write("new.bin", 7)
+    clone.mvc("add", "new.bin")
+    done = clone.mvc("rm", "new.bin", "model.bin")
+    first, last = done.err.splitlines()
+    assert first.startswith("what was there is kept: mvc checkout blake3:")
+    assert first.endswith(" new.bin brings it back")
+    assert last == "next: git commit · earlier versions stay in history and in the store"
+    assert clone.mvc(*first.partition(": mvc ")[2].split()[:3]).err == "next: git commit\n"
+    done = clone.mvc("rm", "new.bin")
+    assert done.err == f"{first}\n"
+
+
+def test_a_revision_before_a_path_of_another_repository(clone: Clone) -> None:
+    said = clone.mvc("get", ".", "HEAD~1:model.bin", "-o", "old.bin", code=2).err
+    assert said.endswith("hint: mvc get . model.bin --rev HEAD~1\n")
+    clone.mvc(*said.partition(": mvc ")[2].split(), "-o", "old.bin")
+
+
+def test_numbers_in_passing_have_six_digits(clone: Clone) -> None:
+    clone.write("model.bin", 3)
+    clone.mvc("add", "model.bin", "-m", "loss=0.3333333333333333", "-m", "near=0.50000001")
+    assert "mvc: model.bin: loss 0.333333 (new)\n" in clone.run("git", "commit", "-qm", "3").err
+    clone.write("model.bin", 4)
+    clone.mvc("add", "model.bin", "-m", "loss=0.6666666666666666", "-m", "near=0.50000002")
+    said = clone.run("git", "commit", "-qm", "4").err
+    assert "mvc: model.bin: loss 0.333333 -> 0.666667\n" in said
+    assert "mvc: model.bin: near 0.50000001 -> 0.50000002\n" in said

@@ -168,6 +168,8 @@ def test_a_repository_with_sha256(tmp_path: Path) -> None:
     ada.commit_model(2)
     assert "1 version sent to origin" in push(ada)
     assert_all_there(ada)
+    done = ada.mvc("rollback", "model.bin", "--commit")
+    assert f"committed {ada.git('rev-parse', 'HEAD')[:10]}\n" in done.out
 
 
 # -- what is there

@@ -285,7 +285,7 @@ def test_a_merge_says_what_it_did(clone: Clone) -> None:
 def test_floors_drops_and_exit_codes(clone: Clone) -> None:
     train(clone, 1)
     assert clone.mvc("check", code=2).err == (
-        "error: there is no metric in .mvc/policy.toml\n"
+        "error: there is no .mvc/policy.toml\n"
         'hint: write a line each into it: [[metric]] · name = "accuracy" · direction = "higher" · '
         "max_drop = { abs = 0.01 } (more: docs/policy.md)\n"
     )
