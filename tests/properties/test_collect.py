@@ -17,7 +17,7 @@ from blake3 import blake3
 
 from modelvc.errors import ModelvcError, ObjectCorrupt, ObjectMissing, RemoteBusy, RemoteChanged
 from modelvc.formats import root as rootformat
-from modelvc.store import batch, codec, collect, download, manifest, outgoing, upload
+from modelvc.store import batch, codec, download, manifest, outgoing, survey, upload
 from modelvc.store.backends import retry
 from modelvc.store.collect import Collector
 from modelvc.store.download import Downloader
@@ -43,7 +43,7 @@ KIB = 1 << 10
 
 @pytest.fixture(autouse=True)
 def _inline(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (upload, batch, outgoing, collect, download):
+    for module in (upload, batch, outgoing, survey, download):
         monkeypatch.setattr(module, "Workers", Inline)
 
 
