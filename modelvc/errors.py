@@ -202,10 +202,11 @@ class FileError(ConflictError):
     code = "file-error"
 
     def __init__(self, path: str, error: OSError) -> None:
-        super().__init__(
-            f"{shown(path)}: {error.strerror or error}",
-            hint="see to its permissions and the space on its disk, then run the command again",
-        )
+        why = error.strerror or str(error)
+        hint = "see to its permissions and the space on its disk, then run the command again"
+        if isinstance(error, BlockingIOError):
+            why, hint = "another program holds a lease on it", "run the command again when that program lets it go"
+        super().__init__(f"{shown(path)}: {why}", hint=hint)
         self.path = path
 
 

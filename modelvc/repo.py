@@ -243,7 +243,7 @@ class Repo:
             return
         with file:
             for line in file:
-                with contextlib.suppress(ValueError, KeyError, TypeError):
+                with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
                     found = json.loads(line)
                     yield float(found["time"]), str(found["path"]), str(found["kind"]), Oid.parse(found["oid"])
 

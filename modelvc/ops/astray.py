@@ -87,7 +87,7 @@ def _load(repo: Repo) -> dict[str, str]:
     try:
         with open(os.path.join(repo.layout.mvc_dir, _KEPT), "rb") as file:
             found = json.loads(file.read(_LARGEST))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     items = found.items() if isinstance(found, dict) else ()
     return {path: commit for path, commit in items if isinstance(commit, str)}

@@ -193,7 +193,7 @@ def _stored(repo: Repo, name: str, of: Oid, notes: list[str], *, typed: bool = T
     """Keep a file of predictions, after a look that it is one."""
     try:
         if typed:
-            fd = os.open(repo.absolute(name), os.O_RDONLY | os.O_CLOEXEC)
+            fd = os.open(repo.absolute(name), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe must not block
         else:  # the repository's word: no link is followed to a file of somebody's
             fd = repo.worktree.open(SafeRelPath.parse(name))
     except FileNotFoundError:
@@ -203,6 +203,8 @@ def _stored(repo: Repo, name: str, of: Oid, notes: list[str], *, typed: bool = T
     from modelvc.gate import predictions as rows
 
     try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise UsageError(f"{shown(name)} is not a regular file", hint="write the predictions to a file")
         with open(os.dup(fd), "rb") as file:
             found = rows.read(file, name)
         if found.ignored:

@@ -142,8 +142,9 @@ def test_add_and_status_warn_of_what_git_would_overwrite(adopted: Clone) -> None
     assert held[:10] in rows["old.bin"]
     assert held[:10] in rows["models/m.bin"]
     assert not rows["new.bin"]
-    (adopted.path / ".git/mvc/in-git").write_text("[1]")  # whatever stands there: it is a cache
-    assert held[:10] in adopted.mvc("status", "old.bin").out
+    for torn in ("[1]", '{"old.b', "[" * 100_000):  # whatever stands there: it is a cache
+        (adopted.path / ".git/mvc/in-git").write_text(torn)
+        assert held[:10] in adopted.mvc("status", "old.bin").out
     assert "overwrites" not in adopted.mvc("add", "-u").err
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import mmap
+import os
+import signal
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -237,3 +241,20 @@ def test_a_pointer_that_is_replaced_while_status_looks_is_read_again(
         patch.setattr(Repo, "pointer_or_none", replaced)
         assert status(open_repo(str(clone.path), {})).clean
     assert "m.bin" in clone.mvc("status", "--exit-code", code=1).out
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="leases are Linux's")
+def test_a_lease_of_another_program_is_named(world: World) -> None:
+    world.clone.write("model.bin", EDIT)
+    waiting = signal.signal(signal.SIGIO, signal.SIG_IGN)
+    fd = os.open(world.clone.path / "model.bin", os.O_RDWR)
+    try:
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        said = world.clone.mvc("add", "model.bin", code=11).err
+    finally:
+        os.close(fd)
+        signal.signal(signal.SIGIO, waiting)
+    assert "model.bin: another program holds a lease on it" in said
+    assert "run the command again when that program lets it go" in said
+    world.clone.mvc("add", "model.bin")
+    assert world.read("model.bin") == EDIT

@@ -108,6 +108,14 @@ def test_set_remove_params_and_predictions(clone: Clone) -> None:
     assert "line 1" in clone.mvc("metrics", "set", "model.bin", "--predictions", "bad.csv", code=12).err
 
 
+def test_predictions_are_a_file(clone: Clone) -> None:
+    train(clone, 1)
+    os.mkfifo(clone.path / "pipe")
+    for name in ("pipe", "."):
+        said = clone.mvc("metrics", "set", "model.bin", "--predictions", name, code=2).err
+        assert f"{name} is not a regular file" in said
+
+
 def test_predictions_travel_with_the_model(clone: Clone, tmp_path: Path) -> None:
     clone.mvc("remote", "add", "origin", str(tmp_path / "far"))
     clone.write("preds.csv", b"id,y_true,y_pred\n1,a,a\n")
