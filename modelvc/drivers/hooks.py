@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from modelvc.drivers import difftool, merging, metric_hooks
 from modelvc.drivers.dispatch import FAILED, say
 from modelvc.errors import ModelvcError, NoRemote, UsageError, shown
+from modelvc.formats.paths import SafeRelPath, model_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -54,11 +55,25 @@ def _follow(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
         )
     for path, words in done.wrong:
         say(f"{shown(path)}: {shown(words)}", hint=f"write the pointer anew: mvc add {shown(path)}")
-    for path in done.conflicts:
+    for path in _untold(repo, done.conflicts):
         say(f"{shown(path)} is in conflict", hint=f"settle it: mvc resolve {shown(path)} --ours (or --theirs)")
     if done.missing:
         say(f"not in this clone: {_some(done.missing)}", hint="run `mvc pull`")
     return 0
+
+
+def _untold(repo: Repo, conflicts: Sequence[str]) -> list[str]:
+    """Those of CONFLICTS that no merge driver named: Git merged the pointer as text, or the conflict was committed."""
+    merging = {model_of(entry.path) for entry in repo.index_pointers() if entry.stage} if conflicts else set()
+    untold = []
+    for path in conflicts:
+        try:
+            pointer = repo.pointer_or_none(SafeRelPath(path))
+        except ModelvcError:
+            pointer = None
+        if pointer is None or path not in merging:
+            untold.append(path)
+    return untold
 
 
 def _pre_commit(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:

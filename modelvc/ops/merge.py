@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from modelvc.formats.toml import Value
     from modelvc.repo import Repo
 
+DATA = "data"  # the metric that names what the others were measured on
 _MOST = 5  # files or metrics that words name
 
 
@@ -291,8 +292,14 @@ def _conflict_words(path: SafeRelPath, done: _Done) -> tuple[str, ...]:
     width = max(len(conflict.ours), len(conflict.theirs))
     for label, version in ((conflict.ours, done.pointer), (conflict.theirs, conflict.other)):
         lines.append(f"{shown(label):{width}}  {described(version)}")
-    choices = "--ours | --theirs | --best METRIC | --keep-both"
-    return (*lines, f"settle it: mvc resolve {shown(path)} {choices}")
+    best = "--best METRIC | " if _comparable(done.pointer, conflict.other) else ""
+    return (*lines, f"settle it: mvc resolve {shown(path)} --ours | --theirs | {best}--keep-both")
+
+
+def _comparable(ours: Pointer, theirs: Pointer) -> bool:
+    """Whether both say that they were measured on the same data, as `mvc resolve --best` asks."""
+    data = [dict(one.metrics.values).get(DATA) if one.metrics and not one.stale else None for one in (ours, theirs)]
+    return bool(data[0]) and isinstance(data[0], str) and data[0] == data[1]
 
 
 def described(version: Pointer) -> str:

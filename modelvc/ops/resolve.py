@@ -12,6 +12,7 @@ from modelvc.formats.pointer import parse
 from modelvc.git import index, sides
 from modelvc.ops import ignores, materialise
 from modelvc.ops.checkout import DEFAULT, Options, fetch_missing, settle
+from modelvc.ops.merge import DATA
 from modelvc.ops.progress import SILENT
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 How: TypeAlias = Literal["ours", "theirs", "best", "both"]
 
-DATA = "data"  # the metric that names what the others were measured on
 _OF_A_VERSION = frozenset({"model", "env"})  # reserved tables that describe one version, not the model
 _NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
 _LONGEST = 40  # characters of a branch in a file's name

@@ -151,7 +151,8 @@ def test_a_merge_in_conflict(parted: Clone, side: str, seed: int) -> None:
     ours, theirs = (blake3(content(parted, n)).hexdigest()[:10] for n in (3, 2))
     for words in (f"main   {ours}  200 kB  no metrics", f"topic  {theirs}  200 kB  no metrics"):
         assert words in done.err
-    assert done.err.count("mvc: model.bin is in conflict: ") == 1
+    assert done.err.count("model.bin is in conflict") == 1
+    assert "settle it: mvc resolve model.bin --ours | --theirs | --keep-both\n" in done.err
     assert "UU model.bin.mvc" in parted.git("status", "--short")
     assert 'ours = "main"\ntheirs = "topic"\n' in pointer(parted)
     assert parted.read("model.bin") == content(parted, 3)
@@ -164,6 +165,12 @@ def test_a_merge_in_conflict(parted: Clone, side: str, seed: int) -> None:
     assert parted.read("model.bin") == content(parted, seed)
     parted.git("commit", "-qm", "merged")
     assert settled(parted)
+
+
+def test_a_conflict_that_git_merged_as_text_is_named_all_the_same(parted: Clone) -> None:
+    parted.git("config", "--local", "--remove-section", "merge.mvc-pointer")
+    done = parted.run("git", "merge", "topic", code=1)
+    assert done.err.count("model.bin is in conflict\n     settle it: mvc resolve model.bin --ours (or --theirs)\n") == 1
 
 
 def test_what_can_be_shown_of_a_conflict_is(parted: Clone) -> None:

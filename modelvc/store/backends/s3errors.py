@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -151,9 +152,10 @@ def _is_transport(error: BaseException) -> bool:
 
 
 def _no_bucket(target: Target) -> RemoteError:
+    where = f" --endpoint-url {shlex.quote(shown(target.endpoint))}" if "://" in target.endpoint else ""
     return RemoteError(
         f"there is no bucket {shown(target.bucket, 80)} at {shown(target.endpoint)}",
-        hint=f"create it with `aws s3 mb s3://{shown(target.bucket, 80)}`, or correct the URL of the remote",
+        hint=f"create it with `aws s3 mb s3://{shown(target.bucket, 80)}{where}`, or correct the URL of the remote",
     )
 
 

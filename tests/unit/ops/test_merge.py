@@ -219,7 +219,9 @@ def test_versions_side_by_side_are_a_conflict(clone: Clone, repo: Repo) -> None:
     assert words[0] == "model.bin is in conflict: both sides changed it"
     assert words[1].split() == ["main", oid("b").short, "98", "B", "auc", "=", "0.25"]
     assert words[2].split() == ["topic", oid("c").short, "99", "B", "auc", "=", "0.5"]
-    assert "mvc resolve model.bin --ours" in words[3]
+    assert words[3] == "settle it: mvc resolve model.bin --ours | --theirs | --keep-both"
+    b, c = version("b", "a", auc=0.25, data="x"), version("c", "a", auc=0.5, data="x")
+    assert "--best METRIC | --keep-both" in conflict(repo, a, b, c)[1][3]
     assert "both sides added it" in conflict(repo, None, b, c)[1][0]
 
 

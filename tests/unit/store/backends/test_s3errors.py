@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import botocore.exceptions as boto
 import pytest
 from s3fs.errors import translate_boto_error
@@ -90,7 +92,9 @@ def test_an_endpoint_is_named():
 def test_a_missing_bucket_comes_with_the_command_that_makes_it():
     error = explain(said("NoSuchBucket", 404), TARGET).error
     assert str(error) == "there is no bucket models at https://s3.example.org"
-    assert "aws s3 mb s3://models" in error.hint
+    assert "`aws s3 mb s3://models --endpoint-url https://s3.example.org`" in error.hint
+    error = explain(said("NoSuchBucket", 404), replace(TARGET, endpoint="Amazon S3")).error
+    assert "`aws s3 mb s3://models`" in error.hint
 
 
 def test_the_region_is_read_from_the_header_too():
