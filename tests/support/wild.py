@@ -138,6 +138,7 @@ class World:
             for name in names if branch != "main" else (*FILES, f"{FOLDER}/x.dat"):
                 ada.write(name, world.content())
                 ada.mvc("add", name.partition("/")[0] if name.startswith(FOLDER) else name)
+            world.remember_folder(ada)
             ada.git("commit", "-qm", f"models of {branch}")
         for name in SERVERS:
             ada.git("push", "-q", name, "--all")
@@ -231,9 +232,9 @@ class World:
         temporary.write_bytes(data)
         os.replace(temporary, path)
 
-    def remember_folder(self, place: Place) -> None:
+    def remember_folder(self, clone: Clone) -> None:
         """So that a file of a folder counts as saved once the folder is."""
-        whole, files = tree_of(place.clone.path / FOLDER)
+        whole, files = tree_of(clone.path / FOLDER)
         self.folders.setdefault(whole, set()).update(files)
 
     # -- the oracle
@@ -257,7 +258,7 @@ class World:
 
     def unsaved(self, place: Place) -> dict[str, str]:
         """Digest and path of all bytes in the worktree that no store holds."""
-        self.remember_folder(place)
+        self.remember_folder(place.clone)
         here = {digest(path.read_bytes()): name for name, path in place.files()}
         saved = self.saved()
         return {one: name for one, name in here.items() if one not in saved}
