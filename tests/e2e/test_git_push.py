@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from blake3 import blake3
 
 from modelvc.formats import proof as proofformat
 from modelvc.formats.proof import Proof
@@ -122,7 +123,9 @@ def test_two_hundred_merges(ada: Clone) -> None:
     branches = ["main"]
     hooks = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "core.hooksPath", "GIT_CONFIG_VALUE_0": "/dev/null"}
     quiet = Clone(ada.path, hooks)  # models need not follow every checkout
-    for turn in range(200):
+    for turn in range(1_000):
+        if int(ada.git("rev-list", "--all", "--merges", "--count")) >= 200:
+            break
         quiet.git("checkout", "-q", "-f", rng.choice(branches))
         if len(branches) < 4:
             branches.append(f"b{turn}")
@@ -144,8 +147,19 @@ def test_two_hundred_merges(ada: Clone) -> None:
             push(ada, "push", "-q", "origin", *branches)
     quiet.git("checkout", "-q", "-f", "main")
     push(ada, "push", "-q", "origin", "--all")
-    assert int(ada.git("rev-list", "--all", "--merges", "--count")) > 100
+    assert int(ada.git("rev-list", "--all", "--merges", "--count")) >= 200
     assert_all_there(ada)
+    reader = another(ada, "reader")
+    versions: dict[str, tuple[str, str]] = {}
+    for commit in ada.git("rev-list", "--all").split():
+        for line in ada.git("ls-tree", "-r", commit).splitlines():
+            blob, path = line.split()[2:]
+            if path in {"m.bin.mvc", "n.bin.mvc"}:
+                versions.setdefault(blob, (commit, path.removesuffix(".mvc")))
+    assert len(versions) > 20
+    for blob, (commit, path) in versions.items():
+        reader.mvc("checkout", "--force", commit, "--", path)
+        assert f'oid = "blake3:{blake3(reader.read(path)).hexdigest()}"' in ada.git("cat-file", "blob", blob)
 
 
 def _pointer(clone: Clone, name: str, seed: int) -> None:
