@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 import tempfile
 from typing import TYPE_CHECKING
 
 from modelvc.errors import ConflictError, GitError, UsageError, shown, shown_url
 from modelvc.formats.paths import model_of
 from modelvc.git import elsewhere, history, places
+from modelvc.git.layout import git_dir_of
 from modelvc.ops.reach import pointer_in
 
 if TYPE_CHECKING:
@@ -33,7 +36,7 @@ def readable(repo: Repo, registered: Mapping[str, str], also: Sequence[str], nam
     Raises ConflictError while a repository uses the remote that is neither this clone's nor named in ALSO.
     """
     own = places.own_places(repo.layout)
-    named = {places.place_of(url, repo.layout.worktree): url for url in also}
+    named = {_named(repo, url, registered): url for url in also}
     for place, url in named.items():
         if place not in registered:
             raise UsageError(f"{shown_url(url)} does not use the remote {name}", hint="see `mvc gc --remote`")
@@ -44,12 +47,22 @@ def readable(repo: Repo, registered: Mapping[str, str], also: Sequence[str], nam
         )
     for place in registered:
         if place not in own and place not in named:
+            folder, mark, _ = place.rpartition("#")
+            url, entry = (shown(shlex.quote(words), 300) for words in (folder, place))
             raise ConflictError(
                 f"another repository uses the remote {name}: {shown(place, 300)}",
-                hint="let its refs be read with `--also URL`, or if it is gone for good, drop it with `--forget NAME`",
+                hint=f"let its refs be read with `--also {url if mark else 'URL'}`, "
+                f"or if it is gone for good, drop it with `--forget {entry}`",
             )
     itself = list(own)[-1]  # what this clone reaches is counted without asking anybody
     return tuple(url for place, url in {**own, **named}.items() if place in registered and place != itself)
+
+
+def _named(repo: Repo, url: str, registered: Mapping[str, str]) -> str:
+    """The place of the repository at URL; for the folder of a worktree that of its Git folder, as clones register."""
+    place = places.place_of(url, repo.layout.worktree)
+    inside = "" if place in registered else git_dir_of(os.path.join(repo.layout.worktree, url))
+    return places.place_of(inside, repo.layout.worktree) if inside else place
 
 
 def reached(repo: Repo, urls: Sequence[str]) -> dict[Named, str]:

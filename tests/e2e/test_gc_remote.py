@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -181,6 +182,22 @@ def test_another_repository_at_the_same_place(tmp_path: Path) -> None:
     done = keeper.json("gc", "--remote", "--forget", place)
     assert len(done["items"]) == 2
     assert len(keeper.json("gc", "--remote")["items"]) == 2
+
+
+def test_a_repository_without_a_git_remote_by_its_folder(tmp_path: Path) -> None:
+    """The words of the hint work as they stand, and so does the folder that a person knows."""
+    team = Team(tmp_path)
+    other = Clone.new(tmp_path / "second")
+    other.mvc("remote", "add", "origin", str(team.far))
+    other.commit_model(5)
+    other.mvc("push")
+    keeper = team.clone("keeper")
+    hint = keeper.mvc("gc", "--remote", code=11).err.splitlines()[1]
+    assert f"`--also {other.path}/.git`" in hint
+    for url in (hint.partition("--also ")[2].partition("`")[0], str(other.path)):
+        assert keeper.json("gc", "--remote", "--also", url)["repositories"] == [str(team.bare), url]
+    forget = shlex.split(hint.partition("--forget ")[2].removesuffix("`"))
+    assert keeper.json("gc", "--remote", "--forget", *forget)["repositories"] == [str(team.bare)]
 
 
 def test_a_git_remote_that_can_not_be_read(tmp_path: Path) -> None:
