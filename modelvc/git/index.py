@@ -172,10 +172,12 @@ def ignored(layout: Layout, paths: Sequence[str]) -> set[str]:
     if not paths:
         return set()
     asked = b"".join(os.fsencode(path) + b"\0" for path in paths)
-    code, out, err = run(layout, "check-ignore", "-z", "--stdin", stdin=asked)
+    # with the index, Git compares each path with each entry
+    code, out, err = run(layout, "check-ignore", "--no-index", "-z", "--stdin", stdin=asked)
     if code not in {0, 1}:
         raise GitError(f"git check-ignore failed: {said(err)}", hint="see what `git status` says")
-    return {os.fsdecode(path) for path in out.split(b"\0") if path}
+    found = {os.fsdecode(path) for path in out.split(b"\0") if path}
+    return found - tracked_at(layout, found).keys()
 
 
 # -- staging

@@ -21,8 +21,12 @@ _LARGEST = 16 << 20  # bytes of that file
 
 
 def unignored(repo: Repo, paths: Iterable[str]) -> list[str]:
-    """Those of PATHS that are there and that Git does not ignore, or tracks itself. One Git process."""
-    there = [path for path in paths if repo.worktree.stat(path) is not None]
+    """Those of PATHS that are there and that Git does not ignore, or tracks itself."""
+    return exposed(repo, [path for path in paths if repo.worktree.stat(path) is not None])
+
+
+def exposed(repo: Repo, there: Sequence[str]) -> list[str]:
+    """Those of THERE, which are in the worktree, that Git does not ignore, or tracks itself."""
     with suppress(GitError):  # a `.gitignore` that Git cannot read is Git's to name
         ignored = index.ignored(repo.layout, there)
         return [path for path in there if path not in ignored]

@@ -22,7 +22,7 @@ from modelvc.git import drivers
 from modelvc.git.index import pointers as index_pointers
 from modelvc.oid import Oid
 from modelvc.ops import claims, notebooks, proofs, remotes
-from modelvc.ops.astray import held_by_git, leftovers, unignored, would_overwrite
+from modelvc.ops.astray import exposed, held_by_git, leftovers, would_overwrite
 from modelvc.ops.pushed import is_pushed, pushed_roots
 from modelvc.worktree import survey
 from modelvc.worktree.state import is_settled, now, stat_of
@@ -179,7 +179,7 @@ def _look(repo: Repo, path: SafeRelPath, stages: set[int] | None, there: frozens
 
 def _against_git(repo: Repo, rows: Sequence[ModelStatus]) -> list[ModelStatus]:
     """ROWS with what Git makes of the models: not ignored, or to be overwritten while they are not saved."""
-    open_to_git = set(unignored(repo, [row.path for row in rows if row.state in {CLEAN, NEW, STALE}]))
+    open_to_git = set(exposed(repo, [row.path for row in rows if row.state in {CLEAN, NEW, STALE}]))
     held = held_by_git(repo, [row.path for row in rows if row.state == MODIFIED])
 
     def told(row: ModelStatus) -> ModelStatus:

@@ -46,6 +46,12 @@ def test_a_model_that_git_does_not_ignore_is_named(clone: Clone) -> None:
     assert "all clean" in clone.mvc("status").out
 
 
+@pytest.mark.parametrize(("given", "model"), [("model.bin", "model.bin"), ("folder/a", "folder")])
+def test_a_model_that_git_ignores_and_tracks_is_named(clone: Clone, given: str, model: str) -> None:
+    clone.git("add", "-f", given)
+    assert {path for path, state in _states(clone).items() if state == "unignored"} == {model}
+
+
 @pytest.mark.parametrize("name", ["model.bin", "folder"])
 def test_no_commit_takes_a_model_into_git(clone: Clone, name: str) -> None:
     clone.write(".gitignore", b"")
