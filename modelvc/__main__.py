@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
 INTERRUPTED = 130
+_RARELY = 1000  # what a command reads lives until it ends: looking through all of it again and again frees nothing
 
 
 def main() -> int:
@@ -21,6 +23,7 @@ def main() -> int:
 
 
 def _main(argv: list[str]) -> int:
+    gc.set_threshold(*gc.get_threshold()[:2], _RARELY)
     if argv[:1] == ["hook"]:
         from modelvc.drivers.dispatch import run as run_hook
 

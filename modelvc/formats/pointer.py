@@ -6,6 +6,7 @@ ones without the imports that this module needs.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, cast
 
@@ -17,7 +18,7 @@ from modelvc.oid import Oid
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from modelvc.formats.metrics import Pairs
+    from modelvc.formats.metrics import MetricValue, Pairs
 
 Kind: TypeAlias = Literal["file", "tree"]
 
@@ -29,6 +30,12 @@ _KNOWN = _VERSION | {"format", "conflict"}
 _SIDES = frozenset({"ours", "theirs"})
 MAX_LABEL = 100
 _MARKERS = (b"<<<<<<<", b">>>>>>>")
+_DIGEST = '"(blake3:[0-9a-f]{64})"\n'
+# What mvc writes for a version with numbers: pointers are read by ten thousands, and this takes a quarter of the time.
+_USUAL = re.compile(
+    rf'format = 1\nkind = "file"\noid = {_DIGEST}size = (0|[1-9][0-9]{{0,17}})\n(?:parent = {_DIGEST})?'
+    rf"(?:\n\[metrics\]\nof = {_DIGEST}((?:[A-Za-z0-9_-]{{1,{metrics.MAX_NAME}}} = [0-9.-]{{1,40}}\n)*+))?".encode()
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +196,9 @@ def parse(data: bytes, path: str = "") -> Pointer:
 
     Raises PointerConflict for the markers of a text merge and BrokenPointer for anything else that is no pointer.
     """
+    usual = _usual(data)
+    if usual is not None:
+        return usual
     named = path or "the pointer"
     if len(data) > limits.POINTER:
         raise _broken(path, f"it is larger than {limits.POINTER:,} bytes")
@@ -208,6 +218,30 @@ def parse(data: bytes, path: str = "") -> Pointer:
     except FormatError as error:
         raise _broken(path, str(error)) from None
     return found
+
+
+def _usual(data: bytes) -> Pointer | None:
+    """The pointer in DATA, if it is of the usual form and so small that it can be written again; else None."""
+    match = _USUAL.fullmatch(data) if len(data) < MAX_HEAD else None
+    if match is None:
+        return None
+    oid, size, parent, of, lines = match.groups()
+    measured = None
+    if of is not None:
+        values: dict[str, MetricValue] = {metrics.RESERVED: ""}
+        for line in lines.decode("ascii").splitlines():
+            name, _, text = line.partition(" = ")
+            value = toml.number(text)
+            if value is None or name in values:
+                return None
+            values[name] = value
+        del values[metrics.RESERVED]
+        measured = Metrics(_digest(of), tuple(values.items()))
+    return Pointer("file", _digest(oid), int(size), parent=_digest(parent) if parent else None, metrics=measured)
+
+
+def _digest(text: bytes) -> Oid:
+    return Oid(bytes.fromhex(text[7:].decode("ascii")))
 
 
 def _check_format(table: dict[str, toml.Value], named: str) -> None:

@@ -34,7 +34,7 @@ _AMBIGUOUS = re.compile(rb"^warning: refname .* is ambiguous", re.MULTILINE)
 _ORIGINAL = "--no-replace-objects"
 _NOTHING_FETCHED = {"GIT_NO_LAZY_FETCH": "1"}  # a partial clone without trees would ask for each by itself
 _COMMIT = 1 << 20  # bytes of a commit that are read
-_FIRST, _MOST = 4, 256  # pointers that are read at once
+FIRST, MOST = 4, 256  # pointers that are read at once
 _FEW = 64  # paths that Git is asked about one by one; with more, all of history is looked at
 
 
@@ -269,24 +269,28 @@ def _unseen(found: Iterable[tuple[bytes, str, str]], seen: set[tuple[bytes, str]
 
 def _read(layout: Layout, found: Iterable[tuple[bytes, str, str]], *, original: bool = False) -> Iterator[PointerSeen]:
     """The bytes of (path, blob, commit), unless too large for a pointer; Git fetches what a partial clone left out."""
-    for some in _growing(found):
-        blobs = objects(layout, original=original).read(blob.encode() for _, blob, _ in some)
-        for (path, blob, commit), one in zip(some, blobs, strict=True):
-            if one is None:
-                raise GitError(f"the blob {blob} is not here", hint="see what `git fsck` says")
-            if one.size <= POINTER and one.kind == "blob":
-                yield PointerSeen(os.fsdecode(path), one.data, commit)
+    for some in growing(found):
+        yield from _read_at_once(layout, some, original=original)
 
 
-def _growing(found: Iterable[tuple[bytes, str, str]]) -> Iterator[list[tuple[bytes, str, str]]]:
+def _read_at_once(layout: Layout, some: list[tuple[bytes, str, str]], *, original: bool) -> Iterator[PointerSeen]:
+    blobs = objects(layout, original=original).read(blob.encode() for _, blob, _ in some)
+    for (path, blob, commit), one in zip(some, blobs, strict=True):
+        if one is None:
+            raise GitError(f"the blob {blob} is not here", hint="see what `git fsck` says")
+        if one.size <= POINTER and one.kind == "blob":
+            yield PointerSeen(os.fsdecode(path), one.data, commit)
+
+
+def growing(found: Iterable[tuple[bytes, str, str]]) -> Iterator[list[tuple[bytes, str, str]]]:
     """FOUND in portions: small ones first, since who wants one version soon may want no other."""
     some: list[tuple[bytes, str, str]] = []
-    size = _FIRST
+    size = FIRST
     for one in found:
         some.append(one)
         if len(some) >= size:
             yield some
-            some, size = [], min(2 * size, _MOST)
+            some, size = [], min(2 * size, MOST)
     if some:
         yield some
 
@@ -306,7 +310,10 @@ def _explained() -> Iterator[None]:
 def versions(layout: Layout, path: str, *, start: str = "HEAD", all_refs: bool = False) -> Iterator[Version]:
     """The commits at which the pointer at PATH became what it is, newest first. Replace refs are followed."""
     with _explained():
-        yield from described(layout, became(layout, path, start=start, all_refs=all_refs), {})
+        told: dict[str, tuple[int, str, str]] = {}
+        for some in growing(became(layout, path, start=start, all_refs=all_refs)):
+            for _, version in described(layout, some, told):
+                yield version
 
 
 def became(
@@ -326,15 +333,14 @@ def became(
 
 
 def described(
-    layout: Layout, found: Iterable[tuple[bytes, str, str]], told: dict[str, tuple[int, str, str]]
-) -> Iterator[Version]:
-    """Versions of (path, blob, commit). TOLD remembers what commits say of themselves."""
-    for some in _growing(found):
-        new = [commit for _, _, commit in some if commit not in told]
-        for commit, one in zip(new, objects(layout).read((name.encode() for name in new), _COMMIT), strict=True):
-            told[commit] = _told(one.data if one else b"")
-        for seen in _read(layout, some):
-            yield Version(seen.commit, *told[seen.commit], seen.data)
+    layout: Layout, some: list[tuple[bytes, str, str]], told: dict[str, tuple[int, str, str]]
+) -> Iterator[tuple[str, Version]]:
+    """Path and version of each (path, blob, commit), read at once. TOLD remembers what commits say of themselves."""
+    new = list(dict.fromkeys(commit for _, _, commit in some if commit not in told))
+    for commit, one in zip(new, objects(layout).read((name.encode() for name in new), _COMMIT), strict=True):
+        told[commit] = _told(one.data if one else b"")
+    for path, data, commit in _read_at_once(layout, some, original=False):
+        yield path, Version(commit, *told[commit], data)
 
 
 def gone(layout: Layout, commits: Iterable[str]) -> dict[str, dict[str, bytes]]:

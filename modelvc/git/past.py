@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from bisect import bisect_left
 from typing import TYPE_CHECKING, NamedTuple
 
+from modelvc.errors import GitError
 from modelvc.git import history
 
 if TYPE_CHECKING:
@@ -14,13 +16,21 @@ if TYPE_CHECKING:
     from modelvc.git.layout import Layout
 
 _ALONE = 2  # models that are looked up one by one: after them one walk answers for all
+_AHEAD = 128  # pointers that are read at once for the models that are asked for next, in order of their paths
 
 
 class _Walk(NamedTuple):
-    """Of one start: (blob, commit) by path, newest first, and the parents of all commits once somebody asks."""
+    """Of one start: (path, blob, commit) by path, newest first, and the parents of all commits once somebody asks.
 
-    rows: dict[bytes, list[tuple[str, str]]]
+    `order`: the paths; `ahead`: by place and path the versions that were read together with those of a model before;
+    `widths`: of how many models those from a place on are read the next time.
+    """
+
+    rows: dict[bytes, list[tuple[bytes, str, str]]]
+    order: list[bytes]
     parents: dict[str, list[str]]
+    ahead: dict[int, dict[str, list[Version]]]
+    widths: dict[int, int]
 
 
 class Past:
@@ -57,7 +67,7 @@ class Past:
         walk = self._walk(path, start, all_refs=all_refs)
         if walk is None:
             return history.versions(self._layout, path, start=start, all_refs=all_refs)
-        return self._described(path, walk.rows.get(os.fsencode(path), []))
+        return self._described(path, walk)
 
     def before(self, commit: str, path: str, *, start: str = "HEAD", all_refs: bool = False) -> Iterator[Version]:
         """The same in the history of the first parent of COMMIT, which the history of START holds."""
@@ -67,18 +77,46 @@ class Past:
         if not walk.parents:
             walk.parents.update(history.parents(self._layout, start=start, all_refs=all_refs))
         rows = walk.rows.get(os.fsencode(path), [])
-        reached = _reached(walk.parents, walk.parents[commit][0], {one for _, one in rows})
-        return self._described(path, [row for row in rows if row[1] in reached])
+        reached = _reached(walk.parents, walk.parents[commit][0], {row[2] for row in rows})
+        some = history.growing(row for row in rows if row[2] in reached)
+        return (version for portion in some for version in self._read(portion)[path])
 
     def gone(self, commit: str) -> dict[str, bytes]:
         """The pointers that the first parent of COMMIT has and COMMIT does not have."""
         if commit not in self._gone:
-            first = {rows[-1][1] for walk in self._walks.values() for rows in walk.rows.values()}
+            first = {rows[-1][2] for walk in self._walks.values() for rows in walk.rows.values()}
             self._gone |= history.gone(self._layout, {commit, *first} - self._gone.keys())
         return self._gone[commit]
 
-    def _described(self, path: str, rows: list[tuple[str, str]]) -> Iterator[Version]:
-        return history.described(self._layout, [(os.fsencode(path), *row) for row in rows], self._told)
+    def _described(self, path: str, walk: _Walk) -> Iterator[Version]:
+        rows = walk.rows.get(os.fsencode(path), [])
+        place, size = 0, history.FIRST
+        while place < len(rows):
+            found = walk.ahead.get(place, {}).pop(path, None)
+            if found is None:
+                found = self._with_next(path, walk, place, size)
+            yield from found
+            place, size = place + size, min(2 * size, history.MOST)
+
+    def _with_next(self, path: str, walk: _Walk, place: int, size: int) -> list[Version]:
+        """SIZE versions at PATH from PLACE on; those of the next models are read with them, of more each time."""
+        width = walk.widths.get(place, 1)
+        walk.widths[place] = max(1, min(2 * width, _AHEAD // size))
+        first = bisect_left(walk.order, os.fsencode(path))
+        portions = [walk.rows[name][place : place + size] for name in walk.order[first : first + width]]
+        try:
+            found = self._read([row for portion in portions for row in portion])
+        except GitError:  # perhaps of a model that nobody will ask for
+            found = self._read(portions[0])
+        walk.ahead[place] = found
+        return found.pop(path)
+
+    def _read(self, rows: list[tuple[bytes, str, str]]) -> dict[str, list[Version]]:
+        """The versions of ROWS by path."""
+        found: dict[str, list[Version]] = {os.fsdecode(row[0]): [] for row in rows}
+        for path, version in history.described(self._layout, rows, self._told):
+            found[path].append(version)
+        return found
 
     def _walk(self, path: str, start: str, *, all_refs: bool) -> _Walk | None:
         """The walk of START, made when a third path is asked for; None before."""
@@ -86,10 +124,10 @@ class Past:
         alone = self._alone.setdefault(key, set())
         alone |= {path} if path else set()
         if key not in self._walks and len(alone) > _ALONE:
-            rows: dict[bytes, list[tuple[str, str]]] = {}
-            for name, *row in history.became(self._layout, start=start, all_refs=all_refs):
-                rows.setdefault(name, []).append((row[0], row[1]))
-            self._walks[key] = _Walk(rows, {})
+            rows: dict[bytes, list[tuple[bytes, str, str]]] = {}
+            for row in history.became(self._layout, start=start, all_refs=all_refs):
+                rows.setdefault(row[0], []).append(row)
+            self._walks[key] = _Walk(rows, sorted(rows), {}, {}, {})
         return self._walks.get(key)
 
 

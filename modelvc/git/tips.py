@@ -34,7 +34,8 @@ def reached(layout: Layout, some: Sequence[str], tips: Sequence[str]) -> list[st
 
 def maximal(layout: Layout, new: Sequence[str], old: Sequence[str]) -> list[str]:
     """Those of the commits NEW and OLD that no other of them reaches; NEW first. No commit of OLD reaches another."""
-    fresh = [one for one in dict.fromkeys(new) if one not in set(reached(layout, new, old))]
+    known = set(reached(layout, new, old))
+    fresh = [one for one in dict.fromkeys(new) if one not in known]
     below: set[str] = set()
     if len(fresh) > 1:
         for line in _walk(layout, fresh, old, "--parents"):

@@ -40,7 +40,8 @@ COMMANDS = (
 def environment() -> dict[str, str]:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     person = {f"GIT_{who}_{what}": "a@b" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    return {**os.environ, **person, "PATH": path, "PYTHONPATH": str(ROOT)}
+    compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(Path(tempfile.gettempdir()) / "mvc-many")}
+    return {**os.environ, **person, **compiled, "PATH": path, "PYTHONPATH": str(ROOT)}  # as where it is installed
 
 
 def run(folder: Path, line: str) -> float:

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from modelvc.errors import GitError
+from modelvc.ops.check import check
 from modelvc.ops.follow import follow
+from modelvc.ops.log import log
+from modelvc.ops.push import push
 from modelvc.repo import open_repo
 from tests.support.clone import Clone
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
 
 POLICY = '[[metric]]\nname = "acc"\ndirection = "higher"\nmin = 0.1\nmax_drop = { abs = 0.5 }\n'
 COMMANDS = (
@@ -97,3 +108,45 @@ def test_what_is_replaced_is_noted_with_one_sync(tmp_path: Path, monkeypatch: py
     assert [path for path in synced if path.endswith("/reflog")] == [repo.reflog_path]
     assert len({path for _, path, _, _ in repo.replaced()}) == 12
     assert list((clone.path / "folder").iterdir()) == []
+
+
+def called(action: Callable[[], object]) -> Counter[str]:
+    """How often each function of the project is called meanwhile."""
+    found: Counter[str] = Counter()
+
+    def note(frame: FrameType, event: str, _: object) -> None:
+        if event == "call":
+            found[frame.f_code.co_qualname] += 1
+
+    sys.setprofile(note)
+    try:
+        action()
+    finally:
+        sys.setprofile(None)
+    return found
+
+
+def test_work_that_is_done_once_for_all_models(tmp_path: Path) -> None:
+    clone = grown(tmp_path / "many", 24)
+    clone.mvc("push")
+    looked = called(lambda: log(open_repo(str(clone.path), {})))
+    assert looked["Objects._ask"] < 24, "questions to git cat-file: not one for each model"
+    assert looked["Pointer.encode"] == 0, "a pointer of the usual form is not written again to see whether it could be"
+    judged = called(lambda: check(open_repo(str(clone.path), {})))
+    assert judged["Objects._ask"] < 24
+    pushed = called(lambda: push(open_repo(str(clone.path), {})))
+    assert pushed["versions_among"] == 1, "not once for each version"
+    assert pushed["Objects._ask"] < 24
+
+
+def test_versions_of_a_model_beside_one_that_cannot_be_read(tmp_path: Path) -> None:
+    """What is read ahead for other models is no reason to fail."""
+    clone = grown(tmp_path / "many", 6)
+    lost = clone.git("rev-parse", "HEAD~1:folder/m4.bin.mvc").strip()
+    (clone.path / ".git/objects" / lost[:2] / lost[2:]).unlink()
+    past = open_repo(str(clone.path), {}).past
+    names = [f"folder/m{number}.bin.mvc" for number in range(6)]
+    assert [len(list(past.of(name))) for name in names[:4]] == [2] * 4
+    with pytest.raises(GitError, match="is not here"):
+        list(past.of(names[4]))
+    assert len(list(past.of(names[5]))) == 2

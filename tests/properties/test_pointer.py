@@ -168,3 +168,40 @@ def test_a_torn_pointer_is_never_clean(found: Pointer, at: int):
 @given(st.binary(max_size=200))
 def test_any_bytes(data: bytes):
     check_one_meaning(data)
+
+
+DIGESTS = OIDS.map(lambda oid: f'"{oid}"')
+VALUES = st.one_of(
+    st.sampled_from(["0.5", "-0.5", "0", "12", "-3", "007", "1.", ".5", "1e5", "true", '"x"', "1_0", "-0", "1.50"]),
+    st.from_regex(r"-?[0-9]{1,20}\.[0-9]{1,22}", fullmatch=True),
+)
+LINES = st.lists(
+    st.tuples(st.sampled_from(["a", "acc", "of", "x-1", '"a b"', "n" * 201]), VALUES).map(" = ".join), max_size=3
+)
+USUAL = st.builds(
+    lambda oid, size, parent, measured: (
+        f'format = 1\nkind = "file"\noid = {oid}\nsize = {size}\n'
+        + (f"parent = {parent}\n" if parent else "")
+        + (f"\n[metrics]\nof = {measured[0]}\n" + "".join(f"{line}\n" for line in measured[1]) if measured else "")
+    ),
+    DIGESTS,
+    st.one_of(SIZES, st.sampled_from(["00", "-1", "1.0", str(1 << 63)])),
+    st.one_of(st.none(), DIGESTS),
+    st.one_of(st.none(), st.tuples(DIGESTS, LINES)),
+)
+
+
+def read(data: bytes) -> tuple[type, str, bytes]:
+    """What becomes of DATA, with the metrics' types and signs."""
+    try:
+        found = pointer.parse(data)
+    except BrokenPointer as error:
+        return BrokenPointer, str(error).partition(" (at line")[0], b""
+    return Pointer, repr(found), found.encode()
+
+
+@given(USUAL)
+@settings(max_examples=300)
+def test_the_usual_form_is_read_as_any_other(text: str) -> None:
+    """A comment makes a pointer an unusual one, which is read with every check."""
+    assert read(text.encode()) == read(text.encode() + b"# thorough\n")
