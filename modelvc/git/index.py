@@ -287,21 +287,21 @@ def _index_lock(layout: Layout) -> Iterator[None]:
     token = b"mvc " + os.urandom(16).hex().encode()
     private, noted = f"{lock}.mvc", f"{journal}.new"
     drop_dead_lock(layout)
-    for path in (private, noted):
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)  # of a killed process: the same file as a lock, perhaps, so never written to
-        with open(path, "xb") as file:
-            file.write(token)
-            file.flush()
-            os.fsync(file.fileno())
-    os.replace(noted, journal)
-    folder = os.open(layout.state_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        os.fsync(folder)  # a power cut must not leave the lock without the note
-    finally:
-        os.close(folder)
-    deadline = time.monotonic() + _PATIENCE
-    try:
+        for path in (private, noted):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)  # of a killed process: the same file as a lock, perhaps, so never written to
+            with open(path, "xb") as file:
+                file.write(token)
+                file.flush()
+                os.fsync(file.fileno())
+        os.replace(noted, journal)
+        folder = os.open(layout.state_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)  # a power cut must not leave the lock without the note
+        finally:
+            os.close(folder)
+        deadline = time.monotonic() + _PATIENCE
         while True:
             try:
                 _link(private, lock)
@@ -314,7 +314,8 @@ def _index_lock(layout: Layout) -> Iterator[None]:
                     ) from None
                 time.sleep(0.05)
     finally:
-        os.unlink(private)
+        with contextlib.suppress(FileNotFoundError):  # interrupted before it was made
+            os.unlink(private)
     try:
         yield
     finally:

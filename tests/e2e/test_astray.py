@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -192,6 +193,7 @@ def test_what_git_overwrote_is_said(adopted: Clone) -> None:
     assert "old.bin is Git's own file here" in said
     adopted.git("checkout", "-q", "main")
     adopted.write("old.bin", b"unsaved")
+    time.sleep(0.05)  # what was written within a tick of the clock is looked at again, and noted then
     adopted.mvc("status")
     said = adopted.run("git", "checkout", "-q", "HEAD~1").err
     assert "old.bin had changes that were never added" in said

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from modelvc.gate.pairing import pair
 from modelvc.oid import Oid
 from modelvc.ops import check as gate
 from modelvc.ops import paired
+from modelvc.worktree.files import Worktree
 
 PATH = SafeRelPath("model.bin")
 POLICY = """
@@ -59,6 +61,8 @@ def judged(
     """The outcome, and why."""
 
     class Repo:
+        worktree = Worktree(str(Path(__file__).parent), "")  # where there is no policy
+
         def require_init(self) -> None: ...
 
     monkeypatch.setattr(gate, "_pointers", lambda *_: {PATH: new})
@@ -97,7 +101,7 @@ def test_what_passes_and_what_is_no_policy(monkeypatch: pytest.MonkeyPatch) -> N
     assert judged(monkeypatch, version("b", acc=0.85), GOOD) == ("pass", ["extra.x is the same, no limit is set"])
     never = POLICY.replace("extra.*", "other.*")
     assert judged(monkeypatch, version("b"), GOOD, never) == ("fail", ["other.* names no metric that is recorded"])
-    with pytest.raises(UsageError, match="there is no metric"):
+    with pytest.raises(UsageError, match=r"there is no .mvc/policy.toml"):
         judged(monkeypatch, GOOD, GOOD, "")
 
 
