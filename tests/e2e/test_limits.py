@@ -126,11 +126,12 @@ def test_a_root_that_does_not_fit_is_refused(folder: Clone, monkeypatch: pytest.
 def test_a_folder_that_can_not_be_stored_stays_when_a_checkout_is_forced(
     folder: Clone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    stored = sum(3 + len(path.name) + 40 for path in (folder.path / "data").iterdir())  # the leaf that is stored fits
     folder.write(f"data/{'x' * 200}", b"new")
     here = sorted(path.name for path in (folder.path / "data").iterdir())
     folder.git("rm", "-q", "--cached", "data.mvc")
     folder.git("commit", "-qm", "gone")
-    monkeypatch.setattr(limits, "LEAF", 1_000)
+    monkeypatch.setattr(limits, "LEAF", stored)
     with pytest.raises(ModelvcError, match="in a list"):
         checkout(opened(folder), "", ["data"], Options(force=True))
     assert sorted(path.name for path in (folder.path / "data").iterdir()) == here
