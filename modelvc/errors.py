@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import ClassVar
 
-    from modelvc.oid import Oid
+    from modelvc.ids import Oid
 
 _NAMED = 10  # files that one error names
 

@@ -19,12 +19,12 @@ from modelvc.errors import (
     UsageError,
     shown,
 )
-from modelvc.formats import pointer as pointers
 from modelvc.formats.limits import POINTER
 from modelvc.formats.paths import POINTER_SUFFIX, SafeRelPath, is_pointer, model_of, pointer_of
+from modelvc.formats.pointer import pointer as pointers
 from modelvc.git import index
 from modelvc.git.layout import Layout, discover
-from modelvc.oid import Oid
+from modelvc.ids import Oid
 from modelvc.worktree.descriptors import write_all
 from modelvc.worktree.files import Worktree
 from modelvc.worktree.state import State
@@ -32,10 +32,10 @@ from modelvc.worktree.state import State
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from modelvc.formats.config import CloneConfig, Config
-    from modelvc.formats.pointer import Pointer
+    from modelvc.formats.pointer.pointer import Pointer
+    from modelvc.formats.text.config import CloneConfig, Config
     from modelvc.git.past import Past
-    from modelvc.store.local import LocalStore
+    from modelvc.store.local.store import LocalStore
 
 CONFIG = ".mvc/config.toml"
 _LOCK_WAIT = 60.0  # seconds
@@ -66,7 +66,7 @@ class Repo:
 
     @cached_property
     def store(self) -> LocalStore:
-        from modelvc.store.local import LocalStore
+        from modelvc.store.local.store import LocalStore
 
         where = self.clone_config.store_path
         if not where:
@@ -76,7 +76,7 @@ class Repo:
     @cached_property
     def config(self) -> Config:
         """What the repository says, from the worktree; nothing where it has no configuration."""
-        from modelvc.formats import config
+        from modelvc.formats.text import config
 
         try:
             return config.parse(self.worktree.read(CONFIG, config.MAX_BYTES))
@@ -86,7 +86,7 @@ class Repo:
     @cached_property
     def clone_config(self) -> CloneConfig:
         """What this clone says for itself."""
-        from modelvc.formats import config
+        from modelvc.formats.text import config
 
         try:
             with open(self.clone_config_path, "rb") as file:

@@ -6,7 +6,7 @@ import re
 
 import modelvc.errors
 from modelvc.errors import ModelvcError
-from modelvc.formats import policy
+from modelvc.formats.text import policy
 from modelvc.gate.measures import MEASURES
 from tests.support import reference
 from tests.support.clone import ROOT

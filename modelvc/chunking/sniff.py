@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from modelvc.chunking import containers, squeezed
 from modelvc.chunking.fastcdc import COARSE, FINE, TENSORS, WHOLE
+from modelvc.modelfiles import compressed, containers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from modelvc.chunking.containers import Region
+    from modelvc.modelfiles.containers import Region
 
 KIB = 1 << 10
 ONE_PIECE = 64 * KIB  # files up to this are one chunk
@@ -41,7 +41,7 @@ class CutPlan(NamedTuple):
 
 def plan(head: bytes, read_at: Callable[[int, int], bytes], size: int) -> CutPlan:
     """The plan for SIZE bytes that begin with HEAD (64 KiB are enough); READ_AT takes an offset and a length."""
-    if squeezed.is_compressed(head):
+    if compressed.is_compressed(head):
         return CutPlan(WHOLE if size <= ONE_PIECE else COARSE, (), compressible=False)
     if size <= ONE_PIECE:
         return CutPlan(WHOLE, (), None)

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from modelvc import __version__
-from modelvc.cli import (
-    context,
+from modelvc.cli import context
+from modelvc.cli.commands import (
     gate,
     merging,
     metrics,
     notebook,
-    patterns,
     plot,
     reading,
-    render,
     setup,
+    track,
     tracking,
     transfer,
     upkeep,
 )
 from modelvc.cli.errors import INTERRUPTED, complain, explain
+from modelvc.cli.views import render
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,7 +71,7 @@ for _command in (
     setup.install,
     setup.uninstall,
     tracking.add,
-    patterns.track,
+    track.track,
     tracking.status,
     tracking.checkout,
     tracking.rm,

@@ -55,7 +55,7 @@ class Context:
 
         Raises NotFoundError if its folder is missing, ConflictError for a model unless FORCE.
         """
-        from modelvc.ops.outfile import write_file
+        from modelvc.models.files.output_file import write_file
 
         path = os.path.join(self.folder, file)
         if not os.path.isdir(os.path.dirname(path)):

@@ -50,7 +50,7 @@ def _disk(error: OSError, *, as_json: bool) -> int:
 def complain(words: str, hint: str, code: str, status: int, *, as_json: bool) -> int:
     """One error on stderr, as words or as JSON; its exit code."""
     if as_json:
-        from modelvc.cli.render import as_json as encoded
+        from modelvc.cli.views.render import as_json as encoded
 
         found = {"error": {"code": code, "message": words, "hint": hint, "exit_code": status}}
         print(encoded(found, indent=None), file=sys.stderr)

@@ -6,13 +6,13 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from modelvc.ops.progress import SILENT
+from modelvc.models.progress import SILENT
 from modelvc.store.backends import retry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from modelvc.ops.progress import Progress
+    from modelvc.models.progress import Progress
 
 
 @contextmanager

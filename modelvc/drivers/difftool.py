@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from modelvc.drivers.dispatch import FAILED, say
+from modelvc.drivers.say import FAILED, say
 from modelvc.errors import FormatError
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def difftool(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
 
 
 def _rich(before: str, after: str, path: str, *, color: bool) -> str:
-    from modelvc.notebook.rich import diff_text
+    from modelvc.notebook.rich.diff import diff_text
 
     with open(before, "rb") as old, open(after, "rb") as new:
         return diff_text(old.read(), new.read(), (f"a/{path}", f"b/{path}"), color=color)

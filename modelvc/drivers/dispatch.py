@@ -6,10 +6,8 @@ import os
 import sys
 from contextlib import AbstractContextManager, nullcontext
 
+from modelvc.drivers.say import FAILED, NOT_HERE, say
 from modelvc.errors import ModelvcError, NoRepository, shown
-
-FAILED = 1
-NOT_HERE = 127  # for the shims, as if there were no modelvc: they look for another one, or let Git go on
 
 
 def run(argv: list[str]) -> int:
@@ -64,10 +62,3 @@ def _telling(name: str) -> AbstractContextManager[None]:
     from modelvc.store.backends import retry
 
     return retry.heard_by(say)
-
-
-def say(words: str, *, hint: str = "") -> None:
-    """One line for the person who runs Git."""
-    print(f"mvc: {words}", file=sys.stderr)
-    if hint:
-        print(f"     {hint}", file=sys.stderr)

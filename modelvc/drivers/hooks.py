@@ -6,8 +6,9 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from modelvc.drivers import difftool, merging, metric_hooks
-from modelvc.drivers.dispatch import FAILED, say
+from modelvc.drivers import difftool
+from modelvc.drivers.pointers import merge, metric_hooks
+from modelvc.drivers.say import FAILED, say
 from modelvc.errors import ModelvcError, NoRemote, UsageError, shown
 from modelvc.formats.paths import SafeRelPath, model_of
 
@@ -31,7 +32,7 @@ def _follow(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
     """Models follow their pointers; never fails what Git did."""
     del args
     from modelvc.git.index import write_kept
-    from modelvc.ops.follow import follow
+    from modelvc.models.files.follow import follow
 
     repo = _open(cwd, env)
     if not os.path.isdir(repo.layout.mvc_dir):
@@ -79,7 +80,7 @@ def _untold(repo: Repo, conflicts: Sequence[str]) -> list[str]:
 def _pre_commit(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
     del args
     from modelvc.git.index import write_kept
-    from modelvc.ops.guard import precommit
+    from modelvc.ops.tracking.precommit import precommit
 
     repo = _open(cwd, env)
     found = precommit(repo)
@@ -93,7 +94,7 @@ def _pre_commit(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
 
 
 def _pre_push(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
-    from modelvc.ops.prepush import Update, push_for_git
+    from modelvc.ops.sharing.prepush import Update, push_for_git
 
     updates = [Update(*fields) for fields in map(str.split, sys.stdin) if len(fields) == 4]
     remote, url = (*args, "", "")[:2]
@@ -119,9 +120,9 @@ def _pre_push(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
 
 def _gate(repo: Repo, tips: Sequence[str]) -> int:
     """Judge the models that go out by the policy: a word, or a stop where that is configured."""
-    from modelvc.formats.policy import POLICY
-    from modelvc.ops.check import check
-    from modelvc.ops.verdict import INFO, PASS
+    from modelvc.formats.text.policy import POLICY
+    from modelvc.models.measures.verdict import INFO, PASS
+    from modelvc.ops.metrics.check import check
 
     how = repo.config.hooks.gate
     if how == "off" or not os.path.exists(os.path.join(repo.layout.worktree, POLICY)):
@@ -178,6 +179,6 @@ HOOKS: dict[str, Hook] = {
     "pre-push": _pre_push,
     "prepare-commit-msg": metric_hooks.prepare_commit_msg,
     "post-merge": metric_hooks.post_merge,
-    "merge-pointer": merging.pointer,
+    "merge-pointer": merge.pointer,
     "difftool": difftool.difftool,
 }

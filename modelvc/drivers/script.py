@@ -10,7 +10,7 @@ import sys
 sys.path.append(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 from modelvc.drivers import utf8
-from modelvc.drivers.notebooks import run
+from modelvc.drivers.notebooks.main import run
 
 if __name__ == "__main__":
     utf8.ensure()

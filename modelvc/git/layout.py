@@ -10,8 +10,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from modelvc.git.objects import Objects
-
 
 class Layout:
     """The folders of one worktree; absolute paths without links."""
@@ -22,7 +20,7 @@ class Layout:
         self.worktree = worktree
         self.git_dir = git_dir  # of this worktree
         self.common_dir = common_dir  # shared by linked worktrees
-        self.readers: dict[bool, Objects] = {}  # open ones: git/objects.py owns this
+        self.readers: dict[bool, object] = {}  # open ones, which end with this; git/objects.py alone looks at them
 
     @property
     def mvc_dir(self) -> str:

@@ -109,7 +109,7 @@ class Objects:
 def objects(layout: Layout, *, original: bool = False) -> Objects:
     """The open reader of LAYOUT. ORIGINAL: without replace refs, as `git push` reads."""
     found = layout.readers.get(original)
-    if found is None:
+    if not isinstance(found, Objects):
         found = layout.readers[original] = Objects(layout, original=original)
     return found
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from modelvc.formats.rules import Rules
+    from modelvc.formats.notebook_rules import Rules
     from modelvc.notebook.document import Cell, Notebook
 
 _DIGEST = 32  # bytes in front of a file: of what was taken last, so that the same is not written again

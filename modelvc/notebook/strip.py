@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from modelvc.formats.rules import Rules
+    from modelvc.formats.notebook_rules import Rules
     from modelvc.notebook.document import Cell, Notebook
     from modelvc.notebook.platforms import Path
 

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING
 from modelvc.errors import ConflictError, FileError, FileInUse, shown
 from modelvc.worktree import replacing
 from modelvc.worktree.descriptors import FOLDER, NEW, stamp, write_all
+from modelvc.worktree.folders import Folders, in_the_way
 from modelvc.worktree.newfolder import NewFolder
-from modelvc.worktree.replacing import JOURNAL, Journal, Placed, Temporary, Wanted, mend
+from modelvc.worktree.replacing import JOURNAL, Journal, Placed, Wanted, mend
 from modelvc.worktree.state import stat_of
-from modelvc.worktree.swap import ALL, CAME, Means, Place, Seen, give, unchanged
+from modelvc.worktree.swap import ALL, CAME, Means, Place, Seen, Temporary, give, unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -33,15 +34,13 @@ NOWHERE = "/"  # no path below a worktree
 ANY = Seen((0, 0, 0, 0, 0), b"", settled=False)  # whatever is there: for files that mvc alone writes
 
 
-class Worktree:
+class Worktree(Folders):
     """The files under one root. TMP is a folder inside `.git`, used when it is on the same file system. MEANS limits
     how files are replaced.
     """
 
     def __init__(self, root: str, tmp: str, means: Means = ALL) -> None:
-        self.root = root
-        self.tmp = tmp
-        self.means = means
+        super().__init__(root, tmp, means)
         self.journal: Journal | None = None  # for many runs, else each has its own
 
     # -- reading
@@ -49,33 +48,28 @@ class Worktree:
     def stat(self, path: str) -> Stat | None:
         """Stat data of PATH itself, None when it (or a folder on the way) is not there or is a link."""
         try:
-            with self._parent(path) as (folder, name):
+            with self.parent(path) as (folder, name):
                 return stat_of(os.stat(name, dir_fd=folder, follow_symlinks=False))
         except (FileNotFoundError, NotADirectoryError, ConflictError):
             return None
 
     def open(self, path: str) -> int:
         """A descriptor for reading a regular file; ConflictError for anything else."""
-        with self._parent(path) as (folder, name):
+        with self.parent(path) as (folder, name):
             try:
                 fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=folder)
             except FileNotFoundError:
                 raise
             except OSError as error:
                 if error.errno == errno.ELOOP:
-                    raise _in_the_way(path, "is a symbolic link") from None
+                    raise in_the_way(path, "is a symbolic link") from None
                 if error.errno == errno.ENXIO:
-                    raise _in_the_way(path, "is a socket or a device") from None
+                    raise in_the_way(path, "is a socket or a device") from None
                 raise FileError(path, error) from None
             if not stat.S_ISREG(os.fstat(fd).st_mode):
                 os.close(fd)
-                raise _in_the_way(path, "is not a regular file")
+                raise in_the_way(path, "is not a regular file")
             return fd
-
-    def open_folder(self, path: str) -> int:
-        """A descriptor of a folder, "" for the root; ConflictError when a link leads there."""
-        with self._parent(f"{path}/." if path else ".") as (folder, _):
-            return os.dup(folder)
 
     def read(self, path: str, limit: int) -> bytes:
         """At most LIMIT + 1 bytes of a small file; FileNotFoundError when it is not there."""
@@ -112,7 +106,7 @@ class Worktree:
         With BEFORE (ns) the file's time lies just before it: a model is then not newer than its pointer. After a power
         cut PATH is the old file or the new one. FileInUse when PATH is not as it was SEEN (None: not there).
         """
-        with self._parent(path, create=True) as (folder, name), self._temporary(folder, path) as temporary:
+        with self.parent(path, create=True) as (folder, name), self.temporary(folder, path) as temporary:
             tmp, new = temporary.folder, temporary.name
             try:
                 mine = self._write_new(temporary, fill, executable=executable, before=before)
@@ -120,7 +114,7 @@ class Worktree:
                     self._refuse_folder(folder, name, path)
                     os.rename(new, name, src_dir_fd=tmp, dst_dir_fd=folder)
                     return replacing.found_again(Place(folder, name), mine)
-                (placed,) = replacing.run(self, temporary, None, [Wanted(path, new, mine, seen)])
+                (placed,) = replacing.run(self, self.journal, temporary, None, [Wanted(path, new, mine, seen)])
             except BaseException as error:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(new, dir_fd=tmp)
@@ -146,7 +140,7 @@ class Worktree:
     def _aside(self, path: str) -> str | None:
         """Where a file is moved aside to (`Temporary.where`); NOWHERE when its folder is gone."""
         try:
-            with self._parent(path) as (folder, _), self._temporary(folder, path) as temporary:
+            with self.parent(path) as (folder, _), self.temporary(folder, path) as temporary:
                 return temporary.where
         except FileNotFoundError:
             return NOWHERE
@@ -162,7 +156,7 @@ class Worktree:
         """A folder on the file system of PATH's own, for files that `place` then gives their names. BEFORE: as in
         write.
         """
-        with self._parent(path, create=True) as (folder, _), self._temporary(folder, path) as temporary:
+        with self.parent(path, create=True) as (folder, _), self.temporary(folder, path) as temporary:
             os.mkdir(temporary.name, 0o777, dir_fd=temporary.folder)
             fd = os.open(temporary.name, FOLDER, dir_fd=temporary.folder)
             new = NewFolder(fd, before, temporary)
@@ -178,10 +172,10 @@ class Worktree:
         """Give staged files their places in the folder PATH, each if what is there is as it was seen."""
         assert staged.temporary is not None  # noqa: S101 - for the type checker: it comes from `staged`
         for parent in {os.path.dirname(f"{path}/{name}") for name in files}:
-            with self._parent(f"{parent}/.", create=True):
+            with self.parent(f"{parent}/.", create=True):
                 pass
         wanted = [Wanted(f"{path}/{name}", name, staged.stats[name], seen) for name, seen in files.items()]
-        done = replacing.run(self, staged.temporary, staged, wanted)
+        done = replacing.run(self, self.journal, staged.temporary, staged, wanted)
         return dict(zip(files, done, strict=True))
 
     def take_away(self, files: Mapping[str, Seen]) -> dict[str, str]:
@@ -196,15 +190,15 @@ class Worktree:
             if aside[folder] != NOWHERE:
                 groups.setdefault(aside[folder], []).append(Wanted(path, "", None, seen))
         for wanted in groups.values():
-            with self._parent(wanted[0].path) as (fd, _), self._temporary(fd, wanted[0].path) as temporary:
-                done = replacing.run(self, temporary, None, wanted)
+            with self.parent(wanted[0].path) as (fd, _), self.temporary(fd, wanted[0].path) as temporary:
+                done = replacing.run(self, self.journal, temporary, None, wanted)
             kept.update((one.path, one.why) for one in done if one.why)
         return kept
 
     @contextlib.contextmanager
     def new_folder(self, path: SafeRelPath, *, before: int = 0) -> Iterator[NewFolder]:
         """A folder that gets its name when the block ends well, for a PATH that is not there. BEFORE: as in write."""
-        with self._parent(path, create=True) as (folder, name), self._temporary(folder, path) as temporary:
+        with self.parent(path, create=True) as (folder, name), self.temporary(folder, path) as temporary:
             tmp_fd, staged, _ = temporary
             os.mkdir(staged, 0o777, dir_fd=tmp_fd)
             fd = os.open(staged, FOLDER, dir_fd=tmp_fd)
@@ -226,12 +220,12 @@ class Worktree:
 
     def remove(self, path: SafeRelPath) -> None:
         """Remove a file of mvc's own; one that is gone is fine."""
-        with contextlib.suppress(FileNotFoundError, NotADirectoryError), self._parent(path) as (folder, name):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError), self.parent(path) as (folder, name):
             os.unlink(name, dir_fd=folder)
 
     def rename(self, old: SafeRelPath, new: SafeRelPath) -> None:
         """Give a file or folder another name, which nothing has; folders on the way are made."""
-        with self._parent(old) as (source, was), self._parent(new, create=True) as (target, becomes):
+        with self.parent(old) as (source, was), self.parent(new, create=True) as (target, becomes):
             try:
                 give(Place(source, was), Place(target, becomes), self.means)
             except FileExistsError:
@@ -243,16 +237,6 @@ class Worktree:
                     f"{shown(old)} and {shown(new)} lie on two file systems",
                     hint=f"move it yourself, `mv {shown(old)} {shown(new)}`, then repeat the command",
                 ) from None
-
-    def remove_empty(self, path: str, *, stop: str = "") -> None:
-        """Remove the folder PATH and its parents up to (not with) STOP, as long as they are empty."""
-        while path and path != stop:
-            try:
-                with self._parent(path) as (folder, name):
-                    os.rmdir(name, dir_fd=folder)
-            except OSError:
-                return
-            path = os.path.dirname(path)
 
     def set_executable(self, path: SafeRelPath, seen: Seen, *, executable: bool) -> Stat:
         """Change the mode of a file; FileInUse when it is not as it was SEEN, so that no edit passes for its oid."""
@@ -300,57 +284,10 @@ class Worktree:
 
     # -- inside
 
-    @contextlib.contextmanager
-    def _parent(self, path: str, *, create: bool = False) -> Iterator[tuple[int, str]]:
-        """A descriptor of PATH's folder, and PATH's last part."""
-        fd = self.open_parent(path, create=create)
-        try:
-            yield fd, path.rpartition("/")[2]
-        finally:
-            os.close(fd)
-
-    def open_parent(self, path: str, *, create: bool = False) -> int:
-        """A descriptor of PATH's folder."""
-        fd = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        for part in path.split("/")[:-1]:
-            fd = _enter(fd, part, path, create=create)
-        return fd
-
-    @contextlib.contextmanager
-    def _temporary(self, folder: int, path: str) -> Iterator[Temporary]:
-        """A folder on the file system of FOLDER, which PATH lies in, and a fresh name in it."""
-        os.makedirs(self.tmp, exist_ok=True)
-        name = f"mvc-{os.getpid()}-{os.urandom(6).hex()}"
-        fd = os.open(self.tmp, FOLDER)
-        try:
-            if os.fstat(fd).st_dev == os.fstat(folder).st_dev:
-                yield Temporary(fd, name, None)
-            else:
-                yield Temporary(folder, "." + name, os.path.dirname(path))
-        finally:
-            os.close(fd)
-
     def _refuse_folder(self, folder: int, name: str, path: str) -> None:
         with contextlib.suppress(FileNotFoundError):
             if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
-                raise _in_the_way(path, "is a folder")
-
-
-def _enter(fd: int, part: str, path: str, *, create: bool) -> int:
-    """Go one folder down; FD is closed or returned."""
-    try:
-        if create:
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(part, 0o777, dir_fd=fd)
-        below = os.open(part, FOLDER, dir_fd=fd)
-    except OSError as error:
-        if error.errno in {errno.ELOOP, errno.ENOTDIR}:
-            raise _in_the_way(path, f"leads through {shown(part)}, which is not a folder") from None
-        if isinstance(error, FileNotFoundError):
-            raise
-        raise FileError(path, error) from None
-    os.close(fd)
-    return below
+                raise in_the_way(path, "is a folder")
 
 
 def _remove_all(folder: int, name: str) -> None:
@@ -372,10 +309,6 @@ def _remove_all(folder: int, name: str) -> None:
         finally:
             os.close(fd)
         os.rmdir(top, dir_fd=folder)
-
-
-def _in_the_way(path: str, why: str) -> ConflictError:
-    return ConflictError(f"{shown(path)} {why}", hint="move it away, then run the command again")
 
 
 def _is_dead(name: str) -> bool:

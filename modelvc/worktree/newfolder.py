@@ -10,12 +10,11 @@ from modelvc.errors import ConflictError, shown
 from modelvc.worktree import descriptors
 from modelvc.worktree.descriptors import FOLDER, NEW, stamp, write_all
 from modelvc.worktree.state import stat_of
-from modelvc.worktree.swap import Place
+from modelvc.worktree.swap import Place, Temporary
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from modelvc.worktree.replacing import Temporary
     from modelvc.worktree.state import Stat
 
     Fill = Callable[[int], None]

@@ -14,26 +14,18 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from modelvc.errors import ConflictError, FileError, shown
 from modelvc.worktree.state import stat_of
-from modelvc.worktree.swap import CHANGED, Place, Seen, Swap, settle, swap
+from modelvc.worktree.swap import CHANGED, Place, Seen, Swap, Temporary, settle, swap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from modelvc.worktree.files import Worktree
+    from modelvc.worktree.folders import Folders
     from modelvc.worktree.newfolder import NewFolder
     from modelvc.worktree.state import Stat
 
 _AT_ONCE = 1_000  # swaps of one journal
 JOURNAL = ".swaps"  # how the name of one ends, in the worktree's folder for temporary files
 _MARK = b"1"
-
-
-class Temporary(NamedTuple):
-    """A fresh name in an open folder. `where`: that folder below the worktree; None: the one for temporary files."""
-
-    folder: int
-    name: str
-    where: str | None
 
 
 class Wanted(NamedTuple):
@@ -57,24 +49,37 @@ class Placed(NamedTuple):
     stat: Stat | None = None
 
 
-def run(worktree: Worktree, temporary: Temporary, staged: NewFolder | None, wanted: Sequence[Wanted]) -> list[Placed]:
-    """Carry out WANTED, in order. STAGED is the folder that its new files lie in, None for TEMPORARY's own folder."""
+def run(
+    worktree: Folders,
+    journal: Journal | None,
+    temporary: Temporary,
+    staged: NewFolder | None,
+    wanted: Sequence[Wanted],
+) -> list[Placed]:
+    """Carry out WANTED, in order, noted in JOURNAL or in one of its own.
+
+    STAGED is the folder that its new files lie in, None for TEMPORARY's own folder.
+    """
     works = [(one, f"{temporary.name}~{number}") for number, one in enumerate(wanted)]
     done: list[Placed] = []
     for start in range(0, len(works), _AT_ONCE):
-        done += _run(worktree, temporary, staged, works[start : start + _AT_ONCE])
+        done += _run(worktree, journal, temporary, staged, works[start : start + _AT_ONCE])
     return done
 
 
 def _run(
-    worktree: Worktree, temporary: Temporary, staged: NewFolder | None, works: Sequence[tuple[Wanted, str]]
+    worktree: Folders,
+    journal: Journal | None,
+    temporary: Temporary,
+    staged: NewFolder | None,
+    works: Sequence[tuple[Wanted, str]],
 ) -> Iterator[Placed]:
     prefix = f"{temporary.name}/" if staged else ""
     noted = [(one.path, one.new and prefix + one.new, aside, one.mine, one.seen) for one, aside in works if one.seen]
     with contextlib.ExitStack() as stack:
         if noted:  # nothing is displaced where nothing was
-            journal = worktree.journal or stack.enter_context(Journal(worktree))
-            stack.enter_context(journal.noting(temporary.where, noted))
+            noting = journal or stack.enter_context(Journal(worktree))
+            stack.enter_context(noting.noting(temporary.where, noted))
         folders = stack.enter_context(_Folders(worktree))
         for one, aside in works:
             there = folders.place(one.path)
@@ -113,7 +118,7 @@ def found_again(there: Place, mine: Stat) -> Stat:
 class _Folders:
     """The folders of paths, the last of them held open: neighbours come one after the other."""
 
-    def __init__(self, worktree: Worktree) -> None:
+    def __init__(self, worktree: Folders) -> None:
         self._worktree = worktree
         self._path: str | None = None
         self._fd = -1
@@ -144,7 +149,7 @@ class _Folders:
 class Journal:
     """A file that names the swaps under way: one line behind a mark, which is set last and taken away at the end."""
 
-    def __init__(self, worktree: Worktree) -> None:
+    def __init__(self, worktree: Folders) -> None:
         os.makedirs(worktree.tmp, exist_ok=True)
         self._worktree = worktree
         self._under_way = False
@@ -185,7 +190,7 @@ def _write_at(fd: int, data: bytes, offset: int) -> None:
         data, offset = data[done:], offset + done
 
 
-def mend(worktree: Worktree, journal: str) -> None:
+def mend(worktree: Folders, journal: str) -> None:
     """Bring what the JOURNAL names to an end: a file that a plan saw goes, any other has its name again."""
     with open(journal, "rb") as file:
         if file.read(1) != _MARK:
@@ -196,7 +201,7 @@ def mend(worktree: Worktree, journal: str) -> None:
 
 
 def _mend_one(
-    worktree: Worktree, where: str | None, names: tuple[str, str, str], known: tuple[Stat | None, Seen]
+    worktree: Folders, where: str | None, names: tuple[str, str, str], known: tuple[Stat | None, Seen]
 ) -> None:
     path, new, aside = names
     with contextlib.ExitStack() as stack:

@@ -6,9 +6,8 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from blake3 import blake3
-
 from modelvc.errors import FileChanged
+from modelvc.worktree.digest import digest_of
 from modelvc.worktree.reading import Reading
 from modelvc.worktree.scan import scan
 from modelvc.worktree.state import stat_of
@@ -16,9 +15,6 @@ from modelvc.worktree.state import stat_of
 if TYPE_CHECKING:
     from modelvc.worktree.files import Worktree
     from modelvc.worktree.state import Known, Stat, State
-
-_BLOCK = 4 << 20
-_PARALLEL = 1 << 20  # below this more threads cost more than they save
 
 
 def file_oid(worktree: Worktree, state: State, path: str) -> bytes | None:
@@ -87,16 +83,3 @@ def hash_file(worktree: Worktree, path: str, reading: Reading) -> Known:
     if before != after:
         raise FileChanged(path)
     return after, digest, reading.settles(after)
-
-
-def digest_of(fd: int) -> bytes:
-    """BLAKE3 of an open file, from its beginning."""
-    size = os.fstat(fd).st_size
-    digest = blake3(max_threads=blake3.AUTO if size > _PARALLEL else 1)
-    buffer = bytearray(min(_BLOCK, size + 1))
-    view = memoryview(buffer)
-    at = 0
-    while got := os.preadv(fd, [buffer], at):
-        digest.update(view[:got])
-        at += got
-    return digest.digest()

@@ -59,6 +59,14 @@ class Place(NamedTuple):
     name: str
 
 
+class Temporary(NamedTuple):
+    """A fresh name in an open folder. `where`: that folder below the worktree; None: the one for temporary files."""
+
+    folder: int
+    name: str
+    where: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Swap:
     """One file to replace or remove. All places lie on one file system."""
@@ -247,7 +255,7 @@ def _at_rest(place: Place, seen: Seen | None, means: Means) -> bool:
 
 
 def _hashes(fd: int, oid: bytes) -> bool:
-    from modelvc.worktree.survey import digest_of
+    from modelvc.worktree.digest import digest_of
 
     return stat.S_ISREG(os.fstat(fd).st_mode) and digest_of(fd) == oid
 

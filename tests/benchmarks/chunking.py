@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import zstandard
 from blake3 import blake3
 
-from modelvc.chunking import containers, sniff
+from modelvc.chunking import sniff
 from modelvc.chunking.fastcdc import COARSE, FINE, TENSORS, Cutter
+from modelvc.modelfiles import containers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

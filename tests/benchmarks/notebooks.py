@@ -25,7 +25,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from modelvc.formats.rules import Rules
+from modelvc.formats.notebook_rules import Rules
 from modelvc.notebook.merge import merge
 from modelvc.notebook.strip import clean
 

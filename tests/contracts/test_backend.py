@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
-    from modelvc.store.api import Backend, Data
+    from modelvc.store.backends.api import Backend, Data
     from modelvc.store.backends.s3 import S3Backend
 
 MIB = 1 << 20

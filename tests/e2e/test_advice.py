@@ -135,7 +135,7 @@ def test_ctrl_c_says_that_nothing_is_lost(clone: Clone) -> None:
         with subprocess.Popen(words, cwd=clone.path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as work:
             assert work.stderr is not None
             for line in work.stderr:
-                if line.endswith(" modelvc.ops.add\n"):  # the last that is imported before it starts
+                if line.endswith(" modelvc.ops.tracking.add\n"):  # the last that is imported before it starts
                     break
             work.send_signal(signal.SIGINT)
             _, said = work.communicate(timeout=60)

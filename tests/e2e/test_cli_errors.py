@@ -263,7 +263,7 @@ def test_a_reader_who_leaves_is_no_error(clone: Clone) -> None:
 def test_a_bug_of_ours_is_70_and_shows_its_traceback_only_when_asked(clone: Clone, tmp_path: Path) -> None:
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken/sitecustomize.py").write_text(
-        "import modelvc.ops.ls as ls\ndef ls_(*a): raise ZeroDivisionError('boom')\nls.ls = ls_\n"
+        "import modelvc.ops.tracking.ls as ls\ndef ls_(*a): raise ZeroDivisionError('boom')\nls.ls = ls_\n"
     )
     clone.env["PYTHONPATH"] = f"{tmp_path / 'broken'}:{clone.environment()['PYTHONPATH']}"
     done = clone.mvc("ls", code=70)

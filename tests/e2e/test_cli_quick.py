@@ -129,7 +129,7 @@ def test_outside_of_a_repository_it_says_nothing(tmp_path: Path, monkeypatch: py
 
 def test_an_index_of_this_very_moment_is_not_trusted(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
     """Within one tick of the clock it could be written again and look the same."""
-    from modelvc.ops import status
+    from modelvc.ops.tracking import status
     from modelvc.repo import open_repo
 
     index = (clone.path / ".git/index").stat()

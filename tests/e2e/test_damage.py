@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from modelvc.formats.segment import Recipe
-from modelvc.ops.add import add
-from modelvc.ops.fsck import Depth, Fsck, fsck
+from modelvc.formats.binary.segment import Recipe
+from modelvc.ops.tracking.add import add
+from modelvc.ops.upkeep.fsck import Depth, Fsck, fsck
 from modelvc.repo import Repo, open_repo
-from modelvc.store.proof import read_content
-from modelvc.store.writer import StoreWriter
+from modelvc.store.local.proof import read_content
+from modelvc.store.local.writer import StoreWriter
 from tests.support.clone import Clone
 
 _made: list[Path] = []

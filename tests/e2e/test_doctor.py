@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modelvc.ops.doctor import Finding, doctor
+from modelvc.ops.upkeep.doctor import Finding, doctor
 from modelvc.repo import open_repo
 from tests.support import s3
 from tests.support.clone import Clone

@@ -16,10 +16,11 @@ import pytest
 
 from modelvc.errors import FileInUse
 from modelvc.formats.paths import SafeRelPath
-from modelvc.formats.pointer import Pointer
-from modelvc.ops import materialise, notebooks
-from modelvc.ops.add import add
-from modelvc.ops.status import status
+from modelvc.formats.pointer.pointer import Pointer
+from modelvc.models.files import materialise
+from modelvc.ops.notebooks import outputs
+from modelvc.ops.tracking.add import add
+from modelvc.ops.tracking.status import status
 from modelvc.repo import Repo, open_repo
 from modelvc.worktree import ignore, lease
 from modelvc.worktree.state import GRAIN
@@ -219,9 +220,9 @@ def test_an_ignore_entry_joins_what_somebody_saves_meanwhile(clone: Clone, monke
 def test_a_notebook_that_somebody_saves_meanwhile_stays(clone: Clone) -> None:
     clone.write("a.ipynb", EDIT)
     with pytest.raises(FileInUse):
-        notebooks.write(open_repo(str(clone.path), {}), "a.ipynb", b"stripped", b"as it was read")
+        outputs.write(open_repo(str(clone.path), {}), "a.ipynb", b"stripped", b"as it was read")
     assert clone.read("a.ipynb") == EDIT
-    notebooks.write(open_repo(str(clone.path), {}), "a.ipynb", b"stripped", EDIT)
+    outputs.write(open_repo(str(clone.path), {}), "a.ipynb", b"stripped", EDIT)
     assert clone.read("a.ipynb") == b"stripped"
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 
+from modelvc.atomic import RealDisk
 from modelvc.errors import ModelvcError
-from modelvc.formats import root as rootformat
-from modelvc.oid import Oid
-from modelvc.ops.gc import Rules, apply_gc, plan_gc
+from modelvc.formats.binary import root as rootformat
+from modelvc.ids import Oid
+from modelvc.ops.upkeep.gc import Rules, apply_gc, plan_gc
 from modelvc.repo import open_repo
-from modelvc.store.disk import RealDisk
 from tests.support.clone import Clone
 
 
@@ -237,7 +237,7 @@ def test_another_content_under_a_version_s_name_evicts_nothing(clone: Clone, tmp
 
 def test_many_small_packs_become_few(tmp_path: Path) -> None:
     clone = Clone.new(tmp_path / "clone")
-    from modelvc.ops.add import add
+    from modelvc.ops.tracking.add import add
 
     contents = {}
     for i in range(60):
@@ -323,10 +323,10 @@ def test_killed_at_every_step_every_version_is_still_there(clone: Clone, tmp_pat
     for step in range(1, total + 1):
         run(step)
         repo = open_repo(str(clone.path), {})
-        from modelvc.store import verify
+        from modelvc.store.check import local_store
 
         for name in repo.store.roots():
-            assert verify.check_object(repo.store, name, every_byte=True) is None, (step, name)
+            assert local_store.check_object(repo.store, name, every_byte=True) is None, (step, name)
         apply_gc(repo, Rules(grace=0, names=[item.oid for item in plan_gc(repo, Rules(grace=0)).only_here]))
         assert plan_gc(open_repo(str(clone.path), {}), Rules(grace=0)).frees == 0
     for name in ("a.bin", "model.bin"):
@@ -338,13 +338,14 @@ def test_killed_at_every_step_every_version_is_still_there(clone: Clone, tmp_pat
 def test_what_another_process_takes_away_meanwhile_is_passed_over(
     clone: Clone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from modelvc.ops.fsck import fsck
-    from modelvc.store import local, verify
+    from modelvc.ops.upkeep.fsck import fsck
+    from modelvc.store.check import local_store
+    from modelvc.store.local import store
 
-    roots, packs = local.LocalStore.roots, local.list_packs
+    roots, packs = store.LocalStore.roots, store.list_packs
     gone = Oid(bytes(32))
-    monkeypatch.setattr(local.LocalStore, "roots", lambda self: iter([("file", gone), *roots(self)]))
-    for module in (local, verify):
+    monkeypatch.setattr(store.LocalStore, "roots", lambda self: iter([("file", gone), *roots(self)]))
+    for module in (store, local_store):
         monkeypatch.setattr(module, "list_packs", lambda root: [bytes(32), *packs(root)])
     repo = open_repo(str(clone.path), {})
     plan = plan_gc(repo, Rules(grace=0))

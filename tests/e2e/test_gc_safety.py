@@ -10,14 +10,14 @@ import pytest
 from blake3 import blake3
 
 from modelvc.errors import LockHeld, ModelvcError
-from modelvc.formats.pointer import parse
-from modelvc.oid import Oid
-from modelvc.ops.add import add
-from modelvc.ops.fsck import Depth, fsck
-from modelvc.ops.gc import GcDone, Rules, apply_gc, plan_gc
+from modelvc.formats.pointer.pointer import parse
+from modelvc.ids import Oid
+from modelvc.ops.tracking.add import add
+from modelvc.ops.upkeep.fsck import Depth, fsck
+from modelvc.ops.upkeep.gc import GcDone, Rules, apply_gc, plan_gc
 from modelvc.repo import Repo, open_repo
-from modelvc.store import compact, packfile, verify
-from modelvc.store.writer import StoreWriter
+from modelvc.store.local import compact, packfile
+from modelvc.store.local.writer import StoreWriter
 from modelvc.worktree.files import Worktree
 from tests.support.clone import Clone
 
@@ -66,7 +66,7 @@ def good_copies(clone: Clone, cid: bytes) -> int:
     for path in packs(clone):
         fd = os.open(path, os.O_RDONLY)
         chunks = list(packfile.read_trailer(fd, bytes.fromhex(path.name)))
-        found += sum(chunk.cid == cid and verify.good_bytes(fd, chunk) is not None for chunk in chunks)
+        found += sum(chunk.cid == cid and packfile.good_bytes(fd, chunk) is not None for chunk in chunks)
         os.close(fd)
     return found
 
@@ -143,7 +143,7 @@ def test_a_rewritten_pack_may_be_called_like_one_that_goes(clone: Clone) -> None
 
 
 def test_it_waits_for_writers(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("modelvc.store.local._LOCK_WAIT", 0.1)
+    monkeypatch.setattr("modelvc.store.local.store._LOCK_WAIT", 0.1)
     with opened(clone).store.shared(), pytest.raises(LockHeld):
         gc(clone)
 

@@ -23,7 +23,7 @@ from modelvc.errors import (
     UntrustedRemote,
     UsageError,
 )
-from modelvc.ops.get import How, get
+from modelvc.ops.sharing.get import How, get
 from tests.support.clone import Clone
 
 if TYPE_CHECKING:

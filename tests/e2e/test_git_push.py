@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 
-from modelvc.formats import proof as proofformat
-from modelvc.formats.proof import Proof
+from modelvc.formats.text import proofs as proofformat
+from modelvc.formats.text.proofs import Proof
 from tests.support.clone import Clone
 
 

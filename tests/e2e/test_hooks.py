@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from modelvc.errors import ConflictError
-from modelvc.formats import proof as proofformat
-from modelvc.formats.proof import Proof
-from modelvc.git import hooks
+from modelvc.formats.text import proofs as proofformat
+from modelvc.formats.text.proofs import Proof
+from modelvc.git.setup import hooks
 from modelvc.git.tips import configured_by
 from tests.support.shims import Shimmed
 

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modelvc.errors import ConfigError, FormatError, IntegrityError, ModelvcError
-from modelvc.formats import pointer, policy
 from modelvc.formats.paths import SafeRelPath
-from modelvc.ops.checkout import checkout
-from modelvc.ops.get import How, get
+from modelvc.formats.pointer import pointer
+from modelvc.formats.text import policy
+from modelvc.ops.sharing.get import How, get
+from modelvc.ops.tracking.checkout import checkout
 from modelvc.repo import open_repo
 from modelvc.worktree.files import Worktree
 from tests.support.clone import Clone
@@ -50,7 +51,7 @@ def victim(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Clone:
             write_tree(evil, "deep", [(LONG, b"deep"), ("e/" + LONG, b"deep")], top)
             evil.git("add", ".")
             evil.git("commit", "-q", "--no-verify", "-m", "evil")
-            from modelvc.ops.push import push
+            from modelvc.ops.sharing.push import push
 
             push(open_repo(str(evil.path), {}))
         _made.append(top)

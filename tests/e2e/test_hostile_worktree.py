@@ -13,16 +13,16 @@ from pathlib import Path
 import pytest
 
 from modelvc.errors import ConflictError, FormatError, ModelvcError, ObjectCorrupt, UsageError
+from modelvc.formats.binary.tree import TreeEntry
 from modelvc.formats.paths import SafeRelPath
-from modelvc.formats.pointer import Pointer
-from modelvc.formats.tree import TreeEntry
-from modelvc.oid import Oid
-from modelvc.ops.add import add
-from modelvc.ops.checkout import checkout
-from modelvc.ops.fsck import Depth, fsck
+from modelvc.formats.pointer.pointer import Pointer
+from modelvc.ids import Oid
+from modelvc.ops.tracking.add import add
+from modelvc.ops.tracking.checkout import checkout
+from modelvc.ops.upkeep.fsck import Depth, fsck
 from modelvc.repo import open_repo
-from modelvc.store.manifest import tree_content
-from modelvc.store.writer import StoreWriter
+from modelvc.store.local.writer import StoreWriter
+from modelvc.store.objects.manifest import tree_content
 from modelvc.worktree.descriptors import write_all
 from modelvc.worktree.files import Worktree
 from tests.support.clone import Clone

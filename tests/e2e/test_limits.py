@@ -7,18 +7,20 @@ from pathlib import Path
 import pytest
 
 from modelvc.errors import ModelvcError, UsageError
-from modelvc.formats import limits, pack
+from modelvc.formats import limits
+from modelvc.formats.binary import pack
 from modelvc.formats.paths import SafeRelPath
-from modelvc.formats.pointer import parse
-from modelvc.ops.add import add
-from modelvc.ops.checkout import Options, checkout
-from modelvc.ops.fsck import Depth, fsck
-from modelvc.ops.gc import Rules, apply_gc
-from modelvc.ops.merge import Sides, merge
-from modelvc.ops.push import push
-from modelvc.ops.trees import stored_files
+from modelvc.formats.pointer.pointer import parse
+from modelvc.models.files.bring import Options
+from modelvc.models.files.trees import stored_files
+from modelvc.ops.merging.merge import Sides, merge
+from modelvc.ops.sharing.push import push
+from modelvc.ops.tracking.add import add
+from modelvc.ops.tracking.checkout import checkout
+from modelvc.ops.upkeep.fsck import Depth, fsck
+from modelvc.ops.upkeep.gc import Rules, apply_gc
 from modelvc.repo import Repo, open_repo
-from modelvc.store import packfile
+from modelvc.store.local import packfile
 from tests.support.clone import Clone
 
 FEW = 20
@@ -57,7 +59,7 @@ def test_gc_merges_small_packs_as_several(folder: Clone, monkeypatch: pytest.Mon
     assert sorted(counts(folder)) == [1, 1, 3 * FEW]
     most = 3 * FEW + 1
     monkeypatch.setattr(limits, "TRAILER", 26 + 3 + most * pack.RECORD.size)
-    monkeypatch.setattr("modelvc.store.compact.MANY", 2)
+    monkeypatch.setattr("modelvc.store.local.compact.MANY", 2)
     apply_gc(opened(folder), Rules(0))
     assert sorted(counts(folder)) == [1, most]
     assert not fsck(opened(folder)).problems
@@ -106,7 +108,7 @@ def test_a_root_that_does_not_fit_is_refused(folder: Clone, monkeypatch: pytest.
     folder.write("a.bin", b"in the same command")
     for number in range(5):
         folder.write(f"more/{number}", b"%d" % number)
-    monkeypatch.setattr("modelvc.store.manifest.INLINE", 0)  # the parts lie apart
+    monkeypatch.setattr("modelvc.store.objects.manifest.INLINE", 0)  # the parts lie apart
     for most, where in ((250, "is larger"), (300, "would be larger")):  # here, and on a remote
         monkeypatch.setattr(limits, "ROOT", most)
         with pytest.raises(UsageError, match=rf"^more can not be stored: the root of .* {where} than {most} bytes"):

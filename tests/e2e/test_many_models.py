@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modelvc.errors import GitError
-from modelvc.ops.check import check
-from modelvc.ops.follow import follow
-from modelvc.ops.log import log
-from modelvc.ops.push import push
+from modelvc.models.files.follow import follow
+from modelvc.ops.history.log import log
+from modelvc.ops.metrics.check import check
+from modelvc.ops.sharing.push import push
 from modelvc.repo import open_repo
 from tests.support.clone import Clone
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from modelvc.formats import policy
+from modelvc.formats.text import policy
 from tests.support.clone import Clone
 
 POLICY = """

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from modelvc.formats.rules import Rules
+from modelvc.formats.notebook_rules import Rules
 from modelvc.notebook.strip import clean
 from tests.support.clone import Clone
 from tests.support.notebook_clone import pristine, stored

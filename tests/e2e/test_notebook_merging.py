@@ -553,7 +553,7 @@ def test_a_driver_that_breaks(parted: Parted, how: str) -> None:
     """What Git would have done happens: here a clean merge, and a conflict where there is one."""
     clone = parted(MINE, ran(*TEXTS[:3], "FOUR"))
     (clone.path / ".git/mvc/package").write_text("/nowhere\n")
-    (clone.path / ".git/mvc/lib/modelvc/drivers/notebook_merge.py").write_text(BREAKAGES[how])
+    (clone.path / ".git/mvc/lib/modelvc/drivers/notebooks/merge.py").write_text(BREAKAGES[how])
     clone.git("merge", "-q", "--no-edit", "side")
     assert sources(clone.read(NAME)) == ["mine", "TWO", "three", "FOUR"]
     settled(clone)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from modelvc.formats.rules import Rules
+from modelvc.formats.notebook_rules import Rules
 from modelvc.notebook.strip import clean
 from tests.fixtures.notebooks.platforms import PLATFORMS, made
 from tests.support.clone import Clone
@@ -91,7 +91,7 @@ def test_jupyter_saves_what_the_platform_wrote(clone: Clone, platform: str) -> N
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_runs_that_history_holds_from_before_do_not_conflict(first: Clone, platform: str) -> None:
     """Committed without a filter: the merge still asks for nothing that a platform wrote."""
-    from modelvc.ops.notebook_conflicts import merge_data
+    from modelvc.ops.notebooks.conflicts import merge_data
 
     base, ours, theirs = (
         made(platform, texts, run, who) for texts, run, who in ((TEXTS, 1, "x"), (OURS, 2, "ada"), (THEIRS, 3, "bo"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modelvc.cli.app import run
-from modelvc.formats import storeconfig
+from modelvc.formats.text import storeconfig
 from modelvc.store.backends import retry
 from tests.support import s3
 from tests.support.clone import Clone
@@ -75,7 +75,7 @@ def servers(clone: Clone) -> list[Path]:
 
 def features(clone: Clone, proxy: Proxy) -> tuple[str, ...]:
     """The `gc_features` of the store, as another clone reads them."""
-    from modelvc.ops.remotes import open_place
+    from modelvc.models.remotes.configured import open_place
     from modelvc.repo import open_repo
 
     proxy.use()

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from modelvc.ops import remotes
-from modelvc.ops.fsck import Depth, fsck
-from modelvc.ops.how import Transfer
-from modelvc.ops.push import push
+from modelvc.models.remotes import configured
+from modelvc.ops.sharing.push import push
+from modelvc.ops.sharing.transfer import Transfer
+from modelvc.ops.upkeep.fsck import Depth, fsck
 from modelvc.repo import Repo, open_repo
-from modelvc.store.api import Backend
+from modelvc.store.backends.api import Backend
 from tests.support.clone import Clone
 from tests.support.s3 import make_bucket, s3_environment, s3_server  # noqa: F401
 
@@ -59,7 +59,7 @@ def problems(clone: Clone, *, repair: bool = False) -> list[str]:
 
 
 def backend(clone: Clone) -> Backend:
-    return remotes.open_remote(opened(clone), "", writing=True).backend
+    return configured.open_remote(opened(clone), "", writing=True).backend
 
 
 def keys(far: Backend, *starts: str) -> list[str]:

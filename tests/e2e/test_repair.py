@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from modelvc.formats import pack
-from modelvc.ops.fsck import Depth, Fsck, fsck
+from modelvc.formats.binary import pack
+from modelvc.ops.upkeep.fsck import Depth, Fsck, fsck
 from modelvc.repo import Repo, open_repo
-from modelvc.store.salvage import described_here
+from modelvc.store.repair.copies import described_here
 from tests.support.clone import Clone
 
 _made: list[Path] = []

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from modelvc.store.api import Backend
+    from modelvc.store.backends.api import Backend
 
 PACK, ROOT = "packs/ab/" + "ab" * 32, "b/cd/" + "cd" * 32
 

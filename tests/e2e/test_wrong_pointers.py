@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from modelvc.formats.pointer import parse
+from modelvc.formats.pointer.pointer import parse
 from tests.support.clone import Clone
 
 FILE = "its pointer says 1.0 TB (999,999,999,999 bytes), the model has 6 B (6 bytes)"

@@ -18,19 +18,20 @@ import pytest
 
 from modelvc.errors import RemoteBusy
 from modelvc.store.backends import RemoteOptions, open_backend
-from modelvc.store.collect import Collector
-from modelvc.store.download import Downloader
-from modelvc.store.local import LocalStore
-from modelvc.store.remote import RemoteStore
-from modelvc.store.survey import Rules
-from modelvc.store.upload import Terms, Uploader, Wanted
+from modelvc.store.gc.collector import Collector
+from modelvc.store.gc.survey import Rules
+from modelvc.store.local.store import LocalStore
+from modelvc.store.remote.store import RemoteStore
+from modelvc.store.transfer.download import Downloader
+from modelvc.store.transfer.upload import Terms, Uploader
+from modelvc.store.transfer.wanted import Wanted
 from tests.support import s3
 from tests.support.stores import add_bytes, read_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from modelvc.oid import Oid
+    from modelvc.ids import Oid
 
 SECONDS = float(os.environ.get("MVC_SECONDS", "14"))
 GRACE = 3.0  # seconds; a push that takes more than a quarter of it looks again

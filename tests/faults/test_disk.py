@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from blake3 import blake3
 
-from modelvc.formats.pointer import parse
+from modelvc.formats.pointer.pointer import parse
 from tests.support.disk import CUT_EXIT, CUTS, KINDS, Died
 from tests.support.world import FOLDER, World, complete, new, old, one_of, tidy, two_versions
 

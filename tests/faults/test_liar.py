@@ -64,7 +64,7 @@ def moments(
 def complete_here(world: World) -> None:
     """What is in the local store is whole, and what is in the worktree is a version."""
     from modelvc.repo import open_repo
-    from modelvc.store.verify import check_object
+    from modelvc.store.check.local_store import check_object
 
     repo = open_repo(str(world.clone.path), os.environ)
     for kind, oid in repo.store.roots():

@@ -21,14 +21,14 @@ from typing import Any
 from blake3 import blake3
 
 from modelvc import __version__
-from modelvc.formats import segment
-from modelvc.formats.root import Root
-from modelvc.formats.segment import Placement, Recipe, Segment
-from modelvc.oid import Oid
+from modelvc.formats.binary import segment
+from modelvc.formats.binary.root import Root
+from modelvc.formats.binary.segment import Placement, Recipe, Segment
+from modelvc.ids import Oid
 from modelvc.store.backends import RemoteOptions, open_backend
-from modelvc.store.local import LocalStore
-from modelvc.store.manifest import PartSource
-from modelvc.store.remote import RemoteStore
+from modelvc.store.local.store import LocalStore
+from modelvc.store.objects.manifest import PartSource
+from modelvc.store.remote.store import RemoteStore
 from tests.support.clone import Clone
 from tests.support.notebooks import cell, notebook
 

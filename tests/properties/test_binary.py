@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelvc.errors import FormatError
-from modelvc.formats import pack, root, segment, tree
-from modelvc.formats.pack import RAW, ZSTD, Stored, Trailer
+from modelvc.formats.binary import pack, root, segment, tree
+from modelvc.formats.binary.pack import RAW, ZSTD, Stored, Trailer
+from modelvc.formats.binary.root import LeafRef, Part, Place, Root, inline
+from modelvc.formats.binary.segment import Placement, Recipe, Segment
+from modelvc.formats.binary.tree import TreeEntry
 from modelvc.formats.paths import SafeRelPath
-from modelvc.formats.root import LeafRef, Part, Place, Root, inline
-from modelvc.formats.segment import Placement, Recipe, Segment
-from modelvc.formats.tree import TreeEntry
-from modelvc.oid import Oid
+from modelvc.ids import Oid
 
 ids = st.binary(min_size=32, max_size=32)
 lengths = st.integers(1, 1 << 20)

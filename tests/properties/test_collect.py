@@ -16,15 +16,18 @@ import pytest
 from blake3 import blake3
 
 from modelvc.errors import ModelvcError, ObjectCorrupt, ObjectMissing, RemoteBusy, RemoteChanged
-from modelvc.formats import root as rootformat
-from modelvc.store import batch, codec, download, manifest, outgoing, survey, upload
+from modelvc.formats.binary import root as rootformat
 from modelvc.store.backends import retry
-from modelvc.store.collect import Collector
-from modelvc.store.download import Downloader
-from modelvc.store.local import LocalStore
-from modelvc.store.remote import RemoteStore, pack_key, root_key
-from modelvc.store.survey import Rules
-from modelvc.store.upload import Terms, Uploader, Wanted
+from modelvc.store.gc import survey
+from modelvc.store.gc.collector import Collector
+from modelvc.store.gc.survey import Rules
+from modelvc.store.local.store import LocalStore
+from modelvc.store.objects import codec, manifest
+from modelvc.store.remote.store import RemoteStore, pack_key, root_key
+from modelvc.store.transfer import batch, download, outgoing, upload
+from modelvc.store.transfer.download import Downloader
+from modelvc.store.transfer.upload import Terms, Uploader
+from modelvc.store.transfer.wanted import Wanted
 from tests.support.liar import KINDS, LyingBackend
 from tests.support.stores import DictBackend, add_bytes
 from tests.support.turns import Inline, Killed, TurnBackend, Turns
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from modelvc.oid import Oid
+    from modelvc.ids import Oid
 
 DAY = 86_400.0
 GRACE = 14 * DAY

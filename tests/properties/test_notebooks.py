@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelvc.errors import FormatError
-from modelvc.formats.rules import Rules
+from modelvc.formats.notebook_rules import Rules
 from modelvc.git import mergefile
 from modelvc.notebook import conflict
 from modelvc.notebook.document import cells as cells_of

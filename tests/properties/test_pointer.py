@@ -4,11 +4,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelvc.errors import BrokenPointer, PointerConflict
-from modelvc.formats import pointer, toml
+from modelvc.formats import toml
 from modelvc.formats.paths import SafeRelPath
-from modelvc.formats.pointer import Conflict, Metrics, MetricsFile, Pointer, Predictions
-from modelvc.formats.quick import quick
-from modelvc.oid import Oid
+from modelvc.formats.pointer import pointer
+from modelvc.formats.pointer.pointer import Conflict, Metrics, MetricsFile, Pointer, Predictions
+from modelvc.formats.pointer.quick import quick
+from modelvc.ids import Oid
 
 OIDS = st.binary(min_size=32, max_size=32).map(Oid)
 SIZES = st.integers(0, toml.INT_MAX)

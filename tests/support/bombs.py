@@ -29,8 +29,8 @@ def bomb(*words: str) -> Callable[[Callable[[], object]], Callable[[], object]]:
 
 @bomb("does not hold the 1048576 bytes it should")
 def a_20_byte_frame_that_asks_for_a_terabyte() -> object:
-    from modelvc.formats.pack import ZSTD
-    from modelvc.store.codec import decode
+    from modelvc.formats.binary.pack import ZSTD
+    from modelvc.store.objects.codec import decode
 
     return decode(ZSTD, b"\x28\xb5\x2f\xfd\xe0" + (1 << 40).to_bytes(8, "little") + bytes(7), 1 << 20)
 
@@ -39,9 +39,9 @@ def a_20_byte_frame_that_asks_for_a_terabyte() -> object:
 def a_frame_that_expands_ten_thousand_fold() -> object:
     import zstandard
 
+    from modelvc.formats.binary.pack import ZSTD
     from modelvc.formats.limits import CHUNK
-    from modelvc.formats.pack import ZSTD
-    from modelvc.store.codec import decode
+    from modelvc.store.objects.codec import decode
 
     inner = zstandard.ZstdCompressor(level=19, write_content_size=True)
     frame = inner.compress(bytes(CHUNK))
@@ -53,8 +53,8 @@ def a_frame_that_expands_ten_thousand_fold() -> object:
 def a_frame_that_lies_about_its_content() -> object:
     import zstandard
 
-    from modelvc.formats.pack import ZSTD
-    from modelvc.store.codec import decode
+    from modelvc.formats.binary.pack import ZSTD
+    from modelvc.store.objects.codec import decode
 
     frame = bytearray(zstandard.ZstdCompressor().compress(bytes(1 << 28)))
     at = frame.index((1 << 28).to_bytes(4, "little"))
@@ -66,15 +66,15 @@ def a_frame_that_lies_about_its_content() -> object:
 def a_frame_without_a_length() -> object:
     import zstandard
 
-    from modelvc.formats.pack import ZSTD
-    from modelvc.store.codec import decode
+    from modelvc.formats.binary.pack import ZSTD
+    from modelvc.store.objects.codec import decode
 
     return decode(ZSTD, zstandard.ZstdCompressor(write_content_size=False).compress(bytes(1 << 28)), 1 << 20)
 
 
 @bomb("a trailer of 4294967295 bytes is too large")
 def a_footer_that_asks_for_a_terabyte() -> object:
-    from modelvc.formats import pack
+    from modelvc.formats.binary import pack
 
     return pack.parse_footer(pack.FOOTER.pack(0xFFFFFFFF, 0xFFFFFFFF, bytes(32), pack.END))
 
@@ -83,7 +83,7 @@ def a_footer_that_asks_for_a_terabyte() -> object:
 def a_trailer_of_four_thousand_million_records() -> object:
     import struct
 
-    from modelvc.formats.pack import Trailer
+    from modelvc.formats.binary.pack import Trailer
 
     return Trailer(struct.pack("<HH16sIH", 1, 0, bytes(16), 0xFFFFFFFF, 0), 1 << 50)
 
@@ -92,7 +92,7 @@ def a_trailer_of_four_thousand_million_records() -> object:
 def a_segment_of_four_thousand_million_records() -> object:
     import struct
 
-    from modelvc.formats import segment
+    from modelvc.formats.binary import segment
 
     return segment.parse(
         struct.pack("<4sBBHIIQIHH", b"MVCS", 1, 1, 0, 0xFFFFFFFF, 0xFFFFFFFF, 0, 0xFFFFFFFF, 0xFFFF, 0xFFFF)
@@ -105,7 +105,7 @@ def a_root_of_four_thousand_million_packs() -> object:
 
     from blake3 import blake3
 
-    from modelvc.formats import root
+    from modelvc.formats.binary import root
 
     body = root._HEAD.pack(b"MVCR", 1, 2, 1, bytes(32), 0, 0, bytes(16)) + struct.pack("<I", 0xFFFFFFFF)
     return root.parse(body + blake3(body).digest())
@@ -117,7 +117,7 @@ def a_root_of_four_thousand_million_leaves() -> object:
 
     from blake3 import blake3
 
-    from modelvc.formats import root
+    from modelvc.formats.binary import root
 
     body = root._HEAD.pack(b"MVCR", 1, 2, 1, bytes(32), 0, 0, bytes(16)) + struct.pack("<II", 0, 0xFFFFFFFF)
     return root.parse(body + blake3(body).digest())
@@ -127,7 +127,7 @@ def a_root_of_four_thousand_million_leaves() -> object:
 def a_leaf_of_a_million_entries() -> object:
     import struct
 
-    from modelvc.formats import tree
+    from modelvc.formats.binary import tree
 
     def entry(i: int) -> bytes:
         return struct.pack("<BH", 0, 7) + b"%07d" % i + struct.pack("<Q32s", 1, bytes(32))
@@ -139,7 +139,7 @@ def a_leaf_of_a_million_entries() -> object:
 def a_leaf_of_one_entry_more_than_there_may_be() -> object:
     import struct
 
-    from modelvc.formats import tree
+    from modelvc.formats.binary import tree
 
     def entry(i: int) -> bytes:
         return struct.pack("<BH", 0, 7) + b"%07d" % i + struct.pack("<Q32s", 1, bytes(32))
@@ -149,49 +149,49 @@ def a_leaf_of_one_entry_more_than_there_may_be() -> object:
 
 @bomb("it is larger than 65,536 bytes")
 def a_pointer_of_a_gibibyte() -> object:
-    from modelvc.formats import pointer
+    from modelvc.formats.pointer import pointer
 
     return pointer.parse(b"format = 1\n" + b" " * (1 << 28))
 
 
 @bomb("nested too deeply")
 def a_pointer_of_nested_arrays() -> object:
-    from modelvc.formats import pointer
+    from modelvc.formats.pointer import pointer
 
     return pointer.parse(b"a = " + b"[" * 30_000 + b"]" * 30_000 + b"\n")
 
 
 @bomb("nested too deeply")
 def a_configuration_of_one_dotted_key() -> object:
-    from modelvc.formats import config
+    from modelvc.formats.text import config
 
     return config.parse(b"a." * 500_000 + b"a = 1\n")
 
 
 @bomb("nested too deeply")
 def a_configuration_of_nested_tables() -> object:
-    from modelvc.formats import config
+    from modelvc.formats.text import config
 
     return config.parse(b"a = " + b"{a = " * 100_000 + b"1" + b"}" * 100_000)
 
 
 @bomb("is impossible")
 def a_number_of_a_million_digits() -> object:
-    from modelvc.formats import config
+    from modelvc.formats.text import config
 
     return config.parse(b"format = " + b"1" * 1_000_000)
 
 
 @bomb("is larger than")
 def a_configuration_of_megabytes() -> object:
-    from modelvc.formats import config
+    from modelvc.formats.text import config
 
     return config.parse(b"format = 1\n" + b"#" * (64 << 20))
 
 
 @bomb("taken: 1000")
 def a_policy_of_a_thousand_rules_below_a_million_empty_lines() -> object:
-    from modelvc.formats import policy
+    from modelvc.formats.text import policy
 
     rule = b'[[metric]]\nname = "a"\ndirection = "higher"\n'
     return len(policy.parse(b"\n" * 990_000 + rule * 1_000).rules)
@@ -199,35 +199,35 @@ def a_policy_of_a_thousand_rules_below_a_million_empty_lines() -> object:
 
 @bomb("there are more than 1,000 of [[metric]]")
 def a_policy_of_too_many_rules() -> object:
-    from modelvc.formats import policy
+    from modelvc.formats.text import policy
 
     return policy.parse(b"[[metric]]\n" * 90_000)
 
 
 @bomb("taken: False")
 def a_glob_that_backtracks() -> object:
-    from modelvc.formats import policy
+    from modelvc.formats.text import policy
 
     return policy.matches("*a" * 400 + "b", "a" * 4_000)
 
 
 @bomb("nested deeper than 50")
 def json_nested_a_hundred_thousand_deep() -> object:
-    from modelvc.formats import metricfiles
+    from modelvc.formats.text import metricfiles
 
     return metricfiles.read(b"[" * 100_000 + b"]" * 100_000, "m.json")
 
 
 @bomb("nested deeper than 50")
 def json_that_is_deep_but_not_for_its_reader() -> object:
-    from modelvc.formats import metricfiles
+    from modelvc.formats.text import metricfiles
 
     return metricfiles.read(b"[" * 300 + b"1" + b"]" * 300, "m.json")
 
 
 @bomb("it holds more than 100,000 values")
 def yaml_whose_aliases_multiply() -> object:
-    from modelvc.formats import metricfiles
+    from modelvc.formats.text import metricfiles
 
     lines = ["a0: &a0 [1,1,1,1,1,1,1,1,1,1]"] + [
         f"a{i}: &a{i} [" + ",".join([f"*a{i - 1}"] * 10) + "]" for i in range(1, 12)
@@ -237,7 +237,7 @@ def yaml_whose_aliases_multiply() -> object:
 
 @bomb("it holds more than 100,000 values", "('a11.x', 1))")  # PyYAML 6.0.4 no longer repeats what it merges
 def yaml_whose_merges_multiply() -> object:
-    from modelvc.formats import metricfiles
+    from modelvc.formats.text import metricfiles
 
     lines = ["a0: &a0 {x: 1}"] + [f"a{i}: &a{i} {{<<: [" + ",".join([f"*a{i - 1}"] * 20) + "]}" for i in range(1, 12)]
     return metricfiles.read("\n".join(lines).encode(), "m.yaml")
@@ -245,7 +245,7 @@ def yaml_whose_merges_multiply() -> object:
 
 @bomb("it holds more than 100,000 values")
 def yaml_whose_merge_takes_one_table_very_often() -> object:
-    from modelvc.formats import metricfiles
+    from modelvc.formats.text import metricfiles
 
     table = ",".join(f"k{i}: 1" for i in range(1_000))
     return metricfiles.read(f"a: &a {{{table}}}\nb: {{<<: [{'*a,' * 20_000}]}}".encode(), "m.yaml")
@@ -253,49 +253,49 @@ def yaml_whose_merge_takes_one_table_very_often() -> object:
 
 @bomb("nested deeper than 50")
 def a_yaml_list_that_holds_itself() -> object:
-    from modelvc.formats import metricfiles
+    from modelvc.formats.text import metricfiles
 
     return metricfiles.read(b"&a [*a, *a]", "m.yaml")
 
 
 @bomb("it is not valid YAML")
 def a_yaml_table_that_holds_itself() -> object:
-    from modelvc.formats import metricfiles
+    from modelvc.formats.text import metricfiles
 
     return metricfiles.read(b"a: &a {b: *a}", "m.yaml")
 
 
 @bomb("there is no metric in it")
 def a_yaml_merge_of_itself() -> object:
-    from modelvc.formats import metricfiles
+    from modelvc.formats.text import metricfiles
 
     return metricfiles.read(b"a: &a {<<: *a}", "m.yaml")
 
 
 @bomb("nested deeper than 50")
 def yaml_nested_deep() -> object:
-    from modelvc.formats import metricfiles
+    from modelvc.formats.text import metricfiles
 
     return metricfiles.read(b"a: " + b"[" * 100_000, "m.yaml")
 
 
 @bomb("longer than 1,000 characters")
 def a_yaml_number_to_base_60() -> object:
-    from modelvc.formats import metricfiles
+    from modelvc.formats.text import metricfiles
 
     return metricfiles.read(b"a: 1" + b":1" * 400_000, "m.yaml")
 
 
 @bomb("larger than 1,048,576 bytes")
 def yaml_of_megabytes() -> object:
-    from modelvc.formats import metricfiles
+    from modelvc.formats.text import metricfiles
 
     return metricfiles.read(b"a: 1\n" * 700_000, "m.yaml")
 
 
 @bomb("field larger than field limit")
 def a_table_of_metrics_with_a_huge_field() -> object:
-    from modelvc.formats import metricfiles
+    from modelvc.formats.text import metricfiles
 
     return metricfiles.read(b'a,b\n1,"' + b"x" * (3 << 20) + b'"\n', "m.csv")
 
@@ -335,7 +335,7 @@ def predictions_with_a_million_columns() -> object:
 
 @bomb("nested too deeply")
 def a_notebook_nested_a_hundred_thousand_deep() -> object:
-    from modelvc.formats.rules import Rules
+    from modelvc.formats.notebook_rules import Rules
     from modelvc.notebook import strip
 
     return strip.clean(b"[" * 100_000, Rules(), "n.ipynb")
@@ -343,7 +343,7 @@ def a_notebook_nested_a_hundred_thousand_deep() -> object:
 
 @bomb("more than 1,000,000 values")
 def a_notebook_of_millions_of_empty_cells() -> object:
-    from modelvc.formats.rules import Rules
+    from modelvc.formats.notebook_rules import Rules
     from modelvc.notebook import strip
 
     return strip.clean(b'{"cells": [' + b"{}," * 10_000_000 + b"{}]}", Rules(), "n.ipynb")
@@ -366,7 +366,7 @@ def kept_outputs_that_unpack_to_a_gibibyte() -> object:
     import tempfile
     import zlib
 
-    from modelvc.formats.rules import Rules
+    from modelvc.formats.notebook_rules import Rules
     from modelvc.notebook import strip
     from modelvc.notebook.kept import Kept
     from tests.support.parsers import _NOTEBOOK
@@ -386,21 +386,21 @@ def kept_outputs_that_unpack_to_a_gibibyte() -> object:
 
 @bomb("can not be longer than 2,000 characters")
 def an_expression_of_a_hundred_thousand_parentheses() -> object:
-    from modelvc.formats import expression
+    from modelvc.formats.text import expression
 
     return expression.parse("(" * 100_000 + "a < 1" + ")" * 100_000)
 
 
 @bomb("nested too deeply")
 def an_expression_of_as_many_as_fit() -> object:
-    from modelvc.formats import expression
+    from modelvc.formats.text import expression
 
     return expression.parse("(" * 990 + "a < 1" + ")" * 990)
 
 
 @bomb("nested too deeply")
 def an_expression_of_nots() -> object:
-    from modelvc.formats import expression
+    from modelvc.formats.text import expression
 
     return expression.parse("not " * 490 + "a < 1")
 
@@ -409,7 +409,7 @@ def an_expression_of_nots() -> object:
 def a_packet_that_asks_for_what_never_comes() -> object:
     import io
 
-    from modelvc.drivers import pktline
+    from modelvc.drivers.notebooks import pktline
 
     try:
         pktline.serve(io.BytesIO(b"ffff"), io.BytesIO(), lambda *_: None, lambda: 1 << 20)
@@ -419,7 +419,7 @@ def a_packet_that_asks_for_what_never_comes() -> object:
 
 @bomb("it is not valid YAML")
 def a_yaml_list_in_a_table_that_holds_itself() -> object:
-    from modelvc.formats import metricfiles
+    from modelvc.formats.text import metricfiles
 
     return metricfiles.read(b"a: &a [*a, *a]", "m.yaml")
 

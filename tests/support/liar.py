@@ -10,13 +10,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from modelvc.errors import KeyMissing, RemoteBusy, RemoteChanged, RemoteDenied, RemoteError
-from modelvc.store.api import Entry
+from modelvc.store.backends.api import Entry
 from tests.support.disk import Died, forked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
-    from modelvc.store.api import Backend, Capabilities, Data
+    from modelvc.store.backends.api import Backend, Capabilities, Data
 
 YEAR = 365 * 86_400.0
 KINDS = (

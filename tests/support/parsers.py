@@ -19,39 +19,26 @@ import xxhash
 from blake3 import blake3
 
 from modelvc.chunking import sniff
-from modelvc.drivers import pktline
+from modelvc.drivers.notebooks import pktline
 from modelvc.errors import FormatError, ModelvcError
-from modelvc.formats import (
-    config,
-    doomlist,
-    expression,
-    honoured,
-    limits,
-    metricfiles,
-    pack,
-    pointer,
-    pointerview,
-    policy,
-    quick,
-    registration,
-    root,
-    rules,
-    segment,
-    storeconfig,
-    toml,
-    tree,
-)
-from modelvc.formats.pack import RAW, ZSTD, Stored, Trailer
+from modelvc.formats import limits, notebook_rules, toml
+from modelvc.formats.binary import pack, root, segment, tree
+from modelvc.formats.binary.pack import RAW, ZSTD, Stored, Trailer
+from modelvc.formats.binary.root import LeafRef, Part, Place, Root, inline
+from modelvc.formats.binary.segment import Placement, Recipe, Segment
+from modelvc.formats.binary.tree import TreeEntry
 from modelvc.formats.paths import SafeRelPath
-from modelvc.formats.root import LeafRef, Part, Place, Root, inline
-from modelvc.formats.segment import Placement, Recipe, Segment
-from modelvc.formats.tree import TreeEntry
+from modelvc.formats.pointer import pointer, quick
+from modelvc.formats.pointer import view as pointer_view
+from modelvc.formats.text import config, doomlist, expression, honoured, metricfiles, policy, registration, storeconfig
 from modelvc.gate import predictions
+from modelvc.ids import Oid
 from modelvc.notebook import conflict, document, merge, strip, upgrade, view
 from modelvc.notebook.kept import Kept
-from modelvc.oid import Oid
-from modelvc.store import codec, index, rescue
 from modelvc.store.backends import url
+from modelvc.store.local import index
+from modelvc.store.objects import codec
+from modelvc.store.repair import damaged_pack
 from modelvc.worktree.state import State, now
 
 if TYPE_CHECKING:
@@ -86,14 +73,14 @@ def _accepts(parse: Callable[[], object]) -> object | None:
 def _pointer(data: bytes) -> None:
     seen = quick.quick(data)
     found = _accepts(lambda: pointer.parse(data, "a/model.pkl.mvc"))
-    pointerview.text(data, "a/model.pkl")
+    pointer_view.text(data, "a/model.pkl")
     if not isinstance(found, pointer.Pointer):
         assert seen is None
         return
     again = pointer.parse(found.encode())
     assert again == found
     assert again.encode() == found.encode()
-    assert all(line.isprintable() for line in pointerview.text(data, "m").split("\n"))
+    assert all(line.isprintable() for line in pointer_view.text(data, "m").split("\n"))
     if seen is not None:
         assert seen == (found.kind, found.oid, found.size)
         assert found.encode() == data
@@ -139,7 +126,7 @@ def _rescue(data: bytes) -> None:
     fd = os.memfd_create("pack")
     try:
         os.pwrite(fd, data, 0)
-        for chunk, stored in rescue.rescued(fd):
+        for chunk, stored in damaged_pack.rescued(fd):
             assert chunk.stored == len(stored)
             assert blake3(codec.decode(chunk.encoding, stored, chunk.raw)).digest() == chunk.cid
     finally:
@@ -149,12 +136,12 @@ def _rescue(data: bytes) -> None:
 def _config(data: bytes) -> None:
     found = _accepts(lambda: config.parse(data))
     own = _accepts(lambda: config.parse_clone(data))
-    rule = _accepts(lambda: rules.read(data))
+    rule = _accepts(lambda: notebook_rules.read(data))
     remotes: list[config.Remote] = []
     if isinstance(found, config.Config):
         assert config.parse(found.encode()) == found
         assert config.parse(found.encode()).encode() == found.encode()
-        assert isinstance(rule, rules.Rules)
+        assert isinstance(rule, notebook_rules.Rules)
         remotes += found.remotes.values()
     if isinstance(own, config.CloneConfig):
         assert config.parse_clone(own.encode()) == own
@@ -218,13 +205,13 @@ def _predictions(data: bytes) -> None:
 def _notebook(data: bytes) -> None:
     view.text(data)
     found = _accepts(lambda: document.parse(data))
-    _accepts(lambda: strip.clean(data, rules.Rules(), "n.ipynb"))
+    _accepts(lambda: strip.clean(data, notebook_rules.Rules(), "n.ipynb"))
     if not isinstance(found, document.Document):
         return
     once = found.encode()
     assert document.parse(once).encode() == once
-    clean, _ = strip.clean(data, rules.Rules(), "n.ipynb")
-    assert strip.clean(clean, rules.Rules(), "n.ipynb")[0] == clean
+    clean, _ = strip.clean(data, notebook_rules.Rules(), "n.ipynb")
+    assert strip.clean(clean, notebook_rules.Rules(), "n.ipynb")[0] == clean
     if found.kind == document.JUPYTER:
         conflict.count(found.notebook)
         for side in conflict.SIDES:
@@ -249,15 +236,15 @@ def _kept(data: bytes) -> None:
     import zlib
 
     kept = Kept(os.path.join(_scratch, "outputs"), 1 << 20)
-    plain, taken = strip.clean(_NOTEBOOK, rules.Rules(), "n.ipynb")
+    plain, taken = strip.clean(_NOTEBOOK, notebook_rules.Rules(), "n.ipynb")
     kept.keep("n.ipynb", taken)
     (name,) = os.listdir(os.path.join(_scratch, "outputs"))
     path = os.path.join(_scratch, "outputs", name)
     for body in (data, zlib.compress(data)):
         with open(path, "wb") as file:
             file.write(bytes(32) + body)
-        attached = kept.attach(plain, rules.Rules(), "n.ipynb")
-        assert strip.clean(attached, rules.Rules(), "n.ipynb")[0] == plain
+        attached = kept.attach(plain, notebook_rules.Rules(), "n.ipynb")
+        assert strip.clean(attached, notebook_rules.Rules(), "n.ipynb")[0] == plain
     kept.keep("n.ipynb", taken)
 
 

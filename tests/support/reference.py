@@ -17,41 +17,19 @@ from typing import Any, Literal
 
 import typer.main
 
+import modelvc.models
 import modelvc.ops
 from modelvc.cli.app import app
-from modelvc.git import drivers
-from modelvc.ops import (
-    add,
-    check,
-    checkout,
-    collect,
-    diff,
-    doctor,
-    fetch,
-    fsck,
-    gc,
-    get,
-    init,
-    log,
-    ls,
-    markers,
-    metrics,
-    mv,
-    notebook_conflicts,
-    notebook_diff,
-    notebooks,
-    plot,
-    pull,
-    push,
-    remotes,
-    resolve,
-    rm,
-    rollback,
-    show,
-    stats,
-    status,
-    track,
-)
+from modelvc.git.setup import drivers
+from modelvc.models.remotes import configured, fetching
+from modelvc.ops.history import diff, log, plot, rollback, show
+from modelvc.ops.merging import markers, resolve
+from modelvc.ops.metrics import check, metrics
+from modelvc.ops.notebooks import conflicts, outputs
+from modelvc.ops.notebooks import diff as notebook_diff
+from modelvc.ops.sharing import get, pull, push
+from modelvc.ops.tracking import add, checkout, ls, mv, rm, status, track
+from modelvc.ops.upkeep import doctor, fsck, gc, gc_remote, init, stats
 
 PAGE = Path(__file__).parents[2] / "docs/cli.md"
 WIDTH = 100
@@ -72,28 +50,28 @@ RESULTS: dict[str, tuple[type, ...]] = {
     "diff": (diff.Diff,),
     "plot": (plot.Plot,),
     "push": (push.Pushed,),
-    "fetch": (fetch.Fetched,),
+    "fetch": (fetching.Fetched,),
     "pull": (pull.Pulled,),
-    "trust": (remotes.Remotes,),
-    "remote add": (remotes.RemoteInfo,),
-    "remote list": (remotes.Remotes,),
-    "remote remove": (remotes.Remotes,),
+    "trust": (configured.Remotes,),
+    "remote add": (configured.RemoteInfo,),
+    "remote list": (configured.Remotes,),
+    "remote remove": (configured.Remotes,),
     "track": (track.Tracked,),
-    "remote default": (remotes.RemoteInfo,),
-    "remote set-url": (remotes.RemoteInfo,),
-    "remote rename": (remotes.RemoteInfo,),
+    "remote default": (configured.RemoteInfo,),
+    "remote set-url": (configured.RemoteInfo,),
+    "remote rename": (configured.RemoteInfo,),
     "get": (get.Got,),
     "fsck": (fsck.Fsck, markers.Markers),
-    "gc": (gc.GcPlan, gc.GcDone, collect.RemoteGc),
+    "gc": (gc.GcPlan, gc.GcDone, gc_remote.RemoteGc),
     "store stats": (stats.StoreStats,),
     "doctor": (doctor.Doctor,),
     "metrics show": (metrics.AllMeasured,),
     "metrics set": (metrics.Measured,),
-    "notebook strip": (notebooks.Stripped,),
-    "notebook check": (notebooks.Checked,),
-    "notebook merge": (notebook_conflicts.NotebookMerged,),
-    "notebook resolve": (notebook_conflicts.NotebooksResolved,),
-    "notebook refresh": (notebooks.Refreshed,),
+    "notebook strip": (outputs.Stripped,),
+    "notebook check": (outputs.Checked,),
+    "notebook merge": (conflicts.NotebookMerged,),
+    "notebook resolve": (conflicts.NotebooksResolved,),
+    "notebook refresh": (outputs.Refreshed,),
     "notebook diff": (notebook_diff.NotebookDiff,),
     "notebook mergetool": (),
     "check": (check.Checked,),
@@ -130,8 +108,11 @@ def help_of(words: str) -> str:
 
 def _namespace() -> dict[str, Any]:
     found: dict[str, Any] = {"MetricValue": int | float | bool | str, "Mode": drivers.Mode}
-    modules = [importlib.import_module(f"modelvc.ops.{one.name}") for one in pkgutil.iter_modules(modelvc.ops.__path__)]
-    for module in [*modules, importlib.import_module("modelvc.git.hooks")]:
+    walked = [
+        *pkgutil.walk_packages(modelvc.ops.__path__, "modelvc.ops."),
+        *pkgutil.walk_packages(modelvc.models.__path__, "modelvc.models."),
+    ]
+    for module in map(importlib.import_module, [*(one.name for one in walked), "modelvc.git.setup.hooks"]):
         found |= {name: value for name, value in vars(module).items() if not name.startswith("_")}
     return found
 

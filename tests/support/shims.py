@@ -7,8 +7,8 @@ import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from modelvc.git import hooks
 from modelvc.git.layout import Layout, discover
+from modelvc.git.setup import hooks
 
 # Says yes to "have you modelvc?", notes the call, and like the real one remembers the pointers that it has seen.
 _STAND_IN = """\

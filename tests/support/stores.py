@@ -10,19 +10,20 @@ from typing import TYPE_CHECKING
 from blake3 import blake3
 
 from modelvc.errors import KeyMissing, RemoteChanged, RemoteError
-from modelvc.store.api import Capabilities, Entry
-from modelvc.store.content import ContentReader
-from modelvc.store.ingest import Ingest
-from modelvc.store.local import LocalStore
-from modelvc.store.manifest import Content
-from modelvc.store.writer import StoreWriter
+from modelvc.store.backends.api import Capabilities, Entry
+from modelvc.store.local import compact
+from modelvc.store.local.content import ContentReader
+from modelvc.store.local.ingest import Ingest
+from modelvc.store.local.store import LocalStore
+from modelvc.store.local.writer import StoreWriter
+from modelvc.store.objects.manifest import Content
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
     from pathlib import Path
 
-    from modelvc.oid import Oid
-    from modelvc.store.api import Data
+    from modelvc.ids import Oid
+    from modelvc.store.backends.api import Data
 
 
 class DictBackend:
@@ -137,6 +138,7 @@ def add_file(store: LocalStore, path: Path) -> Content:
         content = Content(done.oid, done.stat.size, done.recipe)
         writer.add(content)
         writer.commit()
+        compact.tidy(store, writer)
     return content
 
 

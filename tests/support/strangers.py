@@ -9,19 +9,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modelvc.formats import paths, tree
+from modelvc.formats import paths
+from modelvc.formats.binary import tree
+from modelvc.formats.binary.tree import TreeEntry
 from modelvc.formats.paths import SafeRelPath
-from modelvc.formats.pointer import Pointer
-from modelvc.formats.tree import TreeEntry
+from modelvc.formats.pointer.pointer import Pointer
 from modelvc.repo import open_repo
-from modelvc.store.manifest import tree_content
-from modelvc.store.writer import StoreWriter
+from modelvc.store.local.writer import StoreWriter
+from modelvc.store.objects.manifest import tree_content
 from tests.support.stores import add_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from modelvc.formats.segment import Recipe
+    from modelvc.formats.binary.segment import Recipe
     from tests.support.clone import Clone
 
 LONG = "/".join(["d"] * 2_040)

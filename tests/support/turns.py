@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
-    from modelvc.store.api import Backend, Capabilities, Data, Entry
+    from modelvc.store.backends.api import Backend, Capabilities, Data, Entry
 
 
 _PATIENCE = 300.0  # seconds for one request, on a machine that does other things: a deadlock is to fail, not to hang

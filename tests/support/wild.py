@@ -26,9 +26,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from blake3 import blake3
 
+from modelvc.formats.binary.tree import TreeEntry, leaves, tree_oid
 from modelvc.formats.paths import SafeRelPath
-from modelvc.formats.tree import TreeEntry, leaves, tree_oid
-from modelvc.oid import Oid
+from modelvc.ids import Oid
 from tests.support import spawn
 from tests.support.clone import Clone
 

@@ -159,7 +159,7 @@ def complete(world: World, *, remote: bool = False) -> None:
     """Both versions can be had, byte for byte."""
     world.works("fsck", *(["--remote"] if remote else []))
     from modelvc.repo import open_repo
-    from modelvc.store.verify import check_object
+    from modelvc.store.check.local_store import check_object
 
     repo = open_repo(str(world.clone.path), os.environ)
     for kind, oid in repo.store.roots():

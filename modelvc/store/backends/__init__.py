@@ -1,4 +1,4 @@
-"""The places where stores lie. Each module here knows one of them; what they promise is in modelvc.store.api."""
+"""The places where stores lie. Each module here knows one of them; `api` says what all of them promise."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from modelvc.store.backends.options import RemoteOptions
 from modelvc.store.backends.url import absolute_url, committed_url, is_relative, parse_url
 
 if TYPE_CHECKING:
-    from modelvc.store.api import Backend
+    from modelvc.store.backends.api import Backend
 
 __all__ = ["RemoteOptions", "absolute_url", "committed_url", "is_relative", "open_backend", "parse_url"]
 

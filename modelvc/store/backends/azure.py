@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from modelvc.errors import ConfigError, RemoteBusy, RemoteDenied, RemoteError, shown
-from modelvc.store.api import KeyDenied
+from modelvc.store.backends.api import KeyDenied
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

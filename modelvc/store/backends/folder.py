@@ -14,16 +14,16 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from modelvc.atomic import create_file, share_folder
 from modelvc.errors import KeyMissing, RemoteBusy, RemoteChanged, RemoteError, shown
-from modelvc.store.api import Capabilities, Entry, KeyDenied
 from modelvc.store.backends import openat
+from modelvc.store.backends.api import Capabilities, Entry, KeyDenied
 from modelvc.store.backends.keys import check_key, check_prefix
-from modelvc.store.disk import create_file, share_folder
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from modelvc.store.api import Data
+    from modelvc.store.backends.api import Data
     from modelvc.store.backends.openat import Temporary
 
 _LOCK = ".lock"

@@ -14,8 +14,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from modelvc.errors import ConfigError, KeyMissing, RemoteBusy, RemoteChanged, RemoteDenied, RemoteError, shown
-from modelvc.store.api import Capabilities, Entry, KeyDenied
 from modelvc.store.backends import retry
+from modelvc.store.backends.api import Capabilities, Entry, KeyDenied
 from modelvc.store.backends.azure import Unreachable
 from modelvc.store.backends.keys import check_key, check_prefix, is_key, is_part
 from modelvc.store.backends.spans import merge, scatter
@@ -23,7 +23,7 @@ from modelvc.store.backends.spans import merge, scatter
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
-    from modelvc.store.api import Data
+    from modelvc.store.backends.api import Data
     from modelvc.store.backends.url import Place
 
 _T = TypeVar("_T")

@@ -8,13 +8,13 @@ import time
 from typing import TYPE_CHECKING
 
 from modelvc.errors import KeyMissing, RemoteChanged, RemoteError
-from modelvc.store.api import Capabilities, Entry
+from modelvc.store.backends.api import Capabilities, Entry
 from modelvc.store.backends.keys import check_key, check_prefix
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from modelvc.store.api import Data
+    from modelvc.store.backends.api import Data
 
 _stores: dict[str, dict[str, tuple[bytes, Entry]]] = {}
 _lock = threading.Lock()

@@ -10,13 +10,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from modelvc.atomic import create_file, share_folder
 from modelvc.errors import RemoteBusy, RemoteDenied, RemoteError, shown
-from modelvc.store.api import Entry
+from modelvc.store.backends.api import Entry
 from modelvc.store.backends.keys import is_part
-from modelvc.store.disk import create_file, share_folder
 
 if TYPE_CHECKING:
-    from modelvc.store.api import Data
+    from modelvc.store.backends.api import Data
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a planted pipe must not block

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from modelvc.errors import RemoteChanged, RemoteError
-from modelvc.store.api import NotUnderstood
+from modelvc.store.backends.api import NotUnderstood
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from modelvc.store.api import Backend, Capabilities, MeasurableBackend
+    from modelvc.store.backends.api import Backend, Capabilities, MeasurableBackend
 
 _NOTHING = "00000000000000000000000000000000"  # an etag that no key has
 

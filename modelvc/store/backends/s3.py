@@ -14,8 +14,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from modelvc.errors import ConfigError, KeyMissing, RemoteChanged, RemoteError
-from modelvc.store.api import Capabilities, Entry
 from modelvc.store.backends import retry, s3errors
+from modelvc.store.backends.api import Capabilities, Entry
 from modelvc.store.backends.keys import check_key, check_prefix, is_key
 from modelvc.store.backends.s3body import answer_body, request_body
 from modelvc.store.backends.spans import merge, scatter
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Sequence
     from concurrent.futures import Future
 
-    from modelvc.store.api import Data
+    from modelvc.store.backends.api import Data
     from modelvc.store.backends.options import RemoteOptions
     from modelvc.store.backends.url import Place
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from modelvc.store.api import Data
+    from modelvc.store.backends.api import Data
 
 _PIECE = 512 << 10
 

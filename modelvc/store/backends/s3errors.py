@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from modelvc.errors import KeyMissing, RemoteBusy, RemoteChanged, RemoteDenied, RemoteError, shown
-from modelvc.store.api import KeyDenied, NotUnderstood
+from modelvc.store.backends.api import KeyDenied, NotUnderstood
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

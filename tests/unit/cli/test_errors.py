@@ -6,9 +6,9 @@ import os
 
 import pytest
 
+from modelvc.cli.commands.gate import _bisect_status
 from modelvc.cli.context import Context
 from modelvc.cli.errors import explain
-from modelvc.cli.gate import _bisect_status
 from modelvc.errors import NotFoundError
 
 
@@ -41,7 +41,7 @@ def test_a_bisection_takes_no_bug_of_ours_for_a_bad_model(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(Context, "open", lambda _: None)
-    monkeypatch.setattr("modelvc.ops.bisect.bisect_ends", full)
+    monkeypatch.setattr("modelvc.ops.metrics.bisect.bisect_ends", full)
     assert _bisect_status(["m"]) == 128
     assert "no space is left" in capsys.readouterr().err
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from inline_snapshot import snapshot
 
-from modelvc.cli import chart, image, page
+from modelvc.cli.views import chart, image, page
 from modelvc.errors import UsageError
-from modelvc.ops.log import LoggedVersion
-from modelvc.ops.plot import Plot, PlotMetric
+from modelvc.ops.history.log import LoggedVersion
+from modelvc.ops.history.plot import Plot, PlotMetric
 
 EVIL = "</script><script>alert(1)</script>\"'&<img src=x onerror=alert(1)>\x1b[31m\u202e"
 

@@ -9,7 +9,7 @@ import pytest
 
 from modelvc.cli.progress import progress
 from modelvc.errors import RemoteBusy
-from modelvc.ops.progress import SILENT
+from modelvc.models.progress import SILENT
 from modelvc.store.backends import retry
 
 

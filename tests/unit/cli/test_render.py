@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from modelvc.cli import render
+from modelvc.cli.views import render
 from modelvc.cli.words import clean_words
 
 

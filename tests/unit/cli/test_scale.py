@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from modelvc.cli.scale import bounds, label, ticks
+from modelvc.cli.views.scale import bounds, label, ticks
 
 
 @pytest.mark.parametrize(

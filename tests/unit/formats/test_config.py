@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from modelvc.errors import ConfigError, NotFoundError, UsageError
-from modelvc.formats import config
-from modelvc.formats.config import CloneConfig, Config, Hooks, Remote, check_name, check_usable
+from modelvc.formats.text import config
+from modelvc.formats.text.config import CloneConfig, Config, Hooks, Remote, check_name, check_usable
 
 S3 = Remote("s3://bucket/models", "https://s3.example.org", "eu-central-1")
 COMMITTED = """\

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from modelvc.errors import UsageError
-from modelvc.formats.expression import parse
+from modelvc.formats.text.expression import parse
 
 VALUES = {"acc": 0.9, "test.auc": 0.8, "n": 3, "slow": False, "kind": "tree", "lost": float("nan"), "odd name": 1}
 

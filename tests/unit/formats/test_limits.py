@@ -11,16 +11,19 @@ import pytest
 from blake3 import blake3
 
 from modelvc.errors import ConfigError, FormatError
-from modelvc.formats import config, doomlist, limits, pointer, registration, root, storeconfig, tree
-from modelvc.formats.config import CloneConfig, Config, Remote
+from modelvc.formats import limits
+from modelvc.formats.binary import root, tree
+from modelvc.formats.binary.root import LeafRef, Part, Root
+from modelvc.formats.binary.segment import Recipe
 from modelvc.formats.paths import MAX_BYTES, SafeRelPath
-from modelvc.formats.pointer import Metrics, Pointer
-from modelvc.formats.root import LeafRef, Part, Root
-from modelvc.formats.segment import Recipe
-from modelvc.formats.storeconfig import StoreConfig
-from modelvc.oid import Oid
-from modelvc.store import manifest
-from modelvc.store.manifest import Content
+from modelvc.formats.pointer import pointer
+from modelvc.formats.pointer.pointer import Metrics, Pointer
+from modelvc.formats.text import config, doomlist, registration, storeconfig
+from modelvc.formats.text.config import CloneConfig, Config, Remote
+from modelvc.formats.text.storeconfig import StoreConfig
+from modelvc.ids import Oid
+from modelvc.store.objects import manifest
+from modelvc.store.objects.manifest import Content
 
 OID = Oid(blake3(b"x").digest())
 ENTRY = 3 + 40  # bytes of an entry of a leaf, without its path

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from modelvc.errors import FormatError, UsageError
-from modelvc.formats import metrics
-from modelvc.formats.metricfiles import read
+from modelvc.formats.pointer import metrics
+from modelvc.formats.text.metricfiles import read
 from modelvc.formats.toml import NAN
 
 

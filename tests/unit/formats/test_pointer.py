@@ -10,11 +10,12 @@ import pytest
 
 import modelvc
 from modelvc.errors import BrokenPointer, FormatError, PointerConflict
-from modelvc.formats import limits, metrics, pointer, toml
-from modelvc.formats import quick as quick_module
-from modelvc.formats.pointer import Conflict, Metrics, Pointer
-from modelvc.formats.quick import quick
-from modelvc.oid import Oid
+from modelvc.formats import limits, toml
+from modelvc.formats.pointer import metrics, pointer
+from modelvc.formats.pointer import quick as quick_module
+from modelvc.formats.pointer.pointer import Conflict, Metrics, Pointer
+from modelvc.formats.pointer.quick import quick
+from modelvc.ids import Oid
 
 OID, OTHER = Oid(bytes(range(32))), Oid(b"\xff" * 32)
 PATH = "models/a.pkl.mvc"
@@ -227,7 +228,7 @@ def test_quick_loads_nothing_and_is_quick():
     code = """if True:
         import sys
         sys.path.insert(0, sys.argv[1])
-        import modelvc.formats.quick
+        import modelvc.formats.pointer.quick
         print(*{"re", "typing", "dataclasses", "tomllib", "collections"} & set(sys.modules))
     """
     root = os.path.dirname(os.path.dirname(modelvc.__file__))

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from modelvc.errors import ConfigError
-from modelvc.formats.policy import Margin, parse
+from modelvc.formats.text.policy import Margin, parse
 
 WHOLE = b"""
 [[model]]

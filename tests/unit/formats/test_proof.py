@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from modelvc.errors import FormatError
-from modelvc.formats import proof
 from modelvc.formats.paths import SafeRelPath
-from modelvc.formats.proof import LOST, SERVED, TIPS, Lost, Proof
-from modelvc.oid import Oid
+from modelvc.formats.text import proofs
+from modelvc.formats.text.proofs import LOST, SERVED, TIPS, Lost, Proof
+from modelvc.ids import Oid
 
 
 def lost(number: int, path: str = "models/ü m.bin") -> Lost:
@@ -22,7 +22,7 @@ FULL = Proof("a" * 32, 7, "b" * 40, ("origin", "team/hub"), ("c" * 40, "d" * 64)
 
 @pytest.mark.parametrize("one", [FULL, Proof("a" * 32, 0, "b" * 64)])
 def test_what_was_written_is_read(one: Proof) -> None:
-    assert proof.parse(proof.encode(one)) == one
+    assert proofs.parse(proofs.encode(one)) == one
 
 
 def test_at_the_limits_and_above() -> None:
@@ -32,14 +32,14 @@ def test_at_the_limits_and_above() -> None:
         tips=tuple(f"{n:040x}" for n in range(TIPS)),
         lost=tuple(lost(n) for n in range(LOST)),
     )
-    assert proof.parse(proof.encode(many)) == many
+    assert proofs.parse(proofs.encode(many)) == many
     for more in (
         replace(many, serves=(*many.serves, "one more")),
         replace(many, tips=(*many.tips, "f" * 40)),
         replace(many, lost=(*many.lost, lost(LOST + 1))),
     ):
         with pytest.raises(FormatError):
-            proof.encode(more)
+            proofs.encode(more)
 
 
 @pytest.mark.parametrize(
@@ -56,15 +56,15 @@ def test_at_the_limits_and_above() -> None:
 )
 def test_what_no_reader_accepts_is_not_written(one: Proof) -> None:
     with pytest.raises(FormatError):
-        proof.encode(one)
+        proofs.encode(one)
 
 
 def test_what_is_no_proof() -> None:
-    data = proof.encode(FULL)
+    data = proofs.encode(FULL)
     for at in range(len(data)):
         if data[at - 1 : at] != b"\n" or not at:
             with pytest.raises(FormatError):
-                proof.parse(data[:at])
+                proofs.parse(data[:at])
     for bad in (
         data.replace(b"proof 1", b"proof 2"),
         data + b"tip " + b"c" * 40 + b"\n",  # out of order
@@ -72,7 +72,7 @@ def test_what_is_no_proof() -> None:
         data + b"more\n",
         data.replace(b" x\n", b" ../x\n"),
         data.replace("ü".encode(), b"\xff"),
-        data + b" " * proof.MAX_BYTES + b"\n",
+        data + b" " * proofs.MAX_BYTES + b"\n",
     ):
         with pytest.raises(FormatError):
-            proof.parse(bad)
+            proofs.parse(bad)

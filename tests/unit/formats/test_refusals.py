@@ -11,12 +11,14 @@ import pytest
 from blake3 import blake3
 
 from modelvc.errors import FormatError
-from modelvc.formats import limits, pack, registration, root, segment, toml, tree
-from modelvc.formats.pack import RAW, ZSTD, Stored, Trailer
-from modelvc.formats.root import LeafRef, Part, Place, Root
-from modelvc.formats.segment import Placement, Recipe, Segment
-from modelvc.oid import Oid
-from modelvc.store import codec
+from modelvc.formats import limits, toml
+from modelvc.formats.binary import pack, root, segment, tree
+from modelvc.formats.binary.pack import RAW, ZSTD, Stored, Trailer
+from modelvc.formats.binary.root import LeafRef, Part, Place, Root
+from modelvc.formats.binary.segment import Placement, Recipe, Segment
+from modelvc.formats.text import registration
+from modelvc.ids import Oid
+from modelvc.store.objects import codec
 
 if TYPE_CHECKING:
     from collections.abc import Callable

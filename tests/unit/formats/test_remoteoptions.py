@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from modelvc.errors import ConfigError, UsageError
-from modelvc.formats import config, remoteoptions
+from modelvc.formats.text import config, remoteoptions
 
 GOOD = {
     "acl=bucket-owner-full-control": {"acl": "bucket-owner-full-control"},

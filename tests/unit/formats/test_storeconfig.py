@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from modelvc.errors import ConfigError, FormatError
-from modelvc.formats import storeconfig
-from modelvc.formats.storeconfig import StoreConfig
+from modelvc.formats.text import storeconfig
+from modelvc.formats.text.storeconfig import StoreConfig
 
 ID = "0123456789abcdef" * 2
 TEXT = f"""\

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modelvc.errors import GitError
-from modelvc.git.elsewhere import snapshot, whole
 from modelvc.git.history import pointers_in
 from modelvc.git.layout import Layout, discover
+from modelvc.git.other_repository import snapshot, whole
 
 if TYPE_CHECKING:
     from pathlib import Path

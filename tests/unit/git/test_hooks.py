@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from modelvc.git import hooks
 from modelvc.git.layout import discover
+from modelvc.git.setup import hooks
 from tests.support.clone import Clone
 
 

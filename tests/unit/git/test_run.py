@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from modelvc.errors import GitError
+from modelvc.git.identity import asked_at
 from modelvc.git.layout import discover
-from modelvc.git.places import asked_at
 from modelvc.git.run import environment, git, run, said
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modelvc.git import sides
+from modelvc.git import merge_sides
 from modelvc.git.layout import Layout, discover
 from tests.support.clone import ROOT, Clone
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _ASK = """\
 import os, sys
 from modelvc.git.layout import discover
-from modelvc.git.sides import names
+from modelvc.git.merge_sides import names
 with open(sys.argv[1], "w") as file:
     print(*names(discover(os.getcwd(), os.environ), os.environ, tuple(sys.argv[2:4])), sep="|", file=file)
 sys.exit(1)
@@ -59,7 +59,7 @@ def test_merge(clone: Clone) -> None:
     clone.run("git", "merge", "topic", code=1)
     assert said(clone) == "main|topic"
     layout = discover(str(clone.path), {})
-    assert sides.names(layout, {}) == ("main", "topic")  # and when a person settles it
+    assert merge_sides.names(layout, {}) == ("main", "topic")  # and when a person settles it
     clone.git("merge", "--abort")
     clone.git("checkout", "-q", "--detach")
     clone.run("git", "merge", "topic", code=1)
@@ -70,7 +70,7 @@ def test_where_refs_are_no_files_sides_have_no_names(tmp_path: Path) -> None:
     """Reftable leaves such a HEAD."""
     found = Clone.new(tmp_path / "clone", mvc=False)
     (found.path / ".git/HEAD").write_text("ref: refs/heads/.invalid\n")
-    assert sides.names(discover(str(found.path), {}), {}) == ("ours", "theirs")
+    assert merge_sides.names(discover(str(found.path), {}), {}) == ("ours", "theirs")
 
 
 def test_merge_of_a_commit_without_a_branch(clone: Clone) -> None:
@@ -87,7 +87,7 @@ def test_rebase(clone: Clone) -> None:
     clone.git("checkout", "-q", "topic")
     clone.run("git", "rebase", "main", code=1)
     assert said(clone) == "main|topic"
-    assert sides.names(discover(str(clone.path), {}), {}) == ("main", "topic")
+    assert merge_sides.names(discover(str(clone.path), {}), {}) == ("main", "topic")
     clone.git("rebase", "--abort")
     clone.git("pack-refs", "--all")
     clone.git("checkout", "-q", "main")
@@ -107,7 +107,7 @@ def test_rebase_with_patches(clone: Clone) -> None:
     clone.git("checkout", "-q", "topic")
     clone.run("git", "rebase", "--apply", "main", code=1)
     assert said(clone).startswith((f"{short(clone, 'main')}|theirs", "HEAD|"))  # Git says what it does only afterwards
-    assert sides.names(discover(str(clone.path), {}), {}) == ("main", "topic")
+    assert merge_sides.names(discover(str(clone.path), {}), {}) == ("main", "topic")
 
 
 def test_rebase_of_and_onto_what_has_no_name(clone: Clone) -> None:
@@ -155,29 +155,29 @@ def layout(tmp_path: Path, **files: str) -> Layout:
 
 def test_labels_that_git_passes(tmp_path: Path) -> None:
     plain = layout(tmp_path)
-    assert sides.names(plain, {}) == ("ours", "theirs")
-    assert sides.names(plain, {}, ("%X", "%Y")) == ("ours", "theirs")
-    assert sides.names(plain, {}, ("HEAD", "abc (why)")) == ("HEAD", "abc (why)")
+    assert merge_sides.names(plain, {}) == ("ours", "theirs")
+    assert merge_sides.names(plain, {}, ("%X", "%Y")) == ("ours", "theirs")
+    assert merge_sides.names(plain, {}, ("HEAD", "abc (why)")) == ("HEAD", "abc (why)")
 
 
 def test_names_are_made_safe(tmp_path: Path) -> None:
     commit = "a" * 40
     evil = layout(tmp_path, HEAD="ref: refs/heads/" + "x" * 300)
-    ours, theirs = sides.names(evil, {f"GITHEAD_{commit}": "a\x1b[31m\nb\u202e"})
+    ours, theirs = merge_sides.names(evil, {f"GITHEAD_{commit}": "a\x1b[31m\nb\u202e"})
     assert theirs == "a?[31m?b?"
     assert len(ours) == 100
-    assert sides.names(evil, {"GITHEAD_zz": "no id", "GITHEAD_": ""})[1] == "theirs"
-    assert sides.names(layout(tmp_path, **{"rebase-merge__onto": "../../etc\n"}), {})[1] == "theirs"
+    assert merge_sides.names(evil, {"GITHEAD_zz": "no id", "GITHEAD_": ""})[1] == "theirs"
+    assert merge_sides.names(layout(tmp_path, **{"rebase-merge__onto": "../../etc\n"}), {})[1] == "theirs"
 
 
 def test_two_heads_are_an_octopus() -> None:
-    assert sides.merged_commit({f"GITHEAD_{'a' * 40}": "x"}) == "a" * 40
-    assert sides.merged_commit({f"GITHEAD_{'a' * 40}": "x", f"GITHEAD_{'b' * 40}": "y"}) == ""
+    assert merge_sides.merged_commit({f"GITHEAD_{'a' * 40}": "x"}) == "a" * 40
+    assert merge_sides.merged_commit({f"GITHEAD_{'a' * 40}": "x", f"GITHEAD_{'b' * 40}": "y"}) == ""
 
 
 def test_nothing_heavy_is_imported() -> None:
     heavy = {"re", "dataclasses", "subprocess", "typing", "pygit2"}
-    code = f"import modelvc.git.sides; print(*({heavy!r} & set(sys.modules)))"
+    code = f"import modelvc.git.merge_sides; print(*({heavy!r} & set(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {code}"],
         capture_output=True,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from modelvc.errors import FormatError
-from modelvc.formats.rules import Rules
+from modelvc.formats.notebook_rules import Rules
 from modelvc.notebook import document, form, shape
 from modelvc.notebook.strip import clean
 from tests.support.notebooks import SAID, cell, dump, notebook

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from modelvc.errors import FormatError
-from modelvc.formats.rules import Rules
+from modelvc.formats.notebook_rules import Rules
 from modelvc.git import mergefile
 from modelvc.notebook.kept import Kept
 from modelvc.notebook.merge import merge

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from modelvc.errors import FormatError, ModelvcError
-from modelvc.notebook.rich import diff_text
+from modelvc.notebook.rich.diff import diff_text
 
 COLOUR = re.compile(r"\x1b\[(?:1|1;34|31|32|36|0)m")
 
@@ -197,13 +197,15 @@ def _python(code: str) -> str:
 
 
 def test_importing_it_loads_nothing_heavy() -> None:
-    code = "import sys, modelvc.notebook.rich; print({'nbdime', 'nbformat', 'jsonschema', 'json'} & set(sys.modules))"
+    code = (
+        "import sys, modelvc.notebook.rich.diff; print({'nbdime', 'nbformat', 'jsonschema', 'json'} & set(sys.modules))"
+    )
     assert _python(code) == "set()"
 
 
 def test_the_grammar_is_not_built_and_can_be_imported_later() -> None:
     code = (
-        "import sys\nfrom modelvc.notebook.rich import diff_text\n"
+        "import sys\nfrom modelvc.notebook.rich.diff import diff_text\n"
         f"diff_text(b'', {_made(_cell('a'), _cell('b'))!r}, ('old', 'new'), color=False)\n"
         "print('nbdime' in sys.modules, 'rfc3987_syntax' in sys.modules, 'lark' in sys.modules)"
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from modelvc.drivers.notebooks import read_rules
+from modelvc.drivers.notebooks.rules import read_rules
 from modelvc.errors import ConflictError
 
 

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 
 from modelvc.errors import FormatError, ModelvcError, UsageError
-from modelvc.formats import policy as policies
 from modelvc.formats.paths import SafeRelPath
-from modelvc.formats.pointer import Conflict, Metrics, Pointer, Predictions
+from modelvc.formats.pointer.pointer import Conflict, Metrics, Pointer, Predictions
+from modelvc.formats.text import policy as policies
 from modelvc.gate import predictions
 from modelvc.gate.pairing import pair
-from modelvc.oid import Oid
-from modelvc.ops import check as gate
-from modelvc.ops import paired
+from modelvc.ids import Oid
+from modelvc.models.measures import paired
+from modelvc.ops.metrics import check as gate
 from modelvc.worktree.files import Worktree
 
 PATH = SafeRelPath("model.bin")

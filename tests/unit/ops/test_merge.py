@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modelvc.errors import BrokenPointer, PointerConflict
+from modelvc.formats.binary.tree import TreeEntry
 from modelvc.formats.paths import SafeRelPath
-from modelvc.formats.pointer import Conflict, Metrics, Pointer, parse
-from modelvc.formats.tree import TreeEntry
-from modelvc.oid import Oid
-from modelvc.ops.keep import keep_present
-from modelvc.ops.merge import Merged, Sides, merge
-from modelvc.ops.treemerge import merge_entries
-from modelvc.ops.trees import stored_files
+from modelvc.formats.pointer.pointer import Conflict, Metrics, Pointer, parse
+from modelvc.ids import Oid
+from modelvc.models.files.keep import keep_present
+from modelvc.models.files.trees import stored_files
+from modelvc.ops.merging.merge import Merged, Sides, merge
+from modelvc.ops.merging.merge_folders import merge_entries
 from modelvc.repo import Repo, open_repo
 from tests.support.clone import Clone
 

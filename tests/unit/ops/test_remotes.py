@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modelvc.errors import BrokenPointer, ConfigError, LockHeld, UntrustedRemote
-from modelvc.formats.config import CloneConfig, Config, Remote
-from modelvc.ops import push, remotes
-from modelvc.ops.scope import Scope
+from modelvc.formats.text.config import CloneConfig, Config, Remote
+from modelvc.models.remotes import configured
+from modelvc.models.versions.scope import Scope
+from modelvc.ops.sharing import push
 from modelvc.repo import Repo, open_repo
 from tests.support.clone import Clone
 
@@ -27,7 +28,7 @@ ENDPOINT = replace(BUCKET, endpoint_url="https://there.example")
 def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repo:
     clone = Clone.new(tmp_path / "clone", mvc=False)
     (clone.path / ".git/mvc").mkdir()
-    monkeypatch.setattr(remotes, "open_place", lambda remote, _: remote)
+    monkeypatch.setattr(configured, "open_place", lambda remote, _: remote)
     return open_repo(str(clone.path), {})
 
 
@@ -36,7 +37,7 @@ def opens(repo: Repo, remote: Remote, clone: CloneConfig, *, writing: bool) -> b
     repo.__dict__["config"] = Config(remotes={"origin": remote})
     repo.__dict__["clone_config"] = clone
     try:
-        remotes.open_remote(repo, writing=writing)
+        configured.open_remote(repo, writing=writing)
     except UntrustedRemote:
         return False
     return True

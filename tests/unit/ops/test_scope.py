@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from modelvc.formats.paths import SafeRelPath
-from modelvc.formats.pointer import Pointer
-from modelvc.oid import Oid
-from modelvc.ops.scope import Meant, Scope
+from modelvc.formats.pointer.pointer import Pointer
+from modelvc.ids import Oid
+from modelvc.models.versions.scope import Meant, Scope
 
 
 def meant(digit: int, *, predictions: bool = False) -> Meant:

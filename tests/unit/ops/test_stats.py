@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from modelvc.ops.add import add
-from modelvc.ops.stats import ModelStats, StoreStats, stats
+from modelvc.ops.tracking.add import add
+from modelvc.ops.upkeep.stats import ModelStats, StoreStats, stats
 from modelvc.repo import open_repo
-from modelvc.store import codec
+from modelvc.store.objects import codec
 from tests.support.clone import Clone
 
 if TYPE_CHECKING:

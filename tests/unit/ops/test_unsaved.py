@@ -10,16 +10,16 @@ import pytest
 from blake3 import blake3
 
 from modelvc.errors import ObjectCorrupt, UsageError
+from modelvc.formats.binary.segment import Recipe
+from modelvc.formats.binary.tree import TreeEntry
 from modelvc.formats.paths import SafeRelPath
-from modelvc.formats.segment import Recipe
-from modelvc.formats.tree import TreeEntry
-from modelvc.oid import Oid
-from modelvc.ops import materialise
-from modelvc.ops.add import add
-from modelvc.ops.trees import stored_files
+from modelvc.ids import Oid
+from modelvc.models.files import materialise
+from modelvc.models.files.trees import stored_files
+from modelvc.ops.tracking.add import add
 from modelvc.repo import Repo, open_repo
-from modelvc.store import manifest
-from modelvc.store.writer import StoreWriter
+from modelvc.store.local.writer import StoreWriter
+from modelvc.store.objects import manifest
 from tests.support.clone import Clone
 
 FOLDER = SafeRelPath("f")

@@ -8,20 +8,24 @@ from pathlib import Path
 import pytest
 
 from modelvc.errors import FormatError
-from modelvc.formats import limits, segment
-from modelvc.ops.trees import stored_leaves
-from modelvc.store import manifest, salvage, verify
-from modelvc.store.collect import Collector
-from modelvc.store.download import Downloader
-from modelvc.store.farcheck import FarCheck, How
-from modelvc.store.ingest import Ingest
-from modelvc.store.local import LocalStore
-from modelvc.store.manifest import Content
-from modelvc.store.proof import read_content
-from modelvc.store.remote import RemoteStore, root_key
-from modelvc.store.survey import Rules
-from modelvc.store.upload import Terms, Uploader, Wanted
-from modelvc.store.writer import StoreWriter
+from modelvc.formats import limits
+from modelvc.formats.binary import segment
+from modelvc.models.files.trees import stored_leaves
+from modelvc.store.check import local_store
+from modelvc.store.check.remote_store import FarCheck, How
+from modelvc.store.gc.collector import Collector
+from modelvc.store.gc.survey import Rules
+from modelvc.store.local.ingest import Ingest
+from modelvc.store.local.proof import read_content
+from modelvc.store.local.store import LocalStore
+from modelvc.store.local.writer import StoreWriter
+from modelvc.store.objects import manifest
+from modelvc.store.objects.manifest import Content
+from modelvc.store.remote.store import RemoteStore, root_key
+from modelvc.store.repair import copies
+from modelvc.store.transfer.download import Downloader
+from modelvc.store.transfer.upload import Terms, Uploader
+from modelvc.store.transfer.wanted import Wanted
 from tests.golden.write import aided, with_bases
 from tests.support.stores import DictBackend, add_bytes, folders, read_bytes
 
@@ -73,9 +77,9 @@ def push(store: LocalStore, far: DictBackend, contents: tuple[Content, ...], *, 
 
 def is_right(store: LocalStore, content: Content) -> None:
     name = content.kind, content.oid
-    assert verify.check_object(store, name, every_byte=True) is None
+    assert local_store.check_object(store, name, every_byte=True) is None
     assert read_content(store, *name, "m") == content
-    found = salvage.described_here(store, name)
+    found = copies.described_here(store, name)
     assert found is not None
     assert found.recipe == content.recipe
     if content.kind == "tree":
@@ -131,7 +135,7 @@ def test_a_look_at_a_remote(made: Made, tmp_path: Path, where: str) -> None:
     assert health.faults == {}
     assert health.proven == set(names)
     for one in contents:
-        found = salvage.describe(remote, (one.kind, one.oid))
+        found = copies.describe(remote, (one.kind, one.oid))
         assert found is not None
         assert found.recipe == one.recipe
 

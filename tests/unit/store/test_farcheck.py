@@ -8,20 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from modelvc.formats import pack
-from modelvc.formats import root as rootformat
-from modelvc.formats.segment import Recipe
-from modelvc.oid import Oid
-from modelvc.store import farpacks
-from modelvc.store.download import Downloader
-from modelvc.store.farcheck import FarCheck, FarHealth, How
-from modelvc.store.local import LocalStore
-from modelvc.store.manifest import Content
-from modelvc.store.mend import mend_pack
-from modelvc.store.proof import read_content
-from modelvc.store.remote import RemoteStore, pack_key, root_key
-from modelvc.store.upload import Terms, Uploader, Wanted
-from modelvc.store.writer import StoreWriter
+from modelvc.formats.binary import pack
+from modelvc.formats.binary import root as rootformat
+from modelvc.formats.binary.segment import Recipe
+from modelvc.ids import Oid
+from modelvc.store.check.remote_store import FarCheck, FarHealth, How
+from modelvc.store.local.proof import read_content
+from modelvc.store.local.store import LocalStore
+from modelvc.store.local.writer import StoreWriter
+from modelvc.store.objects.manifest import Content
+from modelvc.store.remote import packs
+from modelvc.store.remote.store import RemoteStore, pack_key, root_key
+from modelvc.store.repair.remote_pack import mend_pack
+from modelvc.store.transfer.download import Downloader
+from modelvc.store.transfer.upload import Terms, Uploader
+from modelvc.store.transfer.wanted import Wanted
 from tests.support.stores import DictBackend, add_bytes
 
 MIB = 1 << 20
@@ -84,7 +85,7 @@ def test_each_byte_is_read_once_however_many_versions_share_it(tmp_path: Path) -
     health = remote.look()
     assert (health.faults, health.packs, health.proven) == ({}, {}, set(remote.names))
     assert health.checked_bytes == health.needed_bytes
-    assert health.needed_bytes < health.read_bytes < total + len(remote.packs) * farpacks._TAIL
+    assert health.needed_bytes < health.read_bytes < total + len(remote.packs) * packs._TAIL
     reads = [key for verb, key in remote.backend.log if verb == "read_ranges"]
     assert len(reads) <= 2 * len(remote.packs)
     assert len(remote.backend.log) == len(reads) + 1 + 6  # a listing, and a root for each version
@@ -130,7 +131,7 @@ def test_a_damaged_chunk_is_found_and_those_who_need_it(tmp_path: Path, *, mine:
 def test_a_chunk_whose_checksum_is_right_and_content_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     remote = Remote(tmp_path, versions=1)
     remote.flip(remote.packs[0], 1000)
-    monkeypatch.setattr("modelvc.store.codec.xxhash.xxh3_64_intdigest", lambda _: _Same())
+    monkeypatch.setattr("modelvc.store.objects.codec.xxhash.xxh3_64_intdigest", lambda _: _Same())
     assert remote.look().faults
 
 
@@ -242,7 +243,7 @@ def test_how_often_a_sample_finds_damage(tmp_path: Path) -> None:
     chunks, damaged, share = 400, 10, 0.05
     found = 0
     for _ in range(2_000):
-        choose = farpacks.share_of(chunks * 1000, share, rng)
+        choose = packs.share_of(chunks * 1000, share, rng)
         found += any([choose(1000) for _ in range(chunks)][:damaged])
     assert 0.35 < found / 2_000 < 0.46  # 0.40
 
@@ -254,7 +255,7 @@ def test_a_clean_up_at_the_same_time_is_no_damage(tmp_path: Path, monkeypatch: p
     key = root_key(*remote.names[0])
     before = remote.backend.objects[key]
     gone = remote.packs[0]
-    monkeypatch.setattr("modelvc.store.outgoing.PACK", 3 * MIB)
+    monkeypatch.setattr("modelvc.store.transfer.outgoing.PACK", 3 * MIB)
     del remote.backend.objects[gone]
     remote.push(remote.contents[0])
     after = remote.backend.objects[key]

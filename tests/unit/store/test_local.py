@@ -9,15 +9,15 @@ import pytest
 from blake3 import blake3
 
 from modelvc.errors import ConfigError, FileChanged, FormatError, ObjectCorrupt, ObjectMissing
-from modelvc.formats import pack
-from modelvc.formats.pack import RAW, ZSTD
-from modelvc.oid import Oid
-from modelvc.store import compact, packfile
-from modelvc.store.index import LOOSE
-from modelvc.store.ingest import Ingest
-from modelvc.store.local import LocalStore
-from modelvc.store.manifest import Content
-from modelvc.store.writer import StoreWriter
+from modelvc.formats.binary import pack
+from modelvc.formats.binary.pack import RAW, ZSTD
+from modelvc.ids import Oid
+from modelvc.store.local import compact, packfile
+from modelvc.store.local.index import LOOSE
+from modelvc.store.local.ingest import Ingest
+from modelvc.store.local.store import LocalStore
+from modelvc.store.local.writer import StoreWriter
+from modelvc.store.objects.manifest import Content
 from tests.support.stores import add_bytes, add_file, folders, read_bytes
 
 MIB = 1 << 20
@@ -61,7 +61,7 @@ def test_adding_again_stores_nothing_new(store: LocalStore, tmp_path: Path) -> N
 
 
 def test_a_raw_blob_lies_in_one_run_on_a_block_border(store: LocalStore, tmp_path: Path) -> None:
-    from modelvc.store.content import ContentReader
+    from modelvc.store.local.content import ContentReader
 
     add_bytes(store, tmp_path, noise(100_001, seed=1))
     content = add_bytes(store, tmp_path, noise(3 * MIB + 5, seed=2))
@@ -157,7 +157,7 @@ def test_an_abandoned_session_leaves_nothing(store: LocalStore, tmp_path: Path) 
 
 
 def test_writers_share_and_gc_waits(store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("modelvc.store.local._LOCK_WAIT", 10)
+    monkeypatch.setattr("modelvc.store.local.store._LOCK_WAIT", 10)
     store.prepare()
     order: list[str] = []
 
@@ -178,8 +178,8 @@ def test_writers_share_and_gc_waits(store: LocalStore, tmp_path: Path, monkeypat
 def test_a_large_blob_has_its_records_in_segments(store: LocalStore, tmp_path: Path) -> None:
     from array import array
 
-    from modelvc.formats.segment import Recipe
-    from modelvc.store import manifest
+    from modelvc.formats.binary.segment import Recipe
+    from modelvc.store.objects import manifest
 
     cids = b"".join(blake3(i.to_bytes(4, "little")).digest() for i in range(40_000))
     recipe = Recipe(cids, array("I", [7] * 40_000), ((40_000, 1),))

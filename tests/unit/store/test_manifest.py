@@ -10,14 +10,14 @@ import pytest
 from blake3 import blake3
 
 from modelvc.errors import FormatError
-from modelvc.formats import tree
+from modelvc.formats.binary import tree
+from modelvc.formats.binary.root import Part, Root
+from modelvc.formats.binary.segment import Recipe, Segment
+from modelvc.formats.binary.tree import TreeEntry
 from modelvc.formats.paths import SafeRelPath
-from modelvc.formats.root import Part, Root
-from modelvc.formats.segment import Recipe, Segment
-from modelvc.formats.tree import TreeEntry
-from modelvc.oid import Oid
-from modelvc.store import manifest
-from modelvc.store.manifest import Content
+from modelvc.ids import Oid
+from modelvc.store.objects import manifest
+from modelvc.store.objects.manifest import Content
 
 
 class Inline:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from modelvc.atomic import RealDisk
 from modelvc.formats.paths import SafeRelPath
 from modelvc.git import index
 from modelvc.git.layout import Layout
-from modelvc.store import compact
-from modelvc.store.disk import RealDisk
-from modelvc.store.local import LocalStore
+from modelvc.store.local import compact
+from modelvc.store.local.store import LocalStore
 from modelvc.worktree import descriptors, swap
 from modelvc.worktree.files import Worktree
 from tests.support.stores import add_bytes

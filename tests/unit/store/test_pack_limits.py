@@ -10,20 +10,25 @@ import pytest
 import xxhash
 from blake3 import blake3
 
+from modelvc.atomic import RealDisk
 from modelvc.errors import FormatError
-from modelvc.formats import limits, pack
-from modelvc.formats.pack import RAW, Stored, Trailer
-from modelvc.store import compact, manifest, packfile, verify
-from modelvc.store.disk import RealDisk
-from modelvc.store.download import Downloader
-from modelvc.store.index import LOOSE
-from modelvc.store.ingest import Ingest
-from modelvc.store.local import LocalStore
-from modelvc.store.manifest import Content
-from modelvc.store.packfile import NewChunk
-from modelvc.store.remote import RemoteStore
-from modelvc.store.upload import Terms, Uploader, Wanted
-from modelvc.store.writer import StoreWriter
+from modelvc.formats import limits
+from modelvc.formats.binary import pack
+from modelvc.formats.binary.pack import RAW, Stored, Trailer
+from modelvc.store.check import local_store
+from modelvc.store.local import compact, packfile
+from modelvc.store.local.index import LOOSE
+from modelvc.store.local.ingest import Ingest
+from modelvc.store.local.packfile import NewChunk
+from modelvc.store.local.store import LocalStore
+from modelvc.store.local.writer import StoreWriter
+from modelvc.store.objects import manifest
+from modelvc.store.objects.manifest import Content
+from modelvc.store.remote.store import RemoteStore
+from modelvc.store.repair.local_store import set_aside
+from modelvc.store.transfer.download import Downloader
+from modelvc.store.transfer.upload import Terms, Uploader
+from modelvc.store.transfer.wanted import Wanted
 from tests.support.stores import DictBackend, add_bytes, folders, read_bytes
 
 FULL = bool(os.environ.get("MVC_FULL"))  # sizes as they are: by hand
@@ -59,6 +64,7 @@ def append(store: LocalStore, numbers: range, *, at_once: int = 1) -> None:
             some = [chunk(number) for number in range(start, min(start + at_once, numbers.stop))]
             writer.append(b"".join(data for _, data in some), [one for one, _ in some])
         writer.commit()
+        compact.tidy(store, writer)
 
 
 def add_folder(store: LocalStore, top: Path, count: int, seed: int = 0) -> Content:
@@ -76,11 +82,12 @@ def add_folder(store: LocalStore, top: Path, count: int, seed: int = 0) -> Conte
         )
         writer.add(content)
         writer.commit()
+        compact.tidy(store, writer)
     return content
 
 
 def whole(store: LocalStore, content: Content) -> bool:
-    return verify.check_object(store, (content.kind, content.oid), every_byte=True) is None
+    return local_store.check_object(store, (content.kind, content.oid), every_byte=True) is None
 
 
 @pytest.mark.parametrize("at_once", [1, 7, FEW, 3 * FEW])
@@ -162,11 +169,11 @@ def test_a_pack_of_before_that_is_over_the_limit_is_brought_back(
     content = add_folder(store, tmp_path / "f", 3 * FEW)
     ((name, _),) = store.packs()
     monkeypatch.setattr(limits, "TRAILER", 26 + 3 + FEW * pack.RECORD.size)
-    health = verify.check_pack(store, name, every_byte=False)
+    health = local_store.check_pack(store, name, every_byte=False)
     assert "is too large" in health.unreadable
     store.forget_packs()
     assert not whole(store, content)
-    verify.set_aside(store, name, str(tmp_path / "damaged"))
+    set_aside(store, name, str(tmp_path / "damaged"))
     assert max(counts(store)) == FEW
     assert whole(store, content)
 
@@ -178,8 +185,8 @@ def test_a_damaged_pack_that_is_set_aside(store: LocalStore, tmp_path: Path, mon
     data = bytearray(path.read_bytes())
     data[8] ^= 1
     path.write_bytes(data)
-    monkeypatch.setattr("modelvc.store.writer.PACK", 3 * 4)  # its chunks go to packs of this size
-    assert verify.set_aside(store, name, str(tmp_path / "damaged")) == 1
+    monkeypatch.setattr("modelvc.store.local.writer.PACK", 3 * 4)  # its chunks go to packs of this size
+    assert set_aside(store, name, str(tmp_path / "damaged")) == 1
     assert len(store.packs()) > 1
     assert sum(counts(store)) == 2 * FEW - 1
 
@@ -202,7 +209,7 @@ def test_what_is_sent(store: LocalStore, tmp_path: Path, few: int) -> None:
 
 def test_a_pack_rolls_at_its_size_too(store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where no blob begins: in a folder of small files, and in the copies of a clean-up."""
-    monkeypatch.setattr("modelvc.store.writer.PACK", 500)
+    monkeypatch.setattr("modelvc.store.local.writer.PACK", 500)
     content = add_folder(store, tmp_path / "f", 500)
     assert len(store.packs()) > 2
     assert whole(store, content)
@@ -218,7 +225,7 @@ def test_a_pack_rolls_at_its_size_too(store: LocalStore, tmp_path: Path, monkeyp
 def test_a_raw_blob_stays_in_one_pack_whatever_its_size(
     store: LocalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("modelvc.store.writer.PACK", 100_000)
+    monkeypatch.setattr("modelvc.store.local.writer.PACK", 100_000)
     raw = add_bytes(store, tmp_path, random.Random(1).randbytes(3 << 20))
     assert len(store.packs()) == 1
     assert len(raw.recipe) > 5
@@ -258,7 +265,7 @@ def test_nothing_is_sent_that_can_not_be_read_back(
     def torn(trailer: bytes) -> bytes:
         return pack.FOOTER.pack(len(trailer), 7, blake3(trailer).digest(), pack.END)
 
-    monkeypatch.setattr("modelvc.store.outgoing.pack.footer", torn)
+    monkeypatch.setattr("modelvc.store.transfer.outgoing.pack.footer", torn)
     monkeypatch.setattr(Trailer, "footer", lambda self: b"another")
     with pytest.raises(FormatError, match="its first or last bytes are damaged"):
         Uploader(store, RemoteStore(far), {}, Terms(jobs=1)).run([Wanted("file", content.oid, "m")])
@@ -319,8 +326,8 @@ def test_records_of_a_pack_are_rescued_in_parts(
     data[-20] ^= 1  # in the hash of the trailer
     data[8 + 40 + 3] ^= 1  # in its head
     path.write_bytes(data)
-    monkeypatch.setattr("modelvc.store.rescue._TOGETHER", 3 * pack.RECORD.size)
-    verify.set_aside(store, name, str(tmp_path / "damaged"))
+    monkeypatch.setattr("modelvc.store.repair.damaged_pack._TOGETHER", 3 * pack.RECORD.size)
+    set_aside(store, name, str(tmp_path / "damaged"))
     assert sum(counts(store)) == 10
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from modelvc.errors import RemoteBusy
-from modelvc.oid import Oid
-from modelvc.store.local import LocalStore
-from modelvc.store.remote import RemoteStore
-from modelvc.store.salvage import gather
-from modelvc.store.upload import Terms, Uploader, Wanted
+from modelvc.ids import Oid
+from modelvc.store.local.store import LocalStore
+from modelvc.store.remote.store import RemoteStore
+from modelvc.store.repair.copies import gather
+from modelvc.store.transfer.upload import Terms, Uploader
+from modelvc.store.transfer.wanted import Wanted
 from tests.support.stores import DictBackend, add_bytes
 
 

@@ -6,15 +6,16 @@ from pathlib import Path
 import pytest
 
 from modelvc.errors import ObjectCorrupt, ObjectMissing, RemoteError
-from modelvc.oid import Oid
-from modelvc.store import manifest
-from modelvc.store.download import Downloader
-from modelvc.store.ingest import Ingest
-from modelvc.store.local import LocalStore
-from modelvc.store.remote import RemoteStore, root_key
-from modelvc.store.seen import Seen
-from modelvc.store.upload import Terms, Uploader, Wanted
-from modelvc.store.writer import StoreWriter
+from modelvc.ids import Oid
+from modelvc.store.local.ingest import Ingest
+from modelvc.store.local.store import LocalStore
+from modelvc.store.local.writer import StoreWriter
+from modelvc.store.objects import manifest
+from modelvc.store.remote.seen import Seen
+from modelvc.store.remote.store import RemoteStore, root_key
+from modelvc.store.transfer.download import Downloader
+from modelvc.store.transfer.upload import Terms, Uploader
+from modelvc.store.transfer.wanted import Wanted
 from tests.support.stores import DictBackend, add_bytes, folders, read_bytes
 
 MIB = 1 << 20
@@ -261,8 +262,8 @@ def test_a_lost_answer_is_recognised_by_the_write_id(store: LocalStore, far: Dic
 def tree(store: LocalStore, tmp_path: Path, files: dict[str, bytes]) -> manifest.Content:
     import os
 
+    from modelvc.formats.binary.tree import TreeEntry
     from modelvc.formats.paths import SafeRelPath
-    from modelvc.formats.tree import TreeEntry
 
     folder = tmp_path / f"tree-{os.urandom(4).hex()}"
     for name, data in files.items():
@@ -289,7 +290,7 @@ def test_ten_thousand_small_files_take_few_requests(store: LocalStore, far: Dict
     other = LocalStore(str(tmp_path / "other"))
     Downloader(other, RemoteStore(far), 4).run([("tree", content.oid)])
     assert len(far.log) < 20, far.log
-    from modelvc.ops.trees import stored_files
+    from modelvc.models.files.trees import stored_files
 
     assert {str(path) for path in stored_files(other, content.oid)} == set(files)
 

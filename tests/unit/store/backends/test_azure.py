@@ -7,8 +7,8 @@ import time
 import pytest
 
 from modelvc.errors import KeyMissing, RemoteBusy, RemoteDenied, RemoteError
-from modelvc.store.api import KeyDenied
 from modelvc.store.backends import RemoteOptions, azure, generic, open_backend
+from modelvc.store.backends.api import KeyDenied
 from tests.support import azurite
 
 NAME, KEY = "az://models/team", "config"

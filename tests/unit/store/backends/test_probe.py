@@ -13,7 +13,7 @@ from modelvc.store.backends.memory import MemoryBackend
 from modelvc.store.backends.probe import Probe, measure, probe
 
 if TYPE_CHECKING:
-    from modelvc.store.api import Capabilities, Data, Entry
+    from modelvc.store.backends.api import Capabilities, Data, Entry
 
 
 class Careless(MemoryBackend):

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modelvc.errors import KeyMissing, RemoteBusy, RemoteChanged, RemoteError
-from modelvc.store.api import KeyDenied, NotUnderstood
 from modelvc.store.backends import RemoteOptions, open_backend, retry
 from modelvc.store.backends import s3 as module
+from modelvc.store.backends.api import KeyDenied, NotUnderstood
 from tests.support.scripted import OK, RESET, SILENCE, Scripted, error
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import pytest
 from s3fs.errors import translate_boto_error
 
 from modelvc.errors import KeyMissing, RemoteBusy, RemoteChanged, RemoteDenied, RemoteError
-from modelvc.store.api import KeyDenied, NotUnderstood
+from modelvc.store.backends.api import KeyDenied, NotUnderstood
 from modelvc.store.backends.s3errors import Target, explain
 
 TARGET = Target("s3://models/team", "models", "https://s3.example.org", "config")

@@ -1,0 +1,181 @@
+"""Commands that judge versions by their metrics, and go back to one that was good."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from modelvc.cli.commands.tracking import Force, Paths  # noqa: TC001 - typer reads them
+from modelvc.cli.context import CONTEXT
+from modelvc.cli.progress import progress
+from modelvc.cli.views import render
+from modelvc.errors import ModelvcError, UsageError, shown
+
+if TYPE_CHECKING:
+    from modelvc.ops.history.rollback import RolledBack
+
+EXIT = {"pass": 0, "fail": 1, "inconclusive": 3}
+BISECT_SKIP = 125  # what `git bisect run` takes for "can not be tested"
+BISECT_STOP = 128  # and this, or more, ends it: all less than 128 but 0 and 125 would be "bad"
+
+
+def check(
+    paths: Paths = None,
+    against: Annotated[
+        str,
+        typer.Option("--against", metavar="REV|REV...|best", help="Compare with that version.", show_default=False),
+    ] = "",
+    rev: Annotated[
+        str, typer.Option("--rev", metavar="REV", help="Check that revision, not the worktree.", show_default=False)
+    ] = "",
+    output: Annotated[
+        list[str] | None,
+        typer.Option("--output", metavar="FORMAT=FILE", help="Also write this; repeatable.", show_default=False),
+    ] = None,
+    force: Force = False,
+    bisect: Annotated[
+        bool, typer.Option("--bisect", help="For git bisect run: 0 good, 1 bad, else 125 or 128.")
+    ] = False,
+) -> None:
+    """Whether models keep what the policy asks.
+
+    Judges every metric that .mvc/policy.toml names: pass, fail, or not enough data. Without --against each model is
+    compared with the version before it; REV... means where the branches parted. FORMAT is text, json, md, junit, github
+    or openmetrics, as in --format. Exit 0 pass, 1 fail, 3 not enough data, 2 wrong usage or policy.
+    """
+    from modelvc.cli.views import reports
+    from modelvc.ops.metrics.check import check as op
+
+    if bisect:
+        raise typer.Exit(_bisect_status(paths or []))
+    outputs = [_output(text) for text in output or ()]
+    repo = CONTEXT.open()
+    found = op(repo, paths or [], against=against, rev=rev)
+    for form, file in outputs:
+        CONTEXT.write(file, reports.FORMATS[form](found).encode("utf-8", "backslashreplace"), force=force)
+    report = reports.FORMATS[CONTEXT.form](found).removesuffix("\n")
+    (render.commands if CONTEXT.form == "github" else render.out)(*report.split("\n"))
+    if CONTEXT.form == "github" and (page := os.environ.get("GITHUB_STEP_SUMMARY")):
+        with open(page, "a", encoding="utf-8") as opened:
+            opened.write(reports.markdown(found))
+    raise typer.Exit(EXIT[found.outcome])
+
+
+def _bisect_status(paths: list[str]) -> int:
+    """What is neither good nor bad is passed over: Git tries a neighbour. What no commit can be judged by ends it."""
+    from modelvc.cli.errors import explain
+    from modelvc.cli.views import reports
+    from modelvc.ops.metrics.bisect import bisect_check, bisect_ends, check_bad_end
+
+    try:
+        repo = CONTEXT.open()
+        try:
+            ends = bisect_ends(repo)
+            check_bad_end(repo, ends, paths)
+        except ModelvcError as error:
+            explain(error, as_json=CONTEXT.json, debug=False)
+            return BISECT_STOP
+        found = bisect_check(repo, ends, paths)
+    except ModelvcError as error:
+        render.say(f"skipped: {error}")
+        return BISECT_SKIP
+    except Exception as error:  # noqa: BLE001 - Git would take the exit code of a bug or a full disk for "bad"
+        explain(error, as_json=CONTEXT.json, debug=CONTEXT.verbose)
+        return BISECT_STOP
+    for one in found.verdicts:
+        if one.outcome not in {"pass", "info"}:
+            render.out(f"{shown(one.model)}: {shown(one.metric)} {shown(one.why)}")
+    render.out(reports.summary(found))
+    return EXIT[found.outcome] if found.outcome != "inconclusive" else BISECT_SKIP
+
+
+def rollback(
+    path: Annotated[str, typer.Argument(metavar="PATH")],
+    to: Annotated[str, typer.Option("--to", metavar="REV", help="The version of REV.", show_default=False)] = "",
+    where: Annotated[
+        str,
+        typer.Option("--where", metavar="CONDITION", help="The newest where this holds.", show_default=False),
+    ] = "",
+    best: Annotated[
+        str, typer.Option("--best", metavar="METRIC", help="The best by this metric.", show_default=False)
+    ] = "",
+    steps: Annotated[
+        int | None, typer.Option("--steps", metavar="N", min=1, help="N versions back.", show_default=False)
+    ] = None,
+    commit: Annotated[bool, typer.Option("--commit", help="Commit it as well.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the candidates; change nothing.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace unsaved changes; they are stored first.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Do not fetch what is missing.")] = False,
+) -> None:
+    """Go back to a version that worked.
+
+    Takes the newest earlier version that passes .mvc/policy.toml (without a policy: the one before), brings the model,
+    and stages its pointer. CONDITION is such as "test.accuracy >= 0.9 and latency_ms < 50". The code stays as it is.
+    """
+    from modelvc.models.files.bring import Options
+    from modelvc.ops.history.rollback import Wish, plan_rollback
+    from modelvc.ops.history.rollback import rollback as op
+
+    if sum(map(bool, (to, where, best, steps))) > 1:
+        raise UsageError("--to, --where, --best and --steps exclude each other", hint="choose one")
+    repo = CONTEXT.open()
+    plan = plan_rollback(repo, path, Wish(to, where, best, steps or 0))
+    if dry_run:
+        _print_candidates(plan.found)
+        return
+    with progress("checking out", quiet=CONTEXT.quiet) as bar:
+        done = op(repo, plan, Options(force, offline), bar, commit=commit)
+    if CONTEXT.json:
+        render.dump(done)
+        return
+    assert done.new is not None  # noqa: S101 - for the type checker: op() raised otherwise
+    render.out(
+        f"{CONTEXT.name(done.path)}  {render.short(done.old.oid)} -> {render.short(done.new.oid)}  {done.reason}"
+    )
+    for name, value in done.new.metrics.items():
+        before = f"{render.brief(done.old.metrics[name])} -> " if name in done.old.metrics else ""
+        render.out(f"  {shown(name)}  {shown(before + render.brief(value))}")
+    render.say(
+        f"the code is unchanged; {done.new.commit[:10]} had that model: {shown(done.new.subject, 60)}",
+        quiet=CONTEXT.quiet,
+    )
+    if done.committed:
+        render.out(f"committed {done.committed[:10]}")
+    elif not done.message:
+        render.say("the last commit has that version: nothing to commit", quiet=CONTEXT.quiet)
+    else:
+        first = shlex.quote(done.message.partition("\n")[0])
+        render.say(f"next: git commit -m {first}", quiet=CONTEXT.quiet)
+
+
+def _print_candidates(found: RolledBack) -> None:
+    if CONTEXT.json:
+        render.dump(found)
+        return
+    names = list(dict.fromkeys(name for one in found.candidates for name in one.metrics))[:4]
+    rows = [
+        (
+            "->" if found.new is not None and one.oid == found.new.oid else "",
+            one.commit[:8],
+            render.short(one.oid),
+            *(render.brief(one.metrics.get(name)) for name in names),
+            one.why or ("" if one.stored else "to be fetched"),
+        )
+        for one in found.candidates
+    ]
+    head = ("", "commit", "version", *names, "")
+    render.out(*render.table(head, rows, markdown=CONTEXT.markdown) if rows else ["there is no earlier version"])
+    render.say(f"{'takes' if found.new else 'takes none:'} {found.reason}", quiet=CONTEXT.quiet)
+
+
+def _output(text: str) -> tuple[str, str]:
+    from modelvc.cli.views import reports
+
+    form, equals, file = text.partition("=")
+    if form not in reports.FORMATS or not equals or not file:
+        hint = f"--output FORMAT=FILE, where FORMAT is one of {', '.join(reports.FORMATS)}"
+        raise UsageError(f"--output can not be {shown(text)}", hint=hint)
+    return form, file

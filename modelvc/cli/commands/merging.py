@@ -1,0 +1,89 @@
+"""Settling what a merge could not."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from modelvc.cli.context import CONTEXT
+from modelvc.cli.progress import progress
+from modelvc.cli.views import render
+from modelvc.errors import UsageError
+
+if TYPE_CHECKING:
+    from modelvc.ops.merging.resolve import Resolved
+
+Paths = Annotated[list[str] | None, typer.Argument(metavar="PATH...", show_default=False)]
+_NEXT = {
+    "merge": "git commit",
+    "rebase": "git rebase --continue",
+    "cherry-pick": "git cherry-pick --continue",
+    "revert": "git revert --continue",
+}
+
+
+def resolve(
+    paths: Paths = None,
+    ours: Annotated[bool, typer.Option("--ours", help="Take our version.")] = False,
+    theirs: Annotated[bool, typer.Option("--theirs", help="Take their version.")] = False,
+    best: Annotated[
+        str,
+        typer.Option(
+            "--best", metavar="METRIC", help="Take the higher one; both must name the same `data`.", show_default=False
+        ),
+    ] = "",
+    lower: Annotated[bool, typer.Option("--lower", help="With --best: the lower one.")] = False,
+    keep_both: Annotated[bool, typer.Option("--keep-both", help="Ours stays, theirs is put beside it.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace unsaved changes; they are stored first.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Do not fetch what is missing.")] = False,
+) -> None:
+    """Settle models that a merge left in conflict.
+
+    Takes one version (or both), makes the worktree's model that, and stages the pointer. In a rebase, ours is what is
+    rebased onto, and theirs the branch that is moved, as in Git.
+    """
+    from modelvc.models.files.bring import Options
+    from modelvc.ops.merging.resolve import Choice
+    from modelvc.ops.merging.resolve import resolve as op
+
+    given = {"ours": ours, "theirs": theirs, "best": bool(best), "both": keep_both}
+    chosen = [how for how, said in given.items() if said]
+    if len(chosen) != 1:
+        hint = "mvc resolve PATH --ours | --theirs | --best METRIC | --keep-both"
+        raise UsageError(
+            "which version is to be taken?" if not chosen else "these choices exclude each other", hint=hint
+        )
+    if lower and not best:
+        raise UsageError("--lower goes with --best", hint="mvc resolve PATH --best METRIC --lower")
+    choice = Choice(chosen[0], best, lower)  # type: ignore[arg-type] # the keys above are its words
+    repo = CONTEXT.open()
+    with progress("checking out", quiet=CONTEXT.quiet) as bar:
+        done = op(repo, paths or [], choice, Options(force, offline), bar)
+    if CONTEXT.json:
+        render.dump(done)
+    else:
+        _print(done)
+
+
+def _print(done: Resolved) -> None:
+    rows = [
+        (
+            CONTEXT.name(m.path),
+            f"{m.side} ({m.label})" if m.label != m.side else m.side,
+            render.short(m.oid),
+            render.size(m.size),
+        )
+        for m in done.models
+    ]
+    render.out(*render.table((), rows))
+    for m in done.models:
+        if m.was and m.change == "written":
+            name = shlex.quote(CONTEXT.name(m.path))
+            render.say(f"what was there is kept: mvc checkout {m.was[:17]} {name} brings it back", quiet=CONTEXT.quiet)
+    if done.left:
+        left = ", ".join(CONTEXT.name(path) for path in done.left[:5])
+        render.say(f"still in conflict: {left}", quiet=CONTEXT.quiet)
+    else:
+        render.say(f"next: {_NEXT.get(done.operation, 'git commit')}", quiet=CONTEXT.quiet)

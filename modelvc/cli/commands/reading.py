@@ -1,0 +1,280 @@
+"""Commands that only look: at models, their versions, and what is between two of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from modelvc.cli.commands.tracking import EXIT_NO, Words
+from modelvc.cli.context import CONTEXT, sides, split
+from modelvc.cli.views import render
+from modelvc.errors import UsageError, shown
+
+if TYPE_CHECKING:
+    from modelvc.ops.history.diff import Diff, MetricChange, ModelChange
+    from modelvc.ops.history.log import Log
+    from modelvc.ops.history.show import Shown
+
+AllRefs = Annotated[bool, typer.Option("--all", help="On every branch and tag.")]
+Where = Annotated[str, typer.Option("--where", metavar="CONDITION", help="Only where this holds.", show_default=False)]
+Since = Annotated[
+    str, typer.Option("--since", metavar="DATE", help="Only since then, as Git reads dates.", show_default=False)
+]
+
+_MOST_NAMED = 5  # models in one line
+_MOST_FILES = 50  # of a folder, before the rest is counted
+
+
+def ls(words: Words = None) -> None:
+    """List tracked models.
+
+    Those of the worktree, or of REV: version, size, and where their bytes are.
+    """
+    from modelvc.ops.tracking.ls import ls as op
+
+    repo = CONTEXT.open()
+    revs, paths = split(repo, words, revs=1)
+    found = op(repo, revs[0] if revs else "", paths)
+    if CONTEXT.json:
+        render.dump(found)
+        return
+    rows = []
+    for m in found.models:
+        places = [render.yes(there) for there in (m.worktree, m.store, m.pushed)]
+        said = [render.short(m.oid), render.size(m.size), *places]
+        if m.broken:
+            said = ["in conflict" if m.conflict else "broken pointer", "", "", "", ""]
+        elif m.conflict:
+            said[0] += " (in conflict)"
+        rows.append((CONTEXT.name(m.path), *said))
+    head = ("model", "version", "size", "here", "stored", "pushed")
+    render.out(*render.table(head, rows, markdown=CONTEXT.markdown) if rows else ["no models are tracked"])
+
+
+def log(
+    words: Words = None,
+    limit: Annotated[
+        int, typer.Option("-n", "--limit", metavar="N", min=0, help="At most N versions of each.", show_default=False)
+    ] = 0,
+    all_refs: AllRefs = False,
+    where: Where = "",
+    best: Annotated[
+        str, typer.Option("--best", metavar="METRIC", help="Only the best by this metric.", show_default=False)
+    ] = "",
+    since: Since = "",
+    metric: Annotated[
+        list[str] | None,
+        typer.Option("--metric", metavar="NAME", help="Show this one; a glob; repeatable.", show_default=False),
+    ] = None,
+) -> None:
+    """Versions of models, newest first.
+
+    Through the history of HEAD, or of REV, across renames, with their metrics: without --metric the first few, what
+    --best, --where and the policy name before others. CONDITION is such as "acc >= 0.9 and ms < 50".
+    """
+    import time
+
+    from modelvc.formats.text import expression
+    from modelvc.git.history import DEEPEN
+    from modelvc.ops.history.log import Filters, columns
+    from modelvc.ops.history.log import log as op
+
+    repo = CONTEXT.open()
+    revs, paths = split(repo, words, revs=1, gone=True)
+    if revs and ".." in revs[0]:
+        raise UsageError(f"{shown(revs[0])} is a range, which mvc log does not read", hint="mvc log REV [PATH]")
+    rev = revs[0] if revs else ""
+    found = op(repo, paths, Filters(limit, all_refs, where, best, since, rev))
+    if CONTEXT.json:
+        render.dump(found)
+        return
+    several = len({version.path for version in found.versions}) > 1
+    named = [*([best] if best else []), *(expression.parse(where).names if where else ())]
+    names = columns(repo, found, metric or [], named)
+    rows = []
+    for v in found.versions:
+        refs = f" ({', '.join(v.refs)})" if v.refs else ""
+        day = time.strftime("%Y-%m-%d", time.localtime(v.time))
+        metrics = [render.brief(v.metrics.get(name)) for name in names]
+        model = [CONTEXT.name(v.path)] if several else []
+        size = "broken" if v.broken else render.size(v.size)
+        who = v.author[:20]
+        rows.append((v.commit[:8], day, who, *model, render.short(v.oid), size, *metrics, v.subject[:60] + refs))
+    head = ("commit", "date", "author", *(["model"] if several else []), "version", "size", *names, "subject")
+    render.out(*render.table(head, rows, markdown=CONTEXT.markdown) if rows else [_none(where or best or since)])
+    if not rows and where:
+        _say_unknown(where, op(repo, paths, Filters(all_refs=all_refs, rev=rev)))
+    if found.cut_off:
+        models = ", ".join(CONTEXT.name(path) for path in found.cut_off[:_MOST_NAMED])
+        more = f" and {len(found.cut_off) - _MOST_NAMED} more" if len(found.cut_off) > _MOST_NAMED else ""
+        render.say(f"earlier versions of {models}{more} are not in this shallow clone: {DEEPEN}", quiet=CONTEXT.quiet)
+    if rows and not CONTEXT.markdown:
+        render.say("back to one of them: mvc checkout COMMIT PATH", quiet=CONTEXT.quiet)
+
+
+def _none(filtered: str) -> str:
+    return "no version fits" if filtered else "no versions of a model that is tracked"
+
+
+def _say_unknown(where: str, everything: Log) -> None:
+    """A name in a condition that nobody measured is most likely mistyped."""
+    from modelvc.formats.text.expression import parse
+
+    known = dict.fromkeys(name for version in everything.versions for name in version.metrics)
+    unknown = [name for name in parse(where).names if name not in known]
+    if unknown:
+        there = ", ".join(shown(name) for name in list(known)[:10]) or "no metric"
+        render.say(f"no version has {shown(unknown[0])}; there is: {there}", quiet=CONTEXT.quiet)
+
+
+def show(words: Annotated[list[str], typer.Argument(metavar="[REV:]PATH")]) -> None:
+    """One version of one model.
+
+    Digest, size, metrics, parameters, where its bytes are, and the versions before it. REV PATH is the same as
+    REV:PATH.
+    """
+    from modelvc.ops.history.show import show as op
+
+    if len(words) > 2:
+        raise UsageError("one model at a time", hint="mvc show [REV:]PATH")
+    found = op(CONTEXT.open(), ":".join(words))
+    if CONTEXT.json:
+        render.dump(found)
+        return
+    lines = _facts(found)
+    width = max(len(name) for name, _ in lines)
+    render.out(*(f"{name:{width}}  {value}" for name, value in lines))
+
+
+def _facts(found: Shown) -> list[tuple[str, str]]:
+    files = f" in {render.count(found.files, 'file')}" if found.files is not None else ""
+    places = [word for word, there in (("local store", found.stored), ("remote", found.pushed)) if there]
+    lines = [
+        ("model", CONTEXT.name(found.path) + (f"  at {found.commit[:10]}" if found.commit else "")),
+        ("kind", ("folder" if found.kind == "tree" else "file") + (", executable" if found.executable else "")),
+        ("size", f"{found.size:,} bytes{files}"),
+        ("digest", found.oid),
+        ("kept in", " and ".join(places) or "neither the local store nor, as far as known, a remote"),
+    ]
+    if found.lineage:
+        more = f" and {len(found.lineage) - 5} more" if len(found.lineage) > 5 else ""
+        lines.append(("before", ", ".join(render.short(oid) for oid in found.lineage[:5]) + more))
+    for place, (name, value) in enumerate(found.metrics.items()):
+        title = "metrics" if not place else ""
+        lines.append((title, f"{shown(name)} = {shown(render.number(value))}"))
+    if found.stale_metrics:
+        lines.append(("", "(measured on another version)"))
+    for place, (name, value) in enumerate(found.params.items()):
+        lines.append(("params" if not place else "", f"{shown(name)} = {shown(render.number(value))}"))
+    if found.predictions is not None:
+        lines.append(("predictions", f"of {render.count(found.predictions, 'row')}"))
+    for place, side in enumerate(found.conflict):
+        values = "".join(f"  {shown(name)} = {shown(render.number(value))}" for name, value in side.metrics.items())
+        title = "conflict" if not place else ""
+        lines.append((title, f"{shown(side.label)}: {render.short(side.oid)}  {render.size(side.size)}{values}"))
+    return lines
+
+
+def diff(
+    words: Words = None,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 1 when something differs.")] = False,
+) -> None:
+    """What changed between two versions.
+
+    Bytes, files of a folder, metrics. Without REV: between HEAD and the worktree; with one: between REV and the
+    worktree, trained models that were not added included. A..B is the same as A B.
+    """
+    from modelvc.ops.history.diff import diff as op
+
+    repo = CONTEXT.open()
+    revs, paths = split(repo, words, revs=2)
+    ends = [side for rev in revs for side in sides(rev)]
+    if len(ends) > 2:
+        raise UsageError("a range and another revision are too many", hint="mvc diff A..B [PATH]")
+    found = op(repo, ends[0] if ends else "HEAD", ends[1] if len(ends) > 1 else "", paths)
+    if CONTEXT.json:
+        render.dump(found)
+    else:
+        _print_diff(found)
+    if exit_code and found.models:
+        raise typer.Exit(EXIT_NO)
+
+
+def _print_diff(found: Diff) -> None:
+    for path in found.unreadable:
+        render.say(f"not compared, since it cannot be read: {CONTEXT.name(path)} (see `mvc status`)")
+    if not found.models:
+        render.out("no model differs")
+        return
+    rows = []
+    for m in found.models:
+        new = "" if m.shared is None or m.new_size is None else f"{render.size(m.new_size - m.shared)} new"
+        new = "not added yet" if m.unsaved else new
+        sizes = [render.size(size) for size in (m.old_size, m.new_size) if size is not None]
+        if m.old_oid == m.new_oid:
+            versions, sizes, new = render.short(m.new_oid), sizes[:1], "same bytes"
+        else:
+            versions = " -> ".join(render.short(oid) for oid in (m.old_oid, m.new_oid) if oid)
+        name = f"{CONTEXT.name(m.was)} -> {CONTEXT.name(m.path)}" if m.was else CONTEXT.name(m.path)
+        rows.append((name, m.change, versions, " -> ".join(sizes), new))
+    head = ("model", "change", "version", "size", "content")
+    render.out(*render.table(head, rows, markdown=CONTEXT.markdown))
+    changed = [m for m in found.models if m.change != "removed"]
+    _print_moved("metric", [(m.path, x) for m in changed for x in m.metrics])
+    _print_moved("parameter", [(m.path, x) for m in changed for x in m.params])
+    for m in found.models:
+        if m.change in {"changed", "renamed"}:
+            _print_files(m)
+
+
+_COLOURS = {True: "green", False: "red"}
+
+
+def _print_moved(kind: str, moved: list[tuple[str, MetricChange]]) -> None:
+    """Metrics or parameters that changed; which way is better is said only where the policy declares it."""
+    if not moved:
+        return
+    rows = [
+        (
+            CONTEXT.name(path),
+            x.name,
+            render.brief(x.old),
+            render.brief(x.new),
+            "" if x.change is None else f"{x.change:+.6g}",
+            *([_verdict(x)] if any(y.better is not None for _, y in moved) else []),
+        )
+        for path, x in moved
+    ]
+    head = ("model", kind, "old", "new", "change", *([""] if len(rows[0]) > 5 else []))
+    lines = render.table(head, rows, markdown=CONTEXT.markdown)
+    if not CONTEXT.markdown:
+        painted = (
+            render.colour(line, _COLOURS[x.better]) if x.better is not None else line
+            for line, (_, x) in zip(lines[1:], moved, strict=True)
+        )
+        lines = [lines[0], *painted]
+    render.out("", *lines)
+
+
+def _verdict(moved: MetricChange) -> str:
+    """Which way it went, and whether that is better; nothing where no direction is declared."""
+    if moved.better is None:
+        return ""
+    return f"{'↑' if (moved.change or 0) > 0 else '↓'} {'better' if moved.better else 'worse'}"
+
+
+def _print_files(change: ModelChange) -> None:
+    if change.files is None:
+        name = CONTEXT.name(change.path)
+        render.out("", f"{name}: its files are not in this clone; `mvc fetch` brings what is needed to compare them")
+        return
+    rows = [
+        (f"{CONTEXT.name(change.path)}/{f.path}", f.change, render.size(f.old_size), render.size(f.new_size))
+        for f in change.files
+    ]
+    if rows:
+        head = ("file", "change", "old", "new")
+        render.out("", *render.table(head, rows[:_MOST_FILES], markdown=CONTEXT.markdown))
+    if len(rows) > _MOST_FILES:
+        render.out(f"... and {len(rows) - _MOST_FILES:,} more (--json lists all)")

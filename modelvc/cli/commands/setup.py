@@ -1,0 +1,179 @@
+"""Commands that set a repository or a clone up."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from modelvc.cli.context import CONTEXT
+from modelvc.cli.views import render
+from modelvc.errors import UsageError, shown, shown_url
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelvc.git.setup.drivers import Mode
+    from modelvc.git.setup.hooks import Installed
+    from modelvc.models.remotes.configured import RemoteInfo
+
+REMOTE_URL = "A folder, s3://BUCKET/PREFIX, sftp://HOST/PATH, az://CONTAINER/PATH or gs://BUCKET/PREFIX."
+ENDPOINT = "An S3 server that is not AWS."
+NOTEBOOKS = "Strip outputs as Git adds a notebook (filter), at a commit (hook), both ways, or not at all (off)."
+
+Notebooks = Annotated[
+    str, typer.Option("--notebooks", metavar="filter|hook|both|off", help=NOTEBOOKS, show_default=False)
+]
+
+
+def init(
+    remote_url: Annotated[str, typer.Argument(metavar="[REMOTE_URL]", help=REMOTE_URL, show_default=False)] = "",
+    endpoint_url: Annotated[str, typer.Option("--endpoint-url", metavar="URL", help=ENDPOINT, show_default=False)] = "",
+    notebooks: Notebooks = "",
+) -> None:
+    """Set this Git repository up for mvc.
+
+    Writes configuration and attributes, stages them, and installs hooks, the notebook filter, diff and merge drivers.
+    Commits nothing; doing it again changes nothing.
+    """
+    from modelvc.formats.text.config import Remote
+    from modelvc.ops.upkeep.init import init as op
+
+    repo = CONTEXT.open()
+    done = op(
+        repo,
+        sys.executable,
+        place=Remote(remote_url, endpoint_url) if remote_url else None,
+        cwd=CONTEXT.folder,
+        notebooks=_mode(notebooks),
+    )
+    if CONTEXT.json:
+        render.dump(done)
+        return
+    if CONTEXT.quiet:
+        print_by_hand(done.hooks)
+        return
+    if done.wrote:
+        render.out(f"wrote and staged {' and '.join(done.wrote)}")
+    else:
+        render.out(f"{shown(done.worktree)} uses mvc already")
+    print_hooks(done.hooks)
+    _print_notebooks(done.notebooks)
+    say_unstripped(done.unstripped)
+    if done.remote:
+        render.out(f"remote {done.remote.name}: {place(done.remote)}")
+    after = 'git commit -m "use mvc", then mvc add PATH for each model' if done.wrote else "mvc add PATH"
+    render.say(f"next: {after}", quiet=CONTEXT.quiet)
+
+
+def say_unstripped(paths: Sequence[str]) -> None:
+    """What the filter would take out of notebooks that are in Git already, and how to do that."""
+    if not paths:
+        return
+    number = render.count(len(paths), "notebook")
+    suffixes = {path.rpartition(".")[2] for path in paths}
+    patterns = " ".join(f"'*{'note' * (suffix == 'json')}.{suffix}'" for suffix in sorted(suffixes))
+    render.say(
+        f"{number} in Git still {'hold' if len(paths) > 1 else 'holds'} outputs or traces of a run, to stage without:",
+        f"git add --renormalize -- {patterns}",
+        quiet=CONTEXT.quiet,
+    )
+
+
+def install(
+    trust: Annotated[bool, typer.Option("--trust", help="Accept the remotes that the repository names.")] = False,
+    notebooks: Notebooks = "",
+) -> None:
+    """Set up this clone, after `git clone`.
+
+    Installs hooks, the notebook filter, diff and merge drivers, and shows the remotes that the repository names; on a
+    terminal it asks once whether to use them.
+    """
+    from modelvc.models.remotes.configured import trust as accept
+    from modelvc.ops.upkeep.init import install as op
+
+    repo = CONTEXT.open()
+    done = op(repo, sys.executable, trust=trust, notebooks=_mode(notebooks))
+    if CONTEXT.json:
+        render.dump(done)
+        return
+    if CONTEXT.quiet:
+        print_by_hand(done.hooks)
+    else:
+        print_hooks(done.hooks)
+        _print_notebooks(done.notebooks)
+        for info in done.remotes:
+            note = "" if info.trusted else "  (not accepted yet)"
+            render.out(f"remote {shown(info.name)}: {place(info)}{note}")
+    accepted = not done.untrusted
+    if done.untrusted and sys.stdin.isatty() and sys.stderr.isatty():
+        sys.stdout.flush()
+        accepted = typer.confirm("Send models to, and take them from, what is listed here?", err=True)
+        if accepted:
+            accept(repo)
+    if not accepted:
+        render.say("next: accept what you trust with mvc trust NAME, then mvc pull", quiet=CONTEXT.quiet)
+    elif done.followed.missing:
+        render.say("next: mvc pull" if done.remotes else "next: mvc remote add origin URL", quiet=CONTEXT.quiet)
+
+
+def uninstall() -> None:
+    """Take the hooks and drivers of this clone away.
+
+    Puts back the hooks that were there before. Models, pointers and the store stay.
+    """
+    from modelvc.ops.upkeep.init import uninstall as op
+
+    done = op(CONTEXT.open())
+    if CONTEXT.json:
+        render.dump(done)
+        return
+    if CONTEXT.quiet:
+        return
+    render.out(f"removed {render.count(len(done.hooks), 'hook')}" if done.hooks else "there were no hooks of mvc")
+    render.say("models, pointers and the store stay; mvc install brings the hooks back", quiet=CONTEXT.quiet)
+
+
+def place(info: RemoteInfo) -> str:
+    """Where a remote lies."""
+    return shown_url(info.url) + (f" (endpoint {shown_url(info.endpoint_url)})" if info.endpoint_url else "")
+
+
+def _mode(text: str) -> Mode | None:
+    from modelvc.git.setup.drivers import MODES
+
+    found = next((mode for mode in MODES if mode == text), None)
+    if text and found is None:
+        raise UsageError(f"--notebooks takes {', '.join(MODES)}, not {shown(text, 40)}", hint="try --notebooks both")
+    return found
+
+
+_NOTEBOOKS = {
+    "filter": "outputs of notebooks stay in the worktree: Git adds them without",
+    "hook": "outputs of notebooks are stripped at a commit; the worktree keeps them",
+    "both": "outputs of notebooks stay in the worktree: Git adds them without, and commits are checked",
+    "off": "notebooks are left alone",
+}
+
+
+def _print_notebooks(mode: Mode) -> None:
+    render.out(_NOTEBOOKS[mode])
+
+
+def print_by_hand(hooks: Installed) -> None:
+    """Print the lines that a person must add to hooks of their own: with --quiet too, since nothing works without."""
+    if hooks.by_hand:
+        render.out(f"core.hooksPath is set to {shown(hooks.hooks_path)}, which is not mvc's to write to.")
+        render.out("Add one line to each of these hooks in it:")
+        for hook, line in hooks.by_hand:
+            render.out(f"  {hook}: {line}")
+
+
+def print_hooks(hooks: Installed) -> None:
+    if hooks.by_hand:
+        print_by_hand(hooks)
+        return
+    render.out("hooks are in place: models follow Git, commits and pushes are checked")
+    if hooks.chained:
+        render.out(f"kept, and run first: {', '.join(hooks.chained)}")

@@ -1,0 +1,370 @@
+"""Commands that change which models are tracked, and what lies in the worktree."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from modelvc.cli.context import CONTEXT, split
+from modelvc.cli.progress import progress
+from modelvc.cli.views import render
+from modelvc.errors import ModelvcError, UsageError, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelvc.models.files.state import ModelStatus
+    from modelvc.models.measures.record import Given
+    from modelvc.ops.tracking.add import Added
+    from modelvc.ops.tracking.checkout import CheckedOut
+    from modelvc.ops.tracking.status import LostVersion
+    from modelvc.repo import Repo
+
+Paths = Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", show_default=False)]
+Words = Annotated[list[str] | None, typer.Argument(metavar="[REV] [--] [PATH]...", show_default=False)]
+Force = Annotated[bool, typer.Option("--force", help="Write over a model; it is stored first.")]
+EXIT_NO = 1
+_NOTHING_DONE = "nothing was changed (--dry-run)"
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would happen; change nothing.")]
+Metric = Annotated[
+    list[str] | None,
+    typer.Option("-m", "--metric", metavar="NAME=VALUE", help="Record a metric.", show_default=False),
+]
+MetricsOption = Annotated[
+    str,
+    typer.Option("--metrics", metavar="FILE", help="Record its metrics: JSON, YAML, TOML, CSV.", show_default=False),
+]
+ParamsOption = Annotated[
+    str, typer.Option("--params", metavar="FILE", help="Record the parameters in it.", show_default=False)
+]
+OnlyOption = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="GLOB", help="Of the metrics in FILE, these; repeatable.", show_default=False),
+]
+PositiveOption = Annotated[
+    str, typer.Option("--positive", metavar="LABEL", help="The positive label of predictions.", show_default=False)
+]
+PredictionsOption = Annotated[
+    str,
+    typer.Option(
+        "--predictions", metavar="FILE", help="Keep a CSV of id,y_true,y_pred[,y_score...].", show_default=False
+    ),
+]
+
+
+def add(
+    paths: Paths = None,
+    update: Annotated[bool, typer.Option("-u", "--update", help="Every tracked model that is modified.")] = False,
+    metric: Metric = None,
+    metrics: MetricsOption = "",
+    params: ParamsOption = "",
+    predictions: PredictionsOption = "",
+    only: OnlyOption = None,
+    positive: PositiveOption = "",
+    dry_run: DryRun = False,
+) -> None:
+    """Keep the present content of models.
+
+    Stores files and folders, writes their pointers, lets Git ignore the models and stages the pointers. Adding an
+    unchanged file does nothing. Without PATH: what the patterns of `mvc track` match, new or modified.
+    """
+    from modelvc.ops.tracking import add as op
+
+    if update and (metrics or metric or params or predictions or only or positive):
+        raise UsageError("metrics belong to one model", hint="name it: `mvc add PATH -m NAME=VALUE`")
+    said = replace(given(metric, metrics, params, predictions), only=tuple(only or ()), positive=positive)
+    repo = CONTEXT.open()
+    with progress("storing", quiet=CONTEXT.quiet) as bar:
+        if update:
+            done = op.add_modified(repo, paths or [], progress=bar, dry_run=dry_run)
+        elif paths:
+            done = op.add(repo, paths, given=said, progress=bar, dry_run=dry_run)
+        else:
+            done = op.add_matching(repo, given=said, progress=bar, dry_run=dry_run)
+    if CONTEXT.json:
+        render.dump(done)
+    else:
+        _print_added(done, "no model is modified" if update else "no new or modified file matches (see mvc track)")
+
+
+def given(pairs: list[str] | None, metrics: str, params: str, predictions: str) -> Given:
+    """What the options about metrics say."""
+    from modelvc.formats.pointer.metrics import parse_assignment
+    from modelvc.models.measures.record import Given
+
+    found = dict(parse_assignment(text) for text in pairs or ())
+    return Given(tuple(found.items()), metrics, params, predictions)
+
+
+_CHANGES = {"new": "added", "updated": "updated", "unchanged": "unchanged", "metrics": "metrics recorded"}
+_FORESEEN = {
+    "new": "would be added",
+    "updated": "would be updated",
+    "unchanged": "unchanged",
+    "metrics": "metrics would be recorded",
+}
+
+
+def _print_added(done: Added, nothing: str) -> None:
+    rows = []
+    for m in done.models:
+        stored = f"{render.size(m.stored)} stored" if m.change in {"new", "updated"} and not done.dry_run else ""
+        rows.append(
+            (
+                (_FORESEEN if done.dry_run else _CHANGES)[m.change],
+                CONTEXT.name(m.path),
+                render.short(m.oid),
+                render.size(m.size),
+                stored,
+            )
+        )
+    if rows:
+        render.out(*render.table((), rows))
+    for m in done.models:
+        if m.note:
+            render.say(f"note: {CONTEXT.name(m.path)}: {m.note}", quiet=CONTEXT.quiet)
+    if any(m.change != "unchanged" for m in done.models):
+        render.say(_NOTHING_DONE if done.dry_run else "next: git commit", quiet=CONTEXT.quiet)
+    elif not rows:
+        render.out(nothing)
+
+
+def status(
+    paths: Paths = None,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 1 when a model is not clean.")] = False,
+) -> None:
+    """Which models are as their pointers say.
+
+    And which are not, with what to do about it.
+    """
+    from modelvc.ops.tracking.status import status as op
+
+    repo = CONTEXT.open()
+    refresh_notebooks(repo)
+    found = op(repo, paths or [])
+    if CONTEXT.json:
+        render.dump(found)
+    else:
+        _print_status(found.models)
+        _print_lost(found.lost)
+        if not os.path.exists(os.path.join(repo.layout.mvc_dir, "python")):
+            render.say("this clone has no hooks yet, so models do not follow Git: mvc install", quiet=CONTEXT.quiet)
+    if exit_code and not found.clean:
+        raise typer.Exit(EXIT_NO)
+
+
+_LOST = 5  # versions that are named
+
+
+def _print_lost(lost: Sequence[LostVersion]) -> None:
+    """Name what pushes found nowhere."""
+    if lost:
+        render.out(f"{render.count(len(lost), 'version')} of published history in no store that could be asked:")
+        for one in lost[:_LOST]:
+            render.out(f"  {shown(one.path)}  {render.short(one.oid)}  (in {one.commit[:10]})")
+        if len(lost) > _LOST:
+            render.out(f"  and {len(lost) - _LOST:,} more")
+        render.say("next: mvc push --all in a clone that has it, then here mvc fetch --all", quiet=CONTEXT.quiet)
+
+
+def refresh_notebooks(repo: Repo) -> None:
+    """Let Git see, on the way, which notebooks were only run again; never a reason to fail.
+
+    Says once after an upgrade which notebooks in Git the filter strips more of than before.
+    """
+    from modelvc.cli.commands.setup import say_unstripped
+    from modelvc.ops.notebooks.outputs import newly_stripped, refresh
+
+    with suppress(ModelvcError, OSError):  # a full disk, or a clone of somebody else's
+        refresh(repo)
+        if not CONTEXT.quiet:
+            say_unstripped(newly_stripped(repo))
+
+
+# What to do about each state, {} being a model. In the order in which they are shown.
+_FIXES = {
+    "conflict": "settle it: mvc resolve {0} --ours (or --theirs, --best METRIC, --keep-both)",
+    "broken": "restore its pointer: git checkout -- {0}.mvc",
+    "wrong pointer": "write its pointer anew: mvc add {0}",
+    "pointer gone": "bring its pointer back: git checkout -- {0}.mvc · or stop tracking it: mvc rm {0}",
+    "missing": "bring it back: mvc checkout {0} · or stop tracking it: mvc rm {0}",
+    "modified": "keep the new content: mvc add {0} · or go back: mvc checkout --force {0}",
+    "new": "stage its pointer: git add {0}.mvc",
+    "obstructed": "move away what is no file there, then: mvc checkout {0}",
+    "unignored": "let Git ignore it again: mvc add {0}",
+    "leftover": "track it again: mvc add {0} · or leave it: the next `git checkout` removes it",
+    "stale": "measure again: mvc add {0} --metrics FILE",
+}
+_MILD = ("modified", "new", "stale")
+
+
+def _print_status(models: Sequence[ModelStatus]) -> None:
+    from modelvc.cli.words import clean_words
+
+    if not models:
+        render.out("no models are tracked")
+        render.say("next: mvc add PATH", quiet=CONTEXT.quiet)
+        return
+    for state, fix in _FIXES.items():
+        group = [row for row in models if _group(row) == state]
+        if not group:
+            continue
+        render.out(render.colour(f"{state}:", "yellow" if state in _MILD else "red"))
+        for row in group:
+            detail = f"  ({shown(row.detail)})" if row.detail and state != "pointer gone" else ""
+            render.out(f"  {CONTEXT.name(row.path)}{detail}")
+        name = shlex.quote(CONTEXT.name(group[0].path)) if len(group) == 1 else "PATH"
+        advice = fix.format(name)
+        if state in {"modified", "wrong pointer"} and len(group) > 1:
+            advice = advice.replace("mvc add PATH", "mvc add -u")
+        if all(row.only_new for row in group):  # a checkout leaves those files
+            advice = f"{advice.partition(' · ')[0]} · or move the new files out of it"
+        elif any(row.only_new for row in group):
+            advice += " · a checkout leaves new files: move them out"
+        render.say(f"  {advice}", quiet=CONTEXT.quiet)
+    clean = sum(row.clean for row in models)
+    absent = sum(not row.stored for row in models)
+    unpushed = sum(row.pushed is False for row in models)
+    render.out(*clean_words(clean, len(models), absent, unpushed))
+
+
+def _group(row: ModelStatus) -> str:
+    if row.wrong:
+        return "wrong pointer"
+    return "pointer gone" if row.state == "missing" and not row.oid else row.state
+
+
+def checkout(
+    words: Words = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace unsaved changes; they are stored first.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Do not fetch what is missing.")] = False,
+    remote: Annotated[
+        str, typer.Option("-r", "--remote", metavar="NAME", help="Fetch from this remote.", show_default=False)
+    ] = "",
+    dry_run: DryRun = False,
+) -> None:
+    """Make models what their pointers say.
+
+    With REV, take the pointers (only the pointers) of REV first, and stage them: this is rollback. REV may also be
+    the digest of a version, such as blake3:0123456789. Fetches what is missing. Unsaved changes are refused.
+    """
+    from modelvc.git import history
+    from modelvc.models.files.bring import Options
+    from modelvc.ops.tracking.checkout import checkout as op
+
+    repo = CONTEXT.open()
+    if not dry_run:
+        refresh_notebooks(repo)
+    revs, paths = split(repo, words, revs=1)
+    with progress("checking out", quiet=CONTEXT.quiet) as bar:
+        done = op(repo, revs[0] if revs else "", paths, Options(force, offline, remote, dry_run), bar)
+    if CONTEXT.json:
+        render.dump(done)
+        return
+    print_checkout(done)
+    if dry_run:
+        return
+    for model in done.models if force else ():
+        if model.was:
+            _say_kept(model.path, model.was)
+    changed = any(model.change != "unchanged" for model in done.models)
+    if changed and done.commit and done.commit != history.resolve(repo.layout, "HEAD"):
+        render.say(
+            f"these are the models of {done.commit[:10]}; the code is unchanged",
+            f"next: git commit · or back again: mvc checkout HEAD {' '.join(map(shlex.quote, paths))}".rstrip(),
+            quiet=CONTEXT.quiet,
+        )
+    elif changed and revs and not done.commit:
+        render.say("next: git commit", quiet=CONTEXT.quiet)
+
+
+def _say_kept(path: str, oid: str) -> None:
+    """How to get back what was replaced or removed by force."""
+    name = shlex.quote(CONTEXT.name(path))
+    render.say(f"what was there is kept: mvc checkout {oid[:17]} {name} brings it back", quiet=CONTEXT.quiet)
+
+
+def print_checkout(done: CheckedOut) -> None:
+    """What a checkout did to each model."""
+    written = [model for model in done.models if model.change != "unchanged"]
+    if written:
+        rows = [
+            (
+                *(["would be written"] if done.dry_run else []),
+                CONTEXT.name(m.path),
+                render.short(m.oid),
+                render.size(m.size),
+            )
+            for m in written
+        ]
+        render.out(*render.table((), rows))
+    for m in written:
+        if m.extra:
+            words = f"{render.count(len(m.extra), 'file')} that no store has, such as {shown(m.extra[0])}"
+            render.say(f"left in {CONTEXT.name(m.path)}: {words}", quiet=CONTEXT.quiet)
+    for m in done.models:
+        if m.wrong:
+            render.say(f"{CONTEXT.name(m.path)}: {m.wrong}", quiet=CONTEXT.quiet)
+            advice = f"write its pointer anew: mvc add {shlex.quote(CONTEXT.name(m.path))}"
+            render.say(f"  {advice}", quiet=CONTEXT.quiet)
+    same = len(done.models) - len(written)
+    if same:
+        render.out(f"{render.count(same, 'model')} unchanged")
+    elif not written:
+        render.out("no models are tracked")
+    if done.dry_run:
+        render.say(_NOTHING_DONE, quiet=CONTEXT.quiet)
+
+
+def rm(
+    paths: Paths = None,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the file where it is.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Remove unsaved changes too; they are stored first.")] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Stop tracking models.
+
+    Removes file, pointer and ignore entry. Unsaved changes are refused.
+    """
+    from modelvc.ops.tracking.rm import rm as op
+
+    done = op(CONTEXT.open(), paths or [], keep=keep, force=force, dry_run=dry_run)
+    if CONTEXT.json:
+        render.dump(done)
+        return
+    verb = "no longer tracked" if keep else "removed"
+    if dry_run:
+        verb = f"would be {verb}"
+    render.out(*(f"{verb}  {CONTEXT.name(path)}" for path in done.paths))
+    if dry_run:
+        render.say(_NOTHING_DONE, quiet=CONTEXT.quiet)
+        return
+    for path, oid in done.was:
+        if force or path in done.uncommitted:
+            _say_kept(path, oid)
+    if len(done.uncommitted) < len(done.paths):
+        render.say("next: git commit · earlier versions stay in history and in the store", quiet=CONTEXT.quiet)
+
+
+def mv(
+    old: Annotated[str, typer.Argument(metavar="PATH")],
+    new: Annotated[str, typer.Argument(metavar="NEW_PATH")],
+) -> None:
+    """Rename a model.
+
+    With its pointer and its ignore entry, in the worktree and in Git's index.
+    """
+    from modelvc.ops.tracking.mv import mv as op
+
+    done = op(CONTEXT.open(), old, new)
+    if CONTEXT.json:
+        render.dump(done)
+        return
+    render.out(f"{CONTEXT.name(done.old)} -> {CONTEXT.name(done.new)}")
+    render.say("next: git commit", quiet=CONTEXT.quiet)

@@ -1,0 +1,332 @@
+"""Commands that reach a remote."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from modelvc.cli.commands.setup import ENDPOINT, REMOTE_URL, place
+from modelvc.cli.context import CONTEXT, revs_and_paths
+from modelvc.cli.progress import progress
+from modelvc.cli.views import render
+from modelvc.errors import IntegrityError, NotFoundError, ObjectMissing, shown
+from modelvc.ops.sharing.transfer import Transfer, counted
+
+if TYPE_CHECKING:
+    from modelvc.models.remotes.configured import RemoteInfo, Remotes
+    from modelvc.models.remotes.fetching import Fetched
+    from modelvc.ops.sharing.push import Pushed
+
+Words = Annotated[list[str] | None, typer.Argument(metavar="[REV|A..B]... [-- PATH...]", show_default=False)]
+Remote = Annotated[
+    str,
+    typer.Option("-r", "--remote", metavar="NAME", help="This remote instead of the default one.", show_default=False),
+]
+Everything = Annotated[bool, typer.Option("--all", help="Of every branch, tag and stash.")]
+Jobs = Annotated[
+    int, typer.Option("-j", "--jobs", metavar="N", min=0, max=64, help="Requests at once.", show_default=False)
+]
+
+_SHOWN = 5  # versions that are named one by one
+OPTIONS = (
+    "For S3, kept in this clone only: acl, addressing_style, anonymous, ca_bundle, requester_pays, sse, "
+    "sse_kms_key_id, storage_class. Repeatable."
+)
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would happen; change nothing, here or there.")]
+
+remote_app = typer.Typer(help="Where models are kept.", rich_markup_mode=None)
+
+
+def push(
+    words: Words = None, remote: Remote = "", everything: Everything = False, jobs: Jobs = 0, dry_run: DryRun = False
+) -> None:
+    """Upload versions to a remote.
+
+    By default all that the history of HEAD, the index and the worktree need. The remote is looked at as it is now.
+    """
+    from modelvc.ops.sharing.push import push as op
+
+    revs, paths = revs_and_paths(words)
+    with progress("pushing", quiet=CONTEXT.quiet) as bar:
+        done = op(CONTEXT.open(), revs, paths, Transfer(remote, everything, jobs, dry_run=dry_run), bar)
+    if CONTEXT.json:
+        render.dump(done)
+    elif done.sent or done.predictions:
+        verb, most = ("would be sent", "at most ") if dry_run else ("sent", "")
+        render.out(
+            f"{counted(len(done.sent), done.predictions)} {verb} to {done.remote} "
+            f"({most}{render.size(done.sent_bytes)}), {done.there:,} there already"
+        )
+    elif done.unsent:
+        render.out(f"nothing was sent: {render.count(done.there, 'version')} on {done.remote}")
+    else:
+        render.out(f"nothing to send: {render.count(done.there, 'version')} on {done.remote}, complete")
+    _refuse_unsent(done)
+
+
+def _refuse_unsent(done: Pushed) -> None:
+    """Name what could not be sent, when all else was."""
+    if not done.unsent:
+        return
+    for one in done.unsent[1:_SHOWN]:
+        render.say(f"not sent: {one.why}", f"  {one.hint}")
+    count = len(done.unsent)
+    more = f" ({count - _SHOWN:,} more are not shown)" if count > _SHOWN else ""
+    damaged = any(one.code != ObjectMissing.code for one in done.unsent)
+    raise (IntegrityError if damaged else NotFoundError)(
+        f"{render.count(count, 'version')} could not be sent{more}: {done.unsent[0].why}", hint=done.unsent[0].hint
+    )
+
+
+def fetch(
+    words: Words = None, remote: Remote = "", everything: Everything = False, jobs: Jobs = 0, dry_run: DryRun = False
+) -> None:
+    """Download versions from a remote.
+
+    By default those of HEAD, the index and the worktree. The worktree stays as it is.
+    """
+    from modelvc.ops.sharing.fetch import fetch as op
+
+    revs, paths = revs_and_paths(words)
+    with progress("fetching", quiet=CONTEXT.quiet) as bar:
+        done = op(CONTEXT.open(), revs, paths, Transfer(remote, everything, jobs, dry_run=dry_run), bar)
+    _print_fetched(done)
+    _refuse_missing(done)
+
+
+def pull(
+    words: Words = None, remote: Remote = "", everything: Everything = False, jobs: Jobs = 0, dry_run: DryRun = False
+) -> None:
+    """Fetch, then check out.
+
+    Brings the versions, then makes the worktree's models what their pointers say.
+    """
+    from modelvc.cli.commands.tracking import print_checkout, refresh_notebooks
+    from modelvc.ops.sharing.pull import pull as op
+
+    revs, paths = revs_and_paths(words)
+    repo = CONTEXT.open()
+    if not dry_run:
+        refresh_notebooks(repo)
+    with progress("pulling", quiet=CONTEXT.quiet) as bar:
+        done = op(repo, revs, paths, Transfer(remote, everything, jobs, dry_run=dry_run), bar)
+    if CONTEXT.json:
+        render.dump(done)
+    else:
+        _print_fetched(done.fetched)
+        print_checkout(done.checked_out)
+    _refuse_missing(done.fetched)
+
+
+def get(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A Git repository: a URL or a folder.")],
+    path: Annotated[str, typer.Argument(metavar="PATH", help="The model's path in it.")],
+    rev: Annotated[
+        str, typer.Option("--rev", metavar="REV", help="At this revision instead of HEAD.", show_default=False)
+    ] = "",
+    out: Annotated[str, typer.Option("-o", "--out", metavar="OUT", help="Write it there.", show_default=False)] = "",
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
+    trust_it: Annotated[bool, typer.Option("--trust", help="Use an endpoint that the repository names.")] = False,
+) -> None:
+    """One model from another repository.
+
+    Without cloning its data, and from anywhere: no repository is needed around you.
+    """
+    from modelvc.ops.sharing.get import How
+    from modelvc.ops.sharing.get import get as op
+
+    with progress("getting", quiet=CONTEXT.quiet) as bar:
+        done = op(source, path, CONTEXT.folder, How(rev, out, force, trust_it), bar)
+    if CONTEXT.json:
+        render.dump(done)
+        return
+    where = os.path.relpath(done.out, CONTEXT.folder)
+    render.out(
+        f"{shown(where)}  {render.short(done.oid)}  {render.size(done.size)}  "
+        f"(from {done.commit[:10]}, {shown(done.came_from)})"
+    )
+    if done.wrong:
+        render.say(f"{shown(where)}: {done.wrong}; its bytes are right", quiet=CONTEXT.quiet)
+    if done.was:
+        words = f"what was there is kept: mvc checkout {done.was[:17]} {shlex.quote(shown(where))} brings it back"
+        render.say(words, quiet=CONTEXT.quiet)
+
+
+def _print_fetched(done: Fetched) -> None:
+    if CONTEXT.json:
+        render.dump(done)
+        return
+    what = counted(len(done.came), done.predictions)
+    verb, most = ("would be fetched", "at most ") if done.dry_run else ("fetched", "")
+    came = f"{what} {verb} from {', '.join(done.came_from)} ({most}{render.size(done.received_bytes)})"
+    render.out(
+        came if done.came or done.predictions else f"nothing to fetch: {render.count(done.here, 'version')} here"
+    )
+    for why in done.unasked:
+        render.say(f"not asked: {why}")
+
+
+def _refuse_missing(done: Fetched) -> None:
+    """Saying "done" when something is nowhere would be a lie."""
+    if done.missing:
+        names = ", ".join(f"{shown(path)} ({render.short(oid)})" for path, oid in done.missing[:5])
+        raise NotFoundError(
+            f"{render.count(len(done.missing), 'version')} not on {done.remote} or another remote: {names}",
+            hint="run `mvc push --all` in a clone that has them",
+        )
+
+
+def _remote_line(info: RemoteInfo) -> tuple[str, ...]:
+    notes = [word for word, there in (("default", info.default), ("not accepted", not info.trusted)) if there]
+    return info.name, place(info), ", ".join(notes)
+
+
+@remote_app.command("add")
+def remote_add(
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    url: Annotated[str, typer.Argument(metavar="URL", help=REMOTE_URL)],
+    endpoint_url: Annotated[str, typer.Option("--endpoint-url", metavar="URL", help=ENDPOINT, show_default=False)] = "",
+    profile: Annotated[
+        str,
+        typer.Option(
+            "--profile",
+            metavar="NAME",
+            help="Credentials of this profile; kept in this clone only.",
+            show_default=False,
+        ),
+    ] = "",
+    region: Annotated[str, typer.Option("--region", metavar="REGION", show_default=False)] = "",
+    options: Annotated[
+        list[str] | None,
+        typer.Option("-o", "--option", metavar="KEY=VALUE", help=OPTIONS, show_default=False),
+    ] = None,
+) -> None:
+    """Name a place for models.
+
+    It is written into the repository's configuration and staged, and trusted in this clone.
+    """
+    from modelvc.formats.text.config import Remote as Place
+    from modelvc.formats.text.remoteoptions import parse
+    from modelvc.models.remotes.configured import add_remote
+
+    remote = Place(url, endpoint_url, region, profile, options=parse(options or []))
+    info = add_remote(CONTEXT.open(), name, remote, cwd=CONTEXT.folder)
+    if CONTEXT.json:
+        render.dump(info)
+        return
+    render.out(f"{info.name}  {place(info)}")
+    render.say("next: git commit (it is staged), then mvc push or git push", quiet=CONTEXT.quiet)
+
+
+@remote_app.command("set-url")
+def remote_set_url(
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    url: Annotated[str, typer.Argument(metavar="URL", help=REMOTE_URL)],
+    endpoint_url: Annotated[str, typer.Option("--endpoint-url", metavar="URL", help=ENDPOINT, show_default=False)] = "",
+    region: Annotated[str, typer.Option("--region", metavar="REGION", show_default=False)] = "",
+) -> None:
+    """Let a remote lie elsewhere.
+
+    It is written into the repository's configuration and staged, and trusted in this clone. Models stay where they
+    are: `mvc push --all` sends them to the new place.
+    """
+    from modelvc.formats.text.config import Remote as Place
+    from modelvc.ops.sharing.remotes import set_url
+
+    info = set_url(CONTEXT.open(), name, Place(url, endpoint_url, region), cwd=CONTEXT.folder)
+    if CONTEXT.json:
+        render.dump(info)
+        return
+    render.out(f"{info.name}  {place(info)}")
+    render.say("next: git commit, then mvc push --all", quiet=CONTEXT.quiet)
+
+
+@remote_app.command("rename")
+def remote_rename(
+    old: Annotated[str, typer.Argument(metavar="NAME")],
+    new: Annotated[str, typer.Argument(metavar="NEW_NAME")],
+) -> None:
+    """Rename a remote.
+
+    With what this clone accepted and saw there. Other clones accept the new name with `mvc trust`.
+    """
+    from modelvc.ops.sharing.remotes import rename_remote
+
+    info = rename_remote(CONTEXT.open(), old, new)
+    if CONTEXT.json:
+        render.dump(info)
+        return
+    render.out(f"{shown(old)} -> {info.name}")
+    render.say("next: git commit", quiet=CONTEXT.quiet)
+
+
+@remote_app.command("list")
+def remote_list() -> None:
+    """All remotes.
+
+    Which is the default, and which of them this clone has not accepted.
+    """
+    from modelvc.models.remotes.configured import remotes
+
+    _print_remotes(remotes(CONTEXT.open()))
+
+
+@remote_app.command("remove")
+def remote_remove(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+    """Forget a remote.
+
+    What lies there stays.
+    """
+    from modelvc.models.remotes.configured import remotes
+    from modelvc.ops.sharing.remotes import remove_remote
+
+    repo = CONTEXT.open()
+    remove_remote(repo, name)
+    if CONTEXT.json:
+        render.dump(remotes(repo))
+        return
+    render.say(f"removed {shown(name)}; what lies there stays", "next: git commit", quiet=CONTEXT.quiet)
+
+
+@remote_app.command("default")
+def remote_default(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+    """Choose the remote that is meant when none is named."""
+    from modelvc.ops.sharing.remotes import set_default
+
+    info = set_default(CONTEXT.open(), name)
+    if CONTEXT.json:
+        render.dump(info)
+        return
+    render.say(f"{shown(info.name)} is the default remote", "next: git commit", quiet=CONTEXT.quiet)
+
+
+def trust(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", show_default=False)] = None,
+) -> None:
+    """Accept remotes that the repository names.
+
+    Without NAME, show them. What was accepted is pinned as it is now; a change needs a new word.
+    """
+    from modelvc.models.remotes.configured import remotes
+    from modelvc.models.remotes.configured import trust as op
+
+    repo = CONTEXT.open()
+    found = op(repo, tuple(names)) if names else remotes(repo)
+    _print_remotes(found)
+    if not CONTEXT.json and any(not info.trusted for info in found.remotes):
+        render.say("next: accept what you trust with mvc trust NAME", quiet=CONTEXT.quiet)
+
+
+def _print_remotes(found: Remotes) -> None:
+    if CONTEXT.json:
+        render.dump(found)
+    elif found.remotes:
+        head = ("name", "place", "note")
+        render.out(*render.table(head, [_remote_line(info) for info in found.remotes], markdown=CONTEXT.markdown))
+    else:
+        render.out("no remotes")
+        render.say("next: mvc remote add origin URL", quiet=CONTEXT.quiet)

@@ -1,0 +1,198 @@
+"""A check for people and for machines: text, JSON, Markdown, JUnit, GitHub's workflow commands, OpenMetrics."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+from xml.sax.saxutils import escape, quoteattr
+
+from modelvc.cli.views import render
+from modelvc.errors import shown
+from modelvc.models.measures.verdict import FAIL, INCONCLUSIVE, INFO, PASS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from modelvc.models.measures.verdict import Verdict
+    from modelvc.ops.metrics.check import Checked
+
+_SIGNS = {PASS: "ok", FAIL: "FAIL", INCONCLUSIVE: "?", INFO: "info"}
+_COLOURS = {PASS: "green", FAIL: "red", INCONCLUSIVE: "yellow", INFO: "dim"}
+_GOOD = frozenset({PASS, INFO})
+_HEAD = ("", "model", "metric", "old", "new", "change", "")
+_ANNOTATION = {"%": "%25", "\r": "%0D", "\n": "%0A"}
+
+
+def text(found: Checked) -> str:
+    """One row for each metric, then the verdict in a line."""
+    rows = [
+        (
+            _SIGNS[v.outcome] if not _warns(v) else "warn",
+            v.model,
+            v.metric,
+            render.brief(v.old),
+            render.brief(v.new),
+            _change(v),
+            _why(v),
+        )
+        for v in found.verdicts
+    ]
+    lines = render.table(_HEAD, rows)
+    painted = [lines[0]]
+    for line, verdict in zip(lines[1:], found.verdicts, strict=True):
+        sign = line[: len(line) - len(line.lstrip())] + line.split(maxsplit=1)[0]
+        painted.append(render.colour(sign, _COLOURS[verdict.outcome]) + line[len(sign) :])
+    return "\n".join([*painted, "", render.colour(summary(found), _COLOURS[found.outcome])]) + "\n"
+
+
+def summary(found: Checked) -> str:
+    """The verdict in one line."""
+    counts = {outcome: sum(v.outcome == outcome and not v.warn for v in found.verdicts) for outcome in _SIGNS}
+    words = [f"{counts[PASS]} pass"]
+    words += [f"{counts[FAIL]} fail"] if counts[FAIL] else []
+    words += [f"{counts[INCONCLUSIVE]} not enough data"] if counts[INCONCLUSIVE] else []
+    warned = sum(_warns(v) for v in found.verdicts)
+    words += [f"{warned} warned"] if warned else []
+    words += [f"{counts[INFO]} info"] if counts[INFO] else []
+    return f"{found.outcome}: {', '.join(words)} (against {shown(found.against)})"
+
+
+def as_json(found: Checked) -> str:
+    """The result, as every command's `--json` has it."""
+    return render.as_json(render.plain(found)) + "\n"
+
+
+def markdown(found: Checked) -> str:
+    """A table for a pull request."""
+    rows = [
+        (
+            "⚠️" if _warns(v) else {PASS: "✅", FAIL: "❌", INCONCLUSIVE: "❔", INFO: "ℹ️"}[v.outcome],
+            v.model,
+            v.metric,
+            render.brief(v.old),
+            render.brief(v.new),
+            _change(v),
+            _why(v),
+        )
+        for v in found.verdicts
+    ]
+    head = ("", "model", "metric", "old", "new", "change", "why")
+    return "\n".join([f"### Models: {summary(found)}", "", *render.table(head, rows, markdown=True)]) + "\n"
+
+
+def junit(found: Checked) -> str:
+    """One <testcase> for each metric, as JUnit's readers in CI systems take it."""
+    failures = sum(v.outcome == FAIL and not v.warn for v in found.verdicts)
+    errors = sum(v.outcome == INCONCLUSIVE and not v.warn for v in found.verdicts)
+    counts = f'tests="{len(found.verdicts)}" failures="{failures}" errors="{errors}" skipped="0" time="0"'
+    lines = ['<?xml version="1.0" encoding="UTF-8"?>', f'<testsuites name="mvc check" {counts}>']
+    lines.append(f'  <testsuite name="mvc check" {counts}>')
+    for v in found.verdicts:
+        lines.append(f'    <testcase classname={_attribute(v.model)} name={_attribute(v.metric)} time="0">')
+        if v.outcome == FAIL and not v.warn:
+            lines.append(f"      <failure message={_attribute(_why(v))}>{_text(_facts(v))}</failure>")
+        elif v.outcome == INCONCLUSIVE and not v.warn:
+            lines.append(f'      <error message={_attribute(_why(v))} type="inconclusive">{_text(_facts(v))}</error>')
+        lines.append(f"      <system-out>{_text(_facts(v))}</system-out>")
+        lines.append("    </testcase>")
+    return "\n".join([*lines, "  </testsuite>", "</testsuites>"]) + "\n"
+
+
+def github(found: Checked) -> str:
+    """Annotations on the pointers, one line each; passes say nothing."""
+    lines = []
+    for v in found.verdicts:
+        if v.outcome not in _GOOD:
+            level = "warning" if v.warn else "error"
+            title = _property(f"{shown(v.metric)}: {v.outcome}")
+            lines.append(
+                f"::{level} file={_property(shown(v.model + '.mvc', 5_000))},title={title}::{_message(_why(v))}"
+            )
+    return "".join(line + "\n" for line in (*lines, f"::notice title=mvc check::{_message(summary(found))}"))
+
+
+def openmetrics(found: Checked) -> str:
+    """Values and outcomes as OpenMetrics text (https://prometheus.io/docs/specs/om/open_metrics_spec/)."""
+    lines = ["# TYPE mvc_metric gauge", "# HELP mvc_metric Value of a model's metric."]
+    labels = [f'model="{_label(v.model)}",metric="{_label(v.metric)}"' for v in found.verdicts]
+    seen = set()
+    for v, label in zip(found.verdicts, labels, strict=True):
+        if isinstance(v.new, int | float) and not isinstance(v.new, bool) and label not in seen:
+            lines.append(f"mvc_metric{{{label}}} {_sample(v.new)}")
+            seen.add(label)
+    lines += ["# TYPE mvc_check_ok gauge", "# HELP mvc_check_ok Whether a metric keeps what the policy asks."]
+    worst: dict[str, int] = {}
+    for v, label in zip(found.verdicts, labels, strict=True):
+        worst[label] = min(worst.get(label, 1), int(v.outcome in _GOOD or v.warn))
+    lines += [f"mvc_check_ok{{{label}}} {value}" for label, value in worst.items()]
+    return "\n".join([*lines, "# EOF"]) + "\n"
+
+
+FORMATS: dict[str, Callable[[Checked], str]] = {
+    "text": text,
+    "json": as_json,
+    "md": markdown,
+    "junit": junit,
+    "github": github,
+    "openmetrics": openmetrics,
+}
+
+
+def _warns(v: Verdict) -> bool:
+    return v.warn and v.outcome not in _GOOD
+
+
+def _change(v: Verdict) -> str:
+    return "" if v.change is None else f"{v.change:+.6g}"
+
+
+def _interval(v: Verdict) -> str:
+    return "" if v.interval is None else f"[{v.interval[0]:+.4g}, {v.interval[1]:+.4g}]"
+
+
+def _why(v: Verdict) -> str:
+    return shown(v.why)
+
+
+def _facts(v: Verdict) -> str:
+    """Everything about a verdict, line by line."""
+    facts = [
+        ("old", render.number(v.old)),
+        ("new", render.number(v.new)),
+        ("change", _change(v)),
+        ("allowed", "" if v.allowed is None else f"{v.allowed:.6g}"),
+        ("interval", _interval(v) and f"{_interval(v)} at {v.confidence * 100:g} %" if v.confidence else _interval(v)),
+        ("rows", "" if v.rows is None else f"{v.rows:,}"),
+        ("rows needed", "" if v.rows_needed is None else f"{v.rows_needed:,}"),
+        ("method", v.method),
+        ("policy line", str(v.line) if v.line else ""),
+    ]
+    return "\n".join([_why(v), *(f"{name}: {value}" for name, value in facts if value)])
+
+
+def _attribute(value: str) -> str:
+    return quoteattr(shown(value, 2_000))
+
+
+def _text(value: str) -> str:
+    return escape("\n".join(shown(line, 2_000) for line in value.split("\n")))
+
+
+def _message(value: str) -> str:
+    return "".join(_ANNOTATION.get(char, char) for char in value)
+
+
+def _property(value: str) -> str:
+    return _message(value).replace(":", "%3A").replace(",", "%2C")
+
+
+def _label(value: str) -> str:
+    return shown(value, 500).replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _sample(value: float) -> str:
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "+Inf" if value > 0 else "-Inf"
+    return repr(value)

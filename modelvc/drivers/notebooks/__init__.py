@@ -1,0 +1,1 @@
+"""What Git runs for notebooks. The standard library alone: `mvc install` copies this package into clones."""

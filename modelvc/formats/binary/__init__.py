@@ -1,0 +1,1 @@
+"""Binary layouts of a store: packs, roots, segments, trees."""

@@ -1,0 +1,353 @@
+"""Pointers: what Git sees in place of a model. Spec: docs/format.md#pointer.
+
+There is one way to write a pointer, so that the same meaning is the same Git blob. `formats.quick` reads the usual
+ones without the imports that this module needs.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, cast
+
+from modelvc.errors import BrokenPointer, FormatError, PointerConflict, shown
+from modelvc.formats import limits, toml
+from modelvc.formats.paths import POINTER_SUFFIX, SafeRelPath
+from modelvc.formats.pointer import metrics
+from modelvc.ids import Oid
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from modelvc.formats.pointer.metrics import MetricValue, Pairs
+
+Kind: TypeAlias = Literal["file", "tree"]
+
+FORMAT = 1
+MAX_HEAD = 4 * limits.KIB  # before [metrics]
+_MEASURED = frozenset({"metrics", "metrics_file", "params", "predictions"})
+_VERSION = frozenset({"kind", "oid", "size", "files", "executable", "parent"}) | _MEASURED  # what tells one version
+_KNOWN = _VERSION | {"format", "conflict"}
+_SIDES = frozenset({"ours", "theirs"})
+MAX_LABEL = 100
+_MARKERS = (b"<<<<<<<", b">>>>>>>")
+_DIGEST = '"(blake3:[0-9a-f]{64})"\n'
+# What mvc writes for a version with numbers: pointers are read by ten thousands, and this takes a quarter of the time.
+_USUAL = re.compile(
+    rf'format = 1\nkind = "file"\noid = {_DIGEST}size = (0|[1-9][0-9]{{0,17}})\n(?:parent = {_DIGEST})?'
+    rf"(?:\n\[metrics\]\nof = {_DIGEST}((?:[A-Za-z0-9_-]{{1,{metrics.MAX_NAME}}} = [0-9.-]{{1,40}}\n)*+))?".encode()
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """What was measured, in the order given, and the oid that it was measured on."""
+
+    of: Oid
+    values: metrics.Pairs
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", metrics.checked(self.values))
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsFile:
+    """The file that metrics were read from: where it lay below the top of the worktree, and its digest."""
+
+    path: SafeRelPath
+    digest: Oid
+
+
+@dataclass(frozen=True, slots=True)
+class Predictions:
+    """What a version said about each row of a test set: a blob in the store. `of`: the version that said it.
+
+    `positive`: the label that precision, recall, F1, AUC and Brier are about; "" where nobody said.
+    """
+
+    of: Oid
+    oid: Oid
+    size: int  # bytes
+    rows: int
+    positive: str = ""
+
+    def __post_init__(self) -> None:
+        if len(self.positive) > metrics.MAX_NAME or not (self.positive.isprintable()):
+            raise FormatError(f"its positive label is not a text of at most {metrics.MAX_NAME} characters")
+        if not 0 <= self.size <= toml.INT_MAX or not 0 <= self.rows <= toml.INT_MAX:
+            raise FormatError("the size or the number of rows of its predictions is impossible")
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A merge that could not choose: the pointer itself is our version, `other` is theirs."""
+
+    ours: str  # what our side is called: a branch, as a rule
+    theirs: str
+    other: Pointer  # without unknown keys and a conflict of its own
+
+    def __post_init__(self) -> None:
+        for label in (self.ours, self.theirs):
+            if not label or len(label) > MAX_LABEL or not label.isprintable():
+                raise FormatError(f'a side of a conflict can not be called "{shown(label, 40)}"')
+        if self.other.extra or self.other.conflict is not None:
+            raise FormatError("the other side of a conflict is one plain version")
+
+
+@dataclass(frozen=True, slots=True)
+class Pointer:
+    """One version of a model. What can not be written can not be made: FormatError says why."""
+
+    kind: Kind
+    oid: Oid
+    size: int  # bytes; of a tree: of all its files together
+    files: int | None = None  # trees only
+    executable: bool = False  # files only
+    parent: Oid | None = None  # the oid that this one replaced
+    metrics: Metrics | None = None
+    metrics_file: MetricsFile | None = None
+    params: Pairs = ()  # how it was trained, in the order given
+    predictions: Predictions | None = None
+    extra: Mapping[str, toml.Value] = field(default_factory=dict, hash=False)  # unknown keys, kept
+    conflict: Conflict | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.size <= toml.INT_MAX:
+            raise FormatError(f"its size can not be {self.size}")
+        if (self.kind == "tree") != (self.files is not None):
+            raise FormatError("a tree has a number of files, and only a tree has one")
+        if self.files is not None and (not 0 <= self.files <= toml.INT_MAX or (self.size and not self.files)):
+            raise FormatError(f"{self.size} bytes can not lie in {self.files} files")
+        if self.kind == "tree" and self.executable:
+            raise FormatError("a tree is not executable; its files are")
+        if not _KNOWN.isdisjoint(self.extra):
+            raise FormatError(f"{', '.join(sorted(_KNOWN & set(self.extra)))} can not be an extra key")
+        object.__setattr__(self, "params", metrics.checked(self.params))
+        object.__setattr__(self, "extra", toml.ordered(dict(self.extra)))
+
+    @property
+    def stale(self) -> bool:
+        """Whether its metrics were measured on another version."""
+        return self.metrics is not None and self.metrics.of != self.oid
+
+    @property
+    def versions(self) -> tuple[Pointer, ...]:
+        """Every object that it names, as a version: its sides, and the predictions of each."""
+        said = [one.predictions for one in self.sides if one.predictions]
+        return (*self.sides, *(Pointer("file", one.oid, one.size) for one in said))
+
+    @property
+    def sides(self) -> tuple[Pointer, ...]:
+        """The versions of the model that it names: of a conflict, both."""
+        return (self,) if self.conflict is None else (self, self.conflict.other)
+
+    def encode(self) -> bytes:
+        """The one text of this pointer; FormatError when it is too large."""
+        head: dict[str, toml.Value] = {"format": FORMAT, **_head(self)}
+        head |= {key: value for key, value in self.extra.items() if not isinstance(value, dict)}
+        tables: dict[str, toml.Value] = {**_measured(self)}
+        if self.conflict is not None:
+            other = self.conflict.other
+            sides: dict[str, toml.Value] = {"ours": self.conflict.ours, "theirs": self.conflict.theirs}
+            tables["conflict"] = {**sides, **_head(other), **_measured(other)}
+        tables |= {key: value for key, value in self.extra.items() if isinstance(value, dict)}
+        data = toml.encode(head | tables).encode()
+        if len(data) > MAX_HEAD and len(data.partition(b"\n\n[")[0]) >= MAX_HEAD:  # its last line has an end, too
+            raise FormatError(f"the part before [metrics] is larger than {MAX_HEAD:,} bytes")
+        if len(data) > limits.POINTER:
+            raise FormatError(
+                f"a pointer can not be larger than {limits.POINTER:,} bytes; record fewer metrics (--only 'test.*')"
+            )
+        return data
+
+
+def _head(version: Pointer) -> dict[str, toml.Value]:
+    found: dict[str, toml.Value] = {"kind": version.kind, "oid": str(version.oid), "size": version.size}
+    if version.files is not None:
+        found["files"] = version.files
+    if version.executable:
+        found["executable"] = True
+    if version.parent is not None:
+        found["parent"] = str(version.parent)
+    return found
+
+
+def _measured(version: Pointer) -> dict[str, toml.Value]:
+    found: dict[str, toml.Value] = {}
+    if version.metrics is not None:
+        found["metrics"] = {metrics.RESERVED: str(version.metrics.of), **dict(version.metrics.values)}
+    if version.metrics_file is not None:
+        found["metrics_file"] = {"path": str(version.metrics_file.path), "digest": str(version.metrics_file.digest)}
+    if version.params:
+        found["params"] = dict(version.params)
+    if version.predictions is not None:
+        said = version.predictions
+        found["predictions"] = {
+            "of": str(said.of),
+            "oid": str(said.oid),
+            "size": said.size,
+            "rows": said.rows,
+            **({"positive": said.positive} if said.positive else {}),
+        }
+    return found
+
+
+def parse(data: bytes, path: str = "") -> Pointer:
+    """The pointer in DATA. PATH, for the words of errors, is where it lies.
+
+    Raises PointerConflict for the markers of a text merge and BrokenPointer for anything else that is no pointer.
+    """
+    usual = _usual(data)
+    if usual is not None:
+        return usual
+    named = path or "the pointer"
+    if len(data) > limits.POINTER:
+        raise _broken(path, f"it is larger than {limits.POINTER:,} bytes")
+    if not data.strip():
+        raise _broken(path, "it is empty")
+    if any(line.startswith(_MARKERS) for line in data.split(b"\n")):
+        raise PointerConflict(named)
+    if not data.endswith(b"\n"):  # a cut in the last number would leave valid TOML
+        raise _broken(path, "its last line has no end, so it may have been cut off")
+    try:
+        table = toml.read(data, "it", limit=limits.POINTER)
+        _check_format(table, named)
+        found = _from_table(table)
+        found.encode()  # what can be read can be written again
+    except BrokenPointer:
+        raise
+    except FormatError as error:
+        raise _broken(path, str(error)) from None
+    return found
+
+
+def _usual(data: bytes) -> Pointer | None:
+    """The pointer in DATA, if it is of the usual form and so small that it can be written again; else None."""
+    match = _USUAL.fullmatch(data) if len(data) < MAX_HEAD else None
+    if match is None:
+        return None
+    oid, size, parent, of, lines = match.groups()
+    measured = None
+    if of is not None:
+        values: dict[str, MetricValue] = {metrics.RESERVED: ""}
+        for line in lines.decode("ascii").splitlines():
+            name, _, text = line.partition(" = ")
+            value = toml.number(text)
+            if value is None or name in values:
+                return None
+            values[name] = value
+        del values[metrics.RESERVED]
+        measured = Metrics(_digest(of), tuple(values.items()))
+    return Pointer("file", _digest(oid), int(size), parent=_digest(parent) if parent else None, metrics=measured)
+
+
+def _digest(text: bytes) -> Oid:
+    return Oid(bytes.fromhex(text[7:].decode("ascii")))
+
+
+def _check_format(table: dict[str, toml.Value], named: str) -> None:
+    version = _take(table, "format", int)
+    if version > FORMAT:
+        raise BrokenPointer(
+            f"{shown(named)} was written by a newer mvc: its format is {version}, this one reads {FORMAT}",
+            hint="upgrade mvc",
+        )
+    if version != FORMAT:
+        raise FormatError(f"there is no format {version}")
+
+
+def _from_table(table: dict[str, toml.Value]) -> Pointer:
+    extra = {key: value for key, value in table.items() if key not in _KNOWN}
+    conflict = _conflict(_take(table, "conflict", dict)) if "conflict" in table else None
+    return _version(table, extra, conflict)
+
+
+def _conflict(table: dict[str, toml.Value]) -> Conflict:
+    if unknown := set(table) - _SIDES - _VERSION:
+        raise FormatError(f'its conflict has an unknown key "{shown(min(unknown), 40)}"')
+    return Conflict(_take(table, "ours", str), _take(table, "theirs", str), _version(table, {}, None))
+
+
+def _version(table: dict[str, toml.Value], extra: dict[str, toml.Value], conflict: Conflict | None) -> Pointer:
+    kind = _take(table, "kind", str)
+    if kind not in {"file", "tree"}:
+        raise FormatError(f'its kind is "{shown(kind, 40)}", not "file" or "tree"')
+    if table.get("executable", True) is not True:
+        raise FormatError("executable is written only when it is true")
+    measured = _take(table, "metrics", dict) if "metrics" in table else None
+    return Pointer(
+        cast("Kind", kind),
+        _oid(table, "oid"),
+        _take(table, "size", int),
+        files=_take(table, "files", int) if "files" in table else None,
+        executable="executable" in table,
+        parent=_oid(table, "parent") if "parent" in table else None,
+        metrics=None if measured is None else _metrics(measured),
+        metrics_file=_metrics_file(_take(table, "metrics_file", dict)) if "metrics_file" in table else None,
+        params=_params(_take(table, "params", dict)) if "params" in table else (),
+        predictions=_predictions(_take(table, "predictions", dict)) if "predictions" in table else None,
+        extra=extra,
+        conflict=conflict,
+    )
+
+
+def _metrics(table: dict[str, toml.Value]) -> Metrics:
+    of = _oid(table, metrics.RESERVED)
+    pairs = [(name, value) for name, value in table.items() if name != metrics.RESERVED]
+    return Metrics(of, cast("metrics.Pairs", tuple(pairs)))  # which checks them
+
+
+def _metrics_file(table: dict[str, toml.Value]) -> MetricsFile:
+    _only(table, "metrics_file", ("path", "digest"))
+    return MetricsFile(SafeRelPath.parse(_take(table, "path", str)), _oid(table, "digest"))
+
+
+def _params(table: dict[str, toml.Value]) -> metrics.Pairs:
+    if not table:
+        raise FormatError("its params are empty")
+    return cast("metrics.Pairs", tuple(table.items()))  # Pointer checks them
+
+
+def _predictions(table: dict[str, toml.Value]) -> Predictions:
+    _only(table, "predictions", ("of", "oid", "size", "rows", "positive"))
+    positive = _take(table, "positive", str) if "positive" in table else ""
+    if "positive" in table and not positive:
+        raise FormatError("its positive label is empty")
+    size, rows = _take(table, "size", int), _take(table, "rows", int)
+    return Predictions(_oid(table, "of"), _oid(table, "oid"), size, rows, positive)
+
+
+def _only(table: dict[str, toml.Value], name: str, known: tuple[str, ...]) -> None:
+    if unknown := set(table) - set(known):
+        raise FormatError(f'its {name} has an unknown key "{shown(min(unknown), 40)}"')
+
+
+_T = TypeVar("_T")
+_KINDS: dict[type, str] = {int: "a whole number", str: "a string", dict: "a table"}
+
+
+def _take(table: dict[str, toml.Value], key: str, kind: type[_T]) -> _T:
+    value = table.get(key)
+    if value is None:
+        raise FormatError(f'it has no "{key}"')
+    if type(value) is not kind:  # isinstance() takes true for a number
+        raise FormatError(f'"{key}" is not {_KINDS[kind]}')
+    return value
+
+
+def _oid(table: dict[str, toml.Value], key: str) -> Oid:
+    text = _take(table, key, str)
+    try:
+        return Oid.parse(text)
+    except ValueError:
+        raise FormatError(f'"{key}" is not "blake3:" and 64 hex digits') from None
+
+
+def _broken(path: str, why: str) -> BrokenPointer:
+    if not path:
+        return BrokenPointer(f"not a valid pointer: {why}", hint="restore it with `git checkout -- PATH.mvc`")
+    pointer, model = shown(path), shown(path.removesuffix(POINTER_SUFFIX))
+    return BrokenPointer(
+        f"{pointer} is not a valid pointer: {why}",
+        hint=f"restore it with `git checkout -- {pointer}`, or see its versions with `mvc log {model}`",
+    )

@@ -1,0 +1,59 @@
+"""A pointer as text for `git diff`, `log -p` and `show`: one fact a line. Standard library only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modelvc.errors import FormatError, PointerConflict, shown
+from modelvc.formats.pointer.pointer import parse
+from modelvc.formats.sizes import about, six_digits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from modelvc.formats.pointer.metrics import MetricValue
+    from modelvc.formats.pointer.pointer import Pointer
+
+
+def text(data: bytes, name: str) -> str:
+    """The pointer DATA of the model NAME; one that can not be read is shown as it is."""
+    try:
+        pointer = parse(data)
+    except (FormatError, PointerConflict):
+        return data.decode("utf-8", "replace")
+    lines = [f"model {shown(name)}", *_version(pointer)]
+    if pointer.conflict:
+        lines += ["", f"in conflict: above {shown(pointer.conflict.ours)}, below {shown(pointer.conflict.theirs)}"]
+        lines += _version(pointer.conflict.other)
+    return "\n".join(lines) + "\n"
+
+
+def value(found: MetricValue | None) -> str:
+    """A metric as it was given."""
+    if isinstance(found, bool):
+        return "true" if found else "false"
+    return "" if found is None else repr(found) if isinstance(found, float) else shown(found)
+
+
+def brief(found: MetricValue | None) -> str:
+    """A metric beside others, to six digits. Exact ones stand in JSON, in `mvc show` and in trailers."""
+    return six_digits(found) if isinstance(found, float) else value(found)
+
+
+def _version(pointer: Pointer) -> Iterator[str]:
+    files = f" in {pointer.files:,} files" if pointer.files is not None else ""
+    yield f"version {pointer.oid.short}"
+    yield f"size {about(pointer.size)} ({pointer.size:,} bytes{files})"
+    if pointer.executable:
+        yield "executable"
+    if pointer.metrics:
+        yield ""
+        if pointer.stale:
+            yield "metrics (measured on another version)"
+        yield from (f"{shown(name)} = {value(found)}" for name, found in pointer.metrics.values)
+    if pointer.params:
+        yield ""
+        yield from (f"param {shown(name)} = {value(found)}" for name, found in pointer.params)
+    if pointer.predictions:
+        yield ""
+        yield f"predictions for {pointer.predictions.rows:,} rows"

@@ -1,0 +1,1 @@
+"""Text files of a repository, a clone or a store: configuration, policy, metrics, lists."""

@@ -1,0 +1,347 @@
+"""Configuration: what the repository says to everyone (`.mvc/config.toml`) and what this clone says
+to itself (`.git/mvc/config.toml`).
+
+The repository's word is hostile until this clone has pinned it. Keys that this version does not know are never
+honoured; they are kept when the file is written again, and listed in `unknown`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
+
+from modelvc.errors import ConfigError, NotFoundError, UsageError, shown, shown_url
+from modelvc.formats import notebook_rules, sizes, toml
+from modelvc.formats.paths import CONTROL
+from modelvc.formats.tables import Table
+from modelvc.formats.text import remoteoptions, track_patterns
+from modelvc.formats.text.track_patterns import Track
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+OnModified: TypeAlias = Literal["warn", "block", "off"]
+CommitMetrics: TypeAlias = Literal["comment", "trailer", "off"]
+Gate: TypeAlias = Literal["warn", "block", "off"]
+Extra: TypeAlias = "Mapping[str, toml.Value]"
+
+FORMAT = 1
+MAX_BYTES = 1 << 20
+COMMITTED = ".mvc/config.toml"
+CLONE = ".git/mvc/config.toml"
+
+_NAME_START = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+_NAME = _NAME_START | frozenset("._-")
+_COMMANDS = ("command", "cmd", "exec", "run", "program", "process", "helper", "plugin", "script", "shell")
+
+
+@dataclass(frozen=True, slots=True)
+class Remote:
+    """Where a store lies."""
+
+    url: str = ""  # "" only in a clone, which may add a profile to a remote that the repository names
+    endpoint_url: str = ""
+    region: str = ""
+    profile: str = ""  # of credentials; only in a clone
+    extra: Extra = field(default_factory=dict, hash=False)
+    options: Mapping[str, remoteoptions.Value] = field(default_factory=dict, hash=False)  # only in a clone
+
+    def same_place(self, other: Remote) -> bool:
+        """Whether bytes sent to both end up in one place; profiles do not matter."""
+        return (self.url, self.endpoint_url, self.region) == (other.url, other.endpoint_url, other.region)
+
+
+@dataclass(frozen=True, slots=True)
+class Hooks:
+    modified: OnModified = "warn"  # when a model is newer than its pointer in a commit
+    large_file: int = 10 << 20  # bytes; larger new blobs are refused in a commit
+    commit_metrics: CommitMetrics = "comment"  # how a commit's message shows what becomes of metrics
+    gate: Gate = "warn"  # what a push does about a model that does not keep the policy
+    extra: Extra = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """`.mvc/config.toml`: the same for everyone who clones."""
+
+    default_remote: str = ""
+    remotes: Mapping[str, Remote] = field(default_factory=dict, hash=False)
+    hooks: Hooks = field(default_factory=Hooks)
+    notebooks: notebook_rules.Rules = field(default_factory=notebook_rules.Rules, compare=False)
+    track: Track = field(default_factory=Track)
+    extra: Extra = field(default_factory=dict, hash=False)
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        """The keys that this version does not know, dotted: what `mvc doctor` warns about."""
+        tables = (("hooks", self.hooks.extra), ("notebooks", self.notebooks.extra), ("track", self.track.extra))
+        inside = (f"{name}.{key}" for name, extra in tables for key in extra)
+        return (*self.extra, *inside, *_unknown("remotes", self.remotes))
+
+    def with_remote(self, name: str, remote: Remote) -> Config:
+        """A configuration that names one more remote."""
+        _check_new(name, remote, self.remotes, COMMITTED)
+        if remote.profile or remote.options:
+            raise UsageError(
+                f"the profile and the options of the remote {name} cannot be committed: they belong to one person",
+                hint=f"keep them in {CLONE}",
+            )
+        return replace(self, remotes={**self.remotes, name: remote})
+
+    def with_place(self, name: str, remote: Remote) -> Config:
+        """A configuration whose remote NAME, which must be there, lies where REMOTE says. Keys of others stay."""
+        return replace(self, remotes=_moved(name, remote, self.remotes, COMMITTED))
+
+    def renamed(self, old: str, new: str) -> Config:
+        """A configuration that calls the remote OLD, which must be there, NEW."""
+        default = new if self.default_remote == old else self.default_remote
+        return replace(self, remotes=_renamed(old, new, self.remotes), default_remote=default)
+
+    def without_remote(self, name: str) -> Config:
+        default = "" if self.default_remote == name else self.default_remote
+        return replace(self, remotes=_without(name, self.remotes), default_remote=default)
+
+    def with_default(self, name: str) -> Config:
+        """A configuration whose default is NAME, which may also be a remote of this clone only."""
+        check_name(name)
+        return replace(self, default_remote=name)
+
+    def with_patterns(self, wanted: Sequence[str]) -> Config:
+        """A configuration that tracks what the patterns WANTED match. UsageError for one that cannot be used."""
+        for pattern in wanted:
+            if why := track_patterns.wrong(pattern):
+                raise UsageError(f'the pattern "{shown(pattern, 80)}" {why}', hint="try '*.pt' or 'models/**'")
+        if len(wanted) > track_patterns.MOST:
+            raise UsageError(
+                f"more than {track_patterns.MOST:,} patterns", hint="remove some with `mvc track --remove`"
+            )
+        return replace(self, track=replace(self.track, patterns=tuple(dict.fromkeys(wanted))))
+
+    def encode(self, header: str = "") -> bytes:
+        """The file, with the lines of HEADER as a comment on top."""
+        table: dict[str, toml.Value] = {"format": FORMAT}
+        if self.default_remote:
+            table["default_remote"] = self.default_remote
+        table |= self.extra
+        if self.remotes:
+            table["remotes"] = _remotes_table(self.remotes)
+        table["hooks"] = {
+            "modified": self.hooks.modified,
+            "large_file": sizes.written(self.hooks.large_file),
+            **({"commit_metrics": self.hooks.commit_metrics} if self.hooks.commit_metrics != "comment" else {}),
+            **({"gate": self.hooks.gate} if self.hooks.gate != "warn" else {}),
+            **self.hooks.extra,
+        }
+        if self.notebooks.written:
+            table["notebooks"] = self.notebooks.written
+        if self.track.patterns or self.track.extra:
+            table["track"] = {"patterns": list(self.track.patterns), **self.track.extra}
+        data = _file(table, header)
+        parse(data)  # what no reader accepts is not written
+        return data
+
+
+@dataclass(frozen=True, slots=True)
+class CloneConfig:
+    """`.git/mvc/config.toml`: this clone's own, never committed."""
+
+    store_path: str = ""  # "" is .git/mvc/store
+    remotes: Mapping[str, Remote] = field(default_factory=dict, hash=False)
+    trust: Mapping[str, Remote] = field(default_factory=dict, hash=False)  # remotes as they were when accepted
+    extra: Extra = field(default_factory=dict, hash=False)
+    store_extra: Extra = field(default_factory=dict, hash=False)
+
+    @property
+    def unknown(self) -> tuple[str, ...]:
+        tables = (*_unknown("remotes", self.remotes), *_unknown("trust", self.trust))
+        return (*self.extra, *(f"store.{key}" for key in self.store_extra), *tables)
+
+    def with_pin(self, name: str, remote: Remote) -> CloneConfig:
+        """A clone that accepts REMOTE, exactly as it is, under NAME."""
+        check_name(name)
+        check_usable(name, remote, CLONE)
+        pin = Remote(remote.url, remote.endpoint_url, remote.region)
+        return replace(self, trust={**self.trust, name: pin})
+
+    def without_pin(self, name: str) -> CloneConfig:
+        return replace(self, trust={known: pin for known, pin in self.trust.items() if known != name})
+
+    def with_remote(self, name: str, remote: Remote) -> CloneConfig:
+        """A clone with one more remote of its own, or with a profile for one that the repository names."""
+        _check_new(name, remote, self.remotes, CLONE)
+        return replace(self, remotes={**self.remotes, name: remote})
+
+    def with_place(self, name: str, remote: Remote) -> CloneConfig:
+        """A clone whose own remote NAME, which must be there, lies where REMOTE says. Its profile and keys stay."""
+        return replace(self, remotes=_moved(name, remote, self.remotes, CLONE))
+
+    def renamed(self, old: str, new: str) -> CloneConfig:
+        """A clone that calls the remote OLD, where it has one or has accepted one, NEW."""
+        own = _renamed(old, new, self.remotes) if old in self.remotes else self.remotes
+        pins = _renamed(old, new, self.trust) if old in self.trust else self.trust
+        return replace(self, remotes=own, trust=pins)
+
+    def without_remote(self, name: str) -> CloneConfig:
+        return replace(self, remotes=_without(name, self.remotes))
+
+    def encode(self, header: str = "") -> bytes:
+        table: dict[str, toml.Value] = dict(self.extra)
+        if self.store_path or self.store_extra:
+            table["store"] = ({"path": self.store_path} if self.store_path else {}) | dict(self.store_extra)
+        if self.remotes:
+            table["remotes"] = _remotes_table(self.remotes)
+        if self.trust:
+            table["trust"] = _remotes_table(self.trust)
+        data = _file(table, header)
+        parse_clone(data)
+        return data
+
+
+def parse(data: bytes, where: str = COMMITTED) -> Config:
+    """The repository's configuration; ConfigError names file and key."""
+    table = _read(data, where)
+    version = table.number("format")
+    if version > FORMAT:
+        raise ConfigError(
+            f"{shown(where)} was written for a newer mvc: its format is {version}, this one reads {FORMAT}",
+            hint="upgrade mvc",
+        )
+    if version < FORMAT:
+        raise table.error("format", f"must be {FORMAT}")
+    default = table.text("default_remote")
+    if default:
+        check_name(default, where)
+    remotes = _remotes(table.table("remotes"), own=False)
+    for name, remote in remotes.items():
+        if not remote.url:
+            raise table.error(f"remotes.{name}.url", "is missing")
+        for key in _own_keys(remote):
+            raise table.error(f"remotes.{name}.{key}", f"can not be committed: it belongs into {CLONE}")
+    hooks, notebooks = _hooks(table.table("hooks")), notebook_rules.from_table(table.table("notebooks"))
+    return Config(default, remotes, hooks, notebooks, track_patterns.from_table(table.table("track")), table.unknown)
+
+
+def parse_clone(data: bytes, where: str = CLONE) -> CloneConfig:
+    """The configuration of a clone; ConfigError names file and key. No bytes at all are an empty one."""
+    table = _read(data, where)
+    store = table.table("store")
+    path = store.text("path")
+    if path and not path.startswith("/"):
+        raise table.error("store.path", "must be an absolute path: worktrees of this clone lie in different folders")
+    remotes, trust = _remotes(table.table("remotes"), own=True), _remotes(table.table("trust"), own=False)
+    for name, pin in trust.items():
+        if not pin.url:
+            raise table.error(f"trust.{name}.url", "is missing")
+    return CloneConfig(path, remotes, trust, table.unknown, store.unknown)
+
+
+def check_name(name: str, where: str = "") -> None:
+    """Refuse what can not name a remote: UsageError, or ConfigError when it stands in the file WHERE."""
+    if name and len(name) <= 64 and name[0] in _NAME_START and _NAME.issuperset(name):
+        return
+    why = f'"{shown(name, 80)}" can not name a remote: letters, digits, ".", "_" and "-" can, at most 64'
+    if where:
+        raise ConfigError(f"{shown(where)}: {why}", hint=f"edit {shown(where)}")
+    raise UsageError(why, hint="choose a name such as origin")
+
+
+def check_usable(name: str, remote: Remote, where: str = COMMITTED) -> None:
+    """Refuse, before it is honoured, a remote that could run something or that gives a secret away."""
+    for key in remote.extra:
+        if any(word in key.lower() for word in _COMMANDS):
+            raise _unusable(name, where, f'its key "{shown(key, 80)}" could run a program')
+    if "::" in remote.url:  # an endpoint may have it: http://[::1]:9000
+        raise _unusable(name, where, f'"{shown_url(remote.url)}" chains file systems with "::"')
+    for url in (remote.url, remote.endpoint_url, remote.region, remote.profile):
+        if not CONTROL.isdisjoint(url):
+            raise _unusable(name, where, f'"{shown_url(url)}" has a control character in it')
+        if url.startswith("-"):
+            raise _unusable(name, where, f'"{shown_url(url)}" looks like an option')
+        account, at, _ = url.partition("://")[2].rpartition("@")  # a secret may have a slash in it
+        if at and ":" in account:
+            raise _unusable(name, where, "its URL holds a password, which everyone who clones could read")
+    if remote.endpoint_url and not remote.endpoint_url.startswith(("https://", "http://")):
+        raise _unusable(name, where, f'its endpoint "{shown_url(remote.endpoint_url)}" is not http:// or https://')
+
+
+def _read(data: bytes, where: str) -> Table:
+    return Table.read(data, where, lambda why: ConfigError(why, hint=f"edit {shown(where)}"), limit=MAX_BYTES)
+
+
+def _unusable(name: str, where: str, why: str) -> ConfigError:
+    return ConfigError(
+        f"the remote {shown(name)} in {shown(where)} is not used: {why}",
+        hint=f"remove it with `mvc remote remove {shown(name)}` and add it again without that",
+    )
+
+
+def _check_new(name: str, remote: Remote, known: Mapping[str, Remote], where: str) -> None:
+    check_name(name)
+    check_usable(name, remote, where)
+    if name in known:
+        raise UsageError(f"there is a remote {name} already", hint=f"remove it first with `mvc remote remove {name}`")
+
+
+def _moved(name: str, remote: Remote, known: Mapping[str, Remote], where: str) -> dict[str, Remote]:
+    check_usable(name, remote, where)
+    before = known[name]
+    place = replace(before, url=remote.url, endpoint_url=remote.endpoint_url, region=remote.region)
+    return {**known, name: place}
+
+
+def _renamed(old: str, new: str, known: Mapping[str, Remote]) -> dict[str, Remote]:
+    check_name(new)
+    if new in known:
+        raise UsageError(f"there is a remote {new} already", hint=f"remove it first with `mvc remote remove {new}`")
+    return {new if name == old else name: remote for name, remote in known.items()}
+
+
+def _without(name: str, known: Mapping[str, Remote]) -> dict[str, Remote]:
+    if name not in known:
+        raise NotFoundError(f'there is no remote "{shown(name, 80)}"', hint="run `mvc remote list`")
+    return {other: remote for other, remote in known.items() if other != name}
+
+
+def _remotes(table: Table, *, own: bool) -> dict[str, Remote]:
+    """The remotes in TABLE; OWN says that it is this clone's word, which may have options."""
+    found: dict[str, Remote] = {}
+    for name, entry in table.tables().items():
+        check_name(name, table.where)
+        texts = (entry.text("url"), entry.text("endpoint_url"), entry.text("region"), entry.text("profile"))
+        options = remoteoptions.read(entry) if own else {}
+        found[name] = Remote(*texts, extra=entry.unknown, options=options)
+    return found
+
+
+def _own_keys(remote: Remote) -> list[str]:
+    """The keys of REMOTE, as it was committed, that belong to one clone."""
+    return ["profile"] * bool(remote.profile) + [key for key in remoteoptions.RULES if key in remote.extra]
+
+
+def _hooks(table: Table) -> Hooks:
+    modified = table.choice("modified", ("warn", "block", "off"), "warn")
+    try:
+        large = sizes.parse(table.text("large_file", "10 MiB"))
+    except ValueError:
+        raise table.error("large_file", 'must be a size such as "10 MiB"') from None
+    said = table.choice("commit_metrics", ("comment", "trailer", "off"), "comment")
+    gate = table.choice("gate", ("warn", "block", "off"), "warn")
+    return Hooks(cast("OnModified", modified), large, cast("CommitMetrics", said), cast("Gate", gate), table.unknown)
+
+
+def _remotes_table(remotes: Mapping[str, Remote]) -> dict[str, toml.Value]:
+    return {name: _remote_table(remotes[name]) for name in sorted(remotes)}
+
+
+def _remote_table(remote: Remote) -> dict[str, toml.Value]:
+    known = {key: getattr(remote, key) for key in ("url", "endpoint_url", "region", "profile")}
+    return {key: value for key, value in known.items() if value} | dict(remote.options) | dict(remote.extra)
+
+
+def _unknown(name: str, remotes: Mapping[str, Remote]) -> list[str]:
+    return [f"{name}.{remote}.{key}" for remote in remotes for key in remotes[remote].extra]
+
+
+def _file(table: Mapping[str, toml.Value], header: str) -> bytes:
+    comment = "".join(f"# {line}".rstrip() + "\n" for line in header.splitlines())
+    return (comment + "\n" * bool(comment) + toml.encode(table)).encode()

@@ -1,0 +1,97 @@
+"""YAML files by the core schema of YAML 1.2: `no` is a word, `0755` the number 755, `16:9` and `12:30` are texts.
+
+PyYAML reads; its own schema is that of YAML 1.1, which took these for false, an octal number and a number to base 60.
+Source: https://yaml.org/spec/1.2.2/#103-core-schema
+"""
+
+from __future__ import annotations
+
+import re
+
+import yaml
+
+from modelvc.errors import FormatError, shown
+from modelvc.formats.pointer import metrics
+
+MAX_BYTES = 1 << 20  # what reads it is slow
+MAX_NODES = 100_000  # values looked at in one document: aliases of YAML can make few bytes many
+
+_NULL = re.compile(r"(~|null|Null|NULL|)$")
+_BOOL = re.compile(r"(true|True|TRUE|false|False|FALSE)$")
+_INT = re.compile(r"([-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)$")
+_FLOAT = re.compile(r"([-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))$")
+_TAG = "tag:yaml.org,2002:"
+_MERGE = f"{_TAG}merge"
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe, keeps keys that come twice, and knows no tags but those of the core schema."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - not those of YAML 1.1
+    merged = 0
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Bounded: a merge of merges of merges multiplies, before anything is built."""
+        super().flatten_mapping(node)
+        self.merged += len(node.value)
+        if self.merged > MAX_NODES:
+            raise FormatError(f"it holds more than {MAX_NODES:,} values")
+
+    def construct_int(self, node: yaml.ScalarNode) -> int:
+        text = self.construct_scalar(node)
+        if not _INT.match(text):
+            raise ValueError(text)
+        return int(text, 0) if text[:2] in {"0o", "0x"} else metrics.integer(text)
+
+    def construct_float(self, node: yaml.ScalarNode) -> float:
+        text = self.construct_scalar(node).lower()
+        if not _FLOAT.match(text):
+            raise ValueError(text)
+        return float(text.replace(".inf", "inf").replace(".nan", "nan"))
+
+    def construct_table(self, node: yaml.MappingNode) -> metrics.Table:
+        """Its keys in order, also those that come twice; a key of its own stands in the place of a merged one."""
+        own = sum(key.tag != _MERGE for key, _ in node.value)
+        self.flatten_mapping(node)
+        made = self.construct_object
+        pairs = [(_key(made(key, deep=True)), made(value, deep=True)) for key, value in node.value]
+        merged = dict(pairs[: len(pairs) - own])
+        kept = {key for key, _ in pairs[len(pairs) - own :]}
+        return metrics.Table([*((k, v) for k, v in merged.items() if k not in kept), *pairs[len(pairs) - own :]])
+
+
+_Loader.add_constructor(f"{_TAG}int", _Loader.construct_int)
+_Loader.add_constructor(f"{_TAG}float", _Loader.construct_float)
+_Loader.add_constructor(f"{_TAG}map", _Loader.construct_table)
+_Loader.add_implicit_resolver(f"{_TAG}null", _NULL, ["~", "n", "N", ""])
+_Loader.add_implicit_resolver(f"{_TAG}bool", _BOOL, list("tTfF"))
+_Loader.add_implicit_resolver(f"{_TAG}int", _INT, list("-+0123456789"))
+_Loader.add_implicit_resolver(f"{_TAG}float", _FLOAT, list("-+0123456789."))
+_Loader.add_implicit_resolver(_MERGE, re.compile(r"<<$"), ["<"])  # not in 1.2, and in use
+
+
+def read(data: bytes) -> object:
+    """The document in DATA: tables are `metrics.Table`. FormatError says what is wrong, and where."""
+    if len(data) > MAX_BYTES:
+        raise FormatError(f"it is larger than {MAX_BYTES:,} bytes")
+    try:
+        return yaml.load(data.decode("utf-8-sig"), _Loader)  # noqa: S506 - a SafeLoader
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise FormatError(f"it is not valid UTF-8 (line {line})") from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
+        raise FormatError(f"it is not valid YAML: {shown(error.problem or error.context)}{where}") from None
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
+        raise FormatError(f"it is not valid YAML: {shown(error, 200)}") from None
+    except RecursionError:
+        raise FormatError(f"it is nested deeper than {metrics.MAX_DEPTH}") from None
+    except (TypeError, LookupError, AttributeError):  # what PyYAML does about `!!map [a]`, `!!bool x`
+        raise FormatError("it is not valid YAML: a value is not what its tag says") from None
+
+
+def _key(key: object) -> str:
+    if isinstance(key, list):
+        raise FormatError("it is not valid YAML here: a key is a list or a table, not a name")
+    return key if isinstance(key, str) else str(key).lower() if isinstance(key, bool) else str(key)

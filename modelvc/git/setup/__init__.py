@@ -1,0 +1,1 @@
+"""What `mvc install` sets up in a clone: hooks and drivers."""

@@ -1,0 +1,1 @@
+"""What several verbs share about tracked models. Nothing here prints or asks."""

@@ -1,0 +1,1 @@
+"""The files of a model in the worktree: read, compared, hidden from Git, written."""

@@ -1,0 +1,89 @@
+"""Bring versions into the worktree: fetch what is missing, and settle which files may be replaced."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modelvc.errors import ObjectMissing, WorktreeDirty
+from modelvc.formats.paths import SafeRelPath
+from modelvc.models.files import materialise
+from modelvc.models.files.keep import keep_present
+from modelvc.models.remotes import configured
+from modelvc.models.remotes.fetching import fetch_objects, would_come
+from modelvc.models.versions.scope import Meant
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from modelvc.formats.pointer.pointer import Pointer
+    from modelvc.models.progress import Progress
+    from modelvc.repo import Repo
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How to check out."""
+
+    force: bool = False  # overwrite unsaved changes, after storing them
+    offline: bool = False  # do not fetch
+    remote: str = ""
+    dry_run: bool = False  # write nothing, say what would be
+
+
+DEFAULT = Options()
+
+
+def fetch_missing(
+    repo: Repo, wanted: Mapping[SafeRelPath, Pointer], options: Options, progress: Progress
+) -> tuple[str, ...]:
+    """Bring what WANTED names and no store here has; the paths for which something came."""
+    absent = [Meant(path, p) for path, p in wanted.items() if not repo.store.has_root(p.kind, p.oid)]
+    absent = [one for one in absent if not _already_here(repo, one)]
+    if not absent:
+        return ()
+    name = configured.default_name(repo) if not options.remote else options.remote
+    if options.offline or name is None:
+        hint = "run it again without --offline" if options.offline else "add the remote that has it: `mvc remote add`"
+        raise ObjectMissing(absent[0].pointer.oid, "the local store", path=absent[0].path, hint=hint)
+    configured.chosen_name(repo, name)
+    if options.dry_run:
+        done = would_come(repo, options.remote, absent)
+    else:
+        done = fetch_objects(repo, options.remote, absent, progress=progress)
+    if done.missing:
+        path = done.missing[0][0]
+        raise ObjectMissing(
+            wanted[SafeRelPath(path)].oid,
+            f"the local store nor on {done.url}{' or another remote' if not options.remote else ''}",
+            path=path,
+            hint="run `mvc push --all` in a clone that has it, or `mvc checkout` the other models by name",
+        )
+    return done.came
+
+
+def _already_here(repo: Repo, one: Meant) -> bool:
+    """Whether the worktree holds the content although the store does not (evicted, or pushed by somebody else)."""
+    return materialise.plan(repo, one.path, one.pointer).action in {"keep", "mode"}
+
+
+def settle(repo: Repo, plans: list[materialise.Plan], options: Options) -> list[materialise.Plan]:
+    """PLANS that can be carried out: WorktreeDirty for a dirty one, unless (with force) what is there is stored."""
+    dirty = [plan for plan in plans if plan.action == "dirty"]
+    if dirty and not options.force:
+        raise WorktreeDirty(dirty[0].path, dirty[0].why)
+    if dirty:
+        foreign = {plan.path: materialise.foreign(repo, plan.path, plan.pointer) for plan in dirty if plan.pointer}
+        keep_present(repo, [plan.path for plan in dirty])
+        plans = [
+            materialise.staying(materialise.plan(repo, plan.path, plan.pointer), foreign[plan.path])
+            if plan.action == "dirty" and plan.pointer
+            else plan
+            for plan in plans
+        ]
+    for plan in plans:
+        if plan.action == "missing" and plan.pointer:
+            raise ObjectMissing(plan.pointer.oid, repo.store.name, path=plan.path)
+        if plan.action == "dirty":
+            raise WorktreeDirty(plan.path, plan.why)
+    return plans

@@ -1,0 +1,129 @@
+"""After Git changed pointers: let the models follow, from the local store alone, losing nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modelvc.errors import ModelvcError, PointerConflict
+from modelvc.formats.paths import SafeRelPath, model_of, pointer_of
+from modelvc.git import index
+from modelvc.ids import Oid
+from modelvc.models.files import materialise
+from modelvc.models.files.seen_by_git import unignored
+from modelvc.models.versions import claims
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+    from modelvc.repo import Repo
+
+
+_OF_GIT = "Git holds the file itself"
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """What became of the models.
+
+    `kept`: (path, why) of files left as they are; `missing`: not in this clone; `lost`: models with unsaved changes
+    that Git replaced or removed; `replaced`: models that are now files of Git's own; `exposed`: models that Git sees;
+    `wrong`: (path, words) of models that were updated and whose pointers say another size or number of files.
+    """
+
+    updated: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    kept: tuple[tuple[str, str], ...] = ()
+    missing: tuple[str, ...] = ()
+    conflicts: tuple[str, ...] = ()  # models whose pointer holds two versions
+    lost: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
+    exposed: tuple[str, ...] = ()
+    wrong: tuple[tuple[str, str], ...] = ()
+
+
+def follow(repo: Repo) -> Followed:
+    """Make every model what its pointer says where that loses nothing. Never uses the network."""
+    kept: list[tuple[str, str]] = []
+    conflicts: list[str] = []
+    plans: list[materialise.Plan] = []
+    lost: list[str] = []
+    replaced: list[str] = []
+    with repo.updating(every_model=True):
+        entries = repo.index_pointers()
+        staged = {model_of(entry.path): entry.stage for entry in entries}
+        sparse = {model_of(entry.path) for entry in entries if entry.sparse}
+        paths = sorted({*staged, *(SafeRelPath(path) for path in repo.state.pointers)})
+        held = index.tracked_at(repo.layout, [path for path in paths if path not in staged or path in sparse])
+        for path in paths:
+            unsaved = _unsaved(repo, path)
+            try:
+                found = _plan(repo, path, staged.get(path), sparse, held)
+            except PointerConflict:
+                conflicts.append(path)
+            except ModelvcError as error:
+                kept.append((path, str(error)))
+            else:
+                if found.pointer and found.pointer.conflict:
+                    conflicts.append(path)
+                elif found.action == "dirty":
+                    kept.append((path, found.why))
+                elif found.why == _OF_GIT or (unsaved and not found.pointer and repo.worktree.stat(path) is None):
+                    (lost if unsaved else replaced).append(path)
+                elif found.extra:
+                    kept.append((path, f"holds files that are in no store, which stay: {found.extra[0]}"))
+                plans.append(found)
+        ready = [step for step in plans if step.action not in {"missing", "dirty", "keep"}]
+        in_use = materialise.apply(repo, ready, "git")
+        stay = {path for path, _ in in_use}
+        kept += [file for _, error in in_use for file in error.kept]
+        ready = [step for step in ready if step.path not in stay]
+        _remember(repo, [step for step in plans if step.path not in stay])
+        return Followed(
+            updated=tuple(step.path for step in ready if step.pointer),
+            removed=tuple(step.path for step in ready if not step.pointer),
+            kept=tuple(kept),
+            conflicts=tuple(conflicts),
+            missing=tuple(step.path for step in plans if step.action == "missing"),
+            lost=tuple(lost),
+            replaced=tuple(replaced),
+            exposed=tuple(unignored(repo, [step.path for step in ready if step.pointer])),
+            wrong=tuple((step.path, words) for step in ready if (words := _wrong(repo, step))),
+        )
+
+
+def _wrong(repo: Repo, step: materialise.Plan) -> str:
+    return claims.difference(claims.said(step.pointer), claims.stored(repo.store, step.pointer)) if step.pointer else ""
+
+
+def _unsaved(repo: Repo, path: SafeRelPath) -> bool:
+    """Whether the model at PATH, when it was last looked at, had content that is in no store, and is not there now."""
+    file, tree = repo.state.files.get(path), repo.state.trees.get(path)
+    found = repo.worktree.stat(path)
+    if file is not None and not tree:
+        return not repo.store.has_root("file", Oid(file[1])) and (found is None or found[0] != file[0][0])
+    return tree is not None and found is None and not repo.store.has_root("tree", Oid(tree[0]))
+
+
+def _plan(
+    repo: Repo, path: SafeRelPath, stage: int | None, sparse: set[SafeRelPath], held: Container[str]
+) -> materialise.Plan:
+    pointer = repo.pointer_or_none(path)
+    if pointer is not None and (not stage or pointer.conflict):  # which is ours, so the file is too
+        return materialise.plan(repo, path, pointer)
+    if stage is not None and path not in sparse:
+        return materialise.Plan(path, None, "keep")  # in conflict, or its pointer was only deleted from the worktree
+    if path in held:
+        return materialise.Plan(path, None, "keep", _OF_GIT)  # before it was a model it was a file of Git's
+    return materialise.plan_removal(repo, path)
+
+
+def _remember(repo: Repo, plans: list[materialise.Plan]) -> None:
+    """Keep the pointers known, so that the next change finds what was here."""
+    for step in plans:
+        found = repo.worktree.stat(pointer_of(step.path))
+        if step.pointer is None and found is None and step.action != "dirty":
+            repo.state.forget(step.path)
+        elif step.pointer is not None and found is not None and step.action not in {"dirty", "missing"}:
+            pointer = step.pointer
+            repo.state.remember_pointer(step.path, found, pointer.kind, pointer.oid, pointer.size)

@@ -1,0 +1,59 @@
+"""Store what lies in the worktree without tracking it: before something replaces it."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from modelvc.models.files.trees import check_names, entries_of
+from modelvc.store.local.ingest import Ingest
+from modelvc.store.local.writer import StoreWriter
+from modelvc.store.objects import manifest
+from modelvc.store.objects.manifest import Content
+from modelvc.worktree.reading import Reading
+from modelvc.worktree.scan import scan
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelvc.formats.paths import SafeRelPath
+    from modelvc.ids import Oid
+    from modelvc.repo import Repo
+    from modelvc.worktree.state import Known
+
+
+def keep_present(repo: Repo, paths: Sequence[SafeRelPath]) -> dict[SafeRelPath, Oid]:
+    """Store the present content of PATHS; the oid of each. The reflog is written by whoever replaces them."""
+    found: dict[SafeRelPath, Oid] = {}
+    with StoreWriter(repo.store) as writer, Ingest(writer) as ingest:
+        for path in paths:
+            if os.path.isdir(os.path.join(repo.layout.worktree, path)):
+                content, files = _tree(repo, path, ingest)
+                repo.state.remember_tree(path, content.oid, files)
+            else:
+                reading = Reading()
+                fd = repo.worktree.open(path)
+                try:
+                    reading.opened(fd)
+                    done = ingest.file(fd, path)
+                finally:
+                    os.close(fd)
+                content = Content(done.oid, done.stat.size, done.recipe)
+                repo.state.remember_file(path, done.stat, done.oid, settled=reading.settles(done.stat))
+            writer.add(content)
+            found[path] = content.oid
+        writer.commit()
+    return found
+
+
+def _tree(repo: Repo, path: SafeRelPath, ingest: Ingest) -> tuple[Content, dict[str, Known]]:
+    names = sorted(scan(repo.worktree.root, path))
+    check_names(path, names)
+    reading = Reading(many=True)
+    files: dict[str, Known] = {}
+    recipes = {}
+    read = ingest.many(names, repo.folder_opener(path), path, reading.opened)
+    for name, done in zip(names, read, strict=True):
+        recipes[done.oid] = done.recipe
+        files[name] = (done.stat, bytes(done.oid), reading.settles(done.stat))
+    return manifest.tree_content(entries_of(files), recipes), files

@@ -1,0 +1,359 @@
+"""Make files of the worktree what pointers say. Shared by checkout, pull and the hook that follows Git.
+
+One rule: a file may be replaced or removed if its bytes are in the store. First everything is looked at, then changed.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
+
+from modelvc.errors import FileInUse
+from modelvc.formats.paths import SafeRelPath, pointer_of
+from modelvc.ids import Oid
+from modelvc.models.files.trees import contents, entries_of, oid_of, stored_files
+from modelvc.store.local.content import ContentReader
+from modelvc.worktree import survey
+from modelvc.worktree.descriptors import clone_range, write_all
+from modelvc.worktree.digest import digest_of
+from modelvc.worktree.swap import Seen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from modelvc.formats.binary.root import Root
+    from modelvc.formats.binary.tree import TreeEntry
+    from modelvc.formats.pointer.pointer import Pointer
+    from modelvc.repo import Repo
+    from modelvc.worktree.state import Known, Stat
+
+    Progress = Callable[[int], None]
+
+Kept: TypeAlias = "list[tuple[SafeRelPath, FileInUse]]"  # models that kept files, and which
+_TOGETHER = 1 << 20  # files up to this are written from memory
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done to one model. `write` names the files of a tree that are missing or differ."""
+
+    path: SafeRelPath
+    pointer: Pointer | None  # None: the model goes away
+    action: Literal["keep", "write", "mode", "remove", "missing", "dirty"]
+    why: str = ""
+    was: tuple[str, bytes] | None = None  # kind and oid of what is replaced and stored
+    write: frozenset[str] = frozenset()
+    remove: tuple[str, ...] = ()
+    files: dict[str, Known] = field(default_factory=dict)  # of a tree: what is there
+    seen: Known | None = None  # of a file: what is there
+    extra: tuple[str, ...] = ()  # files of a folder that are in no store: they stay
+
+
+def plan(repo: Repo, path: SafeRelPath, pointer: Pointer) -> Plan:
+    """How to make PATH what POINTER says; changes nothing."""
+    here = _here(repo, path)
+    stored = repo.store.has_root(pointer.kind, pointer.oid)
+    if here is None:
+        return Plan(path, pointer, "write" if stored else "missing")
+    kind, oid, files, seen = here
+    if (kind, oid) == (pointer.kind, pointer.oid):
+        same = seen is None or bool(seen[0][4] & 0o100) == pointer.executable
+        return Plan(path, pointer, "keep" if same else "mode", files=files, seen=seen)
+    if not stored:
+        return Plan(path, pointer, "missing")
+    if kind == "tree" and pointer.kind == "tree":
+        return _plan_tree(repo, path, pointer, oid, files)
+    if not repo.store.has_root(kind, oid):
+        return Plan(path, pointer, "dirty", "has changes that are in no store")
+    return Plan(path, pointer, "write", was=(kind, oid), files=files, seen=seen)
+
+
+def plan_removal(repo: Repo, path: SafeRelPath) -> Plan:
+    """How to take away a model that is tracked no longer: only what is in the store."""
+    here = _here(repo, path)
+    if here is None:
+        return Plan(path, None, "keep")
+    kind, oid, files, seen = here
+    if not repo.store.has_root(kind, oid):
+        return Plan(path, None, "dirty", "has changes that are in no store")
+    return Plan(path, None, "remove", was=(kind, oid), files=files, seen=seen)
+
+
+class _Here(NamedTuple):
+    """What is at a path now: the files of a folder, or the file."""
+
+    kind: str
+    oid: Oid
+    files: dict[str, Known]
+    seen: Known | None
+
+
+def _here(repo: Repo, path: SafeRelPath) -> _Here | None:
+    found = repo.worktree.stat(path)
+    if found is None:
+        return None
+    if not stat.S_ISDIR(found[4]):
+        seen = survey.file_seen(repo.worktree, repo.state, path)
+        return _Here("file", Oid(seen[1]), {}, seen) if seen else None
+    files = survey.tree_files(repo.worktree, repo.state, path) or {}
+    known, before = repo.state.trees.get(path, (b"", {}))
+    if not known or before != files:
+        known = oid_of(entries_of(files))
+        repo.state.remember_tree(path, known, files)
+    return _Here("tree", Oid(known), files, None)
+
+
+def _plan_tree(repo: Repo, path: SafeRelPath, pointer: Pointer, oid: Oid, files: dict[str, Known]) -> Plan:
+    target = stored_files(repo.store, pointer.oid)
+    saved = _saved(repo, path, oid)
+    write: set[str] = set()
+    remove: list[str] = []
+    extra: list[str] = []
+    for path_in, entry in target.items():
+        name = str(path_in)
+        there = files.get(name)
+        if there and there[1] == entry.oid and bool(there[0][4] & 0o100) == entry.executable:
+            continue
+        if there and there[1] != entry.oid and not _is_saved(saved, name, there):
+            return Plan(path, pointer, "dirty", f"has changes that are in no store: {name}")
+        write.add(name)
+    for name, found in files.items():
+        if name not in target:
+            (remove if _is_saved(saved, name, found) else extra).append(name)
+    for name in extra:
+        if blocked := next((t for t in target if t.startswith(name + "/") or name.startswith(t + "/")), None):
+            return Plan(path, pointer, "dirty", f"has a file that is in no store where {blocked} belongs: {name}")
+    was = ("tree", oid) if saved is None else None
+    changes = (frozenset(write), tuple(remove))
+    return Plan(path, pointer, "write", "", was, *changes, files, extra=tuple(sorted(extra)))
+
+
+def coming(repo: Repo, path: SafeRelPath, pointer: Pointer) -> Plan:
+    """As `plan`, for a version that a fetch would bring first; of a folder its list of files is not known yet."""
+    here = _here(repo, path)
+    if here is None:
+        return Plan(path, pointer, "write")
+    kind, oid, files, _ = here
+    saved = _saved(repo, path, oid) if kind == "tree" else None
+    if kind == "tree" and pointer.kind == "tree" and saved is not None:
+        edited = any(str(name) in files and files[str(name)][1] != entry.oid for name, entry in saved.items())
+    else:
+        edited = not repo.store.has_root(kind, oid)
+    return Plan(path, pointer, "dirty" if edited else "write", "has changes that are in no store" if edited else "")
+
+
+def foreign(repo: Repo, path: SafeRelPath, pointer: Pointer) -> frozenset[str]:
+    """Files in the folder PATH that belong to no version and stand in no file's way: a checkout leaves them."""
+    here = _here(repo, path)
+    if here is None or here[0] != "tree" or pointer.kind != "tree" or not repo.store.has_root("tree", pointer.oid):
+        return frozenset()
+    target = {str(name) for name in stored_files(repo.store, pointer.oid)}
+    taken = target | {folder for name in target for folder in _folders(name)}
+    saved = _saved(repo, path, here[1])
+    loose = (name for name, found in here[2].items() if name not in taken and not _is_saved(saved, name, found))
+    return frozenset(name for name in loose if target.isdisjoint(_folders(name)))
+
+
+def _folders(name: str) -> list[str]:
+    """The folders that the file NAME lies in."""
+    return [name[:place] for place, char in enumerate(name) if char == "/"]
+
+
+def staying(step: Plan, names: frozenset[str]) -> Plan:
+    """STEP without removing the files NAMES of a folder."""
+    extra = tuple(sorted(names.intersection(step.remove) | set(step.extra)))
+    return replace(step, remove=tuple(name for name in step.remove if name not in names), extra=extra)
+
+
+def _saved(repo: Repo, path: SafeRelPath, oid: Oid) -> dict[SafeRelPath, TreeEntry] | None:
+    """The files of the tree that was here last; None when all that is here now is stored as one tree."""
+    if repo.store.has_root("tree", oid):
+        return None
+    known = repo.state.pointers.get(path)
+    if known and known[1] == "tree" and repo.store.has_root("tree", Oid(known[2])):
+        return stored_files(repo.store, Oid(known[2]))
+    return {}
+
+
+def _is_saved(saved: dict[SafeRelPath, TreeEntry] | None, name: str, there: Known) -> bool:
+    if saved is None:
+        return True
+    entry = saved.get(name)  # type: ignore[call-overload]
+    return entry is not None and entry.oid == there[1]
+
+
+# -- doing it
+
+
+def apply(repo: Repo, plans: Sequence[Plan], why: str, on_bytes: Progress = lambda _: None) -> Kept:
+    """Carry out PLANS; none of them may be missing or dirty. WHY goes into the log of what was replaced.
+
+    Return the models that kept files which somebody writes or changed since the plan, and those files.
+    """
+    for step in plans:
+        if step.action in {"missing", "dirty"}:
+            raise AssertionError(f"{step.path} can not be written: {step.action}")
+    goes = (step for step in plans if step.action in {"write", "remove"})
+    repo.log_all_replaced([(step.path, *step.was) for step in goes if step.was], why)
+    if not plans:
+        return []
+    with repo.worktree.journalled(), ContentReader(repo.store) as reader:
+        kept = _remove(repo, [step for step in plans if _goes_first(step)])
+        for step in plans:
+            if step.path not in kept:
+                try:
+                    _apply(repo, reader, step, on_bytes)
+                except FileInUse as error:
+                    kept[step.path] = error
+    return [(step.path, kept[step.path]) for step in plans if step.path in kept]
+
+
+def raise_kept(kept: Kept) -> None:
+    """Raise FileInUse for all files that `apply` kept, if any."""
+    if files := [file for _, error in kept for file in error.kept]:
+        raise FileInUse(files)
+
+
+def _goes_first(step: Plan) -> bool:
+    """Whether what is there goes before anything else comes: it is no model any more, or of the other kind."""
+    return step.action == "remove" or bool(
+        step.action == "write" and step.pointer and step.was and step.was[0] != step.pointer.kind
+    )
+
+
+def _apply(repo: Repo, reader: ContentReader, step: Plan, on_bytes: Progress) -> None:
+    pointer = step.pointer
+    if step.action == "remove":
+        repo.state.forget(step.path)
+    elif step.action == "mode" and pointer and step.seen:
+        found = repo.worktree.set_executable(step.path, Seen(*step.seen), executable=pointer.executable)
+        repo.state.remember_file(step.path, found, pointer.oid, settled=step.seen[2])
+    elif step.action == "write" and pointer and pointer.kind == "file":
+        _write_file(repo, reader, step, on_bytes)
+    elif step.action == "write":
+        _write_tree(repo, reader, step, on_bytes)
+
+
+def _remove(repo: Repo, steps: Sequence[Plan]) -> dict[SafeRelPath, FileInUse]:
+    """Remove the files of models. Return those that kept one."""
+    files: dict[str, Seen] = {}
+    owner: dict[str, SafeRelPath] = {}
+    for step in steps:
+        found = {step.path: step.seen} if step.seen else {f"{step.path}/{name}": at for name, at in step.files.items()}
+        files |= {path: Seen(*known) for path, known in found.items()}
+        owner |= dict.fromkeys(found, step.path)
+    kept: dict[SafeRelPath, list[tuple[str, str]]] = {}
+    for path, why in repo.worktree.take_away(files).items():
+        kept.setdefault(owner[path], []).append((path, why))
+    for step in steps:
+        if not step.seen:
+            _remove_empty(repo, step.path, step.files)
+    return {path: FileInUse(found) for path, found in kept.items()}
+
+
+def _remove_empty(repo: Repo, path: SafeRelPath, names: Iterable[str], *, stop: str | None = None) -> None:
+    """Remove the folders that files of the folder PATH left empty; STOP: as of `Worktree.remove_empty`."""
+    end = os.path.dirname(path) if stop is None else stop
+    for folder in sorted({os.path.dirname(f"{path}/{name}") for name in names}, key=len, reverse=True):
+        repo.worktree.remove_empty(folder, stop=end)
+
+
+def _write_file(repo: Repo, reader: ContentReader, step: Plan, on_bytes: Progress) -> None:
+    path, pointer = step.path, step.pointer
+    assert pointer is not None  # noqa: S101 - for the type checker
+    seen = Seen(*step.seen) if step.seen else None
+    root = repo.store.read_root("file", pointer.oid)
+
+    def fill(fd: int) -> None:
+        if not (root.size > _TOGETHER and _clone(reader, root, fd)):
+            if root.size:
+                _reserve(fd, root.size)
+            reader.write_blob(root, lambda piece: _count(fd, piece, on_bytes), path)
+
+    before = _pointer_time(repo, path)
+    found = repo.worktree.write(path, fill, executable=pointer.executable, before=before, seen=seen)
+    repo.store.mark_proven(root)
+    repo.state.remember_file(path, found, pointer.oid, settled=_fine(found))
+
+
+def _clone(reader: ContentReader, root: Root, fd: int) -> bool:
+    """Let the file share its blocks with the pack, then check what it holds."""
+    found = reader.clone_range(root)
+    if found is None:
+        return False
+    source, offset = found
+    try:
+        if not clone_range(source, offset, root.size, fd):
+            return False
+    finally:
+        os.close(source)
+    if digest_of(fd) != root.oid:
+        os.ftruncate(fd, 0)
+        return False  # written chunk by chunk instead, which finds the fault
+    return True
+
+
+def _write_tree(repo: Repo, reader: ContentReader, step: Plan, on_bytes: Progress) -> None:
+    path, pointer = step.path, step.pointer
+    assert pointer is not None  # noqa: S101 - for the type checker: apply() returned otherwise
+    files: dict[str, Known] = {}
+    kept: list[tuple[str, str]] = []
+    time = _pointer_time(repo, path)
+    if not step.files and not step.write:  # nothing was there
+        with repo.worktree.new_folder(path, before=time) as folder:
+            for entry, fill in contents(repo.store, reader, pointer.oid, path):
+                stat_data = folder.fill(entry.path, fill, executable=entry.executable)
+                files[str(entry.path)] = (stat_data, bytes(entry.oid), _fine(stat_data))
+                on_bytes(entry.size)
+        repo.store.mark_proven(repo.store.read_root("tree", pointer.oid))
+    else:
+        there = step.files
+        gone = repo.worktree.take_away({f"{path}/{name}": Seen(*there[name]) for name in step.remove})
+        kept += gone.items()
+        _remove_empty(repo, path, step.remove, stop=str(path))
+        files = {name: known for name, known in there.items() if name not in step.remove and name not in step.write}
+        with repo.worktree.staged(path, before=time) as folder:
+            new: dict[str, TreeEntry] = {}
+            for entry, fill in contents(repo.store, reader, pointer.oid, path, step.write):
+                folder.fill(entry.path, fill, executable=entry.executable)
+                new[str(entry.path)] = entry
+                on_bytes(entry.size)
+            folder.sync()
+            seen = {name: Seen(*there[name]) if name in there else None for name in new}
+            for name, placed in repo.worktree.place(folder, path, seen).items():
+                if placed.stat is None:
+                    kept.append((placed.path, placed.why))
+                else:
+                    files[name] = (placed.stat, bytes(new[name].oid), _fine(placed.stat))
+    oid = pointer.oid if not step.extra and not kept else oid_of(entries_of(files))
+    repo.state.remember_tree(path, oid, files)
+    if kept:
+        raise FileInUse(kept)
+
+
+def _count(fd: int, piece: memoryview, on_bytes: Progress) -> None:
+    write_all(fd, piece)
+    on_bytes(len(piece))
+
+
+def _reserve(fd: int, size: int) -> None:
+    try:
+        os.posix_fallocate(fd, 0, size)
+    except OSError as error:
+        import errno
+
+        if error.errno == errno.ENOSPC:
+            raise
+
+
+def _pointer_time(repo: Repo, path: SafeRelPath) -> int:
+    """When the pointer was written, in ns: the pre-commit shim takes a model that is newer for one trained anew."""
+    found = repo.worktree.stat(pointer_of(path))
+    return found[2] if found else 0
+
+
+def _fine(found: Stat) -> bool:
+    """Whether the file system kept the fine time that was set: then any later write shows in it."""
+    return bool(found[2] % 1000)

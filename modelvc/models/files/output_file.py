@@ -1,0 +1,138 @@
+"""Files that a command writes where a person says: a model at that place is stored before it is replaced."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from modelvc.errors import ConflictError, FileError, ModelvcError, shown
+from modelvc.formats.paths import SafeRelPath, is_pointer, model_of
+from modelvc.git import index
+from modelvc.git.layout import discover
+from modelvc.models.files.keep import keep_present
+from modelvc.repo import Repo
+
+if TYPE_CHECKING:
+    from modelvc.ids import Oid
+
+_ELSEWHERE = "name another place"
+
+
+class Replaced(NamedTuple):
+    """A model that lay at the place of a file to be written, and the oid under which its content is stored."""
+
+    path: SafeRelPath
+    oid: Oid
+
+
+def check_place(target: str, *, force: bool) -> tuple[Repo, SafeRelPath] | None:
+    """The model that writing the absolute path TARGET would change, with its clone; None without one.
+
+    Raises ConflictError for a model unless FORCE. Always refuses a pointer, and a folder with files of Git or models.
+    """
+    repo = _clone_around(target)
+    if repo is None:
+        return None
+    inside = repo.inside(target)
+    tracked = repo.tracked()
+    if is_pointer(inside) and model_of(inside) in tracked:
+        raise ConflictError(f"{shown(target)} is the pointer of a model", hint=_ELSEWHERE)
+    if below := [path for path in tracked if path.startswith(inside + "/")] or _of_git(repo, inside, target):
+        raise ConflictError(f"{shown(target)} is a folder that holds {shown(below[0])}", hint=_ELSEWHERE)
+    model = next((path for path in tracked if f"{inside}/".startswith(f"{path}/")), None)
+    if model is None:
+        return None
+    if not force:
+        what = "is a model" if model == inside else f"lies in the model {shown(model)}"
+        raise ConflictError(
+            f"{shown(target)} {what}", hint=f"{_ELSEWHERE}, or repeat with --force (which stores it first)"
+        )
+    return repo, SafeRelPath(model)
+
+
+def make_way(target: str, why: str, *, force: bool) -> Replaced | None:
+    """Store the model that writing the absolute path TARGET changes, and note it in the reflog with WHY.
+
+    Returns None if no model lies there. Raises ConflictError like `check_place`.
+    """
+    found = check_place(target, force=force)
+    if found is None:
+        return None
+    repo, path = found
+    if not os.path.lexists(os.path.join(repo.layout.worktree, path)):
+        return None
+    with repo.updating():
+        oid = keep_present(repo, [path])[path]
+        is_folder = os.path.isdir(os.path.join(repo.layout.worktree, path))
+        repo.log_replaced(path, "tree" if is_folder else "file", oid, why)
+    return Replaced(path, oid)
+
+
+def write_file(target: str, data: bytes, why: str, *, force: bool) -> Replaced | None:
+    """Write DATA to the absolute path TARGET, through a link to where it leads; see `make_way`.
+
+    A regular file is replaced whole and keeps its mode: a kill leaves the old file or the new one, and other names of
+    the old file keep its bytes. A pipe, a device or an open file (`/dev/stdout`) is written to.
+    """
+    try:
+        mode = os.stat(target).st_mode
+    except FileNotFoundError:
+        mode = 0
+    replaced = None
+    real = os.path.realpath(target)
+    if not mode or stat.S_ISREG(mode):
+        replaced = make_way(real, why, force=force)
+        if not _is_descriptor(target):
+            _replace(real, data, stat.S_IMODE(mode))
+            return replaced
+    with open(target, "wb") as opened:  # which refuses a folder
+        opened.write(data)
+    return replaced
+
+
+def _is_descriptor(path: str) -> bool:
+    """Whether PATH leads through a name of an open file, such as `/dev/stdout`: its holder writes there as well."""
+    while os.path.islink(path):
+        folder = os.path.dirname(path)
+        if os.path.realpath(folder).startswith("/proc/"):
+            return True
+        path = os.path.join(folder, os.readlink(path))
+    return os.path.dirname(path) == "/dev/fd"
+
+
+def _replace(path: str, data: bytes, mode: int) -> None:
+    """Give PATH these bytes, and MODE unless that is 0. Raises FileError if the system refuses."""
+    beside = os.path.join(os.path.dirname(path), f".mvc-{os.getpid()}-{os.urandom(6).hex()}")
+    try:
+        with open(beside, "xb") as opened:
+            if mode:
+                os.fchmod(opened.fileno(), mode)
+            opened.write(data)
+            opened.flush()
+            os.fsync(opened.fileno())
+        os.replace(beside, path)
+    except BaseException as error:
+        with suppress(FileNotFoundError):
+            os.unlink(beside)
+        if isinstance(error, OSError):
+            raise FileError(path, error) from None
+        raise
+
+
+def _clone_around(target: str) -> Repo | None:
+    """The clone with mvc whose worktree holds TARGET."""
+    folder = os.path.realpath(os.path.dirname(target))
+    try:
+        repo = Repo(discover(folder, {}), folder)
+        repo.inside(target)
+        repo.require_init()
+    except (ModelvcError, OSError):  # no repository, one without mvc, or a place inside `.git`
+        return None
+    return repo
+
+
+def _of_git(repo: Repo, inside: str, target: str) -> list[str]:
+    is_folder = os.path.isdir(target) and not os.path.islink(target)
+    return index.tracked_under(repo.layout, inside) if is_folder else []

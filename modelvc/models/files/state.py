@@ -1,0 +1,228 @@
+"""How models in the worktree differ from what their pointers say."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from modelvc.errors import (
+    BrokenPointer,
+    ConflictError,
+    FileChanged,
+    FileError,
+    ModelvcError,
+    PointerConflict,
+    UsageError,
+)
+from modelvc.formats.paths import SafeRelPath, model_of, pointer_of
+from modelvc.git.index import pointers as index_pointers
+from modelvc.ids import Oid
+from modelvc.models.files.seen_by_git import exposed, held_by_git, leftovers, would_overwrite
+from modelvc.models.remotes.pushed import is_pushed, pushed_roots
+from modelvc.models.versions import claims
+from modelvc.worktree import survey
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelvc.formats.pointer.pointer import Pointer
+    from modelvc.repo import Repo
+
+CLEAN, NEW, MODIFIED, MISSING, CONFLICT, BROKEN, STALE, UNIGNORED, LEFTOVER, OBSTRUCTED = (
+    "clean",
+    "new",
+    "modified",
+    "missing",
+    "conflict",
+    "broken",
+    "stale",
+    "unignored",
+    "leftover",
+    "obstructed",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStatus:
+    """One model. `stored`: the local store has what the pointer names; `pushed`: None when unknown."""
+
+    path: str
+    state: str
+    kind: str = "file"
+    oid: str = ""
+    size: int = 0
+    stored: bool = True
+    pushed: bool | None = None
+    detail: str = ""
+
+    @property
+    def clean(self) -> bool:
+        return self.state == CLEAN
+
+    @property
+    def wrong(self) -> bool:
+        """Whether its pointer can be read and says a size or files that the model does not have."""
+        return self.state == BROKEN and bool(self.oid)
+
+    @property
+    def only_new(self) -> bool:
+        """Whether a folder is modified by files that its version does not have, and by nothing else."""
+        counts = (part.removesuffix(" new") for part in self.detail.split("; ") if part.endswith(" new"))
+        return self.state == MODIFIED and self.kind == "tree" and any(map(str.isdecimal, counts))
+
+
+def look(repo: Repo, paths: Sequence[str] = ()) -> tuple[ModelStatus, ...]:
+    """Compare the tracked models in PATHS (default: all) with their pointers. Return one row each, sorted by path.
+
+    A file is read only where its stat data changed. The state of the repository remembers what was read.
+    """
+    staged: dict[str, set[int]] = {}
+    sparse: set[str] = set()
+    for entry in index_pointers(repo.layout):
+        if entry.sparse:
+            sparse.add(model_of(entry.path))
+        else:
+            staged.setdefault(model_of(entry.path), set()).add(entry.stage)
+    tracked = {*staged, *repo.tracked()}
+    left = dict(leftovers(repo, {*tracked, *sparse}))
+    chosen = repo.selected(paths, {*tracked, *left})
+    there = pushed_roots(repo)
+    looked = [_look(repo, path, staged.get(path), there) for path in chosen if path not in left]
+    gone = [ModelStatus(path, LEFTOVER, detail=left[path]) for path in chosen if path in left]
+    return tuple(sorted((*_against_git(repo, looked), *gone), key=lambda row: row.path))
+
+
+def save_seen(repo: Repo) -> None:
+    """Keep what was read, so that the next look need not read it; on a full disk nothing is kept."""
+    with suppress(OSError):
+        repo.state.save()
+
+
+def _look(repo: Repo, path: SafeRelPath, stages: set[int] | None, there: frozenset[bytes] | None) -> ModelStatus:
+    unmerged = (stages or set()) - {0}
+    read_as = repo.worktree.stat(pointer_of(path))  # before the content: what replaces it meanwhile is read next time
+    try:
+        pointer = repo.pointer_or_none(path)
+    except PointerConflict:
+        return ModelStatus(path, CONFLICT, detail="both sides of a merge changed it, and Git merged the text")
+    except (FileChanged, FileError):
+        raise
+    except ConflictError as error:  # a link, a pipe or a socket in the place of the pointer, or a link on the way to it
+        return ModelStatus(path, OBSTRUCTED, detail=str(error))
+    except BrokenPointer as error:
+        return ModelStatus(path, CONFLICT if unmerged else BROKEN, detail=str(error))
+    if pointer is None:
+        return ModelStatus(path, CONFLICT if unmerged else MISSING, detail=_sides(unmerged) or "its pointer is gone")
+    if read_as is not None:
+        repo.state.remember_pointer(path, read_as, pointer.kind, pointer.oid, pointer.size)
+    state, detail = _compare(repo, path, pointer)
+    if pointer.conflict:
+        state, detail = CONFLICT, f"{pointer.conflict.ours} or {pointer.conflict.theirs}"
+    elif unmerged:
+        state, detail = CONFLICT, _sides(unmerged)
+    if state == CLEAN and stages is None:
+        state, detail = NEW, "its pointer is not staged"
+    if state == CLEAN and pointer.metrics and pointer.metrics.of != pointer.oid:
+        state, detail = STALE, "its metrics were measured on another version"
+    stored = repo.store.has_root(pointer.kind, pointer.oid)
+    if state in {MISSING, MODIFIED} and stored:
+        wrong = claims.difference(claims.said(pointer), claims.stored(repo.store, pointer))
+        detail = "; ".join(filter(None, (wrong, detail)))
+    return ModelStatus(
+        path=path,
+        state=state,
+        kind=pointer.kind,
+        oid=str(pointer.oid),
+        size=pointer.size,
+        stored=stored,
+        pushed=is_pushed(there, pointer.oid, stored=stored),
+        detail=detail,
+    )
+
+
+def _against_git(repo: Repo, rows: Sequence[ModelStatus]) -> list[ModelStatus]:
+    """ROWS with what Git makes of the models: not ignored, or to be overwritten while they are not saved."""
+    open_to_git = set(exposed(repo, [row.path for row in rows if row.state in {CLEAN, NEW, STALE}]))
+    held = held_by_git(repo, [row.path for row in rows if row.state == MODIFIED])
+
+    def told(row: ModelStatus) -> ModelStatus:
+        if row.path in open_to_git:
+            return replace(row, state=UNIGNORED, detail="Git does not ignore it")
+        if row.path in held:
+            return replace(row, detail="; ".join(filter(None, (row.detail, would_overwrite(held[row.path])))))
+        return row
+
+    return [told(row) for row in rows]
+
+
+def _sides(unmerged: set[int]) -> str:
+    """What a merge that is not settled left in the index."""
+    if not unmerged:
+        return ""
+    return (
+        "both sides of a merge changed it" if {2, 3} <= unmerged else "one side of a merge changed it, one deleted it"
+    )
+
+
+def _compare(repo: Repo, path: SafeRelPath, pointer: Pointer) -> tuple[str, str]:
+    found = repo.worktree.stat(path)
+    if found is None:
+        behind_a_link = os.path.lexists(os.path.join(repo.layout.worktree, path))
+        return (OBSTRUCTED, "a folder on the way to it is a symbolic link") if behind_a_link else (MISSING, "")
+    if stat.S_ISDIR(found[4]) != (pointer.kind == "tree"):
+        return (
+            MODIFIED,
+            "a folder stands where a file was" if pointer.kind == "file" else "a file stands where a folder was",
+        )
+    try:
+        if pointer.kind == "tree":
+            return _compare_tree(repo, path, pointer)
+        oid = survey.file_oid(repo.worktree, repo.state, path)
+        if oid != pointer.oid:
+            return _behind(repo, pointer, oid) or (MODIFIED, "")
+        if wrong := claims.difference(claims.said(pointer), claims.Claim(found[1])):
+            return BROKEN, wrong
+        if bool(found[4] & 0o100) != pointer.executable:
+            return MODIFIED, "is executable" if found[4] & 0o100 else "is not executable"
+    except (FileChanged, FileError) as error:
+        return MODIFIED, str(error)
+    except (ConflictError, UsageError) as error:  # no file: a link, a pipe, a socket, or a folder that holds one
+        return OBSTRUCTED, str(error)
+    except ModelvcError as error:
+        return MODIFIED, str(error)
+    return CLEAN, ""
+
+
+def _behind(repo: Repo, pointer: Pointer, oid: bytes | None) -> tuple[str, str] | None:
+    """For a model that was not trained anew, but whose pointer moved on to a version that this clone does not have."""
+    if oid is None or repo.store.has_root(pointer.kind, pointer.oid) or not repo.store.has_root(pointer.kind, Oid(oid)):
+        return None
+    return MISSING, "another version lies there; the one that its pointer names is not in this clone"
+
+
+def _compare_tree(repo: Repo, path: SafeRelPath, pointer: Pointer) -> tuple[str, str]:
+    oid, _ = repo.state.trees.get(path, (b"", {}))
+    if oid == pointer.oid and survey.unchanged_tree(repo.worktree, repo.state, path):
+        return _same_tree(repo, path, pointer)
+    from modelvc.models.files.trees import entries_of, oid_of, stored_files
+
+    found = survey.tree_files(repo.worktree, repo.state, path) or {}
+    now_oid = oid_of(entries_of(found))
+    repo.state.remember_tree(path, now_oid, found)
+    if now_oid == pointer.oid:
+        return _same_tree(repo, path, pointer)
+    if not repo.store.has_root("tree", pointer.oid):
+        return _behind(repo, pointer, now_oid) or (MODIFIED, f"{len(found)} files")
+    before = {str(name): entry.oid for name, entry in stored_files(repo.store, pointer.oid).items()}
+    new, gone = found.keys() - before.keys(), before.keys() - found.keys()
+    changed = [name for name in found.keys() & before.keys() if found[name][1] != before[name]]
+    counts = ((len(new), "new"), (len(changed), "changed"), (len(gone), "gone"))
+    return MODIFIED, ", ".join(f"{count} {word}" for count, word in counts if count) or "a mode changed"
+
+
+def _same_tree(repo: Repo, path: SafeRelPath, pointer: Pointer) -> tuple[str, str]:
+    wrong = claims.difference(claims.said(pointer), claims.of_files(repo.state.trees[path][1]))
+    return (BROKEN, wrong) if wrong else (CLEAN, "")

@@ -1,0 +1,102 @@
+"""Between the files of a folder and the tree that stands for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modelvc.errors import FormatError, ObjectCorrupt, UsageError, shown
+from modelvc.formats.binary import tree
+from modelvc.formats.binary.tree import TreeEntry
+from modelvc.formats.paths import SafeRelPath, is_pointer
+from modelvc.ids import Oid
+from modelvc.store.objects import manifest
+from modelvc.worktree.descriptors import write_all
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+
+    from modelvc.formats.binary.segment import Recipe
+    from modelvc.formats.binary.tree import Leaf
+    from modelvc.store.local.content import ContentReader
+    from modelvc.store.local.store import LocalStore
+    from modelvc.worktree.state import Known
+
+
+_EMPTY = Oid.parse("blake3:af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262")  # of no bytes at all
+
+
+def entries_of(files: Mapping[str, Known]) -> list[TreeEntry]:
+    """Entries from what a survey found. UsageError for a name that a tree can not hold."""
+    return [
+        TreeEntry(tree_path(name), bool(stat[4] & 0o100), stat[1], Oid(oid)) for name, (stat, oid, _) in files.items()
+    ]
+
+
+def tree_path(name: str) -> SafeRelPath:
+    """The path of a file in a tree; UsageError when a tree can not hold it."""
+    try:
+        path = SafeRelPath(name)
+    except FormatError as error:
+        raise UsageError(str(error), hint=error.hint) from None
+    if is_pointer(name):
+        raise UsageError(
+            f"the folder holds a pointer, {name}",
+            hint="track the folder or what is in it, not both: see `mvc rm --keep`",
+        )
+    return path
+
+
+def check_names(path: str, names: Collection[str]) -> None:
+    """UsageError when a tree can not hold the files NAMES of the folder PATH."""
+    for name in names:
+        tree_path(name)
+    try:
+        tree.check_names(names)
+    except FormatError as error:
+        hint = "shorten its paths, or track the folders in it one by one"
+        raise UsageError(f"{shown(path)} can not be stored: {error}", hint=hint) from None
+
+
+def oid_of(entries: Sequence[TreeEntry]) -> Oid:
+    leaves = tree.leaves(entries)
+    return tree.tree_oid([leaf.digest for leaf in leaves], len(entries), sum(entry.size for entry in entries))
+
+
+def stored_leaves(store: LocalStore, oid: Oid) -> Iterator[tuple[Leaf, Recipe]]:
+    """The leaves of a tree in the local store, each with the recipe of its files' contents."""
+    root = store.read_root("tree", oid)
+    manifest.check_tree(root)
+    for ref in root.leaves:
+        leaf = manifest.read_leaf(store, root, ref)
+        yield leaf, manifest.join([manifest.read_segment(store, root, part).content() for part in ref.segments])
+
+
+def stored_files(store: LocalStore, oid: Oid) -> dict[SafeRelPath, TreeEntry]:
+    """The entries of a tree in the local store, by path; ObjectMissing or ObjectCorrupt when they can not be read."""
+    try:
+        found = {entry.path: entry for leaf, _ in stored_leaves(store, oid) for entry in leaf.entries}
+        tree.check_shape(found.values())
+    except FormatError:
+        raise ObjectCorrupt(f"the tree {oid.short}", store.name) from None
+    return found
+
+
+def contents(
+    store: LocalStore, reader: ContentReader, oid: Oid, what: str, only: Collection[str] | None = None
+) -> Iterator[tuple[TreeEntry, Callable[[int], None]]]:
+    """The files of a tree (those in ONLY), each with a function that writes its verified content to a descriptor.
+
+    WHAT names the tree in an error.
+    """
+    for leaf, recipe in stored_leaves(store, oid):
+        for entry, start, stop in manifest.files_of(leaf, recipe):
+            if only is None or entry.path in only:
+                piece = recipe.cut(start, stop)
+
+                def fill(fd: int, entry: TreeEntry = entry, piece: Recipe = piece) -> None:
+                    if not entry.size and entry.oid != _EMPTY:
+                        raise ObjectCorrupt(f"{what}/{entry.path}", store.name)
+                    if entry.size:
+                        reader.write_file(entry.oid, piece, lambda data: write_all(fd, data), f"{what}/{entry.path}")
+
+                yield entry, fill

@@ -1,0 +1,215 @@
+"""What is recorded beside a version: its metrics, its parameters, what it said about each row of a test set."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from blake3 import blake3
+
+from modelvc.errors import FormatError, UsageError, shown
+from modelvc.formats.paths import SafeRelPath
+from modelvc.formats.pointer import metrics
+from modelvc.formats.pointer.pointer import Metrics, MetricsFile, Predictions
+from modelvc.formats.text import metricfiles, policy
+from modelvc.ids import Oid
+from modelvc.models.policy import read_policy
+from modelvc.store.local.ingest import Ingest
+from modelvc.store.local.writer import StoreWriter
+from modelvc.store.objects.manifest import Content
+
+if TYPE_CHECKING:
+    from modelvc.formats.pointer.metrics import Pairs
+    from modelvc.formats.pointer.pointer import Pointer
+    from modelvc.repo import Repo
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a person says to record: pairs, and paths of files as they typed them; "" for none.
+
+    `only`: globs over the metrics of the file that are recorded, empty for all; `positive`: the positive label.
+    """
+
+    pairs: Pairs = ()
+    metrics: str = ""
+    params: str = ""
+    predictions: str = ""
+    only: tuple[str, ...] = ()
+    positive: str = ""
+
+    def __bool__(self) -> bool:
+        return bool(self.pairs or self.metrics or self.params or self.predictions or self.positive)
+
+
+NOTHING = Given()
+_NAMED = 5  # columns that a note lists
+
+
+def recorded(
+    repo: Repo, path: SafeRelPath, pointer: Pointer, before: Pointer | None, given: Given
+) -> tuple[Pointer, str]:
+    """POINTER with what GIVEN says, and with the files that the policy or the version BEFORE names; and a word on what
+    was left out. A file that still holds what it held for another version describes that one: it is not recorded
+    unless a person names it.
+    """
+    files = read_policy(repo).files_for(path)
+    notes: list[str] = []
+    named = files.metrics if files else str(before.metrics_file.path) if before and before.metrics_file else ""
+    if named and pointer.metrics and not (pointer.stale or given.metrics) and _is_older(repo, named, path):
+        if not _is_of(pointer, Oid(blake3(_read(repo, named, typed=False)).digest())):
+            notes.append(f"{shown(named)} is older than the model here, so its metrics are not recorded")
+        named, files = "", None  # of another version, which lay here before a checkout or a pull
+    if given.only and not (given.metrics or named):
+        raise UsageError("--only chooses among the metrics of a file", hint="name the file: --metrics FILE")
+    if given.metrics or given.pairs or (named and not given.pairs):
+        if not given.only and files:
+            given = replace(given, only=files.only)
+        pointer = _with_metrics(repo, (pointer, before), given, named, notes)
+    if given.params:
+        pointer = replace(pointer, params=metricfiles.read(_read(repo, given.params, typed=True), given.params))
+    elif files and files.params and (data := _if_there(repo, files.params, notes)) is not None:
+        pointer = replace(pointer, params=metricfiles.read(data, files.params))
+    if given.predictions:
+        pointer = replace(pointer, predictions=_stored(repo, given.predictions, pointer.oid, notes))
+    elif files and files.predictions and (data := _if_there(repo, files.predictions, notes)) is not None:
+        said = before.predictions if before else None
+        if said and said.oid == Oid(blake3(data).digest()) and said.of != pointer.oid:
+            notes.append(f"{shown(files.predictions)} is still that of the version before, and not recorded")
+        else:
+            pointer = replace(pointer, predictions=_stored(repo, files.predictions, pointer.oid, notes, typed=False))
+    positive = given.positive or (before.predictions.positive if before and before.predictions else "")
+    if given.positive or (positive and pointer.predictions):
+        pointer = _with_positive(pointer, positive)
+    if not notes and before and before.oid != pointer.oid:
+        notes += _left_out(pointer, before)
+    return pointer, "; ".join(notes)
+
+
+def _left_out(pointer: Pointer, before: Pointer) -> list[str]:
+    """What the version before had and this one has not, though nobody may have meant that."""
+    pairs = (
+        ("metrics", before.metrics, pointer.metrics),
+        ("parameters", before.params, pointer.params),
+        ("predictions", before.predictions, pointer.predictions),
+    )
+    gone = " and ".join(name for name, old, new in pairs if old and not new)
+    again = f"the version before had {gone}: name them again, or once for all in {policy.POLICY} ([[model]])"
+    return [again] if gone else []
+
+
+def _is_older(repo: Repo, name: str, path: SafeRelPath) -> bool:
+    """Whether a file was written before the model came here. Of folders nothing is said: their times do not tell."""
+    model = repo.worktree.stat(path)
+    try:
+        then = os.stat(os.path.join(repo.layout.worktree, name)).st_mtime_ns
+    except OSError:
+        return False
+    return model is not None and stat.S_ISREG(model[4]) and then < model[2]
+
+
+def _with_metrics(
+    repo: Repo, versions: tuple[Pointer, Pointer | None], given: Given, named: str, notes: list[str]
+) -> Pointer:
+    """The first of VERSIONS with metrics; the second is the one before. NAMED is a file that nobody typed."""
+    pointer, before = versions
+    old = dict(pointer.metrics.values) if pointer.metrics and not pointer.stale else {}
+    file = pointer.metrics_file
+    name = given.metrics or named
+    data = _read(repo, name, typed=True) if given.metrics else _if_there(repo, named, notes) if named else None
+    if data is not None:
+        digest = Oid(blake3(data).digest())
+        if not given.metrics and before and before.oid != pointer.oid and _is_of(before, digest):
+            notes.append(f"{shown(name)} was not written anew since the last version, so its metrics are not recorded")
+            file = before.metrics_file  # remembered all the same: the next add looks again
+        elif given.metrics or not _is_of(pointer, digest):  # else recorded, and perhaps amended since
+            chosen = metricfiles.choose(data, name, given.only)
+            old = dict(chosen.pairs)
+            if chosen.left_out:
+                notes.append(f"{chosen.left_out:,} other metrics of {shown(name)} are left out")
+            file = MetricsFile(SafeRelPath(_inside(repo, name, typed=bool(given.metrics))), digest)
+    values = {**old, **dict(given.pairs)}
+    measured = Metrics(pointer.oid, tuple(values.items())) if values else pointer.metrics
+    return replace(pointer, metrics=measured, metrics_file=file)
+
+
+def _is_of(pointer: Pointer, digest: Oid) -> bool:
+    """Whether the metrics of a version were read from the file with this digest."""
+    return pointer.metrics_file is not None and pointer.metrics_file.digest == digest
+
+
+def _inside(repo: Repo, name: str, *, typed: bool) -> str:
+    """Where a file lies below the worktree; its name alone when it lies outside of it."""
+    if not typed:
+        return name
+    try:
+        return str(SafeRelPath.parse(repo.inside(name)))
+    except (UsageError, FormatError):
+        return os.path.basename(name)
+
+
+def _read(repo: Repo, name: str, *, typed: bool) -> bytes:
+    """A file that a person named, wherever it lies; without TYPED one below the worktree."""
+    if not typed:
+        return repo.worktree.read(SafeRelPath.parse(name), metrics.MAX_FILE)
+    try:
+        with open(repo.absolute(name), "rb") as file:
+            return file.read(metrics.MAX_FILE + 1)
+    except FileNotFoundError:
+        raise UsageError(f"there is no file {shown(name)}", hint="check its name") from None
+    except OSError as error:
+        raise UsageError(f"{shown(name)} can not be read: {error.strerror}", hint="name a file") from None
+
+
+def _if_there(repo: Repo, name: str, notes: list[str]) -> bytes | None:
+    """A file that the policy or the last version names."""
+    try:
+        return _read(repo, name, typed=False)
+    except (FileNotFoundError, NotADirectoryError):
+        notes.append(f"there is no {shown(name)}, so nothing of it is recorded")
+        return None
+
+
+def _with_positive(pointer: Pointer, label: str) -> Pointer:
+    if pointer.predictions is None:
+        raise UsageError("a positive label belongs to predictions", hint="name them: --predictions FILE")
+    if not label.strip():
+        raise UsageError("the positive label is empty", hint="name a label of the column y_true")
+    try:
+        return replace(pointer, predictions=replace(pointer.predictions, positive=label))
+    except FormatError as error:
+        raise UsageError(str(error), hint="name a label of the column y_true") from None
+
+
+def _stored(repo: Repo, name: str, of: Oid, notes: list[str], *, typed: bool = True) -> Predictions:
+    """Keep a file of predictions, after a look that it is one."""
+    try:
+        if typed:
+            fd = os.open(repo.absolute(name), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe must not block
+        else:  # the repository's word: no link is followed to a file of somebody's
+            fd = repo.worktree.open(SafeRelPath.parse(name))
+    except FileNotFoundError:
+        raise UsageError(f"there is no file {shown(name)}", hint="check its name") from None
+    except OSError as error:
+        raise UsageError(f"{shown(name)} can not be read: {error.strerror}", hint="name a file") from None
+    from modelvc.gate import predictions as rows
+
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            raise UsageError(f"{shown(name)} is not a regular file", hint="write the predictions to a file")
+        with open(os.dup(fd), "rb") as file:
+            found = rows.read(file, name)
+        if found.ignored:
+            columns = ", ".join(shown(column or "without a name", 40) for column in found.ignored[:_NAMED])
+            more = f" and {len(found.ignored) - _NAMED} more" if len(found.ignored) > _NAMED else ""
+            notes.append(f"columns of {shown(name)} that are not predictions are ignored: {columns}{more}")
+        os.lseek(fd, 0, os.SEEK_SET)
+        with StoreWriter(repo.store) as writer, Ingest(writer) as ingest:
+            done = ingest.file(fd, name)
+            writer.add(Content(done.oid, done.stat.size, done.recipe))
+            writer.commit()
+    finally:
+        os.close(fd)
+    return Predictions(of, done.oid, done.stat.size, found.rows)

@@ -1,0 +1,135 @@
+"""Notebooks of the worktree and of Git's index: which there are, what they hold, what is wrong with them."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from modelvc.errors import FormatError, UsageError, shown
+from modelvc.formats import sizes
+from modelvc.formats.paths import SafeRelPath
+from modelvc.git import index
+from modelvc.git.run import git
+from modelvc.notebook import conflict, platforms
+from modelvc.notebook.document import JUPYTER, NOTE, is_notebook, parse
+from modelvc.notebook.strip import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from modelvc.repo import Repo
+
+_LARGEST = 1 << 30  # bytes of a notebook that is looked at
+_EDITION = "notebook-keys"  # file below .git/mvc
+_TOGETHER = 64  # notebooks read from Git at once
+PATTERNS = ("*.ipynb", "*.zpln", NOTE, f"*/{NOTE}")
+
+
+def tracked(repo: Repo) -> list[str]:
+    """Notebooks of the worktree that Git tracks."""
+    return sorted(listed(repo, "--cached"))
+
+
+def listed(repo: Repo, *args: str) -> Iterator[str]:
+    out = git(repo.layout, "ls-files", "-z", *args)
+    for name in dict.fromkeys(map(os.fsdecode, out.split(b"\0"))):
+        if name and is_notebook(name) and os.path.isfile(os.path.join(repo.layout.worktree, name)):
+            yield name
+
+
+def staged(repo: Repo, *paths: str) -> dict[str, str]:
+    """The blobs of all notebooks in the index (of PATHS, if given) that are not in conflict, by path."""
+    literal = [f":(top,literal){path}" for path in paths]
+    out = git(repo.layout, "ls-files", "-s", "-z", "--", *(literal or PATTERNS))
+    found = {}
+    for line in out.split(b"\0"):
+        head, tab, name = line.partition(b"\t")
+        if tab:
+            mode, blob, stage = head.decode("ascii").split()
+            if stage == "0" and mode.startswith("100") and is_notebook(os.fsdecode(name)):
+                found[os.fsdecode(name)] = blob
+    return found
+
+
+def read(repo: Repo, path: str) -> bytes:
+    """A notebook of the worktree; UsageError for one that is too large to be one."""
+    with open(repo.worktree.open(SafeRelPath.parse(path)), "rb") as file:
+        if os.fstat(file.fileno()).st_size > _LARGEST:
+            raise UsageError(f"{shown(path)} is larger than {_LARGEST:,} bytes", hint="name notebooks only")
+        return file.read()
+
+
+def together(repo: Repo, wanted: Sequence[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
+    """The paths and blobs WANTED that are not above `max_size`, in groups that memory can hold."""
+    limit = repo.config.notebooks.max_size
+    asked = "".join(f"{blob}\n" for _, blob in wanted).encode("ascii")
+    sizes = git(repo.layout, "cat-file", "--batch-check=%(objectsize)", stdin=asked).split(b"\n")
+    some: list[tuple[str, str]] = []
+    total = 0
+    for one, size in zip(wanted, sizes, strict=False):
+        number = int(size) if size.isdigit() else 0
+        if not 0 < number <= limit:
+            continue
+        if len(some) == _TOGETHER or (some and total + number > limit):
+            yield some
+            some, total = [], 0
+        some.append(one)
+        total += number
+    if some:
+        yield some
+
+
+def too_large(repo: Repo, path: str) -> str:
+    """Why a notebook is not stripped for its size; "" when it is."""
+    rules = repo.config.notebooks
+    found = repo.worktree.stat(SafeRelPath.parse(path))
+    if not found or found[1] <= rules.max_size or rules.skips(path):
+        return ""
+    return f"is larger than max_size, {sizes.written(rules.max_size)}"
+
+
+def problem(data: bytes, path: str) -> str:
+    """Why a notebook can not be used as it is; "" when it can."""
+    if not data.strip():
+        return ""
+    try:
+        document = parse(data)
+    except FormatError as error:
+        if os.path.basename(path) == NOTE:
+            return ""
+        return "has conflict markers" if conflict.has_markers(data.decode("utf-8", "replace")) else str(error)
+    found = conflict.count(document.notebook) if document.kind == JUPYTER else 0
+    return f"holds {found} conflict{'' if found == 1 else 's'}" if found else ""
+
+
+def unstripped(repo: Repo, among: Collection[str] | None = None) -> tuple[str, ...]:
+    """The notebooks in Git's index (of those AMONG, if given) that the filter would change."""
+    if among is not None and not among:
+        return ()
+    rules = repo.config.notebooks
+    wanted = [(path, blob) for path, blob in staged(repo).items() if among is None or path in among]
+    found = []
+    for some in together(repo, wanted):
+        blobs = index.read_blobs(repo.layout, [blob for _, blob in some], limit=rules.max_size)
+        for path, blob in some:
+            data = blobs.get(blob, b"")
+            try:
+                if clean(data, rules, path)[0] != data:
+                    found.append(path)
+            except FormatError:
+                continue
+    return tuple(found)
+
+
+def note_edition(repo: Repo) -> None:
+    """Note that this clone was told what the filter strips."""
+    with open(os.path.join(repo.layout.mvc_dir, _EDITION), "w", encoding="ascii") as file:
+        file.write(f"{platforms.EDITION}\n")
+
+
+def edition(repo: Repo) -> int:
+    try:
+        with open(os.path.join(repo.layout.mvc_dir, _EDITION), encoding="ascii") as file:
+            return int(file.read(20))
+    except (OSError, ValueError):
+        return 0

@@ -1,0 +1,19 @@
+"""The policy that this worktree keeps in .mvc/policy.toml."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modelvc.formats.paths import SafeRelPath
+from modelvc.formats.text import policy
+
+if TYPE_CHECKING:
+    from modelvc.repo import Repo
+
+
+def read_policy(repo: Repo) -> policy.Policy:
+    """The policy of the worktree; an empty one where there is none."""
+    try:
+        return policy.parse(repo.worktree.read(SafeRelPath(policy.POLICY), policy.MAX_BYTES))
+    except (FileNotFoundError, NotADirectoryError):
+        return policy.Policy()

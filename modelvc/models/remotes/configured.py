@@ -1,0 +1,246 @@
+"""Remotes: which there are, which this clone trusts, and opening one.
+
+The repository names remotes, this clone pins what it accepted. What was never pinned is used only for reading, and only
+where that sends nothing to a place the repository chose: a folder, or `s3://` without an endpoint.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from modelvc.atomic import RealDisk, make_folder, write_file
+from modelvc.errors import ConfigError, NoRemote, NotFoundError, UntrustedRemote, UsageError, shown, shown_url
+from modelvc.formats.text import config, honoured
+from modelvc.formats.text.config import Remote
+from modelvc.git.identity import upstream_remote
+
+if TYPE_CHECKING:
+    from modelvc.formats.text.config import CloneConfig, Config
+    from modelvc.repo import Repo
+    from modelvc.store.remote.store import RemoteStore
+
+_HEADER = "modelvc: where the models of this repository lie. Change it with `mvc remote`."
+_CLONE_HEADER = "modelvc: settings of this clone only."
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteInfo:
+    """A remote as `mvc remote list` shows it. `trusted`: pinned, and unchanged since; `options`: this clone's own."""
+
+    name: str
+    url: str
+    endpoint_url: str
+    region: str
+    profile: str
+    default: bool
+    trusted: bool
+    committed: bool
+    options: dict[str, str | bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Remotes:
+    """All remotes of a clone, sorted by name."""
+
+    remotes: tuple[RemoteInfo, ...]
+
+
+def remotes(repo: Repo) -> Remotes:
+    """Every remote that the repository or this clone names."""
+    repo.require_init()
+    named = {**repo.clone_config.trust, **repo.clone_config.remotes, **repo.config.remotes}
+    default = default_name(repo)
+    return Remotes(tuple(describe(repo, name, default) for name in sorted(named)))
+
+
+def describe(repo: Repo, name: str, default: str | None) -> RemoteInfo:
+    remote = find(repo, name)
+    pin = repo.clone_config.trust.get(name)
+    trusted = name in repo.clone_config.remotes and bool(repo.clone_config.remotes[name].url)
+    return RemoteInfo(
+        name=name,
+        url=remote.url,
+        endpoint_url=remote.endpoint_url,
+        region=remote.region,
+        profile=remote.profile,
+        default=name == default,
+        trusted=trusted or (pin is not None and pin.same_place(remote)),
+        committed=name in repo.config.remotes,
+        options=dict(remote.options),
+    )
+
+
+def default_name(repo: Repo) -> str | None:
+    """The remote that is meant when none is named; None without any."""
+    named = {**repo.clone_config.trust, **repo.clone_config.remotes, **repo.config.remotes}
+    if repo.config.default_remote in named:
+        return repo.config.default_remote
+    return "origin" if "origin" in named else min(named, default=None)
+
+
+def for_git(repo: Repo, git_remote: str) -> str | None:
+    """Where the models of Git's remote GIT_REMOTE go: the mvc remote of that name, else the default one, if any."""
+    named = {**repo.clone_config.trust, **repo.clone_config.remotes, **repo.config.remotes}
+    return git_remote if git_remote in named else default_name(repo)
+
+
+def of_upstream(repo: Repo) -> str:
+    """The remote to read from: for models of the Git remote that the branch follows, else the default one."""
+    return for_git(repo, upstream_remote(repo.layout)) or chosen_name(repo)
+
+
+def accepted(repo: Repo, first: str) -> list[str]:
+    """The names of the remotes that this clone accepted, without FIRST; the default one first."""
+    named = [info for info in remotes(repo).remotes if info.trusted and info.name != first]
+    return [info.name for info in sorted(named, key=lambda info: (not info.default, info.name))]
+
+
+def chosen_name(repo: Repo, name: str = "") -> str:
+    """NAME if there is such a remote, or the default one; NotFoundError with the command that adds one."""
+    found = name or default_name(repo)
+    if found is None:
+        raise NoRemote("no remote is configured", hint="add one with `mvc remote add origin URL`")
+    find(repo, found)
+    return found
+
+
+def find(repo: Repo, name: str) -> Remote:
+    """The remote as it is to be used: the repository's word, else this clone's pin, for history without one."""
+    clone = repo.clone_config
+    own = clone.remotes.get(name)
+    found = repo.config.remotes.get(name) or (own if own and own.url else None) or clone.trust.get(name)
+    if found is None:
+        raise NotFoundError(
+            f'there is no remote "{shown(name, 80)}"', hint=f"add it with `mvc remote add {shown(name, 80)} URL`"
+        )
+    profile, options = (own.profile, own.options) if own else ("", {})
+    return Remote(used_url(repo, found.url), found.endpoint_url, found.region, profile, found.extra, options)
+
+
+def used_url(repo: Repo, url: str) -> str:
+    """URL as it is used here: a relative folder begins at the top of the clone's main worktree."""
+    from modelvc.store.backends import is_relative
+
+    return os.path.normpath(os.path.join(repo.layout.main_worktree, url)) if is_relative(url) else url
+
+
+def as_committed(repo: Repo, remote: Remote, cwd: str) -> Remote:
+    """REMOTE, whose folder may be relative to CWD, as it is committed."""
+    from modelvc.store.backends import committed_url
+
+    url = committed_url(remote.url, os.path.realpath(cwd), repo.layout.main_worktree)
+    return Remote(url, remote.endpoint_url, remote.region)
+
+
+def as_used(repo: Repo, remote: Remote) -> Remote:
+    return replace(remote, url=used_url(repo, remote.url))
+
+
+def open_remote(repo: Repo, name: str = "", *, writing: bool) -> RemoteStore:
+    """The store behind a remote. Raises UntrustedRemote for one that this clone has not accepted."""
+    chosen = chosen_name(repo, name)
+    remote = find(repo, chosen)
+    config.check_usable(chosen, remote)
+    _check_trust(repo, chosen, remote, writing=writing)
+    return open_place(remote, os.path.join(repo.layout.mvc_dir, honoured.FOLDER))
+
+
+def open_place(remote: Remote, servers: str = "") -> RemoteStore:
+    """The store at a place, whoever named it. SERVERS is the folder that remembers what servers honour."""
+    from modelvc.store.backends import RemoteOptions, open_backend
+    from modelvc.store.remote.servers import Servers
+    from modelvc.store.remote.store import RemoteStore
+
+    options = RemoteOptions(remote.endpoint_url, remote.profile, remote.region, remote.options)
+    return RemoteStore(open_backend(remote.url, options), Servers(servers))
+
+
+def _check_trust(repo: Repo, name: str, remote: Remote, *, writing: bool) -> None:
+    own = repo.clone_config.remotes.get(name)
+    if name not in repo.config.remotes and own and own.url:
+        return  # only this clone names it
+    pin = repo.clone_config.trust.get(name)
+    if pin is not None:
+        if pin.same_place(remote):
+            return
+        raise UntrustedRemote(
+            f"the remote {name} has changed: this clone accepted {_place(pin)}, "
+            f"the repository now says {_place(remote)}",
+            hint=f"if that is right, run `mvc trust {name}`",
+        )
+    if writing or not harmless(remote):
+        raise UntrustedRemote(
+            f"the repository names the remote {name} at {_place(remote)}, which this clone has not accepted",
+            hint=f"if you trust it, run `mvc trust {name}` (or `mvc install --trust`)",
+        )
+
+
+def harmless(remote: Remote) -> bool:
+    """Whether reading from it sends nothing to a place that the repository chose."""
+    local = "://" not in remote.url or remote.url.startswith("file://")
+    return local or (remote.url.startswith("s3://") and not remote.endpoint_url)
+
+
+def _place(remote: Remote) -> str:
+    extra = [f"endpoint {remote.endpoint_url}"] if remote.endpoint_url else []
+    extra += [f"region {remote.region}"] if remote.region else []
+    return shown_url(remote.url) + shown(f" ({', '.join(extra)})" if extra else "")
+
+
+# -- changing them
+
+
+def add_remote(repo: Repo, name: str, remote: Remote, *, cwd: str) -> RemoteInfo:
+    """Name a remote in the repository's configuration and pin it. A relative folder is committed as one."""
+    repo.require_init()
+    place = as_committed(repo, remote, cwd)
+    if remote.options and not place.url.startswith("s3://"):
+        raise UsageError(
+            f"{shown(next(iter(remote.options)))} is an option of s3:// remotes", hint="run the command without `-o`"
+        )
+    with repo.updating():
+        repo_config = repo.config.with_remote(name, place)
+        if not repo_config.default_remote:
+            repo_config = repo_config.with_default(name)
+        clone = repo.clone_config.without_pin(name).with_pin(name, as_used(repo, place))
+        if remote.profile or remote.options:
+            clone = clone.with_remote(name, Remote(profile=remote.profile, options=remote.options))
+        save_config(repo, repo_config)
+        save_clone_config(repo, clone)
+    return describe(repo, name, default_name(repo))
+
+
+def trust(repo: Repo, names: tuple[str, ...] = ()) -> Remotes:
+    """Pin the remotes called NAMES (default: all that the repository names) as they are now."""
+    repo.require_init()
+    with repo.updating():
+        clone = repo.clone_config
+        for name in names or tuple(repo.config.remotes):
+            if name not in repo.config.remotes:
+                raise NotFoundError(f'the repository names no remote "{shown(name, 80)}"', hint="run `mvc remote list`")
+            clone = clone.with_pin(name, as_used(repo, repo.config.remotes[name]))
+        save_clone_config(repo, clone)
+    return remotes(repo)
+
+
+def save_config(repo: Repo, changed: Config) -> None:
+    """Write the repository's configuration and stage it."""
+    from modelvc.formats.paths import SafeRelPath
+    from modelvc.git import index
+    from modelvc.repo import CONFIG
+
+    repo.worktree.write_bytes(SafeRelPath(CONFIG), changed.encode(_HEADER))
+    if index.ignore_rule(repo.layout, CONFIG) is not None:
+        raise ConfigError(f"Git ignores {CONFIG}", hint="take the rule for .mvc out of your .gitignore")
+    index.stage(repo.layout, add=[CONFIG], remove=[])
+    repo.__dict__["config"] = changed
+
+
+def save_clone_config(repo: Repo, changed: CloneConfig) -> None:
+    disk = RealDisk()
+    tmp = os.path.join(repo.layout.mvc_dir, "tmp")
+    make_folder(disk, tmp)
+    write_file(disk, repo.clone_config_path, changed.encode(_CLONE_HEADER), tmp=tmp)
+    repo.__dict__["clone_config"] = changed

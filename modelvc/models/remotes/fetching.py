@@ -1,0 +1,177 @@
+"""Ask remotes for objects that the local store lacks, one remote after the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from modelvc.errors import ModelvcError, shown
+from modelvc.models.progress import SILENT
+from modelvc.models.remotes import configured, pushed
+from modelvc.models.remotes.holders import look
+from modelvc.models.versions.scope import versions_among
+from modelvc.store.local import compact
+from modelvc.store.local.writer import StoreWriter
+from modelvc.store.remote.seen import Seen
+from modelvc.store.transfer.download import Downloader
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from modelvc.ids import Oid
+    from modelvc.models.progress import Progress
+    from modelvc.models.versions.scope import Meant
+    from modelvc.repo import Repo
+    from modelvc.store.remote.store import RemoteStore
+
+    Named = tuple[str, Oid]
+
+JOBS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What a fetch did. `missing`: (path, oid) of objects that no remote had that was asked; `predictions`: of how many
+    versions the predictions came. `came_from`: the remotes that gave them; `unasked`: those that could not be asked.
+
+    `dry_run`: what would be; `received_bytes` is then the size of the versions, of which less would be received.
+    """
+
+    remote: str
+    url: str
+    came: tuple[str, ...]
+    received_bytes: int
+    here: int  # versions that were here already
+    missing: tuple[tuple[str, str], ...]
+    requests: int
+    predictions: int = 0
+    came_from: tuple[str, ...] = ()
+    unasked: tuple[str, ...] = ()
+    dry_run: bool = False
+
+
+def fetch_objects(
+    repo: Repo, name: str, meant: Sequence[Meant], jobs: int = JOBS, progress: Progress = SILENT
+) -> Fetched:
+    """Download those of MEANT that the local store lacks from the remote NAME.
+
+    Without NAME from the remote that belongs to the upstream of the branch; what it lacks, from every other remote that
+    this clone accepted. Raises the error of the first remote when something stays away that it could not answer for.
+    """
+    wanted = _lacking(repo, meant)
+    progress.expect(sum(one.pointer.size for one in wanted.values()))
+    return _ask_around(repo, name, meant, _Work(repo, jobs, progress, wanted))
+
+
+def would_come(repo: Repo, name: str, meant: Sequence[Meant]) -> Fetched:
+    """What `fetch_objects` would bring, by what the same remotes list; nothing is written."""
+    return replace(_ask_around(repo, name, meant, _Look(repo, 0, SILENT, _lacking(repo, meant))), dry_run=True)
+
+
+def _lacking(repo: Repo, meant: Sequence[Meant]) -> dict[Named, Meant]:
+    return {one.name: one for one in meant if not repo.store.has_root(*one.name)}
+
+
+def _ask_around(repo: Repo, name: str, meant: Sequence[Meant], work: _Work) -> Fetched:
+    """Let WORK ask one remote after the other, as far as needed."""
+    first = name or configured.of_upstream(repo)
+    failure: ModelvcError | None = None
+    unasked = []
+    for place in (first,) if name else (first, *configured.accepted(repo, first)):
+        if place != first and not work.left():
+            break
+        try:
+            work.ask(place)
+        except ModelvcError as error:
+            if place == first:
+                failure = error
+            else:
+                unasked.append(f"{shown(place)}: {error}")
+    if failure and (name or work.left() or not work.wanted):
+        raise failure
+    came = [one for one in work.came if not one.predictions]
+    return Fetched(
+        remote=first,
+        url=work.url,
+        came=tuple(str(one.path) for one in came),
+        received_bytes=work.received,
+        here=len(versions_among(meant) - work.wanted.keys()),
+        missing=tuple((str(one.path), str(one.pointer.oid)) for one in work.left()),
+        requests=work.requests,
+        predictions=len(work.came) - len(came),
+        came_from=tuple(work.gave),
+        unasked=(*([f"{shown(first)}: {failure}"] if failure else []), *unasked),
+    )
+
+
+class _Work:
+    """A fetch from one remote after the other. `gave`: those that had something."""
+
+    def __init__(self, repo: Repo, jobs: int, progress: Progress, wanted: Mapping[Named, Meant]) -> None:
+        self._repo = repo
+        self._jobs = jobs
+        self._progress = progress
+        self.wanted = wanted
+        self.url = ""
+        self.received = 0
+        self.requests = 0
+        self.gave: list[str] = []
+
+    def left(self) -> list[Meant]:
+        return [one for name, one in self.wanted.items() if not self._has(name)]
+
+    @property
+    def came(self) -> list[Meant]:
+        return [one for name, one in self.wanted.items() if self._has(name)]
+
+    def ask(self, place: str) -> None:
+        """Bring what the remote PLACE has of what is left."""
+        left = [one.name for one in self.left()]
+        store = configured.open_remote(self._repo, place, writing=False)
+        try:
+            self.url = self.url or store.name
+            if left:
+                try:
+                    self._bring(store, left)
+                finally:
+                    self.requests += store.backend.requests
+                    self._remember(place, [name for name in left if self._has(name)])
+        finally:
+            store.close()
+
+    def _has(self, name: Named) -> bool:
+        return self._repo.store.has_root(*name)
+
+    def _bring(self, store: RemoteStore, left: Sequence[Named]) -> None:
+        done = Downloader(self._repo.store, store, self._jobs).run(left, self._progress.advance)
+        self.received += done.bytes
+        with StoreWriter(self._repo.store) as writer:
+            compact.tidy(self._repo.store, writer)
+
+    def _remember(self, place: str, came: Sequence[Named]) -> None:
+        if came:
+            self.gave.append(place)
+            known = pushed.load(self._repo, place)
+            pushed.save(self._repo, place, {**known, **{one: known.get(one, Seen(0, ())) for one in came}})
+
+
+class _Look(_Work):
+    """The same without writing: what remotes list counts as brought."""
+
+    def __init__(self, repo: Repo, jobs: int, progress: Progress, wanted: Mapping[Named, Meant]) -> None:
+        super().__init__(repo, jobs, progress, wanted)
+        self._listed: set[Named] = set()
+
+    def _has(self, name: Named) -> bool:
+        return name in self._listed
+
+    def _bring(self, store: RemoteStore, left: Sequence[Named]) -> None:
+        store.check()
+        listing = look(store, left)
+        found = [name for name in left if listing.has_root(*name)]
+        self._listed.update(found)
+        self.received += sum(self.wanted[name].pointer.size for name in found)
+
+    def _remember(self, place: str, came: Sequence[Named]) -> None:
+        if came:
+            self.gave.append(place)

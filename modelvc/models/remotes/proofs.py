@@ -1,0 +1,131 @@
+"""What this clone found complete on its remotes: for each, commits whose whole history was verified there.
+
+A push verifies and notes; the pre-push shim and the hook leave out what is proven. Why a proof needs the generation of
+the store: docs/decisions/0014-proofs.md.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from modelvc.errors import FormatError
+from modelvc.formats.text import proofs as proofformat
+from modelvc.formats.text.proofs import Lost, Proof
+from modelvc.git import tips
+from modelvc.models.remotes import configured
+from modelvc.repo import CONFIG
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from modelvc.ids import Oid
+    from modelvc.repo import Repo
+    from modelvc.store.remote.store import RemoteStore
+
+    Named = tuple[str, Oid]
+
+
+class Standing(NamedTuple):
+    """A store before a push looks at what lies in it. `store`: its id, "" where it has no valid config yet."""
+
+    store: str
+    generation: int
+
+
+class Found(NamedTuple):
+    """What a push verified: the history of `tips` is complete, apart from `lost`; `there`: objects that were seen."""
+
+    tips: Sequence[str]
+    lost: Sequence[Lost]
+    there: Collection[Named]
+
+
+def standing(store: RemoteStore) -> Standing:
+    """Ask for the id and the generation of STORE, in this order: both before its listing."""
+    try:
+        config = store.check()
+    except FormatError:  # torn: a push writes another one
+        config = None
+    return Standing(config.id if config else "", store.generation())
+
+
+def load(repo: Repo, name: str) -> Proof | None:
+    """What is proven on the remote NAME, as far as this clone knows; None without a proof that can be read."""
+    try:
+        with open(_path(repo, name), "rb") as file:
+            return proofformat.parse(file.read(proofformat.MAX_BYTES + 1))
+    except (OSError, FormatError):
+        return None
+
+
+def valid(repo: Repo, name: str, now: Standing) -> Proof | None:
+    """What is proven on the remote NAME, whose store stands as NOW says; a proof of other times is deleted."""
+    found = load(repo, name)
+    if found is not None and (found.store, found.generation) != now:
+        forget(repo, name)
+        return None
+    return found
+
+
+def note(repo: Repo, name: str, store: RemoteStore, before: Standing, found: Found) -> bool:
+    """Keep what a push FOUND on the remote NAME, whose STORE stood as BEFORE says; False where that proves nothing."""
+    config = store.check()
+    now = Standing(config.id if config else "", before.generation)
+    if repo.layout.shallow or not now.store or (before.store and before.store != now.store):
+        return False
+    old = valid(repo, name, now)
+    known = {one.name: one for one in (*(old.lost if old else ()), *found.lost)}
+    lost = [one for one in known.values() if one.name not in found.there]
+    if len(lost) > proofformat.LOST:
+        forget(repo, name)
+        return False
+    git_remotes = [one for one in tips.remotes(repo.layout) if configured.for_git(repo, one) == name]
+    kept = tips.maximal(repo.layout, found.tips, tips.here(repo.layout, old.tips) if old else [])
+    _save(
+        repo,
+        name,
+        Proof(
+            now.store,
+            now.generation,
+            tips.configured_by(repo.layout, CONFIG),
+            tuple(git_remotes[: proofformat.SERVED]),
+            tuple(kept[: proofformat.TIPS]),
+            tuple(lost),
+        ),
+    )
+    return True
+
+
+def forget(repo: Repo, name: str) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(_path(repo, name))
+
+
+def lost(repo: Repo, names: Iterable[str]) -> list[Lost]:
+    """Versions that pushes to the remotes NAMES found nowhere, and that are not in the local store now; each once."""
+    found: dict[Named, Lost] = {}
+    for name in names:
+        known = load(repo, name)
+        for one in known.lost if known else ():
+            if not repo.store.has_root(*one.name):
+                found.setdefault(one.name, one)
+    return list(found.values())
+
+
+def folder(repo: Repo) -> str:
+    return os.path.join(repo.layout.mvc_dir, "proofs")
+
+
+def _path(repo: Repo, name: str) -> str:
+    return os.path.join(folder(repo), name)
+
+
+def _save(repo: Repo, name: str, proof: Proof) -> None:
+    path = _path(repo, name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    temporary = os.path.join(repo.layout.mvc_dir, f"proof.{os.getpid()}.tmp")  # the shim reads all that lies in proofs/
+    with open(temporary, "wb") as file:
+        file.write(proofformat.encode(proof))
+    os.replace(temporary, path)

@@ -1,0 +1,1 @@
+"""Versions in history: which a command means, which are reachable, how they descend."""

@@ -1,0 +1,126 @@
+"""Which version a model is compared with: the one before, a revision's, the best."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modelvc.errors import GitError, ModelvcError, UsageError, shown
+from modelvc.formats.paths import pointer_of
+from modelvc.formats.pointer.pointer import parse
+from modelvc.git import history
+from modelvc.git.run import run
+from modelvc.models.versions.history import versions_of
+from modelvc.models.versions.renames import known_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from modelvc.formats.paths import SafeRelPath
+    from modelvc.formats.pointer.pointer import Pointer
+    from modelvc.formats.text.policy import Policy
+    from modelvc.repo import Repo
+
+BEST = "best"
+
+
+class Against:
+    """The other side of a comparison, looked up once for all models. TEXT: "", REV, `REV...` or "best"."""
+
+    def __init__(self, repo: Repo, text: str, policy: Policy, head: str = "HEAD") -> None:
+        self._repo = repo
+        self._policy = policy
+        self._head = head
+        self._text = text
+        self._best = text == BEST
+        self.commit = ""
+        if text and not self._best:
+            self.commit = _merge_base(repo, text, head) if "..." in text else history.resolve(repo.layout, text)
+        self._there = repo.past.at(self.commit) if self.commit else {}
+
+    def version(self, path: SafeRelPath, new: Pointer) -> Pointer | None:
+        """The version to compare NEW with; None where there is none."""
+        if self.commit:
+            name = pointer_of(path)
+            if name not in self._there:
+                name = self._renamed(path, new)
+            return parse(self._there[name], name) if name in self._there else None
+        if self._best:
+            return self._best_of(path, new)
+        found = previous(self._repo, path, new, self._head)
+        if found is None and new.parent is not None and self._repo.layout.shallow:
+            raise cut_off(f"the version of {shown(path)} before this one ({new.parent.short})")
+        return found
+
+    def _renamed(self, path: SafeRelPath, new: Pointer) -> SafeRelPath:
+        """The pointer that the model had there under an earlier name: a new name is no way around a gate."""
+        if self._head == "HEAD" and not self._repo.past.has_head():
+            return pointer_of(path)
+        at = known_name(self._repo, path, new, self._head)
+        earlier = (pointer_of(name) for name, _ in versions_of(self._repo, at, start=self._head))
+        found = next((name for name in earlier if name in self._there), None)
+        if found is None and new.parent is not None and self._repo.layout.shallow:
+            raise cut_off(f"the history that tells what {shown(path)} was called in {shown(self._text)}")
+        return found or pointer_of(path)
+
+    def _best_of(self, path: SafeRelPath, new: Pointer) -> Pointer | None:
+        """The best other version by the first metric whose better direction the policy declares."""
+        rule = next((one for one in self._policy.rules_for(path) if one.direction != "info" and one.exact), None)
+        if rule is None:
+            raise UsageError(
+                f"the policy declares no metric by which a version of {shown(path)} could be the best",
+                hint="name one with its direction in .mvc/policy.toml, or compare with a revision",
+            )
+        if self._repo.layout.shallow:
+            raise cut_off(f"the whole history of {shown(path)}")
+        best: tuple[float, Pointer] | None = None
+        for pointer in known_versions(self._repo, path, new, self._head):
+            value = _number(pointer, rule.name)
+            if value is None or pointer.oid == new.oid:
+                continue
+            gain = rule.gain(best[0], value) if best else 1.0
+            if gain is not None and gain > 0:
+                best = (value, pointer)
+        return best[1] if best else None
+
+
+def previous(repo: Repo, path: SafeRelPath, new: Pointer, head: str = "HEAD") -> Pointer | None:
+    """The version that NEW replaced, by its `parent`; None for a first one, or where history does not have it."""
+    if new.parent is None:
+        return None
+    found = (pointer for pointer in known_versions(repo, path, new, head) if pointer.oid == new.parent)
+    return next(found, None)
+
+
+def known_versions(repo: Repo, path: SafeRelPath, new: Pointer, head: str = "HEAD") -> Iterator[Pointer]:
+    """The versions of a model in history that can be read, newest first; NEW is the one at PATH."""
+    if head == "HEAD" and not repo.past.has_head():
+        return
+    for at, version in versions_of(repo, known_name(repo, path, new, head), start=head):
+        try:
+            yield parse(version.data, pointer_of(at))
+        except ModelvcError:
+            continue
+
+
+def _number(pointer: Pointer, name: str) -> float | None:
+    value = dict(pointer.metrics.values).get(name) if pointer.metrics and not pointer.stale else None
+    if isinstance(value, bool | str) or value is None or value != value:  # noqa: PLR0124 - how nan is told
+        return None
+    return float(value)
+
+
+def _merge_base(repo: Repo, text: str, head: str) -> str:
+    """Where two branches parted: `A...` means A and what is checked."""
+    first, _, second = text.partition("...")
+    sides = [history.resolve(repo.layout, first or "HEAD"), history.resolve(repo.layout, second or head)]
+    code, out, _ = run(repo.layout, "merge-base", *sides)
+    if code:
+        if repo.layout.shallow:
+            raise cut_off(f"where {shown(text)} parted")
+        raise GitError(f"{shown(text)} has no commit in common with what is checked", hint="compare with a revision")
+    return out.decode("ascii").strip()
+
+
+def cut_off(what: str) -> GitError:
+    """A gate that looks at half of history would let everything pass."""
+    return GitError(f"{what} is not in this shallow clone", hint=history.DEEPEN)

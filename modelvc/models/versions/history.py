@@ -1,0 +1,86 @@
+"""The versions of a model in Git's history, under all of its names, and the best of them by a metric."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modelvc.errors import ModelvcError, NotFoundError, UsageError, shown
+from modelvc.formats.paths import pointer_of
+from modelvc.formats.pointer.pointer import parse
+from modelvc.models.versions.renames import Former, readable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from typing import TypeGuard
+
+    from modelvc.formats.paths import SafeRelPath
+    from modelvc.formats.pointer.metrics import MetricValue
+    from modelvc.formats.text.policy import Policy
+    from modelvc.git import history
+    from modelvc.repo import Repo
+
+
+def versions_of(
+    repo: Repo, path: SafeRelPath, *, start: str = "HEAD", all_refs: bool = False
+) -> Iterator[tuple[SafeRelPath, history.Version]]:
+    """Versions at PATH, newest first, and before it was renamed under the names that it had."""
+    seen = {path}
+    last: history.Version | None = None
+    for version in repo.past.of(pointer_of(path), start=start, all_refs=all_refs):
+        last = version
+        yield path, version
+    while last is not None:
+        before = _renamed_from(repo, last, seen)
+        if before is None:
+            return
+        seen.add(before)
+        commit, last = last.commit, None
+        for version in repo.past.before(commit, pointer_of(before), start=start, all_refs=all_refs):
+            last = version
+            yield before, version
+
+
+def _renamed_from(repo: Repo, version: history.Version, seen: set[SafeRelPath]) -> SafeRelPath | None:
+    """The path that the model had in the commit before, if that went away with this one."""
+    lost = repo.past.gone(version.commit)
+    if not lost:
+        return None
+    try:
+        return Former(readable(lost), seen).name(parse(version.data))
+    except ModelvcError:
+        return None
+
+
+def best_of(policy: Policy, path: str, metric: str, rows: Sequence[Mapping[str, MetricValue]]) -> int | None:
+    """The place of the best by METRIC, None when the policy says what is better and nothing has it.
+
+    UsageError when the policy does not say, NotFoundError for a metric that nobody knows: mistyped, most likely.
+    """
+    rule = policy.rule(path, metric)
+    if rule is None or rule.direction == "info":
+        if rows and not any(_comparable(row.get(metric)) for row in rows):
+            raise unmeasured(path, metric, (name for row in rows for name in row if _comparable(row[name])))
+        raise UsageError(
+            f"which way {shown(metric)} is better is not declared",
+            hint='say so in .mvc/policy.toml: [[metric]] with name and direction = "higher" or "lower"',
+        )
+    best: tuple[float, int] | None = None
+    for place, row in enumerate(rows):
+        value = row.get(metric)
+        if _comparable(value) and (best is None or (rule.gain(best[0], float(value)) or 0) > 0):
+            best = (float(value), place)
+    return best[1] if best else None
+
+
+def unmeasured(model: str, metric: str, there: Iterable[str]) -> NotFoundError:
+    """No version of MODEL has METRIC as a number, but perhaps those that are THERE."""
+    names = (
+        ", ".join(shown(name) for name in list(dict.fromkeys(there))[:10])
+        or "nothing; add it with `mvc add PATH -m NAME=NUMBER`"
+    )
+    words = f"no version of {shown(model)} has a number for {shown(metric)}"
+    return NotFoundError(words, hint=f"there is: {names}")
+
+
+def _comparable(value: MetricValue | None) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == value  # noqa: PLR0124 - nan

@@ -1,0 +1,97 @@
+"""What must stay: every version that a ref, a reflog, an index or a worktree of this clone leads to."""
+
+from __future__ import annotations
+
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
+
+from modelvc.errors import BrokenPointer, ConflictError, ModelvcError, shown, shown_url
+from modelvc.formats.limits import POINTER
+from modelvc.formats.paths import model_of, pointer_of
+from modelvc.formats.pointer.pointer import parse
+from modelvc.git import history, index, worktrees
+from modelvc.worktree import state
+from modelvc.worktree.files import Worktree
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from modelvc.formats.pointer.pointer import Pointer
+    from modelvc.ids import Oid
+    from modelvc.repo import Repo
+
+    Named = tuple[str, Oid]
+
+
+class Reached(NamedTuple):
+    """Objects that must stay, those that the worktrees show now, a path for each that a pointer or the reflog of models
+    names, and which of these are versions; the others are predictions.
+    """
+
+    needed: set[Named]
+    current: set[Named]
+    names: dict[Named, str]
+    versions: set[Named]
+
+
+def reachable(repo: Repo, grace: float) -> Reached:
+    """What this clone reaches, replaced versions included that are younger than GRACE seconds."""
+    found = Reached(set(), set(), {}, set())
+    for path, data, now in _pointers(repo):
+        pointer = pointer_in(path, data)
+        found.versions.update((side.kind, side.oid) for side in pointer.sides)
+        for one in pointer.versions:
+            name = (one.kind, one.oid)
+            found.needed.add(name)
+            found.names.setdefault(name, model_of(path))
+            if now:
+                found.current.add(name)
+    for when, path, kind, oid in repo.replaced():
+        found.names.setdefault((kind, oid), path)
+        found.versions.add((kind, oid))
+        if time.time() - when < grace:
+            found.needed.add((kind, oid))
+    return found
+
+
+def pointer_in(path: str, data: bytes, url: str = "") -> Pointer:
+    """The pointer DATA of the repository at URL. Raises BrokenPointer if it cannot be read."""
+    try:
+        return parse(data, path)
+    except ModelvcError as error:
+        where = f" in {shown_url(url)}" if url else ""
+        raise BrokenPointer(
+            f"nothing can be removed while a pointer{where} can not be read: {error}",
+            hint="mend it, or if it is in history only, rewrite or forget that history",
+        ) from None
+
+
+def _pointers(repo: Repo) -> Iterator[tuple[str, bytes, bool]]:
+    """(path, bytes, whether a worktree shows it now) of every pointer that anything reaches."""
+    history.check_refs(repo.layout)
+    for seen in history.pointers_in(repo.layout, all_refs=True, reflog=True):
+        yield seen.path, seen.data, False
+    for layout in worktrees.layouts(repo.layout):
+        entries = index.pointers(layout)
+        blobs = index.read_blobs(layout, sorted({entry.blob for entry in entries}))
+        for entry in entries:
+            if entry.blob in blobs:
+                yield entry.path, blobs[entry.blob], True
+        files = Worktree(layout.worktree, layout.state_dir)
+        unstaged = map(pointer_of, state.State(layout.state_dir).pointers)
+        for path in sorted({*(entry.path for entry in entries), *unstaged}):
+            with suppress(FileNotFoundError, NotADirectoryError, ConflictError):  # gone, a link or a folder by now
+                yield path, _read(files, path), True
+
+
+def _read(files: Worktree, path: str) -> bytes:
+    try:
+        return files.read(path, POINTER)
+    except (FileNotFoundError, NotADirectoryError):
+        raise
+    except OSError as error:
+        raise BrokenPointer(
+            f"nothing can be removed while {shown(path)} can not be read: {shown(error.strerror)}",
+            hint="make it readable, or delete it",
+        ) from None

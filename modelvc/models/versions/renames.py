@@ -1,0 +1,65 @@
+"""Models under a new name: the version that is there was there before under another, or was made from one that was."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modelvc.errors import ModelvcError
+from modelvc.formats.paths import model_of, pointer_of
+from modelvc.formats.pointer.pointer import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Mapping
+
+    from modelvc.formats.paths import SafeRelPath
+    from modelvc.formats.pointer.pointer import Pointer
+    from modelvc.ids import Oid
+    from modelvc.repo import Repo
+
+
+class Former:
+    """The models of BEFORE whose name NOW has no longer, by version."""
+
+    def __init__(self, before: Mapping[SafeRelPath, Pointer], now: Container[str]) -> None:
+        self._gone: dict[Oid, SafeRelPath] = {}
+        for path, old in before.items():
+            if path not in now:
+                self._gone.setdefault(old.oid, path)
+
+    def name(self, pointer: Pointer) -> SafeRelPath | None:
+        """The name of a model that has the version of POINTER, or else its parent."""
+        return self._gone.get(pointer.oid) or (self._gone.get(pointer.parent) if pointer.parent else None)
+
+
+def known_name(repo: Repo, path: SafeRelPath, pointer: Pointer, head: str = "HEAD") -> SafeRelPath:
+    """The name that a commit has for the model whose version is POINTER: PATH, unless it was renamed since."""
+    if head == "HEAD" and not repo.past.has_head():
+        return path
+    there = repo.past.at(head)
+    if pointer_of(path) in there:
+        return path
+    # a pointer that names no such version is not worth reading
+    digests = [one.hex().encode() for one in (pointer.oid, pointer.parent) if one]
+    like = {name: data for name, data in there.items() if any(one in data for one in digests)}
+    now = set(repo.tracked()) if like else set()
+    return Former(readable(like), now).name(pointer) or path
+
+
+def only_renamed(repo: Repo, path: SafeRelPath, pointer: Pointer) -> bool:
+    """Whether POINTER at PATH is a version that the last commit has, under a name that is gone."""
+    name = known_name(repo, path, pointer)
+    if name == path:
+        return False
+    there = readable({pointer_of(name): repo.past.at("HEAD")[pointer_of(name)]})
+    return name in there and there[name].oid == pointer.oid
+
+
+def readable(pointers: Mapping[str, bytes]) -> dict[SafeRelPath, Pointer]:
+    """Pointers by model, without those that can not be read."""
+    found = {}
+    for name, data in pointers.items():
+        try:
+            found[model_of(name)] = parse(data, name)
+        except ModelvcError:
+            continue
+    return found

@@ -1,0 +1,84 @@
+"""Which Git repositories use a remote, and what the refs of all of them reach."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import tempfile
+from typing import TYPE_CHECKING
+
+from modelvc.errors import ConflictError, GitError, UsageError, shown, shown_url
+from modelvc.formats.paths import model_of
+from modelvc.git import history, identity, other_repository
+from modelvc.git.layout import git_dir_of
+from modelvc.models.versions.reachable import pointer_in
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from modelvc.ids import Oid
+    from modelvc.repo import Repo
+
+    Named = tuple[str, Oid]
+
+
+def registered_as(repo: Repo, url: str = "") -> tuple[str, ...]:
+    """The places to register with a remote: those of Git's remotes and of URL, or of the clone itself without any."""
+    found = list(identity.own_places(repo.layout))
+    if url:
+        found.insert(0, identity.place_of(url, repo.layout.worktree))
+    return tuple(dict.fromkeys(found[:-1] or found))
+
+
+def readable(repo: Repo, registered: Mapping[str, str], also: Sequence[str], name: str) -> tuple[str, ...]:
+    """The URLs whose refs decide what stays on the remote NAME, given what is REGISTERED there.
+
+    Raises ConflictError while a repository uses the remote that is neither this clone's nor named in ALSO.
+    """
+    own = identity.own_places(repo.layout)
+    named = {_named(repo, url, registered): url for url in also}
+    for place, url in named.items():
+        if place not in registered:
+            raise UsageError(f"{shown_url(url)} does not use the remote {name}", hint="see `mvc gc --remote`")
+    if not any(place in registered for place in own):
+        raise ConflictError(
+            f"this repository is not known to use the remote {name}, so all there is somebody else's",
+            hint=f"if it is the right one, run `mvc push -r {name}` first",
+        )
+    for place in registered:
+        if place not in own and place not in named:
+            folder, mark, _ = place.rpartition("#")
+            url, entry = (shown(shlex.quote(words), 300) for words in (folder, place))
+            raise ConflictError(
+                f"another repository uses the remote {name}: {shown(place, 300)}",
+                hint=f"let its refs be read with `--also {url if mark else 'URL'}`, "
+                f"or if it is gone for good, drop it with `--forget {entry}`",
+            )
+    itself = list(own)[-1]  # what this clone reaches is counted without asking anybody
+    return tuple(url for place, url in {**own, **named}.items() if place in registered and place != itself)
+
+
+def _named(repo: Repo, url: str, registered: Mapping[str, str]) -> str:
+    """The place of the repository at URL; for the folder of a worktree that of its Git folder, as clones register."""
+    place = identity.place_of(url, repo.layout.worktree)
+    inside = "" if place in registered else git_dir_of(os.path.join(repo.layout.worktree, url))
+    return identity.place_of(inside, repo.layout.worktree) if inside else place
+
+
+def reached(repo: Repo, urls: Sequence[str]) -> dict[Named, str]:
+    """Every object that a ref of the repositories at URLS reaches, as of now, with a path.
+
+    Raises GitError when one can not be read, BrokenPointer for a pointer that can not.
+    """
+    found: dict[Named, str] = {}
+    for url in urls:
+        with tempfile.TemporaryDirectory(prefix="mvc-refs-") as folder:
+            try:
+                layout = other_repository.whole(identity.asked_at(url, repo.layout.worktree), folder, repo.layout)
+            except GitError as error:
+                words = f"the refs of {shown_url(url)} can not be read: {error}"
+                raise GitError(words, hint="nothing is removed that they may need; see `git fetch`") from None
+            for seen in history.pointers_in(layout, all_refs=True):
+                named = pointer_in(seen.path, seen.data, url).versions
+                found |= dict.fromkeys(((one.kind, one.oid) for one in named), model_of(seen.path))
+    return found

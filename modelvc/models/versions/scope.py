@@ -1,0 +1,157 @@
+"""Which objects a command means: revisions, ranges and paths turned into pointers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from modelvc.errors import ModelvcError, UsageError, shown
+from modelvc.formats.paths import SafeRelPath, model_of
+from modelvc.formats.pointer.pointer import parse
+from modelvc.git import history, index
+from modelvc.models.versions import claims
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from modelvc.formats.pointer.pointer import Pointer
+    from modelvc.ids import Oid
+    from modelvc.models.versions.claims import Claim
+    from modelvc.repo import Repo
+
+
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """One version of one model, or the PREDICTIONS of one. `commit` is empty for the index and the worktree."""
+
+    path: SafeRelPath
+    pointer: Pointer
+    commit: str = ""
+    predictions: bool = False
+
+    @property
+    def name(self) -> tuple[str, Oid]:
+        return self.pointer.kind, self.pointer.oid
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """The versions that a command means, each object once, and pointers that could not be read.
+
+    `versions`: the names of models' versions, without those of predictions alone.
+    """
+
+    meant: tuple[Meant, ...]
+    broken: tuple[tuple[str, str], ...] = ()  # (path and commit, why)
+    users: Mapping[tuple[str, Oid], tuple[str, ...]] = field(default_factory=dict)  # "path (commit)" of each pointer
+    claims: Mapping[tuple[str, Oid], Mapping[Claim, Meant]] = field(default_factory=dict)  # the first that says each
+    versions: frozenset[tuple[str, Oid]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "versions", versions_among(self.meant))
+
+
+def versions_among(meant: Iterable[Meant]) -> frozenset[tuple[str, Oid]]:
+    """The names of MEANT that are versions of models: what a person counts."""
+    return frozenset(one.name for one in meant if not one.predictions)
+
+
+def scope(
+    repo: Repo,
+    revs: Sequence[str] = (),
+    paths: Sequence[str] = (),
+    *,
+    everything: bool = False,
+    history_too: bool = False,
+) -> Scope:
+    """Versions in REVS (`REV` or `A..B`), or of HEAD, index and worktree; EVERYTHING: every branch, tag and stash.
+
+    HISTORY_TOO: without REVS also all that the history of HEAD has. Raises UsageError for the name of a remote: Git
+    reads it as the branch that the remote had last, so `mvc push origin` would send nothing new.
+    """
+    for rev in revs:
+        if rev in repo.config.remotes:
+            hint = f"name a remote with -r {shown(rev)}, a branch of that name with heads/{shown(rev)}"
+            raise UsageError(f"{shown(rev)} is a remote, and a revision is meant here", hint=hint)
+    meant = _collect(repo, _seen(repo, revs, everything=everything, history_too=history_too), paths)
+    if paths and not meant.meant and not revs and not everything:
+        repo.selected(paths, repo.tracked())  # says which path is not tracked
+    return meant
+
+
+def scope_between(repo: Repo, include: Sequence[str], exclude: Sequence[str]) -> Scope:
+    """Versions in the history of the commits INCLUDE, without that of the commits EXCLUDE."""
+    seen = history.pointers_in(repo.layout, include=include, exclude=exclude) if include else ()
+    return _collect(repo, ((one.path, one.data, one.commit) for one in seen), ())
+
+
+def _collect(repo: Repo, seen: Iterable[tuple[str, bytes, str]], paths: Sequence[str]) -> Scope:
+    found: dict[tuple[str, Oid], Meant] = {}
+    broken: dict[tuple[str, str], None] = {}
+    users: dict[tuple[str, Oid], dict[str, None]] = {}
+    said: dict[tuple[str, Oid], dict[Claim, Meant]] = {}
+    wanted = [repo.inside(text) for text in paths]
+    for path, data, commit in seen:
+        try:
+            model = model_of(path)
+            if wanted and not any(_within(model, text) for text in wanted):
+                continue
+            pointer = parse(data, path)
+        except ModelvcError as error:
+            broken[f"{path} in {commit[:10] or 'the worktree'}", str(error)] = None
+            continue
+        for place, version in enumerate(pointer.versions):
+            one = Meant(model, version, commit, predictions=place >= len(pointer.sides))
+            if one.name not in found or (found[one.name].predictions and not one.predictions):
+                found[one.name] = one
+            users.setdefault(one.name, {})[f"{model} ({commit[:10] or 'worktree'})"] = None
+            said.setdefault(one.name, {}).setdefault(claims.said(version), one)
+    places = {name: tuple(found) for name, found in users.items()}
+    return Scope(tuple(found.values()), tuple(broken), places, said)
+
+
+def _within(model: str, wanted: str) -> bool:
+    return not wanted or model == wanted or model + ".mvc" == wanted or model.startswith(wanted + "/")
+
+
+def _seen(repo: Repo, revs: Sequence[str], *, everything: bool, history_too: bool) -> Iterator[tuple[str, bytes, str]]:
+    if everything:
+        yield from _worktree(repo)
+        for seen in history.pointers_in(repo.layout, include=(), all_refs=True):
+            yield seen.path, seen.data, seen.commit
+        return
+    for rev in revs:
+        if ".." in rev:
+            start, _, end = rev.partition("..")
+            include, exclude = [end.removeprefix(".") or "HEAD"], [start or "HEAD"]
+            for seen in history.pointers_in(repo.layout, include=include, exclude=exclude):
+                yield seen.path, seen.data, seen.commit
+        else:
+            commit = history.resolve(repo.layout, rev)
+            for path, data in history.pointers_at(repo.layout, commit).items():
+                yield path, data, commit
+    if not revs:
+        yield from _worktree(repo)
+        if history_too and history.has_head(repo.layout):
+            for seen in history.pointers_in(repo.layout, include=["HEAD"]):
+                yield seen.path, seen.data, seen.commit
+        elif history.has_head(repo.layout):
+            for path, data in history.pointers_at(repo.layout, "HEAD").items():
+                yield path, data, "HEAD"
+
+
+def _worktree(repo: Repo) -> Iterable[tuple[str, bytes, str]]:
+    """Pointers of the worktree and the index."""
+    from modelvc.formats.limits import POINTER
+    from modelvc.formats.paths import pointer_of
+
+    for path in repo.tracked():
+        try:
+            yield pointer_of(path), repo.worktree.read(pointer_of(path), POINTER), ""
+        except (OSError, ModelvcError):
+            continue  # gone, or behind a link: the index and HEAD still speak for it
+    entries = repo.index_pointers()
+    blobs = index.read_blobs(repo.layout, sorted({entry.blob for entry in entries}))
+    for entry in entries:
+        if entry.blob in blobs:
+            yield entry.path, blobs[entry.blob], ""

@@ -1,0 +1,53 @@
+"""Clones that keep their objects in one local store, by `store.path`: what must stay for all of them."""
+
+from __future__ import annotations
+
+import os
+
+from modelvc.errors import ConflictError, ModelvcError, NotFoundError, shown
+from modelvc.formats import limits
+from modelvc.formats.text import registration
+from modelvc.git.layout import of_git_dir
+from modelvc.models.versions import reachable as one_clone
+from modelvc.repo import Repo
+
+
+def reachable(repo: Repo, grace: float) -> one_clone.Reached:
+    """As `reachable.reachable`, for every clone that uses the store. ConflictError while one of them cannot be read."""
+    found = one_clone.reachable(repo, grace)
+    for place in others(repo):
+        try:
+            more = one_clone.reachable(Repo(of_git_dir(place), place), grace)
+        except (ModelvcError, OSError) as error:
+            raise ConflictError(
+                f"the clone {shown(place)} keeps its models in this store too, and can not be read: {shown(error)}",
+                hint="bring it back, or if it is gone for good, run `mvc gc --forget` with that name",
+            ) from None
+        found.needed.update(more.needed)
+        found.current.update(more.current)
+        found.names.update({**more.names, **found.names})
+        found.versions.update(more.versions)
+    return found
+
+
+def others(repo: Repo) -> dict[str, str]:
+    """The Git folders of the other clones, each with the file that says so ("" where nothing needs to)."""
+    store = repo.store
+    found: dict[str, str] = {}
+    owner = os.path.dirname(os.path.dirname(os.path.realpath(store.root)))
+    if os.path.exists(os.path.join(owner, "HEAD")):  # the store lies in a clone, whose it is
+        found[owner] = ""
+    for path in store.clones():
+        with open(path, "rb") as file:
+            place = registration.parse(file.read(limits.REGISTRATION + 1), path)
+        found.setdefault(place, path)
+    found.pop(repo.layout.common_dir, None)
+    return found
+
+
+def forget(repo: Repo, place: str) -> None:
+    """Let go of a clone that is gone: what only it needed may go with the next gc."""
+    path = others(repo).get(place)
+    if not path:
+        raise NotFoundError(f"no clone {shown(place)} keeps its models in this store", hint="see `mvc gc`")
+    repo.store.disk.unlink(path)

@@ -1,0 +1,286 @@
+"""What changed between two versions: bytes, files, metrics."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from modelvc.errors import ModelvcError
+from modelvc.formats.paths import SafeRelPath, model_of
+from modelvc.formats.pointer.pointer import parse
+from modelvc.formats.text.policy import Policy
+from modelvc.git import history
+from modelvc.ids import Oid
+from modelvc.models.files.state import MODIFIED, OBSTRUCTED, UNIGNORED, look, save_seen
+from modelvc.models.files.trees import entries_of, oid_of, stored_files
+from modelvc.models.policy import read_policy
+from modelvc.models.versions.renames import Former
+from modelvc.worktree import survey
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from modelvc.formats.binary.tree import TreeEntry
+    from modelvc.formats.pointer.metrics import MetricValue
+    from modelvc.formats.pointer.pointer import Pointer
+    from modelvc.repo import Repo
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """One file of a folder. `change`: "added", "removed" or "changed"; sizes in bytes."""
+
+    path: str
+    change: str
+    old_size: int | None
+    new_size: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class MetricChange:
+    """One metric or parameter; None where a side does not have it. `change` only for numbers.
+
+    `better`: whether it got better; None where the policy declares no direction.
+    """
+
+    name: str
+    old: MetricValue | None
+    new: MetricValue | None
+    change: float | None
+    better: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChange:
+    """One model. `change`: "added", "removed", "renamed" (and perhaps changed) or "changed"; `was`: its name before,
+    where that is another; `files`: None when a side is not in the store; `unsaved`: the new side is what lies in the
+    worktree, which no `mvc add` has stored yet and nothing has measured.
+    """
+
+    path: str
+    change: str
+    old_oid: str | None
+    new_oid: str | None
+    old_size: int | None
+    new_size: int | None
+    shared: int | None  # bytes that both sides have in common, None when unknown
+    files: tuple[FileChange, ...] | None
+    metrics: tuple[MetricChange, ...]
+    params: tuple[MetricChange, ...] = ()
+    was: str | None = None
+    unsaved: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Diff:
+    """From `old` to `new`: commits, or "" for the worktree. `unreadable`: models left out, since their pointers or
+    their files cannot be read.
+    """
+
+    old: str
+    new: str
+    models: tuple[ModelChange, ...]
+    unreadable: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """One side of one model. `files`: those of a folder in the worktree that is not stored."""
+
+    pointer: Pointer
+    unsaved: bool = False
+    files: Mapping[SafeRelPath, TreeEntry] | None = None
+
+
+class _Side(NamedTuple):
+    """A commit ("": the worktree), its models, and those whose pointers or files cannot be read."""
+
+    commit: str
+    models: dict[SafeRelPath, _Version]
+    unreadable: set[SafeRelPath]
+
+
+def diff(repo: Repo, old: str = "HEAD", new: str = "", paths: Sequence[str] = ()) -> Diff:
+    """What differs between OLD and NEW ("": the worktree, with models that were trained and not added) below PATHS."""
+    repo.require_init()
+    before, after = _side(repo, old), _side(repo, new)
+    unreadable = {*before.unreadable, *after.unreadable}
+    known = {*before.models, *after.models, *unreadable}
+    chosen = [SafeRelPath(path) for path in (repo.selected(paths, known) if paths else sorted(known))]
+    if not new:
+        unreadable |= _look(repo, after.models, chosen)
+    policy = _policy(repo)
+    earlier = {path: version.pointer for path, version in before.models.items()}
+    names = Former(earlier, {*after.models, *unreadable})
+    came_from = {
+        path: name
+        for path in chosen
+        if path in after.models and path not in before.models and (name := names.name(after.models[path].pointer))
+    }
+    rows = []
+    for path in chosen:
+        name = came_from.get(path, path)
+        if path in unreadable or path in came_from.values():
+            continue
+        if name != path or _differs(before.models.get(name), after.models.get(path)):
+            rows.append(_changed(repo, policy, (name, path), before.models.get(name), after.models.get(path)))
+    return Diff(before.commit, after.commit, tuple(rows), tuple(path for path in chosen if path in unreadable))
+
+
+def _side(repo: Repo, rev: str) -> _Side:
+    if not rev:
+        good, broken = repo.worktree_pointers()
+        return _Side("", {path: _Version(pointer) for path, pointer in good.items()}, set(broken))
+    if rev == "HEAD" and not history.has_head(repo.layout):
+        return _Side("", {}, set())
+    commit = history.resolve(repo.layout, rev)
+    found, unreadable = {}, set()
+    for path, data in history.pointers_at(repo.layout, commit).items():
+        try:
+            found[model_of(path)] = _Version(parse(data, path))
+        except ModelvcError:
+            unreadable.add(model_of(path))
+    return _Side(commit, found, unreadable)
+
+
+def _look(repo: Repo, models: dict[SafeRelPath, _Version], chosen: Sequence[SafeRelPath]) -> set[SafeRelPath]:
+    """Put what lies in the worktree in the place of the pointers that `mvc status` calls modified.
+
+    Returns the models that cannot be read.
+    """
+    here = [os.path.join(repo.layout.worktree, path) for path in chosen if path in models]
+    unreadable = set()
+    rows = look(repo, here) if here else ()
+    save_seen(repo)
+    for row in rows:
+        path = SafeRelPath(row.path)
+        if row.state == OBSTRUCTED:
+            unreadable.add(path)
+        elif row.state in {MODIFIED, UNIGNORED} and path in models:
+            try:
+                models[path] = _present(repo, path, models[path].pointer)
+            except (ModelvcError, OSError):
+                unreadable.add(path)
+    return unreadable
+
+
+def _present(repo: Repo, path: SafeRelPath, pointer: Pointer) -> _Version:
+    """What lies at PATH now, called as its pointer would be. ModelvcError for what no pointer can name, as a link."""
+    files = survey.tree_files(repo.worktree, repo.state, path)
+    if files is not None:
+        entries = entries_of(files)
+        size = sum(entry.size for entry in entries)
+        found = replace(pointer, kind="tree", oid=oid_of(entries), size=size, files=len(entries), executable=False)
+        return _Version(found, unsaved=True, files={entry.path: entry for entry in entries})
+    stat = repo.worktree.stat(path)
+    oid = survey.file_oid(repo.worktree, repo.state, path)
+    if stat is None or oid is None:
+        return _Version(pointer)
+    runs = bool(stat[4] & 0o100)
+    found = replace(pointer, kind="file", oid=Oid(oid), size=stat[1], files=None, executable=runs)
+    return _Version(found, unsaved=True)
+
+
+def _differs(old: _Version | None, new: _Version | None) -> bool:
+    if old is None or new is None:
+        return True
+    if new.unsaved:  # no pointer of its own yet
+        sides = [(side.kind, side.oid, side.executable) for side in (old.pointer, new.pointer)]
+        return sides[0] != sides[1]
+    return old.pointer.encode() != new.pointer.encode()
+
+
+def _policy(repo: Repo) -> Policy:
+    """The policy, for what is better; one that can not be read is for `mvc check` to complain about."""
+    try:
+        return read_policy(repo)
+    except ModelvcError:
+        return Policy()
+
+
+def _changed(
+    repo: Repo, policy: Policy, names: tuple[SafeRelPath, SafeRelPath], before: _Version | None, after: _Version | None
+) -> ModelChange:
+    was, path = names
+    old, new = before.pointer if before else None, after.pointer if after else None
+    change = "added" if old is None else "removed" if new is None else "changed" if was == path else "renamed"
+    unsaved = bool(after and after.unsaved)
+    return ModelChange(
+        path=path,
+        change=change,
+        old_oid=str(old.oid) if old else None,
+        new_oid=str(new.oid) if new else None,
+        old_size=old.size if old else None,
+        new_size=new.size if new else None,
+        shared=_shared(repo, old, new),
+        files=_files(repo, before, after),
+        metrics=() if unsaved else _metrics(policy, path, old, new),
+        params=() if unsaved else _moved(dict(old.params) if old else {}, dict(new.params) if new else {}),
+        was=was if was != path else None,
+        unsaved=unsaved,
+    )
+
+
+def _shared(repo: Repo, old: Pointer | None, new: Pointer | None) -> int | None:
+    """Bytes of NEW whose chunks OLD has too."""
+    if old is None or new is None:
+        return None
+    from modelvc.store.local.proof import read_content
+
+    if not all(repo.store.has_root(p.kind, p.oid) for p in (old, new)):
+        return None
+    sides = [read_content(repo.store, p.kind, p.oid, "", prove_it=False).recipe for p in (old, new)]
+    known = {cid for cid, _ in sides[0]}
+    return sum(length for cid, length in sides[1] if cid in known)
+
+
+def _files(repo: Repo, old: _Version | None, new: _Version | None) -> tuple[FileChange, ...] | None:
+    sides = [_entries(repo, side) for side in (old, new)]
+    if None in sides:
+        return None
+    before, after = sides
+    rows = []
+    for name in sorted({*(before or {}), *(after or {})}):
+        a, b = (before or {}).get(name), (after or {}).get(name)
+        if a != b:
+            word = "added" if a is None else "removed" if b is None else "changed"
+            rows.append(FileChange(name, word, a.size if a else None, b.size if b else None))
+    return tuple(rows)
+
+
+def _entries(repo: Repo, side: _Version | None) -> Mapping[SafeRelPath, TreeEntry] | None:
+    """The files of a folder; none of anything else, None when the store does not have them."""
+    if side is None or side.pointer.kind != "tree":
+        return {}
+    if side.files is not None:
+        return side.files
+    if not repo.store.has_root("tree", side.pointer.oid):
+        return None
+    return stored_files(repo.store, side.pointer.oid)
+
+
+def _metrics(policy: Policy, path: SafeRelPath, old: Pointer | None, new: Pointer | None) -> tuple[MetricChange, ...]:
+    rows = []
+    for row in _moved(_values(old), _values(new)):
+        gain = policy.gain(path, row.name, row.old, row.new)
+        rows.append(replace(row, better=None if not gain else gain > 0))
+    return tuple(rows)
+
+
+def _moved(before: Mapping[str, MetricValue], after: Mapping[str, MetricValue]) -> tuple[MetricChange, ...]:
+    rows = []
+    for name in dict.fromkeys([*before, *after]):
+        a, b = before.get(name), after.get(name)
+        if a != b or type(a) is not type(b):
+            rows.append(MetricChange(name, a, b, _difference(a, b)))
+    return tuple(rows)
+
+
+def _values(pointer: Pointer | None) -> Mapping[str, MetricValue]:
+    return dict(pointer.metrics.values) if pointer and pointer.metrics and not pointer.stale else {}
+
+
+def _difference(a: MetricValue | None, b: MetricValue | None) -> float | None:
+    numbers = [x for x in (a, b) if isinstance(x, int | float) and not isinstance(x, bool)]
+    return numbers[1] - numbers[0] if len(numbers) == 2 else None

@@ -1,0 +1,199 @@
+"""The versions of models through Git's history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from modelvc.errors import ModelvcError, NotFoundError, UsageError, shown
+from modelvc.formats.paths import model_of, pointer_of
+from modelvc.formats.pointer.pointer import parse
+from modelvc.formats.text import expression
+from modelvc.formats.text.policy import Policy
+from modelvc.git import history
+from modelvc.git.run import git
+from modelvc.models.versions.history import best_of, versions_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from modelvc.formats.paths import SafeRelPath
+    from modelvc.formats.pointer.metrics import MetricValue
+    from modelvc.formats.pointer.pointer import Pointer
+    from modelvc.repo import Repo
+
+_MOST_COLUMNS = 4  # metrics beside a version, where nobody said which
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedVersion:
+    """One version of one model at the commit that brought it. `time`: seconds since the epoch; `parent`: the oid that
+    this one replaced.
+    """
+
+    path: str
+    commit: str
+    time: int
+    author: str
+    subject: str
+    oid: str
+    kind: str
+    size: int
+    metrics: dict[str, MetricValue]
+    stored: bool
+    refs: tuple[str, ...] = ()
+    broken: str = ""
+    params: dict[str, MetricValue] = field(default_factory=dict)
+    parent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Versions, newest first. `cut_off`: models whose earlier versions are not in this shallow clone."""
+
+    versions: tuple[LoggedVersion, ...]
+    cut_off: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which versions: at most `limit` of each model (0: all); on every branch; where a condition holds; the best by a
+    metric; since a date that Git understands; in the history of the revision `rev` ("": HEAD).
+    """
+
+    limit: int = 0
+    all_refs: bool = False
+    where: str = ""
+    best: str = ""
+    since: str = ""
+    rev: str = ""
+
+
+ALL = Filters()
+
+
+def log(repo: Repo, paths: Sequence[str] = (), filters: Filters = ALL) -> Log:
+    """The versions of the models in PATHS (default: all) that FILTERS let through."""
+    repo.require_init()
+    if filters.rev and filters.all_refs:
+        raise UsageError("--all is every branch and tag, a revision is one", hint="leave one of them out")
+    if not filters.rev and not history.has_head(repo.layout):
+        return Log(())
+    start = history.resolve(repo.layout, filters.rev or "HEAD")
+    condition = expression.parse(filters.where) if filters.where else None
+    oldest = _since(repo, filters.since) if filters.since else 0
+    names = history.branches_and_tags(repo.layout)
+    found: list[LoggedVersion] = []
+    cut_off: list[str] = []
+    known = False
+    unknown: list[NotFoundError] = []
+    tracked = map(model_of, repo.past.at(start)) if filters.rev else repo.tracked()
+    for path in chosen(repo, paths, tracked):
+        seen = versions_of(repo, path, start=start, all_refs=filters.all_refs)
+        rows = (_logged(repo, at, one, names) for at, one in seen)
+        kept: list[LoggedVersion] = []
+        last = None
+        for row in rows:
+            known, last = True, row
+            if row.time >= oldest and (condition is None or condition.holds(row.metrics)):
+                kept.append(row)
+                if filters.limit and len(kept) == filters.limit and not filters.best:
+                    break
+        else:
+            if last and last.parent and repo.layout.shallow:
+                cut_off.append(str(path))
+        try:
+            found += _best(repo, path, kept, filters.best) if filters.best else kept
+        except NotFoundError as error:  # one model of several may have other metrics
+            unknown.append(error)
+    if unknown and not found:
+        raise unknown[-1]
+    if paths and not known:
+        raise _no_versions(repo, paths[0])
+    found.sort(key=lambda version: -version.time)
+    return Log(tuple(found), tuple(cut_off))
+
+
+def _no_versions(repo: Repo, text: str) -> NotFoundError:
+    try:
+        repo.selected([text], repo.tracked())
+    except NotFoundError:
+        hint = "run `mvc ls` to see the models, or `mvc log` for their versions"
+        return NotFoundError(f"{shown(text)} is not tracked by mvc, and no commit has it", hint=hint)
+    return NotFoundError(f"{shown(text)} is in no commit", hint="commit its pointer first: `git commit -m MESSAGE`")
+
+
+def columns(repo: Repo, found: Log, asked: Sequence[str], first: Sequence[str] = ()) -> list[str]:
+    """The metrics to show beside versions: those ASKED for, by name or glob; else a few, FIRST and what the policy
+    judges before the rest. NotFoundError for a name that no version has.
+    """
+    from modelvc.models.policy import read_policy
+
+    known = dict.fromkeys(name for version in found.versions for name in version.metrics)
+    if asked:
+        for wanted in asked:
+            if known and not any(_meant(name, wanted) for name in known):
+                there = ", ".join(shown(name) for name in list(known)[:10])
+                raise NotFoundError(f"no version has {shown(wanted)}", hint=f"there is: {there}")
+        return list(dict.fromkeys(name for wanted in asked for name in known if _meant(name, wanted)))
+    try:
+        policy = read_policy(repo)
+    except ModelvcError:  # for mvc check to complain about
+        policy = Policy()
+    paths = dict.fromkeys(version.path for version in found.versions)
+    rules = {name: next((rule for path in paths if (rule := policy.rule(path, name))), None) for name in known}
+    judged = [name for name, rule in rules.items() if rule and rule.direction != "info"]
+    return list(dict.fromkeys([*(name for name in first if name in known), *judged, *known]))[:_MOST_COLUMNS]
+
+
+def _meant(name: str, wanted: str) -> bool:
+    return name == wanted or fnmatchcase(name, wanted)
+
+
+def _best(repo: Repo, path: str, rows: Sequence[LoggedVersion], metric: str) -> list[LoggedVersion]:
+    """The best of ROWS; UsageError when nothing says which way is better."""
+    from modelvc.models.policy import read_policy
+
+    place = best_of(read_policy(repo), path, metric, [row.metrics for row in rows])
+    return [] if place is None else [rows[place]]
+
+
+def _since(repo: Repo, text: str) -> int:
+    """Seconds since the epoch of a date as Git reads it; what Git can not read is now to it."""
+    out = git(repo.layout, "rev-parse", f"--since={text}").decode("ascii", "replace").strip()
+    return int(out.removeprefix("--max-age="))
+
+
+def chosen(repo: Repo, paths: Sequence[str], tracked: Iterable[str]) -> list[SafeRelPath]:
+    """Those of the models TRACKED that PATHS mean, or, when a name is tracked no longer, the name itself."""
+    try:
+        return repo.selected(paths, tracked)
+    except NotFoundError:
+        return [repo.path(path) for path in paths]
+
+
+def _logged(repo: Repo, path: SafeRelPath, version: history.Version, names: dict[str, list[str]]) -> LoggedVersion:
+    pointer: Pointer | None = None
+    broken = ""
+    try:
+        pointer = parse(version.data, pointer_of(path))
+    except ModelvcError as error:
+        broken = str(error)
+    measured = pointer.metrics if pointer and not pointer.stale else None
+    return LoggedVersion(
+        path=path,
+        commit=version.commit,
+        time=version.time,
+        author=version.author,
+        subject=version.subject,
+        oid=str(pointer.oid) if pointer else "",
+        kind=pointer.kind if pointer else "",
+        size=pointer.size if pointer else 0,
+        metrics=dict(measured.values) if measured else {},
+        stored=bool(pointer and repo.store.has_root(pointer.kind, pointer.oid)),
+        refs=tuple(sorted(names.get(version.commit, ()))),
+        broken=broken,
+        params=dict(pointer.params) if pointer else {},
+        parent=str(pointer.parent) if pointer and pointer.parent else "",
+    )

@@ -1,0 +1,113 @@
+"""The history of a model's metrics, in the order in which it happened."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+from modelvc.errors import UsageError, shown
+from modelvc.models.policy import read_policy
+from modelvc.models.versions.history import unmeasured
+from modelvc.ops.history.log import ALL, chosen, log
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelvc.formats.text.policy import MetricRule
+    from modelvc.ops.history.log import Filters, LoggedVersion
+    from modelvc.repo import Repo
+
+
+@dataclass(frozen=True, slots=True)
+class PlotMetric:
+    """One metric and what the policy says of it: `direction` is "" where it says nothing; `best` is a place in
+    `Plot.versions`, None where no direction is better.
+    """
+
+    name: str
+    direction: str
+    floor: float | None
+    ceiling: float | None
+    target: float | None
+    best: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """`versions`: oldest first; `links`: (from, to) places in it, of a version and one that followed it."""
+
+    path: str
+    metrics: tuple[PlotMetric, ...]
+    versions: tuple[LoggedVersion, ...]
+    links: tuple[tuple[int, int], ...]
+
+
+def plot(repo: Repo, path: str, names: Sequence[str] = (), filters: Filters = ALL) -> Plot:
+    """The versions of one model that FILTERS let through, with the metrics that NAMES (globs; default: all) choose.
+
+    Metrics that the policy names come first. Raises NotFoundError for a model without versions and for a name that no
+    version has a number for.
+    """
+    model, *more = chosen(repo, [path], repo.tracked())
+    if more:
+        raise UsageError(f"{shown(path)} holds {1 + len(more)} models", hint=f"one at a time: mvc plot {shown(model)}")
+    found = log(repo, [path], filters).versions
+    versions = tuple(version for version in reversed(found) if not version.broken)
+    policy = read_policy(repo)
+    numeric = dict.fromkeys(name for version in reversed(versions) for name in version.metrics if _any(versions, name))
+    ruled = {name: policy.rule(model, name) for name in numeric}
+    ordered = sorted(numeric, key=lambda name: (rule := ruled[name]) is None or rule.direction == "info")
+    metrics = tuple(_metric(versions, name, ruled[name]) for name in _wanted(ordered, names, model))
+    return Plot(model, metrics, versions, _links(versions, branched=filters.all_refs))
+
+
+def value(version: LoggedVersion, name: str) -> float | None:
+    """A metric as a number that can be drawn; None where it is no number, or not a finite one."""
+    found = version.metrics.get(name)
+    if isinstance(found, bool | str) or found is None or not math.isfinite(found):
+        return None
+    return float(found)
+
+
+def _any(versions: Sequence[LoggedVersion], name: str) -> bool:
+    return any(value(version, name) is not None for version in versions)
+
+
+def _wanted(ordered: Sequence[str], names: Sequence[str], model: str) -> list[str]:
+    found: dict[str, None] = {}
+    for wanted in names:
+        hits = [name for name in ordered if name == wanted or fnmatchcase(name, wanted)]
+        if not hits:
+            raise unmeasured(model, wanted, ordered)
+        found.update(dict.fromkeys(hits))
+    return list(found) if names else list(ordered)
+
+
+def _metric(versions: Sequence[LoggedVersion], name: str, rule: MetricRule | None) -> PlotMetric:
+    if rule is None:
+        return PlotMetric(name, "", None, None, None, None)
+    best: tuple[int, float] | None = None
+    for place, version in enumerate(versions):
+        number = value(version, name)
+        if number is None:
+            continue
+        gain = rule.gain(best[1], number) if best else rule.gain(number, number)
+        if gain is not None and (best is None or gain > 0):
+            best = (place, number)
+    return PlotMetric(name, rule.direction, rule.floor, rule.ceiling, rule.target, best[0] if best else None)
+
+
+def _links(versions: Sequence[LoggedVersion], *, branched: bool) -> tuple[tuple[int, int], ...]:
+    """On one branch each version follows the one before it; over all branches, the one that it names as its parent."""
+    if not branched:
+        return tuple((place, place + 1) for place in range(len(versions) - 1))
+    found: list[tuple[int, int]] = []
+    last: dict[str, int] = {}
+    for place, version in enumerate(versions):
+        before = last.get(version.parent)
+        if before is not None:
+            found.append((before, place))
+        last[version.oid] = place
+    return tuple(found)

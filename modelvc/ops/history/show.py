@@ -1,0 +1,139 @@
+"""One version of one model."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from modelvc.errors import ModelvcError, NotFoundError, UsageError, shown
+from modelvc.formats.paths import pointer_of
+from modelvc.formats.pointer.pointer import parse
+from modelvc.git import history
+from modelvc.models.remotes.pushed import is_pushed, pushed_roots
+from modelvc.models.versions.history import versions_of
+
+if TYPE_CHECKING:
+    from modelvc.formats.paths import SafeRelPath
+    from modelvc.formats.pointer.metrics import MetricValue
+    from modelvc.formats.pointer.pointer import Pointer
+    from modelvc.ids import Oid
+    from modelvc.repo import Repo
+
+
+@dataclass(frozen=True, slots=True)
+class ConflictSide:
+    """One version of a model in conflict, and the branch that it is from."""
+
+    label: str
+    oid: str
+    size: int
+    metrics: dict[str, MetricValue]
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a pointer says, and where the bytes are. `lineage`: oids of the versions before, newest first.
+
+    `conflict`: ours and theirs, when a merge left both; all the rest is said of ours. `predictions`: rows kept.
+    """
+
+    path: str
+    commit: str
+    kind: str
+    oid: str
+    size: int
+    files: int | None
+    executable: bool
+    metrics: dict[str, MetricValue]
+    stale_metrics: bool
+    stored: bool
+    pushed: bool | None
+    lineage: tuple[str, ...]
+    conflict: tuple[ConflictSide, ...] = ()
+    params: dict[str, MetricValue] = field(default_factory=dict)
+    predictions: int | None = None
+
+
+def show(repo: Repo, what: str) -> Shown:
+    """WHAT is PATH (the worktree's pointer) or REV:PATH."""
+    repo.require_init()
+    rev, colon, text = what.rpartition(":")
+    path = repo.path(text)
+    if colon:
+        commit = history.resolve(repo.layout, rev or "HEAD")
+        data = history.pointers_at(repo.layout, commit).get(pointer_of(path))
+        if data is None:
+            raise NotFoundError(
+                f"{shown(path)} was not tracked in {commit[:10]}",
+                hint=f"run `mvc log {shown(path)}` to see when it was",
+            )
+        pointer = parse(data, pointer_of(path))
+    else:
+        commit = ""
+        pointer = _in_worktree(repo, path, what)
+    there = pushed_roots(repo)
+    stored = repo.store.has_root(pointer.kind, pointer.oid)
+    return Shown(
+        path=path,
+        commit=commit,
+        kind=pointer.kind,
+        oid=str(pointer.oid),
+        size=pointer.size,
+        files=pointer.files,
+        executable=pointer.executable,
+        metrics=_values(pointer),
+        stale_metrics=pointer.stale,
+        stored=stored,
+        pushed=is_pushed(there, pointer.oid, stored=stored),
+        lineage=_lineage(repo, path, pointer, commit),
+        conflict=_sides(pointer),
+        params=dict(pointer.params),
+        predictions=pointer.predictions.rows if pointer.predictions else None,
+    )
+
+
+def _in_worktree(repo: Repo, path: SafeRelPath, what: str) -> Pointer:
+    try:
+        return repo.pointer(path)
+    except NotFoundError:
+        try:
+            history.resolve(repo.layout, what)
+        except ModelvcError:
+            pass
+        else:
+            hint = f"mvc show {shown(what)}:PATH; `mvc ls {shown(what)}` lists its models"
+            raise UsageError(f"{shown(what)} is a revision, of which model is not said", hint=hint) from None
+        raise
+
+
+def _values(pointer: Pointer) -> dict[str, MetricValue]:
+    return dict(pointer.metrics.values) if pointer.metrics else {}
+
+
+def _sides(pointer: Pointer) -> tuple[ConflictSide, ...]:
+    if pointer.conflict is None:
+        return ()
+    labels = (pointer.conflict.ours, pointer.conflict.theirs)
+    return tuple(
+        ConflictSide(label, str(version.oid), version.size, {} if version.stale else _values(version))
+        for label, version in zip(labels, pointer.sides, strict=True)
+    )
+
+
+def _lineage(repo: Repo, path: SafeRelPath, pointer: Pointer, commit: str) -> tuple[str, ...]:
+    """The chain of parents, as far as pointers in history tell it."""
+    if pointer.parent is None:
+        return ()
+    parents: dict[bytes, Oid | None] = {}
+    if history.has_head(repo.layout):
+        for _, version in versions_of(repo, path, start=commit or "HEAD"):
+            with suppress(ModelvcError):
+                before = parse(version.data)
+                parents.setdefault(before.oid, before.parent)
+    found: dict[bytes, str] = {}
+    oid: Oid | None = pointer.parent
+    while oid is not None and oid not in found and oid != pointer.oid:
+        found[oid] = str(oid)
+        oid = parents.get(oid)
+    return tuple(found.values())

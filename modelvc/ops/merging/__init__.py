@@ -1,0 +1,1 @@
+"""Verbs that merge: pointers, folders, conflicts and their markers."""

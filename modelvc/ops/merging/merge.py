@@ -1,0 +1,311 @@
+"""Three-way merge of pointers: what Git asks for when two branches changed one model.
+
+Content is merged as a whole: a version, its size, its parent and its metrics belong together. Only folders are merged
+by file. Whatever no rule settles becomes a pointer that is ours and holds theirs in `[conflict]`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from modelvc.errors import FormatError, PointerConflict, shown
+from modelvc.formats.paths import pointer_of
+from modelvc.formats.pointer.pointer import Conflict, Metrics, Pointer, parse
+from modelvc.formats.pointer.view import brief
+from modelvc.formats.sizes import about
+from modelvc.models.versions.lineage import newer
+from modelvc.ops.merging import merge_folders
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from modelvc.formats.paths import SafeRelPath
+    from modelvc.formats.pointer.metrics import MetricValue
+    from modelvc.formats.toml import Value
+    from modelvc.repo import Repo
+
+DATA = "data"  # the metric that names what the others were measured on
+_MOST = 5  # files or metrics that words name
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """What is merged: three pointers as bytes, an empty base when both sides added the model.
+
+    `labels`: what our side and theirs are called; `commits`: their tips, "" where they are not known.
+    """
+
+    base: bytes
+    ours: bytes
+    theirs: bytes
+    labels: tuple[str, str] = ("ours", "theirs")
+    commits: tuple[str, str] = ("", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The pointer to write. `words`: what a person should know, first the one that says it all."""
+
+    data: bytes
+    conflict: bool
+    words: tuple[str, ...] = ()
+
+
+def merge(repo: Repo, path: SafeRelPath, sides: Sides) -> Merged:
+    """Merge the pointers of the model PATH. Raises BrokenPointer or PointerConflict for a side that can not be read."""
+    if sides.theirs in {sides.ours, sides.base}:
+        return Merged(sides.ours, conflict=False)
+    if sides.ours == sides.base:
+        return Merged(sides.theirs, conflict=False)
+    ours, theirs = (parse(data, pointer_of(path)) for data in (sides.ours, sides.theirs))
+    if ours.conflict or theirs.conflict:
+        raise PointerConflict(pointer_of(path))
+    base = _base(sides.base)
+    done = _same_version(base, ours, theirs, sides) if _is_same(ours, theirs) else None
+    done = done or _content(repo, path, (base, ours, theirs), sides)
+    data = done.pointer.encode()
+    if not done.pointer.conflict:
+        words = tuple(word if place else f"{shown(path)}: {word}" for place, word in enumerate(done.words))
+        return Merged(data, conflict=False, words=words)
+    return Merged(data, conflict=True, words=_conflict_words(path, done))
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    pointer: Pointer
+    words: tuple[str, ...] = ()
+
+
+def _base(data: bytes) -> Pointer | None:
+    """A base that can not be read, or is a conflict itself, is as good as none: then nothing is taken for unchanged."""
+    try:
+        found = parse(data) if data.strip() else None
+    except FormatError:
+        return None
+    except PointerConflict:
+        return None
+    return None if found and found.conflict else found
+
+
+def _is_same(one: Pointer, other: Pointer) -> bool:
+    return (one.kind, one.oid, one.size, one.files) == (other.kind, other.oid, other.size, other.files)
+
+
+# -- one version on both sides
+
+
+def _same_version(base: Pointer | None, ours: Pointer, theirs: Pointer, sides: Sides) -> _Done:
+    """Metadata, key by key. In a conflict each side keeps its own values of the keys that clash, and all others."""
+    known = base if base and _is_same(base, ours) else None
+    runs = merge_folders.changed(known.executable if known else None, ours.executable, theirs.executable)
+    parent = theirs.parent if known and ours.parent == known.parent else ours.parent or theirs.parent
+    measured, clashes = _metrics(known, ours, theirs)
+    extra, more = _tables(base.extra if base else {}, ours.extra, theirs.extra)
+    clashes += more
+    kept, theirs_kept, more = _records(known, ours, theirs)
+    clashes += more
+    if runs is None:
+        clashes += ["executable"]
+    made = replace(ours, executable=bool(runs), parent=parent, metrics=measured[0], extra=extra[0], **kept)
+    if not clashes:
+        return _Done(made)
+    ours_now = replace(made, executable=ours.executable if runs is None else runs)
+    theirs_now = replace(
+        made, executable=theirs.executable if runs is None else runs, metrics=measured[1], **theirs_kept
+    )
+    names = ", ".join(shown(name) for name in clashes[:_MOST])
+    return _conflict(ours_now, theirs_now, sides, f"both sides hold the same version, but differ in {names}")
+
+
+def _metrics(
+    base: Pointer | None, ours: Pointer, theirs: Pointer
+) -> tuple[tuple[Metrics | None, Metrics | None], list[str]]:
+    """The metrics of one version: (as ours wants them, as theirs does) and the names on which they clash."""
+    a, b = ours.metrics, theirs.metrics
+    before = base.metrics if base else None
+    told, told_before = _told(a), _told(before)
+    if _told(b) in {told, told_before}:
+        return (a, a), []
+    if told == told_before:
+        return (b, b), []
+    if a and b and a.of != b.of:  # one of them is stale, so the other is what was measured
+        chosen = a if b.of != theirs.oid else b
+        return (chosen, chosen), [] if (a.of == ours.oid) != (b.of == theirs.oid) else ["metrics"]
+    if a is None or b is None:
+        if before is None:  # measured on one side only
+            return (a or b, a or b), []
+        return (a, b), ["metrics"]
+    old = dict(before.values) if before and before.of == a.of else {}
+    (mine, yours), clashes = _keys(old, dict(a.values), dict(b.values))
+    return (Metrics(a.of, tuple(mine.items())), Metrics(a.of, tuple(yours.items()))), clashes
+
+
+def _records(base: Pointer | None, ours: Pointer, theirs: Pointer) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+    """Parameters, predictions and the metrics' file, each as a whole: as ours wants them, as theirs does, and clashes.
+
+    Metrics out of two files come from none.
+    """
+    mine: dict[str, Any] = {}
+    yours: dict[str, Any] = {}
+    clashes = []
+    for key in ("metrics_file", "params", "predictions"):
+        a, b = getattr(ours, key), getattr(theirs, key)
+        old = getattr(base, key) if base else () if key == "params" else None
+        if b in (a, old):
+            mine[key] = yours[key] = a
+        elif a == old:
+            mine[key] = yours[key] = b
+        elif key == "metrics_file":
+            mine[key] = yours[key] = None
+        else:
+            mine[key], yours[key] = a, b
+            clashes.append(key)
+    return mine, yours, clashes
+
+
+def _told(measured: Metrics | None) -> object:
+    """What tells metrics apart: 1, 1.0 and true are equal, and not the same."""
+    return measured and (measured.of, tuple((name, type(value), value) for name, value in measured.values))
+
+
+def _keys(
+    base: Mapping[str, MetricValue], ours: Mapping[str, MetricValue], theirs: Mapping[str, MetricValue]
+) -> tuple[tuple[dict[str, MetricValue], dict[str, MetricValue]], list[str]]:
+    """Three-way merge by key: as ours wants it, as theirs does, and the keys on which they clash."""
+    mine: dict[str, MetricValue] = {}
+    yours: dict[str, MetricValue] = {}
+    clashes = []
+    for key in dict.fromkeys([*ours, *theirs]):
+        old, a, b = ((type(side.get(key)), side.get(key)) for side in (base, ours, theirs))
+        chosen = merge_folders.changed(old, a, b)
+        if chosen is None:
+            clashes.append(key)
+        for into, (_, value) in ((mine, chosen or a), (yours, chosen or b)):
+            if value is not None:
+                into[key] = value
+    return (mine, yours), clashes
+
+
+def _tables(
+    base: Mapping[str, Value], ours: Mapping[str, Value], theirs: Mapping[str, Value]
+) -> tuple[tuple[dict[str, Value], dict[str, Value]], list[str]]:
+    """The same for keys that this version of mvc does not know; their values are compared as a whole."""
+    mine: dict[str, Value] = {}
+    yours: dict[str, Value] = {}
+    clashes = []
+    for key in sorted({*ours, *theirs}):
+        old, a, b = ((key in side, side.get(key)) for side in (base, ours, theirs))
+        chosen = merge_folders.changed(old, a, b)
+        if chosen is None:
+            clashes.append(key)
+        for into, (there, value) in ((mine, chosen or a), (yours, chosen or b)):
+            if there and value is not None:
+                into[key] = value
+    return (mine, yours), clashes
+
+
+# -- two versions
+
+
+def _content(repo: Repo, path: SafeRelPath, three: tuple[Pointer | None, Pointer, Pointer], sides: Sides) -> _Done:
+    base, ours, theirs = three
+    if base and _is_same(base, ours):
+        return _taken(base, theirs, ours, sides.labels[0])
+    if base and _is_same(base, theirs):
+        return _taken(base, ours, theirs, sides.labels[1])
+    if ours.oid == theirs.oid:
+        return _conflict(ours, theirs, sides, "both sides name the same content, but not the same size or kind")
+    verdict = newer(repo, path, base, (ours, theirs), sides.commits)
+    if verdict in {"ours", "theirs"}:
+        winner, loser = (ours, theirs) if verdict == "ours" else (theirs, ours)
+        labels = sides.labels if verdict == "ours" else sides.labels[::-1]
+        done = _taken(base, winner, loser, labels[1])
+        word = f"{shown(labels[0])}'s version ({winner.oid.short}) was made from {shown(labels[1])}'s and is taken"
+        return replace(done, words=(word, *done.words))
+    if verdict == "rolled-back":
+        why = "one side went back from a version that the other builds upon"
+        return _conflict(ours, theirs, sides, why)
+    if ours.kind == theirs.kind == "tree" and (base is None or base.kind == "tree"):
+        return _trees(repo, path, three, sides)
+    if ours.kind != theirs.kind:
+        return _conflict(ours, theirs, sides, "it is a file on one side and a folder on the other")
+    return _conflict(ours, theirs, sides, "both sides changed it" if base else "both sides added it")
+
+
+def _taken(base: Pointer | None, winner: Pointer, loser: Pointer, label: str) -> _Done:
+    """WINNER's version, with what LOSER changed that belongs to no version. LABEL is the loser's."""
+    runs = winner.executable
+    if base and base.kind == winner.kind == loser.kind == "file":
+        runs = bool(merge_folders.changed(base.executable, winner.executable, loser.executable))
+    extra, _ = _tables(base.extra if base else {}, winner.extra, loser.extra)
+    words: tuple[str, ...] = ()
+    if base and _is_same(base, loser) and loser.metrics and loser.metrics != base.metrics:
+        words = (f"the metrics that {shown(label)} recorded belong to the version before; its history has them",)
+    return _Done(replace(winner, executable=runs, extra=extra[0]), words)
+
+
+def _trees(repo: Repo, path: SafeRelPath, three: tuple[Pointer | None, Pointer, Pointer], sides: Sides) -> _Done:
+    base, ours, theirs = three
+    if why := merge_folders.absent_trees(repo, path, [one for one in three if one]):
+        again = "`mvc fetch --all`, then `git merge --abort` and merge again, merges its files"
+        return _conflict(ours, theirs, sides, "its files could not be compared", f"not all of it is here: {why}", again)
+    before, mine, yours = (merge_folders.files_of(repo, one) for one in three)
+    found = merge_folders.merge_entries(before, mine, yours)
+    if found.conflicts:
+        count = len(found.conflicts)
+        lines = [f"{shown(name)}: {why}" for name, why in found.conflicts[:_MOST]]
+        lines += [f"and {count - _MOST} more"] if count > _MOST else []
+        return _conflict(ours, theirs, sides, "both sides changed the same files in it", *lines)
+    if not found.entries:
+        return _conflict(ours, theirs, sides, "together both sides removed all of its files")
+    try:
+        content = merge_folders.store_tree(repo, found.entries, [ours.oid, theirs.oid])
+    except FormatError as error:
+        return _conflict(ours, theirs, sides, "the merged folder can not be stored", str(error))
+    for side, other, label in ((ours, theirs, sides.labels[1]), (theirs, ours, sides.labels[0])):
+        if content.oid == side.oid:
+            return _taken(base, side, other, label)
+    extra, _ = _tables(base.extra if base else {}, ours.extra, theirs.extra)
+    made = Pointer("tree", content.oid, content.size, content.files, parent=ours.oid, extra=extra[0])
+    names = " and ".join(shown(label) for label in sides.labels)
+    words = [f"the files of {names} were merged ({content.oid.short}, {content.files} files)"]
+    if ours.metrics or theirs.metrics:
+        words.append("metrics of either side are not those of the merged folder: measure it anew")
+    return _Done(made, tuple(words))
+
+
+# -- conflicts
+
+
+def _conflict(ours: Pointer, theirs: Pointer, sides: Sides, *why: str) -> _Done:
+    other = replace(theirs, extra={}, conflict=None)
+    return _Done(replace(ours, conflict=Conflict(*sides.labels, other)), why)
+
+
+def _conflict_words(path: SafeRelPath, done: _Done) -> tuple[str, ...]:
+    """Both versions with branch, size and metrics, and the command that settles it."""
+    first, *more = done.words
+    conflict = done.pointer.conflict
+    assert conflict is not None  # noqa: S101 - for the type checker
+    lines = [f"{shown(path)} is in conflict: {first}", *more]
+    width = max(len(conflict.ours), len(conflict.theirs))
+    for label, version in ((conflict.ours, done.pointer), (conflict.theirs, conflict.other)):
+        lines.append(f"{shown(label):{width}}  {described(version)}")
+    best = "--best METRIC | " if _comparable(done.pointer, conflict.other) else ""
+    return (*lines, f"settle it: mvc resolve {shown(path)} --ours | --theirs | {best}--keep-both")
+
+
+def _comparable(ours: Pointer, theirs: Pointer) -> bool:
+    """Whether both say that they were measured on the same data, as `mvc resolve --best` asks."""
+    data = [dict(one.metrics.values).get(DATA) if one.metrics and not one.stale else None for one in (ours, theirs)]
+    return bool(data[0]) and isinstance(data[0], str) and data[0] == data[1]
+
+
+def described(version: Pointer) -> str:
+    """One version in a few words: digest, size, metrics."""
+    files = "" if version.files is None else f" in {version.files:,} files"
+    values = version.metrics.values if version.metrics and not version.stale else ()
+    said = [f"{shown(name)} = {brief(value)}" for name, value in values[:_MOST]]
+    said += [f"and {len(values) - _MOST} more"] if len(values) > _MOST else []
+    return f"{version.oid.short}  {about(version.size)}{files}  {', '.join(said) or 'no metrics'}"

@@ -1,0 +1,283 @@
+"""Settle models that a merge left in conflict: choose a version, make the worktree that, and stage its pointer."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from modelvc.errors import BrokenPointer, FormatError, PointerConflict, UsageError, shown
+from modelvc.formats.paths import SafeRelPath, pointer_of
+from modelvc.formats.pointer.pointer import parse
+from modelvc.git import index, merge_sides
+from modelvc.models.files import ignores, materialise
+from modelvc.models.files.bring import DEFAULT, Options, fetch_missing, settle
+from modelvc.models.progress import SILENT
+from modelvc.ops.merging.merge import DATA
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from modelvc.formats.pointer.pointer import Pointer
+    from modelvc.formats.toml import Value
+    from modelvc.models.progress import Progress
+    from modelvc.repo import Repo
+
+How: TypeAlias = Literal["ours", "theirs", "best", "both"]
+
+_OF_A_VERSION = frozenset({"model", "env"})  # reserved tables that describe one version, not the model
+_NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
+_LONGEST = 40  # characters of a branch in a file's name
+# What Git is in the middle of, by what it leaves in its folder
+_UNDER_WAY = {
+    "rebase-merge": "rebase",
+    "rebase-apply": "rebase",
+    "CHERRY_PICK_HEAD": "cherry-pick",
+    "REVERT_HEAD": "revert",
+    "MERGE_HEAD": "merge",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which version is taken. `metric` and `lower` belong to "best"."""
+
+    how: How
+    metric: str = ""
+    lower: bool = False  # the smaller value is the better one
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedModel:
+    """One version that was taken. `side`: "ours" or "theirs"; `change` and `was` as of a checkout."""
+
+    path: str
+    side: str
+    label: str
+    oid: str
+    size: int
+    change: str
+    was: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """What was settled. `left`: models still in conflict; `operation`: what Git is in the middle of, "" for nothing."""
+
+    models: tuple[ResolvedModel, ...]
+    left: tuple[str, ...]
+    operation: str
+    fetched: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Both:
+    """The sides of one conflict; None: that side deleted the model."""
+
+    ours: Pointer | None
+    theirs: Pointer | None
+    labels: tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    pointer: Pointer
+    side: str
+    label: str
+
+
+def resolve(
+    repo: Repo, paths: Sequence[str], choice: Choice, options: Options = DEFAULT, progress: Progress = SILENT
+) -> Resolved:
+    """Settle the conflicts in PATHS (models, or folders of them).
+
+    Raises UsageError when nothing is in conflict there or the choice can not be made, and WorktreeDirty when unsaved
+    changes are in the way; then nothing was changed. Raises FileInUse for files that somebody writes or changed
+    meanwhile: their conflict is settled, and their models are modified.
+    """
+    repo.require_init()
+    if not paths:
+        raise UsageError("no model is named", hint="mvc resolve PATH --ours, or `mvc resolve .` for all in conflict")
+    with repo.updating():
+        found = conflicts(repo)
+        chosen = _chosen(repo, paths, found)
+        taken: dict[SafeRelPath, _Taken] = {}
+        for path in chosen:
+            taken |= _take(repo, path, found[path], choice)
+        wanted = {path: one.pointer for path, one in taken.items()}
+        fetched = fetch_missing(repo, wanted, options, progress)
+        plans = settle(repo, [materialise.plan(repo, path, pointer) for path, pointer in wanted.items()], options)
+        progress.expect(sum(plan.pointer.size for plan in plans if plan.pointer and plan.action == "write"))
+        staged = [pointer_of(path) for path in wanted]
+        for path, pointer in wanted.items():
+            hidden = ignores.hide(repo, path)
+            staged += [hidden] if hidden else []
+            repo.write_pointer(path, pointer)
+        kept = materialise.apply(repo, plans, "resolve", progress.advance)
+        index.stage(repo.layout, add=staged)
+        rows = tuple(_row(plan, taken[plan.path]) for plan in plans)
+        done = Resolved(rows, tuple(sorted(set(found) - set(chosen))), under_way(repo), fetched)
+    materialise.raise_kept(kept)
+    return done
+
+
+def conflicts(repo: Repo) -> dict[SafeRelPath, _Both]:
+    """Every model in conflict, with its sides where they can be told."""
+    stages: dict[SafeRelPath, dict[int, str]] = {}
+    for entry in repo.index_pointers():
+        if entry.stage > 1:  # the base is not a side, and may be empty or no pointer: Git makes it up from several
+            stages.setdefault(SafeRelPath(entry.path.removesuffix(".mvc")), {})[entry.stage] = entry.blob
+    blobs = index.read_blobs(repo.layout, sorted({blob for found in stages.values() for blob in found.values()}))
+    labels = merge_sides.names(repo.layout, {})
+    found: dict[SafeRelPath, _Both] = {}
+    for path in map(SafeRelPath, repo.tracked()):
+        staged = {stage: _parsed(path, blobs.get(blob, b"")) for stage, blob in stages.get(path, {}).items()}
+        try:
+            pointer = repo.pointer_or_none(path)
+        except (BrokenPointer, PointerConflict):
+            pointer = None
+        if pointer and pointer.conflict:
+            other = _completed(pointer, staged.get(3))
+            both = (pointer.conflict.ours, pointer.conflict.theirs)
+            found[path] = _Both(replace(pointer, conflict=None), other, both)
+        elif staged:
+            found[path] = _Both(staged.get(2), staged.get(3), labels)
+    return found
+
+
+def _parsed(path: SafeRelPath, data: bytes) -> Pointer:
+    return replace(parse(data, pointer_of(path)), conflict=None)
+
+
+def _completed(pointer: Pointer, staged: Pointer | None) -> Pointer:
+    """Their side of a conflict, with the unknown keys that the table does not hold."""
+    assert pointer.conflict is not None  # noqa: S101 - for the type checker
+    other = pointer.conflict.other
+    extra: Mapping[str, Value]
+    if staged is None or staged.oid != other.oid:
+        extra = {key: value for key, value in pointer.extra.items() if key not in _OF_A_VERSION}
+    elif staged.oid == pointer.oid:
+        extra = {**pointer.extra, **staged.extra}
+    else:
+        extra = staged.extra
+    return replace(other, extra=extra)
+
+
+def _chosen(repo: Repo, paths: Sequence[str], found: Mapping[SafeRelPath, _Both]) -> list[SafeRelPath]:
+    tracked = repo.tracked()
+    chosen = [path for path in repo.selected(paths, tracked) if path in found]
+    for text in paths:
+        if not any(path in found for path in repo.selected([text], tracked)):
+            more = f"in conflict: {', '.join(shown(path) for path in list(found)[:5])}" if found else ""
+            raise UsageError(f"{shown(text)} is not in conflict", hint=more or "see `mvc status`")
+    return chosen
+
+
+def _row(plan: materialise.Plan, taken: _Taken) -> ResolvedModel:
+    change = {"write": "written", "keep": "unchanged", "mode": "mode"}[plan.action]
+    was = f"blake3:{plan.was[1].hex()}" if plan.was else None
+    pointer = taken.pointer
+    return ResolvedModel(plan.path, taken.side, taken.label, str(pointer.oid), pointer.size, change, was)
+
+
+def under_way(repo: Repo) -> str:
+    """What Git is in the middle of: "merge", "rebase", "cherry-pick", "revert" or ""."""
+    for name, operation in _UNDER_WAY.items():
+        if os.path.lexists(os.path.join(repo.layout.git_dir, name)):
+            return operation
+    return ""
+
+
+# -- the choice
+
+
+def _take(repo: Repo, path: SafeRelPath, both: _Both, choice: Choice) -> dict[SafeRelPath, _Taken]:
+    if choice.how in {"ours", "theirs"}:
+        return {path: _side(path, both, choice.how)}
+    if choice.how == "best":
+        return {path: _side(path, both, best(path, _pair(path, both), both.labels, choice))}
+    ours, theirs = (_side(path, both, side) for side in ("ours", "theirs"))
+    return {path: ours, beside(repo, path, both.labels[1]): theirs}
+
+
+def _side(path: SafeRelPath, both: _Both, side: str) -> _Taken:
+    place = ("ours", "theirs").index(side)
+    pointer = (both.ours, both.theirs)[place]
+    label = both.labels[place]
+    if pointer is None:
+        other = "theirs" if side == "ours" else "ours"
+        raise UsageError(
+            f"{shown(label)} deleted {shown(path)}",
+            hint=f"to delete it: `mvc rm {shown(path)}`; to keep it: `mvc resolve {shown(path)} --{other}`",
+        )
+    return _Taken(pointer, side, label)
+
+
+def _pair(path: SafeRelPath, both: _Both) -> tuple[Pointer, Pointer]:
+    return _side(path, both, "ours").pointer, _side(path, both, "theirs").pointer
+
+
+def best(path: SafeRelPath, pair: tuple[Pointer, Pointer], labels: tuple[str, str], choice: Choice) -> str:
+    """The side with the better metric; UsageError says why two versions can not be compared by it."""
+    values = [_number(path, pointer, label, choice.metric) for pointer, label in zip(pair, labels, strict=True)]
+    data = [_measured(pointer).get(DATA) for pointer in pair]
+    hint = f"choose with --ours or --theirs; from now on name the data: `mvc add PATH -m METRIC=VALUE -m {DATA}=NAME`"
+    name = shown(path)
+    for label, value in zip(labels, data, strict=True):
+        if not isinstance(value, str) or not value:
+            raise UsageError(f"{name}: {shown(label)}'s version does not say on which data it was measured", hint=hint)
+    if data[0] != data[1]:
+        said = " and ".join(f"{shown(label)} on {shown(value)}" for label, value in zip(labels, data, strict=True))
+        raise UsageError(f"{name}: the versions were measured on different data: {said}", hint=hint)
+    if values[0] == values[1]:
+        raise UsageError(
+            f"{name}: both versions have {shown(choice.metric)} = {values[0]}", hint="choose with --ours or --theirs"
+        )
+    return "ours" if (values[0] > values[1]) != choice.lower else "theirs"
+
+
+def _measured(pointer: Pointer) -> dict[str, int | float | bool | str]:
+    return dict(pointer.metrics.values) if pointer.metrics and not pointer.stale else {}
+
+
+def _number(path: SafeRelPath, pointer: Pointer, label: str, metric: str) -> int | float:
+    found = _measured(pointer).get(metric)
+    whose = f"{shown(path)}: {shown(label)}'s version"
+    if pointer.stale:
+        why = f"{whose} has metrics that were measured on another one"
+    elif found is None:
+        why = f"{whose} has no metric {shown(metric)}"
+    elif isinstance(found, bool | str):
+        why = f"{whose} has {shown(metric)} = {shown(found)}, which is not a number"
+    elif found != found:  # noqa: PLR0124 - how nan is told
+        why = f"{whose} has {shown(metric)} = nan"
+    else:
+        return found
+    raise UsageError(why, hint="choose with --ours or --theirs")
+
+
+def beside(repo: Repo, path: SafeRelPath, label: str) -> SafeRelPath:
+    """A free path for their version: the model's name and the name of their branch."""
+    word = "".join(char if char in _NAME else "-" for char in label).strip("-.")[:_LONGEST].strip("-.") or "theirs"
+    stem, suffix = os.path.splitext(path.name)
+    tracked = set(repo.tracked())
+    for number in range(1, 1000):
+        again = f"-{number}" if number > 1 else ""
+        name = f"{stem}-{word}{again}{suffix}"
+        try:
+            found = SafeRelPath(f"{path.parent}/{name}" if path.parent else name)
+        except FormatError as error:
+            raise UsageError(str(error), hint="choose with --ours or --theirs") from None
+        if found not in tracked and not any(_there(repo, one) for one in (found, pointer_of(found))):
+            break
+    else:
+        raise UsageError(f"no name beside {shown(path)} is free", hint="choose with --ours or --theirs")
+    rule = index.ignore_rule(repo.layout, pointer_of(found))
+    if rule is not None:
+        where = f"{shown(rule.file)} line {rule.line} says {shown(rule.pattern)}"
+        raise UsageError(f"Git ignores {shown(pointer_of(found))}: {where}", hint="add the line `!*.mvc` below it")
+    return found
+
+
+def _there(repo: Repo, path: SafeRelPath) -> bool:
+    return repo.worktree.stat(path) is not None or bool(index.tracked_under(repo.layout, path))

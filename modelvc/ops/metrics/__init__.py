@@ -1,0 +1,1 @@
+"""Verbs about metrics: show, set, check, bisect."""

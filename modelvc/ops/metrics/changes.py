@@ -1,0 +1,83 @@
+"""What a commit or a merge does to metrics, in a line for each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modelvc.errors import ModelvcError, shown
+from modelvc.formats.paths import model_of
+from modelvc.formats.pointer.pointer import parse
+from modelvc.formats.pointer.view import brief, value
+from modelvc.models.versions.renames import Former, readable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from modelvc.formats.pointer.metrics import MetricValue
+    from modelvc.formats.pointer.pointer import Pointer
+    from modelvc.formats.text.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class MetricMoved:
+    """One metric of one model that is not what it was. `better`: None where the policy declares no direction."""
+
+    model: str
+    name: str
+    old: MetricValue | None
+    new: MetricValue | None
+    better: bool | None
+
+    def __str__(self) -> str:
+        verdict = "" if self.better is None else " (better)" if self.better else " (worse)"
+        return f"{shown(self.name)} {self._words(exact=brief(self.old) == brief(self.new))}{verdict}"
+
+    @property
+    def change(self) -> str:
+        """The exact values in words: `0.8 -> 0.9`, `0.9 (new)`, `0.9 (gone)`."""
+        return self._words(exact=True)
+
+    def _words(self, *, exact: bool) -> str:
+        old, new = (value(one) if exact else brief(one) for one in (self.old, self.new))
+        if self.old is None or self.new is None:
+            return f"{old} (gone)" if self.new is None else f"{new} (new)"
+        return f"{old} -> {new}"
+
+
+def moved(old: Mapping[str, bytes], new: Mapping[str, bytes], policy: Policy) -> list[MetricMoved]:
+    """The metrics that differ between two sets of pointers, by model and in the order in which they were recorded."""
+    found = []
+    there = readable(old)
+    names = Former(there, {model_of(path) for path in new})
+    for path in sorted(new):
+        before, after = _pointer(old.get(path)), _pointer(new[path])
+        if path not in old and after and (former := names.name(after)):
+            before = there[former]
+        if after is None or (before and before.encode() == after.encode()):
+            continue
+        was, values = _values(before), _values(after)
+        for name in dict.fromkeys((*values, *was)):
+            if was.get(name) != values.get(name):
+                gain = policy.gain(model_of(path), name, was.get(name), values.get(name))
+                better = None if not gain else gain > 0
+                found.append(MetricMoved(model_of(path), name, was.get(name), values.get(name), better))
+    return found
+
+
+def by_model(found: list[MetricMoved]) -> dict[str, list[MetricMoved]]:
+    rows: dict[str, list[MetricMoved]] = {}
+    for one in found:
+        rows.setdefault(one.model, []).append(one)
+    return rows
+
+
+def _pointer(data: bytes | None) -> Pointer | None:
+    try:
+        return parse(data) if data is not None else None
+    except ModelvcError:
+        return None
+
+
+def _values(pointer: Pointer | None) -> dict[str, MetricValue]:
+    return dict(pointer.metrics.values) if pointer and pointer.metrics and not pointer.stale else {}

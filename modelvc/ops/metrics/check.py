@@ -1,0 +1,93 @@
+"""Whether models keep what the policy asks of them: floors, ceilings, and no regression from another version."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modelvc.errors import ModelvcError, UsageError
+from modelvc.formats.paths import SafeRelPath, model_of, pointer_of
+from modelvc.formats.pointer.pointer import parse
+from modelvc.formats.text import policy as policies
+from modelvc.git import history
+from modelvc.models.measures.judging import Case, judge
+from modelvc.models.measures.verdict import FAIL, INCONCLUSIVE, INFO, PASS, Judged, Outcome, Verdict, settled
+from modelvc.models.policy import read_policy
+from modelvc.models.versions.baseline import Against
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelvc.formats.pointer.pointer import Pointer
+    from modelvc.formats.text.policy import Policy
+    from modelvc.repo import Repo
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """All verdicts, in the order of models and rules. `against`: what was compared with; `commit`: "" the worktree.
+
+    `outcome`: the worst that counts, fail before inconclusive before pass.
+    """
+
+    against: str
+    commit: str
+    verdicts: tuple[Verdict, ...]
+    outcome: Outcome
+
+
+def check(
+    repo: Repo, paths: Sequence[str] = (), *, against: str = "", rev: str = "", policy: Policy | None = None
+) -> Checked:
+    """Judge the models below PATHS, of the worktree or of REV, by the POLICY (the worktree's, unless given).
+
+    AGAINST: "" the version before each model's, a revision, `REV...` for where the branches parted, or "best". All
+    models are judged, whatever PATHS say: the correction for many comparisons is over all that the policy names.
+    """
+    repo.require_init()
+    rules = policy if policy is not None else read_policy(repo)
+    if not rules.rules:
+        there = repo.worktree.stat(SafeRelPath.parse(policies.POLICY))
+        raise UsageError(
+            f"there is no {'metric in ' if there else ''}{policies.POLICY}",
+            hint=f"write a line each into it: {policies.SHORTEST} (more: docs/policy.md)",
+        )
+    commit = history.resolve(repo.layout, rev) if rev else ""
+    found = _pointers(repo, commit)
+    other = Against(repo, against, rules, commit or "HEAD")
+    chosen = {str(path) for path in repo.selected(paths, found)} if paths else {str(path) for path in found}
+    judged: list[Judged] = []
+    for path in sorted(found):
+        pointer = found[path]
+        if isinstance(pointer, ModelvcError):
+            judged.append(Judged(Verdict(path, "", FAIL, f"its pointer can not be read: {pointer}")))
+        elif rules.rules_for(path):
+            try:
+                judged += judge(repo, rules, Case(path, pointer, other.version(path, pointer)))
+            except ModelvcError:
+                if path in chosen:
+                    raise
+                judged += [
+                    Judged(Verdict(path, one.name, INFO, ""), unread=one.paired) for one in rules.rules_for(path)
+                ]
+    verdicts = tuple(one for one in settled(judged) if one.model in chosen)
+    if not verdicts:
+        raise UsageError(
+            "the policy names no metric of these models", hint=f"see what `model = ` says in {policies.POLICY}"
+        )
+    counted = {one.outcome for one in verdicts if not one.warn}
+    worst = FAIL if FAIL in counted else INCONCLUSIVE if INCONCLUSIVE in counted else PASS
+    return Checked(against or "previous", commit, verdicts, worst)
+
+
+def _pointers(repo: Repo, commit: str) -> dict[SafeRelPath, Pointer | ModelvcError]:
+    found: dict[SafeRelPath, Pointer | ModelvcError] = {}
+    if not commit:
+        good, broken = repo.worktree_pointers()
+        return {**good, **broken}
+    for name, data in repo.past.at(commit).items():
+        try:
+            found[model_of(name)] = parse(data, pointer_of(model_of(name)))
+        except ModelvcError as error:
+            found[model_of(name)] = error
+    return found

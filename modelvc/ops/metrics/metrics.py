@@ -1,0 +1,106 @@
+"""Metrics by themselves: amend those of one version, look at those of all models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from modelvc.errors import ModelvcError, UsageError, shown
+from modelvc.formats.paths import SafeRelPath, model_of, pointer_of
+from modelvc.formats.pointer.pointer import Metrics, parse
+from modelvc.git import history, index
+from modelvc.models.measures.record import recorded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from modelvc.formats.pointer.metrics import MetricValue
+    from modelvc.formats.pointer.pointer import Pointer
+    from modelvc.models.measures.record import Given
+    from modelvc.repo import Repo
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What is recorded of one model. `stale`: measured on another version; `rows`: of its predictions, 0 for none."""
+
+    path: str
+    oid: str
+    metrics: dict[str, MetricValue]
+    params: dict[str, MetricValue]
+    metrics_file: str
+    rows: int
+    stale: bool
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AllMeasured:
+    """What is recorded of models, sorted by path; `commit`: "" for the worktree."""
+
+    commit: str
+    models: tuple[Measured, ...]
+
+
+def metrics_show(repo: Repo, rev: str = "", paths: Sequence[str] = ()) -> AllMeasured:
+    """The metrics of the models below PATHS, as the worktree's pointers or those of REV say."""
+    repo.require_init()
+    commit = history.resolve(repo.layout, rev) if rev else ""
+    found = {path: pointer for path, pointer in _pointers(repo, commit) if pointer}
+    chosen = repo.selected(paths, found) if paths else sorted(found)
+    return AllMeasured(commit, tuple(_measured(path, found[path]) for path in chosen))
+
+
+def metrics_set(repo: Repo, text: str, given: Given, remove: Sequence[str] = ()) -> Measured:
+    """Record what is GIVEN with the version in the worktree's pointer, REMOVE metrics by name, stage the pointer."""
+    repo.require_init()
+    if not given and not remove:
+        raise UsageError("nothing to record", hint="mvc metrics set PATH NAME=VALUE, or --metrics FILE")
+    with repo.updating():
+        path = repo.path(text)
+        before = repo.pointer(path)
+        if before.conflict:
+            raise UsageError(f"{shown(path)} is in conflict", hint=f"settle it first: mvc resolve {shown(path)}")
+        pointer, note = recorded(repo, path, before, None, given)
+        pointer = _without(pointer, remove)
+        if pointer.encode() != before.encode():
+            repo.write_pointer(path, pointer)
+        index.stage(repo.layout, add=[pointer_of(path)])
+        return _measured(path, pointer, note)
+
+
+def _without(pointer: Pointer, names: Sequence[str]) -> Pointer:
+    if not names:
+        return pointer
+    values = dict(pointer.metrics.values) if pointer.metrics else {}
+    for name in names:
+        if name not in values:
+            raise UsageError(f"there is no metric {shown(name)}", hint="see `mvc metrics show`")
+        del values[name]
+    assert pointer.metrics is not None  # noqa: S101 - for the type checker: a name was found
+    kept = replace(pointer.metrics, values=tuple(values.items())) if values else None
+    return replace(pointer, metrics=kept, metrics_file=pointer.metrics_file if kept else None)
+
+
+def _pointers(repo: Repo, commit: str) -> Iterator[tuple[SafeRelPath, Pointer | None]]:
+    if not commit:
+        yield from repo.worktree_pointers()[0].items()
+        return
+    for name, data in history.pointers_at(repo.layout, commit).items():
+        try:
+            yield model_of(name), parse(data, name)
+        except ModelvcError:
+            continue  # mvc status and mvc ls tell of it
+
+
+def _measured(path: SafeRelPath | str, pointer: Pointer, note: str = "") -> Measured:
+    return Measured(
+        path=path,
+        oid=str(pointer.oid),
+        metrics=dict(pointer.metrics.values) if isinstance(pointer.metrics, Metrics) else {},
+        params=dict(pointer.params),
+        metrics_file=str(pointer.metrics_file.path) if pointer.metrics_file else "",
+        rows=pointer.predictions.rows if pointer.predictions else 0,
+        stale=pointer.stale,
+        note=note,
+    )

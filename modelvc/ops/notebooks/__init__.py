@@ -1,0 +1,1 @@
+"""Verbs about notebooks: strip, check, refresh, diff, merge, resolve."""

@@ -1,0 +1,211 @@
+"""Notebooks of the worktree: strip, check, refresh; and what `mvc init` counts."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modelvc.errors import ConflictError, FormatError, NotFoundError, UsageError, shown
+from modelvc.formats.notebook_rules import JUPYTER as JUPYTER_FORM
+from modelvc.formats.paths import SafeRelPath
+from modelvc.git import index
+from modelvc.git.run import git
+from modelvc.git.setup import drivers
+from modelvc.models.notebooks import (
+    PATTERNS,
+    edition,
+    listed,
+    note_edition,
+    problem,
+    read,
+    staged,
+    too_large,
+    tracked,
+    unstripped,
+)
+from modelvc.notebook import platforms
+from modelvc.notebook.document import NOTE, is_notebook
+from modelvc.notebook.kept import Kept
+from modelvc.notebook.shape import AS_JUPYTER
+from modelvc.notebook.strip import clean
+from modelvc.worktree.files import ANY
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from modelvc.repo import Repo
+
+_UNREAD = "is shaped like no notebook, and holds outputs that nothing strips"
+
+
+@dataclass(frozen=True, slots=True)
+class Stripped:
+    """What `mvc notebook strip` did: the notebooks that it changed, and (path, why) of what it left as it is."""
+
+    changed: tuple[str, ...]
+    unchanged: int
+    skipped: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What `mvc notebook check` found: (path, why) of each notebook that should not be committed as it is."""
+
+    wrong: tuple[tuple[str, str], ...]
+    good: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """Notebooks that Git took for modified although only their outputs had changed."""
+
+    paths: tuple[str, ...]
+
+
+def strip(repo: Repo, paths: Sequence[str]) -> Stripped:
+    """Take outputs out of files of the worktree (of all notebooks that Git tracks, without PATHS)."""
+    rules = repo.config.notebooks
+    # where the filter runs, a checkout can bring outputs back: these too, then
+    kept = Kept(os.path.join(repo.layout.mvc_dir, "outputs"), rules.keep_local if drivers.filters(repo.layout) else 0)
+    changed, unchanged, skipped = [], 0, []
+    chosen = _chosen(repo, paths)
+    blobs, models = staged(repo), repo.tracked()
+    for path in chosen:
+        if why := _of_model(models, path) or too_large(repo, path):
+            skipped.append((path, why))
+            continue
+        data = read(repo, path)
+        try:
+            left, taken = clean(data, rules, path, _version(repo, blobs.get(path, "")))
+        except FormatError as error:
+            if not path.endswith(NOTE):
+                skipped.append((path, str(error)))
+            continue
+        if taken.unread:
+            skipped.append((path, _UNREAD))
+        elif left == data:
+            unchanged += 1
+        else:
+            kept.keep(path, taken)
+            write(repo, path, left, data)
+            changed.append(path)
+    kept.trim()
+    return Stripped(tuple(changed), unchanged, tuple(skipped))
+
+
+def check(repo: Repo, paths: Sequence[str]) -> Checked:
+    """Which notebooks of the worktree hold outputs or a conflict, or can not be read.
+
+    Outputs that the filter would leave out are where they belong; then it counts what is staged.
+    """
+    rules = repo.config.notebooks
+    wrong: dict[str, str] = {}
+    ran = []
+    chosen = _chosen(repo, paths)
+    for path in chosen:
+        if why := too_large(repo, path):
+            wrong[path] = why
+            continue
+        data = read(repo, path)
+        if why := problem(data, path):
+            wrong[path] = why
+            continue
+        left, taken = clean(data, rules, path)
+        if taken.unread:
+            wrong[path] = _UNREAD
+        elif left != data:
+            ran.append(path)
+    filtered = _filtered(repo, ran)
+    slipped = set(unstripped(repo, filtered))
+    wrong.update((path, "holds outputs, or other traces of a run") for path in ran if path not in filtered)
+    wrong.update((path, "is staged with outputs, or other traces of a run") for path in slipped)
+    return Checked(tuple((path, wrong[path]) for path in chosen if path in wrong), len(chosen) - len(wrong))
+
+
+def _version(repo: Repo, blob: str) -> bytes:
+    """A notebook of Git's index, whose form stays."""
+    if repo.config.notebooks.form == JUPYTER_FORM:
+        return AS_JUPYTER
+    return index.read_blobs(repo.layout, [blob], limit=repo.config.notebooks.max_size).get(blob, b"") if blob else b""
+
+
+def _filtered(repo: Repo, paths: Sequence[str]) -> set[str]:
+    """The notebooks that Git strips as it adds them, in this clone."""
+    if not paths or not drivers.filters(repo.layout):
+        return set()
+    asked = b"".join(os.fsencode(path) + b"\0" for path in paths)
+    fields = git(repo.layout, "check-attr", "--stdin", "-z", "filter", stdin=asked).split(b"\0")
+    pairs = zip(fields[::3], fields[2::3], strict=False)  # path, attribute, value; and an empty one behind the last
+    return {os.fsdecode(path) for path, value in pairs if value == b"mvc-notebook"}
+
+
+def refresh(repo: Repo) -> Refreshed:
+    """Tell Git of notebooks that differ from its index in their outputs alone, which the filter leaves out.
+
+    Git compares sizes before it runs a filter, and takes such a notebook for modified: `git pull` would refuse.
+    """
+    if not drivers.filters(repo.layout):
+        return Refreshed(())
+    out = git(repo.layout, "diff-files", "--name-only", "--diff-filter=M", "-z", "--", *PATTERNS)
+    names = [name for name in map(os.fsdecode, out.split(b"\0")) if name and "\n" not in name]
+    if not names:
+        return Refreshed(())
+    now = git(repo.layout, "hash-object", "--stdin-paths", stdin=os.fsencode("".join(f"{name}\n" for name in names)))
+    known = staged(repo)
+    same = [name for name, blob in zip(names, now.decode("ascii").split(), strict=True) if known.get(name) == blob]
+    if same:
+        index.stage(repo.layout, add=same)
+    return Refreshed(tuple(same))
+
+
+def newly_stripped(repo: Repo) -> tuple[str, ...]:
+    """The notebooks in Git's index that this release strips, where an earlier one set this clone up; once."""
+    if not drivers.filters(repo.layout) or edition(repo) == platforms.EDITION:
+        return ()
+    note_edition(repo)  # first: where nothing can be written, nothing is looked at each time
+    return unstripped(repo)
+
+
+def write(repo: Repo, path: str, data: bytes, before: bytes | None = None) -> None:
+    """Replace a notebook of the worktree as a whole. FileInUse unless it still holds BEFORE, if that is given.
+
+    Raises ConflictError for a notebook that is a model or lies in one.
+    """
+    if why := _of_model(repo.tracked(), path):
+        raise ConflictError(f"{shown(path)} {why}", hint=f"run `mvc rm --keep {shown(path)}` first, or `mvc checkout`")
+    place = SafeRelPath.parse(path)
+    found = repo.worktree.stat(place)
+    executable = bool(found and found[4] & 0o100)
+    seen = ANY if before is None else repo.worktree.as_read(place, before)
+    repo.worktree.write_bytes(place, data, executable=executable, seen=seen)
+
+
+def _of_model(models: Collection[str], path: str) -> str:
+    """Words for a notebook that is a model, or lies in one; "" for any other."""
+    model = next((model for model in models if f"{path}/".startswith(f"{model}/")), "")
+    if not model:
+        return ""
+    return "is a model, whose bytes stay" if model == path else f"lies in the model {shown(model)}, whose bytes stay"
+
+
+def _chosen(repo: Repo, paths: Sequence[str]) -> list[str]:
+    """Notebooks below PATHS: a file whatever Git knows of it, a folder's as far as Git does not ignore them."""
+    if not paths:
+        return tracked(repo)
+    found: dict[str, None] = {}
+    for text in paths:
+        inside = repo.inside(text)
+        full = os.path.join(repo.layout.worktree, inside)
+        if os.path.isdir(full):
+            below = listed(
+                repo, "--cached", "--others", "--exclude-standard", "--", f":(top,literal){inside}/" if inside else "."
+            )
+            found.update(dict.fromkeys(sorted(below)))
+        elif not os.path.exists(full):
+            raise NotFoundError(f"there is no {shown(text)}", hint="see `git ls-files '*.ipynb'`")
+        elif not is_notebook(inside):
+            raise UsageError(f"{shown(text)} is no notebook", hint="name files that end in .ipynb or .zpln, or folders")
+        else:
+            found[inside] = None
+    return list(found)

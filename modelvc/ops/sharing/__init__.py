@@ -1,0 +1,1 @@
+"""Verbs that reach a remote: push, fetch, pull, get."""

@@ -1,0 +1,327 @@
+"""One model of another repository, without cloning it: pointer through Git, bytes from its store or its remote."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import stat
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from modelvc.errors import (
+    ConfigError,
+    ConflictError,
+    FileInUse,
+    NoRemote,
+    NoRepository,
+    NotFoundError,
+    ObjectMissing,
+    UntrustedRemote,
+    UsageError,
+    shown,
+    shown_url,
+)
+from modelvc.formats import limits
+from modelvc.formats.paths import SafeRelPath, is_pointer, model_of, pointer_of
+from modelvc.formats.pointer.pointer import parse
+from modelvc.formats.text import config
+from modelvc.git.layout import discover
+from modelvc.git.other_repository import snapshot
+from modelvc.models.files.output_file import check_place, make_way
+from modelvc.models.files.trees import contents, stored_files
+from modelvc.models.progress import SILENT
+from modelvc.models.remotes import configured
+from modelvc.models.versions import claims
+from modelvc.repo import CONFIG, Repo
+from modelvc.store.backends import is_relative
+from modelvc.store.local.content import ContentReader
+from modelvc.store.local.store import LocalStore
+from modelvc.store.transfer.download import Downloader
+from modelvc.worktree.descriptors import write_all
+from modelvc.worktree.files import Worktree
+from modelvc.worktree.state import stat_of
+from modelvc.worktree.swap import CAME, Place, Seen, Swap, give, swap
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from modelvc.formats.binary.root import Root
+    from modelvc.formats.pointer.pointer import Pointer
+    from modelvc.formats.text.config import Remote
+    from modelvc.git.other_repository import Snapshot
+    from modelvc.models.files.output_file import Replaced
+    from modelvc.models.progress import Progress
+    from modelvc.worktree.state import Stat
+
+JOBS = 6
+_NAMED = 10  # models that an error names
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """Which revision ("": HEAD), where to ("": its own name), and what was agreed to."""
+
+    rev: str = ""
+    out: str = ""
+    force: bool = False  # replace what is there
+    trust: bool = False  # use an endpoint that the other repository names
+
+
+@dataclass(frozen=True, slots=True)
+class Got:
+    """What came. `came_from`: the store that had the bytes; `was`: the oid of the model that lay there.
+
+    `wrong`: how the size or files that the pointer says differ from the model's.
+    """
+
+    source: str
+    path: str
+    commit: str
+    kind: str
+    oid: str
+    size: int
+    out: str
+    came_from: str
+    was: str | None = None
+    wrong: str = ""
+
+
+USUAL = How()
+
+
+def get(source: str, path: str, cwd: str, how: How = USUAL, progress: Progress = SILENT) -> Got:
+    """Write the model at PATH in the repository SOURCE (a URL or a folder, relative to CWD) to a file or folder."""
+    place = os.path.join(cwd, source)
+    local = os.path.isdir(place)
+    rev, colon, rest = path.partition(":")
+    if colon:
+        words = f"{shown(path)} names a revision, and a path is meant here"
+        raise UsageError(words, hint=f"mvc get {shown(source)} {shown(rest)} --rev {shown(rev)}")
+    asked = SafeRelPath.parse(path.removeprefix("./").rstrip("/"))
+    model = model_of(asked) if is_pointer(asked) else asked
+    target = _target(how, model, cwd)
+    with tempfile.TemporaryDirectory(prefix="mvc-get-") as folder:
+        url = os.path.realpath(place) if local else source
+        seen = snapshot(url, how.rev, [pointer_of(model), CONFIG], folder, limit=limits.POINTER)
+    pointer = _pointer(seen, model, source)
+    progress.expect(pointer.size)
+    with _working_folder(target) as work:
+        store, came_from = _bring(_Wish(source, seen, pointer, model, how), place if local else "", work, progress)
+        try:
+            replaced = _write(store, pointer, target, work, how)
+            actual = claims.stored(store, pointer) or claims.said(pointer)
+        finally:
+            store.close()
+    return Got(
+        source=shown_url(source, 5_000),
+        path=str(model),
+        commit=seen.commit,
+        kind=pointer.kind,
+        oid=str(pointer.oid),
+        size=actual.size,
+        out=target,
+        came_from=came_from,
+        was=str(replaced.oid) if replaced else None,
+        wrong=claims.difference(claims.said(pointer), actual),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    source: str
+    seen: Snapshot
+    pointer: Pointer
+    path: SafeRelPath
+    how: How
+
+
+def _target(how: How, model: SafeRelPath, cwd: str) -> str:
+    """Where to write; ConflictError when something is there."""
+    out = os.path.join(cwd, how.out or ".")
+    if not how.out or how.out.endswith("/") or os.path.isdir(out):
+        out = os.path.join(out, model.parts[-1])
+    out = os.path.normpath(out)
+    if not os.path.isdir(os.path.dirname(out)):
+        raise NotFoundError(f"there is no folder {shown(os.path.dirname(out))}", hint="make it first")
+    if os.path.lexists(out) and not how.force:
+        raise ConflictError(f"{shown(out)} is there already", hint="name another place with -o, or repeat with --force")
+    check_place(out, force=how.force)
+    return out
+
+
+def _pointer(seen: Snapshot, model: SafeRelPath, source: str) -> Pointer:
+    data = seen.files.get(pointer_of(model))
+    if data is not None:
+        found = parse(data, pointer_of(model))
+        if found.conflict:
+            sides = " or ".join(shown(label) for label in (found.conflict.ours, found.conflict.theirs))
+            hint = "name a revision with --rev; there, `mvc resolve` settles it"
+            raise ConflictError(f"{shown(model)} is in conflict at {seen.commit[:10]}: {sides}", hint=hint)
+        return found
+    known = [model_of(name) for name in seen.names if not name.startswith(".mvc/")]
+    more = f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
+    hint = f"it has {', '.join(shown(name, 80) for name in known[:_NAMED])}{more}" if known else "it has no models"
+    above = next((name for name in known if model.startswith(name + "/")), None)
+    if above is not None:
+        hint = f"it lies in {shown(above)}, which can be had as a whole"
+    raise NotFoundError(f"{shown_url(source)} has no model {shown(model)} at {seen.commit[:10]}", hint=hint)
+
+
+@contextlib.contextmanager
+def _working_folder(target: str) -> Iterator[str]:
+    """A folder beside TARGET, so that what is ready only needs a new name."""
+    folder = tempfile.mkdtemp(prefix=".mvc-get-", dir=os.path.dirname(target))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+# -- the bytes
+
+
+def _bring(wish: _Wish, place: str, work: str, progress: Progress) -> tuple[LocalStore, str]:
+    """A store that has the object, and its name: the repository's own, or a new one filled from its remote."""
+    name = (wish.pointer.kind, wish.pointer.oid)
+    near = _its_store(place) if place else None
+    if near is not None and near.has_root(*name):
+        return near, near.root
+    remote_name, remote = _its_remote(wish, place)
+    config.check_usable(remote_name, remote)
+    if not configured.harmless(remote) and not wish.how.trust:
+        where = remote.url + (f" (endpoint {remote.endpoint_url})" if remote.endpoint_url else "")
+        raise UntrustedRemote(
+            f"{shown_url(wish.source)} keeps its models at {shown(where)}, for which your credentials would be used",
+            hint="if you trust it, repeat with --trust",
+        )
+    far = configured.open_place(remote)
+    try:
+        store = LocalStore(os.path.join(work, "store"))
+        missing = Downloader(store, far, JOBS).run([name], progress.advance).missing
+    finally:
+        far.close()
+    if missing:
+        hint = "run `mvc push --all` in a clone that has it"
+        raise ObjectMissing(wish.pointer.oid, far.name, path=wish.path, hint=hint)
+    return store, far.name
+
+
+def _its_store(place: str) -> LocalStore | None:
+    """The local store of a repository on this machine."""
+    try:
+        return Repo(discover(place, {}), place).store
+    except NoRepository:
+        return None  # a bare one
+
+
+def _its_remote(wish: _Wish, place: str) -> tuple[str, Remote]:
+    """The remote that the repository, a clone in the folder PLACE or "" for one elsewhere, keeps its models at."""
+    said = wish.seen.files.get(CONFIG)
+    found = config.parse(said) if said is not None else config.Config()
+    named = found.remotes
+    name = (
+        found.default_remote
+        if found.default_remote in named
+        else "origin"
+        if "origin" in named
+        else min(named, default="")
+    )
+    if not name:
+        hint = "run `mvc remote add` there, and push"
+        raise NoRemote(f"{shown_url(wish.source)} does not say where its models lie", hint=hint)
+    return name, _found_from(wish, named[name], place)
+
+
+def _found_from(wish: _Wish, remote: Remote, place: str) -> Remote:
+    """REMOTE, where a relative folder begins at the top of the clone that lies in the folder PLACE."""
+    if not is_relative(remote.url):
+        return remote
+    with suppress(NoRepository):
+        top = discover(place, {}).main_worktree if place else ""
+        if top:
+            return replace(remote, url=os.path.normpath(os.path.join(top, remote.url)))
+    raise ConfigError(
+        f"{shown_url(wish.source)} keeps its models in {shown(remote.url)}, which is relative to each of its clones",
+        hint="name a clone on this machine instead",
+    )
+
+
+# -- the file or folder
+
+
+def _write(store: LocalStore, pointer: Pointer, target: str, work: str, how: How) -> Replaced | None:
+    """Build it in WORK, verified, then give it its name; the model that lay there."""
+    root = store.read_root(pointer.kind, pointer.oid)
+    tree = Worktree(work, os.path.join(work, "tmp"))
+    ready = SafeRelPath("ready")
+    with ContentReader(store) as reader:
+        if pointer.kind == "file":
+            tree.write(ready, lambda fd: _fill(reader, root, fd, target), executable=pointer.executable)
+        else:
+            _fill_folder(store, reader, pointer, tree, ready)
+    there = _look(target)
+    if there and not how.force:
+        raise ConflictError(f"{shown(target)} came to be there meanwhile", hint="repeat with --force, or with -o")
+    replaced = make_way(target, "get", force=True) if there else None
+    _place(work, target, there)
+    return replaced
+
+
+def _look(path: str) -> Stat | None:
+    try:
+        return stat_of(os.lstat(path))
+    except FileNotFoundError:
+        return None
+
+
+def _place(work: str, target: str, there: Stat | None) -> None:
+    """Give what is ready in WORK the name TARGET, if THERE still is what was looked at before it was stored."""
+    folders = [os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) for path in (work, os.path.dirname(target))]
+    new, aside = Place(folders[0], "ready"), Place(folders[0], "old")
+    place = Place(folders[1], os.path.basename(target))
+    try:
+        mine = stat_of(os.lstat(os.path.join(work, "ready")))
+        if there and all(stat.S_ISREG(found[4]) for found in (there, mine)):
+            why = swap(Swap(place, aside, new, mine, Seen(there, b"", settled=True)))
+        else:
+            why = _exchange_folders(place, new, aside if there else None)
+    finally:
+        for fd in folders:
+            os.close(fd)
+    if why:
+        raise FileInUse([(target, why)])
+
+
+def _exchange_folders(place: Place, new: Place, aside: Place | None) -> str:
+    """Where one of the two is a folder or a link: move the old one ASIDE, then give the new one its name."""
+    if aside:
+        give(place, aside)
+    try:
+        give(new, place)
+    except BaseException as error:
+        if aside:
+            with contextlib.suppress(FileExistsError):
+                give(aside, place)
+                aside = None
+        if aside:
+            give(aside, Place(place.folder, f"{place.name}.kept-{os.urandom(4).hex()}"))
+        if not isinstance(error, FileExistsError):
+            raise
+        return CAME
+    return ""
+
+
+def _fill(reader: ContentReader, root: Root, fd: int, what: str) -> None:
+    reader.write_blob(root, lambda piece: write_all(fd, piece), what)
+
+
+def _fill_folder(
+    store: LocalStore, reader: ContentReader, pointer: Pointer, tree: Worktree, ready: SafeRelPath
+) -> None:
+    stored_files(store, pointer.oid)  # checks that its paths can stand beside each other
+    with tree.new_folder(ready) as folder:
+        for entry, fill in contents(store, reader, pointer.oid, pointer.oid.short):
+            folder.fill(entry.path, fill, executable=entry.executable)

@@ -1,0 +1,152 @@
+"""What `git push` needs, before Git sends its refs: for the pre-push hook."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from modelvc.errors import BrokenPointer, GitError, NoRemote, shown
+from modelvc.formats.pointer.pointer import Pointer
+from modelvc.formats.sizes import about
+from modelvc.formats.text.proofs import Lost
+from modelvc.git import history, tips
+from modelvc.models.remotes import configured, proofs
+from modelvc.models.remotes.holders import having
+from modelvc.models.versions.scope import Meant, scope_between
+from modelvc.ops.sharing.push import Target, send
+from modelvc.ops.sharing.transfer import USUAL, counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from modelvc.errors import ModelvcError
+    from modelvc.ids import Oid
+    from modelvc.models.versions.scope import Scope
+    from modelvc.repo import Repo
+    from modelvc.store.transfer.upload import Uploaded
+
+    Named = tuple[str, Oid]
+
+_NAMED = 3  # versions in one line
+
+
+class Update(NamedTuple):
+    """A ref that is pushed, as Git tells the hook: zeros stand for no commit."""
+
+    local_ref: str
+    local: str
+    remote_ref: str
+    remote: str
+
+
+class _Hub(NamedTuple):
+    """Git's remote: where it lies, and those commits of this clone that it has in the refs that are pushed."""
+
+    url: str
+    there: Sequence[str]
+
+
+def push_for_git(repo: Repo, git_remote: str, url: str, updates: Sequence[Update]) -> str:
+    """Upload what the pushed refs need. Return one line for the person, "" when all was there.
+
+    URL is that of Git's remote GIT_REMOTE. Raises ModelvcError when an upload fails, and for a version that nobody has
+    and that only commits name which Git's remote lacks.
+    """
+    layout = repo.layout
+    include = tips.here(layout, [one.local for one in updates if one.local.strip("0")])
+    if not include or next(iter(history.pointers_in(layout, include=include)), None) is None:
+        return ""
+    name = configured.for_git(repo, git_remote)
+    if name is None:
+        raise NoRemote(
+            "this repository has models, but no remote to keep them", hint="add one with `mvc remote add origin URL`"
+        )
+    there = tips.here(layout, [one.remote for one in updates if one.remote.strip("0")])
+    store = configured.open_remote(repo, name, writing=True)
+    try:
+        return _push(repo, Target(name, store), _Hub(url, there), include)
+    finally:
+        store.close()
+
+
+def _push(repo: Repo, to: Target, hub: _Hub, include: Sequence[str]) -> str:
+    before = proofs.standing(to.store)
+    proof = proofs.valid(repo, to.name, before)
+    left_out: Sequence[str] = ()
+    if proof:  # Git's remote keeps what its refs reach, so nothing of that went since it was proven
+        left_out = tips.reached(repo.layout, hub.there, tips.here(repo.layout, proof.tips))
+    meant = scope_between(repo, include, left_out)
+    meant = replace(meant, meant=(*meant.meant, *_found_again(repo, proof.lost if proof else (), meant)))
+    if not meant.meant and not meant.broken:
+        return ""
+    done = send(repo, to, meant, replace(USUAL, git_url=hub.url))
+    elsewhere = having(repo, list(done.absent), skip=to.name).where if done.absent else {}
+    lost = {name: error for name, error in done.absent.items() if name not in elsewhere}
+    _refuse_new(repo, hub, lost, meant)
+    known = {one.name for one in proof.lost} if proof else set()
+    new = (one for one in meant.meant if one.name in lost and one.name not in known)  # named once
+    gone = [Lost(*one.name, one.commit, one.path) for one in new]
+    if not elsewhere:
+        there = {*done.sent, *done.there}
+        proofs.note(repo, to.name, to.store, before, proofs.Found(include, gone, there))
+    return _words(repo, to, done, meant, (gone, elsewhere))
+
+
+def _found_again(repo: Repo, lost: Sequence[Lost], meant: Scope) -> Iterator[Meant]:
+    """Those of the versions LOST that somebody stored here since, without those that are MEANT anyway."""
+    for one in lost:
+        if one.name not in meant.users and repo.store.has_root(*one.name):
+            root = repo.store.read_root(*one.name)
+            tree = one.kind == "tree"
+            pointer = Pointer("tree" if tree else "file", one.oid, root.size, files=root.files if tree else None)
+            yield Meant(one.path, pointer, one.commit)
+
+
+def _refuse_new(repo: Repo, hub: _Hub, lost: Mapping[Named, ModelvcError], meant: Scope) -> None:
+    """Raise what is wrong with a version or pointer that no commit of Git's remote names."""
+    if not lost and not meant.broken:
+        return
+    published = list(hub.there)
+    with suppress(GitError):  # without an answer only what Git told the hook is known to be there
+        published = list(dict.fromkeys([*published, *tips.live(repo.layout, hub.url)]))
+    old = scope_between(repo, published, ())
+    known = {(where.rpartition(" in ")[0], why) for where, why in old.broken}
+    for where, why in meant.broken:
+        if (where.rpartition(" in ")[0], why) not in known:
+            raise BrokenPointer(
+                f"{where} can not be pushed: {why}", hint="mend or remove that pointer; `mvc fsck` lists all of them"
+            )
+    for name, error in lost.items():
+        if name not in old.users:
+            raise error
+
+
+def _words(
+    repo: Repo, to: Target, done: Uploaded, meant: Scope, lacking: tuple[Sequence[Lost], Mapping[Named, str]]
+) -> str:
+    lost, elsewhere = lacking
+    models = meant.versions
+    words = []
+    if done.sent:
+        sent = sum(name in models for name in done.sent)
+        words = [f"{counted(sent, len(done.sent) - sent)} sent to {to.name} ({about(done.sent_bytes)})"]
+    if lost:
+        words.append(f"in no store that can be asked: {_some(lost)} (published before; see `mvc fsck`)")
+    if elsewhere:
+        others = ", ".join(sorted(set(elsewhere.values())))
+        again = f"`mvc fetch --all`, then `mvc push --all -r {to.name}`"
+        words.append(f"{counted(len(elsewhere), 0)} on {others} alone ({again})")
+    if meant.broken:
+        words.append(f"{len(meant.broken)} published pointers can not be read (see `mvc fsck`)")
+    if repo.layout.shallow:
+        words.append("this clone is shallow, so earlier versions were not looked at")
+    unsettled = sorted({str(one.path) for one in meant.meant if one.pointer.conflict})
+    if unsettled:
+        words.append(f"in conflict still: {', '.join(map(shown, unsettled))} (see `mvc resolve`)")
+    return "; ".join(words)
+
+
+def _some(lost: Sequence[Lost]) -> str:
+    more = f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
+    return ", ".join(f"{shown(one.path)} {one.oid.short}" for one in lost[:_NAMED]) + more

@@ -1,0 +1,183 @@
+"""Bring objects to a remote, before Git's refs go."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING, NamedTuple
+
+from modelvc.errors import BrokenPointer, ModelvcError
+from modelvc.formats.paths import pointer_of
+from modelvc.formats.pointer.pointer import parse
+from modelvc.git import tips
+from modelvc.models.progress import SILENT
+from modelvc.models.remotes import configured, proofs, pushed
+from modelvc.models.remotes.holders import having
+from modelvc.models.versions.repositories import registered_as
+from modelvc.models.versions.scope import scope
+from modelvc.ops.sharing.transfer import USUAL
+from modelvc.store.transfer.upload import PUSH_ALL, Terms, Uploader
+from modelvc.store.transfer.wanted import Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from modelvc.ids import Oid
+    from modelvc.models.progress import Progress
+    from modelvc.models.versions.scope import Meant, Scope
+    from modelvc.ops.sharing.transfer import Transfer
+    from modelvc.repo import Repo
+    from modelvc.store.remote.store import RemoteStore
+    from modelvc.store.transfer.upload import Uploaded
+
+    Named = tuple[str, Oid]
+
+JOBS = 4
+_RELATED = 16  # objects that may share chunks with a new one
+
+
+class Target(NamedTuple):
+    """A remote that is open for writing, and its name."""
+
+    name: str
+    store: RemoteStore
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What a push did. `sent_bytes`: bytes uploaded; `requests`: made to the remote.
+
+    `dry_run`: what it would do; `sent_bytes` is then the size of the versions, of which less would be uploaded.
+    `predictions`: of how many versions the predictions were sent; `unsent`: what this clone could not send and the
+    remote lacks.
+    """
+
+    remote: str
+    url: str
+    sent: tuple[str, ...]  # paths, one for each version
+    sent_bytes: int
+    there: int  # versions that were there already, complete
+    requests: int
+    predictions: int = 0
+    unsent: tuple[Unsent, ...] = ()
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """A version that was not sent, and why; `code`: that of the error; `hint`: the command that helps."""
+
+    path: str
+    oid: str
+    code: str
+    why: str
+    hint: str
+
+
+def push(
+    repo: Repo,
+    revs: Sequence[str] = (),
+    paths: Sequence[str] = (),
+    how: Transfer = USUAL,
+    progress: Progress = SILENT,
+) -> Pushed:
+    """Upload what REVS and PATHS mean; without them what the history of HEAD, the index and the worktree need.
+
+    The remote is looked at as it is now. What cannot be sent stops nothing else, and is named in the answer.
+    Raises BrokenPointer at the end for a pointer that cannot be read.
+    """
+    repo.require_init()
+    name = configured.chosen_name(repo, how.remote)
+    starts = tips.starts(repo.layout, all_refs=how.everything)
+    meant = scope(repo, revs, paths, everything=how.everything, history_too=True)
+    store = configured.open_remote(repo, name, writing=True)
+    try:
+        before = proofs.standing(store)
+        done = send(repo, Target(name, store), meant, how, progress)
+        whole = not (how.dry_run or revs or paths) and starts == tips.starts(repo.layout, all_refs=how.everything)
+        if whole and not done.absent and not meant.broken:
+            proofs.note(repo, name, store, before, proofs.Found(starts, (), {*done.sent, *done.there}))
+        paths_of = {one.name: str(one.path) for one in meant.meant}
+        _refuse_broken(meant)
+        return Pushed(
+            remote=name,
+            url=store.name,
+            sent=tuple(paths_of[one] for one in done.sent if one in meant.versions),
+            sent_bytes=_sizes(meant, done.sent) if how.dry_run else done.sent_bytes,
+            there=sum(one in meant.versions for one in done.there),
+            requests=store.backend.requests,
+            predictions=sum(one not in meant.versions for one in done.sent),
+            unsent=_unsent(repo, name, done, paths_of),
+            dry_run=how.dry_run,
+        )
+    finally:
+        store.close()
+
+
+def _sizes(meant: Scope, names: Sequence[Named]) -> int:
+    chosen = set(names)
+    return sum(one.pointer.size for one in meant.meant if one.name in chosen)
+
+
+def _refuse_broken(meant: Scope) -> None:
+    """A pointer that can not be read may name an object that is nowhere else: saying "done" would be a lie."""
+    if meant.broken:
+        where, why = meant.broken[0]
+        raise BrokenPointer(
+            f"{where} can not be pushed: {why}", hint="mend or remove that pointer; `mvc fsck` lists all of them"
+        )
+
+
+def _unsent(repo: Repo, name: str, done: Uploaded, paths: Mapping[Named, str]) -> tuple[Unsent, ...]:
+    """What could not be sent, with the command that helps where another remote has it."""
+    elsewhere = having(repo, list(done.absent), skip=name).where if done.absent else {}
+    found = []
+    for one, error in done.absent.items():
+        hint = error.hint
+        if one in elsewhere:
+            hint = f"run `mvc fetch --all -r {elsewhere[one]}`, then `{PUSH_ALL} -r {name}`"
+        found.append(Unsent(paths[one], str(one[1]), error.code, str(error), hint))
+    return tuple(found)
+
+
+def send(repo: Repo, to: Target, meant: Scope, how: Transfer = USUAL, progress: Progress = SILENT) -> Uploaded:
+    """Bring the versions MEANT to a remote, and remember what was seen there."""
+    known = pushed.load(repo, to.name)
+    wanted = [
+        Wanted(*one.name, one.path, partial(_related, repo, one), repo.store.has_root(*one.name)) for one in meant.meant
+    ]
+    progress.expect(sum(one.pointer.size for one, want in zip(meant.meant, wanted, strict=True) if want.here))
+    terms = Terms(how.jobs or JOBS, repositories=registered_as(repo, how.git_url))
+    uploader = Uploader(repo.store, to.store, known, terms)
+    if how.dry_run:
+        return uploader.plan(wanted)
+    done = uploader.run(wanted, progress.advance)
+    pushed.save(repo, to.name, {**known, **done.seen})
+    return done
+
+
+def _related(repo: Repo, one: Meant) -> list[Named]:
+    """Objects that may share chunks: the version before, other versions of the path, models beside it."""
+    found: dict[Named, None] = {}
+    if one.pointer.parent is not None:
+        found[one.pointer.kind, one.pointer.parent] = None
+    for data in _candidates(repo, one):
+        with suppress(ModelvcError):
+            pointer = parse(data)
+            found[pointer.kind, pointer.oid] = None
+        if len(found) > _RELATED:
+            break
+    found.pop(one.name, None)
+    return list(found)[:_RELATED]
+
+
+def _candidates(repo: Repo, one: Meant) -> Iterator[bytes]:
+    if not repo.past.has_head():
+        return
+    for version in islice(repo.past.of(pointer_of(one.path)), _RELATED):
+        yield version.data
+    for path, data in repo.past.at("HEAD").items():
+        if path.rpartition("/")[0] == one.path.parent:
+            yield data

@@ -1,0 +1,84 @@
+"""Change remotes that have a name already: their place, their name, which is the default; forget one."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from modelvc.errors import UsageError
+from modelvc.formats.text import config
+from modelvc.models.remotes import configured, proofs, pushed
+
+if TYPE_CHECKING:
+    from modelvc.formats.text.config import Remote
+    from modelvc.models.remotes.configured import RemoteInfo
+    from modelvc.repo import Repo
+
+
+def set_url(repo: Repo, name: str, remote: Remote, *, cwd: str) -> RemoteInfo:
+    """Let the remote NAME lie elsewhere, and pin it. What was seen at the place before is forgotten.
+
+    An endpoint and a region that REMOTE does not give stay, where both places are on S3.
+    """
+    repo.require_init()
+    place = configured.as_committed(repo, remote, cwd)
+    with repo.updating():
+        before = configured.find(repo, name)
+        if before.url.startswith("s3://") and place.url.startswith("s3://"):
+            place = replace(
+                place, endpoint_url=place.endpoint_url or before.endpoint_url, region=place.region or before.region
+            )
+        clone = repo.clone_config
+        if name in repo.config.remotes:
+            configured.save_config(repo, repo.config.with_place(name, place))
+        elif name in clone.remotes and clone.remotes[name].url:
+            clone = clone.with_place(name, configured.as_used(repo, place))
+        else:  # accepted here, in a commit that names it no longer
+            configured.save_config(repo, repo.config.with_remote(name, place))
+        if name in repo.config.remotes:
+            clone = clone.without_pin(name).with_pin(name, configured.as_used(repo, place))
+        configured.save_clone_config(repo, clone)
+        if not configured.find(repo, name).same_place(before):
+            pushed.forget(repo, name)
+            proofs.forget(repo, name)
+    return configured.describe(repo, name, configured.default_name(repo))
+
+
+def rename_remote(repo: Repo, old: str, new: str) -> RemoteInfo:
+    """Call the remote OLD NEW, with its pin, its profile and what was seen there."""
+    repo.require_init()
+    with repo.updating():
+        configured.find(repo, old)
+        if old == new:
+            return configured.describe(repo, new, configured.default_name(repo))
+        config.check_name(new)
+        if new in {**repo.clone_config.trust, **repo.clone_config.remotes, **repo.config.remotes}:
+            raise UsageError(f"there is a remote {new} already", hint=f"remove it first with `mvc remote remove {new}`")
+        changed = repo.config.renamed(old, new)
+        if changed != repo.config:
+            configured.save_config(repo, changed)
+        configured.save_clone_config(repo, repo.clone_config.renamed(old, new))
+        pushed.rename(repo, old, new)
+        proofs.forget(repo, old)
+    return configured.describe(repo, new, configured.default_name(repo))
+
+
+def remove_remote(repo: Repo, name: str) -> None:
+    """Forget a remote, its pin and what was seen there. The objects in it stay."""
+    repo.require_init()
+    with repo.updating():
+        configured.find(repo, name)
+        if name in repo.config.remotes:
+            configured.save_config(repo, repo.config.without_remote(name))
+        clone = repo.clone_config.without_pin(name)
+        configured.save_clone_config(repo, clone.without_remote(name) if name in clone.remotes else clone)
+        pushed.forget(repo, name)
+        proofs.forget(repo, name)
+
+
+def set_default(repo: Repo, name: str) -> RemoteInfo:
+    repo.require_init()
+    with repo.updating():
+        configured.find(repo, name)
+        configured.save_config(repo, repo.config.with_default(name))
+    return configured.describe(repo, name, name)

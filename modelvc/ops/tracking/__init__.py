@@ -1,0 +1,1 @@
+"""Verbs that change which models are tracked and what lies in the worktree."""

@@ -1,0 +1,334 @@
+"""Keep the present content of files and folders: objects first, then pointers, then Git's index."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from modelvc.errors import FormatError, NoSpace, NotFoundError, UsageError, shown
+from modelvc.formats.paths import SafeRelPath, pointer_of
+from modelvc.formats.pointer.pointer import Pointer
+from modelvc.git import index
+from modelvc.ids import Oid
+from modelvc.models.files import ignores
+from modelvc.models.files.placing import check_place
+from modelvc.models.files.seen_by_git import held_by_git, would_overwrite
+from modelvc.models.files.trees import check_names, entries_of, oid_of, stored_leaves
+from modelvc.models.measures.record import NOTHING, recorded
+from modelvc.models.progress import SILENT
+from modelvc.models.versions import claims
+from modelvc.ops.tracking.targets import Target, check_folders, checked, present_size, targets
+from modelvc.store.local import compact
+from modelvc.store.local.ingest import Ingest
+from modelvc.store.local.writer import StoreWriter
+from modelvc.store.objects import manifest
+from modelvc.store.objects.manifest import Content
+from modelvc.worktree import survey
+from modelvc.worktree.reading import Reading
+from modelvc.worktree.scan import scan
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelvc.formats.binary.segment import Recipe
+    from modelvc.models.measures.record import Given
+    from modelvc.models.progress import Progress
+    from modelvc.repo import Repo
+    from modelvc.worktree.state import Known
+
+_LARGE = 64 << 20  # bytes from which free space is looked at first
+_SPARE = 64 << 20  # bytes left free
+
+
+@dataclass(frozen=True, slots=True)
+class AddedModel:
+    """What became of one path. `change`: "new", "updated", "unchanged" or "metrics"; `stored`: bytes newly kept."""
+
+    path: str
+    kind: str
+    oid: str
+    size: int
+    change: str
+    stored: int
+    was: str | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """The models of one `mvc add`, in the order given. `dry_run`: what would become of them; `stored` is then 0."""
+
+    models: tuple[AddedModel, ...]
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Content of a target that is in the store, or will be when the writer commits."""
+
+    kind: str
+    oid: Oid
+    size: int
+    files: int | None
+    executable: bool
+    new_bytes: int
+
+
+def add(
+    repo: Repo,
+    paths: Sequence[str],
+    *,
+    given: Given = NOTHING,
+    progress: Progress = SILENT,
+    dry_run: bool = False,
+) -> Added:
+    """Store PATHS, write their pointers and ignore entries, stage both. GIVEN is recorded with a single path.
+
+    DRY_RUN: say what would become of them; metrics are not read then.
+    """
+    repo.require_init()
+    if given and len(paths) != 1:
+        raise UsageError("metrics belong to one model", hint="name one model, or run `mvc add` once for each")
+    with _changing(repo, dry_run=dry_run):
+        chosen = [checked(repo, text) for text in paths]
+        check_place(repo, chosen)
+        return _foreseen(repo, chosen, given) if dry_run else _add(repo, chosen, given, progress)
+
+
+def add_matching(repo: Repo, *, given: Given = NOTHING, progress: Progress = SILENT, dry_run: bool = False) -> Added:
+    """Store what the patterns of `mvc track` match: new files, and tracked models that were modified."""
+    from modelvc.ops.tracking.track import meant_by_add
+
+    repo.require_init()
+    with _changing(repo, dry_run=dry_run):
+        chosen = meant_by_add(repo, dry_run=dry_run)
+        if given and len(chosen) != 1:
+            raise UsageError("metrics belong to one model", hint="name it: `mvc add PATH -m NAME=VALUE`")
+        check_place(repo, chosen)
+        return _foreseen(repo, chosen, given) if dry_run else _add(repo, chosen, given, progress)
+
+
+def add_modified(repo: Repo, paths: Sequence[str] = (), *, progress: Progress = SILENT, dry_run: bool = False) -> Added:
+    """Store every tracked model (below PATHS) whose file differs from its pointer."""
+    from modelvc.models.files.state import MODIFIED, UNIGNORED
+    from modelvc.ops.tracking.status import status
+
+    repo.require_init()
+    with _changing(repo, dry_run=dry_run):
+        rows = status(repo, paths, remember=not dry_run).models
+        chosen = [SafeRelPath(row.path) for row in rows if row.state in {MODIFIED, UNIGNORED} or row.wrong]
+        return _foreseen(repo, chosen, NOTHING) if dry_run else _add(repo, chosen, NOTHING, progress)
+
+
+def _changing(repo: Repo, *, dry_run: bool) -> contextlib.AbstractContextManager[None]:
+    return contextlib.nullcontext() if dry_run else repo.updating()
+
+
+def _foreseen(repo: Repo, chosen: Sequence[SafeRelPath], given: Given) -> Added:
+    """What `_add` would do, by the names that the contents would have."""
+    done = []
+    for target in targets(repo, list(dict.fromkeys(chosen))):
+        content = _known(repo, target) or _named(repo, target)
+        found = _report(target, content, _pointer(target, content), "")
+        done.append(replace(found, change="metrics") if given and found.change == "unchanged" else found)
+    return Added(tuple(done), dry_run=True)
+
+
+def _named(repo: Repo, target: Target) -> _Kept:
+    """The content of a target, read and not stored."""
+    path = target.path
+    files = survey.tree_files(repo.worktree, repo.state, path)
+    if files is None:
+        found = repo.worktree.stat(path)
+        oid = survey.file_oid(repo.worktree, repo.state, path)
+        if found is None or oid is None:
+            raise NotFoundError(f"there is no {shown(path)}", hint="check the name")
+        return _Kept("file", Oid(oid), found[1], None, bool(found[4] & 0o100), 0)
+    if not files:
+        raise UsageError(f"{shown(path)} is an empty folder", hint="add it when there is something in it")
+    check_names(path, files)
+    entries = entries_of(files)
+    return _Kept(
+        "tree", oid_of(entries), sum(entry.size for entry in entries), len(entries), executable=False, new_bytes=0
+    )
+
+
+def _add(repo: Repo, chosen: Sequence[SafeRelPath], given: Given, progress: Progress) -> Added:
+    found = targets(repo, list(dict.fromkeys(chosen)))
+    _check_space(repo, found)
+    kept = [_known(repo, target) for target in found]
+    if not all(kept):
+        check_folders(repo, [target.path for target, known in zip(found, kept, strict=True) if not known])
+        progress.expect(sum(present_size(repo, target.path) for target in found))
+        with StoreWriter(repo.store) as writer, Ingest(writer, progress.advance) as ingest:
+            for place, target in enumerate(found):
+                kept[place] = kept[place] or _store(repo, target, writer, ingest)
+            writer.commit()
+            compact.tidy(repo.store, writer)
+    return _point(repo, [(t, k) for t, k in zip(found, kept, strict=True) if k], given)
+
+
+# -- content into the store
+
+
+def _check_space(repo: Repo, found: Sequence[Target]) -> None:
+    needed = sum(present_size(repo, target.path) for target in found)
+    if needed < _LARGE:
+        return
+    folder = repo.store.root
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    at_hand = os.statvfs(folder)
+    free = at_hand.f_bavail * at_hand.f_frsize
+    if needed + _SPARE > free and not all(_known(repo, target) for target in found):
+        raise NoSpace(needed, free, repo.store.root)
+
+
+def _known(repo: Repo, target: Target) -> _Kept | None:
+    """The content of a file that nothing touched since it was stored."""
+    found = repo.worktree.stat(target.path)
+    known = repo.state.files.get(target.path)
+    if not found or not known or not known[2] or known[0] != found or not stat.S_ISREG(found[4]):
+        return None
+    oid = Oid(known[1])
+    return _Kept("file", oid, found[1], None, bool(found[4] & 0o100), 0) if repo.store.has_root("file", oid) else None
+
+
+def _store(repo: Repo, target: Target, writer: StoreWriter, ingest: Ingest) -> _Kept:
+    before = writer.new_bytes
+    if os.path.isdir(os.path.join(repo.layout.worktree, target.path)):
+        kept = _store_tree(repo, target, writer, ingest)
+    else:
+        reading = Reading()
+        fd = repo.worktree.open(target.path)
+        try:
+            reading.opened(fd)
+            done = ingest.file(fd, target.path)
+        finally:
+            os.close(fd)
+        _keep(writer, Content(done.oid, done.stat.size, done.recipe), target.path)
+        repo.state.remember_file(target.path, done.stat, done.oid, settled=reading.settles(done.stat))
+        kept = _Kept("file", done.oid, done.stat.size, None, bool(done.stat.mode & 0o100), 0)
+    return replace(kept, new_bytes=writer.new_bytes - before)
+
+
+def _store_tree(repo: Repo, target: Target, writer: StoreWriter, ingest: Ingest) -> _Kept:
+    path = target.path
+    found = scan(repo.worktree.root, path)
+    if not found:
+        raise UsageError(f"{shown(path)} is an empty folder", hint="add it when there is something in it")
+    recipes = _stored_recipes(repo, target)
+    _, known = repo.state.trees.get(path, (b"", {}))
+    files: dict[str, Known] = {}
+    loose: list[str] = []
+    for name, data in found.items():
+        entry = known.get(name)
+        if entry and entry[2] and entry[0] == data and Oid(entry[1]) in recipes:
+            files[name] = entry
+        else:
+            loose.append(name)
+    reading = Reading(many=True)
+    loose.sort()
+    read = ingest.many(loose, repo.folder_opener(path), path, reading.opened)
+    for name, done in zip(loose, read, strict=True):
+        recipes[done.oid] = done.recipe
+        files[name] = (done.stat, bytes(done.oid), reading.settles(done.stat))
+    content = manifest.tree_content(entries_of(files), recipes)
+    _keep(writer, content, path)
+    repo.state.remember_tree(path, content.oid, files)
+    return _Kept("tree", content.oid, content.size, content.files, executable=False, new_bytes=0)
+
+
+def _keep(writer: StoreWriter, content: Content, path: SafeRelPath) -> None:
+    try:
+        writer.add(content)
+    except FormatError as error:
+        raise UsageError(f"{shown(path)} can not be stored: {error}", hint="track it in several parts") from None
+
+
+def _stored_recipes(repo: Repo, target: Target) -> dict[Oid, Recipe]:
+    """Recipes of the files of the version before, where this store has it."""
+    found: dict[Oid, Recipe] = {}
+    if target.before and target.before.kind == "tree" and repo.store.has_root("tree", target.before.oid):
+        for leaf, recipe in stored_leaves(repo.store, target.before.oid):
+            for entry, start, stop in manifest.files_of(leaf, recipe):
+                found[entry.oid] = recipe.cut(start, stop)
+    return found
+
+
+# -- pointers and Git
+
+
+def _point(repo: Repo, kept: Sequence[tuple[Target, _Kept]], given: Given) -> Added:
+    done, staged, dropped = [], [], []
+    for target, content in kept:
+        pointer, note = recorded(repo, target.path, _pointer(target, content), target.head or target.before, given)
+        hidden = ignores.hide(repo, target.path, again=target.head is None)
+        staged += [hidden] if hidden else []
+        if target.before is None or pointer.encode() != target.before.encode():
+            repo.write_pointer(target.path, pointer)
+        staged.append(pointer_of(target.path))
+        if target.in_git:
+            dropped.append(str(target.path))
+        done.append(_report(target, content, pointer, note))
+    if staged:
+        index.stage(repo.layout, add=[str(path) for path in staged], remove=dropped)
+    return Added(_warned(repo, done))
+
+
+def _warned(repo: Repo, done: Sequence[AddedModel]) -> tuple[AddedModel, ...]:
+    """DONE with a word where Git's own history holds the path; said when a model is new and for what Git tracked."""
+    held = held_by_git(repo, [model.path for model in done])
+    found = []
+    for model in done:
+        words = would_overwrite(held[model.path]) if model.path in held and model.change == "new" else ""
+        note = "; ".join(filter(None, (model.note, words and f"{words}: run `mvc add` before you switch")))
+        found.append(replace(model, note=note))
+    return tuple(found)
+
+
+def _pointer(target: Target, content: _Kept) -> Pointer:
+    """The pointer to write: the old one where it says the same, with the version before as parent."""
+    before, head = target.before, target.head
+    sides = before.sides if before else ()  # in a conflict, to add the content of either settles it
+    base = next((p for p in (*sides, head) if p and p.oid == content.oid and p.kind == content.kind), None)
+    if base is not None:
+        return replace(base, size=content.size, files=content.files, executable=content.executable, conflict=None)
+    known = head or before
+    parent = None
+    if known:
+        parent = known.oid if known is head or target.renamed else known.parent
+    return Pointer(
+        kind="tree" if content.kind == "tree" else "file",
+        oid=content.oid,
+        size=content.size,
+        files=content.files,
+        executable=content.executable,
+        parent=parent,
+        extra=known.extra if known else {},
+    )
+
+
+def _report(target: Target, content: _Kept, pointer: Pointer, note: str) -> AddedModel:
+    before = target.before
+    if before is None and not target.settles:
+        change = "new"
+    elif before is None or target.settles or before.oid != content.oid or before.executable != pointer.executable:
+        change = "updated"
+    elif wrong := claims.difference(claims.said(before), claims.said(pointer)):
+        change, note = "updated", note or f"its pointer is written anew: {wrong.replace('says', 'said', 1)}"
+    else:
+        change = "unchanged" if before.encode() == pointer.encode() else "metrics"
+    if note:
+        pass
+    elif target.settles:
+        note = "its conflict is settled with the content that is here now"
+    elif target.in_git:
+        note = "Git no longer tracks the file itself"
+    elif target.path.lower().endswith((".joblib.z", ".joblib.gz")):
+        note = "saved compressed, so versions share nothing; save it uncompressed and let mvc compress"
+    was = str(before.oid) if before and before.oid != content.oid else None
+    return AddedModel(target.path, content.kind, str(content.oid), content.size, change, content.new_bytes, was, note)

@@ -1,0 +1,90 @@
+"""What is tracked, and where its bytes are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modelvc.errors import ModelvcError, PointerConflict
+from modelvc.formats.paths import SafeRelPath, model_of
+from modelvc.formats.pointer.pointer import parse
+from modelvc.git import history
+from modelvc.models.remotes.pushed import is_pushed, pushed_roots
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelvc.formats.pointer.pointer import Pointer
+    from modelvc.repo import Repo
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One tracked model. `pushed`: None without a remote, and of what this clone never asked for.
+
+    `broken`: why its pointer cannot be read.
+    `conflict`: a merge left two versions; what is said of the model is said of ours.
+    """
+
+    path: str
+    kind: str = ""
+    oid: str = ""
+    size: int = 0
+    files: int | None = None
+    worktree: bool = False
+    store: bool = False
+    pushed: bool | None = None
+    broken: str = ""
+    conflict: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The models of the worktree, or of `commit`."""
+
+    models: tuple[Listed, ...]
+    commit: str = ""
+
+
+def ls(repo: Repo, rev: str = "", paths: Sequence[str] = ()) -> Listing:
+    """List the models below PATHS, of the worktree or of REV."""
+    repo.require_init()
+    commit = history.resolve(repo.layout, rev) if rev else ""
+    there = pushed_roots(repo)
+    found: dict[str, Pointer | ModelvcError] = {}
+    if rev:
+        for path, data in history.pointers_at(repo.layout, commit).items():
+            found[model_of(path)] = _parsed(path, data)
+    else:
+        good, broken = repo.worktree_pointers()
+        found |= {path: good.get(path) or broken[path] for path in {**good, **broken}}
+    rows = []
+    for path in repo.selected(paths, found):
+        pointer = found[path]
+        if isinstance(pointer, ModelvcError):
+            rows.append(Listed(path, broken=str(pointer), conflict=isinstance(pointer, PointerConflict)))
+        else:
+            rows.append(_listed(repo, path, pointer, there))
+    return Listing(tuple(rows), commit)
+
+
+def _parsed(path: str, data: bytes) -> Pointer | ModelvcError:
+    try:
+        return parse(data, path)
+    except ModelvcError as error:
+        return error
+
+
+def _listed(repo: Repo, path: SafeRelPath, pointer: Pointer, there: frozenset[bytes] | None) -> Listed:
+    stored = repo.store.has_root(pointer.kind, pointer.oid)
+    return Listed(
+        path=path,
+        kind=pointer.kind,
+        oid=str(pointer.oid),
+        size=pointer.size,
+        files=pointer.files,
+        worktree=repo.worktree.stat(path) is not None,
+        store=stored,
+        pushed=is_pushed(there, pointer.oid, stored=stored),
+        conflict=pointer.conflict is not None,
+    )

@@ -1,0 +1,136 @@
+"""Rename a model: its file, pointer, ignore entry, and what Git's index says."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modelvc.errors import ConflictError, UsageError, shown
+from modelvc.formats.limits import POINTER
+from modelvc.formats.paths import SafeRelPath, pointer_of
+from modelvc.formats.pointer.pointer import parse
+from modelvc.git import index
+from modelvc.models.files import ignores
+from modelvc.models.files.placing import check_place
+
+if TYPE_CHECKING:
+    from modelvc.formats.pointer.pointer import Pointer
+    from modelvc.repo import Repo
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """A model under its new name."""
+
+    old: str
+    new: str
+
+
+def mv(repo: Repo, old: str, new: str) -> Moved:
+    """Rename the model OLD to NEW, or into the folder NEW. Content that is not stored yet moves along.
+
+    A file or folder that was moved by hand already stays where it is.
+    """
+    repo.require_init()
+    with repo.updating():
+        source = _single(repo, old)
+        target = _target(repo, source, new)
+        begun = _begun(repo, source, target)
+        _check(repo, source, target, begun=begun is not None)
+        pointer = begun or repo.pointer(source)
+        # first the new name in full, then the old one away: killed between, both stand and nothing is lost
+        shown_in = ignores.hide(repo, target, again=begun is not None)
+        repo.write_pointer(target, pointer)
+        if repo.worktree.stat(source) is not None and repo.worktree.stat(target) is None:
+            _rename(repo, source, target)
+        repo.worktree.remove(pointer_of(source))
+        hidden_in = ignores.reveal(repo, source, again=begun is not None)
+        repo.state.forget(source)
+        changed = [pointer_of(source), pointer_of(target), *(file for file in (shown_in, hidden_in) if file)]
+        index.stage(repo.layout, add=changed)
+    return Moved(source, target)
+
+
+def _single(repo: Repo, text: str) -> SafeRelPath:
+    chosen = repo.selected([text], repo.tracked())
+    if len(chosen) > 1:
+        raise UsageError(
+            f"{shown(text)} holds {len(chosen)} models, such as {shown(chosen[0])}", hint="rename them one by one"
+        )
+    return chosen[0]
+
+
+def _target(repo: Repo, source: SafeRelPath, new: str) -> SafeRelPath:
+    inside = repo.inside(new)
+    is_folder = new.endswith("/") or os.path.isdir(os.path.join(repo.layout.worktree, inside))
+    if inside and repo.worktree.stat(pointer_of(SafeRelPath(inside))) is not None:
+        is_folder = False  # a model itself
+    if inside and is_folder and not new.endswith("/") and _moved_by_hand(repo, source, SafeRelPath(inside)):
+        is_folder = False  # the folder that the model was
+    if not is_folder:
+        return repo.path(new)
+    return SafeRelPath(f"{inside}/{source.name}" if inside else source.name)
+
+
+def _moved_by_hand(repo: Repo, source: SafeRelPath, target: SafeRelPath) -> bool:
+    """Whether `mv` has brought the content of SOURCE to TARGET already: nothing is left there, and the kind fits."""
+    there = repo.worktree.stat(target)
+    if there is None or repo.worktree.stat(source) is not None:
+        return False
+    pointer = repo.pointer_or_none(source)
+    return pointer is not None and stat.S_ISDIR(there[4]) == (pointer.kind == "tree")
+
+
+def _begun(repo: Repo, source: SafeRelPath, target: SafeRelPath) -> Pointer | None:
+    """The pointer of a move that died half way: both names have the same one, and one of them the content."""
+    if all(repo.worktree.stat(path) is not None for path in (source, target)):
+        return None
+    try:
+        there = repo.worktree.read(pointer_of(target), POINTER)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    entries = [entry for entry in index.pointers(repo.layout) if entry.path == pointer_of(source)]
+    blobs = index.read_blobs(repo.layout, [entry.blob for entry in entries])
+    known = set(blobs.values())
+    with contextlib.suppress(FileNotFoundError):
+        known.add(repo.worktree.read(pointer_of(source), POINTER))
+    return parse(there, pointer_of(target)) if there in known else None
+
+
+def _check(repo: Repo, source: SafeRelPath, target: SafeRelPath, *, begun: bool) -> None:
+    if target.startswith(source + "/"):
+        raise UsageError(f"{shown(target)} lies in {shown(source)} itself", hint="choose a name outside of it")
+    check_place(repo, [target])
+    tracked = repo.tracked()
+    for path in tracked:
+        if path != source and (target.startswith(path + "/") or path.startswith(target + "/")):
+            raise UsageError(f"{shown(path)} is tracked, and one would hold the other", hint="choose another name")
+    for there in () if begun else (target, pointer_of(target)):
+        by_hand = there == target and _moved_by_hand(repo, source, target)
+        if (
+            (repo.worktree.stat(there) is not None and not by_hand)
+            or there in tracked
+            or index.tracked_under(repo.layout, there)
+        ):
+            raise ConflictError(f"{shown(there)} is in the way", hint="choose another name, or move it away first")
+    rule = index.ignore_rule(repo.layout, pointer_of(target))
+    if rule is not None:
+        raise UsageError(
+            f"Git ignores {shown(pointer_of(target))}: {shown(rule.file)} line {rule.line} says {shown(rule.pattern)}",
+            hint="add the line `!*.mvc` below it, or choose another name",
+        )
+
+
+def _rename(repo: Repo, source: SafeRelPath, target: SafeRelPath) -> None:
+    """Rename the content, and keep what is known of it: a rename changes ctime and nothing else."""
+    before = repo.worktree.stat(source)
+    file, tree = repo.state.files.get(source), repo.state.trees.get(source)
+    repo.worktree.rename(source, target)
+    after = repo.worktree.stat(target)
+    if tree is not None:
+        repo.state.remember_tree(target, tree[0], tree[1])
+    if file and file[0] == before and after and (after[:3], after[4]) == (before[:3], before[4]):
+        repo.state.remember_file(target, after, file[1], settled=file[2])

@@ -1,0 +1,131 @@
+"""Before a commit: pointers that say nothing impossible, and no model forgotten."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modelvc.errors import ModelvcError, shown
+from modelvc.formats.paths import model_of
+from modelvc.formats.pointer.pointer import parse
+from modelvc.formats.text import config, policy
+from modelvc.git import history, index
+from modelvc.models.files.seen_by_git import fate
+from modelvc.models.files.state import MODIFIED
+from modelvc.models.remotes.pushed import pushed_roots
+from modelvc.ops.tracking import track
+from modelvc.ops.tracking.status import status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from modelvc.formats.pointer.pointer import Pointer
+    from modelvc.repo import Repo
+
+_NAMED = 10  # files in a warning
+_MOST = 5  # models without a pointer that are named
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What is wrong with the commit in progress: problems stop it, warnings do not."""
+
+    problems: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+
+def precommit(repo: Repo) -> Guard:
+    """Look at the pointers that are about to be committed, and at models that are not as their pointers say."""
+    problems, warnings = _pointers(repo)
+    problems = _configuration(repo) + problems
+    if repo.config.hooks.modified != "off":
+        forgotten = [row.path for row in status(repo).models if row.state == MODIFIED]
+        lines = [f"{shown(path)} has changes that this commit leaves out" for path in forgotten]
+        if lines and repo.config.hooks.modified == "block":
+            problems += [*lines, "add them first: mvc add -u"]
+        elif lines:
+            warnings += [
+                *lines,
+                "to take them in: mvc add -u && git commit --amend (or git commit, when this one came to nothing)",
+            ]
+    if names := track.forgotten(repo):
+        warnings += [f"{shown(name)} matches a pattern of mvc track and is no model yet" for name in names[:_NAMED]]
+        more = f" ({len(names) - _NAMED:,} more)" if len(names) > _NAMED else ""
+        warnings.append(
+            f"to keep them as models: mvc add{more}" if len(names) > 1 else "to keep it as a model: mvc add"
+        )
+    return Guard(tuple(problems), tuple(warnings))
+
+
+def _configuration(repo: Repo) -> list[str]:
+    """What is wrong with the policy and configuration that the commit in progress changes."""
+    problems = []
+    readers = {policy.POLICY: policy.parse, config.COMMITTED: config.parse}
+    for path, data in index.newly_staged(repo.layout, tuple(readers), policy.MAX_BYTES + 1).items():
+        try:
+            readers[path](data)
+        except ModelvcError as error:
+            problems.append(f"{error} ({error.hint})" if error.hint else str(error))
+    return problems
+
+
+def _pointers(repo: Repo) -> tuple[list[str], list[str]]:
+    """What is wrong with pointers in the index of the commit in progress, and what becomes of models without one."""
+    entries = index.pointers(repo.layout, commit_env=True)
+    blobs = index.read_blobs(repo.layout, sorted({entry.blob for entry in entries}))
+    head = history.pointers_at(repo.layout, "HEAD") if history.has_head(repo.layout) else {}
+    problems = []
+    unknown: dict[str, Pointer] = {}
+    changed: list[str] = []
+    for entry in entries:
+        data = blobs.get(entry.blob, b"")
+        if head.get(entry.path) == data:
+            continue  # it is in history already, whatever it says
+        changed.append(entry.path)
+        try:
+            pointer = parse(data, entry.path)
+        except ModelvcError as error:
+            problems.append(f"{error} ({error.hint})" if error.hint else str(error))
+            continue
+        if pointer.conflict:
+            name = shown(model_of(entry.path))
+            problems.append(f"{name} is in conflict; settle it with `mvc resolve {name} --ours` (or `--theirs`)")
+        elif not repo.store.has_root(pointer.kind, pointer.oid):
+            unknown[entry.path] = pointer
+    problems += _beside(repo, changed)
+    return problems + _nowhere(repo, unknown), _gone(repo, {entry.path for entry in entries}, head)
+
+
+def _beside(repo: Repo, pointers: Sequence[str]) -> list[str]:
+    """Models that Git would hold itself, beside a pointer that the commit in progress changes."""
+    held = index.tracked_at(repo.layout, {str(model_of(path)) for path in pointers}, commit_env=True)
+    return [
+        f"{shown(model)} is a model, and Git holds {shown(inside[0])} itself: "
+        f"git rm -rq --cached {shown(model)} && mvc add {shown(model)}"
+        for model, inside in sorted(held.items())
+    ]
+
+
+def _gone(repo: Repo, staged: set[str], head: Mapping[str, bytes]) -> list[str]:
+    """What becomes of models whose pointer the commit in progress removes."""
+    known = [model_of(path) for path in staged]
+    gone = sorted(model_of(path) for path in head.keys() - staged)
+    here = [path for path in gone if path in repo.state.pointers and repo.worktree.stat(path) is not None]
+    return [f"{shown(path)}: {fate(repo, path, known)}" for path in here[:_MOST]]
+
+
+def _nowhere(repo: Repo, unknown: dict[str, Pointer]) -> list[str]:
+    """Pointers to what is in neither the store, nor history, nor known to be on a remote."""
+    if not unknown:
+        return []
+    known = set(pushed_roots(repo) or ())
+    for seen in history.pointers_in(repo.layout, all_refs=True, reflog=True):  # what is being merged has no ref yet
+        try:
+            known.add(bytes(parse(seen.data).oid))
+        except ModelvcError:
+            continue
+    return [
+        f"{shown(path)} names content that is nowhere: add the model with `mvc add {shown(model_of(path))}`"
+        for path, pointer in unknown.items()
+        if bytes(pointer.oid) not in known
+    ]

@@ -1,0 +1,83 @@
+"""Stop tracking models."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modelvc.errors import BrokenPointer, PointerConflict, UsageError, WorktreeDirty
+from modelvc.formats.paths import pointer_of
+from modelvc.git import index
+from modelvc.models.files import ignores, materialise
+from modelvc.models.files.keep import keep_present
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelvc.formats.paths import SafeRelPath
+    from modelvc.repo import Repo
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """Models that are tracked no longer; `files_kept`: their files stayed; `was`: (path, oid) of what was removed.
+
+    `uncommitted`: those that the last commit does not have. `dry_run`: what would be, and nothing was.
+    """
+
+    paths: tuple[str, ...]
+    files_kept: bool
+    was: tuple[tuple[str, str], ...] = ()
+    uncommitted: tuple[str, ...] = ()
+    dry_run: bool = False
+
+
+def rm(repo: Repo, paths: Sequence[str], *, keep: bool = False, force: bool = False, dry_run: bool = False) -> Removed:
+    """Take file, pointer and ignore entry of PATHS away; with KEEP leave the files. Unsaved content is refused.
+
+    Raises FileInUse for models that somebody writes or changed meanwhile, once the others are removed.
+    """
+    repo.require_init()
+    if not paths:
+        raise UsageError("no path given", hint="name the models: `mvc rm PATH...`")
+    with contextlib.nullcontext() if dry_run else repo.updating():
+        chosen = repo.selected(paths, repo.tracked())
+        plans = [] if keep else [materialise.plan_removal(repo, path) for path in chosen]
+        dirty = [plan for plan in plans if plan.action == "dirty"]
+        if dirty and not force:
+            raise WorktreeDirty(dirty[0].path, dirty[0].why)
+        if dry_run:
+            return Removed(tuple(chosen), keep, dry_run=True)
+        if dirty:
+            keep_present(repo, [plan.path for plan in dirty])
+            plans = [materialise.plan_removal(repo, path) for path in chosen]
+        for path in chosen:
+            _log_pointer(repo, path)
+        kept = materialise.apply(repo, plans, "rm")
+        stay = {path for path, _ in kept}
+        chosen = [path for path in chosen if path not in stay]
+        changed: list[str] = []
+        for path in chosen:
+            again = repo.worktree.stat(pointer_of(path)) is None  # a run that died got so far
+            hidden = ignores.reveal(repo, path, again=again)
+            changed += [hidden] if hidden else []
+            changed.append(pointer_of(path))
+            repo.worktree.remove(pointer_of(path))
+            repo.state.forget(path)
+        if changed:
+            index.stage(repo.layout, add=changed)
+    materialise.raise_kept(kept)
+    was = tuple((str(p.path), f"blake3:{p.was[1].hex()}") for p in plans if p.was)
+    committed = index.head_blobs(repo.layout, [pointer_of(path) for path in chosen])
+    return Removed(tuple(chosen), keep, was, tuple(path for path in chosen if pointer_of(path) not in committed))
+
+
+def _log_pointer(repo: Repo, path: SafeRelPath) -> None:
+    """What a pointer names may be in no commit yet, and not what lies in the worktree."""
+    try:
+        pointer = repo.pointer_or_none(path)
+    except (BrokenPointer, PointerConflict):
+        return
+    if pointer is not None:
+        repo.log_replaced(path, pointer.kind, pointer.oid, "rm")

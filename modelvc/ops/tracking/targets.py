@@ -1,0 +1,126 @@
+"""Names that `mvc add` takes or refuses, with what pointers, the last commit and Git's index say of each."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modelvc.errors import ModelvcError, NotFoundError, PointerConflict, UsageError, shown
+from modelvc.formats.paths import SafeRelPath, pointer_of
+from modelvc.formats.pointer.pointer import Pointer
+from modelvc.formats.pointer.pointer import parse as parse_pointer
+from modelvc.git import index
+from modelvc.models.files.trees import check_names
+from modelvc.models.versions.renames import only_renamed
+from modelvc.worktree.scan import scan
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelvc.repo import Repo
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A file or folder to be added."""
+
+    path: SafeRelPath
+    before: Pointer | None  # the pointer in the worktree
+    head: Pointer | None  # the pointer in the last commit
+    in_git: bool  # Git itself tracks the file, which add ends
+    settles: bool  # a merge left the pointer in conflict, which add ends too
+    renamed: bool = False  # the last commit has that version under a name that is gone
+
+
+def checked(repo: Repo, text: str) -> SafeRelPath:
+    """The path TEXT of a file or folder. Raises NotFoundError without one, UsageError for a link or a device."""
+    path = repo.path(text)
+    found = repo.worktree.stat(path)
+    if found is None:
+        hint = (
+            f"bring it back with `mvc checkout {shown(path)}`"
+            if repo.worktree.stat(pointer_of(path))
+            else "check the name"
+        )
+        if os.path.lexists(os.path.join(repo.layout.worktree, path)):
+            raise UsageError(f"{shown(path)} lies behind a symbolic link", hint="name the file by its real path")
+        raise NotFoundError(f"there is no {shown(path)}", hint=hint)
+    if stat.S_ISLNK(found[4]):
+        raise UsageError(f"{shown(path)} is a symbolic link", hint="add the file that it points to")
+    if not stat.S_ISREG(found[4]) and not stat.S_ISDIR(found[4]):
+        raise UsageError(f"{shown(path)} is neither a file nor a folder", hint="name a file or a folder")
+    return path
+
+
+def targets(repo: Repo, chosen: Sequence[SafeRelPath]) -> list[Target]:
+    """One target for each of CHOSEN. Raises UsageError if two overlap, or for what Git ignores or tracks itself."""
+    tracked = set(repo.tracked())
+    heads = index.head_blobs(repo.layout, [pointer_of(path) for path in chosen])
+    rules = index.ignore_rules(repo.layout, [pointer_of(path) for path in chosen])
+    held = index.tracked_at(repo.layout, chosen)
+    others = tracked | set(chosen)
+    for path in chosen:
+        _check_overlap(path, others)
+        rule = rules.get(pointer_of(path))
+        if rule is not None:
+            raise UsageError(
+                f"Git ignores {shown(pointer_of(path))}: "
+                f"{shown(rule.file)} line {rule.line} says {shown(rule.pattern)}",
+                hint="add the line `!*.mvc` below it (`models/` must become `models/*` first)",
+            )
+    return [_target(repo, path, heads.get(pointer_of(path)), held.get(path, [])) for path in chosen]
+
+
+def _target(repo: Repo, path: SafeRelPath, head: bytes | None, inside: Sequence[str]) -> Target:
+    is_folder = os.path.isdir(os.path.join(repo.layout.worktree, path))
+    if inside and is_folder:
+        raise UsageError(
+            f"{shown(path)} holds what Git tracks itself, such as {shown(inside[0])}",
+            hint=f"add the models in it one by one, or let Git track none of it: `git rm -r --cached {shown(path)}`",
+        )
+    committed = None
+    if head is not None:
+        with suppress(ModelvcError):
+            committed = parse_pointer(head)
+    try:
+        before = repo.pointer_or_none(path)
+    except PointerConflict:  # a new version settles it
+        return Target(path, None, committed, bool(inside), settles=True)
+    renamed = before is not None and head is None and only_renamed(repo, path, before)
+    return Target(path, before, committed, bool(inside), settles=bool(before and before.conflict), renamed=renamed)
+
+
+def _check_overlap(path: SafeRelPath, others: set[str]) -> None:
+    parent = path.parent
+    while parent:
+        if parent in others:
+            raise UsageError(
+                f"{shown(path)} lies in {shown(parent)}, which is tracked as a whole",
+                hint=f"run `mvc add {shown(parent)}`",
+            )
+        parent = parent.rpartition("/")[0]
+    if below := sorted(other for other in others if other.startswith(path + "/")):
+        raise UsageError(
+            f"{shown(path)} holds {shown(below[0])}, which is tracked by itself",
+            hint=f"run `mvc rm --keep {shown(below[0])}` first, or add models one by one",
+        )
+
+
+def check_folders(repo: Repo, paths: Sequence[SafeRelPath]) -> None:
+    """Refuse, before anything is read or written, a folder that can not be stored."""
+    for path in paths:
+        if os.path.isdir(os.path.join(repo.layout.worktree, path)):
+            check_names(path, scan(repo.worktree.root, path))
+
+
+def present_size(repo: Repo, path: SafeRelPath) -> int:
+    """Bytes at PATH; of a folder, of all its files."""
+    found = repo.worktree.stat(path)
+    if found is None:
+        return 0
+    if stat.S_ISDIR(found[4]):
+        return sum(data[1] for data in scan(repo.worktree.root, path).values())
+    return found[1]

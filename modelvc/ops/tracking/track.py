@@ -1,0 +1,88 @@
+"""Which files are models by their names: the patterns of `mvc track`, and the files that they match."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from modelvc.errors import FormatError, NotFoundError, UsageError, shown
+from modelvc.formats.paths import SafeRelPath, is_pointer, model_of
+from modelvc.git import index
+from modelvc.models.files.state import MODIFIED, UNIGNORED
+from modelvc.models.remotes.configured import save_config
+from modelvc.ops.tracking.status import status
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from modelvc.repo import Repo
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """The patterns of the repository. `waiting`: files that match one and are neither tracked nor ignored."""
+
+    patterns: tuple[str, ...]
+    waiting: tuple[str, ...]
+
+
+def track(repo: Repo, patterns: Sequence[str] = (), *, remove: bool = False) -> Tracked:
+    """Add PATTERNS to those of the repository, or REMOVE them, and stage its configuration; without any, list them."""
+    repo.require_init()
+    if not patterns:
+        if remove:
+            raise UsageError("no pattern given", hint="name those to remove: `mvc track --remove PATTERN`")
+        return Tracked(repo.config.track.patterns, waiting(repo))
+    with repo.updating():
+        before = repo.config.track.patterns
+        if remove and (unknown := [one for one in patterns if one not in before]):
+            raise NotFoundError(f'there is no pattern "{shown(unknown[0], 80)}"', hint="run `mvc track` to see them")
+        after = [one for one in before if one not in patterns] if remove else [*before, *patterns]
+        changed = repo.config.with_patterns(after)
+        if changed != repo.config:
+            save_config(repo, changed)
+    return Tracked(repo.config.track.patterns, waiting(repo))
+
+
+def waiting(repo: Repo) -> tuple[str, ...]:
+    """Files that match a pattern and are neither tracked, by mvc or Git, nor ignored."""
+    found = index.untracked(repo.layout, _globs(repo))
+    known = set(repo.tracked()) if found else set()
+    return tuple(name for name in found if name not in known and _may_be_model(name))
+
+
+def forgotten(repo: Repo) -> tuple[str, ...]:
+    """For a commit in progress: files that wait, and those that it gives to Git itself."""
+    given = index.added(repo.layout, _globs(repo))
+    return tuple(dict.fromkeys([*waiting(repo), *(name for name in given if _may_be_model(name))]))
+
+
+def meant_by_add(repo: Repo, *, dry_run: bool) -> list[SafeRelPath]:
+    """What `mvc add` takes when nothing is named: files that wait, and tracked models that match and are modified."""
+    if not repo.config.track.patterns:
+        raise UsageError(
+            "nothing to add",
+            hint="name files or folders, run `mvc add -u` for every model that is modified, or set up `mvc track`",
+        )
+    pointers = index.staged(repo.layout, [f"{glob}.mvc" for glob in _globs(repo)])
+    here = [os.path.join(repo.layout.worktree, model_of(name)) for name in pointers if is_pointer(name)]
+    rows = status(repo, here, remember=not dry_run).models if here else ()
+    modified = [row.path for row in rows if row.state in {MODIFIED, UNIGNORED} or row.wrong]
+    try:
+        return [SafeRelPath(name) for name in (*waiting(repo), *modified)]
+    except FormatError as error:
+        raise UsageError(str(error), hint=error.hint) from None
+
+
+def _globs(repo: Repo) -> list[str]:
+    """The patterns as Git reads them: one without a slash matches names in every folder."""
+    return [
+        f":(top,glob){'' if '/' in pattern else '**/'}{pattern.lstrip('/')}" for pattern in repo.config.track.patterns
+    ]
+
+
+def _may_be_model(name: str) -> bool:
+    return not (is_pointer(name) or name.endswith("/") or os.path.basename(name).startswith((".git", ".mvc"))) and (
+        not name.startswith(".mvc/")
+    )

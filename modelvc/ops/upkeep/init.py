@@ -1,0 +1,171 @@
+"""Set a repository up for mvc, or a clone of one; and undo the latter."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from modelvc.errors import NoRepository, UsageError, shown_url
+from modelvc.formats.paths import SafeRelPath
+from modelvc.git import index
+from modelvc.git.run import git, run
+from modelvc.git.setup import drivers, hooks
+from modelvc.models.files.follow import follow
+from modelvc.models.notebooks import note_edition, unstripped
+from modelvc.models.remotes import configured
+from modelvc.repo import CONFIG
+
+if TYPE_CHECKING:
+    from modelvc.formats.text.config import Remote
+    from modelvc.git.setup.drivers import Mode
+    from modelvc.git.setup.hooks import Installed
+    from modelvc.models.files.follow import Followed
+    from modelvc.models.remotes.configured import RemoteInfo
+    from modelvc.repo import Repo
+
+_NOTEBOOK = b" filter=mvc-notebook diff=mvc-notebook"
+_ATTRIBUTES = (
+    b"*.mvc text eol=lf merge=mvc-pointer diff=mvc-pointer",
+    b".gitignore merge=union",
+    b"*.ipynb" + _NOTEBOOK + b" merge=mvc-notebook",
+    b"*.zpln" + _NOTEBOOK,
+    b"note.json" + _NOTEBOOK,  # what older Zeppelins call their notes; any other file of that name stays as it is
+)
+_EARLIER = {b"*.mvc text eol=lf": _ATTRIBUTES[0]}  # what an earlier version wrote, and what stands for it now
+_LARGE_FILE = "mvc.largeFile"
+_LIMIT = 1 << 20  # a larger .gitattributes is somebody's accident
+
+
+@dataclass(frozen=True, slots=True)
+class Initialised:
+    """What `mvc init` did; `wrote` are the files that it wrote and staged, empty when all was in place.
+
+    `unstripped`: notebooks in Git that the filter would change.
+    """
+
+    worktree: str
+    wrote: tuple[str, ...]
+    hooks: Installed
+    remote: RemoteInfo | None = None
+    notebooks: Mode = "off"
+    unstripped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledHere:
+    """What `mvc install` did; `untrusted` are remotes that the repository names and this clone has not accepted."""
+
+    hooks: Installed
+    remotes: tuple[RemoteInfo, ...]
+    untrusted: tuple[RemoteInfo, ...]
+    followed: Followed
+    notebooks: Mode = "off"
+
+
+@dataclass(frozen=True, slots=True)
+class Uninstalled:
+    """The hooks that `mvc uninstall` took away."""
+
+    hooks: tuple[str, ...]
+
+
+def init(
+    repo: Repo,
+    python: str,
+    *,
+    place: Remote | None = None,
+    cwd: str = "",
+    notebooks: Mode | None = None,
+) -> Initialised:
+    """Write and stage configuration and attributes, install hooks and drivers. Doing it again changes nothing.
+
+    PLACE is where models are to be kept, a folder relative to CWD. NOTEBOOKS: what to do about them; None leaves it as
+    it is, "both" at first. Never commits.
+    """
+    os.makedirs(repo.layout.mvc_dir, exist_ok=True)
+    wrote = []
+    with repo.updating():
+        if repo.worktree.stat(CONFIG) is None:
+            configured.save_config(repo, repo.config)
+            wrote.append(CONFIG)
+        chosen = _mode(repo, notebooks)
+        if _write_attributes(repo, chosen):
+            wrote.append(".gitattributes")
+            index.stage(repo.layout, add=[".gitattributes"])
+        installed = _install(repo, python, chosen)
+    added = None
+    if place:
+        from modelvc.store.backends import absolute_url
+
+        start = cwd or repo.layout.worktree
+        known = repo.config.remotes.get("origin")
+        there = replace(known, url=configured.used_url(repo, known.url)) if known else None
+        if there is None:
+            added = configured.add_remote(repo, "origin", place, cwd=start)
+        elif not there.same_place(replace(place, url=absolute_url(place.url, start))):
+            raise UsageError(
+                f"the remote origin is {shown_url(there.url)} already",
+                hint=f"change it with `mvc remote set-url origin {shown_url(place.url)}`",
+            )
+    left = unstripped(repo) if drivers.filters(repo.layout) else ()
+    note_edition(repo)
+    return Initialised(repo.layout.worktree, tuple(wrote), installed, added, chosen, left)
+
+
+def install(repo: Repo, python: str, *, trust: bool = False, notebooks: Mode | None = None) -> InstalledHere:
+    """Set up the hooks and drivers of this clone; with TRUST accept the remotes that the repository names."""
+    if repo.worktree.stat(CONFIG) is None and not repo.index_pointers():
+        raise NoRepository("this Git repository does not use mvc yet", hint="run `mvc init`")
+    os.makedirs(repo.layout.mvc_dir, exist_ok=True)
+    with repo.updating():
+        chosen = _mode(repo, notebooks)
+        installed = _install(repo, python, chosen)
+    named = configured.trust(repo).remotes if trust and repo.config.remotes else configured.remotes(repo).remotes
+    followed = follow(repo)
+    return InstalledHere(installed, named, tuple(one for one in named if not one.trusted), followed, chosen)
+
+
+def uninstall(repo: Repo) -> Uninstalled:
+    """Take the hooks and drivers of this clone away and put back what was there. Models stay."""
+    run(repo.layout, "config", "--local", "--unset-all", _LARGE_FILE)
+    drivers.uninstall(repo.layout)
+    return Uninstalled(hooks.uninstall(repo.layout))
+
+
+def _mode(repo: Repo, wanted: Mode | None) -> Mode:
+    """What to do about notebooks: as said now, else as said before, else all that can be done."""
+    return wanted or drivers.chosen(repo.layout) or "both"
+
+
+def _install(repo: Repo, python: str, notebooks: Mode) -> Installed:
+    if drivers.chosen(repo.layout) is None:
+        note_edition(repo)  # a clone that is new has nothing to be told
+    drivers.install(repo.layout, notebooks)
+    git(repo.layout, "config", "--local", _LARGE_FILE, str(repo.config.hooks.large_file))
+    return hooks.install(repo.layout, python)
+
+
+def _write_attributes(repo: Repo, notebooks: Mode) -> bool:
+    """Add our lines to `.gitattributes`; whether any was missing."""
+    path = SafeRelPath(".gitattributes")
+    try:
+        before = repo.worktree.read(path, _LIMIT)
+    except FileNotFoundError:
+        before = b""
+    if len(before) > _LIMIT:
+        raise UsageError(f"{path} is larger than {_LIMIT:,} bytes", hint="move lines that are not needed out of it")
+    wanted = [line for line in _ATTRIBUTES if notebooks != "off" or _NOTEBOOK not in line]
+    lines = [
+        _EARLIER.get(line.rstrip(b"\r\n"), b"") + b"\n" if line.rstrip(b"\r\n") in _EARLIER else line
+        for line in before.splitlines(keepends=True)
+    ]
+    present = {line.rstrip(b"\r\n") for line in lines}
+    missing = [line + b"\n" for line in wanted if line not in present]
+    end = b"" if not lines or lines[-1].endswith(b"\n") or not missing else b"\n"
+    after = b"".join((*lines, end, *missing))
+    if after == before:
+        return False
+
+    repo.worktree.write_bytes(path, after, seen=repo.worktree.as_read(path, before))
+    return True

@@ -1,0 +1,211 @@
+"""Mend the local store and a remote from whatever good copies there are: of other remotes, versions and files."""
+
+from __future__ import annotations
+
+import os
+import stat
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING
+
+from modelvc.errors import IntegrityError, ModelvcError, NotFoundError
+from modelvc.models.files.keep import keep_present
+from modelvc.models.files.trees import entries_of, oid_of
+from modelvc.models.remotes import configured, pushed
+from modelvc.models.remotes.holders import others
+from modelvc.store.check import local_store
+from modelvc.store.local.ingest import Ingest
+from modelvc.store.local.writer import StoreWriter
+from modelvc.store.repair import copies
+from modelvc.store.repair.remote_pack import mend_pack
+from modelvc.store.transfer.download import Downloader
+from modelvc.store.transfer.upload import Terms, Uploader
+from modelvc.store.transfer.wanted import Wanted
+from modelvc.worktree import survey
+from modelvc.worktree.reading import Reading
+from modelvc.worktree.scan import scan
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from modelvc.formats.paths import SafeRelPath
+    from modelvc.ids import Oid
+    from modelvc.models.progress import Progress
+    from modelvc.ops.upkeep.problems import Trouble
+    from modelvc.repo import Repo
+    from modelvc.store.check.remote_store import FarHealth
+    from modelvc.store.objects.manifest import Content
+    from modelvc.store.remote.store import RemoteStore
+
+    Named = tuple[str, Oid]
+
+_JOBS = 4
+
+
+class Mender:
+    """One repair. PATHS: where history has each object; `not_asked`: remotes that could not be asked, and why."""
+
+    def __init__(self, repo: Repo, paths: Mapping[Named, SafeRelPath], progress: Progress) -> None:
+        self._repo = repo
+        self._paths = paths
+        self._progress = progress
+        self.not_asked: dict[str, None] = {}
+
+    # -- the local store
+
+    def mend_local(self, objects: Mapping[Named, Trouble]) -> None:
+        """Mend the OBJECTS that good copies can mend, chunk by chunk, and note it in their findings."""
+        store = self._repo.store
+        store.forget_packs()
+        shown = self._shown()
+        for name, found in objects.items():
+            paths = {path for path in (shown.get(name), self._paths.get(name)) if path}
+            if any(self._from_worktree(name, path) for path in paths):
+                found.repaired()
+        names = [name for name, found in objects.items() if not found.problem.repaired]
+        if not names:
+            return
+        contents = {name: copies.described_here(store, name) for name in names}
+        intact = {name for name, content in contents.items() if content is not None}
+        unknown = [name for name in names if name not in intact]
+        for remote_name, remote in self._remotes() if unknown else ():
+            with self._asking(remote_name):
+                for name in unknown:
+                    contents[name] = contents[name] or copies.describe(remote, name)
+        wanted = {cid for content in contents.values() if content for cid in copies.lacking(store, content)}
+        self._gather(wanted, names)
+        for name, content in contents.items():
+            if content is not None and self._is_whole(name, content, known=name in intact):
+                objects[name].repaired()
+
+    def _is_whole(self, name: Named, content: Content, *, known: bool) -> bool:
+        store = self._repo.store
+        if copies.lacking(store, content):
+            return False
+        if not known:
+            copies.write_again(store, content, os.path.join(self._repo.layout.mvc_dir, "damaged"))
+        return local_store.check_object(store, name, every_byte=True) is None
+
+    def _gather(self, wanted: set[bytes], first: Collection[Named]) -> None:
+        """Bring the chunks WANTED here, from the worktree and from remotes, where objects FIRST may lead to them."""
+        if wanted:
+            self._chunks_of_worktree(wanted)
+        names = dict.fromkeys((*first, *self._paths))
+        for remote_name, remote in self._remotes() if wanted else ():
+            with self._asking(remote_name):
+                copies.gather(self._repo.store, remote, wanted, names)
+        self._repo.store.forget_packs()
+
+    def _remotes(self) -> Iterator[tuple[str, RemoteStore]]:
+        """Every remote that this clone may read, the default one first, open while it is used."""
+        for name in others(self._repo):
+            with self._asking(name):
+                store = configured.open_remote(self._repo, name, writing=False)
+                try:
+                    store.check()
+                    yield name, store
+                finally:
+                    store.close()
+
+    def _asking(self, name: str) -> _Asking:
+        return _Asking(name, self.not_asked)
+
+    # -- the worktree
+
+    def _shown(self) -> dict[Named, SafeRelPath]:
+        return {(one.kind, one.oid): path for path, one in self._repo.worktree_pointers()[0].items()}
+
+    def _from_worktree(self, name: Named, path: SafeRelPath) -> bool:
+        """Store the worktree's file or folder again, if it is what the object was."""
+        repo, (kind, oid) = self._repo, name
+        found = repo.worktree.stat(path)
+        try:
+            if found is None or stat.S_ISDIR(found[4]) != (kind == "tree"):
+                return False
+            if kind == "tree":
+                files = survey.tree_files(repo.worktree, repo.state, path) or {}
+                if oid_of(entries_of(files)) != oid:
+                    return False
+            elif survey.hash_file(repo.worktree, path, Reading())[1] != oid:
+                return False
+            kept = keep_present(repo, [path])[path]
+        except ModelvcError:
+            return False
+        return kept == oid and local_store.check_object(repo.store, name, every_byte=True) is None
+
+    def _chunks_of_worktree(self, wanted: set[bytes]) -> None:
+        """Another version in the worktree may hold chunks of WANTED; of its files nothing else is kept."""
+        repo = self._repo
+        paths = {*self._shown().values(), *self._paths.values()}
+        with StoreWriter(repo.store) as writer, Ingest(copies.OnlyWanted(writer, wanted)) as ingest:
+            for path in sorted(paths):
+                with suppress(ModelvcError, OSError):
+                    found = repo.worktree.stat(path)
+                    if found is not None and stat.S_ISDIR(found[4]):
+                        ingest.many(sorted(scan(repo.worktree.root, path)), repo.folder_opener(path), path)
+                    elif found is not None:
+                        fd = repo.worktree.open(path)
+                        try:
+                            ingest.file(fd, path)
+                        finally:
+                            os.close(fd)
+            writer.commit()
+        wanted -= {cid for cid in wanted if repo.store.find(cid) is not None}
+
+    # -- a remote
+
+    def mend_packs(self, remote: RemoteStore, health: FarHealth) -> None:
+        """Make packs of a remote again as they were, where good copies of their chunks can be had."""
+        store = self._repo.store
+        bad = {cid for one in health.packs.values() for cid in one.lost}
+        self._gather({cid for cid in bad if store.find(cid) is None}, health.faults)
+        for one in health.packs.values():
+            mend_pack(store, remote, one)
+
+    def send_again(self, remote_name: str, remote: RemoteStore, health: FarHealth) -> None:
+        """Send what suffers, whatever was believed of it; what could not be done shows in the next look.
+
+        What is not here is fetched from another remote before.
+        """
+        anew = frozenset(health.faults) | {name for users in health.users.values() for name in users}
+        for name in anew:
+            if not self._repo.store.has_root(*name):
+                self._fetch(name, skip=remote_name)
+        self._send(remote_name, remote, anew, frozenset(health.packs))
+
+    def _fetch(self, name: Named, skip: str) -> None:
+        for remote_name, remote in self._remotes():
+            if remote_name != skip:
+                with self._asking(remote_name), suppress(IntegrityError, NotFoundError):
+                    if Downloader(self._repo.store, remote, _JOBS).run([name], self._progress.advance).came:
+                        return
+
+    def _send(self, remote_name: str, remote: RemoteStore, anew: frozenset[Named], damaged: frozenset[bytes]) -> None:
+        repo = self._repo
+        known = {one: seen for one, seen in pushed.load(repo, remote_name).items() if one not in anew}
+        here = [  # an object that is damaged here as well stays as it is there
+            Wanted(*one, str(self._paths[one]), partial(list, [one]))
+            for one in sorted(anew)
+            if repo.store.has_root(*one)
+        ]
+        terms = Terms(jobs=_JOBS, anew=frozenset(one.name for one in here), damaged=damaged)
+        known.update(Uploader(repo.store, remote, {}, terms).run(here).seen)
+        pushed.save(repo, remote_name, known)
+
+
+class _Asking:
+    """While a remote is asked that is not the one meant: when it can not be, that is noted, and others are asked."""
+
+    def __init__(self, name: str, noted: dict[str, None]) -> None:
+        self._name = name
+        self._noted = noted
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> bool:
+        del kind, trace
+        if isinstance(error, ModelvcError):
+            self._noted[f"{self._name}: {error}"] = None
+            return True
+        return False

@@ -1,0 +1,208 @@
+"""What the local store keeps, model by model, and what deduplication and compression saved."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from modelvc.errors import IntegrityError, ModelvcError, NotFoundError
+from modelvc.formats.paths import model_of
+from modelvc.formats.pointer.pointer import parse
+from modelvc.git import history, index
+from modelvc.models.remotes import configured
+from modelvc.store.objects import manifest
+from modelvc.store.remote.store import root_key
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Iterator
+
+    from modelvc.ids import Oid
+    from modelvc.repo import Repo
+
+    Named = tuple[str, Oid]
+
+_SHARED = -1  # in place of a model: several use the chunk
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStats:
+    """One model; an empty path stands for versions that no pointer names any more. Sizes are bytes.
+
+    `logical`: what its versions here and their predictions would take one by one; `kept`: what their chunks take, of
+    which other models use `shared` too. logical = kept + saved_by_dedup + saved_by_compression.
+    """
+
+    path: str
+    versions: int
+    here: int
+    pushed: int | None = None  # versions that a remote has, where one was asked
+    logical: int = 0
+    kept: int = 0
+    shared: int = 0
+    saved_by_dedup: int = 0
+    saved_by_compression: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteStats:
+    """What a remote holds: versions of anybody's, and bytes."""
+
+    name: str
+    url: str
+    versions: int
+    packs: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreStats:
+    """All models, the largest first. `total` counts what several of them share once, so it is not their sum.
+
+    `size` is what the store takes on disk; `unreadable` versions have damaged manifests, which `mvc fsck` names.
+    """
+
+    models: tuple[ModelStats, ...]
+    total: ModelStats
+    packs: int
+    size: int
+    unreadable: int = 0
+    remote: RemoteStats | None = None
+
+
+def stats(repo: Repo, remote: str | None = None) -> StoreStats:
+    """Count what history, index, worktree and store name. REMOTE: look there too; "" is the default one."""
+    repo.require_init()
+    models, versions = _models(repo)
+    keys, far = _remote(repo, remote) if remote is not None else (None, None)
+    counter = _Counter(repo, versions)
+    for place, names in enumerate(models.values()):
+        counter.note_owners(names, place)
+    rows = [
+        replace(counter.add_up(path, names), pushed=_there(names & versions, keys)) for path, names in models.items()
+    ]
+    everything = {name for names in models.values() for name in names}
+    total = replace(counter.total(everything), pushed=_there(everything & versions, keys))
+    packs = repo.store.packs()
+    return StoreStats(
+        models=tuple(sorted(rows, key=lambda row: (-row.kept, row.path))),
+        total=total,
+        packs=len(packs),
+        size=sum(size for _, size in packs)
+        + sum(os.path.getsize(repo.store.root_path(*n)) for n in repo.store.roots()),
+        unreadable=len(counter.bad),
+        remote=far,
+    )
+
+
+def _models(repo: Repo) -> tuple[dict[str, set[Named]], set[Named]]:
+    """The objects of each model, and which objects are versions: predictions are none."""
+    found: dict[str, set[Named]] = {}
+    versions: set[Named] = set()
+    for path, data in _pointers(repo):
+        try:
+            pointer = parse(data, path)
+            found.setdefault(model_of(path), set()).update((one.kind, one.oid) for one in pointer.versions)
+            versions.update((one.kind, one.oid) for one in pointer.sides)
+        except ModelvcError:
+            continue  # fsck is there to say so
+    named = {name for names in found.values() for name in names}
+    if loose := set(repo.store.roots()) - named:
+        found[""] = loose
+    return found, versions | loose
+
+
+def _pointers(repo: Repo) -> Iterator[tuple[str, bytes]]:
+    for seen in history.pointers_in(repo.layout, all_refs=True):
+        yield seen.path, seen.data
+    entries = repo.index_pointers()
+    blobs = index.read_blobs(repo.layout, sorted({entry.blob for entry in entries}))
+    yield from ((entry.path, blobs[entry.blob]) for entry in entries if entry.blob in blobs)
+    good, _ = repo.worktree_pointers()
+    yield from ((f"{path}.mvc", pointer.encode()) for path, pointer in good.items())
+
+
+class _Counter:
+    """Adds chunks up, each once. Eight bytes of a cid are enough to count by."""
+
+    def __init__(self, repo: Repo, countable: Container[Named]) -> None:
+        self._store = repo.store
+        self._countable = countable
+        self._owner: dict[bytes, int] = {}
+        self._common: set[bytes] = set()  # shared chunks that the total has
+        self._raw = self._kept = self._shared = 0
+        self.bad: set[Named] = set()
+
+    def note_owners(self, names: Iterable[Named], model: int) -> None:
+        """First every model says which chunks it uses."""
+        for name in names:
+            try:
+                for cid, _ in self._chunks(name):
+                    if self._owner.setdefault(cid[:8], model) != model:
+                        self._owner[cid[:8]] = _SHARED
+            except (IntegrityError, NotFoundError):
+                self.bad.add(name)
+
+    def add_up(self, path: str, names: Iterable[Named]) -> ModelStats:
+        """Then their chunks are counted, model by model."""
+        versions, count, here, logical = self._versions(names)
+        seen: set[bytes] = set()
+        raw = kept = shared = 0
+        for name in here:
+            for cid, length in self._chunks(name):
+                key = cid[:8]
+                if key in seen:
+                    continue
+                seen.add(key)
+                found = self._store.find(cid)
+                stored = found[1].stored if found else 0
+                raw, kept = raw + length, kept + stored
+                if self._owner[key] == _SHARED:
+                    shared += stored
+                    if key in self._common:
+                        continue
+                    self._common.add(key)
+                    self._shared += stored
+                self._raw, self._kept = self._raw + length, self._kept + stored
+        return ModelStats(path, versions, count, None, logical, kept, shared, logical - raw, raw - kept)
+
+    def total(self, names: Iterable[Named]) -> ModelStats:
+        versions, count, _, logical = self._versions(names)
+        raw, kept = self._raw, self._kept
+        return ModelStats("", versions, count, None, logical, kept, self._shared, logical - raw, raw - kept)
+
+    def _versions(self, names: Iterable[Named]) -> tuple[int, int, list[Named], int]:
+        """How many versions there are and are here; the objects that are here and whole, and the bytes of these."""
+        names = list(names)
+        counted = {name for name in names if name in self._countable}
+        here = [name for name in names if name not in self.bad and self._store.has_root(*name)]
+        return len(counted), len(counted.intersection(here)), here, sum(self._store.read_root(*n).size for n in here)
+
+    def _chunks(self, name: Named) -> Iterator[tuple[bytes, int]]:
+        if not self._store.has_root(*name):
+            return
+        root = self._store.read_root(*name)
+        for part in root.records():
+            yield from manifest.read_segment(self._store, root, part).recipe
+
+
+# -- remotes
+
+
+def _remote(repo: Repo, name: str) -> tuple[frozenset[str], RemoteStats]:
+    """The keys of a remote, and what they add up to."""
+    name = configured.chosen_name(repo, name)
+    store = configured.open_remote(repo, name, writing=False)
+    try:
+        store.check()
+        listing = store.listing()
+        packs = [entry for entry in listing.keys.values() if entry.key.startswith("packs/")]
+        roots = [entry for entry in listing.keys.values() if entry.key.startswith(("b/", "t/"))]
+        size = sum(entry.size for entry in (*packs, *roots))
+        return frozenset(listing.keys), RemoteStats(name, store.name, len(roots), len(packs), size)
+    finally:
+        store.close()
+
+
+def _there(names: Iterable[Named], keys: frozenset[str] | None) -> int | None:
+    return None if keys is None else sum(root_key(*name) in keys for name in names)

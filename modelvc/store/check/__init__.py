@@ -1,0 +1,1 @@
+"""Read what a store holds and say what is wrong. Changes nothing."""

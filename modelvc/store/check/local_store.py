@@ -1,0 +1,148 @@
+"""Read what a local store holds, all of it or only its structure, and say what is wrong.
+
+The index is a cache: where it is wrong, it is dropped.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from modelvc.errors import FormatError, IntegrityError, ModelvcError, NotFoundError
+from modelvc.formats.binary import pack
+from modelvc.store.local import packfile
+from modelvc.store.local.index import list_packs
+from modelvc.store.local.proof import prove, read_content
+from modelvc.store.objects import manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from modelvc.formats.binary.pack import Stored, Trailer
+    from modelvc.ids import Oid
+    from modelvc.store.local.store import LocalStore
+
+    Named = tuple[str, Oid]
+
+_LOOK = 64  # chunks verified by one worker at a time
+
+
+@dataclass(slots=True)
+class PackHealth:
+    """What is wrong in one pack: the whole, or some of its chunks."""
+
+    name: bytes
+    size: int
+    unreadable: str = ""
+    damaged: list[bytes] = field(default_factory=list)  # cids
+
+
+def check_pack(store: LocalStore, name: bytes, *, every_byte: bool) -> PackHealth:
+    """Compare a pack's trailer with its name and, with EVERY_BYTE, each chunk with its cid."""
+    path = packfile.path_of(store.root, name)
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        health = PackHealth(name, os.fstat(fd).st_size)
+        try:
+            trailer = packfile.read_trailer(fd, name)
+        except IntegrityError as error:
+            health.unreadable = str(error)
+            return health
+        if os.pread(fd, len(pack.MAGIC), 0) != pack.MAGIC or trailer.footer() != _last(fd, health.size):
+            health.unreadable = "not a valid pack: its first or last bytes are damaged"
+        if every_byte:
+            chunks = sorted(trailer, key=lambda chunk: chunk.offset)
+            batches = [chunks[at : at + _LOOK] for at in range(0, len(chunks), _LOOK)]
+            with ThreadPoolExecutor(min(8, max(2, os.cpu_count() or 2))) as pool:
+                for found in pool.map(lambda batch: _bad_chunks(fd, batch), batches):
+                    health.damaged += found
+        return health
+    finally:
+        os.close(fd)
+
+
+def _last(fd: int, size: int) -> bytes:
+    return os.pread(fd, pack.FOOTER.size, size - pack.FOOTER.size)
+
+
+def _bad_chunks(fd: int, chunks: Iterable[Stored]) -> list[bytes]:
+    return [chunk.cid for chunk in chunks if packfile.good_bytes(fd, chunk) is None]
+
+
+def check_object(store: LocalStore, name: Named, *, every_byte: bool) -> ModelvcError | None:
+    """What is wrong with an object: its root, its manifests, chunks that are nowhere, or (EVERY_BYTE) its content."""
+    kind, oid = name
+    try:
+        root = store.read_root(kind, oid)
+        if kind == "tree":
+            manifest.check_tree(root)
+        for part in root.parts():
+            store.read_part(root, part)
+        for ref in root.leaves:
+            manifest.read_leaf(store, root, ref)
+        size = 0
+        for part in root.records():
+            segment = manifest.read_segment(store, root, part)
+            size += segment.content().size
+            for cid, _ in segment.recipe:
+                store.locate(cid)
+        if size != root.size:
+            raise FormatError("its manifests do not hold as many bytes as it has")
+        if every_byte:
+            prove(store, root, read_content(store, kind, oid, "it", prove_it=False), "it")
+    except (IntegrityError, NotFoundError) as error:
+        return error
+    return None
+
+
+def check_index(store: LocalStore) -> bool:
+    """Whether the pack index says what the trailers of the packs say. A cache: where it does not, it is dropped."""
+    try:
+        agrees = all(_is_indexed(store, name) for name in list_packs(store.root))
+    except (IndexError, ValueError, struct.error):  # it leads outside of itself
+        agrees = False
+    if not agrees:
+        store.index.drop()
+        store.forget_packs()
+    return agrees
+
+
+def _is_indexed(store: LocalStore, name: bytes) -> bool:
+    """Whether every chunk of a pack is found, in this pack or, as it is there, in another."""
+    trailer = _trailer(store, name)
+    others: dict[bytes, Trailer | None] = {}
+    for chunk in trailer or ():
+        found = store.find(chunk.cid)
+        if found is None:
+            return False
+        if found == (name, chunk):
+            continue
+        if found[0] not in others:
+            others[found[0]] = _trailer(store, found[0])
+        other = others[found[0]]
+        if found[0] == name or other is None or other.find(chunk.cid) != found[1]:
+            return False
+    return True
+
+
+def _trailer(store: LocalStore, name: bytes) -> Trailer | None:
+    """The trailer of a pack; None when it is damaged or gone, which check_packs says."""
+    try:
+        return packfile.open_trailer(store.root, name)
+    except (FileNotFoundError, IntegrityError):
+        return None
+
+
+def check_packs(store: LocalStore, *, every_byte: bool, on_bytes: Callable[[int], None]) -> list[PackHealth]:
+    """The health of every pack, the good ones included."""
+    found = []
+    for name in sorted(list_packs(store.root)):
+        try:
+            found.append(check_pack(store, name, every_byte=every_byte))
+        except FileNotFoundError:  # merged into another since it was listed
+            continue
+        on_bytes(found[-1].size)
+    return found

@@ -1,0 +1,304 @@
+"""Check a remote by pack: each needed byte is read once however many versions share it, and nothing goes to the disk.
+
+What that proves: docs/decisions/0011-fsck-remote.md.
+"""
+
+from __future__ import annotations
+
+import random
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from blake3 import blake3
+
+from modelvc.errors import FormatError, IntegrityError, KeyMissing, NotFoundError, ObjectCorrupt
+from modelvc.formats.binary.pack import Stored
+from modelvc.store.backends.api import KeyDenied
+from modelvc.store.check.remote_whole import FarWhole
+from modelvc.store.objects import manifest
+from modelvc.store.remote.packs import DENIED, FarPacks, share_of
+from modelvc.store.remote.workers import Workers, windowed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+
+    from modelvc.formats.binary.root import Part, Root
+    from modelvc.formats.binary.segment import Recipe, Segment
+    from modelvc.ids import Oid
+    from modelvc.store.local.store import LocalStore
+    from modelvc.store.remote.packs import FarPack
+    from modelvc.store.remote.store import Listing, RemoteStore
+
+    Named = tuple[str, Oid]
+    Tell = Callable[[int], None]  # of bytes
+
+JOBS = 6  # requests at once, of up to 9 MiB
+
+
+@dataclass(frozen=True, slots=True)
+class How:
+    """SHARE of the bytes of chunks to look at; 0: structure alone. ONLY: the packs to look into; None: all.
+
+    WHOLE: prove every object as a whole, whatever has to be read twice for that.
+    """
+
+    share: float = 1.0
+    only: Callable[[bytes], bool] | None = None
+    whole: bool = False
+
+
+class Fault(NamedTuple):
+    """What is wrong with an object on a remote: it is GONE, it cannot be read (DENIED), or it is damaged."""
+
+    why: str
+    gone: bool
+    denied: bool = False
+
+
+@dataclass(slots=True)
+class FarHealth:
+    """What was looked at, and what is wrong. Bytes are stored ones; `proven`: objects that are right as a whole."""
+
+    faults: dict[Named, Fault] = field(default_factory=dict)
+    packs: dict[bytes, FarPack] = field(default_factory=dict)  # that are not as they should be
+    users: dict[bytes, set[Named]] = field(default_factory=dict)  # of these packs, who needs what is damaged
+    proven: set[Named] = field(default_factory=set)
+    sizes: dict[Named, tuple[int, int]] = field(default_factory=dict)  # bytes and files, as good roots say
+    count: int = 0  # packs
+    needed_bytes: int = 0
+    checked_bytes: int = 0
+    read_bytes: int = 0
+
+
+class _Faulty(Exception):
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.why)
+        self.fault = fault
+
+
+class _Known(NamedTuple):
+    """A segment that was read once; the same one is not read again for another version."""
+
+    size: int  # bytes of content
+    recipe: bytes  # hash
+    packs: tuple[bytes, ...]
+
+
+@dataclass(slots=True)
+class _Object:
+    recipe: list[bytes] = field(default_factory=list)  # hashes, segment by segment
+    packs: set[bytes] = field(default_factory=set)
+
+
+class FarCheck:
+    """One look at one remote."""
+
+    def __init__(self, remote: RemoteStore, listing: Listing, local: LocalStore, how: How) -> None:
+        self._remote = remote
+        self._listing = listing
+        self._local = local
+        self._share = how.share
+        self._only = how.only
+        self._whole = how.whole
+        self._known: dict[bytes, _Known] = {}
+        self._trees: set[bytes] = set()  # leaves that fit their segments
+        self._faults: dict[Named, Fault] = {}
+        self._sizes: dict[Named, tuple[int, int]] = {}
+        self._packs = FarPacks(remote, listing, JOBS)
+
+    def run(self, names: Sequence[Named], on_bytes: Tell = lambda _: None, expect: Tell = lambda _: None) -> FarHealth:
+        """Look at the objects NAMES. Raises only what says nothing of them: that the remote can not be asked."""
+        packs = self._packs
+        try:
+            with Workers(self._remote.backend, JOBS, "mvc-look") as pool:
+                known = list(windowed(pool, JOBS * 2, self._describe, names))
+            proven = {name for name, sure in zip(names, known, strict=True) if sure}
+            unproven = [name for name in names if name not in proven and name not in self._faults]
+            expect(int(packs.needed_bytes * self._share))
+            if self._share >= 1 and self._only is None:
+                proven.update(name for name in unproven if self._prove(name, on_bytes))
+            if self._share > 0:
+                left = packs.needed_bytes - packs.done_bytes
+                choose = share_of(left, self._share, random.SystemRandom()) if self._share < 1 else _every
+                some = [packs.packs[name] for name in sorted(packs.packs) if self._only is None or self._only(name)]
+                packs.read_needed(some, choose, on_bytes)
+            return self._report(names, proven)
+        finally:
+            packs.close()
+
+    # -- structure
+
+    def _describe(self, name: Named) -> bool:
+        """Read all manifests of an object and mark what it needs; whether its whole was proven here before."""
+        try:
+            try:
+                found = self._walk(name)
+            except (_Faulty, KeyMissing):  # a clean-up may have moved it: what does its root say now?
+                found = self._walk(name)
+        except _Faulty as error:
+            self._faults[name] = error.fault
+        except KeyMissing:
+            self._faults[name] = Fault("not there", gone=True)
+        except KeyDenied:
+            self._faults[name] = Fault(f"its root {DENIED}", gone=False, denied=True)
+        except FormatError as error:
+            self._faults[name] = Fault(f"its root ({error})", gone=False)
+        except IntegrityError as error:
+            self._faults[name] = Fault(str(error), gone=False)
+        else:
+            return found.recipe == self._local_recipe(name)
+        return False
+
+    def _walk(self, name: Named) -> _Object:
+        """The packs and recipe of an object, its manifests compared with their names and with each other."""
+        read = self._remote.read_root(*name)
+        if read is None:
+            raise KeyMissing(f"{name[1].short} is not there")
+        root, found = read[0], _Object()
+        self._packs.open(root.packs)
+        found.packs.update(self._packs.packs[one].name for one, _ in root.packs)
+        self._refuse_unreadable(found.packs)  # before parts are read from them
+        if root.kind == "tree":
+            manifest.check_tree(root)
+        size = 0
+        for part in root.segments:
+            size += self._segment(root, part, found).size
+        for ref in root.leaves:
+            size += sum(self._segment(root, part, found).size for part in ref.segments)
+            fits = ref.digest + b"".join(found.recipe[len(found.recipe) - len(ref.segments) :])
+            if fits not in self._trees:
+                leaf = manifest.read_leaf(self._remote, root, ref)
+                self._note_part(root, ref.leaf)
+                segments = [manifest.read_segment(self._remote, root, part) for part in ref.segments]
+                for _ in manifest.files_of(leaf, manifest.join([segment.content() for segment in segments])):
+                    pass
+                self._trees.add(fits)
+        if size != root.size:
+            raise FormatError("its manifests do not hold as many bytes as it has")
+        self._sizes[name] = (root.size, root.files)
+        self._refuse_unreadable(found.packs)
+        return found
+
+    def _refuse_unreadable(self, packs: Iterable[bytes]) -> None:
+        bad = [one for one in map(self._packs.packs.__getitem__, sorted(packs)) if not one.readable]
+        if bad:
+            why = f"pack {bad[0].short} {bad[0].trouble}"
+            gone, denied = all(one.gone for one in bad), all(one.denied for one in bad)
+            raise _Faulty(Fault(why, gone=gone, denied=denied))
+
+    def _segment(self, root: Root, part: Part, found: _Object) -> _Known:
+        key = _key(part)
+        known = self._known.get(key)
+        if known is None:
+            segment = manifest.read_segment(self._remote, root, part)
+            self._note_part(root, part)
+            known = self._known[key] = self._mark(segment)
+        found.recipe.append(known.recipe)
+        found.packs.update(known.packs)
+        return known
+
+    def _note_part(self, root: Root, part: Part) -> None:
+        """A part that lies in a pack was read and compared with its name: that is a chunk of the pack, looked at."""
+        if part.place is not None:
+            pack, offset, stored, encoding, xxh3 = part.place
+            chunk = Stored(part.name, offset, stored, part.length, xxh3, (encoding, b""))
+            self._packs.need([(root.packs[pack][0], chunk)], self._packs.open(root.packs), read=True)
+            self._packs.count(stored)
+
+    def _mark(self, segment: Segment) -> _Known:
+        placement = segment.placement
+        if placement is None:
+            raise FormatError("a segment does not say where its chunks are")
+        trailers = self._packs.open(placement.packs)
+        names = [self._packs.packs[name].name for name, _ in placement.packs]
+        self._packs.need(zip(map(names.__getitem__, placement.pack), placement.stored, strict=True), trailers)
+        recipe = segment.content()
+        return _Known(recipe.size, _digest(recipe), tuple(names))
+
+    def _local_recipe(self, name: Named) -> list[bytes] | None:
+        """The recipe of an object whose whole was hashed in this clone."""
+        with suppress(IntegrityError, NotFoundError):
+            root = self._local.read_root(*name)
+            if not root.unproven:
+                return [_digest(manifest.read_segment(self._local, root, part).content()) for part in root.records()]
+        return None
+
+    # -- the whole
+
+    def _prove(self, name: Named, on_bytes: Tell) -> bool:
+        """Hash the content of an object, as a rule if that reads little twice; whether it is what its name says."""
+        whole = FarWhole(self._remote, self._local, self._packs)
+        with suppress(KeyMissing, KeyDenied, FormatError):  # said by the look that follows
+            read = self._remote.read_root(*name)
+            try:
+                worth = read is not None and (self._whole or whole.is_cheap(read[0]))
+                return read is not None and worth and whole.prove(read[0], on_bytes)
+            except ObjectCorrupt as error:
+                self._faults[name] = Fault(str(error), gone=False)
+        return False
+
+    # -- what came of it
+
+    def _report(self, names: Sequence[Named], proven: set[Named]) -> FarHealth:
+        packs = self._packs
+        health = FarHealth(faults=dict(self._faults), count=len(packs.packs), sizes=self._sizes)
+        for one in packs.packs.values():
+            if one.trouble or one.bad:
+                health.packs[one.name] = one
+                health.users[one.name] = set()
+        for name in names if health.packs else ():
+            fault = self._suffers(name, health)
+            if fault is not None and name not in health.faults:
+                health.faults[name] = fault
+        health.needed_bytes, health.checked_bytes = packs.needed_bytes, packs.done_bytes
+        health.read_bytes = packs.read_bytes
+        health.proven = proven - health.faults.keys()
+        return health
+
+    def _suffers(self, name: Named, health: FarHealth) -> Fault | None:
+        """Whether an object needs a chunk that is damaged, or a pack that went away while this ran."""
+        fault = None
+        try:
+            for pack, cid in self._places(name, health.packs):
+                one = self._packs.packs[pack]
+                if cid in one.bad or one.trouble:
+                    health.users[pack].add(name)
+                if cid in one.bad:
+                    fault = fault or Fault(f"pack {one.short} (chunk {cid.hex()[:10]}: other content)", gone=False)
+                elif not one.readable:
+                    fault = fault or Fault(f"pack {one.short} {one.trouble}", one.gone, one.denied)
+        except (KeyMissing, KeyDenied, IntegrityError):
+            return fault  # said before
+        return fault
+
+    def _places(self, name: Named, packs: Collection[bytes]) -> Iterator[tuple[bytes, bytes]]:
+        """(pack, cid) of what an object needs of PACKS."""
+        read = self._remote.read_root(*name)
+        if read is None:
+            return
+        root = read[0]
+        for part in root.parts():
+            if part.place is not None and root.packs[part.place.pack][0] in packs:
+                yield root.packs[part.place.pack][0], part.name
+        for part in root.records():
+            known = self._known.get(_key(part))
+            if known is not None and not any(pack in packs for pack in known.packs):
+                continue
+            placement = manifest.read_segment(self._remote, root, part).placement
+            for pack, stored in placement.chunks() if placement else ():
+                if pack in packs:
+                    yield pack, stored.cid
+
+
+def _every(size: int) -> bool:
+    del size
+    return True
+
+
+def _digest(recipe: Recipe) -> bytes:
+    return blake3(recipe.cids + recipe.lengths.tobytes()).digest()
+
+
+def _key(part: Part) -> bytes:
+    return part.name if part.data is None else blake3(part.data).digest()

@@ -1,0 +1,1 @@
+"""Clean up a remote while others use it."""

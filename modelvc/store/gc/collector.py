@@ -1,0 +1,232 @@
+"""Clean up a remote while others push to it and read from it. Why this is safe: docs/decisions/0010-remote-gc.md.
+
+A pack that is to go is doomed first, for ever: no push references it anew. After the grace what is still needed of it
+is copied into new packs, the roots that used it are swapped, and when no root names it any more it is deleted.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from modelvc.errors import KeyMissing, ObjectCorrupt, RemoteBusy, RemoteChanged
+from modelvc.store.gc.survey import Surveyor, Use, chunks_of, named, packs_of
+from modelvc.store.objects import codec, manifest
+from modelvc.store.objects.manifest import Content
+from modelvc.store.remote.store import pack_key
+from modelvc.store.transfer.outgoing import Far, Outgoing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Sequence
+
+    from modelvc.formats.binary.pack import Stored
+    from modelvc.formats.binary.root import Root
+    from modelvc.store.gc.survey import Going, Rules, Survey
+    from modelvc.store.remote.store import RemoteStore
+
+_ATTEMPTS = 5
+_TOGETHER = 64  # roots that are swapped at once
+_READ = 8 << 20  # bytes read at once
+_DOOMED_AT_ONCE = 100_000  # packs, so that a doom list stays below its limit
+
+
+@dataclass(slots=True)
+class Collected:
+    """What a clean-up did, or would do. Bytes of packs; `waiting`: doomed before, not yet older than the grace."""
+
+    roots: list[Going] = field(default_factory=list)
+    doomed: int = 0
+    doomed_bytes: int = 0
+    waiting: int = 0
+    waiting_bytes: int = 0
+    deleted: int = 0
+    deleted_bytes: int = 0
+    copied_bytes: int = 0
+
+
+class Collector:
+    """One clean-up of one remote. It may be broken off anywhere, and carried on by anybody."""
+
+    def __init__(self, remote: RemoteStore, rules: Rules, on_bytes: Callable[[int], None] = lambda _: None) -> None:
+        self._remote = remote
+        self._rules = rules
+        self._surveyor = Surveyor(remote, rules)
+        self._on_bytes = on_bytes
+
+    # -- looking
+
+    def plan(self) -> Collected:
+        """What `run` would do now. Writes nothing, so ages may be by this computer's clock."""
+        found = self._surveyor.look(write=False)
+        done = Collected(list(found.going), len(found.dead), found.size(found.dead))
+        _count_waiting(found, found.doomed, done)
+        done.deleted, done.deleted_bytes = len(found.ripe), found.size(found.ripe)
+        return done
+
+    # -- doing
+
+    def run(self) -> Collected:
+        """Do all that can be done now. RemoteBusy when others change the remote all the time."""
+        done = Collected()
+        for _ in range(_ATTEMPTS):
+            found = self._surveyor.look()
+            if not self._announce(found):
+                continue
+            self._drop_roots(found, done)
+            if not self._doom(found, done):
+                continue  # another clean-up dooms at the same time: look again
+            if found.dead and self._rules.grace <= 0:
+                found = self._surveyor.look()  # roots that came before the doom are seen now, others see the doom
+            if self._sweep(found, done):
+                _count_waiting(found, found.doomed.keys() - found.dead, done)
+                return done
+        raise RemoteBusy(f"others change {self._remote.name} all the time", hint="run it again")
+
+    def _announce(self, found: Survey) -> bool:
+        """Write a doom list of no pack before a root goes: the generation. False when another clean-up was faster."""
+        if not found.going:
+            return True
+        try:
+            found.dooms.add(self._remote.doom((), found.dooms))
+        except RemoteChanged:
+            return False
+        return True
+
+    def _drop_roots(self, found: Survey, done: Collected) -> None:
+        for one in found.going:
+            try:
+                self._remote.backend.delete(one.entry.key, one.entry.etag)
+            except RemoteChanged:  # pushed again since: its packs are not counted, so none may be doomed for it
+                use = self._surveyor.use((one.kind, one.oid))
+                if use:
+                    found.used[use[0]] = use[1]
+                    for name in use[1].packs:
+                        found.dead.pop(name, None)
+            else:
+                done.roots.append(one)
+
+    def _doom(self, found: Survey, done: Collected) -> bool:
+        """Doom what is to go; False when another clean-up was faster."""
+        if not found.dead:
+            return True
+        names = sorted(found.dead)[:_DOOMED_AT_ONCE]
+        try:
+            found.dooms.add(self._remote.doom(names, found.dooms))
+        except RemoteChanged:
+            return False
+        found.doomed |= dict.fromkeys(names, found.now)
+        done.doomed += len(names)
+        done.doomed_bytes += found.size(names)
+        return True
+
+    def _sweep(self, found: Survey, done: Collected) -> bool:
+        """Copy what is still needed of ripe packs, then delete them; False when something came in between."""
+        if not found.ripe:
+            return True
+        users = [key for key, use in found.used.items() if not found.ripe.isdisjoint(use.packs)]
+        with Outgoing(self._remote, Far(found.listing, found.doomed), self._rules.jobs, self._on_bytes) as out:
+            for start in range(0, len(users), _TOGETHER):
+                if not self._move(users[start : start + _TOGETHER], found, out):
+                    return False
+            done.copied_bytes += out.sent_bytes
+        if not self._is_settled(found):
+            return False
+        for name in sorted(found.ripe):
+            self._remote.backend.delete(pack_key(name), None)
+        done.deleted += len(found.ripe)
+        done.deleted_bytes += found.size(found.ripe)
+        return True
+
+    def _move(self, keys: Sequence[str], found: Survey, out: Outgoing) -> bool:
+        """Write the roots KEYS anew, without the ripe packs; False when one of them changed."""
+        roots, contents = [], []
+        for key in keys:
+            root = self._remote.read_root(*named(key))
+            if root is None or root[1].etag != found.used[key].etag:
+                return False
+            roots.append(root)
+            try:
+                contents.append(self._gather(root[0], out))
+            except KeyMissing as error:
+                now = self._remote.read_root(*named(key))
+                if now is not None and now[1].etag == root[1].etag:
+                    raise ObjectCorrupt(f"{root[0].oid.short} ({error})", self._remote.name, far=True) from None
+                return False  # another clean-up has moved it, and deleted where it was
+        fresh_roots = out.finish(contents)
+        self._remote.confirm({pack_key(name): size for name, size in out.sent})
+        if not self._remote.prove(out.sent):
+            return False  # another clean-up was faster
+        out.sent.clear()
+        for (_, entry), fresh in zip(roots, fresh_roots, strict=True):
+            try:
+                swapped = self._remote.backend.replace(entry.key, fresh.encode(), entry.etag)
+            except RemoteChanged:
+                return False
+            found.used[entry.key] = Use(swapped.etag, ())
+        return True
+
+    def _gather(self, root: Root, out: Outgoing) -> Content:
+        """What ROOT is made of; chunks that lie in no usable pack are sent anew."""
+        segments = [manifest.read_segment(self._remote, root, part) for part in root.records()]
+        for segment in segments:
+            out.learn(segment)
+        out.learn_parts(root)
+        lost: defaultdict[bytes, dict[bytes, Stored]] = defaultdict(dict)
+        for name, chunk in chunks_of(self._remote, root):
+            if chunk.cid not in out.sources:
+                lost[name][chunk.cid] = chunk
+        for name, chunks in lost.items():
+            for chunk, data in self._read(name, sorted(chunks.values(), key=_offset)):
+                out.append(data, chunk)
+        leaves = tuple(manifest.read_leaf(self._remote, root, ref) for ref in root.leaves)
+        recipe = manifest.join([segment.content() for segment in segments])
+        return Content(root.oid, root.size, recipe, leaves)
+
+    def _read(self, name: bytes, chunks: Sequence[Stored]) -> Iterator[tuple[Stored, bytes]]:
+        """Stored bytes of CHUNKS of one pack, each compared with its name: damage is not copied."""
+        for some in _groups(chunks):
+            ranges = [(chunk.offset, chunk.stored) for chunk in some]
+            for chunk, data in zip(some, self._remote.backend.read_ranges(pack_key(name), ranges), strict=True):
+                if codec.named(chunk.cid, chunk.encoding, data, chunk.raw) is None:
+                    where = f"pack {name.hex()[:10]} (chunk {chunk.cid.hex()[:10]})"
+                    raise ObjectCorrupt(where, self._remote.name, far=True)
+                yield chunk, bytes(data)
+
+    def _is_settled(self, found: Survey) -> bool:
+        """Whether no root names a ripe pack.
+
+        Roots that came or changed since the survey are read again. Who writes one after this look sees the doom.
+        """
+        for prefix in ("b/", "t/"):
+            for entry in self._remote.backend.list(prefix):
+                known = found.used.get(entry.key)
+                if known is None or known.etag != entry.etag:
+                    use = self._surveyor.use(named(entry.key))
+                    if not use or not found.ripe.isdisjoint(use[1].packs):  # listed, and not there: look again
+                        return False
+                elif not found.ripe.isdisjoint(known.packs):
+                    return False
+        return True
+
+
+def _count_waiting(found: Survey, doomed: Collection[bytes], done: Collected) -> None:
+    kept = [name for name, _ in packs_of(found.listing) if name in doomed and name not in found.ripe]
+    done.waiting, done.waiting_bytes = len(kept), found.size(kept)
+
+
+def _groups(chunks: Sequence[Stored]) -> Iterator[list[Stored]]:
+    group: list[Stored] = []
+    size = 0
+    for chunk in chunks:
+        if group and size + chunk.stored > _READ:
+            yield group
+            group, size = [], 0
+        group.append(chunk)
+        size += chunk.stored
+    if group:
+        yield group
+
+
+def _offset(chunk: Stored) -> int:
+    return chunk.offset

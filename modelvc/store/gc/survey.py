@@ -1,0 +1,222 @@
+"""What a clean-up of a remote sees before it deletes anything: roots, the packs that they need, doom lists."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from modelvc.errors import FormatError, KeyMissing, ObjectCorrupt, RemoteBusy
+from modelvc.formats.binary import pack
+from modelvc.formats.text import registration
+from modelvc.ids import Oid
+from modelvc.store.objects import manifest
+from modelvc.store.remote.store import pack_key, root_key
+from modelvc.store.remote.workers import Workers, windowed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Sequence
+
+    from modelvc.formats.binary.pack import Stored
+    from modelvc.formats.binary.root import Root
+    from modelvc.store.backends.api import Entry
+    from modelvc.store.remote.store import Listing, RemoteStore
+
+Named = tuple[str, Oid]
+
+_DEAD_SHARE = 0.25  # of a pack's bytes, from which it is written anew
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """`reached` names, when it is called, what Git's refs reach; GRACE in seconds; JOBS requests at once.
+
+    `registered`: the keys of the repositories that it asks; None for all that there may be.
+    """
+
+    reached: Callable[[], Collection[Named]]
+    grace: float
+    jobs: int = 8
+    registered: Collection[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Going:
+    """A root that nothing reaches, as old as its entry says."""
+
+    kind: str
+    oid: Oid
+    size: int  # bytes of content; 0 when the root can not be read
+    entry: Entry
+    age: float  # seconds
+
+
+@dataclass(slots=True)
+class Survey:
+    """A remote at one moment, and what of it can go."""
+
+    dooms: set[str]  # keys of doom lists
+    listing: Listing
+    now: float
+    going: tuple[Going, ...]
+    used: dict[str, Use] = field(default_factory=dict)  # by the key of each root that stays
+    doomed: dict[bytes, float] = field(default_factory=dict)  # packs, and since when
+    ripe: frozenset[bytes] = frozenset()  # packs doomed for longer than the grace that are still there
+    dead: dict[bytes, int] = field(default_factory=dict)  # packs to doom now, with the bytes that nothing needs
+
+    def size(self, packs: Collection[bytes]) -> int:
+        """Bytes of PACKS."""
+        return sum(self.listing.keys[pack_key(one)].size for one in packs)
+
+
+class Use(NamedTuple):
+    """A root, and the packs that it needs."""
+
+    etag: str
+    packs: Collection[bytes]
+
+
+_Places = dict[bytes, dict[int, int]]  # pack -> offset -> stored bytes
+
+
+class Surveyor:
+    """Looks at one remote, as often as a clean-up needs it."""
+
+    def __init__(self, remote: RemoteStore, rules: Rules) -> None:
+        self._remote = remote
+        self._rules = rules
+
+    def look(self, *, write: bool = True) -> Survey:
+        """A fresh look. The order matters: dooms, then everything, then Git's refs. WRITE: as of `Backend.now`."""
+        dooms = self._remote.doom_lists()
+        listing = self._remote.listing()
+        now = self._remote.backend.now(write=write)
+        reached = self._rules.reached()
+        self._check_listing(listing, reached)
+        going: list[Named] = []
+        staying: list[Named] = []
+        for kind, oid, entry in _roots(listing):
+            unreached = (kind, oid) not in reached and entry.mtime and _age(entry, now) >= self._rules.grace
+            (going if unreached else staying).append((kind, oid))
+        found = Survey({entry.key for entry in dooms}, listing, now, self._goings(going, listing, now))
+        found.doomed = self._remote.doomed(dooms)
+        self._judge(found, self._uses(staying, found))
+        return found
+
+    def _check_listing(self, listing: Listing, reached: Collection[Named]) -> None:
+        """RemoteBusy when LISTING lacks a key that is there: packs that are needed would seem not to be."""
+        unlisted = [root_key(*name) for name in reached if not listing.has_root(*name)]
+        if unlisted and self._remote.backend.stat(unlisted):
+            raise RemoteBusy(
+                f"{self._remote.name} does not list all that is there (or a push ended just now)",
+                hint="run it again; if it stays so, this server's listings are not to be trusted with a clean-up",
+            )
+        there = {key for key in listing.keys if key.startswith(registration.FOLDER)}
+        if self._rules.registered is not None and not there <= set(self._rules.registered):
+            raise RemoteBusy(f"another repository came to use {self._remote.name} just now", hint="run it again")
+
+    def _goings(self, names: Sequence[Named], listing: Listing, now: float) -> tuple[Going, ...]:
+        def going(name: Named) -> Going:
+            size = 0
+            with suppress(ObjectCorrupt):  # nothing needs it, so it may be damaged
+                root = self._remote.read_root(*name)
+                size = root[0].size if root else 0
+            entry = listing.keys[root_key(*name)]
+            return Going(*name, size, entry, _age(entry, now))
+
+        with Workers(self._remote.backend, self._rules.jobs, "mvc-gc") as pool:
+            return tuple(pool.map(going, names))
+
+    def _uses(self, roots: Sequence[Named], found: Survey) -> _Places:
+        """Note in FOUND what each of ROOTS needs; what they need together."""
+        live: defaultdict[bytes, dict[int, int]] = defaultdict(dict)
+        with Workers(self._remote.backend, self._rules.jobs, "mvc-gc") as pool:
+            for one in windowed(pool, self._rules.jobs * 2, self._need, roots):
+                if one is not None:
+                    key, found.used[key], places = one
+                    for name, more in places.items():
+                        live[name].update(more)
+        return live
+
+    def use(self, name: Named) -> tuple[str, Use] | None:
+        need = self._need(name)
+        return need and need[:2]
+
+    def _need(self, name: Named) -> tuple[str, Use, _Places] | None:
+        """What a root needs; None when there is none. ObjectCorrupt for one of which that can not be known."""
+        etags: list[str] = []
+        while True:
+            found = self._remote.read_root(*name)
+            if found is None:
+                return None
+            root, entry = found
+            try:
+                places = _places(self._remote, root)
+            except (FormatError, KeyMissing):
+                if entry.etag in etags or len(etags) >= _ATTEMPTS:
+                    raise ObjectCorrupt(f"the root of {root.oid.short}", self._remote.name, far=True) from None
+                etags.append(entry.etag)  # it may have been swapped, and what it said deleted
+            else:
+                return entry.key, Use(entry.etag, frozenset(places)), places
+
+    def _judge(self, found: Survey, live: _Places) -> None:
+        """Which packs are to be doomed, where LIVE is needed, and which were doomed long enough ago."""
+        ripe = set()
+        for name, entry in packs_of(found.listing):
+            if name in found.doomed:
+                if max(0.0, found.now - found.doomed[name]) >= self._rules.grace:
+                    ripe.add(name)
+            elif entry.mtime and _age(entry, found.now) >= self._rules.grace:
+                needed = live.get(name, {})
+                dead = entry.size - (pack.size_of(len(needed), sum(needed.values())) if needed else 0)
+                if dead > _DEAD_SHARE * entry.size:
+                    found.dead[name] = dead
+        found.ripe = frozenset(ripe)
+
+
+def _roots(listing: Listing) -> Iterator[tuple[str, Oid, Entry]]:
+    for key, entry in listing.keys.items():
+        if key.startswith(("b/", "t/")):
+            yield *named(key), entry
+
+
+def packs_of(listing: Listing) -> Iterator[tuple[bytes, Entry]]:
+    for key, entry in listing.keys.items():
+        if key.startswith("packs/"):
+            with suppress(ValueError):  # whatever it is, it is no pack of ours
+                name = bytes.fromhex(key.rpartition("/")[2])
+                if pack_key(name) == key:
+                    yield name, entry
+
+
+def named(key: str) -> Named:
+    kind = "file" if key.startswith("b/") else "tree"
+    try:
+        return kind, Oid(bytes.fromhex(key.rpartition("/")[2]))
+    except ValueError:
+        raise KeyMissing(f"{key} is no key of a root", hint="see what else lies there, and remove it") from None
+
+
+def _age(entry: Entry, now: float) -> float:
+    return max(0.0, now - entry.mtime)
+
+
+def _places(remote: RemoteStore, root: Root) -> _Places:
+    places: defaultdict[bytes, dict[int, int]] = defaultdict(dict)
+    for part in root.parts():
+        if part.place is not None:
+            places[root.packs[part.place.pack][0]][part.place.offset] = part.place.stored
+    for name, chunk in chunks_of(remote, root):
+        places[name][chunk.offset] = chunk.stored
+    return dict(places)
+
+
+def chunks_of(remote: RemoteStore, root: Root) -> Iterator[tuple[bytes, Stored]]:
+    """(pack, place) of every record of an object, auxiliary ones included."""
+    for part in root.records():
+        placement = manifest.read_segment(remote, root, part).placement
+        if placement is None:
+            raise ObjectCorrupt(f"the root of {root.oid.short}", remote.name, far=True)
+        yield from placement.chunks()

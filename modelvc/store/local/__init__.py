@@ -1,0 +1,1 @@
+"""The local store: packs, roots and an index in one folder."""

@@ -1,0 +1,181 @@
+"""From chunks in the local store to bytes in a file, verified before anybody sees them."""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, NamedTuple
+
+from blake3 import blake3
+
+from modelvc.errors import FormatError, ModelvcError, ObjectCorrupt, ObjectMissing
+from modelvc.formats.binary.pack import ALIGN, RAW
+from modelvc.store.local import packfile
+from modelvc.store.objects import codec, manifest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import Self
+
+    from modelvc.formats.binary.root import Root
+    from modelvc.formats.binary.segment import Recipe
+    from modelvc.ids import Oid
+    from modelvc.store.local.index import Found
+    from modelvc.store.local.store import LocalStore
+
+    Write = Callable[[memoryview], None]
+
+RUN = 4 << 20  # bytes read at once
+_INLINE = 1 << 20  # below this a second thread costs more than it saves
+_SLOTS = 4
+
+
+class _Run(NamedTuple):
+    """Chunks that lie behind each other in one pack, in the order of the content."""
+
+    pack: bytes
+    chunks: tuple[Found, ...]
+
+    @property
+    def stored(self) -> int:
+        return sum(chunk.stored for _, chunk in self.chunks)
+
+
+class ContentReader:
+    """Reads content from a local store. One of these may serve many files; not for several threads."""
+
+    def __init__(self, store: LocalStore) -> None:
+        self._store = store
+        self._hasher = ThreadPoolExecutor(1, "mvc-hash")
+        self._buffers = [bytearray(0) for _ in range(_SLOTS)]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._hasher.shutdown()
+
+    def recipes(self, root: Root) -> Iterator[Recipe]:
+        """The recipes of a blob's segments, one in memory at a time."""
+        for found in manifest.read_segments(self._store, root):
+            yield found.content()
+
+    def write_blob(self, root: Root, write: Write, what: str) -> None:
+        """Hand a blob's bytes to WRITE in order; ObjectCorrupt in the end if they were not its own. WHAT names it."""
+        self._write(root.oid, lambda: self.recipes(root), write, what, small=root.size < _INLINE)
+
+    def write_file(self, oid: Oid, recipe: Recipe, write: Write, what: str) -> None:
+        """The same for one file of a tree."""
+        self._write(oid, lambda: iter((recipe,)), write, what, small=recipe.size < _INLINE)
+
+    def _write(
+        self, oid: Oid, recipes: Callable[[], Iterator[Recipe]], write: Write, what: str, *, small: bool
+    ) -> None:
+        whole = blake3()
+        try:
+            if small:
+                for recipe in recipes():
+                    for piece in self._pieces(recipe):
+                        whole.update(piece)
+                        write(piece)
+            else:
+                self._overlapped(recipes(), whole, write)
+        except FormatError:
+            self._find_fault(oid, recipes(), what)
+        if whole.digest() != oid:
+            self._find_fault(oid, recipes(), what)
+
+    def _overlapped(self, recipes: Iterator[Recipe], whole: blake3, write: Write) -> None:
+        """Hash on another thread while this one reads and writes."""
+        flying = []
+        for recipe in recipes:
+            for piece in self._pieces(recipe):
+                flying.append(self._hasher.submit(whole.update, piece))
+                write(piece)
+                if len(flying) >= _SLOTS - 1:  # the next piece may overwrite the oldest buffer
+                    flying.pop(0).result()
+        for future in flying:
+            future.result()
+
+    def _pieces(self, recipe: Recipe) -> Iterator[memoryview]:
+        """The content of RECIPE. A piece is good until _SLOTS - 1 more were taken."""
+        slot = 0
+        for run in _runs(self._store, recipe):
+            size = run.stored
+            slot = (slot + 1) % _SLOTS
+            if len(self._buffers[slot]) < size:
+                self._buffers[slot] = bytearray(size)
+            view = memoryview(self._buffers[slot])[:size]
+            self._read(run, view)
+            if all(chunk.encoding == RAW for _, chunk in run.chunks):
+                yield view
+                continue
+            at = 0
+            for _, chunk in run.chunks:
+                yield memoryview(codec.decode(chunk.encoding, view[at : at + chunk.stored], chunk.raw))
+                at += chunk.stored
+
+    def _read(self, run: _Run, view: memoryview) -> None:
+        start = run.chunks[0][1].offset
+        try:
+            got = os.preadv(self._store.pack_fd(run.pack), [view], start)
+        except FileNotFoundError:  # merged into another pack since the index was read
+            at = 0
+            for _, chunk in run.chunks:
+                _, stored = self._store.read_stored(chunk.cid)
+                if len(stored) != chunk.stored:
+                    raise FormatError("a chunk was stored anew in another size") from None
+                view[at : at + chunk.stored] = stored
+                at += chunk.stored
+            return
+        if got != len(view):
+            raise FormatError("a pack ends too early")
+
+    def _find_fault(self, oid: Oid, recipes: Iterable[Recipe], what: str) -> None:
+        """Something was wrong: say which chunk, or that the manifest is not the blob's. Always raises."""
+        for recipe in recipes:
+            for cid, _ in recipe:
+                try:
+                    self._store.read_chunk(cid)
+                except ObjectMissing:
+                    raise
+                except ModelvcError:
+                    raise ObjectCorrupt(f"{what} ({oid.short}, chunk {cid.hex()[:10]})", self._store.name) from None
+        raise ObjectCorrupt(f"{what} ({oid.short}, its manifest)", self._store.name)
+
+    def clone_range(self, root: Root) -> tuple[int, int] | None:
+        """(descriptor, offset) of a blob that lies in one pack as one raw aligned run, so that it can be cloned."""
+        first: tuple[bytes, int] | None = None
+        expected = 0
+        for recipe in self.recipes(root):
+            for cid, length in recipe:
+                found = self._store.find(cid)
+                if found is None or found[1].encoding != RAW:
+                    return None
+                name, chunk = found
+                if first is None:
+                    first, expected = (name, chunk.offset), chunk.offset
+                if (name, chunk.offset) != (first[0], expected):
+                    return None
+                expected += length
+        if first is None or first[1] % ALIGN:
+            return None
+        return os.open(packfile.path_of(self._store.root, first[0]), os.O_RDONLY | os.O_CLOEXEC), first[1]
+
+
+def _runs(store: LocalStore, recipe: Recipe) -> Iterator[_Run]:
+    run: list[Found] = []
+    size = end = 0
+    for cid, length in recipe:
+        found = store.locate(cid)
+        name, chunk = found
+        if chunk.raw != length:
+            raise FormatError("a chunk has another length than its manifest says")
+        if run and (name != run[0][0] or chunk.offset != end or size + chunk.stored > RUN):
+            yield _Run(run[0][0], tuple(run))
+            run, size = [], 0
+        run.append(found)
+        size += chunk.stored
+        end = chunk.offset + chunk.stored
+    if run:
+        yield _Run(run[0][0], tuple(run))

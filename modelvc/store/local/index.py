@@ -1,0 +1,221 @@
+r"""Which pack has a chunk. A cache: sorted generations over old packs, trailers of packs that came since.
+
+A generation is one file, replaced as a whole:
+    "MVCIDX1\0", u32 packs, u32 encodings, u64 records; pack ids; encodings as in a pack's trailer;
+    256 x u64 number of cids whose first byte is at most that; cids, sorted; records of 30 bytes in the same order
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import struct
+from typing import TYPE_CHECKING
+
+from modelvc.atomic import make_folder, write_file
+from modelvc.errors import FormatError, IntegrityError
+from modelvc.formats import limits
+from modelvc.formats.binary.pack import Stored, read_encodings, write_encodings
+from modelvc.formats.binary.reader import Reader
+from modelvc.store.local import packfile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from modelvc.atomic import Disk
+    from modelvc.formats.binary.pack import Encoding, Trailer
+
+_MAGIC = b"MVCIDX1\0"
+_HEAD = struct.Struct("<8sIIQ")
+_RECORD = struct.Struct("<IQIIQH")
+_FAN = struct.Struct("<256Q")
+_HEX = frozenset("0123456789abcdef")
+LOOSE = 16  # packs read one by one before they are merged into a generation
+
+Found = tuple[bytes, Stored]  # pack id, place in it
+
+
+class _Generation:
+    """One sorted file, mapped; looked up by bisection."""
+
+    def __init__(self, path: str) -> None:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe there is damage, nothing to wait for
+        try:
+            self._map = mmap.mmap(fd, 0, access=mmap.ACCESS_READ)
+        finally:
+            os.close(fd)
+        reader = Reader(memoryview(self._map), "chunk index")
+        magic, packs, encodings, self.count = _HEAD.unpack(reader.take(_HEAD.size))
+        if magic != _MAGIC or packs * 32 > reader.left:
+            raise reader.fail("its first bytes are not an index's")
+        self.packs = [reader.raw(32) for _ in range(packs)]
+        self._encodings = read_encodings(reader, encodings)
+        self._fan = _FAN.unpack(reader.take(_FAN.size))
+        if reader.left != self.count * (32 + _RECORD.size):
+            raise reader.fail("its records do not fill it")
+        self._cids = len(self._map) - reader.left
+        self._records = self._cids + self.count * 32
+
+    def find(self, cid: bytes) -> Found | None:
+        data, base = self._map, self._cids
+        low, high = (self._fan[cid[0] - 1] if cid[0] else 0), self._fan[cid[0]]
+        while low < high:
+            middle = (low + high) >> 1
+            at = base + middle * 32
+            if data[at : at + 32] < cid:
+                low = middle + 1
+            else:
+                high = middle
+        at = base + low * 32
+        if low >= self.count or data[at : at + 32] != cid:
+            return None
+        return self._at(cid, low)
+
+    def _at(self, cid: bytes, place: int) -> Found:
+        pack, offset, stored, raw, xxh3, encoding = _RECORD.unpack_from(self._map, self._records + place * _RECORD.size)
+        if stored > limits.CHUNK or raw > limits.CHUNK:  # a cache is not asked for gigabytes
+            raise ValueError
+        return self.packs[pack], Stored(cid, offset, stored, raw, xxh3, self._encodings[encoding])
+
+    def __iter__(self) -> Iterator[Found]:
+        for place in range(self.count):
+            at = self._cids + place * 32
+            yield self._at(self._map[at : at + 32], place)
+
+
+class ChunkIndex:
+    """Look-ups over all packs of a local store. `refresh` after packs came or went. Reading is safe from threads."""
+
+    def __init__(self, root: str, disk: Disk) -> None:
+        self._root = root
+        self._disk = disk
+        self._generation: _Generation | None = None
+        self._loose: dict[bytes, Trailer] = {}
+        self._covered: frozenset[bytes] = frozenset()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Look at the folder again."""
+        here = set(list_packs(self._root))
+        self._generation = self._newest(here)
+        self._covered = frozenset(self._generation.packs) if self._generation else frozenset()
+        self._loose = {name: self._loose.get(name) or self._open(name) for name in here - self._covered}
+
+    def find(self, cid: bytes) -> Found | None:
+        generation = self._generation
+        try:
+            if generation and (found := generation.find(cid)):
+                return found
+        except (IndexError, ValueError, struct.error):  # damaged, so that it leads outside of itself: trailers know
+            self.drop()
+            self.refresh()
+        for name, trailer in self._loose.items():
+            if chunk := trailer.find(cid):
+                return name, chunk
+        return None
+
+    @property
+    def loose(self) -> int:
+        return len(self._loose)
+
+    def chunks_of(self, name: bytes) -> Iterator[Stored]:
+        """All chunks of one pack, from its own trailer."""
+        return iter(self._loose.get(name) or self._open(name))
+
+    def merge(self) -> None:
+        """Write a generation over all packs, and drop the one before."""
+        old = self._names()
+        number = int(old[-1]) + 1 if old else 1
+        found = [*(self._generation or ()), *((name, chunk) for name, t in self._loose.items() for chunk in t)]
+        found.sort(key=lambda item: item[1].cid)
+        make_folder(self._disk, self._folder)
+        data = _encode(found)
+        write_file(self._disk, os.path.join(self._folder, f"{number:08d}"), data, tmp=os.path.join(self._root, "tmp"))
+        for name in old:
+            _forget(os.path.join(self._folder, name))
+        self.refresh()
+
+    def drop(self) -> None:
+        """Forget every generation: the trailers know the same."""
+        if os.path.isdir(self._folder):
+            for name in self._names():
+                _forget(os.path.join(self._folder, name))
+
+    def _names(self) -> list[str]:
+        """Of generations, the oldest first; what else lies there is none of ours."""
+        found = os.listdir(self._folder) if os.path.isdir(self._folder) else []
+        return sorted(name for name in found if name.isascii() and name.isdigit())
+
+    @property
+    def _folder(self) -> str:
+        return os.path.join(self._root, "index")
+
+    def _newest(self, here: set[bytes]) -> _Generation | None:
+        for name in reversed(self._names()):
+            try:
+                found = _Generation(os.path.join(self._folder, name))
+            except (OSError, FormatError, ValueError, struct.error):
+                continue  # replaced meanwhile, torn, or no file: the trailers know the same
+            if here.issuperset(found.packs):
+                return found
+        return None
+
+    def _open(self, name: bytes) -> Trailer:
+        try:
+            return packfile.open_trailer(self._root, name)
+        except FileNotFoundError:
+            return _EMPTY
+        except IntegrityError:
+            return _EMPTY  # its chunks count as missing; fsck names the pack
+
+
+def _encode(found: list[Found]) -> bytes:
+    packs = sorted({name for name, _ in found})
+    pack_number = {name: place for place, name in enumerate(packs)}
+    encodings: list[Encoding] = sorted({chunk.encoding for _, chunk in found})
+    encoding_number = {encoding: place for place, encoding in enumerate(encodings)}
+    cids, records, fan, last = [], [], [0] * 256, b""
+    for name, (cid, offset, stored, raw, xxh3, encoding) in found:
+        if cid == last:
+            continue
+        last = cid
+        cids.append(cid)
+        records.append(_RECORD.pack(pack_number[name], offset, stored, raw, xxh3, encoding_number[encoding]))
+        fan[cid[0]] += 1
+    for byte in range(1, 256):
+        fan[byte] += fan[byte - 1]
+    head = _HEAD.pack(_MAGIC, len(packs), len(encodings), len(cids))
+    return b"".join((head, *packs, write_encodings(encodings), _FAN.pack(*fan), *cids, *records))
+
+
+def is_shard(name: str) -> bool:
+    """Whether a folder of a store is called so; file managers leave others behind."""
+    return len(name) == 2 and _HEX.issuperset(name)
+
+
+def list_packs(root: str) -> Iterable[bytes]:
+    """Names of the packs in a local store."""
+    top = os.path.join(root, "packs")
+    if not os.path.isdir(top):
+        return
+    for shard in os.listdir(top):
+        if not is_shard(shard):
+            continue
+        for name in os.listdir(os.path.join(top, shard)):
+            if len(name) == 64 and _HEX.issuperset(name) and name.startswith(shard):
+                yield bytes.fromhex(name)
+
+
+def _forget(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+
+
+def _nothing() -> Trailer:
+    from modelvc.formats.binary.pack import Trailer, encode_trailer
+
+    return Trailer(encode_trailer(()), 0)
+
+
+_EMPTY = _nothing()

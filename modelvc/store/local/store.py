@@ -1,0 +1,292 @@
+"""The local store: packs, roots and an index in one folder of this clone. Layout: docs/format.md#store.
+
+Readers take no lock. Writers hold a shared one from their first look-up to their last root, local gc an exclusive one;
+the kernel frees both when a process dies.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import threading
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from blake3 import blake3
+
+from modelvc.atomic import RealDisk, create_file, make_folder, write_file
+from modelvc.errors import ConfigError, FormatError, LockHeld, ObjectCorrupt, ObjectMissing
+from modelvc.formats import limits
+from modelvc.formats.binary import root as rootformat
+from modelvc.formats.text import registration, storeconfig
+from modelvc.formats.text.storeconfig import StoreConfig
+from modelvc.ids import Oid
+from modelvc.store.local import packfile
+from modelvc.store.local.index import ChunkIndex, is_shard, list_packs
+from modelvc.store.objects import codec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from modelvc.atomic import Disk
+    from modelvc.formats.binary.pack import Stored
+    from modelvc.formats.binary.root import Part, Root
+    from modelvc.store.local.index import Found
+
+_SHARD = {"file": "b", "tree": "t"}
+_OPEN_PACKS = 64
+_LOCK_WAIT = 600.0  # seconds; a lock is held by a living process, which ends
+
+
+class LocalStore:
+    """Objects of one clone and its worktrees; or of several, where each OWNER (a Git folder) says that it is one."""
+
+    def __init__(self, root: str, disk: Disk | None = None, owner: str = "") -> None:
+        self.root = root
+        self._owner = owner
+        self.disk = disk or RealDisk()
+        self._index: ChunkIndex | None = None
+        self._fds: dict[bytes, int] = {}
+        self._fds_lock = threading.Lock()
+        self._prepared = False
+        self._checked = False
+
+    @property
+    def name(self) -> str:
+        return "the local store"
+
+    def prepare(self) -> None:
+        """Create what is missing; refuse a store that a newer mvc wrote differently."""
+        if self._prepared:
+            return
+        config = os.path.join(self.root, "config")
+        make_folder(self.disk, os.path.join(self.root, "tmp"))
+        found = self._config(config)
+        if found is None:
+            found = StoreConfig.create()
+            write_file(self.disk, config, found.encode(), tmp=os.path.join(self.root, "tmp"))
+        found.check_write(config)
+        if self._owner:
+            self._register()
+        self._prepared = True
+
+    def _register(self) -> None:
+        """Say that the owner uses this store, before it relies on anything in there: gc looks at all who do."""
+        folder = os.path.join(self.root, "clones")
+        path = os.path.join(folder, os.path.basename(registration.key_of(self._owner)))
+        if not os.path.exists(path):
+            try:
+                data = registration.encode(self._owner)
+            except FormatError as error:
+                raise ConfigError(
+                    f"this clone can not be registered with the store {self.root}: {error}",
+                    hint="move the clone, or take store.path out of .git/mvc/config.toml",
+                ) from None
+            make_folder(self.disk, folder)
+            write_file(self.disk, path, data, tmp=os.path.join(self.root, "tmp"))
+
+    def clones(self) -> list[str]:
+        """The files that say which clones use this store, besides the one it lies in."""
+        folder = os.path.join(self.root, "clones")
+        return sorted(os.path.join(folder, name) for name in os.listdir(folder)) if os.path.isdir(folder) else []
+
+    def check(self) -> None:
+        """Refuse to read a store that a newer mvc wrote differently: its objects would seem to be damaged."""
+        if not self._checked:
+            config = os.path.join(self.root, "config")
+            found = self._config(config)
+            if found is not None:
+                found.check_read(config)
+                if self._owner:
+                    with contextlib.suppress(OSError):  # a store that this account may only read
+                        self._register()
+            self._checked = True
+
+    def restore_config(self) -> bool:
+        """Write a new config in place of what is left of one that this version wrote; False where it is not one."""
+        path = os.path.join(self.root, "config")
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+            torn = storeconfig.is_torn(file.read(limits.STORE_CONFIG + 1))
+        if torn:
+            write_file(self.disk, path, StoreConfig.create().encode(), tmp=os.path.join(self.root, "tmp"))
+        return torn
+
+    def _config(self, path: str) -> StoreConfig | None:
+        try:
+            # a pipe in its place is damage, nothing to wait for
+            with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+                return storeconfig.parse(file.read(limits.STORE_CONFIG + 1), path)
+        except FileNotFoundError:
+            return None
+
+    # -- roots
+
+    def root_path(self, kind: str, oid: Oid) -> str:
+        digits = oid.hex()
+        return os.path.join(self.root, _SHARD[kind], digits[:2], digits)
+
+    def has_root(self, kind: str, oid: Oid) -> bool:
+        return os.path.exists(self.root_path(kind, oid))
+
+    def read_root(self, kind: str, oid: Oid) -> Root:
+        """Raises ObjectMissing, or ObjectCorrupt for a root that is not what its name says."""
+        self.check()
+        try:
+            with open(self.root_path(kind, oid), "rb") as file:
+                data = file.read(limits.ROOT + 1)
+        except FileNotFoundError:
+            raise ObjectMissing(oid, self.name) from None
+        try:
+            found = rootformat.parse(data)
+        except FormatError:
+            raise ObjectCorrupt(f"the root of {oid.short}", self.name) from None
+        if found.oid != oid or found.kind != kind:
+            raise ObjectCorrupt(f"the root of {oid.short}", self.name)
+        return found
+
+    def mark_proven(self, root: Root) -> None:
+        """The whole of an object was hashed and is what its name says: remember that."""
+        if root.unproven:
+            data = replace(root, unproven=False).encode()
+            write_file(self.disk, self.root_path(root.kind, root.oid), data, tmp=os.path.join(self.root, "tmp"))
+
+    def roots(self) -> Iterator[tuple[str, Oid]]:
+        """(kind, oid) of every root here."""
+        self.check()
+        for kind, top in _SHARD.items():
+            folder = os.path.join(self.root, top)
+            for shard in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
+                if not is_shard(shard):
+                    continue
+                for name in sorted(os.listdir(os.path.join(folder, shard))):
+                    with contextlib.suppress(ValueError):
+                        yield kind, Oid(bytes.fromhex(name))
+
+    # -- chunks
+
+    @property
+    def index(self) -> ChunkIndex:
+        if self._index is None:
+            self._index = ChunkIndex(self.root, self.disk)
+        return self._index
+
+    def find(self, cid: bytes) -> Found | None:
+        return self.index.find(cid)
+
+    def locate(self, cid: bytes) -> Found:
+        """Where a chunk is; ObjectMissing when no pack has it, even after another look."""
+        found = self.index.find(cid)
+        if found is None:
+            self.index.refresh()
+            found = self.index.find(cid)
+        if found is None:
+            raise ObjectMissing(Oid(cid), self.name, hint="run `mvc fsck --repair`")
+        return found
+
+    def pack_fd(self, name: bytes) -> int:
+        """An open descriptor of a pack, kept for reuse. FileNotFoundError when it was consolidated away."""
+        with self._fds_lock:
+            if (fd := self._fds.get(name)) is not None:
+                return fd
+            if len(self._fds) >= _OPEN_PACKS:
+                os.close(self._fds.pop(next(iter(self._fds))))
+            fd = os.open(packfile.path_of(self.root, name), os.O_RDONLY | os.O_CLOEXEC)
+            self._fds[name] = fd
+            return fd
+
+    def read_stored(self, cid: bytes) -> tuple[Stored, bytes]:
+        """A chunk's stored bytes as they lie in a pack, not yet compared with anything."""
+        for attempt in (1, 2):
+            name, chunk = self.locate(cid)
+            try:
+                return chunk, os.pread(self.pack_fd(name), chunk.stored, chunk.offset)
+            except FileNotFoundError:  # a pack was merged into another since the index was read
+                self.index.refresh()
+                if attempt == 2:
+                    break
+        raise ObjectMissing(Oid(cid), self.name, hint="run `mvc fsck --repair`")
+
+    def read_chunk(self, cid: bytes) -> bytes | memoryview:
+        """A chunk's content, verified against its name."""
+        chunk, stored = self.read_stored(cid)
+        try:
+            data = codec.decode(chunk.encoding, stored, chunk.raw)
+        except FormatError:
+            raise ObjectCorrupt(f"chunk {cid.hex()[:10]}", self.name) from None
+        if blake3(data).digest() != cid:
+            raise ObjectCorrupt(f"chunk {cid.hex()[:10]}", self.name)
+        return data
+
+    def read_part(self, root: Root, part: Part) -> bytes:
+        """A segment or leaf of a root."""
+        del root
+        return part.data if part.data is not None else bytes(self.read_chunk(part.name))
+
+    # -- locks
+
+    @contextlib.contextmanager
+    def shared(self) -> Iterator[None]:
+        """For writers: packs that were found stay until the roots that need them are written."""
+        with self._flock(fcntl.LOCK_SH):
+            yield
+
+    @contextlib.contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """For gc: no writer is at work."""
+        with self._flock(fcntl.LOCK_EX):
+            yield
+
+    @contextlib.contextmanager
+    def _flock(self, how: int) -> Iterator[None]:
+        make_folder(self.disk, self.root)
+        fd = create_file(os.path.join(self.root, "lock"), os.O_RDWR)
+        try:
+            deadline = time.monotonic() + _LOCK_WAIT
+            while True:
+                try:
+                    fcntl.flock(fd, how | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        raise LockHeld(
+                            "another mvc has been writing to the local store for ten minutes",
+                            hint="wait for it to end, or stop it; the lock goes with its process",
+                        ) from None
+                    time.sleep(0.05)
+            yield
+        finally:
+            os.close(fd)
+
+    def clean_tmp(self) -> None:
+        """Remove temporary files whose process is gone."""
+        folder = os.path.join(self.root, "tmp")
+        for name in os.listdir(folder) if os.path.isdir(folder) else ():
+            path = os.path.join(folder, name)
+            with contextlib.suppress(OSError):
+                fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+                try:
+                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    if time.time() - os.fstat(fd).st_mtime > 60:  # between open and flock of its maker
+                        os.unlink(path)
+                finally:
+                    os.close(fd)
+
+    def packs(self) -> list[tuple[bytes, int]]:
+        """(pack id, size in bytes) of every pack here."""
+        found = []
+        for name in list_packs(self.root):
+            with contextlib.suppress(FileNotFoundError):  # merged into another since it was listed
+                found.append((name, os.path.getsize(packfile.path_of(self.root, name))))
+        return found
+
+    def forget_packs(self) -> None:
+        """Packs came or went behind this object's back: look again."""
+        self.close()
+        self._index = None
+
+    def close(self) -> None:
+        for fd in self._fds.values():
+            os.close(fd)
+        self._fds.clear()

@@ -1,0 +1,1 @@
+"""How an object becomes segments and stored chunks, and comes back. Knows no place."""

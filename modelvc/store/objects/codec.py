@@ -1,0 +1,93 @@
+"""How a chunk's bytes are stored: raw, or one zstd frame. Ids and layout: docs/format.md#encodings."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import xxhash
+import zstandard
+from blake3 import blake3
+
+from modelvc.errors import FormatError
+from modelvc.formats.binary.pack import RAW, ZSTD, Encoding
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from modelvc.formats.binary.pack import Stored
+
+KNOWN = frozenset({RAW, ZSTD})  # a chunk in another encoding may need more than its own bytes
+LEVEL = 1  # on models, level 3 gains two points and costs a quarter of the speed (docs/decisions/0005-store.md)
+SAMPLE = 64 << 10
+WORTH = 0.9  # compressing must save at least a tenth
+TINY = 64  # a frame's header eats what could be saved below this
+
+_local = threading.local()  # zstd contexts are not safe to share between threads
+
+
+def _compressor() -> zstandard.ZstdCompressor:
+    if not hasattr(_local, "compressor"):
+        _local.compressor = zstandard.ZstdCompressor(level=LEVEL, write_content_size=True, write_checksum=False)
+    found: zstandard.ZstdCompressor = _local.compressor
+    return found
+
+
+def _decompressor() -> zstandard.ZstdDecompressor:
+    if not hasattr(_local, "decompressor"):
+        _local.decompressor = zstandard.ZstdDecompressor()
+    found: zstandard.ZstdDecompressor = _local.decompressor
+    return found
+
+
+def worth_compressing(size: int, read_at: Callable[[int, int], bytes]) -> bool:
+    """Whether three samples of SIZE bytes of content shrink enough; READ_AT takes an offset and a length."""
+    starts = {0, max(0, (size - SAMPLE) // 2), max(0, size - SAMPLE)}
+    samples = [read_at(start, SAMPLE) for start in sorted(starts)]
+    total = sum(map(len, samples))
+    return total > 0 and sum(len(_compressor().compress(s)) for s in samples) < WORTH * total
+
+
+def encode(raw: bytes | bytearray | memoryview, *, compress: bool) -> tuple[Encoding, bytes | bytearray | memoryview]:
+    """The encoding to use for RAW, and the bytes to store."""
+    if compress and len(raw) > TINY:
+        packed = _compressor().compress(raw)
+        if len(packed) < WORTH * len(raw):
+            return ZSTD, packed
+    return RAW, raw
+
+
+def decode(encoding: Encoding, stored: bytes | memoryview, raw: int) -> bytes | memoryview:
+    """The RAW bytes that STORED stands for; FormatError for bytes that are not what the record says."""
+    if encoding == RAW:
+        if len(stored) != raw:
+            raise FormatError(f"a raw chunk of {raw} bytes is stored in {len(stored)}")
+        return stored
+    if encoding != ZSTD:
+        raise FormatError(f"encoding {encoding[0]} is not known; a newer mvc may read it")
+    try:
+        # The frame's own claim is compared before anything is allocated: a few bytes can ask for a terabyte.
+        if zstandard.frame_content_size(stored) != raw:
+            raise FormatError(f"a compressed chunk does not hold the {raw} bytes it should")
+        data = _decompressor().decompress(stored, max_output_size=raw)
+    except zstandard.ZstdError as error:
+        raise FormatError(f"a compressed chunk is damaged: {error}") from None
+    if len(data) != raw:
+        raise FormatError(f"a compressed chunk holds {len(data)} bytes instead of {raw}")
+    return data
+
+
+def content_of(chunk: Stored, stored: bytes | memoryview) -> bytes | memoryview | None:
+    """The content of a chunk, if STORED is what its record says and the content is what its name says."""
+    if len(stored) != chunk.stored or xxhash.xxh3_64_intdigest(stored) != chunk.xxh3:
+        return None
+    return named(chunk.cid, chunk.encoding, stored, chunk.raw)
+
+
+def named(cid: bytes, encoding: Encoding, stored: bytes | memoryview, raw: int) -> bytes | memoryview | None:
+    """The RAW bytes that STORED stands for, if their name is CID."""
+    try:
+        found = decode(encoding, stored, raw)
+    except FormatError:
+        return None
+    return found if blake3(found).digest() == cid else None

@@ -1,0 +1,288 @@
+"""The packs of a remote: their trailers, which of their chunks are needed, and whether the bytes of these are good.
+
+A needed chunk is one bit beside the trailer of its pack, so memory stays small whatever the remote holds. Nothing that
+was looked at once is read again.
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from modelvc.errors import FormatError, KeyMissing
+from modelvc.formats.binary import pack
+from modelvc.formats.binary.pack import Trailer
+from modelvc.store.backends.api import KeyDenied
+from modelvc.store.backends.spans import merge
+from modelvc.store.objects import codec
+from modelvc.store.remote.store import pack_key
+from modelvc.store.remote.workers import Workers, windowed
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable, Iterable
+
+    from modelvc.formats.binary.pack import Stored
+    from modelvc.store.remote.store import Listing, RemoteStore
+
+_TAIL = 16 << 10  # bytes: the trailer of nearly every pack of 16 MiB, in one request
+_READ = 9 << 20  # bytes of one request for chunks: half a pack of 16 MiB
+_KEPT = 48 << 20  # bytes of trailers in memory; what is dropped is read again
+GONE = "is not there"
+DENIED = "cannot be read by this account"
+
+Content = bytes | memoryview
+Spot = tuple[int, bytes]  # offset, cid
+Trailers = dict[bytes, Trailer | None]
+
+
+@dataclass(slots=True)
+class FarPack:
+    """One pack that some object needs. `trouble`: why nobody can use it as a whole."""
+
+    name: bytes
+    size: int
+    trouble: str = ""
+    readable: bool = True  # its chunks can be read where roots say they are
+    needed: bytearray = field(default_factory=bytearray)  # one bit for each record of the trailer
+    done: bytearray = field(default_factory=bytearray)  # of these, which were looked at
+    loose: dict[Spot, Stored] = field(default_factory=dict)  # needed places that the trailer does not have
+    loose_done: set[Spot] = field(default_factory=set)
+    bad: set[bytes] = field(default_factory=set)  # cids
+
+    @property
+    def short(self) -> str:
+        return self.name.hex()[:10]
+
+    @property
+    def why(self) -> str:
+        """What is wrong with it, for people."""
+        return self.trouble or f"has {len(self.bad)} damaged chunk{'' if len(self.bad) == 1 else 's'}"
+
+    @property
+    def lost(self) -> set[bytes]:
+        """The chunks that can not be had from it."""
+        return self.bad if self.readable else {chunk.cid for chunk in self.loose.values()}
+
+    @property
+    def gone(self) -> bool:
+        return self.trouble == GONE
+
+    @property
+    def denied(self) -> bool:
+        return self.trouble == DENIED
+
+
+class FarPacks:
+    """Every pack that was asked about. Safe from many threads."""
+
+    def __init__(self, remote: RemoteStore, listing: Listing, jobs: int) -> None:
+        self._remote = remote
+        self._listing = listing
+        self._jobs = jobs
+        self._lock = threading.Lock()
+        self._loader = ThreadPoolExecutor(jobs, "mvc-trailer")
+        self._trailers: dict[bytes, Future[Trailer | None]] = {}
+        self._kept = 0
+        self.packs: dict[bytes, FarPack] = {}
+        self.needed_bytes = 0
+        self.done_bytes = 0  # of the needed ones
+        self.read_bytes = 0  # with trailers, and gaps that were cheaper to read than to skip
+
+    def close(self) -> None:
+        self._loader.shutdown(cancel_futures=True)
+
+    # -- what is needed
+
+    def open(self, packs: Iterable[tuple[bytes, int]]) -> Trailers:
+        """The trailers of PACKS; None for what has none that can be used."""
+        asked = [(name, self._ask(name, size)) for name, size in packs]
+        return {name: future.result() for name, future in asked}
+
+    def _ask(self, name: bytes, size: int) -> Future[Trailer | None]:
+        with self._lock:
+            known = self.packs.get(name)
+            if known is None:
+                known = self.packs[name] = FarPack(name, size)
+            elif known.size != size:
+                known.trouble, known.readable = "has another size than some root says", False
+            future = self._trailers.get(name)
+            if future is None:
+                future = self._trailers[name] = self._loader.submit(self._load, known)
+            return future
+
+    def _load(self, one: FarPack) -> Trailer | None:
+        listed = one.trouble or self._listed(one)
+        with self._lock:
+            one.trouble = one.trouble or listed  # another root may have named another size meanwhile
+            one.readable = not one.trouble
+        if one.trouble:
+            return None
+        try:
+            found = self._read_trailer(one)
+        except KeyMissing:
+            one.trouble, one.readable = GONE, False
+            return None
+        except KeyDenied:
+            one.trouble, one.readable = DENIED, False
+            return None
+        except FormatError as error:
+            one.trouble = f"has a damaged trailer ({error})"
+            return None
+        with self._lock:
+            if not one.needed:
+                one.needed, one.done = bytearray(-(-found.count // 8)), bytearray(-(-found.count // 8))
+            self._kept += found.size
+            for name in list(self._trailers):
+                future = self._trailers[name]
+                if self._kept <= _KEPT:
+                    break
+                if future.done() and name != one.name:
+                    del self._trailers[name]
+                    dropped = future.result()
+                    self._kept -= dropped.size if dropped else 0
+        return found
+
+    def _listed(self, one: FarPack) -> str:
+        """What a listing, and another look, say against a pack."""
+        key = pack_key(one.name)
+        entry = self._listing.keys.get(key) or self._remote.backend.stat([key]).get(key)  # it may have come since
+        if entry is None:
+            return GONE
+        return "" if entry.size == one.size else f"has {entry.size:,} of {one.size:,} bytes"
+
+    def _read_trailer(self, one: FarPack) -> Trailer:
+        """In one request where the end of the pack holds all of it, else in two."""
+        tail = max(0, one.size - _TAIL)
+        data = self.read(one.name, tail, one.size - tail)
+
+        def read_at(offset: int, length: int) -> bytes:
+            if offset >= tail:
+                return data[offset - tail : offset - tail + length]
+            head = self.read(one.name, offset, min(length, tail - offset))
+            return head + data[: max(0, length - len(head))]
+
+        found = pack.read_trailer(one.size, read_at, one.name)
+        if found.footer() != data[-pack.FOOTER.size :]:
+            raise FormatError("not a valid pack: its last bytes are damaged")
+        return found
+
+    def need(self, chunks: Iterable[tuple[bytes, Stored]], trailers: Trailers, *, read: bool = False) -> None:
+        """(pack, place) of chunks that an object needs; READ: that were looked at already."""
+        with self._lock:
+            for name, chunk in chunks:
+                self._mark(self.packs[name], chunk, trailers.get(name), read=read)
+
+    def _mark(self, one: FarPack, chunk: Stored, trailer: Trailer | None, *, read: bool) -> None:
+        place = _place(trailer, chunk)
+        spot = chunk.offset, chunk.cid
+        if place is None:
+            known, done = spot in one.loose, spot in one.loose_done
+            one.loose[spot] = chunk
+        else:
+            known, done = _bit(one.needed, place), _bit(one.done, place)
+            _set(one.needed, place)
+        self.needed_bytes += 0 if known else chunk.stored
+        if read and not done:
+            self.done_bytes += chunk.stored
+            if place is None:
+                one.loose_done.add(spot)
+            else:
+                _set(one.done, place)
+
+    def is_done(self, name: bytes, chunk: Stored, trailer: Trailer | None) -> bool:
+        """Whether a chunk was looked at."""
+        place = _place(trailer, chunk)
+        if place is None:
+            return (chunk.offset, chunk.cid) in self.packs[name].loose_done
+        return _bit(self.packs[name].done, place)
+
+    def look(self, name: bytes, chunk: Stored, stored: bytes | memoryview, trailer: Trailer | None) -> Content | None:
+        """The content of a chunk that was read as STORED; None, and noted, when it is damaged."""
+        content = codec.content_of(chunk, stored)
+        with self._lock:
+            one = self.packs[name]
+            self._mark(one, chunk, trailer, read=True)
+            if content is None:
+                one.bad.add(chunk.cid)
+        return content
+
+    # -- bytes
+
+    def read_needed(
+        self, packs: Iterable[FarPack], choose: Callable[[int], bool], on_bytes: Callable[[int], None]
+    ) -> None:
+        """Look at needed chunks of PACKS, unless that was done, if CHOOSE, asked with their size, wants them."""
+        with Workers(self._remote.backend, self._jobs, "mvc-verify") as pool:
+            asked = ((one, wanted) for one in packs if one.readable and (wanted := self._chosen(one, choose)))
+            for size in windowed(pool, self._jobs * 2, lambda each: self._read_pack(*each), asked):
+                on_bytes(size)
+
+    def _chosen(self, one: FarPack, choose: Callable[[int], bool]) -> list[Stored]:
+        (trailer,) = self.open([(one.name, one.size)]).values()
+        found = [chunk for spot, chunk in one.loose.items() if spot not in one.loose_done]
+        if trailer is not None:
+            left = (place for place in range(trailer.count) if _bit(one.needed, place) and not _bit(one.done, place))
+            found += [trailer.at(place) for place in left]
+        return sorted((chunk for chunk in found if choose(chunk.stored)), key=lambda chunk: chunk.offset)
+
+    def _read_pack(self, one: FarPack, chunks: list[Stored]) -> int:
+        size = 0
+        (trailer,) = self.open([(one.name, one.size)]).values()
+        for span in merge([(chunk.offset, chunk.stored) for chunk in chunks], most=_READ):
+            try:
+                data = self.read(one.name, span.start, span.stop - span.start)
+            except KeyMissing:  # a clean-up of the remote was faster
+                one.trouble, one.readable = GONE, False
+                return size
+            except KeyDenied:
+                one.trouble, one.readable = DENIED, False
+                return size
+            view = memoryview(data)
+            for chunk in (chunks[place] for place in span.members):
+                at = chunk.offset - span.start
+                self.look(one.name, chunk, view[at : at + chunk.stored], trailer)
+                size += chunk.stored
+        return size
+
+    def read(self, name: bytes, start: int, length: int) -> bytes:
+        """Bytes of a pack, counted."""
+        (found,) = self._remote.backend.read_ranges(pack_key(name), [(start, length)])
+        self.count(length)
+        return found
+
+    def count(self, size: int) -> None:
+        """SIZE bytes of packs were read."""
+        with self._lock:
+            self.read_bytes += size
+
+
+def share_of(total: int, share: float, rng: random.Random) -> Callable[[int], bool]:
+    """Chooses at random among chunks that hold TOTAL bytes, until SHARE of these are chosen; at least one chunk."""
+    wanted, left, some = total * share, total, False
+
+    def choose(size: int) -> bool:
+        nonlocal wanted, left, some
+        chosen = rng.random() * left < wanted or (size >= left and not some)
+        left -= size
+        if chosen:
+            wanted, some = wanted - size, True
+        return chosen
+
+    return choose
+
+
+def _place(trailer: Trailer | None, chunk: Stored) -> int | None:
+    """The record of the trailer that says the same of a chunk; None without one."""
+    place = None if trailer is None else trailer.place(chunk.cid)
+    return place if place is not None and trailer is not None and trailer.at(place) == chunk else None
+
+
+def _bit(bits: bytearray, place: int) -> bool:
+    return bool(bits[place >> 3] >> (place & 7) & 1)
+
+
+def _set(bits: bytearray, place: int) -> None:
+    bits[place >> 3] |= 1 << (place & 7)

@@ -1,0 +1,49 @@
+"""What servers were seen to honour: a small file each, in a folder of this clone. A lost file is made anew."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from typing import TYPE_CHECKING
+
+from modelvc.atomic import RealDisk, make_folder, write_file
+from modelvc.errors import FormatError
+from modelvc.formats import limits
+from modelvc.formats.text import honoured
+
+if TYPE_CHECKING:
+    from modelvc.formats.text.honoured import Honoured
+
+
+class Servers:
+    """FOLDER is `.git/mvc/servers`; "" remembers nothing."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+
+    def recall(self, store: str, server: str) -> Honoured | None:
+        """What is known of the store with the id STORE behind SERVER."""
+        if not self._folder:
+            return None
+        try:
+            with open(self._path(store, server), "rb", opener=_no_waiting) as file:
+                found = honoured.parse(file.read(limits.HONOURED + 1))
+        except (OSError, FormatError):
+            return None
+        return found if (found.store, found.server) == (store, server) else None
+
+    def keep(self, found: Honoured) -> None:
+        """Remember FOUND; a clone that cannot be written measures each time."""
+        if not self._folder:
+            return
+        with contextlib.suppress(OSError):
+            disk = RealDisk()
+            make_folder(disk, self._folder)
+            write_file(disk, self._path(found.store, found.server), found.encode(), tmp=self._folder)
+
+    def _path(self, store: str, server: str) -> str:
+        return os.path.join(self._folder, honoured.file_of(store, server))
+
+
+def _no_waiting(name: str, flags: int) -> int:
+    return os.open(name, flags | os.O_NONBLOCK)

@@ -1,0 +1,1 @@
+"""Mend a store from good copies, byte for byte."""

@@ -1,0 +1,61 @@
+"""Put what is damaged in a local store aside, so that good copies can take its place."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from modelvc.atomic import make_folder
+from modelvc.errors import IntegrityError
+from modelvc.store.local import packfile
+from modelvc.store.local.packfile import NewChunk
+from modelvc.store.local.writer import StoreWriter
+from modelvc.store.repair import damaged_pack
+
+if TYPE_CHECKING:
+    from modelvc.ids import Oid
+    from modelvc.store.local.store import LocalStore
+
+    Named = tuple[str, Oid]
+
+
+def set_aside(store: LocalStore, name: bytes, folder: str) -> int:
+    """Copy the good chunks of a damaged pack to a new one, then move the pack to FOLDER; the number of chunks lost.
+
+    Nothing is destroyed: who knows better than we do can still look at the damaged pack.
+    """
+    path = packfile.path_of(store.root, name)
+    lost = 0
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with StoreWriter(store) as writer:
+            try:
+                trailer = packfile.read_trailer(fd, name)
+            except IntegrityError:
+                for chunk, stored in damaged_pack.rescued(fd):
+                    writer.append(stored, [chunk])
+            else:
+                for place in sorted(trailer, key=lambda one: one.offset):
+                    good = packfile.good_bytes(fd, place)
+                    if good is None:
+                        lost += 1
+                    else:
+                        writer.append(good, [NewChunk(place.cid, place.stored, place.raw, place.xxh3, place.encoding)])
+            writer.commit()
+            make_folder(store.disk, folder)
+            store.index.drop()
+            if name not in writer.packs:  # as when all of its chunks are good: then it was written anew in its place
+                store.disk.rename(path, os.path.join(folder, name.hex()))
+                store.disk.fsync_dir(folder)
+    finally:
+        os.close(fd)
+    store.forget_packs()
+    return lost
+
+
+def forget_root(store: LocalStore, name: Named, folder: str) -> None:
+    """Move a damaged root out of the way, so that a good one can be written."""
+    make_folder(store.disk, folder)
+    path = store.root_path(*name)
+    if os.path.exists(path):
+        store.disk.rename(path, os.path.join(folder, f"root-{name[1].hex()}"))

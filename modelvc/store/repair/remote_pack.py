@@ -1,0 +1,82 @@
+"""Make a damaged pack of a remote again: byte for byte what it was, from its trailer and good chunks at hand."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from modelvc.errors import FormatError, IntegrityError, NotFoundError
+from modelvc.formats.binary import pack
+from modelvc.formats.binary.pack import RAW, Trailer
+from modelvc.store.backends.api import KeyDenied
+from modelvc.store.objects import codec
+from modelvc.store.remote.store import pack_key
+
+if TYPE_CHECKING:
+    from modelvc.formats.binary.pack import Stored
+    from modelvc.store.local.store import LocalStore
+    from modelvc.store.remote.packs import FarPack
+    from modelvc.store.remote.store import RemoteStore
+
+_LARGEST = 128 << 20  # bytes; push writes packs of 16 MiB
+
+
+def mend_pack(local: LocalStore, remote: RemoteStore, bad: FarPack) -> bool:
+    """Whether every chunk of a pack is good on the REMOTE now; what was not was taken from the LOCAL store.
+
+    Nothing is written unless all of it is good: the name of a pack fixes its bytes, so writing them again is safe.
+    """
+    if not pack.FOOTER.size + len(pack.MAGIC) <= bad.size <= _LARGEST:
+        return False
+    try:
+        data, there = _bytes_of(remote, bad)
+    except KeyDenied:
+        return False
+    trailer = _trailer(data, bad)
+    if trailer is None:
+        return False
+    body = bytearray(bad.size)
+    body[: len(pack.MAGIC)] = pack.MAGIC
+    body[bad.size - pack.FOOTER.size - trailer.size :] = trailer.data + trailer.footer()
+    for chunk in trailer:
+        place = slice(chunk.offset, chunk.offset + chunk.stored)
+        stored: bytes | None = data[place]
+        if codec.content_of(chunk, data[place]) is None:
+            stored = _from_local(local, chunk)
+        if stored is None:
+            return False
+        body[place] = stored
+    pack.prove(bad.size, lambda offset, length: bytes(body[offset : offset + length]), bad.name, trailer.count)
+    if body != data or there != bad.size:
+        remote.backend.put(pack_key(bad.name), body)
+    return True
+
+
+def _bytes_of(remote: RemoteStore, bad: FarPack) -> tuple[bytes, int]:
+    """What is there of a pack, and zeros for the rest; and how much lies there, which may be too much."""
+    key = pack_key(bad.name)
+    entry = remote.backend.stat([key]).get(key)
+    there = entry.size if entry else 0
+    some = min(there, bad.size)
+    (data,) = remote.backend.read_ranges(key, [(0, some)]) if some else (b"",)
+    return bytes(data).ljust(bad.size, b"\0"), there
+
+
+def _trailer(data: bytes, bad: FarPack) -> Trailer | None:
+    """The trailer of a pack: from its bytes, or made again where roots name all chunks that it held."""
+    with suppress(FormatError):
+        return pack.read_trailer(len(data), lambda offset, length: data[offset : offset + length], bad.name)
+    made = pack.encode_trailer(bad.loose.values())
+    start = len(data) - pack.FOOTER.size - len(made)
+    with suppress(FormatError):
+        return Trailer(made, start) if start >= len(pack.MAGIC) and pack.pack_id(made) == bad.name else None
+    return None
+
+
+def _from_local(local: LocalStore, chunk: Stored) -> bytes | None:
+    """The stored bytes of a chunk as the pack had them; None where the local store has none, or other ones."""
+    try:
+        stored = bytes(local.read_chunk(chunk.cid)) if chunk.encoding == RAW else local.read_stored(chunk.cid)[1]
+    except (IntegrityError, NotFoundError):
+        return None
+    return None if codec.content_of(chunk, stored) is None else stored

@@ -1,0 +1,1 @@
+"""Objects from one store to another: upload and download."""

@@ -1,0 +1,149 @@
+"""One batch of a push: chunks that the remote lacks in packs, then the roots made of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import xxhash
+
+from modelvc.errors import FormatError, IntegrityError, ObjectCorrupt, ObjectMissing, RemoteChanged
+from modelvc.formats.binary.pack import RAW
+from modelvc.store.backends.api import KeyDenied
+from modelvc.store.local.proof import read_content
+from modelvc.store.objects import codec, manifest
+from modelvc.store.remote.seen import Seen
+from modelvc.store.remote.store import pack_key, root_key
+from modelvc.store.remote.workers import Workers
+from modelvc.store.transfer.outgoing import Outgoing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from modelvc.errors import ModelvcError
+    from modelvc.formats.binary.root import Root
+    from modelvc.formats.binary.segment import Recipe
+    from modelvc.ids import Oid
+    from modelvc.store.local.store import LocalStore
+    from modelvc.store.remote.store import RemoteStore
+    from modelvc.store.transfer.outgoing import Far, Packs, Source
+    from modelvc.store.transfer.wanted import Wanted
+
+    Named = tuple[str, Oid]
+
+LEAST_RUN, LEAST_CHUNKS = 1 << 20, 8  # reusing shorter runs costs readers more requests than it saves bytes
+
+
+class Batch:
+    """Sends a number of objects together, so that many small ones share packs."""
+
+    def __init__(self, local: LocalStore, remote: RemoteStore, far: Far, jobs: int) -> None:
+        self._local = local
+        self._remote = remote
+        self._far = far
+        self._jobs = jobs
+        self.sent_bytes = 0
+        self.sizes: dict[str, int] = {}  # of the keys that were written
+        self.unreadable: dict[Named, ModelvcError] = {}  # objects that the local store has, but not whole
+
+    def prepare(self, wanted: Sequence[Wanted], on_bytes: Callable[[int], None]) -> list[tuple[Root, Packs]]:
+        """Send all packs; the roots to write then, each with the packs that it needs.
+
+        An object that the local store cannot read is noted in `unreadable` and stops no other.
+        """
+        with Outgoing(self._remote, self._far, self._jobs, on_bytes) as out:
+            contents = []
+            for want in wanted:
+                try:
+                    content = read_content(self._local, want.kind, want.oid, want.path)
+                    self._reuse(want, out)
+                    self._place(content.recipe, want.path, out)
+                except (IntegrityError, ObjectMissing) as error:
+                    self.unreadable[want.name] = error
+                    continue
+                contents.append(content)
+            roots = out.finish(contents)
+            self.sent_bytes = out.sent_bytes
+            self.sizes |= {pack_key(name): size for name, size in out.sent}
+            return [(root, out.packs_of(content, root)) for content, root in zip(contents, roots, strict=True)]
+
+    def write(self, roots: Sequence[tuple[Root, Packs]]) -> dict[Named, Seen]:
+        """Write roots; those that could be."""
+        if any(self._far.listing.has_root(root.kind, root.oid) for root, _ in roots):
+            self._remote.confirm(self.sizes)  # what is replaced may be whole
+        with Workers(self._remote.backend, self._jobs, "mvc-push") as pool:
+            done = pool.map(self._write_root, [root for root, _ in roots])
+            written = [root for root, good in zip(roots, done, strict=True) if good]
+            return {(root.kind, root.oid): Seen(len(root.encode()), packs) for root, packs in written}
+
+    def _reuse(self, want: Wanted, out: Outgoing) -> None:
+        """Learn where chunks of related objects lie."""
+        for kind, oid in want.related():
+            if not self._far.listing.has_root(kind, oid):
+                continue
+            try:
+                found = self._remote.read_root(kind, oid)
+                if found is None:
+                    continue
+                root = found[0]
+                for part in root.records():
+                    out.learn(manifest.read_segment(self._remote, root, part))
+                out.learn_parts(root)
+            except (ObjectCorrupt, FormatError, KeyDenied):
+                continue  # a damaged relative is no reason not to push; fsck --remote names it
+
+    def _place(self, recipe: Recipe, path: str, out: Outgoing) -> None:
+        """Decide for every chunk whether it is reused or sent, and send what is."""
+        for cid, length, reuse in _decide(recipe, out.sources):
+            if not reuse:
+                self._append(cid, length, path, out)
+
+    def _append(self, cid: bytes, length: int, path: str, out: Outgoing) -> None:
+        chunk, stored = self._local.read_stored(cid)
+        good = len(stored) == chunk.stored and xxhash.xxh3_64_intdigest(stored) == chunk.xxh3 and chunk.raw == length
+        if good and chunk.encoding != RAW:
+            good = codec.named(cid, chunk.encoding, stored, chunk.raw) is not None
+        if not good:
+            raise ObjectCorrupt(f"{path} (chunk {cid.hex()[:10]})", self._local.name)
+        out.append(stored, chunk)
+
+    def _write_root(self, root: Root) -> bool:
+        """Write a root if its key is as it was listed; False when somebody else was faster: theirs may be whole."""
+        key, data = root_key(root.kind, root.oid), root.encode()
+        entry = self._far.listing.keys.get(key)
+        try:
+            if entry is None:
+                self._remote.backend.create(key, data)
+            else:
+                self._remote.backend.replace(key, data, entry.etag)
+        except RemoteChanged:
+            try:
+                found = self._remote.read_root(root.kind, root.oid)
+            except (ObjectCorrupt, KeyDenied):
+                return False
+            if found is None or found[0].write_id != root.write_id:
+                return False
+            # ours: only the answer was lost
+        self.sizes[key] = len(data)
+        return True
+
+
+def _decide(recipe: Recipe, sources: Mapping[bytes, Source]) -> Iterator[tuple[bytes, int, bool]]:
+    """(cid, raw length, whether to reuse it) in order. Short runs of old chunks between new ones are sent again."""
+    run: list[tuple[bytes, int]] = []
+    size = 0
+    lonely = len(recipe) > LEAST_CHUNKS
+
+    def flush(*, inner: bool) -> Iterator[tuple[bytes, int, bool]]:
+        worth = not inner or not lonely or size >= LEAST_RUN or len(run) >= LEAST_CHUNKS
+        for cid, length in run:
+            yield cid, length, worth
+
+    for cid, length in recipe:
+        if cid in sources:
+            run.append((cid, length))
+            size += length
+        else:
+            yield from flush(inner=True)
+            run, size = [], 0
+            yield cid, length, False
+    yield from flush(inner=bool(run) and len(run) < len(recipe))

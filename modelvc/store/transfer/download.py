@@ -1,0 +1,239 @@
+"""Fetch: objects of a remote into the local store. Every chunk is verified before it enters a pack.
+
+Stored bytes are copied as they are: nothing is compressed again. The pack is sealed now and then, so that what
+arrived before a crash need not be fetched twice. A whole is unproven until checkout hashes it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from blake3 import blake3
+
+from modelvc.errors import FormatError, IntegrityError, KeyMissing, ObjectCorrupt, ObjectMissing
+from modelvc.store.backends.api import KeyDenied
+from modelvc.store.backends.spans import GAP
+from modelvc.store.local.packfile import NewChunk
+from modelvc.store.local.writer import StoreWriter
+from modelvc.store.objects import codec, manifest
+from modelvc.store.objects.manifest import Content
+from modelvc.store.remote.store import pack_key
+from modelvc.store.remote.workers import Workers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from concurrent.futures import Future
+
+    from modelvc.errors import ModelvcError
+    from modelvc.formats.binary.pack import Stored
+    from modelvc.formats.binary.root import Root
+    from modelvc.formats.binary.segment import Segment
+    from modelvc.formats.binary.tree import Leaf
+    from modelvc.ids import Oid
+    from modelvc.store.local.store import LocalStore
+    from modelvc.store.remote.store import RemoteStore
+
+RANGE = 18 << 20  # bytes of one request: a pack is 16 MiB and one chunk, in one piece
+SEAL = 256 << 20  # bytes after which what arrived is made durable
+
+Named = tuple[str, "Oid"]
+
+
+@dataclass(frozen=True, slots=True)
+class Downloaded:
+    """What a fetch did: objects that came, those that are not on the remote, bytes received."""
+
+    came: tuple[Named, ...]
+    missing: tuple[Named, ...]
+    bytes: int
+
+
+class _Range(NamedTuple):
+    """Chunks that lie near each other in one pack."""
+
+    pack: bytes
+    start: int
+    stop: int
+    chunks: tuple[Stored, ...]
+
+
+class _Found(NamedTuple):
+    root: Root
+    segments: tuple[Segment, ...]
+    leaves: tuple[Leaf, ...]
+
+
+class Downloader:
+    """One fetch from one remote."""
+
+    def __init__(self, local: LocalStore, remote: RemoteStore, jobs: int) -> None:
+        self._local = local
+        self._remote = remote
+        self._jobs = jobs
+        self._bytes = 0
+
+    def run(self, wanted: Sequence[Named], on_bytes: Callable[[int], None] = lambda _: None) -> Downloaded:
+        """Bring WANTED into the local store, as far as the remote has it.
+
+        Raises ObjectCorrupt, KeyMissing or KeyDenied for what is damaged or refused there, when all else is here.
+        """
+        came: list[Named] = []
+        missing: list[Named] = []
+        damage: ModelvcError | None = None
+        self._remote.check()
+        with Workers(self._remote.backend, self._jobs, "mvc-fetch") as pool, StoreWriter(self._local) as writer:
+            flying: deque[tuple[Named, Future[_Found | None]]] = deque()
+            waiting = deque(wanted)
+            while flying or waiting:
+                while waiting and len(flying) < self._jobs:
+                    name = waiting.popleft()
+                    flying.append((name, pool.submit(self._look, name)))
+                name, future = flying.popleft()
+                try:
+                    found = future.result()
+                    if found is None:
+                        missing.append(name)
+                        continue
+                    self._bring(name, found, pool, writer, on_bytes)
+                except (IntegrityError, KeyMissing, KeyDenied) as error:
+                    damage = damage or error
+                    continue
+                except ObjectMissing:
+                    missing.append(name)
+                    continue
+                came.append(name)
+            writer.commit()
+        if damage:
+            raise damage
+        return Downloaded(tuple(came), tuple(missing), self._bytes)
+
+    def _look(self, name: Named) -> _Found | None:
+        """The root of an object with all its manifests."""
+        found = self._remote.read_root(*name)
+        if found is None:
+            return None
+        root = found[0]
+        try:
+            leaves = []
+            if root.kind == "tree":
+                manifest.check_tree(root)
+                leaves = [manifest.read_leaf(self._remote, root, ref) for ref in root.leaves]
+            segments = [manifest.read_segment(self._remote, root, part) for part in root.records()]
+        except FormatError as error:
+            raise ObjectCorrupt(f"the root of {root.oid.short} ({error})", self._remote.name, far=True) from None
+        if sum(segment.content().size for segment in segments) != root.size:
+            raise ObjectCorrupt(f"the root of {root.oid.short} (its size)", self._remote.name, far=True)
+        return _Found(root, tuple(segments), tuple(leaves))
+
+    def _bring(
+        self,
+        name: Named,
+        found: _Found,
+        pool: Workers,
+        writer: StoreWriter,
+        on_bytes: Callable[[int], None],
+    ) -> None:
+        try:
+            self._bring_chunks(found, pool, writer, on_bytes)
+        except KeyMissing:  # its pack was replaced since the root was read: the root says where it is now
+            again = self._look(name)
+            if again is None:
+                raise ObjectMissing(name[1], self._remote.name) from None
+            found = again
+            self._bring_chunks(found, pool, writer, on_bytes)
+        recipe = manifest.join([segment.content() for segment in found.segments])
+        writer.add(Content(found.root.oid, found.root.size, recipe, found.leaves), unproven=True)
+
+    def _bring_chunks(self, found: _Found, pool: Workers, writer: StoreWriter, on_bytes: Callable[[int], None]) -> None:
+        flying: deque[tuple[_Range, Future[bytes]]] = deque()
+        writer.begin_blob()
+
+        def settle() -> None:
+            part, future = flying.popleft()
+            data = future.result()
+            view = memoryview(data)
+            for start, stop, chunks in _together(part):
+                writer.append(view[start:stop], chunks)
+            self._bytes += len(data)
+            on_bytes(len(data))
+            if writer.open_bytes > SEAL:
+                writer.seal()
+
+        for part in _ranges(_wanted(found.segments, writer)):
+            flying.append((part, pool.submit(self._read, part)))
+            if len(flying) >= self._jobs:
+                settle()
+        while flying:
+            settle()
+
+    def _read(self, part: _Range) -> bytes:
+        """One range, every chunk in it verified; asked for once more when the way here may have damaged it."""
+        try:
+            return self._read_once(part)
+        except ObjectCorrupt:
+            return self._read_once(part)
+
+    def _read_once(self, part: _Range) -> bytes:
+        (data,) = self._remote.backend.read_ranges(pack_key(part.pack), [(part.start, part.stop - part.start)])
+        view = memoryview(data)
+        for chunk in part.chunks:
+            at = chunk.offset - part.start
+            try:
+                raw = codec.decode(chunk.encoding, view[at : at + chunk.stored], chunk.raw)
+            except FormatError as error:
+                raise self._damaged(part, chunk, str(error)) from None
+            if blake3(raw).digest() != chunk.cid:
+                raise self._damaged(part, chunk, "other content")
+        return bytes(data)
+
+    def _damaged(self, part: _Range, chunk: Stored, why: str) -> ObjectCorrupt:
+        return ObjectCorrupt(
+            f"pack {part.pack.hex()[:10]} (chunk {chunk.cid.hex()[:10]}: {why})", self._remote.name, far=True
+        )
+
+
+def _together(part: _Range) -> Iterator[tuple[int, int, list[NewChunk]]]:
+    """(start, stop, chunks) of the stretches of a range that hold nothing but wanted chunks."""
+    run: list[NewChunk] = []
+    start = stop = 0
+    for chunk in part.chunks:
+        at = chunk.offset - part.start
+        if run and at != stop:
+            yield start, stop, run
+            run = []
+        if not run:
+            start = at
+        run.append(NewChunk(chunk.cid, chunk.stored, chunk.raw, chunk.xxh3, chunk.encoding))
+        stop = at + chunk.stored
+    if run:
+        yield start, stop, run
+
+
+def _wanted(segments: Sequence[Segment], writer: StoreWriter) -> Iterator[tuple[bytes, Stored]]:
+    """(pack id, place) of every chunk that is not here, once."""
+    seen: set[bytes] = set()
+    for segment in segments:
+        for pack, stored in segment.places():
+            if stored.cid not in seen and not writer.has(stored.cid):
+                seen.add(stored.cid)
+                yield pack, stored
+
+
+def _ranges(chunks: Iterator[tuple[bytes, Stored]]) -> Iterator[_Range]:
+    """Neighbours are read together, in the order in which the content wants them."""
+    pack = b""
+    run: list[Stored] = []
+    start = stop = 0
+    for name, chunk in chunks:
+        end = chunk.offset + chunk.stored
+        near = run and name == pack and 0 <= chunk.offset - stop <= GAP and end - start <= RANGE
+        if not near:
+            if run:
+                yield _Range(pack, start, stop, tuple(run))
+            pack, run, start = name, [], chunk.offset
+        run.append(chunk)
+        stop = end
+    if run:
+        yield _Range(pack, start, stop, tuple(run))

@@ -1,0 +1,232 @@
+"""What goes to a remote: packs that are being built and sent, the parts of roots, the roots.
+
+Packs are built from chunks in the order in which they come, so a second run after a crash builds the same ones and
+finds those that arrived.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import xxhash
+from blake3 import blake3
+
+from modelvc.formats.binary import pack
+from modelvc.formats.binary.pack import RAW, Stored
+from modelvc.formats.binary.root import Part, Place
+from modelvc.formats.binary.segment import Placement, Recipe, Segment
+from modelvc.store.objects import codec, manifest
+from modelvc.store.remote.store import pack_key
+from modelvc.store.remote.workers import Workers
+
+if TYPE_CHECKING:
+    from array import array
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from concurrent.futures import Future
+    from typing import Self
+
+    from modelvc.formats.binary.root import Root
+    from modelvc.store.objects.manifest import Content
+    from modelvc.store.remote.store import Listing, RemoteStore
+
+PACK = 16 << 20  # bytes from which a remote pack is sent
+
+Packs = tuple[tuple[bytes, int], ...]
+
+
+@dataclass(slots=True, eq=False)
+class RemotePack:
+    """A pack of the remote: one that is there, or one that is being built and has no name yet."""
+
+    name: bytes = b""
+    size: int = 0
+    records: pack.Building = field(default_factory=pack.Building)  # of one that is being built
+
+
+class Source(NamedTuple):
+    """Where a chunk lies, or will lie, in the remote."""
+
+    pack: RemotePack
+    stored: Stored
+
+
+class Far(NamedTuple):
+    """What a remote holds, and which of its packs must not be referenced anew, since when."""
+
+    listing: Listing
+    doomed: Mapping[bytes, float]
+
+    def usable(self, name: bytes, size: int) -> bool:
+        return name not in self.doomed and self.listing.has_pack(name, size)
+
+
+class Outgoing:
+    """Sends chunks and the roots made of them. `sources` says where each chunk lies; `sent_bytes` counts."""
+
+    def __init__(self, remote: RemoteStore, far: Far, jobs: int, on_bytes: Callable[[int], None]) -> None:
+        self._remote = remote
+        self._far = far
+        self._on_bytes = on_bytes
+        self._jobs = jobs
+        self._building = RemotePack(size=len(pack.MAGIC))
+        self._body = bytearray(pack.MAGIC)
+        self._flying: deque[Future[tuple[bytes, int]]] = deque()
+        self._parts: dict[bytes, Part] = {}
+        self._part_packs: list[RemotePack] = []  # what Place.pack counts in until a root gets its own table
+        self.sources: dict[bytes, Source] = {}
+        self.sent: list[tuple[bytes, int]] = []  # packs
+        self.sent_bytes = 0
+
+    def __enter__(self) -> Self:
+        self.pool = Workers(self._remote.backend, self._jobs, "mvc-push")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self.pool.__exit__(kind)
+
+    # -- what is there already
+
+    def learn(self, segment: Segment) -> None:
+        """Where the chunks of a segment lie, as far as their packs are there and not doomed."""
+        placement = segment.placement
+        if placement is None:
+            return
+        usable = [RemotePack(name, size) if self._far.usable(name, size) else None for name, size in placement.packs]
+        for place, stored in zip(placement.pack, placement.stored, strict=True):
+            owner = usable[place]
+            if owner is not None and stored.encoding in codec.KNOWN:
+                self.sources.setdefault(stored.cid, Source(owner, stored))
+
+    def learn_parts(self, root: Root) -> None:
+        """Segments and leaves that did not change are not sent again either."""
+        for part in root.parts():
+            if part.place is not None and part.name not in self._parts:
+                name, size = root.packs[part.place.pack]
+                if self._far.usable(name, size):
+                    self._part_packs.append(RemotePack(name, size))
+                    self._parts[part.name] = replace(part, place=part.place._replace(pack=len(self._part_packs) - 1))
+
+    # -- chunks
+
+    def append(self, data: bytes, chunk: Stored) -> Source:
+        """Send DATA, the stored bytes of CHUNK, in the next pack; where it will lie."""
+        if not self._building.records.fits((chunk.encoding,)):
+            self._seal()
+        placed = chunk._replace(offset=len(self._body))
+        self._building.records.add(placed)
+        self._body += data
+        source = self.sources[placed.cid] = Source(self._building, placed)
+        if len(self._body) + self._building.records.end >= PACK:
+            self._seal()
+        return source
+
+    def _seal(self) -> None:
+        """Name the pack that is being built, and start sending it."""
+        built, body = self._building, self._body
+        chunks = built.records.chunks.values()
+        if not chunks:
+            return
+        self._building, self._body = RemotePack(), bytearray(pack.MAGIC)
+        trailer = pack.encode_trailer(chunks)
+        if pack.pack_id(trailer) in self._far.doomed:
+            trailer = pack.encode_trailer(chunks, os.urandom(16))
+        body += trailer + pack.footer(trailer)
+        built.name, built.size = pack.pack_id(trailer), len(body)
+        pack.prove(built.size, lambda offset, length: bytes(body[offset : offset + length]), built.name, len(chunks))
+        built.records = pack.Building()
+        if self._far.listing.has_pack(built.name, built.size):
+            self._on_bytes(built.size)
+            return
+        while len(self._flying) >= self._jobs:
+            self._land()
+        self._flying.append(self.pool.submit(self._put, built, body))
+
+    def _put(self, built: RemotePack, body: bytearray) -> tuple[bytes, int]:
+        self._remote.backend.put(pack_key(built.name), body)
+        self._on_bytes(len(body))
+        return built.name, len(body)
+
+    def _land(self) -> None:
+        """Count the pack that was begun first; here, where no other thread counts."""
+        self.sent.append(self._flying.popleft().result())
+        self.sent_bytes += self.sent[-1][1]
+
+    def _settle(self) -> None:
+        """Every pack so far is complete on the remote."""
+        self._seal()
+        while self._flying:
+            self._land()
+
+    # -- roots
+
+    def finish(self, contents: Sequence[Content]) -> list[Root]:
+        """The roots of CONTENTS, whose chunks all have a source; packs and parts are there when this returns."""
+        self._settle()
+        roots = [manifest.write_root(content, self, placed=True) for content in contents]
+        self._settle()
+        made = [_with_table(root, self._part_packs) for root in roots]
+        for root in made:
+            root.encode()  # before any of them is written: FormatError for one that no reader accepts
+        return made
+
+    def packs_of(self, content: Content, root: Root) -> Packs:
+        """Every pack that an object needs."""
+        packs = {(source.pack.name, source.pack.size) for source in map(self._source, cids(content.recipe))}
+        return tuple(sorted(packs | set(root.packs)))
+
+    def _source(self, cid: bytes) -> Source:
+        return self.sources[cid]
+
+    # -- what manifest.PartSink asks for
+
+    def put_part(self, data: bytes, content: int) -> Part:
+        name = blake3(data).digest()
+        if name not in self._parts:
+            chunk = Stored(name, 0, len(data), len(data), xxhash.xxh3_64_intdigest(data), RAW)
+            owner, placed = self.append(data, chunk)
+            if not self._part_packs or self._part_packs[-1] is not owner:
+                self._part_packs.append(owner)
+            place = Place(len(self._part_packs) - 1, placed.offset, placed.stored, RAW[0], placed.xxh3)
+            self._parts[name] = Part(None, name, len(data), content, place)
+        return replace(self._parts[name], content=content)
+
+    def segment(self, recipe: Recipe) -> Segment:
+        table: dict[bytes, int] = {}
+        packs: list[tuple[bytes, int]] = []
+        numbers: array[int] = recipe.lengths[:0]
+        stored = []
+        for cid in cids(recipe):
+            source = self.sources[cid]
+            if source.pack.name not in table:
+                table[source.pack.name] = len(packs)
+                packs.append((source.pack.name, source.pack.size))
+            numbers.append(table[source.pack.name])
+            stored.append(source.stored)
+        return Segment(recipe, Placement(tuple(packs), numbers, tuple(stored)))
+
+
+def cids(recipe: Recipe) -> Iterator[bytes]:
+    for cid, _ in recipe:
+        yield cid
+
+
+def _with_table(root: Root, packs: Sequence[RemotePack]) -> Root:
+    """ROOT with a pack table of its own, in place of the places in PACKS that its parts were given."""
+    used = sorted({part.place.pack for part in root.parts() if part.place is not None})
+    number = {old: new for new, old in enumerate(used)}
+
+    def moved(part: Part) -> Part:
+        return part if part.place is None else replace(part, place=part.place._replace(pack=number[part.place.pack]))
+
+    return replace(
+        root,
+        packs=tuple((packs[old].name, packs[old].size) for old in used),
+        segments=tuple(moved(part) for part in root.segments),
+        leaves=tuple(
+            replace(leaf, leaf=moved(leaf.leaf), segments=tuple(moved(part) for part in leaf.segments))
+            for leaf in root.leaves
+        ),
+    )

@@ -1,0 +1,254 @@
+"""Push: objects of the local store to a remote. Order is the crash safety: packs, parts, roots.
+
+Nothing is taken to be there that a listing did not show, with its size. How a push and a clean-up that run at the same
+time keep out of each other's way: docs/decisions/0010-remote-gc.md.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from modelvc.errors import ObjectCorrupt, ObjectMissing, RemoteBusy, RemoteChanged
+from modelvc.formats.text import registration
+from modelvc.ids import Oid
+from modelvc.store.backends import retry
+from modelvc.store.backends.api import KeyDenied
+from modelvc.store.objects import manifest
+from modelvc.store.remote.seen import Seen
+from modelvc.store.remote.store import root_key
+from modelvc.store.remote.workers import Workers
+from modelvc.store.transfer.batch import Batch
+from modelvc.store.transfer.outgoing import Far
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from modelvc.errors import ModelvcError
+    from modelvc.formats.binary.root import Root
+    from modelvc.store.local.store import LocalStore
+    from modelvc.store.remote.store import Listing, RemoteStore
+    from modelvc.store.transfer.outgoing import Packs
+    from modelvc.store.transfer.wanted import Wanted
+
+PUSH_ALL = "mvc push --all"  # without --all only what HEAD's history needs goes
+GRACE = 14 * 86_400.0  # seconds for which gc leaves alone what is new on a remote; what pushes rely on
+
+Named = tuple[str, Oid]  # kind, oid
+
+
+@dataclass(frozen=True, slots=True)
+class Uploaded:
+    """What a push did: objects sent, bytes sent, objects that were there, and how each is known to be complete.
+
+    `absent`: objects that neither side has whole, with what a person is told of each.
+    """
+
+    sent: tuple[Named, ...]
+    sent_bytes: int
+    there: tuple[Named, ...]
+    seen: Mapping[Named, Seen]
+    absent: Mapping[Named, ModelvcError]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How to push: requests at once, how long gc waits (seconds), and the Git repositories that use the remote.
+
+    `anew`: objects to send although they seem to be there; `damaged`: packs not to rely on.
+    """
+
+    jobs: int
+    grace: float = GRACE
+    repositories: tuple[str, ...] = ()
+    anew: frozenset[Named] = frozenset()
+    damaged: frozenset[bytes] = frozenset()
+
+
+class Uploader:
+    """One push to one remote. `known` tells how objects looked that this clone has seen there."""
+
+    def __init__(self, local: LocalStore, remote: RemoteStore, known: Mapping[Named, Seen], terms: Terms) -> None:
+        self._local = local
+        self._remote = remote
+        self._known = known
+        self._terms = terms
+        self._seen: dict[Named, Seen] = {}
+        self._sent: dict[Named, None] = {}
+        self._sent_bytes = 0
+        self._absent: dict[Named, ModelvcError] = {}
+        self._denied: set[Named] = set()  # whose root this account may not read
+        self._unseen = ""  # a key that was written, and was not there afterwards
+
+    def run(self, wanted: Sequence[Wanted], on_bytes: Callable[[int], None] = lambda _: None) -> Uploaded:
+        """Bring all of WANTED to the remote, complete, apart from those that neither side has whole."""
+        for wait in (*retry.delays(), None):
+            if self._bring(wanted, on_bytes):
+                break
+            if wait is None:
+                raise self._failure()
+            if self._unseen:  # what is not shown yet needs time, what is lost is sent again
+                retry.pause(self._failure(), wait)
+        there = tuple(w.name for w in wanted if w.name not in self._sent and w.name not in self._absent)
+        return Uploaded(tuple(self._sent), self._sent_bytes, there, self._seen, self._absent)
+
+    def plan(self, wanted: Sequence[Wanted]) -> Uploaded:
+        """What `run` would send of WANTED; nothing is written."""
+        self._remote.check()
+        listing = self._remote.listing().without(self._terms.damaged)
+        _, missing = self._look(wanted, listing)
+        gone = {want.name for want in missing}
+        there = tuple(want.name for want in wanted if want.name not in gone)
+        return Uploaded(tuple(want.name for want in missing if want.here), 0, there, self._seen, self._absent)
+
+    def _look(self, wanted: Sequence[Wanted], listing: Listing) -> tuple[Far, list[Wanted]]:
+        """Those of WANTED that the remote lacks, and what it has; notes those that are nowhere."""
+        far = Far(listing, self._remote.doomed(listing.dooms))
+        missing = [want for want in wanted if not self._is_there(want, far)]
+        self._absent = {want.name: self._lacking(want, far) for want in missing if not want.here}
+        return far, missing
+
+    def _failure(self) -> RemoteBusy:
+        if self._unseen:
+            return self._remote.unseen(self._unseen)
+        return RemoteBusy(
+            f"others change {self._remote.name} all the time while this push runs", hint="run `mvc push` again"
+        )
+
+    def _bring(self, wanted: Sequence[Wanted], on_bytes: Callable[[int], None]) -> bool:
+        """One attempt; False when a clean-up of the remote may have crossed it, or when not all of it is there."""
+        made = self._remote.prepare()
+        listing = self._remote.listing().without(self._terms.damaged)
+        hidden = (root_key(*name) for name in self._sent if not listing.has_root(*name))
+        self._unseen = next(hidden, "")
+        begun = _Clocks(self._remote)
+        for url in self._terms.repositories:
+            made |= self._remote.register(url, listing)
+        far, missing = self._look(wanted, listing)
+        gone = {want.name for want in missing}
+        old = begun.far - self._terms.grace / 2
+        stale = [w for w in wanted if w.name not in gone and 0 < listing.keys[root_key(*w.name)].mtime < old]
+        send = [want for want in missing if want.here]
+        sizes: dict[str, int] = {}
+        if send:
+            batch = Batch(self._local, self._remote, far, self._terms.jobs)
+            roots = batch.prepare(send, on_bytes)
+            self._sent_bytes += batch.sent_bytes
+            if begun.passed(self._remote) > self._terms.grace / 4:
+                return False  # a gc may have doomed and deleted what these roots name
+            written = batch.write(roots)
+            self._sent |= dict.fromkeys(written)
+            self._seen |= written
+            sizes = batch.sizes
+            self._absent |= batch.unreadable
+            if len(written) + len(batch.unreadable) < len(send):
+                return False
+        with Workers(self._remote.backend, self._terms.jobs, "mvc-push") as pool:
+            if not all(list(pool.map(self._renew, stale))):
+                return False
+        sizes |= {root_key(*want.name): listing.keys[root_key(*want.name)].size for want in stale}
+        if (made or missing or stale) and not self._is_settled(listing, sizes):
+            return False
+        # asked last: what was young when this began may be old now
+        return begun.passed(self._remote) <= self._terms.grace / 4
+
+    def _is_settled(self, before: Listing, sizes: Mapping[str, int]) -> bool:
+        """Whether the keys in SIZES are there, anew and whole, and nothing was doomed since BEFORE.
+
+        A server that lost what it said it had kept is not believed. On most remotes this is one request.
+        """
+        can = self._remote.backend.capabilities
+        few = len(sizes) * can.page < len(before.keys)
+        always = {"config", *map(registration.key_of, self._terms.repositories)}
+        now = self._remote.look(sorted(always | sizes.keys())) if few else self._remote.listing()
+        for key in always - now.keys.keys():
+            self._unseen = key
+            return False
+        for key, size in sizes.items():
+            entry, old = now.keys.get(key), before.keys.get(key)
+            same = can.conditional and old is not None and entry is not None and old.etag == entry.etag
+            if entry is None or entry.size != size or (same and not key.startswith("packs/")):
+                self._unseen = key
+                return False
+        return set(now.dooms) <= set(before.dooms)
+
+    def _is_there(self, want: Wanted, far: Far) -> bool:
+        """Whether the remote has the root and all packs that it needs, each with its size."""
+        name = want.name
+        again = name in self._terms.anew or name in self._denied
+        if not far.listing.has_root(*name) or (again and name not in self._sent):
+            return False
+        root = far.listing.keys[root_key(*name)]
+        for source in (self._seen.get, self._known.get, self._ask):
+            seen = source(name)
+            if (
+                seen is not None
+                and seen.root == root.size
+                and all(far.listing.has_pack(*one) for one in seen.packs)
+                and not self._is_late(name, seen.packs, far)
+            ):
+                self._seen[name] = seen
+                return True
+        return False
+
+    def _is_late(self, name: Named, needed: Packs, far: Far) -> bool:
+        """Whether gc may not have seen that a root names a doomed pack: it sees those that are older than its doom."""
+        written = float("inf") if name in self._sent else far.listing.keys[root_key(*name)].mtime
+        return any(one in far.doomed and far.doomed[one] <= written for one, _ in needed)
+
+    def _ask(self, name: Named) -> Seen | None:
+        try:
+            found = self._remote.read_root(*name)
+            return None if found is None else Seen(found[1].size, _needed(self._remote, found[0]))
+        except (ObjectCorrupt, KeyDenied):  # it is sent again
+            return None
+
+    def _lacking(self, want: Wanted, far: Far) -> ModelvcError:
+        there = "whole on" if far.listing.has_root(*want.name) else "on"
+        where = f"the local store, nor {there} {self._remote.name}"
+        return ObjectMissing(want.oid, where, path=want.path, hint=f"run `{PUSH_ALL}` in a clone that has it")
+
+    def _renew(self, want: Wanted) -> bool:
+        """Make an old root young: gc leaves it alone until Git's refs name it. False when it is another by now."""
+        try:
+            found = self._remote.read_root(*want.name)
+            if found is None:
+                return False
+            root, entry = found
+            fresh = replace(root, write_id=os.urandom(16))
+            self._remote.backend.replace(entry.key, fresh.encode(), entry.etag)
+        except (RemoteChanged, ObjectCorrupt):
+            return False
+        except KeyDenied:
+            self._denied.add(want.name)
+            return False
+        return True
+
+
+def needed_packs(remote: RemoteStore, kind: str, oid: Oid) -> Packs | None:
+    """Every pack that an object on a remote needs; None when it has no root there."""
+    found = remote.read_root(kind, oid)
+    return None if found is None else _needed(remote, found[0])
+
+
+def _needed(remote: RemoteStore, root: Root) -> Packs:
+    packs = set(root.packs)
+    for part in root.records():
+        placement = manifest.read_segment(remote, root, part).placement
+        if placement:
+            packs.update(placement.packs)
+    return tuple(sorted(packs))
+
+
+class _Clocks:
+    """A moment by the clock of the remote, which stamps its keys, and by ours, which runs on in a computer's sleep."""
+
+    def __init__(self, remote: RemoteStore) -> None:
+        self.far = remote.backend.now()
+        self._here = time.time()
+
+    def passed(self, remote: RemoteStore) -> float:
+        """Seconds since then; the larger, where the clocks disagree."""
+        return max(remote.backend.now() - self.far, time.time() - self._here)

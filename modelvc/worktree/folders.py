@@ -1,0 +1,92 @@
+"""The folders of a worktree, reached by descriptors that follow no link."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from typing import TYPE_CHECKING
+
+from modelvc.errors import ConflictError, FileError, shown
+from modelvc.worktree.descriptors import FOLDER
+from modelvc.worktree.swap import ALL, Means, Temporary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Folders:
+    """The folders under one root. TMP is a folder inside `.git`, used when it is on the same file system. MEANS limits
+    how files are replaced.
+    """
+
+    def __init__(self, root: str, tmp: str, means: Means = ALL) -> None:
+        self.root = root
+        self.tmp = tmp
+        self.means = means
+
+    def open_folder(self, path: str) -> int:
+        """A descriptor of a folder, "" for the root; ConflictError when a link leads there."""
+        with self.parent(f"{path}/." if path else ".") as (folder, _):
+            return os.dup(folder)
+
+    @contextlib.contextmanager
+    def parent(self, path: str, *, create: bool = False) -> Iterator[tuple[int, str]]:
+        """A descriptor of PATH's folder, and PATH's last part."""
+        fd = self.open_parent(path, create=create)
+        try:
+            yield fd, path.rpartition("/")[2]
+        finally:
+            os.close(fd)
+
+    def open_parent(self, path: str, *, create: bool = False) -> int:
+        """A descriptor of PATH's folder."""
+        fd = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        for part in path.split("/")[:-1]:
+            fd = _enter(fd, part, path, create=create)
+        return fd
+
+    def remove_empty(self, path: str, *, stop: str = "") -> None:
+        """Remove the folder PATH and its parents up to (not with) STOP, as long as they are empty."""
+        while path and path != stop:
+            try:
+                with self.parent(path) as (folder, name):
+                    os.rmdir(name, dir_fd=folder)
+            except OSError:
+                return
+            path = os.path.dirname(path)
+
+    @contextlib.contextmanager
+    def temporary(self, folder: int, path: str) -> Iterator[Temporary]:
+        """A folder on the file system of FOLDER, which PATH lies in, and a fresh name in it."""
+        os.makedirs(self.tmp, exist_ok=True)
+        name = f"mvc-{os.getpid()}-{os.urandom(6).hex()}"
+        fd = os.open(self.tmp, FOLDER)
+        try:
+            if os.fstat(fd).st_dev == os.fstat(folder).st_dev:
+                yield Temporary(fd, name, None)
+            else:
+                yield Temporary(folder, "." + name, os.path.dirname(path))
+        finally:
+            os.close(fd)
+
+
+def _enter(fd: int, part: str, path: str, *, create: bool) -> int:
+    """Go one folder down; FD is closed or returned."""
+    try:
+        if create:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(part, 0o777, dir_fd=fd)
+        below = os.open(part, FOLDER, dir_fd=fd)
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.ENOTDIR}:
+            raise in_the_way(path, f"leads through {shown(part)}, which is not a folder") from None
+        if isinstance(error, FileNotFoundError):
+            raise
+        raise FileError(path, error) from None
+    os.close(fd)
+    return below
+
+
+def in_the_way(path: str, why: str) -> ConflictError:
+    return ConflictError(f"{shown(path)} {why}", hint="move it away, then run the command again")
