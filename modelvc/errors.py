@@ -73,7 +73,7 @@ class AmbiguousRev(UsageError):
 
 
 class ConfigError(ModelvcError):
-    """A configuration file says something that can not be used."""
+    """A configuration file says something that cannot be used."""
 
     code = "config"
     exit_code = 2

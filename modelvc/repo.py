@@ -172,7 +172,7 @@ class Repo:
         return index.pointers(self.layout)
 
     def pointer(self, path: SafeRelPath) -> Pointer:
-        """The pointer in the worktree; NotFoundError without one, BrokenPointer for one that can not be read."""
+        """The pointer in the worktree; NotFoundError without one, BrokenPointer for one that cannot be read."""
         try:
             data = self.worktree.read(pointer_of(path), POINTER)
         except (FileNotFoundError, NotADirectoryError):

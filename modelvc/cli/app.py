@@ -131,7 +131,7 @@ def run(argv: Sequence[str]) -> int:
 
 
 def _flushed(status: int, found: context.Context) -> int:
-    """STATUS, unless what was said can not be written."""
+    """STATUS, unless what was said cannot be written."""
     try:
         sys.stdout.flush()
     except OSError as error:

@@ -1,6 +1,6 @@
 """Answers that need no terminal library: `mvc --version`, and `mvc status` where all is as it was when last looked at.
 
-Everything imported here is paid by every `mvc status`. What this can not answer for certain, the long path does.
+Everything imported here is paid by every `mvc status`. What this cannot answer for certain, the long path does.
 """
 
 from __future__ import annotations

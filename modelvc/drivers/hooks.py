@@ -1,4 +1,4 @@
-"""Git's hooks, as far as the shims can not do them in shell."""
+"""Git's hooks, as far as the shims cannot do them in shell."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def _gate(repo: Repo, tips: Sequence[str]) -> int:
             found = check(repo, rev=tip)
         except UsageError:
             continue  # no model there that the policy names
-        except Exception as error:  # noqa: BLE001 - who is only to be warned is not stopped by what can not be judged
+        except Exception as error:  # noqa: BLE001 - who is only to be warned is not stopped by what cannot be judged
             hint = error.hint if isinstance(error, ModelvcError) else ""
             say(f"the models could not be judged: {shown(error)}", hint=hint)
             failed = True

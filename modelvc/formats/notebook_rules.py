@@ -90,7 +90,7 @@ def from_table(table: Table) -> Rules:
     for key in ("extra_keys", "keep_keys"):
         for name in getattr(found, key):
             if not name.removeprefix("cell.").startswith("metadata."):
-                raise table.error(key, f"can not name {name[:40]!a}: only metadata.X and cell.metadata.X")
+                raise table.error(key, f"cannot name {name[:40]!a}: only metadata.X and cell.metadata.X")
     found.form = table.choice("form", (KEEP, JUPYTER), KEEP)
     found.on_commit = table.choice("on_commit", (STRIP, REFUSE), STRIP)
     found.max_output = _size(table, "max_output", found.max_output)

@@ -57,7 +57,7 @@ class SafeRelPath(str):
             broken = _broken_rule(text)
             if broken:
                 raise FormatError(
-                    f'the path "{shown(text)}" can not be used: {broken}',
+                    f'the path "{shown(text)}" cannot be used: {broken}',
                     hint="rename the file; docs/format.md, Paths, lists what a name may hold",
                 )
         return str.__new__(cls, text)

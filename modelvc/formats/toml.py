@@ -44,7 +44,7 @@ _BETWEEN_KEYS = re.compile(r"[=,\[\]{}\n]")
 
 
 def encode(table: Mapping[str, Value]) -> str:
-    """TABLE as TOML, values before tables and otherwise in the order given; FormatError for what TOML can not say."""
+    """TABLE as TOML, values before tables and otherwise in the order given; FormatError for what TOML cannot say."""
     blocks = list(_blocks(table, ()))
     return "\n\n".join(blocks) + "\n" if blocks else ""
 

@@ -1,7 +1,7 @@
 """The paired bootstrap: how a difference varies when rows are drawn again, with all that belongs to a row together.
 
 BCa intervals (Efron 1987), from a seed, with `random.Random.random` alone, which gives the same numbers on every
-platform and version. Rows are not drawn one by one: rows that a metric can not tell apart are one cell with a count,
+platform and version. Rows are not drawn one by one: rows that a metric cannot tell apart are one cell with a count,
 and the counts are drawn (`cells`); and for metrics made of sums, rows are dealt at random into at most `GROUPS` groups,
 and groups are drawn (`sums`). So a million rows take little longer than a thousand.
 """

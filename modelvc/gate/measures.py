@@ -28,7 +28,7 @@ _NAME_IT = 'name it with `mvc add --positive LABEL`, or in the policy: [[model]]
 
 @dataclass(frozen=True, slots=True)
 class NotComputable:
-    """Why a metric can not be computed from these predictions."""
+    """Why a metric cannot be computed from these predictions."""
 
     metric: str
     why: str

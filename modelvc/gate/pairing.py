@@ -22,7 +22,7 @@ _EXAMPLES = 3
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Why two files can not be compared: the test set changed. `count` rows are concerned, of `rows`."""
+    """Why two files cannot be compared: the test set changed. `count` rows are concerned, of `rows`."""
 
     reason: Reason
     why: str

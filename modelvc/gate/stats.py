@@ -224,7 +224,7 @@ class Ranked:
 
 
 def lacking(count: int, rows: int) -> str:
-    """That COUNT of ROWS can not be computed with."""
+    """That COUNT of ROWS cannot be computed with."""
     return f"{count:,} {'row' if count == 1 else 'rows'} of {rows:,} {'lacks' if count == 1 else 'lack'} a value"
 
 

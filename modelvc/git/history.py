@@ -66,12 +66,12 @@ class _Change(NamedTuple):
 
 
 def has_head(layout: Layout) -> bool:
-    """Whether there is a commit yet. GitError when HEAD names one that can not be read."""
+    """Whether there is a commit yet. GitError when HEAD names one that cannot be read."""
     if objects(layout).one("HEAD"):
         return True
     if run(layout, "rev-parse", "-q", "--verify", "HEAD")[0]:
         return False
-    raise GitError("the commit that HEAD names can not be read", hint="see what `git fsck` says")
+    raise GitError("the commit that HEAD names cannot be read", hint="see what `git fsck` says")
 
 
 def has_commit(layout: Layout, commit: str) -> bool:
@@ -302,7 +302,7 @@ def _explained() -> Iterator[None]:
         yield
     except GitError as error:
         raise GitError(
-            f"a part of history can not be read: {error}",
+            f"a part of history cannot be read: {error}",
             hint="see what `git fsck` says; a clone without trees gets them with `git fetch --refetch --no-filter`",
         ) from None
 

@@ -35,5 +35,5 @@ def files(paths: Sequence[str], sides: tuple[str, str]) -> tuple[bytes, bool]:
     names = ("-L", sides[0], "-L", "base", "-L", sides[1])
     code, out, err = run(".", "merge-file", "-p", "-q", f"--marker-size={_SIZE}", *names, "--", ours, base, theirs)
     if code >= _NOT_MERGED:
-        raise GitError(f"Git can not merge it: {said(err)}", hint="take one side as it is")
+        raise GitError(f"Git cannot merge it: {said(err)}", hint="take one side as it is")
     return out, code == 0

@@ -23,7 +23,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*")  # a name that can be asked
 _MODES = ("100644", "100755")
 _ALGORITHMS = ("sha1", "sha256")
 _MISMATCH = b"mismatched algorithms"  # what Git says when both sides name objects by different hashes
-_DUMB = b"dumb http"  # plain files behind a web server: Git can not ask it for a part
+_DUMB = b"dumb http"  # plain files behind a web server: Git cannot ask it for a part
 
 
 class Snapshot(NamedTuple):
@@ -51,7 +51,7 @@ def snapshot(source: str, rev: str, wanted: Sequence[str], folder: str, *, limit
 def whole(source: str, folder: str, lender: Layout) -> Layout:
     """All refs of the repository SOURCE with their history, fetched into the empty FOLDER.
 
-    Objects that LENDER has are not fetched again. GitError when the repository can not be read, or not whole.
+    Objects that LENDER has are not fetched again. GitError when the repository cannot be read, or not whole.
     """
     _check(source, "repository")
     # without --update-shallow Git would leave out the refs of a shallow repository, and report success
@@ -82,7 +82,7 @@ def _is_whole(layout: Layout) -> bool:
 
 
 class _CanNotLeaveOutError(Exception):
-    """The server can not leave files out."""
+    """The server cannot leave files out."""
 
 
 class _OtherAlgorithmError(Exception):
@@ -161,7 +161,7 @@ def _fetch(folder: str, rev: str, *, slim: bool) -> str:
             raise _OtherAlgorithmError
         if slim and not _PLAIN.fullmatch(rev):  # nothing told yet what the server can do
             raise _CanNotLeaveOutError
-    raise GitError(f"the repository can not be read: {said(words)}", hint="check its name, and that you may read it")
+    raise GitError(f"the repository cannot be read: {said(words)}", hint="check its name, and that you may read it")
 
 
 def _resolved(folder: str, rev: str) -> str:

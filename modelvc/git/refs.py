@@ -97,7 +97,7 @@ def check_refs(layout: Layout) -> None:
     if broken or code:
         which = f"the ref {shown(os.fsdecode(min(broken)))}" if broken else f"a ref ({said(words)})"
         raise GitError(
-            f"nothing can be removed while {which} can not be read",
+            f"nothing can be removed while {which} cannot be read",
             hint="see `git fsck`; fetch what it leads to, or delete it with `git update-ref -d`",
         )
 

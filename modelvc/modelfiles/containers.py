@@ -70,7 +70,7 @@ def _safetensors(head: bytes, read_at: ReadAt, size: int) -> list[Region]:
     if len(header) != length or not header.rstrip(b" ").endswith(b"}"):
         raise Unclear
     # Not parsed as JSON: eight hostile MiB of it are a hundred times that in memory. Inside a JSON string each quote
-    # has a backslash before it, so a name or a note can not look like this.
+    # has a backslash before it, so a name or a note cannot look like this.
     offsets = re.compile(rb'"data_offsets"\s{0,8}:\s{0,8}\[\s{0,8}(\d{1,18})\s{0,8},\s{0,8}(\d{1,18})\s{0,8}\]')
     data = 8 + length
     spans = ((int(found[1]), int(found[2])) for found in offsets.finditer(header))

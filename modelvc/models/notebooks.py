@@ -89,7 +89,7 @@ def too_large(repo: Repo, path: str) -> str:
 
 
 def problem(data: bytes, path: str) -> str:
-    """Why a notebook can not be used as it is; "" when it can."""
+    """Why a notebook cannot be used as it is; "" when it can."""
     if not data.strip():
         return ""
     try:

@@ -25,7 +25,7 @@ def upgraded(notebook: Notebook) -> Notebook:
     if major == 4:
         return notebook
     if major != 3:
-        raise FormatError(f"nbformat {major} can not be merged with another")
+        raise FormatError(f"nbformat {major} cannot be merged with another")
     metadata = {key: value for key, value in notebook.get("metadata", {}).items() if key not in {"name", "signature"}}
     rest = {key: value for key, value in notebook.items() if key not in {"worksheets", "metadata"}}
     found = {"cells": [_cell(cell) for cell in cells(notebook)], "metadata": metadata, **rest}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 HEADER = "%%"  # what a header begins with: the diff driver's xfuncname finds it
 _LINES = 40  # of one output
 _WIDTH = 1_000  # characters of a line that nobody reads to its end: base64, minified scripts
-# Control characters, those that reorder what stands beside them on a screen, and what UTF-8 can not hold.
+# Control characters, those that reorder what stands beside them on a screen, and what UTF-8 cannot hold.
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _VALUE = 200  # characters of a line of metadata
 _DEEPEST = 8  # levels of metadata that get names of their own
@@ -184,5 +184,5 @@ def _short(line: str) -> str:
 
 
 def _safe(line: str) -> str:
-    """Without what a terminal would obey, or UTF-8 can not hold."""
+    """Without what a terminal would obey, or UTF-8 cannot hold."""
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", line)

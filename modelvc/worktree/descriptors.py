@@ -34,7 +34,7 @@ def sync_file_system(fd: int) -> None:
 
 
 def clone_range(source: int, offset: int, size: int, target: int) -> bool:
-    """Let TARGET share SIZE bytes of SOURCE from OFFSET, where the file system can; False where it can not.
+    """Let TARGET share SIZE bytes of SOURCE from OFFSET, where the file system can; False where it cannot.
 
     The kernel wants lengths in whole blocks unless the range ends the source, so the last partial block is copied.
     """

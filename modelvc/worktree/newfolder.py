@@ -43,7 +43,7 @@ class NewFolder:
             fd = os.open(name, NEW, 0o777 if executable else 0o666, dir_fd=self._folder(parent))
         except (FileExistsError, NotADirectoryError):
             raise ConflictError(
-                f"{shown(path)} can not lie beside the other files of its folder: one of them has that name here",
+                f"{shown(path)} cannot lie beside the other files of its folder: one of them has that name here",
                 hint="this file system takes two names for one, or the folder was made to do harm",
             ) from None
         try:

@@ -12,7 +12,7 @@ from modelvc.worktree.state import Stat, stat_of
 def scan(root: str, folder: str) -> dict[str, Stat]:
     """Stat data of every file under FOLDER (a path below ROOT), by its path relative to FOLDER.
 
-    UsageError for what a tree can not hold: links, sockets, devices, pointers of other models, repositories.
+    UsageError for what a tree cannot hold: links, sockets, devices, pointers of other models, repositories.
     """
     found: dict[str, Stat] = {}
     top = os.path.join(root, folder)

@@ -32,7 +32,7 @@ def stat_of(found: os.stat_result) -> Stat:
 
 
 def is_settled(stat: Stat, read_from: int) -> bool:
-    """Whether a file with STAT whose reading began at READ_FROM (ns) can not have changed without a trace since."""
+    """Whether a file with STAT whose reading began at READ_FROM (ns) cannot have changed without a trace since."""
     newest = max(stat[2], stat[3])
     grain = COARSE if stat[3] % 1_000_000_000 == 0 else GRAIN
     return newest < read_from - grain

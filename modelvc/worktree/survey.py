@@ -1,4 +1,4 @@
-"""What the files of a worktree hold, read only where the state file can not tell."""
+"""What the files of a worktree hold, read only where the state file cannot tell."""
 
 from __future__ import annotations
 

@@ -280,10 +280,10 @@ def test_bad_keys_reach_no_server(backend: Backend):
             lambda key=key: backend.stat([key]),
         )
         for attempt in attempts:
-            with pytest.raises(RemoteError, match="can not be a key"):
+            with pytest.raises(RemoteError, match="cannot be a key"):
                 attempt()
     for prefix in ("a", "/", "../", "a//", "A/", "a/../"):
-        with pytest.raises(RemoteError, match="can not be a prefix"):
+        with pytest.raises(RemoteError, match="cannot be a prefix"):
             list(backend.list(prefix))
     assert backend.requests == before
 
@@ -555,7 +555,7 @@ def test_s3_unknown_profile(bucket: S3Backend):
 def test_s3_nobody_listens():
     other = open_backend("s3://b/x", RemoteOptions(endpoint_url="http://127.0.0.1:9"))
     start = time.monotonic()
-    with pytest.raises(RemoteError, match=r"can not reach http://127.0.0.1:9"):
+    with pytest.raises(RemoteError, match=r"cannot reach http://127.0.0.1:9"):
         other.read("config", limit=1)
     other.close()
     assert time.monotonic() - start < 5

@@ -87,9 +87,9 @@ ENDPOINTS = [
 
 @pytest.mark.parametrize("environment", ENDPOINTS, ids=lambda one: next(iter(one)))
 def test_no_environment_leads_away_from_a_pinned_endpoint(clone: Clone, environment: dict[str, str]):
-    """Port 9 would be "can not reach"; the pinned server is the one that answers."""
+    """Port 9 would be "cannot reach"; the pinned server is the one that answers."""
     clone.env |= {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_REGION": "us-east-1", **environment}
-    assert "can not reach http://127.0.0.1:9" in clone.mvc("push", code=13).err
+    assert "cannot reach http://127.0.0.1:9" in clone.mvc("push", code=13).err
     with Scripted([error(403, "AccessDenied")]) as server:
         clone.mvc("remote", "add", "pinned", "s3://bucket/models", "--endpoint-url", server.url)
         said = clone.mvc("push", "-r", "pinned", code=13).err

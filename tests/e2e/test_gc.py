@@ -358,5 +358,5 @@ def test_gc_refuses_while_a_pointer_can_not_be_read(clone: Clone) -> None:
     clone.write("bad.mvc", b"\xff")
     clone.git("add", "-f", "bad.mvc")
     clone.git("commit", "-qm", "bad", "--no-verify")
-    with pytest.raises(ModelvcError, match="can not be read"):
+    with pytest.raises(ModelvcError, match="cannot be read"):
         plan_gc(open_repo(str(clone.path), {}))

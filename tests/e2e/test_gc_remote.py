@@ -207,7 +207,7 @@ def test_a_git_remote_that_can_not_be_read(tmp_path: Path) -> None:
     refs = team.bare / "HEAD"
     refs.rename(team.bare / "HEAD.away")
     done = keeper.mvc("gc", "--remote", "--apply", code=14)
-    assert f"the refs of {team.bare} can not be read" in done.err
+    assert f"the refs of {team.bare} cannot be read" in done.err
 
 
 def test_a_broken_pointer_on_the_git_remote(tmp_path: Path) -> None:

@@ -278,7 +278,7 @@ def test_a_ref_that_can_not_be_read_stops_gc(clone: Clone, content: str) -> None
     clone.git("update-ref", "refs/tags/text", clone.git("hash-object", "-w", "model.bin.mvc").strip())
     assert plan_gc(opened(clone)).kept == 2
     (clone.path / ".git/refs/heads/side").write_text(content)
-    with pytest.raises(ModelvcError, match="while the ref refs/heads/side can not be read") as caught:
+    with pytest.raises(ModelvcError, match="while the ref refs/heads/side cannot be read") as caught:
         plan_gc(opened(clone))
     assert "git update-ref -d" in caught.value.hint
 
@@ -290,5 +290,5 @@ def test_a_pointer_that_can_not_be_read_stops_gc(clone: Clone, monkeypatch: pyte
     repo = opened(clone)
     assert plan_gc(repo).kept == 2
     monkeypatch.setattr(Worktree, "read", denied)
-    with pytest.raises(ModelvcError, match=r"while model\.bin\.mvc can not be read: Permission denied"):
+    with pytest.raises(ModelvcError, match=r"while model\.bin\.mvc cannot be read: Permission denied"):
         plan_gc(repo)

@@ -163,7 +163,7 @@ def test_words_for_what_is_not_there(source: Clone, here: Path) -> None:
     assert "folder, which can be had as a whole" in caught.value.hint
     with pytest.raises(NotFoundError, match="no revision v99"):
         get(str(source.path), MODEL, str(here), How(rev="v99"))
-    with pytest.raises(GitError, match="can not be read"):
+    with pytest.raises(GitError, match="cannot be read"):
         get("nowhere", MODEL, str(here))
 
 

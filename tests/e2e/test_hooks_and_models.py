@@ -1,4 +1,4 @@
-"""The shims with the real mvc behind them: models that can not follow at once, and commits that need no Python."""
+"""The shims with the real mvc behind them: models that cannot follow at once, and commits that need no Python."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def test_a_folder_whose_paths_do_not_fit_is_refused_before_anything_is_written(
         folder.write(f"long/{number}{'x' * 200}", b"%d" % number)
     monkeypatch.setattr(limits, "LEAF", 1_000)
     with pytest.raises(
-        UsageError, match=r"^long can not be stored: the paths of 5 files, from 0xxx.*in a list"
+        UsageError, match=r"^long cannot be stored: the paths of 5 files, from 0xxx.*in a list"
     ) as error:
         add(opened(folder), ["a.bin", "long"])
     assert error.value.hint == "shorten its paths, or track the folders in it one by one"
@@ -111,7 +111,7 @@ def test_a_root_that_does_not_fit_is_refused(folder: Clone, monkeypatch: pytest.
     monkeypatch.setattr("modelvc.store.objects.manifest.INLINE", 0)  # the parts lie apart
     for most, where in ((250, "is larger"), (300, "would be larger")):  # here, and on a remote
         monkeypatch.setattr(limits, "ROOT", most)
-        with pytest.raises(UsageError, match=rf"^more can not be stored: the root of .* {where} than {most} bytes"):
+        with pytest.raises(UsageError, match=rf"^more cannot be stored: the root of .* {where} than {most} bytes"):
             add(opened(folder), ["a.bin", "more"])
         assert names(folder) == before
     monkeypatch.setattr(limits, "ROOT", 400)
@@ -152,7 +152,7 @@ def test_a_merge_of_folders_that_can_not_be_stored_is_a_conflict(
     monkeypatch.setattr(limits, "LEAF", 3 * FEW * (3 + 40 + 6) + 150)
     done = merge(opened(folder), SafeRelPath("data"), Sides(*versions))
     assert done.conflict
-    assert any("the merged folder can not be stored" in word for word in done.words)
+    assert any("the merged folder cannot be stored" in word for word in done.words)
     assert any("in a list" in word for word in done.words)
 
 

@@ -374,7 +374,7 @@ def test_row_by_row(clone: Clone, tmp_path: Path) -> None:
     clone.git("commit", "-qam", "measured")
     clone.git("push", "-q", str(tmp_path / "nowhere.git"), "main", code=128)
     clone.mvc("push", "--all")
-    # a clone that has fetched nothing gets the predictions that it needs, and says when it can not
+    # a clone that has fetched nothing gets the predictions that it needs, and says when it cannot
     other = Clone(tmp_path / "other")
     other.path.mkdir()
     other.git("clone", "-q", str(clone.path), ".")
@@ -391,7 +391,7 @@ def test_row_by_row(clone: Clone, tmp_path: Path) -> None:
     third.write(".mvc/config.toml", config.replace('/x"\n', '/x"\nendpoint_url = "http://127.0.0.1:9"\n').encode())
     third.mvc("trust", "origin")
     third.env |= {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
-    assert "can not reach http://127.0.0.1:9" in third.mvc("check", "--rev", "HEAD~3", code=13).err
+    assert "cannot reach http://127.0.0.1:9" in third.mvc("check", "--rev", "HEAD~3", code=13).err
 
 
 def test_small_test_sets_are_not_enough(clone: Clone) -> None:

@@ -557,7 +557,7 @@ def test_names(clone: Clone, one_by_one: bool) -> None:  # noqa: FBT001
         clone.write(name, ran(f"text {at}", who="again, at length"))
     clone.mvc("status")
     left = clone.git("status", "--short", "-z").split("\0")
-    assert [one for one in left if one] == [" M new\nline.ipynb"], "git hash-object can not be told of this one"
+    assert [one for one in left if one] == [" M new\nline.ipynb"], "git hash-object cannot be told of this one"
     assert not list(clone.path.rglob("owned"))
     pristine(clone)
 

@@ -486,7 +486,7 @@ def test_deleted_on_one_side(parted: Parted) -> None:
     settled(clone)
 
 
-# -- what can not be merged as a notebook
+# -- what cannot be merged as a notebook
 
 
 HOSTILE: dict[str, bytes] = {

@@ -84,7 +84,7 @@ def test_files(clone: Clone) -> None:
     clone.mvc("plot", "model.bin", "-o", "a.svg")
     assert b"<svg" in clone.read("a.svg")
     done = clone.mvc("plot", "model.bin", "-o", "a.pdf", code=2)
-    assert done.err == "error: -o can not write a.pdf\nhint: name a file .html, .png or .svg\n"
+    assert done.err == "error: -o cannot write a.pdf\nhint: name a file .html, .png or .svg\n"
     done = clone.mvc("plot", "model.bin", "-o", "nowhere/a.html", code=10)
     assert done.err == "error: there is no folder for nowhere/a.html\nhint: make it, or name another file\n"
 

@@ -73,7 +73,7 @@ def test_rename_takes_pin_default_profile_and_what_was_seen_along(clone: Clone) 
     clone.mvc("remote", "add", "bucket", "s3://one/models", "--profile", "work")
     assert clone.json("remote", "rename", "bucket", "second")["profile"] == "work"
     assert "already" in clone.mvc("remote", "rename", "second", "main-store", code=2).err
-    assert "can not name a remote" in clone.mvc("remote", "rename", "second", "x/y", code=2).err
+    assert "cannot name a remote" in clone.mvc("remote", "rename", "second", "x/y", code=2).err
     clone.mvc("remote", "rename", "second", "second")
     assert [one["name"] for one in clone.json("remote", "list")["remotes"]] == ["main-store", "second"]
 

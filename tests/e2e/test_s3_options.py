@@ -82,7 +82,7 @@ def test_addressing(proxy: Proxy):
     _, _, asked = put(proxy, addressing_style="path")
     assert all(" /far" in what for what in asked)
     backend = open_backend("s3://far/x", RemoteOptions("http://s3.example.test", own={"addressing_style": "virtual"}))
-    with pytest.raises(RemoteError, match="can not reach"):
+    with pytest.raises(RemoteError, match="cannot reach"):
         backend.read("config", limit=1)
     assert backend._fs._s3.meta.config.s3["addressing_style"] == "virtual"
     backend.close()

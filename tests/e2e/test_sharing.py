@@ -83,7 +83,7 @@ def test_a_clone_that_can_not_be_read_stops_gc(clones: tuple[Clone, Clone], tmp_
     ben.path.rename(tmp_path / "unplugged")
     place = str(ben.path / ".git")
     refused = ada.mvc("gc", "--apply", code=11)
-    assert f"the clone {place} keeps its models in this store too, and can not be read" in refused.err
+    assert f"the clone {place} keeps its models in this store too, and cannot be read" in refused.err
     assert "mvc gc --forget" in refused.err
     ada.mvc("gc", "--forget", "elsewhere", code=10)
     assert len(ada.json("gc", "--grace", "0", "--forget", place)["only_here"]) == 1
@@ -91,7 +91,7 @@ def test_a_clone_that_can_not_be_read_stops_gc(clones: tuple[Clone, Clone], tmp_
     (tmp_path / "unplugged").rename(ben.path)
     ben.commit_model(3)  # it says again that it uses the store
     (ada.path / ".git").rename(tmp_path / "away")
-    assert "can not be read" in ben.mvc("gc", code=11).err
+    assert "cannot be read" in ben.mvc("gc", code=11).err
 
 
 def test_a_store_that_lies_in_another_clone(tmp_path: Path) -> None:

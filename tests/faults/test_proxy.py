@@ -84,7 +84,7 @@ TROUBLE = {
         13,
         ("this computer's clock is wrong", "set this computer's clock"),
     ),
-    "reset": ("push", Rule("reset"), 13, ("can not reach|the connection broke", "what arrived is kept|check the")),
+    "reset": ("push", Rule("reset"), 13, ("cannot reach|the connection broke", "what arrived is kept|check the")),
     "silent": ("push", Rule("silent", "PUT"), 13, ("no answer in time", "run the command again")),
     "dropped": ("push", Rule("drop", "PUT.*/packs/"), 13, ("which does not show it", "ask who runs the server")),
     "dropped once": ("push", Rule("drop", "PUT", last=2), 0, ()),

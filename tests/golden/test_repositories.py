@@ -174,10 +174,10 @@ def test_a_remote_that_was_cleaned_up(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "later", "push", "fetch"),
     [
-        ("format = 1", "format = 2", "can not read", "can not read"),
-        ("read_features = []", 'read_features = ["x"]', "can not read", "can not read"),
-        ("write_features = []", 'write_features = ["x"]', "can not write", ""),
-        ('names = "plain"', 'names = "keyed"', "can not read", "can not read"),
+        ("format = 1", "format = 2", "cannot read", "cannot read"),
+        ("read_features = []", 'read_features = ["x"]', "cannot read", "cannot read"),
+        ("write_features = []", 'write_features = ["x"]', "cannot write", ""),
+        ('names = "plain"', 'names = "keyed"', "cannot read", "cannot read"),
     ],
 )
 def test_a_store_of_a_later_version(first: Path, line: str, later: str, push: str, fetch: str) -> None:

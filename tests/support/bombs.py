@@ -384,7 +384,7 @@ def kept_outputs_that_unpack_to_a_gibibyte() -> object:
     return kept.attach(plain, Rules(), "n.ipynb") == plain
 
 
-@bomb("can not be longer than 2,000 characters")
+@bomb("cannot be longer than 2,000 characters")
 def an_expression_of_a_hundred_thousand_parentheses() -> object:
     from modelvc.formats.text import expression
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from modelvc.ops.history.rollback import RolledBack
 
 EXIT = {"pass": 0, "fail": 1, "inconclusive": 3}
-BISECT_SKIP = 125  # what `git bisect run` takes for "can not be tested"
+BISECT_SKIP = 125  # what `git bisect run` takes for "cannot be tested"
 BISECT_STOP = 128  # and this, or more, ends it: all less than 128 but 0 and 125 would be "bad"
 
 
@@ -177,5 +177,5 @@ def _output(text: str) -> tuple[str, str]:
     form, equals, file = text.partition("=")
     if form not in reports.FORMATS or not equals or not file:
         hint = f"--output FORMAT=FILE, where FORMAT is one of {', '.join(reports.FORMATS)}"
-        raise UsageError(f"--output can not be {shown(text)}", hint=hint)
+        raise UsageError(f"--output cannot be {shown(text)}", hint=hint)
     return form, file

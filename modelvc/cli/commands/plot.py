@@ -44,7 +44,7 @@ def plot(
 
     kind = os.path.splitext(output)[1].lower()
     if output and kind not in _PAGES + _IMAGES:
-        raise UsageError(f"-o can not write {shown(output)}", hint="name a file .html, .png or .svg")
+        raise UsageError(f"-o cannot write {shown(output)}", hint="name a file .html, .png or .svg")
     found = op(CONTEXT.open(), path, names or [], Filters(all_refs=all_refs, where=where, since=since))
     if output:
         _write(found, output, kind, force=force)

@@ -208,7 +208,7 @@ def store_stats(
     render.out(*render.table(head, rows, markdown=CONTEXT.markdown) if rows else ["no models are tracked"])
     lines = [f"{render.count(found.packs, 'pack')}, {render.size(found.size)} on disk"]
     if found.unreadable:
-        lines.append(f"{render.count(found.unreadable, 'version')} can not be read: run mvc fsck")
+        lines.append(f"{render.count(found.unreadable, 'version')} cannot be read: run mvc fsck")
     if there := found.remote:
         size = render.size(there.size)
         lines.append(f"{shown(there.name)}: {render.count(there.versions, 'version')}, {size} at {shown(there.url)}")
@@ -237,7 +237,7 @@ def doctor(
     """Is this clone set up well.
 
     Git, hooks, attributes, configuration, disk, remotes, clocks: each finding with its fix. Exit 1 when something
-    can not work.
+    cannot work.
     """
     from modelvc.ops.upkeep.doctor import doctor as op
 

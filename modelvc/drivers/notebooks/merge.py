@@ -31,7 +31,7 @@ def merge(args: Sequence[str]) -> int:
             raise FormatError("a version of it is larger than max_size")  # noqa: TRY301 - merged as text below
         base, ours, theirs = map(_read, files)
         data, conflicts = merge_notebooks(base, ours, theirs, sides, lambda *texts: _lines(texts, sides))
-    except Exception as error:  # noqa: BLE001 - what can not be merged as a notebook is merged as text, as Git would have done
+    except Exception as error:  # noqa: BLE001 - what cannot be merged as a notebook is merged as text, as Git would have done
         hint = "" if isinstance(error, FormatError) else f"this is a bug in modelvc ({type(error).__name__})"
         say(f"{shown(path)} is merged as text: {shown(error)}", hint)
         data, clean = mergefile.files(files, sides)

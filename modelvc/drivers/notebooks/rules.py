@@ -21,7 +21,7 @@ def read_rules() -> Rules:
     except (FileNotFoundError, NotADirectoryError):
         return notebook_rules.Rules()
     except OSError as error:
-        raise ConflictError(f"{notebook_rules.COMMITTED} can not be read: {shown(error.strerror)}") from None
+        raise ConflictError(f"{notebook_rules.COMMITTED} cannot be read: {shown(error.strerror)}") from None
     with open(fd, "rb") as file:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise ConflictError(f"{notebook_rules.COMMITTED} is not a regular file")

@@ -47,7 +47,7 @@ def prepare_commit_msg(cwd: str, env: Mapping[str, str], args: Sequence[str]) ->
         old = {}
     try:
         found = moved(old, new, read_policy(repo))
-    except ModelvcError as error:  # a policy that can not be read is for mvc check to complain about
+    except ModelvcError as error:  # a policy that cannot be read is for mvc check to complain about
         say(str(error))
         return 0
     if style == "trailer":

@@ -70,7 +70,7 @@ def check_names(names: Iterable[str]) -> None:
 
 
 class _Cut:
-    """Where leaves end. Paths alone decide it, so a leaf that is too large can not be cut elsewhere."""
+    """Where leaves end. Paths alone decide it, so a leaf that is too large cannot be cut elsewhere."""
 
     __slots__ = ("_count", "_first", "_size")
 

@@ -132,7 +132,7 @@ def _check_name(name: str) -> None:
         raise FormatError(f'the name of the metric "{shown(name, 40)}" is longer than {MAX_NAME} characters')
     _check_text(name, "the name of the metric", name)
     if name == RESERVED:
-        raise FormatError(f'a metric can not be called "{RESERVED}": pointers use that key themselves')
+        raise FormatError(f'a metric cannot be called "{RESERVED}": pointers use that key themselves')
 
 
 def _checked_value(name: str, value: object) -> MetricValue:

@@ -89,14 +89,14 @@ class Conflict:
     def __post_init__(self) -> None:
         for label in (self.ours, self.theirs):
             if not label or len(label) > MAX_LABEL or not label.isprintable():
-                raise FormatError(f'a side of a conflict can not be called "{shown(label, 40)}"')
+                raise FormatError(f'a side of a conflict cannot be called "{shown(label, 40)}"')
         if self.other.extra or self.other.conflict is not None:
             raise FormatError("the other side of a conflict is one plain version")
 
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """One version of a model. What can not be written can not be made: FormatError says why."""
+    """One version of a model. What cannot be written cannot be made: FormatError says why."""
 
     kind: Kind
     oid: Oid
@@ -113,15 +113,15 @@ class Pointer:
 
     def __post_init__(self) -> None:
         if not 0 <= self.size <= toml.INT_MAX:
-            raise FormatError(f"its size can not be {self.size}")
+            raise FormatError(f"its size cannot be {self.size}")
         if (self.kind == "tree") != (self.files is not None):
             raise FormatError("a tree has a number of files, and only a tree has one")
         if self.files is not None and (not 0 <= self.files <= toml.INT_MAX or (self.size and not self.files)):
-            raise FormatError(f"{self.size} bytes can not lie in {self.files} files")
+            raise FormatError(f"{self.size} bytes cannot lie in {self.files} files")
         if self.kind == "tree" and self.executable:
             raise FormatError("a tree is not executable; its files are")
         if not _KNOWN.isdisjoint(self.extra):
-            raise FormatError(f"{', '.join(sorted(_KNOWN & set(self.extra)))} can not be an extra key")
+            raise FormatError(f"{', '.join(sorted(_KNOWN & set(self.extra)))} cannot be an extra key")
         object.__setattr__(self, "params", metrics.checked(self.params))
         object.__setattr__(self, "extra", toml.ordered(dict(self.extra)))
 
@@ -156,7 +156,7 @@ class Pointer:
             raise FormatError(f"the part before [metrics] is larger than {MAX_HEAD:,} bytes")
         if len(data) > limits.POINTER:
             raise FormatError(
-                f"a pointer can not be larger than {limits.POINTER:,} bytes; record fewer metrics (--only 'test.*')"
+                f"a pointer cannot be larger than {limits.POINTER:,} bytes; record fewer metrics (--only 'test.*')"
             )
         return data
 

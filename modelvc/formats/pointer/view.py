@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def text(data: bytes, name: str) -> str:
-    """The pointer DATA of the model NAME; one that can not be read is shown as it is."""
+    """The pointer DATA of the model NAME; one that cannot be read is shown as it is."""
     try:
         pointer = parse(data)
     except (FormatError, PointerConflict):

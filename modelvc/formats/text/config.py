@@ -216,7 +216,7 @@ def parse(data: bytes, where: str = COMMITTED) -> Config:
         if not remote.url:
             raise table.error(f"remotes.{name}.url", "is missing")
         for key in _own_keys(remote):
-            raise table.error(f"remotes.{name}.{key}", f"can not be committed: it belongs into {CLONE}")
+            raise table.error(f"remotes.{name}.{key}", f"cannot be committed: it belongs into {CLONE}")
     hooks, notebooks = _hooks(table.table("hooks")), notebook_rules.from_table(table.table("notebooks"))
     return Config(default, remotes, hooks, notebooks, track_patterns.from_table(table.table("track")), table.unknown)
 
@@ -236,10 +236,10 @@ def parse_clone(data: bytes, where: str = CLONE) -> CloneConfig:
 
 
 def check_name(name: str, where: str = "") -> None:
-    """Refuse what can not name a remote: UsageError, or ConfigError when it stands in the file WHERE."""
+    """Refuse what cannot name a remote: UsageError, or ConfigError when it stands in the file WHERE."""
     if name and len(name) <= 64 and name[0] in _NAME_START and _NAME.issuperset(name):
         return
-    why = f'"{shown(name, 80)}" can not name a remote: letters, digits, ".", "_" and "-" can, at most 64'
+    why = f'"{shown(name, 80)}" cannot name a remote: letters, digits, ".", "_" and "-" can, at most 64'
     if where:
         raise ConfigError(f"{shown(where)}: {why}", hint=f"edit {shown(where)}")
     raise UsageError(why, hint="choose a name such as origin")

@@ -21,7 +21,7 @@ def encode(packs: Iterable[bytes]) -> bytes:
     """The bytes of a doom list; FormatError when they are more than a reader accepts."""
     data = _HEAD + b"".join(name.hex().encode() + b"\n" for name in sorted(set(packs)))
     if len(data) > limits.DOOM_LIST:
-        raise FormatError(f"a doom list can not be larger than {limits.DOOM_LIST:,} bytes")
+        raise FormatError(f"a doom list cannot be larger than {limits.DOOM_LIST:,} bytes")
     return data
 
 

@@ -82,7 +82,7 @@ class _Token:
 def parse(text: str) -> Condition:
     """The condition in TEXT; UsageError points at the column where it goes wrong."""
     if len(text) > MAX_LENGTH:
-        raise UsageError(f"a condition can not be longer than {MAX_LENGTH:,} characters", hint="write a shorter one")
+        raise UsageError(f"a condition cannot be longer than {MAX_LENGTH:,} characters", hint="write a shorter one")
     reader = _Reader(text, _tokens(text))
     found = reader.condition(0)
     reader.expect_end()

@@ -319,5 +319,5 @@ def _margin(entry: Mapping[str, Any], key: str, fail: Any) -> Margin | None:
         raise fail(key, "must be written as { abs = NUMBER, rel = SHARE }, or one of these")
     parts = [_number(value, part, fail) or 0.0 for part in ("abs", "rel")]
     if any(part < 0 or part == float("inf") for part in parts):
-        raise fail(key, "can not be negative or infinite")
+        raise fail(key, "cannot be negative or infinite")
     return Margin(*parts)

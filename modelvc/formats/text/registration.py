@@ -29,7 +29,7 @@ def encode(place: str) -> bytes:
 
 
 def one_line(place: str) -> str:
-    """PLACE as it can be registered: what can not be printed as %XX, and a long one cut and told apart by its hash."""
+    """PLACE as it can be registered: what cannot be printed as %XX, and a long one cut and told apart by its hash."""
     safe = "".join(c if c.isprintable() else _percent(c) for c in place)
     return safe if len(safe) <= _LONGEST else f"{safe[: _LONGEST - 33]}~{blake3(safe.encode()).hexdigest(length=16)}"
 
@@ -39,7 +39,7 @@ def _percent(sign: str) -> str:
 
 
 def parse(data: bytes, where: str) -> str:
-    """The place that a registration names; FormatError when it can not be read, or not by this version."""
+    """The place that a registration names; FormatError when it cannot be read, or not by this version."""
     table = Table.read(data, where, FormatError, limit=limits.REGISTRATION)
     if table.number("format") != FORMAT:
         raise table.error("format", f"must be {FORMAT}")

@@ -45,7 +45,7 @@ class StoreConfig:
         _check_features(self.read_features, where, "read")
 
     def check_write(self, where: str) -> None:
-        """Refuse to write; what can not be read can not be written either."""
+        """Refuse to write; what cannot be read cannot be written either."""
         self.check_read(where)
         if self.chunker != CHUNKER:
             raise _newer(where, "write", f'its chunker is "{shown(self.chunker, 80)}"')
@@ -127,4 +127,4 @@ def _check_features(features: tuple[str, ...], where: str, verb: str) -> None:
 
 
 def _newer(where: str, verb: str, why: str) -> ConfigError:
-    return ConfigError(f"this mvc can not {verb} {shown(where)}: {why}, which it does not know", hint="upgrade mvc")
+    return ConfigError(f"this mvc cannot {verb} {shown(where)}: {why}, which it does not know", hint="upgrade mvc")

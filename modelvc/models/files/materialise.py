@@ -194,7 +194,7 @@ def apply(repo: Repo, plans: Sequence[Plan], why: str, on_bytes: Progress = lamb
     """
     for step in plans:
         if step.action in {"missing", "dirty"}:
-            raise AssertionError(f"{step.path} can not be written: {step.action}")
+            raise AssertionError(f"{step.path} cannot be written: {step.action}")
     goes = (step for step in plans if step.action in {"write", "remove"})
     repo.log_all_replaced([(step.path, *step.was) for step in goes if step.was], why)
     if not plans:

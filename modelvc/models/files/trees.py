@@ -26,14 +26,14 @@ _EMPTY = Oid.parse("blake3:af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a9
 
 
 def entries_of(files: Mapping[str, Known]) -> list[TreeEntry]:
-    """Entries from what a survey found. UsageError for a name that a tree can not hold."""
+    """Entries from what a survey found. UsageError for a name that a tree cannot hold."""
     return [
         TreeEntry(tree_path(name), bool(stat[4] & 0o100), stat[1], Oid(oid)) for name, (stat, oid, _) in files.items()
     ]
 
 
 def tree_path(name: str) -> SafeRelPath:
-    """The path of a file in a tree; UsageError when a tree can not hold it."""
+    """The path of a file in a tree; UsageError when a tree cannot hold it."""
     try:
         path = SafeRelPath(name)
     except FormatError as error:
@@ -47,14 +47,14 @@ def tree_path(name: str) -> SafeRelPath:
 
 
 def check_names(path: str, names: Collection[str]) -> None:
-    """UsageError when a tree can not hold the files NAMES of the folder PATH."""
+    """UsageError when a tree cannot hold the files NAMES of the folder PATH."""
     for name in names:
         tree_path(name)
     try:
         tree.check_names(names)
     except FormatError as error:
         hint = "shorten its paths, or track the folders in it one by one"
-        raise UsageError(f"{shown(path)} can not be stored: {error}", hint=hint) from None
+        raise UsageError(f"{shown(path)} cannot be stored: {error}", hint=hint) from None
 
 
 def oid_of(entries: Sequence[TreeEntry]) -> Oid:
@@ -72,7 +72,7 @@ def stored_leaves(store: LocalStore, oid: Oid) -> Iterator[tuple[Leaf, Recipe]]:
 
 
 def stored_files(store: LocalStore, oid: Oid) -> dict[SafeRelPath, TreeEntry]:
-    """The entries of a tree in the local store, by path; ObjectMissing or ObjectCorrupt when they can not be read."""
+    """The entries of a tree in the local store, by path; ObjectMissing or ObjectCorrupt when they cannot be read."""
     try:
         found = {entry.path: entry for leaf, _ in stored_leaves(store, oid) for entry in leaf.entries}
         tree.check_shape(found.values())

@@ -40,7 +40,7 @@ class Paired:
     def judged(self, verdict: Verdict, rule: MetricRule) -> Judged:
         """VERDICT, which is by the numbers, by the rows; where a version has no predictions it stays, and says so.
 
-        Raises ObjectMissing or RemoteError when predictions can not be had.
+        Raises ObjectMissing or RemoteError when predictions cannot be had.
         """
         from modelvc.gate.compare import Question, agrees, compare, stale
         from modelvc.gate.measures import NotComputable

@@ -160,7 +160,7 @@ def _read(repo: Repo, name: str, *, typed: bool) -> bytes:
     except FileNotFoundError:
         raise UsageError(f"there is no file {shown(name)}", hint="check its name") from None
     except OSError as error:
-        raise UsageError(f"{shown(name)} can not be read: {error.strerror}", hint="name a file") from None
+        raise UsageError(f"{shown(name)} cannot be read: {error.strerror}", hint="name a file") from None
 
 
 def _if_there(repo: Repo, name: str, notes: list[str]) -> bytes | None:
@@ -193,7 +193,7 @@ def _stored(repo: Repo, name: str, of: Oid, notes: list[str], *, typed: bool = T
     except FileNotFoundError:
         raise UsageError(f"there is no file {shown(name)}", hint="check its name") from None
     except OSError as error:
-        raise UsageError(f"{shown(name)} can not be read: {error.strerror}", hint="name a file") from None
+        raise UsageError(f"{shown(name)} cannot be read: {error.strerror}", hint="name a file") from None
     from modelvc.gate import predictions as rows
 
     try:

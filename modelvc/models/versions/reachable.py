@@ -62,7 +62,7 @@ def pointer_in(path: str, data: bytes, url: str = "") -> Pointer:
     except ModelvcError as error:
         where = f" in {shown_url(url)}" if url else ""
         raise BrokenPointer(
-            f"nothing can be removed while a pointer{where} can not be read: {error}",
+            f"nothing can be removed while a pointer{where} cannot be read: {error}",
             hint="mend it, or if it is in history only, rewrite or forget that history",
         ) from None
 
@@ -92,6 +92,6 @@ def _read(files: Worktree, path: str) -> bytes:
         raise
     except OSError as error:
         raise BrokenPointer(
-            f"nothing can be removed while {shown(path)} can not be read: {shown(error.strerror)}",
+            f"nothing can be removed while {shown(path)} cannot be read: {shown(error.strerror)}",
             hint="make it readable, or delete it",
         ) from None

@@ -55,7 +55,7 @@ def only_renamed(repo: Repo, path: SafeRelPath, pointer: Pointer) -> bool:
 
 
 def readable(pointers: Mapping[str, bytes]) -> dict[SafeRelPath, Pointer]:
-    """Pointers by model, without those that can not be read."""
+    """Pointers by model, without those that cannot be read."""
     found = {}
     for name, data in pointers.items():
         try:

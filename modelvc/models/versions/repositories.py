@@ -68,7 +68,7 @@ def _named(repo: Repo, url: str, registered: Mapping[str, str]) -> str:
 def reached(repo: Repo, urls: Sequence[str]) -> dict[Named, str]:
     """Every object that a ref of the repositories at URLS reaches, as of now, with a path.
 
-    Raises GitError when one can not be read, BrokenPointer for a pointer that can not.
+    Raises GitError when one cannot be read, BrokenPointer for a pointer that cannot.
     """
     found: dict[Named, str] = {}
     for url in urls:
@@ -76,7 +76,7 @@ def reached(repo: Repo, urls: Sequence[str]) -> dict[Named, str]:
             try:
                 layout = other_repository.whole(identity.asked_at(url, repo.layout.worktree), folder, repo.layout)
             except GitError as error:
-                words = f"the refs of {shown_url(url)} can not be read: {error}"
+                words = f"the refs of {shown_url(url)} cannot be read: {error}"
                 raise GitError(words, hint="nothing is removed that they may need; see `git fetch`") from None
             for seen in history.pointers_in(layout, all_refs=True):
                 named = pointer_in(seen.path, seen.data, url).versions

@@ -20,7 +20,7 @@ def reachable(repo: Repo, grace: float) -> one_clone.Reached:
             more = one_clone.reachable(Repo(of_git_dir(place), place), grace)
         except (ModelvcError, OSError) as error:
             raise ConflictError(
-                f"the clone {shown(place)} keeps its models in this store too, and can not be read: {shown(error)}",
+                f"the clone {shown(place)} keeps its models in this store too, and cannot be read: {shown(error)}",
                 hint="bring it back, or if it is gone for good, run `mvc gc --forget` with that name",
             ) from None
         found.needed.update(more.needed)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 
 # What a hostile notebook could tell a terminal, or hide in it: control characters, line ends that only some programs
-# know, marks that reorder text or can not be seen, halves of characters.
+# know, marks that reorder text or cannot be seen, halves of characters.
 _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
 )
@@ -87,7 +87,7 @@ def _compared(sides: tuple[bytes, bytes], names: tuple[str, str]) -> str:
             why = _why(data)
             if why:
                 raise _broken(name, why) from None
-        raise _broken(names[1], f"nbdime can not tell it from {names[0]} ({type(error).__name__})") from None
+        raise _broken(names[1], f"nbdime cannot tell it from {names[0]} ({type(error).__name__})") from None
     return out.getvalue() if found else ""
 
 
@@ -119,7 +119,7 @@ def _notebook(data: bytes, name: str) -> tuple[Any, bool]:
         if not all(isinstance(cell, dict) for cell in found["cells"]):
             raise TypeError  # noqa: TRY301 - and then asked why, as all others
     except Exception as error:  # noqa: BLE001 - whatever a library of many formats may raise about hostile bytes
-        raise _broken(name, _why(data) or f"nbformat can not read it ({type(error).__name__})") from None
+        raise _broken(name, _why(data) or f"nbformat cannot read it ({type(error).__name__})") from None
     return found, upgraded
 
 
@@ -144,7 +144,7 @@ def _why(data: bytes) -> str:
     except FormatError as wrong:
         return str(wrong)
     except Exception as wrong:  # noqa: BLE001 - a schema walks as deep as its data
-        return f"its shape can not be checked ({type(wrong).__name__})"
+        return f"its shape cannot be checked ({type(wrong).__name__})"
     if error is None:
         return ""
     where = "/".join(map(str, getattr(error, "path", ())))

@@ -192,7 +192,7 @@ def _differs(old: _Version | None, new: _Version | None) -> bool:
 
 
 def _policy(repo: Repo) -> Policy:
-    """The policy, for what is better; one that can not be read is for `mvc check` to complain about."""
+    """The policy, for what is better; one that cannot be read is for `mvc check` to complain about."""
     try:
         return read_policy(repo)
     except ModelvcError:

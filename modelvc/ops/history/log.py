@@ -160,7 +160,7 @@ def _best(repo: Repo, path: str, rows: Sequence[LoggedVersion], metric: str) -> 
 
 
 def _since(repo: Repo, text: str) -> int:
-    """Seconds since the epoch of a date as Git reads it; what Git can not read is now to it."""
+    """Seconds since the epoch of a date as Git reads it; what Git cannot read is now to it."""
     out = git(repo.layout, "rev-parse", f"--since={text}").decode("ascii", "replace").strip()
     return int(out.removeprefix("--max-age="))
 

@@ -94,7 +94,7 @@ class Plan:
 
 
 def plan_rollback(repo: Repo, text: str, wish: Wish) -> Plan:
-    """Choose the version; changes nothing. UsageError when the wish can not be understood."""
+    """Choose the version; changes nothing. UsageError when the wish cannot be understood."""
     repo.require_init()
     path = repo.path(text)
     now = repo.pointer(path)

@@ -53,7 +53,7 @@ class Merged:
 
 
 def merge(repo: Repo, path: SafeRelPath, sides: Sides) -> Merged:
-    """Merge the pointers of the model PATH. Raises BrokenPointer or PointerConflict for a side that can not be read."""
+    """Merge the pointers of the model PATH. Raises BrokenPointer or PointerConflict for a side that cannot be read."""
     if sides.theirs in {sides.ours, sides.base}:
         return Merged(sides.ours, conflict=False)
     if sides.ours == sides.base:
@@ -78,7 +78,7 @@ class _Done:
 
 
 def _base(data: bytes) -> Pointer | None:
-    """A base that can not be read, or is a conflict itself, is as good as none: then nothing is taken for unchanged."""
+    """A base that cannot be read, or is a conflict itself, is as good as none: then nothing is taken for unchanged."""
     try:
         found = parse(data) if data.strip() else None
     except FormatError:
@@ -262,7 +262,7 @@ def _trees(repo: Repo, path: SafeRelPath, three: tuple[Pointer | None, Pointer, 
     try:
         content = merge_folders.store_tree(repo, found.entries, [ours.oid, theirs.oid])
     except FormatError as error:
-        return _conflict(ours, theirs, sides, "the merged folder can not be stored", str(error))
+        return _conflict(ours, theirs, sides, "the merged folder cannot be stored", str(error))
     for side, other, label in ((ours, theirs, sides.labels[1]), (theirs, ours, sides.labels[0])):
         if content.oid == side.oid:
             return _taken(base, side, other, label)

@@ -91,7 +91,7 @@ def resolve(
 ) -> Resolved:
     """Settle the conflicts in PATHS (models, or folders of them).
 
-    Raises UsageError when nothing is in conflict there or the choice can not be made, and WorktreeDirty when unsaved
+    Raises UsageError when nothing is in conflict there or the choice cannot be made, and WorktreeDirty when unsaved
     changes are in the way; then nothing was changed. Raises FileInUse for files that somebody writes or changed
     meanwhile: their conflict is settled, and their models are modified.
     """
@@ -218,7 +218,7 @@ def _pair(path: SafeRelPath, both: _Both) -> tuple[Pointer, Pointer]:
 
 
 def best(path: SafeRelPath, pair: tuple[Pointer, Pointer], labels: tuple[str, str], choice: Choice) -> str:
-    """The side with the better metric; UsageError says why two versions can not be compared by it."""
+    """The side with the better metric; UsageError says why two versions cannot be compared by it."""
     values = [_number(path, pointer, label, choice.metric) for pointer, label in zip(pair, labels, strict=True)]
     data = [_measured(pointer).get(DATA) for pointer in pair]
     hint = f"choose with --ours or --theirs; from now on name the data: `mvc add PATH -m METRIC=VALUE -m {DATA}=NAME`"

@@ -60,7 +60,7 @@ def check(
     for path in sorted(found):
         pointer = found[path]
         if isinstance(pointer, ModelvcError):
-            judged.append(Judged(Verdict(path, "", FAIL, f"its pointer can not be read: {pointer}")))
+            judged.append(Judged(Verdict(path, "", FAIL, f"its pointer cannot be read: {pointer}")))
         elif rules.rules_for(path):
             try:
                 judged += judge(repo, rules, Case(path, pointer, other.version(path, pointer)))

@@ -95,7 +95,7 @@ def strip(repo: Repo, paths: Sequence[str]) -> Stripped:
 
 
 def check(repo: Repo, paths: Sequence[str]) -> Checked:
-    """Which notebooks of the worktree hold outputs or a conflict, or can not be read.
+    """Which notebooks of the worktree hold outputs or a conflict, or cannot be read.
 
     Outputs that the filter would leave out are where they belong; then it counts what is staged.
     """

@@ -115,7 +115,7 @@ def _refuse_new(repo: Repo, hub: _Hub, lost: Mapping[Named, ModelvcError], meant
     for where, why in meant.broken:
         if (where.rpartition(" in ")[0], why) not in known:
             raise BrokenPointer(
-                f"{where} can not be pushed: {why}", hint="mend or remove that pointer; `mvc fsck` lists all of them"
+                f"{where} cannot be pushed: {why}", hint="mend or remove that pointer; `mvc fsck` lists all of them"
             )
     for name, error in lost.items():
         if name not in old.users:
@@ -138,7 +138,7 @@ def _words(
         again = f"`mvc fetch --all`, then `mvc push --all -r {to.name}`"
         words.append(f"{counted(len(elsewhere), 0)} on {others} alone ({again})")
     if meant.broken:
-        words.append(f"{len(meant.broken)} published pointers can not be read (see `mvc fsck`)")
+        words.append(f"{len(meant.broken)} published pointers cannot be read (see `mvc fsck`)")
     if repo.layout.shallow:
         words.append("this clone is shallow, so earlier versions were not looked at")
     unsettled = sorted({str(one.path) for one in meant.meant if one.pointer.conflict})

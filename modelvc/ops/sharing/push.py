@@ -122,11 +122,11 @@ def _sizes(meant: Scope, names: Sequence[Named]) -> int:
 
 
 def _refuse_broken(meant: Scope) -> None:
-    """A pointer that can not be read may name an object that is nowhere else: saying "done" would be a lie."""
+    """A pointer that cannot be read may name an object that is nowhere else: saying "done" would be a lie."""
     if meant.broken:
         where, why = meant.broken[0]
         raise BrokenPointer(
-            f"{where} can not be pushed: {why}", hint="mend or remove that pointer; `mvc fsck` lists all of them"
+            f"{where} cannot be pushed: {why}", hint="mend or remove that pointer; `mvc fsck` lists all of them"
         )
 
 

@@ -246,7 +246,7 @@ def _keep(writer: StoreWriter, content: Content, path: SafeRelPath) -> None:
     try:
         writer.add(content)
     except FormatError as error:
-        raise UsageError(f"{shown(path)} can not be stored: {error}", hint="track it in several parts") from None
+        raise UsageError(f"{shown(path)} cannot be stored: {error}", hint="track it in several parts") from None
 
 
 def _stored_recipes(repo: Repo, target: Target) -> dict[Oid, Recipe]:

@@ -110,7 +110,7 @@ def _check_overlap(path: SafeRelPath, others: set[str]) -> None:
 
 
 def check_folders(repo: Repo, paths: Sequence[SafeRelPath]) -> None:
-    """Refuse, before anything is read or written, a folder that can not be stored."""
+    """Refuse, before anything is read or written, a folder that cannot be stored."""
     for path in paths:
         if os.path.isdir(os.path.join(repo.layout.worktree, path)):
             check_names(path, scan(repo.worktree.root, path))

@@ -216,7 +216,7 @@ def _store(repo: Repo) -> Iterator[Finding]:
     except FileNotFoundError:  # gone, or never made
         yield Finding("store", "ok", "empty: nothing was added or fetched yet")
     except OSError as error:
-        words = f"the local store can not be read: {shown(error)}"
+        words = f"the local store cannot be read: {shown(error)}"
         yield Finding("store", "fail", words, "see to the permissions of .git/mvc/store, or to its disk")
     except ModelvcError as error:
         yield Finding("store", "fail", str(error), error.hint or "mvc fsck")
@@ -239,7 +239,7 @@ def _disk(repo: Repo) -> Iterator[Finding]:
     else:
         yield Finding("disk", "ok", f"{about(free)} free for the store")
     if not os.access(folder, os.W_OK):
-        yield Finding("disk", "fail", f"{shown(folder)} can not be written", "see to its permissions")
+        yield Finding("disk", "fail", f"{shown(folder)} cannot be written", "see to its permissions")
         return
     if os.stat(folder).st_dev != os.stat(repo.layout.worktree).st_dev:
         yield Finding("clone blocks", "ok", "no: the store lies on another disk, so checkout copies")
@@ -253,7 +253,7 @@ def _disk(repo: Repo) -> Iterator[Finding]:
     if can:
         yield Finding("clone blocks", "ok", "yes: a checked-out file can share its blocks with the store")
     else:
-        yield Finding("clone blocks", "ok", "no: this file system can not, so checkout copies")
+        yield Finding("clone blocks", "ok", "no: this file system cannot, so checkout copies")
 
 
 def _can_clone(folder: str) -> bool:

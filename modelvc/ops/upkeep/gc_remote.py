@@ -137,7 +137,7 @@ def _require_conditions(store: RemoteStore, config: StoreConfig, *, write: bool)
     fits = probe(store.backend).conditional if write else store.backend.capabilities.conditional
     if not fits:
         raise ConflictError(
-            f"{store.name} can not change a key only if it is still the same, so a push at the same time could be lost",
+            f"{store.name} cannot change a key only if it is still the same, so a push at the same time could be lost",
             hint="add `--exclusive` if nobody else uses this remote while it is cleaned up",
         )
 

@@ -86,7 +86,7 @@ def told(repo: Repo, findings: Sequence[Trouble], users: Mapping[Named, Sequence
 
 
 def _introduced(repo: Repo, names: set[Named]) -> dict[Named | str, list[str]]:
-    """By object, or by the path of a pointer that can not be read: "path (commit)" of what had it first."""
+    """By object, or by the path of a pointer that cannot be read: "path (commit)" of what had it first."""
     found: dict[Named | str, dict[str, str]] = {}
     for seen in history.introductions(repo.layout):
         commit = seen.commit[:10]

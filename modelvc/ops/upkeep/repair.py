@@ -194,7 +194,7 @@ class Mender:
 
 
 class _Asking:
-    """While a remote is asked that is not the one meant: when it can not be, that is noted, and others are asked."""
+    """While a remote is asked that is not the one meant: when it cannot be, that is noted, and others are asked."""
 
     def __init__(self, name: str, noted: dict[str, None]) -> None:
         self._name = name

@@ -86,7 +86,7 @@ def explain(error: BaseException, name: str, key: str) -> RemoteError | None:
             return denied(f"{what}: not allowed ({shown(code or text, 100)})", hint=_ALLOW_HINT)
         if "ServiceRequestError" in names:
             hint = "check the account, the network and a proxy if there is one"
-            return Unreachable(f"can not reach {shown(name)} ({shown(text, 100)})", hint=hint)
+            return Unreachable(f"cannot reach {shown(name)} ({shown(text, 100)})", hint=hint)
         if "ServiceResponseError" in names or status == 429 or status >= 500:
             return RemoteBusy(f"{what}: the server is busy ({shown(code or text, 100)})", hint=_AGAIN_HINT)
         if names & {"ClientAuthenticationError", "CredentialUnavailableError"}:

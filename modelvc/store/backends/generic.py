@@ -350,7 +350,7 @@ def explain(error: Exception, name: str, key: str) -> RemoteError:
         denied = KeyDenied if key else RemoteDenied
         return denied(f"{what}: not allowed ({why})", hint="check who may read and write there")
     if names & {"gaierror", "NoValidConnectionsError"}:
-        return RemoteError(f"can not reach {shown(name)} ({why})", hint="check the host name and the network")
+        return RemoteError(f"cannot reach {shown(name)} ({why})", hint="check the host name and the network")
     if isinstance(error, (EOFError, ConnectionError, TimeoutError)) or names & {"SSHException", "HttpError"}:
         return RemoteBusy(f"{what}: the connection broke ({why})", hint="run the command again: what arrived is kept")
     return RemoteError(f"{what}: {why} ({type(error).__name__})", hint="run `mvc doctor`")

@@ -23,12 +23,12 @@ def is_key(key: str) -> bool:
 def check_key(key: str) -> str:
     """KEY; RemoteError when it is none, before anything is asked of a server."""
     if not is_key(key):
-        raise RemoteError(f'"{shown(key, 200)}" can not be a key of a store')
+        raise RemoteError(f'"{shown(key, 200)}" cannot be a key of a store')
     return key
 
 
 def check_prefix(prefix: str) -> str:
     """PREFIX; RemoteError unless it is "" or a key and a slash."""
     if prefix and not (prefix.endswith("/") and is_key(prefix[:-1])):
-        raise RemoteError(f'"{shown(prefix, 200)}" can not be a prefix of keys')
+        raise RemoteError(f'"{shown(prefix, 200)}" cannot be a prefix of keys')
     return prefix

@@ -1,4 +1,4 @@
-"""Files of a folder store by descriptor, following no link: who can write there can not send mvc elsewhere."""
+"""Files of a folder store by descriptor, following no link: who can write there cannot send mvc elsewhere."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Probe:
 
 
 def probe(backend: Backend) -> Probe:
-    """Write, overwrite and delete a scratch key. Raises what the backend raises when it can not be written at all."""
+    """Write, overwrite and delete a scratch key. Raises what the backend raises when it cannot be written at all."""
     if not backend.capabilities.conditional:
         return Probe(create_if_absent=False, replace_if_same=False, delete_if_same=False)
     key = f"gc/probe/{os.urandom(16).hex()}"

@@ -128,7 +128,7 @@ def _unanswered(error: BaseException, target: Target) -> Verdict:
         return Verdict(RemoteError(f"{shown(target.endpoint)} has no certificate that can be trusted", hint=hint))
     if names & _UNREACHABLE:
         hint = "check the endpoint, the network and a proxy if there is one"
-        return Verdict(RemoteBusy(f"can not reach {shown(target.endpoint)}", hint=hint), retry=True, unreachable=True)
+        return Verdict(RemoteBusy(f"cannot reach {shown(target.endpoint)}", hint=hint), retry=True, unreachable=True)
     if "HTTPClientError" in names and "header" in str(error).lower():  # aiohttp, before anything is sent
         hint = "set them again without line breaks and control characters"
         return Verdict(RemoteDenied(f"the credentials for {target.what} have a line break in them", hint=hint))

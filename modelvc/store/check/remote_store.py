@@ -108,7 +108,7 @@ class FarCheck:
         self._packs = FarPacks(remote, listing, JOBS)
 
     def run(self, names: Sequence[Named], on_bytes: Tell = lambda _: None, expect: Tell = lambda _: None) -> FarHealth:
-        """Look at the objects NAMES. Raises only what says nothing of them: that the remote can not be asked."""
+        """Look at the objects NAMES. Raises only what says nothing of them: that the remote cannot be asked."""
         packs = self._packs
         try:
             with Workers(self._remote.backend, JOBS, "mvc-look") as pool:

@@ -48,7 +48,7 @@ class Going:
 
     kind: str
     oid: Oid
-    size: int  # bytes of content; 0 when the root can not be read
+    size: int  # bytes of content; 0 when the root cannot be read
     entry: Entry
     age: float  # seconds
 
@@ -145,7 +145,7 @@ class Surveyor:
         return need and need[:2]
 
     def _need(self, name: Named) -> tuple[str, Use, _Places] | None:
-        """What a root needs; None when there is none. ObjectCorrupt for one of which that can not be known."""
+        """What a root needs; None when there is none. ObjectCorrupt for one of which that cannot be known."""
         etags: list[str] = []
         while True:
             found = self._remote.read_root(*name)

@@ -81,7 +81,7 @@ class LocalStore:
                 data = registration.encode(self._owner)
             except FormatError as error:
                 raise ConfigError(
-                    f"this clone can not be registered with the store {self.root}: {error}",
+                    f"this clone cannot be registered with the store {self.root}: {error}",
                     hint="move the clone, or take store.path out of .git/mvc/config.toml",
                 ) from None
             make_folder(self.disk, folder)

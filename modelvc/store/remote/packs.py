@@ -63,7 +63,7 @@ class FarPack:
 
     @property
     def lost(self) -> set[bytes]:
-        """The chunks that can not be had from it."""
+        """The chunks that cannot be had from it."""
         return self.bad if self.readable else {chunk.cid for chunk in self.loose.values()}
 
     @property

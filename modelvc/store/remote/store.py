@@ -81,7 +81,7 @@ class RemoteStore:
         return self.backend.name
 
     def check(self) -> StoreConfig | None:
-        """Refuse a store that this mvc can not read; None when nothing was ever pushed here."""
+        """Refuse a store that this mvc cannot read; None when nothing was ever pushed here."""
         try:
             data, _ = self.backend.read("config", limit=limits.STORE_CONFIG)
         except KeyMissing:

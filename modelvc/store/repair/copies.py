@@ -31,7 +31,7 @@ _READ = 8 << 20  # bytes of one request
 def gather(local: LocalStore, remote: RemoteStore, wanted: set[bytes], names: Iterable[Named]) -> None:
     """Take chunks of WANTED from a remote, as far as the objects NAMES there lead to good copies; WANTED shrinks.
 
-    Raises RemoteError when it can not be asked any more; what came before is kept.
+    Raises RemoteError when it cannot be asked any more; what came before is kept.
     """
     with StoreWriter(local) as writer:
         try:

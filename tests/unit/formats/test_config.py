@@ -91,14 +91,14 @@ def test_unknown_keys_are_kept_and_listed():
         ("format = 2\nlater = 1", "newer mvc: its format is 2"),
         ("format = 0", "format must be 1"),
         ("format = 1\ndefault_remote = 3", "default_remote must be a string"),
-        ("format = 1\ndefault_remote = '../x'", '"../x" can not name a remote'),
+        ("format = 1\ndefault_remote = '../x'", '"../x" cannot name a remote'),
         ("format = 1\nremotes = 3", "remotes must be a table"),
         ("format = 1\nremotes.origin = '/x'", "remotes.origin must be a table"),
         ("format = 1\n[remotes.origin]", "remotes.origin.url is missing"),
         ("format = 1\n[remotes.origin]\nurl = 3", "remotes.origin.url must be a string"),
         ('format = 1\n[remotes.origin]\nurl = "/x\\n"', "remotes.origin.url has a control character"),
-        ("format = 1\n[remotes.origin]\nurl = '/x'\nprofile = 'me'", "remotes.origin.profile can not be committed"),
-        ("format = 1\n[remotes.'-x']\nurl = '/x'", '"-x" can not name a remote'),
+        ("format = 1\n[remotes.origin]\nurl = '/x'\nprofile = 'me'", "remotes.origin.profile cannot be committed"),
+        ("format = 1\n[remotes.'-x']\nurl = '/x'", '"-x" cannot name a remote'),
         ("format = 1\n[hooks]\nmodified = 'loud'", 'hooks.modified must be one of warn, block, off, not "loud"'),
         ("format = 1\n[hooks]\nlarge_file = 'big'", 'hooks.large_file must be a size such as "10 MiB"'),
         ("format = 1\n[hooks]\nlarge_file = 5", "hooks.large_file must be a string"),
@@ -135,9 +135,9 @@ def test_names(name: str):
 
 @pytest.mark.parametrize("name", ["", ".a", "-a", "_a", "a/b", "a b", "é", "a\n", "x" * 65, ".."])
 def test_no_names(name: str):
-    with pytest.raises(UsageError, match="can not name a remote"):
+    with pytest.raises(UsageError, match="cannot name a remote"):
         check_name(name)
-    with pytest.raises(UsageError, match="can not name a remote"):
+    with pytest.raises(UsageError, match="cannot name a remote"):
         Config().with_remote(name, S3)
 
 

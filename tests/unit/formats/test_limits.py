@@ -181,7 +181,7 @@ def test_a_doom_list(monkeypatch: pytest.MonkeyPatch) -> None:
     data = doomlist.encode(packs)
     monkeypatch.setattr(limits, "DOOM_LIST", len(data))
     assert doomlist.parse(doomlist.encode(packs)) == tuple(packs)
-    with pytest.raises(FormatError, match="a doom list can not be larger"):
+    with pytest.raises(FormatError, match="a doom list cannot be larger"):
         doomlist.encode([*packs, b"x" * 32])
 
 

@@ -47,7 +47,7 @@ def test_a_mark_of_byte_order_is_tolerated():
         (b'{"a.b": 1, "a": {"b": 2}}', r'"a\.b" is there twice'),
         (b'{"": 1}', "empty name"),
         (b'{"a": {"": 1}}', "below a has an empty name"),
-        (b'{"of": 1}', 'can not be called "of"'),
+        (b'{"of": 1}', 'cannot be called "of"'),
         (b'{"a\\n": 1}', r'"a\\n" has a control character'),
         (b'{"a": "\\u001b"}', '"a" has a control character'),
         (b'{"a": "\\ud800"}', "not valid Unicode"),

@@ -96,7 +96,7 @@ def test_takes(text: str):
 def test_refuses_and_names_the_rule(text: str, rule: str):
     with pytest.raises(FormatError) as caught:
         SafeRelPath.parse(text)
-    assert rule in str(caught.value).partition("can not be used: ")[2]
+    assert rule in str(caught.value).partition("cannot be used: ")[2]
     assert str(caught.value).isprintable()
     assert caught.value.hint
 
@@ -110,7 +110,7 @@ def test_there_is_no_way_around_the_rules():
 
 
 def test_the_words_name_the_path_escaped():
-    with pytest.raises(FormatError, match=r'the path "a\\x1b\[31m" can not'):
+    with pytest.raises(FormatError, match=r'the path "a\\x1b\[31m" cannot'):
         SafeRelPath.parse("a\x1b[31m")
 
 

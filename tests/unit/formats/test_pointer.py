@@ -102,7 +102,7 @@ BROKEN = {
     "short oid": (FILE.replace(b"blake3:00", b"blake3:"), "64 hex digits"),
     "upper oid": (TREE.replace(b"1e1f", b"1E1F"), "64 hex digits"),
     "no size": (lines_without("size"), 'no "size"'),
-    "size below 0": (FILE.replace(b"1048576", b"-1"), "size can not be -1"),
+    "size below 0": (FILE.replace(b"1048576", b"-1"), "size cannot be -1"),
     "size a float": (FILE.replace(b"1048576", b"1e3"), '"size" is not a whole number'),
     "size huge": (FILE.replace(b"1048576", b"9223372036854775808"), "64 bits"),
     "size of many digits": (FILE.replace(b"1048576", b"9" * 5_000), "impossible"),
@@ -172,7 +172,7 @@ def test_words_are_safe_for_a_terminal():
         ({"files": 1}, "only a tree"),
         ({"kind": "tree"}, "only a tree"),
         ({"kind": "tree", "files": -1}, "files"),
-        ({"extra": {"oid": "x"}}, "oid can not be an extra key"),
+        ({"extra": {"oid": "x"}}, "oid cannot be an extra key"),
     ],
 )
 def test_an_impossible_pointer_can_not_be_made(fields: dict[str, object], why: str):
@@ -278,9 +278,9 @@ def test_a_conflict_holds_both_versions():
     [
         (('ours = "main"\n', ""), 'has no "ours"'),
         (('theirs = "feature/wide"\n', ""), 'has no "theirs"'),
-        (('"main"', '""'), "can not be called"),
-        (('"main"', '"a\\nb"'), "can not be called"),
-        (('"main"', f'"{"x" * 101}"'), "can not be called"),
+        (('"main"', '""'), "cannot be called"),
+        (('"main"', '"a\\nb"'), "cannot be called"),
+        (('"main"', f'"{"x" * 101}"'), "cannot be called"),
         ((f'oid = "{OTHER}"\n', ""), 'has no "oid"'),
         (("files = 2\n", ""), "number of files"),
         (("size = 5", "size = -5"), "size"),

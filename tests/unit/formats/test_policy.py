@@ -85,7 +85,7 @@ METRIC = '[[metric]]\nname = "a"\n'
         ("# a\n\n[[metrics]]\nname = 1", 3, 'there is no key "metrics"'),
         (METRIC + 'direction = "higher"\nmax_rise = { abs = 1 }', 4, "does not go with direction"),
         (METRIC + 'direction = "higher"\nmax_drop = 0.1', 4, "must be written as { abs = NUMBER"),
-        (METRIC + 'direction = "higher"\nmax_drop = { abs = -1 }', 4, "can not be negative"),
+        (METRIC + 'direction = "higher"\nmax_drop = { abs = -1 }', 4, "cannot be negative"),
         (METRIC + 'direction = "higher"\nmin = "x"', 4, "min must be a number"),
         (METRIC + 'direction = "higher"\nmin = nan', 4, "min must be a number"),
         (METRIC + 'direction = "target"', 1, "target goes with"),

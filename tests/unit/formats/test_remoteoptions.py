@@ -69,7 +69,7 @@ def test_anything_else_is_refused_in_a_word_and_in_the_file(word: str):
 @pytest.mark.parametrize("key", remoteoptions.RULES)
 def test_a_repository_sets_none_of_them(key: str):
     """A certificate, a key or a payer of the repository's choice would be an attacker's."""
-    with pytest.raises(ConfigError, match=f"remotes.a.{key} can not be committed"):
+    with pytest.raises(ConfigError, match=f"remotes.a.{key} cannot be committed"):
         config.parse(f'format = 1\n[remotes.a]\nurl = "s3://b"\n{key} = "x"\n'.encode())
     pinned = config.parse_clone(f'[trust.a]\nurl = "s3://b"\n{key} = "x"\n'.encode())
     assert pinned.trust["a"].options == {}

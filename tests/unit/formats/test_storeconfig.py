@@ -57,7 +57,7 @@ def test_what_is_not_known_refuses_its_class_of_operations(old: str, new: str, w
 
 
 def test_a_later_format_says_upgrade():
-    with pytest.raises(ConfigError, match=r"can not read s3://bucket: its format is 2") as caught:
+    with pytest.raises(ConfigError, match=r"cannot read s3://bucket: its format is 2") as caught:
         storeconfig.parse(TEXT.replace("format = 1", "format = 2").encode(), "s3://bucket")
     assert caught.value.hint == "upgrade mvc"
 

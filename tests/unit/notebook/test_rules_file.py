@@ -19,7 +19,7 @@ def test_no_link_is_followed_and_no_pipe_waited_for(tmp_path: Path, monkeypatch:
     place = tmp_path / ".mvc/config.toml"
     (tmp_path / "outside").write_text("format = 1\n")
     place.symlink_to(tmp_path / "outside")
-    with pytest.raises(ConflictError, match="can not be read"):
+    with pytest.raises(ConflictError, match="cannot be read"):
         read_rules()
     place.unlink()
     os.mkfifo(place)

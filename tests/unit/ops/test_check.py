@@ -1,4 +1,4 @@
-"""The gate, rule by rule: what can not be judged fails."""
+"""The gate, rule by rule: what cannot be judged fails."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ BAD: dict[str, tuple[Pointer | ModelvcError, str]] = {
     "a floor": (version("b", acc=0.4), "acc is below its floor 0.5"),
     "a ceiling": (version("b", loss=2.5), "loss is above its ceiling 2"),
     "a drop": (version("b", acc=0.7), "acc got worse by 0.2, of which 0.1 is allowed"),
-    "a pointer that is none": (FormatError("torn"), "its pointer can not be read: torn"),
+    "a pointer that is none": (FormatError("torn"), "its pointer cannot be read: torn"),
 }
 
 

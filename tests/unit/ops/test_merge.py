@@ -265,7 +265,7 @@ def test_circles_end(clone: Clone, repo: Repo) -> None:
     conflict(repo, version("x"), d, e)
 
 
-# -- what can not be read
+# -- what cannot be read
 
 
 def test_pointers_that_can_not_be_read(repo: Repo) -> None:

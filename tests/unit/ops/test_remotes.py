@@ -76,7 +76,7 @@ def test_what_could_run_something_is_never_used(repo: Repo) -> None:
 
 
 def test_a_push_past_a_pointer_that_can_not_be_read_is_refused() -> None:
-    with pytest.raises(BrokenPointer, match=r"m\.bin\.mvc can not be pushed: torn"):
+    with pytest.raises(BrokenPointer, match=r"m\.bin\.mvc cannot be pushed: torn"):
         push._refuse_broken(Scope((), (("m.bin.mvc", "torn"),)))
 
 

@@ -334,10 +334,10 @@ def test_a_store_of_a_later_version_is_left_alone(store: LocalStore, tmp_path: P
     whole = config.read_text()
     config.write_text(whole.replace("write_features = []", 'write_features = ["dense"]'))
     assert LocalStore(store.root).read_root("file", content.oid)
-    with pytest.raises(ConfigError, match="can not write"):
+    with pytest.raises(ConfigError, match="cannot write"):
         add_bytes(LocalStore(store.root), tmp_path, b"y")
     config.write_text(whole.replace("read_features = []", 'read_features = ["dense"]'))
-    with pytest.raises(ConfigError, match="can not read"):
+    with pytest.raises(ConfigError, match="cannot read"):
         LocalStore(store.root).read_root("file", content.oid)
 
 

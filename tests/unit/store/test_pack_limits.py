@@ -229,7 +229,7 @@ def test_a_raw_blob_stays_in_one_pack_whatever_its_size(
     raw = add_bytes(store, tmp_path, random.Random(1).randbytes(3 << 20))
     assert len(store.packs()) == 1
     assert len(raw.recipe) > 5
-    add_bytes(store, tmp_path, b"".join(b"%d," % n for n in range(900_000)))  # compressed, so it can not be cloned
+    add_bytes(store, tmp_path, b"".join(b"%d," % n for n in range(900_000)))  # compressed, so it cannot be cloned
     assert len(store.packs()) > 2
 
 

@@ -75,7 +75,7 @@ SAID = {
     "closed port": (
         ServiceRequestError("Cannot connect to host 127.0.0.1:9"),
         azure.Unreachable,
-        "can not reach az://models/team",
+        "cannot reach az://models/team",
         "network",
     ),
     "cut": (ServiceResponseError("Server disconnected"), RemoteBusy, "busy", "again"),
@@ -131,7 +131,7 @@ def test_an_account_that_cannot_be_used(kind: str, monkeypatch: pytest.MonkeyPat
     }.get(kind)
     if connection:
         monkeypatch.setenv("AZURE_STORAGE_CONNECTION_STRING", connection)
-    words = {"wrong key": "does not accept", "no such port": "can not reach"}.get(kind, "credentials for az://models/x")
+    words = {"wrong key": "does not accept", "no such port": "cannot reach"}.get(kind, "credentials for az://models/x")
     _refused(RemoteError if kind == "no such port" else RemoteDenied, words)
 
 

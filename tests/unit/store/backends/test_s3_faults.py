@@ -141,7 +141,7 @@ def test_a_host_that_vanishes_later_is_waited_for(served: Callable):
     server, backend = served(OK)
     backend.put("config", b"x")
     server.__exit__()
-    with pytest.raises(RemoteBusy, match=f"can not reach {server.url}|connection broke"):
+    with pytest.raises(RemoteBusy, match=f"cannot reach {server.url}|connection broke"):
         backend.put("config", b"x")
     assert backend.requests == 6
 

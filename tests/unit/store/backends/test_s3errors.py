@@ -85,7 +85,7 @@ def test_what_stops_a_request(error: Exception, kind: type, retry: bool, hint: s
 
 def test_an_endpoint_is_named():
     verdict = explain(boto.EndpointConnectionError(endpoint_url="x"), TARGET)
-    assert str(verdict.error) == "can not reach https://s3.example.org"
+    assert str(verdict.error) == "cannot reach https://s3.example.org"
     assert verdict.unreachable
 
 
