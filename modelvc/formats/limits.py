@@ -16,4 +16,4 @@ ENCODINGS = 256  # in the table of a pack; a segment has at most one for each re
 STORE_CONFIG = 64 * KIB
 DOOM_LIST = 16 * MIB
 REGISTRATION = 16 * KIB
-HONOURED = 16 * KIB
+SERVER_SUPPORT = 16 * KIB

@@ -6,7 +6,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from modelvc.formats.text.registration import one_line
+from modelvc.formats.text.repository_registration import one_line
 from modelvc.git.run import git, run
 
 if TYPE_CHECKING:

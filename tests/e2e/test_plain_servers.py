@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modelvc.cli.app import run
-from modelvc.formats.text import storeconfig
+from modelvc.formats.text import store_config
 from modelvc.store.backends import retry
 from tests.support import s3
 from tests.support.clone import Clone
@@ -96,7 +96,7 @@ def test_a_plain_server_is_pushed_to_and_remembered(
     assert mvc(clone, "push") == 0
     assert len(servers(clone)) == 1
     alone = kind != "checksums"
-    assert features(clone, proxy) == ((storeconfig.UNCONDITIONAL,) if alone else ())
+    assert features(clone, proxy) == ((store_config.UNCONDITIONAL,) if alone else ())
 
     proxy.use(*REFUSALS[kind])
     clone.commit_model(2)
@@ -129,7 +129,7 @@ def test_the_mark_comes_before_the_first_pack(clone: Clone, proxy: Proxy):
     written = [what for what, did in proxy.log if what.startswith("PUT") and not did and "/gc/probe/" not in what]
     assert "/config" in written[0], written
     assert any("/packs/" in what for what in written)
-    assert features(clone, proxy) == (storeconfig.UNCONDITIONAL,)
+    assert features(clone, proxy) == (store_config.UNCONDITIONAL,)
 
 
 @pytest.mark.parametrize(

@@ -213,91 +213,91 @@ def a_glob_that_backtracks() -> object:
 
 @bomb("nested deeper than 50")
 def json_nested_a_hundred_thousand_deep() -> object:
-    from modelvc.formats.text import metricfiles
+    from modelvc.formats.text import metric_files
 
-    return metricfiles.read(b"[" * 100_000 + b"]" * 100_000, "m.json")
+    return metric_files.read(b"[" * 100_000 + b"]" * 100_000, "m.json")
 
 
 @bomb("nested deeper than 50")
 def json_that_is_deep_but_not_for_its_reader() -> object:
-    from modelvc.formats.text import metricfiles
+    from modelvc.formats.text import metric_files
 
-    return metricfiles.read(b"[" * 300 + b"1" + b"]" * 300, "m.json")
+    return metric_files.read(b"[" * 300 + b"1" + b"]" * 300, "m.json")
 
 
 @bomb("it holds more than 100,000 values")
 def yaml_whose_aliases_multiply() -> object:
-    from modelvc.formats.text import metricfiles
+    from modelvc.formats.text import metric_files
 
     lines = ["a0: &a0 [1,1,1,1,1,1,1,1,1,1]"] + [
         f"a{i}: &a{i} [" + ",".join([f"*a{i - 1}"] * 10) + "]" for i in range(1, 12)
     ]
-    return metricfiles.read("\n".join(lines).encode(), "m.yaml")
+    return metric_files.read("\n".join(lines).encode(), "m.yaml")
 
 
 @bomb("it holds more than 100,000 values", "('a11.x', 1))")  # PyYAML 6.0.4 no longer repeats what it merges
 def yaml_whose_merges_multiply() -> object:
-    from modelvc.formats.text import metricfiles
+    from modelvc.formats.text import metric_files
 
     lines = ["a0: &a0 {x: 1}"] + [f"a{i}: &a{i} {{<<: [" + ",".join([f"*a{i - 1}"] * 20) + "]}" for i in range(1, 12)]
-    return metricfiles.read("\n".join(lines).encode(), "m.yaml")
+    return metric_files.read("\n".join(lines).encode(), "m.yaml")
 
 
 @bomb("it holds more than 100,000 values")
 def yaml_whose_merge_takes_one_table_very_often() -> object:
-    from modelvc.formats.text import metricfiles
+    from modelvc.formats.text import metric_files
 
     table = ",".join(f"k{i}: 1" for i in range(1_000))
-    return metricfiles.read(f"a: &a {{{table}}}\nb: {{<<: [{'*a,' * 20_000}]}}".encode(), "m.yaml")
+    return metric_files.read(f"a: &a {{{table}}}\nb: {{<<: [{'*a,' * 20_000}]}}".encode(), "m.yaml")
 
 
 @bomb("nested deeper than 50")
 def a_yaml_list_that_holds_itself() -> object:
-    from modelvc.formats.text import metricfiles
+    from modelvc.formats.text import metric_files
 
-    return metricfiles.read(b"&a [*a, *a]", "m.yaml")
+    return metric_files.read(b"&a [*a, *a]", "m.yaml")
 
 
 @bomb("it is not valid YAML")
 def a_yaml_table_that_holds_itself() -> object:
-    from modelvc.formats.text import metricfiles
+    from modelvc.formats.text import metric_files
 
-    return metricfiles.read(b"a: &a {b: *a}", "m.yaml")
+    return metric_files.read(b"a: &a {b: *a}", "m.yaml")
 
 
 @bomb("there is no metric in it")
 def a_yaml_merge_of_itself() -> object:
-    from modelvc.formats.text import metricfiles
+    from modelvc.formats.text import metric_files
 
-    return metricfiles.read(b"a: &a {<<: *a}", "m.yaml")
+    return metric_files.read(b"a: &a {<<: *a}", "m.yaml")
 
 
 @bomb("nested deeper than 50")
 def yaml_nested_deep() -> object:
-    from modelvc.formats.text import metricfiles
+    from modelvc.formats.text import metric_files
 
-    return metricfiles.read(b"a: " + b"[" * 100_000, "m.yaml")
+    return metric_files.read(b"a: " + b"[" * 100_000, "m.yaml")
 
 
 @bomb("longer than 1,000 characters")
 def a_yaml_number_to_base_60() -> object:
-    from modelvc.formats.text import metricfiles
+    from modelvc.formats.text import metric_files
 
-    return metricfiles.read(b"a: 1" + b":1" * 400_000, "m.yaml")
+    return metric_files.read(b"a: 1" + b":1" * 400_000, "m.yaml")
 
 
 @bomb("larger than 1,048,576 bytes")
 def yaml_of_megabytes() -> object:
-    from modelvc.formats.text import metricfiles
+    from modelvc.formats.text import metric_files
 
-    return metricfiles.read(b"a: 1\n" * 700_000, "m.yaml")
+    return metric_files.read(b"a: 1\n" * 700_000, "m.yaml")
 
 
 @bomb("field larger than field limit")
 def a_table_of_metrics_with_a_huge_field() -> object:
-    from modelvc.formats.text import metricfiles
+    from modelvc.formats.text import metric_files
 
-    return metricfiles.read(b'a,b\n1,"' + b"x" * (3 << 20) + b'"\n', "m.csv")
+    return metric_files.read(b'a,b\n1,"' + b"x" * (3 << 20) + b'"\n', "m.csv")
 
 
 @bomb("it is longer than 65,536 bytes")
@@ -419,9 +419,9 @@ def a_packet_that_asks_for_what_never_comes() -> object:
 
 @bomb("it is not valid YAML")
 def a_yaml_list_in_a_table_that_holds_itself() -> object:
-    from modelvc.formats.text import metricfiles
+    from modelvc.formats.text import metric_files
 
-    return metricfiles.read(b"a: &a [*a, *a]", "m.yaml")
+    return metric_files.read(b"a: &a [*a, *a]", "m.yaml")
 
 
 def main(name: str) -> None:

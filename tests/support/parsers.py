@@ -30,7 +30,16 @@ from modelvc.formats.binary.tree import TreeEntry
 from modelvc.formats.paths import SafeRelPath
 from modelvc.formats.pointer import pointer, quick
 from modelvc.formats.pointer import view as pointer_view
-from modelvc.formats.text import config, doomlist, expression, honoured, metricfiles, policy, registration, storeconfig
+from modelvc.formats.text import (
+    config,
+    doom_list,
+    expression,
+    metric_files,
+    policy,
+    repository_registration,
+    server_support,
+    store_config,
+)
 from modelvc.gate import predictions
 from modelvc.ids import Oid
 from modelvc.notebook import conflict, document, merge, strip, upgrade, view
@@ -94,31 +103,31 @@ def _toml(data: bytes) -> None:
 
 
 def _store_config(data: bytes) -> None:
-    found = _accepts(lambda: storeconfig.parse(data, "the store"))
-    if isinstance(found, storeconfig.StoreConfig):
-        assert storeconfig.parse(found.encode()) == found
+    found = _accepts(lambda: store_config.parse(data, "the store"))
+    if isinstance(found, store_config.StoreConfig):
+        assert store_config.parse(found.encode()) == found
         for check in (found.check_read, found.check_write, found.check_gc):
             _accepts(lambda check=check: check("the store"))
 
 
 def _registration(data: bytes) -> None:
-    found = _accepts(lambda: registration.parse(data, "gc/repositories/x"))
+    found = _accepts(lambda: repository_registration.parse(data, "gc/repositories/x"))
     if isinstance(found, str):
         assert found.isprintable()
-        assert registration.parse(registration.encode(found), "x") == found
+        assert repository_registration.parse(repository_registration.encode(found), "x") == found
 
 
 def _honoured(data: bytes) -> None:
-    found = _accepts(lambda: honoured.parse(data))
-    if isinstance(found, honoured.Honoured):
-        assert honoured.parse(found.encode()) == found
+    found = _accepts(lambda: server_support.parse(data))
+    if isinstance(found, server_support.ServerSupport):
+        assert server_support.parse(found.encode()) == found
 
 
 def _dooms(data: bytes) -> None:
-    found = _accepts(lambda: doomlist.parse(data))
+    found = _accepts(lambda: doom_list.parse(data))
     if isinstance(found, tuple):
         assert all(len(name) == 32 for name in found)
-        assert doomlist.encode(found) == data
+        assert doom_list.encode(found) == data
 
 
 def _rescue(data: bytes) -> None:
@@ -175,7 +184,7 @@ def _expression(data: bytes) -> None:
 
 def _metrics(name: str) -> Callable[[bytes], None]:
     def check(data: bytes) -> None:
-        found = _accepts(lambda: metricfiles.read(data, name))
+        found = _accepts(lambda: metric_files.read(data, name))
         if found is not None:
             pointer.parse(pointer.Pointer("file", _A, 1).encode())
             assert isinstance(found, tuple)
@@ -638,12 +647,14 @@ _NUMBERS = (
 PARSERS: dict[str, Parser] = {
     "pointer": Parser(_pointer, tuple(one.encode() for one in _POINTERS), _TOML_TOKENS),
     "toml": Parser(_toml, (_CONFIG, _POLICY, _POINTERS[2].encode()), _TOML_TOKENS),
-    "store-config": Parser(_store_config, (storeconfig.StoreConfig("ab" * 16).encode(),), _TOML_TOKENS),
-    "registration": Parser(_registration, (registration.encode("host/team/models"),), _TOML_TOKENS),
+    "store-config": Parser(_store_config, (store_config.StoreConfig("ab" * 16).encode(),), _TOML_TOKENS),
+    "registration": Parser(_registration, (repository_registration.encode("host/team/models"),), _TOML_TOKENS),
     "servers": Parser(
-        _honoured, (honoured.Honoured("0" * 32, "x s3://b", conditional=True, checksums=False).encode(),), _TOML_TOKENS
+        _honoured,
+        (server_support.ServerSupport("0" * 32, "x s3://b", conditional=True, checksums=False).encode(),),
+        _TOML_TOKENS,
     ),
-    "dooms": Parser(_dooms, (doomlist.encode([bytes(32), bytes(range(32))]),), (b"\n", b"0" * 64 + b"\n")),
+    "dooms": Parser(_dooms, (doom_list.encode([bytes(32), bytes(range(32))]),), (b"\n", b"0" * 64 + b"\n")),
     "rescue": Parser(_rescue, (_pack_example(),), _NUMBERS),
     "config": Parser(_config, (_CONFIG, _CLONE), _TOML_TOKENS),
     "policy": Parser(_policy, (_POLICY,), _TOML_TOKENS),

@@ -210,7 +210,7 @@ def remote_add(
     It is written into the repository's configuration and staged, and trusted in this clone.
     """
     from modelvc.formats.text.config import Remote as Place
-    from modelvc.formats.text.remoteoptions import parse
+    from modelvc.formats.text.remote_options import parse
     from modelvc.models.remotes.configured import add_remote
 
     remote = Place(url, endpoint_url, region, profile, options=parse(options or []))

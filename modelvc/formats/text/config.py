@@ -14,7 +14,7 @@ from modelvc.errors import ConfigError, NotFoundError, UsageError, shown, shown_
 from modelvc.formats import notebook_rules, sizes, toml
 from modelvc.formats.paths import CONTROL
 from modelvc.formats.tables import Table
-from modelvc.formats.text import remoteoptions, track_patterns
+from modelvc.formats.text import remote_options, track_patterns
 from modelvc.formats.text.track_patterns import Track
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Remote:
     region: str = ""
     profile: str = ""  # of credentials; only in a clone
     extra: Extra = field(default_factory=dict, hash=False)
-    options: Mapping[str, remoteoptions.Value] = field(default_factory=dict, hash=False)  # only in a clone
+    options: Mapping[str, remote_options.Value] = field(default_factory=dict, hash=False)  # only in a clone
 
     def same_place(self, other: Remote) -> bool:
         """Whether bytes sent to both end up in one place; profiles do not matter."""
@@ -308,14 +308,14 @@ def _remotes(table: Table, *, own: bool) -> dict[str, Remote]:
     for name, entry in table.tables().items():
         check_name(name, table.where)
         texts = (entry.text("url"), entry.text("endpoint_url"), entry.text("region"), entry.text("profile"))
-        options = remoteoptions.read(entry) if own else {}
+        options = remote_options.read(entry) if own else {}
         found[name] = Remote(*texts, extra=entry.unknown, options=options)
     return found
 
 
 def _own_keys(remote: Remote) -> list[str]:
     """The keys of REMOTE, as it was committed, that belong to one clone."""
-    return ["profile"] * bool(remote.profile) + [key for key in remoteoptions.RULES if key in remote.extra]
+    return ["profile"] * bool(remote.profile) + [key for key in remote_options.RULES if key in remote.extra]
 
 
 def _hooks(table: Table) -> Hooks:

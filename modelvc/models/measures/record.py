@@ -13,7 +13,7 @@ from modelvc.errors import FormatError, UsageError, shown
 from modelvc.formats.paths import SafeRelPath
 from modelvc.formats.pointer import metrics
 from modelvc.formats.pointer.pointer import Metrics, MetricsFile, Predictions
-from modelvc.formats.text import metricfiles, policy
+from modelvc.formats.text import metric_files, policy
 from modelvc.ids import Oid
 from modelvc.models.policy import read_policy
 from modelvc.store.local.ingest import Ingest
@@ -69,9 +69,9 @@ def recorded(
             given = replace(given, only=files.only)
         pointer = _with_metrics(repo, (pointer, before), given, named, notes)
     if given.params:
-        pointer = replace(pointer, params=metricfiles.read(_read(repo, given.params, typed=True), given.params))
+        pointer = replace(pointer, params=metric_files.read(_read(repo, given.params, typed=True), given.params))
     elif files and files.params and (data := _if_there(repo, files.params, notes)) is not None:
-        pointer = replace(pointer, params=metricfiles.read(data, files.params))
+        pointer = replace(pointer, params=metric_files.read(data, files.params))
     if given.predictions:
         pointer = replace(pointer, predictions=_stored(repo, given.predictions, pointer.oid, notes))
     elif files and files.predictions and (data := _if_there(repo, files.predictions, notes)) is not None:
@@ -125,7 +125,7 @@ def _with_metrics(
             notes.append(f"{shown(name)} was not written anew since the last version, so its metrics are not recorded")
             file = before.metrics_file  # remembered all the same: the next add looks again
         elif given.metrics or not _is_of(pointer, digest):  # else recorded, and perhaps amended since
-            chosen = metricfiles.choose(data, name, given.only)
+            chosen = metric_files.choose(data, name, given.only)
             old = dict(chosen.pairs)
             if chosen.left_out:
                 notes.append(f"{chosen.left_out:,} other metrics of {shown(name)} are left out")

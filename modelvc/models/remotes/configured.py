@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from modelvc.atomic import RealDisk, make_folder, write_file
 from modelvc.errors import ConfigError, NoRemote, NotFoundError, UntrustedRemote, UsageError, shown, shown_url
-from modelvc.formats.text import config, honoured
+from modelvc.formats.text import config, server_support
 from modelvc.formats.text.config import Remote
 from modelvc.git.identity import upstream_remote
 
@@ -144,7 +144,7 @@ def open_remote(repo: Repo, name: str = "", *, writing: bool) -> RemoteStore:
     remote = find(repo, chosen)
     config.check_usable(chosen, remote)
     _check_trust(repo, chosen, remote, writing=writing)
-    return open_place(remote, os.path.join(repo.layout.mvc_dir, honoured.FOLDER))
+    return open_place(remote, os.path.join(repo.layout.mvc_dir, server_support.FOLDER))
 
 
 def open_place(remote: Remote, servers: str = "") -> RemoteStore:

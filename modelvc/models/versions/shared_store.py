@@ -6,7 +6,7 @@ import os
 
 from modelvc.errors import ConflictError, ModelvcError, NotFoundError, shown
 from modelvc.formats import limits
-from modelvc.formats.text import registration
+from modelvc.formats.text import repository_registration
 from modelvc.git.layout import of_git_dir
 from modelvc.models.versions import reachable as one_clone
 from modelvc.repo import Repo
@@ -39,7 +39,7 @@ def others(repo: Repo) -> dict[str, str]:
         found[owner] = ""
     for path in store.clones():
         with open(path, "rb") as file:
-            place = registration.parse(file.read(limits.REGISTRATION + 1), path)
+            place = repository_registration.parse(file.read(limits.REGISTRATION + 1), path)
         found.setdefault(place, path)
     found.pop(repo.layout.common_dir, None)
     return found

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from modelvc.errors import ModelvcError, RemoteDenied, UntrustedRemote, shown, shown_url
 from modelvc.formats import limits
 from modelvc.formats.sizes import about
-from modelvc.formats.text import storeconfig
+from modelvc.formats.text import store_config
 from modelvc.git import index
 from modelvc.git.run import git
 from modelvc.git.setup import drivers, hooks
@@ -211,7 +211,7 @@ def _store(repo: Repo) -> Iterator[Finding]:
         store = repo.store
         path = os.path.join(store.root, "config")
         with open(path, "rb") as file:
-            storeconfig.parse(file.read(limits.STORE_CONFIG + 1), path).check_write(path)
+            store_config.parse(file.read(limits.STORE_CONFIG + 1), path).check_write(path)
         versions, packs = sum(1 for _ in store.roots()), store.packs()
     except FileNotFoundError:  # gone, or never made
         yield Finding("store", "ok", "empty: nothing was added or fetched yet")

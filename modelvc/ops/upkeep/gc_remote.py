@@ -18,7 +18,7 @@ from modelvc.store.transfer.upload import GRACE
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from modelvc.formats.text.storeconfig import StoreConfig
+    from modelvc.formats.text.store_config import StoreConfig
     from modelvc.ids import Oid
     from modelvc.models.progress import Progress
     from modelvc.repo import Repo

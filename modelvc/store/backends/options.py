@@ -16,4 +16,4 @@ class RemoteOptions:
     endpoint_url: str = ""
     profile: str = ""
     region: str = ""
-    own: Mapping[str, str | bool] = field(default_factory=dict)  # formats/text/remoteoptions.py says which there are
+    own: Mapping[str, str | bool] = field(default_factory=dict)  # formats/text/remote_options.py says which there are

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from modelvc.errors import FormatError, KeyMissing, ObjectCorrupt, RemoteBusy
 from modelvc.formats.binary import pack
-from modelvc.formats.text import registration
+from modelvc.formats.text import repository_registration
 from modelvc.ids import Oid
 from modelvc.store.objects import manifest
 from modelvc.store.remote.store import pack_key, root_key
@@ -113,7 +113,7 @@ class Surveyor:
                 f"{self._remote.name} does not list all that is there (or a push ended just now)",
                 hint="run it again; if it stays so, this server's listings are not to be trusted with a clean-up",
             )
-        there = {key for key in listing.keys if key.startswith(registration.FOLDER)}
+        there = {key for key in listing.keys if key.startswith(repository_registration.FOLDER)}
         if self._rules.registered is not None and not there <= set(self._rules.registered):
             raise RemoteBusy(f"another repository came to use {self._remote.name} just now", hint="run it again")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from modelvc.errors import IntegrityError
 from modelvc.formats import limits
-from modelvc.formats.text import storeconfig
+from modelvc.formats.text import store_config
 from modelvc.store.local import packfile
 from modelvc.store.local.index import LOOSE
 from modelvc.store.local.packfile import NewChunk
@@ -31,7 +31,7 @@ def check_allowed(store: LocalStore) -> None:
     """Refuse a store of a later release, whose rules for what may go are not known here."""
     path = os.path.join(store.root, "config")
     with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
-        storeconfig.parse(file.read(limits.STORE_CONFIG + 1), path).check_gc(path)
+        store_config.parse(file.read(limits.STORE_CONFIG + 1), path).check_gc(path)
 
 
 def chunks_of(store: LocalStore, name: bytes) -> list[Stored]:

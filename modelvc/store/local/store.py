@@ -20,8 +20,8 @@ from modelvc.atomic import RealDisk, create_file, make_folder, write_file
 from modelvc.errors import ConfigError, FormatError, LockHeld, ObjectCorrupt, ObjectMissing
 from modelvc.formats import limits
 from modelvc.formats.binary import root as rootformat
-from modelvc.formats.text import registration, storeconfig
-from modelvc.formats.text.storeconfig import StoreConfig
+from modelvc.formats.text import repository_registration, store_config
+from modelvc.formats.text.store_config import StoreConfig
 from modelvc.ids import Oid
 from modelvc.store.local import packfile
 from modelvc.store.local.index import ChunkIndex, is_shard, list_packs
@@ -75,10 +75,10 @@ class LocalStore:
     def _register(self) -> None:
         """Say that the owner uses this store, before it relies on anything in there: gc looks at all who do."""
         folder = os.path.join(self.root, "clones")
-        path = os.path.join(folder, os.path.basename(registration.key_of(self._owner)))
+        path = os.path.join(folder, os.path.basename(repository_registration.key_of(self._owner)))
         if not os.path.exists(path):
             try:
-                data = registration.encode(self._owner)
+                data = repository_registration.encode(self._owner)
             except FormatError as error:
                 raise ConfigError(
                     f"this clone cannot be registered with the store {self.root}: {error}",
@@ -108,7 +108,7 @@ class LocalStore:
         """Write a new config in place of what is left of one that this version wrote; False where it is not one."""
         path = os.path.join(self.root, "config")
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
-            torn = storeconfig.is_torn(file.read(limits.STORE_CONFIG + 1))
+            torn = store_config.is_torn(file.read(limits.STORE_CONFIG + 1))
         if torn:
             write_file(self.disk, path, StoreConfig.create().encode(), tmp=os.path.join(self.root, "tmp"))
         return torn
@@ -117,7 +117,7 @@ class LocalStore:
         try:
             # a pipe in its place is damage, nothing to wait for
             with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
-                return storeconfig.parse(file.read(limits.STORE_CONFIG + 1), path)
+                return store_config.parse(file.read(limits.STORE_CONFIG + 1), path)
         except FileNotFoundError:
             return None
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from modelvc.atomic import RealDisk, make_folder, write_file
 from modelvc.errors import FormatError
 from modelvc.formats import limits
-from modelvc.formats.text import honoured
+from modelvc.formats.text import server_support
 
 if TYPE_CHECKING:
-    from modelvc.formats.text.honoured import Honoured
+    from modelvc.formats.text.server_support import ServerSupport
 
 
 class Servers:
@@ -21,18 +21,18 @@ class Servers:
     def __init__(self, folder: str) -> None:
         self._folder = folder
 
-    def recall(self, store: str, server: str) -> Honoured | None:
+    def recall(self, store: str, server: str) -> ServerSupport | None:
         """What is known of the store with the id STORE behind SERVER."""
         if not self._folder:
             return None
         try:
             with open(self._path(store, server), "rb", opener=_no_waiting) as file:
-                found = honoured.parse(file.read(limits.HONOURED + 1))
+                found = server_support.parse(file.read(limits.SERVER_SUPPORT + 1))
         except (OSError, FormatError):
             return None
         return found if (found.store, found.server) == (store, server) else None
 
-    def keep(self, found: Honoured) -> None:
+    def keep(self, found: ServerSupport) -> None:
         """Remember FOUND; a clone that cannot be written measures each time."""
         if not self._folder:
             return
@@ -42,7 +42,7 @@ class Servers:
             write_file(disk, self._path(found.store, found.server), found.encode(), tmp=self._folder)
 
     def _path(self, store: str, server: str) -> str:
-        return os.path.join(self._folder, honoured.file_of(store, server))
+        return os.path.join(self._folder, server_support.file_of(store, server))
 
 
 def _no_waiting(name: str, flags: int) -> int:

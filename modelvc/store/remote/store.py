@@ -13,9 +13,9 @@ from modelvc.errors import FormatError, KeyMissing, ObjectCorrupt, RemoteBusy, R
 from modelvc.formats import limits
 from modelvc.formats.binary import pack
 from modelvc.formats.binary import root as rootformat
-from modelvc.formats.text import doomlist, registration, storeconfig
-from modelvc.formats.text.honoured import Honoured
-from modelvc.formats.text.storeconfig import StoreConfig
+from modelvc.formats.text import doom_list, repository_registration, store_config
+from modelvc.formats.text.server_support import ServerSupport
+from modelvc.formats.text.store_config import StoreConfig
 from modelvc.store.backends import retry
 from modelvc.store.backends.api import MeasurableBackend
 from modelvc.store.backends.probe import measure
@@ -63,7 +63,7 @@ class Listing:
     @property
     def dooms(self) -> list[Entry]:
         """The doom lists."""
-        return [entry for key, entry in self.keys.items() if key.startswith(doomlist.FOLDER)]
+        return [entry for key, entry in self.keys.items() if key.startswith(doom_list.FOLDER)]
 
 
 class RemoteStore:
@@ -86,7 +86,7 @@ class RemoteStore:
             data, _ = self.backend.read("config", limit=limits.STORE_CONFIG)
         except KeyMissing:
             return None
-        found = storeconfig.parse(data, self.name)
+        found = store_config.parse(data, self.name)
         found.check_read(self.name)
         return found
 
@@ -129,7 +129,7 @@ class RemoteStore:
         elif known is None:
             found = backend.capabilities if self._measured else measure(backend)
             if store:
-                self._servers.keep(Honoured(store, server, found.conditional, found.checksums))
+                self._servers.keep(ServerSupport(store, server, found.conditional, found.checksums))
         self._measured = True
 
     def _declare(self, config: StoreConfig) -> None:
@@ -149,7 +149,7 @@ class RemoteStore:
         All that a config of version 1 says of a store is the same everywhere, but for its id.
         """
         data, entry = self.backend.read("config", limit=limits.STORE_CONFIG)
-        if not storeconfig.is_torn(data):
+        if not store_config.is_torn(data):
             return self.check()
         fresh = StoreConfig.create()
         try:
@@ -160,18 +160,18 @@ class RemoteStore:
 
     def register(self, place: str, listing: Listing) -> bool:
         """Note that the Git repository at PLACE uses this store; False where LISTING shows that it is noted."""
-        key = registration.key_of(place)
+        key = repository_registration.key_of(place)
         if key in listing.keys:
             return False
-        self.backend.put(key, registration.encode(place))
+        self.backend.put(key, repository_registration.encode(place))
         return True
 
     def repositories(self) -> dict[str, str]:
         """The Git repositories that use this store, with the key of each; FormatError for one of a later format."""
         found = {}
-        for key in sorted(entry.key for entry in self.backend.list(registration.FOLDER)):
+        for key in sorted(entry.key for entry in self.backend.list(repository_registration.FOLDER)):
             data, _ = self.backend.read(key, limit=limits.REGISTRATION)
-            found[registration.parse(data, f"{key} on {self.name}")] = key
+            found[repository_registration.parse(data, f"{key} on {self.name}")] = key
         return found
 
     def listing(self) -> Listing:
@@ -263,7 +263,7 @@ class RemoteStore:
         for entry in lists:
             data, _ = self.backend.read(entry.key, limit=limits.DOOM_LIST)
             try:
-                names = doomlist.parse(data)
+                names = doom_list.parse(data)
             except FormatError:
                 raise ObjectCorrupt(f"the doom list {entry.key}", self.name, far=True) from None
             if len(data) != entry.size:  # a line less would be a pack that seems to stay
@@ -273,7 +273,7 @@ class RemoteStore:
         return found
 
     def doom_lists(self) -> list[Entry]:
-        return list(self.backend.list(doomlist.FOLDER))
+        return list(self.backend.list(doom_list.FOLDER))
 
     def generation(self) -> int:
         """The number of the last doom list, 0 without any. A clean-up raises it before it removes a root."""
@@ -281,14 +281,14 @@ class RemoteStore:
 
     def doom(self, packs: Iterable[bytes], known: Collection[str]) -> str:
         """Doom PACKS in the list after those KNOWN; its key. RemoteChanged when another clean-up wrote that one."""
-        key = f"{doomlist.FOLDER}{self._last(known) + 1:08}"
-        self.backend.create(key, doomlist.encode(packs))
+        key = f"{doom_list.FOLDER}{self._last(known) + 1:08}"
+        self.backend.create(key, doom_list.encode(packs))
         return key
 
     def _last(self, known: Iterable[str]) -> int:
         """The highest number among the keys of doom lists KNOWN; 0 without any."""
         try:
-            return max((int(key.removeprefix(doomlist.FOLDER)) for key in known), default=0)
+            return max((int(key.removeprefix(doom_list.FOLDER)) for key in known), default=0)
         except ValueError:
             raise ObjectCorrupt("the numbering of doom lists", self.name, far=True) from None
 

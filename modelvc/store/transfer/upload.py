@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from modelvc.errors import ObjectCorrupt, ObjectMissing, RemoteBusy, RemoteChanged
-from modelvc.formats.text import registration
+from modelvc.formats.text import repository_registration
 from modelvc.ids import Oid
 from modelvc.store.backends import retry
 from modelvc.store.backends.api import KeyDenied
@@ -161,7 +161,7 @@ class Uploader:
         """
         can = self._remote.backend.capabilities
         few = len(sizes) * can.page < len(before.keys)
-        always = {"config", *map(registration.key_of, self._terms.repositories)}
+        always = {"config", *map(repository_registration.key_of, self._terms.repositories)}
         now = self._remote.look(sorted(always | sizes.keys())) if few else self._remote.listing()
         for key in always - now.keys.keys():
             self._unseen = key

@@ -18,9 +18,9 @@ from modelvc.formats.binary.segment import Recipe
 from modelvc.formats.paths import MAX_BYTES, SafeRelPath
 from modelvc.formats.pointer import pointer
 from modelvc.formats.pointer.pointer import Metrics, Pointer
-from modelvc.formats.text import config, doomlist, registration, storeconfig
+from modelvc.formats.text import config, doom_list, repository_registration, store_config
 from modelvc.formats.text.config import CloneConfig, Config, Remote
-from modelvc.formats.text.storeconfig import StoreConfig
+from modelvc.formats.text.store_config import StoreConfig
 from modelvc.ids import Oid
 from modelvc.store.objects import manifest
 from modelvc.store.objects.manifest import Content
@@ -178,42 +178,42 @@ def test_a_root_whose_parts_would_not_fit_keeps_them_apart() -> None:
 
 def test_a_doom_list(monkeypatch: pytest.MonkeyPatch) -> None:
     packs = [bytes([n]) * 32 for n in range(3)]
-    data = doomlist.encode(packs)
+    data = doom_list.encode(packs)
     monkeypatch.setattr(limits, "DOOM_LIST", len(data))
-    assert doomlist.parse(doomlist.encode(packs)) == tuple(packs)
+    assert doom_list.parse(doom_list.encode(packs)) == tuple(packs)
     with pytest.raises(FormatError, match="a doom list cannot be larger"):
-        doomlist.encode([*packs, b"x" * 32])
+        doom_list.encode([*packs, b"x" * 32])
 
 
 def test_a_store_config(monkeypatch: pytest.MonkeyPatch) -> None:
     made = replace(StoreConfig.create(), gc_features=("x",))
     size = len(made.encode())
     monkeypatch.setattr(limits, "STORE_CONFIG", size)
-    assert storeconfig.parse(made.encode()) == made
+    assert store_config.parse(made.encode()) == made
     with pytest.raises(FormatError, match=f"{size:,} bytes"):
         replace(made, gc_features=("xx",)).encode()
 
 
 def test_a_registration(monkeypatch: pytest.MonkeyPatch) -> None:
     longest = "/" + "p" * 1_999
-    assert registration.parse(registration.encode(longest), "here") == longest
+    assert repository_registration.parse(repository_registration.encode(longest), "here") == longest
     for place in (longest + "p", "", "/a\nb", "/a\udcff"):
         with pytest.raises(FormatError):
-            registration.encode(place)
-    monkeypatch.setattr(limits, "REGISTRATION", len(registration.encode(longest)))
-    assert registration.encode(longest)
-    monkeypatch.setattr(limits, "REGISTRATION", len(registration.encode(longest)) - 1)
+            repository_registration.encode(place)
+    monkeypatch.setattr(limits, "REGISTRATION", len(repository_registration.encode(longest)))
+    assert repository_registration.encode(longest)
+    monkeypatch.setattr(limits, "REGISTRATION", len(repository_registration.encode(longest)) - 1)
     with pytest.raises(FormatError):
-        registration.encode(longest)
+        repository_registration.encode(longest)
 
 
 @pytest.mark.parametrize("place", ["/tmp/plain#12", "host/ü/x", "/a\nb", "/a\udcff", "/" + "p" * 3_000, "/a\u202eb"])
 def test_every_place_can_be_registered(place: str) -> None:
-    line = registration.one_line(place)
-    assert registration.parse(registration.encode(line), "here") == line
-    assert registration.one_line(line) == line
+    line = repository_registration.one_line(place)
+    assert repository_registration.parse(repository_registration.encode(line), "here") == line
+    assert repository_registration.one_line(line) == line
     assert (line == place) == (place.isprintable() and len(place) <= 2_000)
-    assert line != registration.one_line(place + "x")
+    assert line != repository_registration.one_line(place + "x")
 
 
 def test_a_configuration(monkeypatch: pytest.MonkeyPatch) -> None:

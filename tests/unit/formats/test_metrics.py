@@ -6,7 +6,7 @@ import pytest
 
 from modelvc.errors import FormatError, UsageError
 from modelvc.formats.pointer import metrics
-from modelvc.formats.text.metricfiles import read
+from modelvc.formats.text.metric_files import read
 from modelvc.formats.toml import NAN
 
 

@@ -16,7 +16,7 @@ from modelvc.formats.binary import pack, root, segment, tree
 from modelvc.formats.binary.pack import RAW, ZSTD, Stored, Trailer
 from modelvc.formats.binary.root import LeafRef, Part, Place, Root
 from modelvc.formats.binary.segment import Placement, Recipe, Segment
-from modelvc.formats.text import registration
+from modelvc.formats.text import repository_registration
 from modelvc.ids import Oid
 from modelvc.store.objects import codec
 
@@ -171,9 +171,18 @@ OTHERS: dict[str, tuple[Callable[[], object], str]] = {
     "a number of 65 bits": (lambda: toml.read(b"a = 9223372036854775808", "it", limit=99), "does not fit into 64"),
     "raw bytes of another length": (lambda: codec.decode(RAW, b"abc", 4), "of 4 bytes is stored in 3"),
     "an encoding of a later version": (lambda: codec.decode((9, b""), b"abc", 3), "encoding 9 is not known"),
-    "a place that is none": (lambda: registration.parse(registration.encode(""), "it"), "must be one line"),
-    "a place too long": (lambda: registration.parse(registration.encode("a" * 2_001), "it"), "must be one line"),
-    "a place to hide": (lambda: registration.parse(registration.encode("a\u202eb"), "it"), "must be one line"),
+    "a place that is none": (
+        lambda: repository_registration.parse(repository_registration.encode(""), "it"),
+        "must be one line",
+    ),
+    "a place too long": (
+        lambda: repository_registration.parse(repository_registration.encode("a" * 2_001), "it"),
+        "must be one line",
+    ),
+    "a place to hide": (
+        lambda: repository_registration.parse(repository_registration.encode("a\u202eb"), "it"),
+        "must be one line",
+    ),
 }
 
 ALL = {
@@ -194,5 +203,5 @@ def test_what_they_were_made_of_is_taken() -> None:
     assert next(iter(Trailer(pack.encode_trailer([ONE]), SIZE))) == ONE
     assert segment.parse(SEGMENT.encode()) == SEGMENT
     assert root.parse(ROOT.encode()) == ROOT
-    assert registration.parse(registration.encode("host/path"), "it") == "host/path"
+    assert repository_registration.parse(repository_registration.encode("host/path"), "it") == "host/path"
     leaf(b"a", b"b", mode=1)()

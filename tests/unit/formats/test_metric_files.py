@@ -7,7 +7,7 @@ import math
 import pytest
 
 from modelvc.errors import FormatError
-from modelvc.formats.text.metricfiles import choose, read
+from modelvc.formats.text.metric_files import choose, read
 
 BOMB = b"a: &a [[],[],[],[],[],[],[],[],[],[]]\n"
 for place in range(9):  # each line names the one before ten times

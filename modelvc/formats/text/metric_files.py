@@ -69,19 +69,19 @@ def _hint(why: str, json: bool) -> str:  # noqa: FBT001 - which of two formats
 
 
 def _json(data: bytes, _: str) -> object:
-    from modelvc.formats.text.metricrows import last_epoch
+    from modelvc.formats.text.metric_rows import last_epoch
 
     return last_epoch(metrics.load(data))
 
 
 def _json_lines(data: bytes, _: str) -> object:
-    from modelvc.formats.text.metricrows import json_lines
+    from modelvc.formats.text.metric_rows import json_lines
 
     return json_lines(_text(data))
 
 
 def _table(data: bytes, suffix: str) -> object:
-    from modelvc.formats.text.metricrows import table
+    from modelvc.formats.text.metric_rows import table
 
     return metrics.Table(table(_text(data), tabs=suffix == "tsv"))
 
@@ -91,8 +91,8 @@ def _toml(data: bytes, _: str) -> object:
 
 
 def _yaml(data: bytes, _: str) -> object:
-    from modelvc.formats.text.metricrows import last_epoch
-    from modelvc.formats.text.yamlcore import read as read_yaml
+    from modelvc.formats.text.metric_rows import last_epoch
+    from modelvc.formats.text.yaml_core import read as read_yaml
 
     return last_epoch(_nested(read_yaml(data), [0]))
 

@@ -15,7 +15,7 @@ FORMAT = 1
 
 
 @dataclass(frozen=True, slots=True)
-class Honoured:
+class ServerSupport:
     """One store behind one server. `conditional`: writes may name what must be there; `checksums`: x-amz-checksum-*."""
 
     store: str  # the id in the store's config
@@ -39,10 +39,10 @@ def file_of(store: str, server: str) -> str:
     return blake3(f"{store}\n{server}".encode()).hexdigest()[:32]
 
 
-def parse(data: bytes) -> Honoured:
+def parse(data: bytes) -> ServerSupport:
     """Read a file; FormatError when it is damaged or of another format."""
-    table = Table.read(data, "what a server honours", FormatError, limit=limits.HONOURED)
+    table = Table.read(data, "what a server honours", FormatError, limit=limits.SERVER_SUPPORT)
     if table.number("format") != FORMAT:
         raise table.error("format", f"must be {FORMAT}")
     texts = (table.text("store", None), table.text("server", None))
-    return Honoured(*texts, conditional=table.flag("conditional"), checksums=table.flag("checksums"))
+    return ServerSupport(*texts, conditional=table.flag("conditional"), checksums=table.flag("checksums"))

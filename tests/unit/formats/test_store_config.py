@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 
 from modelvc.errors import ConfigError, FormatError
-from modelvc.formats.text import storeconfig
-from modelvc.formats.text.storeconfig import StoreConfig
+from modelvc.formats.text import store_config
+from modelvc.formats.text.store_config import StoreConfig
 
 ID = "0123456789abcdef" * 2
 TEXT = f"""\
@@ -21,13 +21,13 @@ gc_features = []
 
 def test_the_text():
     assert StoreConfig(ID).encode().decode() == TEXT
-    assert storeconfig.parse(TEXT.encode()) == StoreConfig(ID)
+    assert store_config.parse(TEXT.encode()) == StoreConfig(ID)
 
 
 def test_every_store_gets_its_own_id():
     first, second = StoreConfig.create(), StoreConfig.create()
     assert first.id != second.id
-    assert storeconfig.parse(first.encode()) == first
+    assert store_config.parse(first.encode()) == first
     first.check_gc("x")
 
 
@@ -46,7 +46,7 @@ CHECKS = ("check_read", "check_write", "check_gc")
     ],
 )
 def test_what_is_not_known_refuses_its_class_of_operations(old: str, new: str, word: str, refused: tuple[str, ...]):
-    config = storeconfig.parse(TEXT.replace(old, new).encode())
+    config = store_config.parse(TEXT.replace(old, new).encode())
     for check in CHECKS:
         if check not in refused:
             getattr(config, check)("s3://bucket")
@@ -58,7 +58,7 @@ def test_what_is_not_known_refuses_its_class_of_operations(old: str, new: str, w
 
 def test_a_later_format_says_upgrade():
     with pytest.raises(ConfigError, match=r"cannot read s3://bucket: its format is 2") as caught:
-        storeconfig.parse(TEXT.replace("format = 1", "format = 2").encode(), "s3://bucket")
+        store_config.parse(TEXT.replace("format = 1", "format = 2").encode(), "s3://bucket")
     assert caught.value.hint == "upgrade mvc"
 
 
@@ -79,16 +79,16 @@ def test_a_later_format_says_upgrade():
 )
 def test_a_damaged_config_is_named(data: bytes, why: str):
     with pytest.raises(FormatError, match=f"the config of s3://bucket.*{why}") as caught:
-        storeconfig.parse(data, "s3://bucket")
+        store_config.parse(data, "s3://bucket")
     assert "mvc fsck" in caught.value.hint
 
 
 def test_keys_that_no_feature_announces_mean_nothing():
-    assert storeconfig.parse(TEXT.encode() + b'comment = "x"\n') == StoreConfig(ID)
+    assert store_config.parse(TEXT.encode() + b'comment = "x"\n') == StoreConfig(ID)
 
 
 def test_what_is_left_of_our_own_config_is_known() -> None:
     whole = StoreConfig.create().encode()
-    assert all(storeconfig.is_torn(whole[:left]) for left in range(len(whole)))
+    assert all(store_config.is_torn(whole[:left]) for left in range(len(whole)))
     others = (whole, whole + b"x", b"x", whole[:8] + b"9", whole[:20] + b"Z", whole[:30].upper(), b"\xff\xfe")
-    assert not any(storeconfig.is_torn(other) for other in others)
+    assert not any(store_config.is_torn(other) for other in others)

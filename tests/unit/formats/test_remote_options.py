@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from modelvc.errors import ConfigError, UsageError
-from modelvc.formats.text import config, remoteoptions
+from modelvc.formats.text import config, remote_options
 
 GOOD = {
     "acl=bucket-owner-full-control": {"acl": "bucket-owner-full-control"},
@@ -38,7 +38,7 @@ BAD = [
 
 @pytest.mark.parametrize("word", GOOD)
 def test_an_option_reads_the_same_in_a_word_and_in_the_file(word: str):
-    assert remoteoptions.parse([word]) == GOOD[word]
+    assert remote_options.parse([word]) == GOOD[word]
     made = config.CloneConfig().with_remote("origin", config.Remote(options=GOOD[word]))
     again = config.parse_clone(made.encode())
     assert again == made
@@ -47,10 +47,10 @@ def test_an_option_reads_the_same_in_a_word_and_in_the_file(word: str):
 
 
 def test_a_key_goes_with_its_encryption():
-    both = remoteoptions.parse(["sse_kms_key_id=alias/models", "sse=aws:kms"])
+    both = remote_options.parse(["sse_kms_key_id=alias/models", "sse=aws:kms"])
     assert both == {"sse": "aws:kms", "sse_kms_key_id": "alias/models"}
     with pytest.raises(UsageError, match="needs sse"):
-        remoteoptions.parse(["sse_kms_key_id=alias/models"])
+        remote_options.parse(["sse_kms_key_id=alias/models"])
     with pytest.raises(ConfigError, match="needs sse"):
         config.parse_clone(b'[remotes.a]\nsse = "AES256"\nsse_kms_key_id = "x"\n')
 
@@ -58,15 +58,15 @@ def test_a_key_goes_with_its_encryption():
 @pytest.mark.parametrize("word", BAD)
 def test_anything_else_is_refused_in_a_word_and_in_the_file(word: str):
     with pytest.raises(UsageError):
-        remoteoptions.parse([word])
+        remote_options.parse([word])
     key, _, value = word.partition("=")
-    if key in remoteoptions.RULES:
+    if key in remote_options.RULES:
         text = f"[remotes.a]\n{key} = {value!a}\n".replace("'", '"')
         with pytest.raises(ConfigError, match=rf"remotes\.a\.{key}"):
             config.parse_clone(text.encode())
 
 
-@pytest.mark.parametrize("key", remoteoptions.RULES)
+@pytest.mark.parametrize("key", remote_options.RULES)
 def test_a_repository_sets_none_of_them(key: str):
     """A certificate, a key or a payer of the repository's choice would be an attacker's."""
     with pytest.raises(ConfigError, match=f"remotes.a.{key} cannot be committed"):
