@@ -6,7 +6,7 @@
     ├── NotFoundError    10   it is not here
     ├── ConflictError    11   other work is in the way
     ├── IntegrityError   12   bytes are not what their name says
-    ├── RemoteError      13   the far side failed; `transient` if a retry may help
+    ├── RemoteError      13   the remote failed; `transient` if a retry may help
     └── GitError         14   Git refused; carries its command and its words
 
 Grouped by what a caller would do about them, not by where they are raised. `code` is stable and
@@ -251,7 +251,7 @@ class BrokenPointer(FormatError):
 
 
 class RemoteError(ModelvcError):
-    """The far side failed."""
+    """The remote failed."""
 
     code = "remote"
     exit_code = 13
@@ -262,7 +262,7 @@ class RemoteError(ModelvcError):
 
 
 class RemoteBusy(RemoteError):
-    """The far side failed in a way that a retry may cure; retries are used up."""
+    """The remote failed in a way that a retry may cure; retries are used up."""
 
     code = "remote-busy"
     transient = True

@@ -236,7 +236,7 @@ class Repo:
         return os.path.join(self.layout.mvc_dir, "reflog")
 
     def replaced(self) -> Iterator[tuple[float, str, str, Oid]]:
-        """(time, path, kind, oid) of what was replaced, oldest first; torn lines are passed over."""
+        """Yield (time, path, kind, oid) of each replaced version, oldest first. Torn lines are skipped."""
         try:
             file = open(self.reflog_path, encoding="utf-8", errors="replace")  # noqa: SIM115 - with follows
         except FileNotFoundError:

@@ -22,7 +22,7 @@ _ONE_BY_ONE = 500  # paths that fit into a command line, however long they are
 _PATIENCE = 5.0  # seconds to wait for another process's index.lock
 SEEN = "seen"  # in the worktree's state folder: hashes of the pointers that models follow
 _PATCH = ("diff-files", "-p", "-U0", "--no-color", "--no-ext-diff", "--no-textconv", "--text")  # as in hooks/follow
-KEPT = "kept"  # there while a model could not follow: the shims then look at what they pass over otherwise
+KEPT = "kept"  # exists while a model could not follow: the shims then look at pointers that they skip otherwise
 
 
 class IndexEntry(NamedTuple):

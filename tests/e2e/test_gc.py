@@ -1,4 +1,4 @@
-"""gc removes what nothing reaches, and never the only copy of anything that something does."""
+"""gc removes unreachable versions, and never the only copy of a reachable one."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_everything_that_git_reaches_stays(clone: Clone, tmp_path: Path) -> None
 
 
 def spare(clone: Clone, seed: int, name: str = "model.bin") -> str:
-    """Store a version that nothing reaches; its digest."""
+    """Store an unreachable version. Return its digest."""
     data = clone.write(name, seed)
     clone.mvc("add", name)
     clone.mvc("checkout", "HEAD", "model.bin")

@@ -46,7 +46,7 @@ def gc(clone: Clone, *, evict: bool = False, grace: float = 0) -> GcDone:
 
 
 def let_go(repo: Repo, *, grace: float = 0, evict: bool = False) -> GcDone:
-    """All that nothing reaches, by name where no remote has it."""
+    """Remove all unreachable versions, by name where no remote has them."""
     names = [item.oid for item in plan_gc(repo, Rules(grace)).only_here]
     return apply_gc(repo, Rules(grace, evict=evict, names=names))
 

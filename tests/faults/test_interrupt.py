@@ -66,7 +66,7 @@ def test_at_work(clone: Clone, words: tuple[str, ...]) -> None:
         (clone.path / "model.bin").unlink()
     for moment in (0.15, 0.25, 0.4):
         code, said = interrupted(clone, moment, *words)
-        # before Python takes the signal, or after mvc let go of it, the process dies of it: to a shell that is 130 too
+        # before Python takes the signal, or after mvc gave it back, the process dies of it: to a shell that is 130 too
         assert code in {0, 130, -signal.SIGINT}, said
         nothing_left(clone)
     clone.mvc(*words)

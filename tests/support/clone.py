@@ -78,7 +78,7 @@ class Clone:
         return json.loads(self.mvc("--json", *words, code=code).out)
 
     def let_go(self, *words: str) -> Any:
-        """A gc that lets go, by name, of all that nothing reaches and no remote has."""
+        """Run a gc that deletes all unreachable versions, by name where no remote has them."""
         names = [item["oid"] for item in self.json("gc", "--grace", "0", *words)["only_here"]]
         return self.json("gc", "--grace", "0", "--apply", *words, *names)
 

@@ -65,7 +65,10 @@ def check(
 
 
 def _bisect_status(paths: list[str]) -> int:
-    """What is neither good nor bad is passed over: Git tries a neighbour. What no commit can be judged by ends it."""
+    """Return the exit status of `mvc check --bisect`: a commit that cannot be judged is skipped, and Git tries another.
+
+    An error that holds for every commit ends the search.
+    """
     from modelvc.cli.errors import explain
     from modelvc.cli.views import reports
     from modelvc.ops.metrics.bisect import bisect_check, bisect_ends, check_bad_end

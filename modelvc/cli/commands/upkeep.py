@@ -97,12 +97,12 @@ def gc(
         ),
     ] = "",
 ) -> None:
-    """Show what nothing reaches.
+    """Show unused versions (--apply removes them).
 
-    With --apply, remove it from the local store. Never a version that history or the reflog reaches, and what no
-    remote has only if you name it: VERSION is the digest that the table shows, or the model's path. With --remote,
-    clean up the remote for all who use it: what no branch or tag of any repository reaches goes. Its packs are doomed
-    first, and deleted by a gc after the grace.
+    A version that history or the reflog reaches is never removed. A version that no remote has is removed only if you
+    name it: VERSION is the digest that the table shows, or the model's path. With --remote, clean up the remote for
+    all who use it: versions that no branch or tag of any repository reaches are removed. Their packs are doomed first,
+    and deleted by a gc after the grace period.
     """
     from modelvc.ops.upkeep import gc as op
 

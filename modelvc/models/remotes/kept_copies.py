@@ -1,4 +1,4 @@
-"""What remotes have of the objects of this clone, before it lets go of them."""
+"""Which objects of this clone a remote has too, asked before they are deleted here."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def others(repo: Repo) -> dict[str, str]:
 
 
 def forget(repo: Repo, place: str) -> None:
-    """Let go of a clone that is gone: what only it needed may go with the next gc."""
+    """Remove the registration of a clone that is gone: the next gc may delete objects that only it needed."""
     path = others(repo).get(place)
     if not path:
         raise NotFoundError(f"no clone {shown(place)} keeps its models in this store", hint="see `mvc gc`")

@@ -1,6 +1,6 @@
-"""Remove from the local store what nothing reaches and a remote has; with evict, all that a remote has.
+"""Remove unreachable versions that a remote has from the local store; with evict, all that a remote has.
 
-What nobody else has goes only when it is named.
+A version that no remote has is removed only when it is named.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class GcItem:
 
 @dataclass(frozen=True, slots=True)
 class GcPlan:
-    """What a gc would do. `only_here`: what nothing reaches and no remote has, which stays; `unasked`: remotes that
+    """What a gc would do. `only_here`: unreachable, and on no remote, so it stays; `unasked`: remotes that
     could not be asked, and why; `unpushed`: versions that --evict leaves alone, since no branch of a Git remote
     reaches them; `kept`: objects that stay; `frees`: bytes on disk, about.
     """
@@ -81,8 +81,8 @@ class GcDone:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What may go: what nothing reaches and is older than GRACE seconds, if a remote has it or NAMES say so (models'
-    paths, or digests); with EVICT also what the default remote has, and keeps when it is cleaned up.
+    """What may go: objects unreachable for GRACE seconds, if a remote has them or NAMES say so (models' paths, or
+    digests); with EVICT also what the default remote has, and keeps when it is cleaned up.
     """
 
     grace: float = GRACE
@@ -94,7 +94,7 @@ USUAL = Rules()
 
 
 class _There(NamedTuple):
-    """What remotes have: of what nothing reaches, and of what may be evicted."""
+    """What remotes have: of unreachable objects, and of those that may be evicted."""
 
     spare: Mapping[Named, str]
     evicted: Mapping[Named, str]
@@ -131,7 +131,7 @@ def _ask(repo: Repo, rules: Rules, look: Look) -> _There:
 
 
 def _spare(repo: Repo, needed: set[Named], rules: Rules) -> Iterator[Named]:
-    """What nothing reaches any more, and is older than the grace."""
+    """Yield the unreachable objects that are older than the grace period."""
     before = time.time() - rules.grace
     for name in repo.store.roots():
         if name not in needed and _is_older(repo, name, before):

@@ -1,4 +1,4 @@
-"""How often, and how long apart, a far side is asked again, and who hears of it."""
+"""How often a remote is asked again, how long apart, and who hears of it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def heard_by(listener: Callable[[str], None]) -> Iterator[None]:
 
 
 def announce(why: RemoteError, seconds: float) -> None:
-    """Say that the far side is asked again in SECONDS, because of WHY; one line a second."""
+    """Say that the remote is asked again in SECONDS, because of WHY; at most one line a second."""
     now = time.monotonic()
     if not _listeners or now - _said[0] < 1:
         return
