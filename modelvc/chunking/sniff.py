@@ -47,7 +47,7 @@ def plan(head: bytes, read_at: Callable[[int, int], bytes], size: int) -> CutPla
         return CutPlan(WHOLE, (), None)
     if _many_small_parts(head):
         return CutPlan(FINE, (), None)
-    found = containers.look(head, read_at, size)
+    found = containers.read_container(head, read_at, size)
     hints = forced_cuts(found.tensors, size)
     return CutPlan(TENSORS if hints else COARSE, hints, False if found.compressed else None)
 

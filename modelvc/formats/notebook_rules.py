@@ -23,7 +23,7 @@ _FLAGS = ("keep_counts", "strip_init_cells", "strip_kernel", "strip_zeppelin_tim
 _LISTS = ("keep_outputs", "skip", "keep_types", "extra_keys", "keep_keys", "drop_tags")
 
 
-class Rules:
+class NotebookRules:
     """What the filter leaves in a notebook. Spec: docs/notebooks.md#rules.
 
     `keep_outputs`, `skip`: patterns of paths. `keep_types`: output types and MIME types that stay. `max_output`: bytes
@@ -67,10 +67,10 @@ class Rules:
         return _matches(path, self.skip)
 
 
-def read(data: bytes) -> Rules:
+def read(data: bytes) -> NotebookRules:
     """The rules in a configuration file; ConfigError names its key. Nothing else in the file is looked at."""
     if b"notebooks" not in data:
-        return Rules()
+        return NotebookRules()
     from modelvc.errors import ConfigError
     from modelvc.formats.tables import Table
 
@@ -80,9 +80,9 @@ def read(data: bytes) -> Rules:
     return from_table(Table.read(data, COMMITTED, failure, limit=MAX_BYTES).table("notebooks"))
 
 
-def from_table(table: Table) -> Rules:
+def from_table(table: Table) -> NotebookRules:
     """The rules in the table `[notebooks]`."""
-    found = Rules()
+    found = NotebookRules()
     for key in _LISTS:
         setattr(found, key, _texts(table, key))
     for key in _FLAGS:

@@ -127,10 +127,10 @@ def _simple(value: str) -> str | int | float | None:
     """A string, a number or true; None for anything else."""
     if value[:1] == '"':
         return _inside(value) or None
-    return True if value == "true" else number(value)
+    return True if value == "true" else parse_number(value)
 
 
-def number(value: str) -> int | float | None:
+def parse_number(value: str) -> int | float | None:
     """The number that VALUE is, if it is written as most are; None for anything else."""
     if value.isascii() and value.isdigit() and len(value) < _DIGITS and (value[0] != "0" or value == "0"):
         return int(value)

@@ -1,9 +1,11 @@
-"""The paired bootstrap: how a difference varies when rows are drawn again, with all that belongs to a row together.
+"""The paired bootstrap: how much a difference varies when whole rows are drawn again.
 
-BCa intervals (Efron 1987), from a seed, with `random.Random.random` alone, which gives the same numbers on every
-platform and version. Rows are not drawn one by one: rows that a metric cannot tell apart are one cell with a count,
-and the counts are drawn (`cells`); and for metrics made of sums, rows are dealt at random into at most `GROUPS` groups,
-and groups are drawn (`sums`). So a million rows take little longer than a thousand.
+BCa intervals (Efron, JASA 82, 1987). The only source of randomness is `random.Random.random` with a seed, which gives
+the same numbers on every platform and in every version of Python.
+
+Rows are not drawn one by one, so that a million rows take little longer than a thousand. `resample_cells` counts the
+rows that a metric cannot tell apart, and draws the counts. `resample_sums`, for metrics made of sums, deals the rows at
+random into at most `GROUPS` groups, and draws groups.
 """
 
 from __future__ import annotations
@@ -64,14 +66,12 @@ class Resampled:
         return min(1.0, 2 * min(self.tails(0.0)))
 
 
-def resamples(confidence: float) -> int:
+def resample_count(confidence: float) -> int:
     """How many are drawn: enough that twenty lie beyond each end of the interval."""
     return min(MOST, max(LEAST, math.ceil(40 / (1 - confidence))))
 
 
-def resampled(
-    difference: float, drawn: Sequence[float], left_out: Sequence[tuple[int, float]]
-) -> Resampled | NotEnough:
+def bca(difference: float, drawn: Sequence[float], left_out: Sequence[tuple[int, float]]) -> Resampled | NotEnough:
     """BCa from the DRAWN differences; LEFT_OUT: (how many rows or groups, the difference without one of them)."""
     values = tuple(sorted(value for value in drawn if value == value))  # noqa: PLR0124 - nan: the metric is not defined
     if len(values) < len(drawn) * 0.99:
@@ -104,7 +104,7 @@ def jackknife_spread(left_out: Sequence[tuple[int, float]]) -> float:
     return math.sqrt((total - 1) / total * math.fsum(count * (mean - value) ** 2 for count, value in left_out))
 
 
-def sums(
+def resample_sums(
     columns: Sequence[Sequence[float]],
     difference: Callable[[int, Sequence[float]], float],
     *,
@@ -131,7 +131,7 @@ def sums(
         (1, difference(rows - sizes[g], [total - column[g] for total, column in zip(totals, grouped, strict=True)]))
         for g in range(groups)
     ]
-    return resampled(difference(rows, totals), list(drawn()), left_out)
+    return bca(difference(rows, totals), list(drawn()), left_out)
 
 
 def _groups(columns: Sequence[Sequence[float]], rng: Random) -> tuple[list[int], list[Sequence[float]]]:
@@ -149,7 +149,7 @@ def _groups(columns: Sequence[Sequence[float]], rng: Random) -> tuple[list[int],
     ]
 
 
-def cells(counts: Sequence[int], *, count: int = LEAST, seed: int = 0) -> Iterator[list[int]]:
+def resample_cells(counts: Sequence[int], *, count: int = LEAST, seed: int = 0) -> Iterator[list[int]]:
     """COUNT times: how often each cell is drawn when as many rows are drawn again as there are."""
     rng = Random(seed)  # noqa: S311 - reproducible on purpose
     rows = sum(counts)

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelvc.gate import bootstrap
-from modelvc.gate.measures import Ask, Measured, NotComputable, measure
-from modelvc.gate.stats import Interval, NotEnough, decide, holm, rows_needed
+from modelvc.gate.measures import MeasureSpec, NotComputable, measure
+from modelvc.gate.stats import Interval, Measurement, NotEnough, decide, holm, rows_needed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from modelvc.gate.pairing import Paired
-    from modelvc.gate.stats import Estimate, Outcome
+    from modelvc.gate.pairing import PairedRows
+    from modelvc.gate.stats import Decision, Estimate
 
 ENOUGH_TO_BE_SAME = 30  # rows in which all is equal before that counts as unchanged
 
@@ -66,25 +66,25 @@ class Comparison:
 class Settled:
     """What becomes of a metric. `p_adjusted`: `p_worse` after Holm's correction, None where there is none."""
 
-    outcome: Outcome
+    outcome: Decision
     why: str
     p_adjusted: float | None = None
 
 
-def compare(paired: Paired, metric: str, question: Question) -> Comparison | NotComputable:
+def compare_metric(paired: PairedRows, metric: str, question: Question) -> Comparison | NotComputable:
     """METRIC of both versions over the rows of PAIRED."""
-    count = bootstrap.resamples(question.confidence)
-    ask = Ask(metric, question.positive, question.measure, count, question.seed)
+    count = bootstrap.resample_count(question.confidence)
+    spec = MeasureSpec(metric, question.positive, question.measure, count, question.seed)
     try:
-        found = measure(paired, ask)
+        found = measure(paired, spec)
     except (OverflowError, ZeroDivisionError):
-        found = Measured(math.nan, math.nan, NotEnough("its values are too large to be computed with"), "")
+        found = Measurement(math.nan, math.nan, NotEnough("its values are too large to be computed with"), "")
     if isinstance(found, NotComputable):
         return found
     return _compared(paired, metric, question, found)
 
 
-def _compared(paired: Paired, metric: str, question: Question, found: Measured) -> Comparison:
+def _compared(paired: PairedRows, metric: str, question: Question, found: Measurement) -> Comparison:
     defined = math.isfinite(found.old) and math.isfinite(found.new)
     method, tested, why = found.method, None, "it is not defined for these rows"
     if defined and paired.same and paired.rows >= ENOUGH_TO_BE_SAME:
@@ -133,7 +133,7 @@ def _tested(estimate: Estimate, rows: int, question: Question) -> _Tested:
     return _Tested(interval, estimate.p_value(), p_worse, needed)
 
 
-def _outcome(interval: Interval, question: Question) -> Outcome:
+def _outcome(interval: Interval, question: Question) -> Decision:
     return decide(interval, question.margin, higher=question.higher)
 
 
@@ -194,7 +194,7 @@ def agrees(computed: float, recorded: float, slack: float = 0.0) -> bool:
     return abs(computed - recorded) <= slack * (1 + 1e-9) + max(rounding, 1e-6 * abs(computed), 1e-12)
 
 
-def stale(comparison: Comparison, old: float, new: float) -> str:
+def disagreement(comparison: Comparison, old: float, new: float) -> str:
     """What is wrong when the metrics that were recorded are not those of the predictions; "" if they are.
 
     A metric that the predictions do not define, because a row lacks a value, contradicts nothing.

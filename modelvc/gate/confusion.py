@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelvc.gate import bootstrap
-from modelvc.gate.stats import Linear, NotEnough
+from modelvc.gate.stats import Linear, Measurement, NotEnough
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import TypeAlias
 
-    from modelvc.gate.bootstrap import Resampled
-
-    Cell: TypeAlias = tuple[int, int, int]  # truth, what the old version said, what the new one said
+    LabelTriple: TypeAlias = tuple[int, int, int]  # truth, what the old version said, what the new one said
     OfClass: TypeAlias = Callable[[int, int, int], float]  # right, predicted, there -> its value, nan if it has none
 
 MOST_CELLS = 1_000
@@ -50,17 +47,9 @@ OF_CLASS: Mapping[str, OfClass] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Compared:
-    """The metric of both versions, and how its difference is spread."""
-
-    old: float
-    new: float
-    estimate: Resampled | Linear | NotEnough
-    method: str
-
-
-def compare(cells: Mapping[Cell, int], metric: str, positive: int | None, *, count: int, seed: int) -> Compared:
+def measure_cells(
+    cells: Mapping[LabelTriple, int], metric: str, positive: int | None, *, count: int, seed: int
+) -> Measurement:
     """METRIC from how often each cell occurs; for the label POSITIVE alone, or for all. COUNT: resamples."""
     if positive is not None:
         cells = _about(cells, positive)
@@ -70,8 +59,8 @@ def compare(cells: Mapping[Cell, int], metric: str, positive: int | None, *, cou
     keys, counts = [cell for cell, _ in table], [times for _, times in table]
     classes = 2 if positive is not None else 1 + max(max(cell) for cell in keys)
 
-    def both(drawn: Sequence[int]) -> tuple[_Side, _Side]:
-        sides = _Side(classes, of_class, only), _Side(classes, of_class, only)
+    def both(drawn: Sequence[int]) -> tuple[_LabelCounts, _LabelCounts]:
+        sides = _LabelCounts(classes, of_class, only), _LabelCounts(classes, of_class, only)
         for (truth, old, new), times in zip(keys, drawn, strict=True):
             if times:
                 sides[0].add(truth, old, times)
@@ -81,7 +70,7 @@ def compare(cells: Mapping[Cell, int], metric: str, positive: int | None, *, cou
     old, new = both(counts)
     before, after = old.value(), new.value()
     if math.isnan(before) or math.isnan(after) or (only and not old.there[only]):
-        return Compared(before, after, NotEnough("no row is of the positive class"), "")
+        return Measurement(before, after, NotEnough("no row is of the positive class"), "")
     without_old, without_new = old.leaving_out(), new.leaving_out()
     left_out = [
         (times, without_new(truth, said_new) - without_old(truth, said_old))
@@ -90,29 +79,29 @@ def compare(cells: Mapping[Cell, int], metric: str, positive: int | None, *, cou
     if len(table) > MOST_CELLS:
         spread = bootstrap.jackknife_spread(left_out)
         estimate = Linear(after - before, spread) if spread > 0 else NotEnough("no row changes the metric")
-        return Compared(before, after, estimate, "jackknife over rows")
-    values = (_difference(both(drawn)) for drawn in bootstrap.cells(counts, count=count, seed=seed))
-    found = bootstrap.resampled(after - before, list(values), left_out)
-    return Compared(before, after, found, f"paired bootstrap (BCa, {count:,} resamples)")
+        return Measurement(before, after, estimate, "jackknife over rows")
+    values = (_difference(both(drawn)) for drawn in bootstrap.resample_cells(counts, count=count, seed=seed))
+    found = bootstrap.bca(after - before, list(values), left_out)
+    return Measurement(before, after, found, f"paired bootstrap (BCa, {count:,} resamples)")
 
 
-def cells_of(truth: Iterable[int], old: Iterable[int], new: Iterable[int]) -> Counter[Cell]:
+def cells_of(truth: Iterable[int], old: Iterable[int], new: Iterable[int]) -> Counter[LabelTriple]:
     return Counter(zip(truth, old, new, strict=True))
 
 
-def _about(cells: Mapping[Cell, int], positive: int) -> Counter[Cell]:
+def _about(cells: Mapping[LabelTriple, int], positive: int) -> Counter[LabelTriple]:
     """The cells of a table with two labels: POSITIVE, which is 1, and any other, 0."""
-    found: Counter[Cell] = Counter()
+    found: Counter[LabelTriple] = Counter()
     for (truth, old, new), times in cells.items():
         found[int(truth == positive), int(old == positive), int(new == positive)] += times
     return found
 
 
-def _difference(sides: tuple[_Side, _Side]) -> float:
+def _difference(sides: tuple[_LabelCounts, _LabelCounts]) -> float:
     return sides[1].value() - sides[0].value()
 
 
-class _Side:
+class _LabelCounts:
     """What one version did, by label: how often it was right, said it, and it was there."""
 
     def __init__(self, classes: int, of_class: OfClass, only: int | None) -> None:

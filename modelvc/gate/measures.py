@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 from modelvc.errors import shown
 from modelvc.gate import bootstrap, confusion, rounding
 from modelvc.gate.names import canonical, meaning
-from modelvc.gate.stats import Matched, NotEnough, delong, lacking, losses
+from modelvc.gate.stats import Matched, Measurement, NotEnough, delong, losses, missing_values
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import TypeAlias
 
-    from modelvc.gate.pairing import Paired, Side
-    from modelvc.gate.stats import Estimate
+    from modelvc.gate.pairing import PairedRows, Side
 
 _LEAST_PROBABILITY = 2.0**-52
 _BOOLEANS = {"true": 1.0, "false": 0.0}
@@ -35,21 +34,7 @@ class NotComputable:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """A metric of both versions (nan: not defined for these rows) and the estimate of its change, if there is one.
-
-    `slack`: by how much each may be off, because scores or values in the file are rounded.
-    """
-
-    old: float
-    new: float
-    estimate: Estimate | NotEnough
-    method: str
-    slack: tuple[float, float] = (0.0, 0.0)
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
+class MeasureSpec:
     """What is asked: the metric's name, the positive label ("": the larger of two numbers), the number of resamples, a
     seed. `measure`: what to compute ("": what the name says); `macro`: the mean over all labels, also of two.
     """
@@ -63,90 +48,92 @@ class Ask:
 
 
 if TYPE_CHECKING:
-    Measure: TypeAlias = Callable[[Paired, Ask], Measured | NotComputable]
+    Measure: TypeAlias = Callable[[PairedRows, MeasureSpec], Measurement | NotComputable]
 
 
-def measure(paired: Paired, ask: Ask) -> Measured | NotComputable:
+def measure(paired: PairedRows, spec: MeasureSpec) -> Measurement | NotComputable:
     """The metric of both versions over the same rows."""
-    meant = meaning(ask.measure or ask.metric)
+    meant = meaning(spec.measure or spec.metric)
     found = MEASURES.get(meant.measure)
     if found is None:
         known = ", ".join(sorted(MEASURES))
-        return NotComputable(ask.metric, f"it is not one of those that predictions can give: {known}")
+        return NotComputable(spec.metric, f"it is not one of those that predictions can give: {known}")
     if meant.mean and meant.mean not in _MEANS.get(meant.measure, ()):
-        return NotComputable(ask.metric, f"the {meant.mean} mean over labels of {meant.measure} is not computed")
-    positive = canonical(ask.positive)
+        return NotComputable(spec.metric, f"the {meant.mean} mean over labels of {meant.measure} is not computed")
+    positive = canonical(spec.positive)
     if not meant.mean:  # else it may be a row of scikit-learn's report, such as cat.f1-score
         positive = next((label for label in map(canonical, meant.labels) if label in paired.labels), positive)
     if paired.truth and meant.measure not in _OF_NUMBERS and (why := _missing(paired)):
-        return Measured(math.nan, math.nan, NotEnough(why), "")
-    return found(paired, replace(ask, measure=meant.measure, positive=positive, macro=bool(meant.mean)))
+        return Measurement(math.nan, math.nan, NotEnough(why), "")
+    return found(paired, replace(spec, measure=meant.measure, positive=positive, macro=bool(meant.mean)))
 
 
-def _missing(paired: Paired) -> str:
+def _missing(paired: PairedRows) -> str:
     """What is wrong where a label is missing, as pandas writes it; "" where none is."""
     missing = {code for code, label in enumerate(paired.labels) if label.lower() == "nan"}
     columns = (paired.truth, paired.old.predicted, paired.new.predicted)
     return (
-        lacking(sum(not missing.isdisjoint(row) for row in zip(*columns, strict=True)), paired.rows) if missing else ""
+        missing_values(sum(not missing.isdisjoint(row) for row in zip(*columns, strict=True)), paired.rows)
+        if missing
+        else ""
     )
 
 
-def _accuracy(paired: Paired, ask: Ask) -> Measured | NotComputable:
+def _accuracy(paired: PairedRows, spec: MeasureSpec) -> Measurement | NotComputable:
     if not paired.truth:
-        return NotComputable(ask.metric, "y_true and y_pred are numbers, not labels")
+        return NotComputable(spec.metric, "y_true and y_pred are numbers, not labels")
     was = map(eq, paired.truth, paired.old.predicted)
     now = map(eq, paired.truth, paired.new.predicted)
     counts = Counter(zip(was, now, strict=True))
     gained, lost, kept = counts[False, True], counts[True, False], counts[True, True]
-    if ask.measure == "error_rate":
+    if spec.measure == "error_rate":
         gained, lost, kept = lost, gained, counts[False, False]
     old, new = (kept + lost) / paired.rows, (kept + gained) / paired.rows
     enough = paired.rows > 1
     estimate = Matched(paired.rows, gained, lost) if enough else NotEnough("1 of at least 2 rows")
-    return Measured(old, new, estimate, "exact McNemar test, Tango score interval")
+    return Measurement(old, new, estimate, "exact McNemar test, Tango score interval")
 
 
-def _auc(paired: Paired, ask: Ask) -> Measured | NotComputable:
+def _auc(paired: PairedRows, spec: MeasureSpec) -> Measurement | NotComputable:
     if len(set(paired.truth)) == 1:
         return _one_class()
-    positive = _positive(paired, ask, paired.truth)
+    positive = _positive(paired, spec, paired.truth)
     if isinstance(positive, NotComputable):
         return positive
     scores = [_score(side, paired.labels[positive]) for side in (paired.old, paired.new)]
     if scores[0] is None or scores[1] is None:
-        return _no_score(ask, scores[0] is None, paired.labels[positive])
+        return _no_score(spec, scores[0] is None, paired.labels[positive])
     flags = [code == positive for code in paired.truth]
     found = delong(flags, scores[0], scores[1])
     if isinstance(found, NotEnough):
-        return Measured(math.nan, math.nan, found, "")
+        return Measurement(math.nan, math.nan, found, "")
     slack = (rounding.of_ranks(flags, scores[0]), rounding.of_ranks(flags, scores[1]))
-    return Measured(found.old, found.new, found.estimate, "DeLong test", slack)
+    return Measurement(found.old, found.new, found.estimate, "DeLong test", slack)
 
 
-def _row_losses(sides: Sequence[Sequence[float]], slack: tuple[float, float]) -> Measured:
+def _row_losses(sides: Sequence[Sequence[float]], slack: tuple[float, float]) -> Measurement:
     old, new = sides
     if why := _not_finite(*sides):
-        return Measured(math.nan, math.nan, NotEnough(why), "")
+        return Measurement(math.nan, math.nan, NotEnough(why), "")
     estimate = losses([b - a for a, b in zip(old, new, strict=True)])
     means = math.fsum(old) / len(old), math.fsum(new) / len(new)
-    return Measured(*means, estimate, "Student's t over the rows' losses", slack)
+    return Measurement(*means, estimate, "Student's t over the rows' losses", slack)
 
 
 def _not_finite(*columns: Sequence[float]) -> str:
     """What is wrong with rows in which a number is missing or infinite; "" where none is."""
     missing = sum(any(map(math.isnan, row)) for row in zip(*columns, strict=True))
     if missing:
-        return lacking(missing, len(columns[0]))
+        return missing_values(missing, len(columns[0]))
     huge = sum(not all(map(math.isfinite, row)) for row in zip(*columns, strict=True))
     return f"{huge:,} of {len(columns[0]):,} rows have a value that is not finite" if huge else ""
 
 
-def _probabilities(paired: Paired, ask: Ask) -> Measured | NotComputable:
+def _probabilities(paired: PairedRows, spec: MeasureSpec) -> Measurement | NotComputable:
     """Log loss, and the Brier score of two labels."""
-    brier = ask.measure == "brier"
+    brier = spec.measure == "brier"
     if not paired.truth:
-        return NotComputable(ask.metric, "y_true and y_pred are numbers, not labels")
+        return NotComputable(spec.metric, "y_true and y_pred are numbers, not labels")
     sides: list[list[float]] = []
     slack: list[float] = []
     for number, side in enumerate((paired.old, paired.new)):
@@ -154,17 +141,17 @@ def _probabilities(paired: Paired, ask: Ask) -> Measured | NotComputable:
         if used:
             given = array("d", (used[code][row] for row, code in enumerate(paired.truth)))
         else:
-            positive = _positive(paired, ask, paired.truth)
+            positive = _positive(paired, spec, paired.truth)
             if isinstance(positive, NotComputable):
                 return positive
             label = paired.labels[positive]
             score = _score(side, label)
             if score is None:
-                return _no_score(ask, number == 0, label)
+                return _no_score(spec, number == 0, label)
             used = {positive: score}
             given = array("d", (p if c == positive else 1 - p for p, c in zip(score, paired.truth, strict=True)))
         if any(p < 0 or p > 1 for p in given):
-            return NotComputable(ask.metric, "its scores are no probabilities: some lie outside 0 to 1")
+            return NotComputable(spec.metric, "its scores are no probabilities: some lie outside 0 to 1")
         sides.append([_brier(p) for p in given] if brier else [_log_loss(p) for p in given])
         unit = max(map(rounding.half_unit, used.values()))
         slack.append(rounding.of_brier(given, unit) if brier else rounding.of_log_loss(given, unit, _LEAST_PROBABILITY))
@@ -179,18 +166,18 @@ def _log_loss(p: float) -> float:
     return -math.log(max(_LEAST_PROBABILITY, p)) if p == p else p  # noqa: PLR0124 - nan
 
 
-def _columns_of_truth(paired: Paired, side: Side) -> dict[int, array[float]] | None:
+def _columns_of_truth(paired: PairedRows, side: Side) -> dict[int, array[float]] | None:
     """The column of scores of each label that is true in a row; None where a label has no column of its own."""
     columns = {code: side.scores.get(f"y_score_{paired.labels[code]}") for code in set(paired.truth)}
     found = {code: column for code, column in columns.items() if column is not None}
     return found if len(found) == len(columns) else None
 
 
-def _errors(paired: Paired, ask: Ask) -> Measured | NotComputable:
+def _errors(paired: PairedRows, spec: MeasureSpec) -> Measurement | NotComputable:
     """Mean squared and mean absolute error."""
     if why := _no_numbers(paired):
-        return NotComputable(ask.metric, why)
-    squared = ask.measure == "mse"
+        return NotComputable(spec.metric, why)
+    squared = spec.measure == "mse"
     sides, slack = [], []
     for side in (paired.old, paired.new):
         errors, unit = _residuals(paired, side)
@@ -199,30 +186,30 @@ def _errors(paired: Paired, ask: Ask) -> Measured | NotComputable:
     return _row_losses(sides, (slack[0], slack[1]))
 
 
-def _rooted(paired: Paired, ask: Ask) -> Measured | NotComputable:
+def _rooted(paired: PairedRows, spec: MeasureSpec) -> Measurement | NotComputable:
     """RMSE and R2: functions of sums over the rows."""
     if why := _no_numbers(paired):
-        return NotComputable(ask.metric, why)
+        return NotComputable(spec.metric, why)
     errors = [_residuals(paired, side) for side in (paired.old, paired.new)]
     columns, values = [[e * e for e in side] for side, _ in errors], paired.truth_values
     slack = [rounding.of_squares(side, unit) for side, unit in errors]  # of the mean squared errors
     if why := _not_finite(*columns):
-        return Measured(math.nan, math.nan, NotEnough(why), "")
+        return Measurement(math.nan, math.nan, NotEnough(why), "")
     n, total_old, total_new = paired.rows, math.fsum(columns[0]), math.fsum(columns[1])
-    method = f"paired bootstrap (BCa, {ask.count:,} resamples)"
-    if ask.measure == "rmse":
-        found = bootstrap.sums(columns, _rmse_change, count=ask.count, seed=ask.seed)
+    method = f"paired bootstrap (BCa, {spec.count:,} resamples)"
+    if spec.measure == "rmse":
+        found = bootstrap.resample_sums(columns, _rmse_change, count=spec.count, seed=spec.seed)
         old, new = math.sqrt(total_old / n), math.sqrt(total_new / n)
-        return Measured(old, new, found, method, (_root_slack(old, slack[0]), _root_slack(new, slack[1])))
+        return Measurement(old, new, found, method, (_root_slack(old, slack[0]), _root_slack(new, slack[1])))
     mean = math.fsum(values) / n
     centred = [value - mean for value in values]
     spread = math.fsum(value * value for value in centred)
     if min(values) == max(values):
-        return Measured(math.nan, math.nan, NotEnough("y_true is the same in all rows"), "")
+        return Measurement(math.nan, math.nan, NotEnough("y_true is the same in all rows"), "")
     columns = [*columns, centred, [value * value for value in centred]]
-    found = bootstrap.sums(columns, _r2_change, count=ask.count, seed=ask.seed)
+    found = bootstrap.resample_sums(columns, _r2_change, count=spec.count, seed=spec.seed)
     off = (slack[0] * n / spread, slack[1] * n / spread)
-    return Measured(1 - total_old / spread, 1 - total_new / spread, found, method, off)
+    return Measurement(1 - total_old / spread, 1 - total_new / spread, found, method, off)
 
 
 def _root_slack(root: float, slack: float) -> float:
@@ -239,25 +226,24 @@ def _r2_change(rows: int, sums: Sequence[float]) -> float:
     return (sums[0] - sums[1]) / spread if spread > 1e-12 * sums[3] else math.nan
 
 
-def _confused(paired: Paired, ask: Ask) -> Measured | NotComputable:
+def _confused(paired: PairedRows, spec: MeasureSpec) -> Measurement | NotComputable:
     if not paired.truth:
-        return NotComputable(ask.metric, "y_true and y_pred are numbers, not labels")
+        return NotComputable(spec.metric, "y_true and y_pred are numbers, not labels")
     cells = confusion.cells_of(paired.truth, paired.old.predicted, paired.new.predicted)
     used = {code for cell in cells for code in cell}
     if len(used) < 2:
         return _one_class()
     positive = None
-    if not ask.macro and ask.measure != "balanced_accuracy" and (ask.positive or len(used) == 2):
-        found = _positive(paired, ask, used)
+    if not spec.macro and spec.measure != "balanced_accuracy" and (spec.positive or len(used) == 2):
+        found = _positive(paired, spec, used)
         if isinstance(found, NotComputable):
             return found
         positive = found
-    compared = confusion.compare(cells, ask.measure, positive, count=ask.count, seed=ask.seed)
-    return Measured(compared.old, compared.new, compared.estimate, compared.method)
+    return confusion.measure_cells(cells, spec.measure, positive, count=spec.count, seed=spec.seed)
 
 
-def _one_class() -> Measured:
-    return Measured(math.nan, math.nan, NotEnough("all rows are of one class"), "")
+def _one_class() -> Measurement:
+    return Measurement(math.nan, math.nan, NotEnough("all rows are of one class"), "")
 
 
 MEASURES: Mapping[str, Measure] = {
@@ -285,25 +271,25 @@ _MEANS = {
 _OF_NUMBERS = frozenset({"mse", "mae", "rmse", "r2"})
 
 
-def _positive(paired: Paired, ask: Ask, used: array[int] | set[int]) -> int | NotComputable:
+def _positive(paired: PairedRows, spec: MeasureSpec, used: array[int] | set[int]) -> int | NotComputable:
     """The place of the positive label: the one that was named, or the larger of the two numbers that are USED."""
     if not paired.truth:
-        return NotComputable(ask.metric, "y_true and y_pred are numbers, not labels")
+        return NotComputable(spec.metric, "y_true and y_pred are numbers, not labels")
     codes = set(used)
-    if ask.positive:
-        if ask.positive not in paired.labels:
-            return NotComputable(ask.metric, f'no row has the positive label "{shown(ask.positive, 80)}"')
-        return paired.labels.index(ask.positive)
+    if spec.positive:
+        if spec.positive not in paired.labels:
+            return NotComputable(spec.metric, f'no row has the positive label "{shown(spec.positive, 80)}"')
+        return paired.labels.index(spec.positive)
     if len(codes) == 1:  # the larger of one may be the negative label: what was predicted can tell
         codes = set(range(len(paired.labels)))
     if len(codes) != 2:
         many = f"{len(codes):,}" if len(codes) > 1 else "only one"
-        return NotComputable(ask.metric, f"it needs two labels, and there are {many}; name the positive one")
+        return NotComputable(spec.metric, f"it needs two labels, and there are {many}; name the positive one")
     ranks = {code: _rank(paired.labels[code]) for code in codes}
     numbers = {code: rank for code, rank in ranks.items() if rank is not None}
     if len(numbers) < len(ranks):
         labels = " or ".join(shown(paired.labels[code], 40) for code in sorted(codes, key=paired.labels.__getitem__))
-        return NotComputable(ask.metric, f"nothing says which label is the positive one, {labels}: {_NAME_IT}")
+        return NotComputable(spec.metric, f"nothing says which label is the positive one, {labels}: {_NAME_IT}")
     return max(numbers, key=numbers.__getitem__)
 
 
@@ -319,20 +305,20 @@ def _score(side: Side, label: str) -> array[float] | None:
     return side.scores.get(f"y_score_{label}", side.scores.get("y_score"))
 
 
-def _no_score(ask: Ask, old: bool, label: str) -> NotComputable:  # noqa: FBT001 - which of two
+def _no_score(spec: MeasureSpec, old: bool, label: str) -> NotComputable:  # noqa: FBT001 - which of two
     which = "old" if old else "new"
     return NotComputable(
-        ask.metric, f"the predictions of the {which} version have no column y_score or y_score_{shown(label, 80)}"
+        spec.metric, f"the predictions of the {which} version have no column y_score or y_score_{shown(label, 80)}"
     )
 
 
-def _no_numbers(paired: Paired) -> str:
+def _no_numbers(paired: PairedRows) -> str:
     if paired.truth_values and paired.old.values and paired.new.values:
         return ""
     return "y_true and y_pred are not numbers in every row"
 
 
-def _residuals(paired: Paired, side: Side) -> tuple[list[float], float]:
+def _residuals(paired: PairedRows, side: Side) -> tuple[list[float], float]:
     """The error of each row, and by how much rounded numbers let it be off."""
     unit = rounding.half_unit(paired.truth_values) + rounding.half_unit(side.values)
     return [a - b for a, b in zip(side.values, paired.truth_values, strict=True)], unit

@@ -41,7 +41,7 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Paired:
+class PairedRows:
     """The rows of a test set and what two versions said of each.
 
     `truth` and both sides' `predicted` are places in `labels`; empty where there are no labels. `truth_values` and the
@@ -57,7 +57,7 @@ class Paired:
     same: bool
 
 
-def pair(old: Predictions, new: Predictions) -> Paired | Refused:
+def pair_rows(old: Predictions, new: Predictions) -> PairedRows | Refused:
     """Match rows by id, in the order of OLD.
 
     Refused unless both have the same ids and the same label for each of them. A comparison over the rows that both have
@@ -78,7 +78,7 @@ def pair(old: Predictions, new: Predictions) -> Paired | Refused:
         moved.values(new.predicted_values),
         {name: moved.values(column) for name, column in new.scores.items()},
     )
-    return Paired(
+    return PairedRows(
         rows=old.rows,
         labels=labels if has_labels else (),
         truth=old.truth if has_labels else empty,

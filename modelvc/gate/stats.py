@@ -21,7 +21,7 @@ from modelvc.gate.distributions import half_tail, normal_cdf, normal_quantile, t
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Outcome: TypeAlias = Literal["pass", "fail", "inconclusive"]
+Decision: TypeAlias = Literal["pass", "fail", "inconclusive"]
 
 _POWER = 0.8
 _MOST_ROWS = 10**12
@@ -63,6 +63,20 @@ class Estimate(Protocol):
     def p_value(self) -> float:
         """Two-sided, of no difference at all."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A metric of both versions (nan: not defined for these rows) and the estimate of its change, if there is one.
+
+    `slack`: by how much each may be off, because scores or values in the file are rounded.
+    """
+
+    old: float
+    new: float
+    estimate: Estimate | NotEnough
+    method: str
+    slack: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +237,7 @@ class Ranked:
     estimate: Linear | Unmoved | NotEnough
 
 
-def lacking(count: int, rows: int) -> str:
+def missing_values(count: int, rows: int) -> str:
     """That COUNT of ROWS cannot be computed with."""
     return f"{count:,} {'row' if count == 1 else 'rows'} of {rows:,} {'lacks' if count == 1 else 'lack'} a value"
 
@@ -231,7 +245,7 @@ def lacking(count: int, rows: int) -> str:
 def delong(positive: Sequence[bool | int], old: Sequence[float], new: Sequence[float]) -> Ranked | NotEnough:
     """DeLong's comparison: POSITIVE says of each row whether it is of the positive class."""
     if bad := sum(a != a or b != b for a, b in zip(old, new, strict=True)):  # noqa: PLR0124 - nan
-        return NotEnough(lacking(bad, len(old)))
+        return NotEnough(missing_values(bad, len(old)))
     positives = sum(map(bool, positive))
     negatives = len(positive) - positives
     if not positives or not negatives:
@@ -301,7 +315,7 @@ def holm(p_values: Sequence[float]) -> tuple[float, ...]:
     return tuple(adjusted)
 
 
-def decide(interval: Interval, margin: float, *, higher: bool = True) -> Outcome:
+def decide(interval: Interval, margin: float, *, higher: bool = True) -> Decision:
     """What an interval for the difference (new less old) says of a metric that may get worse by MARGIN.
 
     HIGHER: whether higher is better; otherwise both ends change sign and places. Then

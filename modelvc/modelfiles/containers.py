@@ -23,7 +23,7 @@ ZIP_DIRECTORY = 4 * MIB
 ZIP_END = 64 * KIB + 22 + 20  # the record at the end with the longest comment, and the locator before it
 
 
-class Found(NamedTuple):
+class Container(NamedTuple):
     """What a container holds: where its tensors of 64 KiB and more lie, and whether it deflated nearly all of them."""
 
     tensors: list[Region]
@@ -34,18 +34,18 @@ class Unclear(Exception):
     """The bytes are not what they seemed to be; never leaves this module."""
 
 
-def look(head: bytes, read_at: ReadAt, size: int) -> Found:
+def read_container(head: bytes, read_at: ReadAt, size: int) -> Container:
     """What lies in the file of SIZE bytes that begins with HEAD; nothing, if it is no container that is known."""
     try:
         if head.startswith(b"PK\x03\x04"):
             return _zip(read_at, size)
         if head.startswith(b"\x93NUMPY"):
-            return Found([(_npy_data(head), size)])
+            return Container([(_npy_data(head), size)])
         if head[8:9] == b"{":
-            return Found(_safetensors(head, read_at, size))
+            return Container(_safetensors(head, read_at, size))
     except (Unclear, struct.error):
         pass
-    return Found([])
+    return Container([])
 
 
 def _npy_data(head: bytes) -> int:
@@ -85,7 +85,7 @@ class _Entry(NamedTuple):
     header: int  # where its local header begins
 
 
-def _zip(read_at: ReadAt, size: int) -> Found:
+def _zip(read_at: ReadAt, size: int) -> Container:
     """The entries of a zip that are not compressed: torch's tensors, the arrays of an .npz."""
     entries = sorted(set(_entries(_directory(read_at, size))), key=lambda entry: entry.header)
     packed = sum(entry.stored for entry in entries if entry.method)
@@ -102,7 +102,7 @@ def _zip(read_at: ReadAt, size: int) -> Found:
         start = header + 30 + name + extra
         end = start + stored
         tensors.append((start, end))
-    return Found(tensors, compressed=packed > 0.9 * size)
+    return Container(tensors, compressed=packed > 0.9 * size)
 
 
 def _directory(read_at: ReadAt, size: int) -> bytes:

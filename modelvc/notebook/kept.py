@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from modelvc.formats.notebook_rules import Rules
+    from modelvc.formats.notebook_rules import NotebookRules
     from modelvc.notebook.document import Cell, Notebook
 
 _DIGEST = 32  # bytes in front of a file: of what was taken last, so that the same is not written again
@@ -65,7 +65,7 @@ class Kept:
         found = {"cells": cells, "notebook": taken.notebook, "dropped": taken.dropped, "nbformat": taken.version}
         self._write(place, digest, dumps(found).encode())
 
-    def attach(self, data: bytes, rules: Rules, path: str) -> bytes:
+    def attach(self, data: bytes, rules: NotebookRules, path: str) -> bytes:
         """DATA, a stripped notebook, with what is kept for PATH; as it is where stripping that would not give DATA."""
         place = self._of(path)
         if not self._limit or not os.path.exists(place) or rules.skips(path):

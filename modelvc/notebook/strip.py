@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from modelvc.formats.notebook_rules import Rules
+    from modelvc.formats.notebook_rules import NotebookRules
     from modelvc.notebook.document import Cell, Notebook
     from modelvc.notebook.platforms import Path
 
@@ -63,7 +63,7 @@ class Taken:
         return any("outputs" in cell for cell in self.cells.values())
 
 
-def clean(data: bytes, rules: Rules, path: str, like: bytes = b"") -> tuple[bytes, Taken]:
+def clean(data: bytes, rules: NotebookRules, path: str, like: bytes = b"") -> tuple[bytes, Taken]:
     """DATA without what RULES strip, and what that was.
 
     The result is in the form of LIKE, another version of this notebook, if that form is known. Else bytes with nothing
@@ -90,7 +90,7 @@ def clean(data: bytes, rules: Rules, path: str, like: bytes = b"") -> tuple[byte
     return document.encode(), taken
 
 
-def _jupyter(notebook: Notebook, rules: Rules, path: str, taken: Taken) -> None:
+def _jupyter(notebook: Notebook, rules: NotebookRules, path: str, taken: Taken) -> None:
     keep = metadata(notebook).get("keep_output") is True or rules.keeps_outputs_of(path)
     version = taken.version = major(notebook)
     in_notebook, in_cells = _paths(rules)
@@ -110,7 +110,7 @@ def _jupyter(notebook: Notebook, rules: Rules, path: str, taken: Taken) -> None:
     platforms.take(notebook, in_notebook, taken.notebook)
 
 
-def _paths(rules: Rules) -> tuple[Sequence[Path], Sequence[Path]]:
+def _paths(rules: NotebookRules) -> tuple[Sequence[Path], Sequence[Path]]:
     """What goes from the notebook, and from each cell."""
     stay = frozenset(rules.keep_keys)
     extra = [(name.startswith("cell."), tuple(name.removeprefix("cell.").split("."))) for name in rules.extra_keys]
@@ -137,7 +137,7 @@ def _drop(cells: list[Cell], unwanted: Sequence[str], taken: Taken) -> None:
     cells[:] = kept
 
 
-def _cell(cell: Cell, rules: Rules, paths: Sequence[Path], *, keep: bool) -> dict[str, Any]:
+def _cell(cell: Cell, rules: NotebookRules, paths: Sequence[Path], *, keep: bool) -> dict[str, Any]:
     taken: dict[str, Any] = {}
     outputs = cell.get("outputs")
     if isinstance(outputs, list) and outputs:
@@ -156,7 +156,7 @@ def _cell(cell: Cell, rules: Rules, paths: Sequence[Path], *, keep: bool) -> dic
     return taken
 
 
-def _keeps(cell: Cell, rules: Rules, *, keep: bool) -> bool:
+def _keeps(cell: Cell, rules: NotebookRules, *, keep: bool) -> bool:
     """Whether the outputs of a cell stay: by its own word, else by the notebook's."""
     own = metadata(cell).get("keep_output")
     if isinstance(own, bool):
@@ -166,7 +166,7 @@ def _keeps(cell: Cell, rules: Rules, *, keep: bool) -> bool:
     return keep
 
 
-def _left(output: Any, rules: Rules) -> Any:
+def _left(output: Any, rules: NotebookRules) -> Any:
     """What stays of an output: all, some MIME types of it, or None."""
     if not isinstance(output, dict):
         return None
@@ -179,7 +179,7 @@ def _left(output: Any, rules: Rules) -> Any:
     return {**output, "data": some} if some else None
 
 
-def _count(output: Any, rules: Rules) -> Any:
+def _count(output: Any, rules: NotebookRules) -> Any:
     """An output without the number of its run."""
     if rules.keep_counts or not isinstance(output, dict):
         return output
@@ -198,7 +198,7 @@ def _kernel(found: dict[str, Any], taken: dict[str, Any]) -> None:
         language.pop("version")
 
 
-def _zeppelin(note: Notebook, rules: Rules) -> bool:
+def _zeppelin(note: Notebook, rules: NotebookRules) -> bool:
     changed = False
     for paragraph in note["paragraphs"]:
         for name in _ZEPPELIN_RESULTS:

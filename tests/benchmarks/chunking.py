@@ -50,7 +50,7 @@ def read(path: str) -> Version:
         return data[offset : offset + length]
 
     head = data[: 64 << 10]
-    found = containers.look(head, read_at, len(data))
+    found = containers.read_container(head, read_at, len(data))
     return Version(data, sniff.plan(head, read_at, len(data)), sniff.forced_cuts(found.tensors, len(data)))
 
 

@@ -17,8 +17,8 @@ import random
 import time
 from array import array
 
-from modelvc.gate.compare import Comparison, Question, compare, settle
-from modelvc.gate.pairing import Paired, Side, pair
+from modelvc.gate.compare import Comparison, Question, compare_metric, settle
+from modelvc.gate.pairing import PairedRows, Side, pair_rows
 from modelvc.gate.predictions import read
 
 METRICS = ("accuracy", "auc", "brier", "f1")
@@ -33,10 +33,10 @@ def sides(rng: random.Random, rows: int, worse: float) -> tuple[list[int], list[
     return truth, [[1 / (1 + math.exp(-c - rng.gauss(0, noise))) for c in common] for noise in (0.5, 0.5 + worse)]
 
 
-def simulated(rng: random.Random, rows: int, worse: float) -> Paired:
+def simulated(rng: random.Random, rows: int, worse: float) -> PairedRows:
     truth, scores = sides(rng, rows, worse)
     made = [Side(array("i", (s > 0.5 for s in one)), array("d"), {"y_score": array("d", one)}) for one in scores]
-    return Paired(rows, ("0", "1"), array("i", truth), array("d"), *made, same=False)
+    return PairedRows(rows, ("0", "1"), array("i", truth), array("d"), *made, same=False)
 
 
 def shares(times: int, rows: int, worse: float) -> None:
@@ -48,7 +48,7 @@ def shares(times: int, rows: int, worse: float) -> None:
         for metric in METRICS:
             higher = metric not in LOWER
             for margin in MARGINS:
-                found = compare(one, metric, Question(margin=margin, higher=higher))
+                found = compare_metric(one, metric, Question(margin=margin, higher=higher))
                 assert isinstance(found, Comparison)
                 outcome = settle([found])[0].outcome
                 counts[metric, f"{margin:g} {outcome}"] = counts.get((metric, f"{margin:g} {outcome}"), 0) + 1
@@ -77,12 +77,12 @@ def timed(rows: int) -> None:
     old, new = (read(io.BytesIO(data), "p.csv") for data in files)
     took = [("read both", time.perf_counter() - start)]
     start = time.perf_counter()
-    paired = pair(old, new)
+    paired = pair_rows(old, new)
     took.append(("pair", time.perf_counter() - start))
-    assert isinstance(paired, Paired)
+    assert isinstance(paired, PairedRows)
     for metric in TIMED:
         start = time.perf_counter()
-        compare(paired, metric, Question(margin=0.005, higher=metric not in LOWER))
+        compare_metric(paired, metric, Question(margin=0.005, higher=metric not in LOWER))
         took.append((metric, time.perf_counter() - start))
     print(f"\n{rows:,} rows: " + ", ".join(f"{name} {seconds:.2f} s" for name, seconds in took))
 

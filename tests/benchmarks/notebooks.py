@@ -25,7 +25,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from modelvc.formats.notebook_rules import Rules
+from modelvc.formats.notebook_rules import NotebookRules
 from modelvc.notebook.merge import merge
 from modelvc.notebook.strip import clean
 
@@ -171,7 +171,7 @@ def merging(base: Path, tools: Lines, args: argparse.Namespace, *, stripped: boo
     chooser = random.Random(7)
     cases = [_scenario(chooser, kinds[n % len(kinds)]) for n in range(args.merges)]
     if stripped:
-        cases = [(*(clean(side, Rules(), "n")[0] for side in case[:3]), case[3]) for case in cases]
+        cases = [(*(clean(side, NotebookRules(), "n")[0] for side in case[:3]), case[3]) for case in cases]
     rows = []
     for tool in tools:
         if tool == "nbstripout":

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from modelvc.formats.notebook_rules import Rules
+from modelvc.formats.notebook_rules import NotebookRules
 from modelvc.notebook.strip import clean
 from tests.support.clone import Clone
 from tests.support.notebook_clone import pristine, stored
@@ -46,7 +46,7 @@ def made(number: int) -> Any:
 
 
 def _stripped(path: Path) -> Any:
-    return json.loads(clean(path.read_bytes(), Rules(), "n.ipynb")[0])
+    return json.loads(clean(path.read_bytes(), NotebookRules(), "n.ipynb")[0])
 
 
 def ran(value: Any) -> bytes:

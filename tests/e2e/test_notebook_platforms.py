@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from modelvc.formats.notebook_rules import Rules
+from modelvc.formats.notebook_rules import NotebookRules
 from modelvc.notebook.strip import clean
 from tests.fixtures.notebooks.platforms import PLATFORMS, made
 from tests.support.clone import Clone
@@ -46,7 +46,7 @@ def everything(clone: Clone) -> bytes:
 @pytest.mark.parametrize("platform", PLATFORMS)
 def test_a_run_is_no_change_and_two_runs_are_no_conflict(clone: Clone, platform: str) -> None:
     validate(made(platform, TEXTS, 1, "ada"))
-    plain = clean(made(platform, TEXTS), Rules(), NAME)[0]
+    plain = clean(made(platform, TEXTS), NotebookRules(), NAME)[0]
     commit(clone, made(platform, TEXTS, 1, "ada"), name=NAME)
     assert stored(clone, NAME) == plain
     clone.write(NAME, made(platform, TEXTS, 2, "ada"))
@@ -62,7 +62,7 @@ def test_a_run_is_no_change_and_two_runs_are_no_conflict(clone: Clone, platform:
     done = clone.run("git", "merge", "-q", "--no-edit", "side")
     assert done.err == ""
     assert sources(clone.read(NAME)) == [OURS[0], TEXTS[1], THEIRS[2]]
-    assert stored(clone, NAME) == clean(made(platform, (OURS[0], TEXTS[1], THEIRS[2])), Rules(), NAME)[0]
+    assert stored(clone, NAME) == clean(made(platform, (OURS[0], TEXTS[1], THEIRS[2])), NotebookRules(), NAME)[0]
     assert said(clone) == ["ada 3", "bo 4", "bo 4"]
     assert clone.git("status", "--short") == ""
     validate(clone.read(NAME))

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from modelvc.errors import FormatError
-from modelvc.formats.notebook_rules import Rules
+from modelvc.formats.notebook_rules import NotebookRules
 from modelvc.git import mergefile
 from modelvc.notebook import conflict
 from modelvc.notebook.document import cells as cells_of
@@ -22,7 +22,7 @@ from modelvc.notebook.strip import clean
 from modelvc.notebook.view import text as shown
 from tests.support.notebooks import SAID, cell, dump, is_valid, validate
 
-RULES = Rules()
+RULES = NotebookRules()
 LINES = st.sampled_from([f"line {word}" for word in "abcdefgh"] + ["", "x = 1", "plot()", "# ünï 🚀", "\t"])
 TEXTS = st.lists(LINES, max_size=6).map("\n".join)
 OUTPUTS = st.lists(st.just(SAID), max_size=2)

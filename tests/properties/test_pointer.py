@@ -7,7 +7,7 @@ from modelvc.errors import BrokenPointer, PointerConflict
 from modelvc.formats import toml
 from modelvc.formats.paths import SafeRelPath
 from modelvc.formats.pointer import pointer
-from modelvc.formats.pointer.pointer import Conflict, Metrics, MetricsFile, Pointer, Predictions
+from modelvc.formats.pointer.pointer import Conflict, Metrics, MetricsFile, Pointer, PredictionsBlob
 from modelvc.formats.pointer.quick import quick
 from modelvc.ids import Oid
 
@@ -39,7 +39,9 @@ MAYBE_FILE = st.one_of(
     st.none(), st.none(), st.builds(MetricsFile, st.sampled_from(["m.json", "a/b.csv"]).map(SafeRelPath), OIDS)
 )
 PARAMS = st.one_of(st.just(()), st.just(()), MEASURED.map(lambda found: tuple(found.items())))
-MAYBE_PREDICTIONS = st.one_of(st.none(), st.none(), st.builds(Predictions, OIDS, OIDS, SIZES, st.integers(0, 1 << 40)))
+MAYBE_PREDICTIONS = st.one_of(
+    st.none(), st.none(), st.builds(PredictionsBlob, OIDS, OIDS, SIZES, st.integers(0, 1 << 40))
+)
 
 
 def pointers(extras: st.SearchStrategy, conflicts: st.SearchStrategy):

@@ -335,18 +335,18 @@ def predictions_with_a_million_columns() -> object:
 
 @bomb("nested too deeply")
 def a_notebook_nested_a_hundred_thousand_deep() -> object:
-    from modelvc.formats.notebook_rules import Rules
+    from modelvc.formats.notebook_rules import NotebookRules
     from modelvc.notebook import strip
 
-    return strip.clean(b"[" * 100_000, Rules(), "n.ipynb")
+    return strip.clean(b"[" * 100_000, NotebookRules(), "n.ipynb")
 
 
 @bomb("more than 1,000,000 values")
 def a_notebook_of_millions_of_empty_cells() -> object:
-    from modelvc.formats.notebook_rules import Rules
+    from modelvc.formats.notebook_rules import NotebookRules
     from modelvc.notebook import strip
 
-    return strip.clean(b'{"cells": [' + b"{}," * 10_000_000 + b"{}]}", Rules(), "n.ipynb")
+    return strip.clean(b'{"cells": [' + b"{}," * 10_000_000 + b"{}]}", NotebookRules(), "n.ipynb")
 
 
 @bomb("can be written again")
@@ -366,14 +366,14 @@ def kept_outputs_that_unpack_to_a_gibibyte() -> object:
     import tempfile
     import zlib
 
-    from modelvc.formats.notebook_rules import Rules
+    from modelvc.formats.notebook_rules import NotebookRules
     from modelvc.notebook import strip
     from modelvc.notebook.kept import Kept
     from tests.support.parsers import _NOTEBOOK
 
     folder = tempfile.mkdtemp()
     kept = Kept(folder, 1 << 30)
-    plain, taken = strip.clean(_NOTEBOOK, Rules(), "n.ipynb")
+    plain, taken = strip.clean(_NOTEBOOK, NotebookRules(), "n.ipynb")
     kept.keep("n.ipynb", taken)
     (name,) = os.listdir(folder)
     packer = zlib.compressobj(9)
@@ -381,7 +381,7 @@ def kept_outputs_that_unpack_to_a_gibibyte() -> object:
         file.write(bytes(32))
         file.writelines(packer.compress(b" " * (1 << 20)) for _ in range(1024))
         file.write(packer.flush())
-    return kept.attach(plain, Rules(), "n.ipynb") == plain
+    return kept.attach(plain, NotebookRules(), "n.ipynb") == plain
 
 
 @bomb("cannot be longer than 2,000 characters")

@@ -150,7 +150,7 @@ def _config(data: bytes) -> None:
     if isinstance(found, config.Config):
         assert config.parse(found.encode()) == found
         assert config.parse(found.encode()).encode() == found.encode()
-        assert isinstance(rule, notebook_rules.Rules)
+        assert isinstance(rule, notebook_rules.NotebookRules)
         remotes += found.remotes.values()
     if isinstance(own, config.CloneConfig):
         assert config.parse_clone(own.encode()) == own
@@ -158,7 +158,7 @@ def _config(data: bytes) -> None:
     for remote in remotes:
         if _accepts(lambda remote=remote: config.check_usable("origin", remote) or True):
             place = _accepts(lambda remote=remote: url.parse_url(remote.url))
-            if isinstance(place, url.Place):
+            if isinstance(place, url.StoreLocation):
                 assert url.parse_url(place.url) == place
                 assert ".." not in place.path.split("/")
 
@@ -214,13 +214,13 @@ def _predictions(data: bytes) -> None:
 def _notebook(data: bytes) -> None:
     view.text(data)
     found = _accepts(lambda: document.parse(data))
-    _accepts(lambda: strip.clean(data, notebook_rules.Rules(), "n.ipynb"))
+    _accepts(lambda: strip.clean(data, notebook_rules.NotebookRules(), "n.ipynb"))
     if not isinstance(found, document.Document):
         return
     once = found.encode()
     assert document.parse(once).encode() == once
-    clean, _ = strip.clean(data, notebook_rules.Rules(), "n.ipynb")
-    assert strip.clean(clean, notebook_rules.Rules(), "n.ipynb")[0] == clean
+    clean, _ = strip.clean(data, notebook_rules.NotebookRules(), "n.ipynb")
+    assert strip.clean(clean, notebook_rules.NotebookRules(), "n.ipynb")[0] == clean
     if found.kind == document.JUPYTER:
         conflict.count(found.notebook)
         for side in conflict.SIDES:
@@ -245,15 +245,15 @@ def _kept(data: bytes) -> None:
     import zlib
 
     kept = Kept(os.path.join(_scratch, "outputs"), 1 << 20)
-    plain, taken = strip.clean(_NOTEBOOK, notebook_rules.Rules(), "n.ipynb")
+    plain, taken = strip.clean(_NOTEBOOK, notebook_rules.NotebookRules(), "n.ipynb")
     kept.keep("n.ipynb", taken)
     (name,) = os.listdir(os.path.join(_scratch, "outputs"))
     path = os.path.join(_scratch, "outputs", name)
     for body in (data, zlib.compress(data)):
         with open(path, "wb") as file:
             file.write(bytes(32) + body)
-        attached = kept.attach(plain, notebook_rules.Rules(), "n.ipynb")
-        assert strip.clean(attached, notebook_rules.Rules(), "n.ipynb")[0] == plain
+        attached = kept.attach(plain, notebook_rules.NotebookRules(), "n.ipynb")
+        assert strip.clean(attached, notebook_rules.NotebookRules(), "n.ipynb")[0] == plain
     kept.keep("n.ipynb", taken)
 
 
@@ -370,7 +370,7 @@ _POINTERS = (
         metrics=pointer.Metrics(_B, _META),
         metrics_file=pointer.MetricsFile(SafeRelPath("m/metrics.json"), _B),
         params=_META,
-        predictions=pointer.Predictions(_A, _B, 100, 10),
+        predictions=pointer.PredictionsBlob(_A, _B, 100, 10),
         extra={"later": {"deep": {"er": [1, {"x": 2}]}}, "plain": "x"},
         conflict=pointer.Conflict("main", "wider", _THEIRS),
     ),

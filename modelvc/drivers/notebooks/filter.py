@@ -26,7 +26,7 @@ class Filter:
     def __init__(self, mvc_dir: str) -> None:
         self._folder = os.path.join(mvc_dir, OUTPUTS)
         self._seen: object = ()  # how the configuration looked when the rules were read
-        self._rules = rules_format.Rules()
+        self._rules = rules_format.NotebookRules()
         self._kept = Kept(self._folder, self._rules.keep_local)
         self._versions: Versions | None = None
 

@@ -18,7 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from modelvc.formats.notebook_rules import Rules
+    from modelvc.formats.notebook_rules import NotebookRules
 
     Staged = dict[str, tuple[str, str]]  # path: mode and blob
 
@@ -155,7 +155,7 @@ def _problem(path: str, data: bytes) -> str:
     return ""
 
 
-def _stripped(path: str, data: bytes, rules: Rules) -> bytes | None:
+def _stripped(path: str, data: bytes, rules: NotebookRules) -> bytes | None:
     try:
         left, _ = clean(data, rules, path)
     except FormatError:  # a note.json of somebody's: `_problem` has let it through

@@ -86,7 +86,7 @@ def _textconv(path: str) -> int:
     try:
         rules = read_rules()
     except ModelvcError:  # to be seen as it is, then
-        rules = rules_format.Rules()
+        rules = rules_format.NotebookRules()
     with open(path, "rb") as file:
         if os.fstat(file.fileno()).st_size > rules.max_size:
             sys.stdout.buffer.write(_digest(file))

@@ -32,7 +32,7 @@ _BOOLEANS = frozenset({"true", "false"})
 _NOT_FINITE = frozenset({"nan", "inf", "infinity"})
 
 
-def checked(pairs: Iterable[tuple[str, object]]) -> Pairs:
+def check_pairs(pairs: Iterable[tuple[str, object]]) -> Pairs:
     """PAIRS as a pointer may hold them; FormatError names the metric and the rule that it breaks."""
     found: dict[str, MetricValue] = {}
     for name, value in pairs:
@@ -45,8 +45,11 @@ def checked(pairs: Iterable[tuple[str, object]]) -> Pairs:
     return tuple(found.items())
 
 
-def flat(value: object) -> Iterator[tuple[str, object]]:
-    """(dotted name, value) of each scalar in a document: tables as `Table`, lists, and scalars. Raises FormatError."""
+def flatten(value: object) -> Iterator[tuple[str, object]]:
+    """Yield (dotted name, value) for each scalar of a document that is made of `Members`, lists and scalars.
+
+    Raises FormatError for deep nesting, an empty name, and a scalar without a name.
+    """
     return _flat(value, (), 0)
 
 
@@ -59,13 +62,13 @@ def parse_assignment(text: str) -> tuple[str, MetricValue]:
     if not value.strip():  # such as -m acc=$ACC where nothing set it
         raise UsageError(f'"{shown(text)}" is no metric: nothing stands behind "="', hint=hint)
     try:
-        ((found, number),) = checked([(name.strip(), guess(value.strip()))])
+        ((found, number),) = check_pairs([(name.strip(), parse_value(value.strip()))])
     except FormatError as error:
         raise UsageError(str(error), hint=hint) from None
     return found, number
 
 
-def guess(text: str) -> MetricValue:
+def parse_value(text: str) -> MetricValue:
     """What a text without a type says: an integer, a float, true or false, otherwise itself."""
     unsigned = text[1:] if text.startswith(("+", "-")) else text
     if unsigned and _DIGITS.issuperset(unsigned):
@@ -82,12 +85,12 @@ def guess(text: str) -> MetricValue:
     return text
 
 
-def load(data: bytes) -> object:
-    """The JSON document in DATA, its objects as `Table`. FormatError names line and column."""
+def load_json(data: bytes) -> object:
+    """The JSON document in DATA, its objects as `Members`. FormatError names line and column."""
     import json
 
     try:
-        return json.loads(data.decode("utf-8-sig"), object_pairs_hook=Table, parse_int=integer)
+        return json.loads(data.decode("utf-8-sig"), object_pairs_hook=Members, parse_int=integer)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise FormatError(f"it is not valid UTF-8 (line {line})") from None
@@ -97,7 +100,7 @@ def load(data: bytes) -> object:
         raise FormatError(f"it is nested deeper than {MAX_DEPTH}") from None
 
 
-class Table(list[tuple[str, object]]):
+class Members(list[tuple[str, object]]):
     """An object of JSON, or a table of another format, that still knows which keys came twice."""
 
 
@@ -111,7 +114,7 @@ def integer(digits: str) -> int:
 def _flat(value: object, name: tuple[str, ...], depth: int) -> Iterator[tuple[str, object]]:
     if depth > MAX_DEPTH:
         raise FormatError(f"it is nested deeper than {MAX_DEPTH}")
-    if isinstance(value, Table):
+    if isinstance(value, Members):
         for key, item in value:
             if not key:
                 raise FormatError(f"a metric below {shown('.'.join(name)) or 'the top'} has an empty name")

@@ -47,7 +47,7 @@ class Metrics:
     values: metrics.Pairs
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "values", metrics.checked(self.values))
+        object.__setattr__(self, "values", metrics.check_pairs(self.values))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class MetricsFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Predictions:
+class PredictionsBlob:
     """What a version said about each row of a test set: a blob in the store. `of`: the version that said it.
 
     `positive`: the label that precision, recall, F1, AUC and Brier are about; "" where nobody said.
@@ -107,7 +107,7 @@ class Pointer:
     metrics: Metrics | None = None
     metrics_file: MetricsFile | None = None
     params: Pairs = ()  # how it was trained, in the order given
-    predictions: Predictions | None = None
+    predictions: PredictionsBlob | None = None
     extra: Mapping[str, toml.Value] = field(default_factory=dict, hash=False)  # unknown keys, kept
     conflict: Conflict | None = None
 
@@ -122,7 +122,7 @@ class Pointer:
             raise FormatError("a tree is not executable; its files are")
         if not _KNOWN.isdisjoint(self.extra):
             raise FormatError(f"{', '.join(sorted(_KNOWN & set(self.extra)))} cannot be an extra key")
-        object.__setattr__(self, "params", metrics.checked(self.params))
+        object.__setattr__(self, "params", metrics.check_pairs(self.params))
         object.__setattr__(self, "extra", toml.ordered(dict(self.extra)))
 
     @property
@@ -232,7 +232,7 @@ def _usual(data: bytes) -> Pointer | None:
         values: dict[str, MetricValue] = {metrics.RESERVED: ""}
         for line in lines.decode("ascii").splitlines():
             name, _, text = line.partition(" = ")
-            value = toml.number(text)
+            value = toml.parse_number(text)
             if value is None or name in values:
                 return None
             values[name] = value
@@ -308,13 +308,13 @@ def _params(table: dict[str, toml.Value]) -> metrics.Pairs:
     return cast("metrics.Pairs", tuple(table.items()))  # Pointer checks them
 
 
-def _predictions(table: dict[str, toml.Value]) -> Predictions:
+def _predictions(table: dict[str, toml.Value]) -> PredictionsBlob:
     _only(table, "predictions", ("of", "oid", "size", "rows", "positive"))
     positive = _take(table, "positive", str) if "positive" in table else ""
     if "positive" in table and not positive:
         raise FormatError("its positive label is empty")
     size, rows = _take(table, "size", int), _take(table, "rows", int)
-    return Predictions(_oid(table, "of"), _oid(table, "oid"), size, rows, positive)
+    return PredictionsBlob(_oid(table, "of"), _oid(table, "oid"), size, rows, positive)
 
 
 def _only(table: dict[str, toml.Value], name: str, known: tuple[str, ...]) -> None:

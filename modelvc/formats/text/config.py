@@ -44,7 +44,7 @@ class Remote:
     region: str = ""
     profile: str = ""  # of credentials; only in a clone
     extra: Extra = field(default_factory=dict, hash=False)
-    options: Mapping[str, remote_options.Value] = field(default_factory=dict, hash=False)  # only in a clone
+    options: Mapping[str, remote_options.OptionValue] = field(default_factory=dict, hash=False)  # only in a clone
 
     def same_place(self, other: Remote) -> bool:
         """Whether bytes sent to both end up in one place; profiles do not matter."""
@@ -67,7 +67,7 @@ class Config:
     default_remote: str = ""
     remotes: Mapping[str, Remote] = field(default_factory=dict, hash=False)
     hooks: Hooks = field(default_factory=Hooks)
-    notebooks: notebook_rules.Rules = field(default_factory=notebook_rules.Rules, compare=False)
+    notebooks: notebook_rules.NotebookRules = field(default_factory=notebook_rules.NotebookRules, compare=False)
     track: Track = field(default_factory=Track)
     extra: Extra = field(default_factory=dict, hash=False)
 

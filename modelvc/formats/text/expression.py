@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Values: TypeAlias = Mapping[str, MetricValue]
     Truth: TypeAlias = bool | None
     Holds: TypeAlias = Callable[[Values], Truth]
-    Value: TypeAlias = Callable[[Values], MetricValue | None]
+    Operand: TypeAlias = Callable[[Values], MetricValue | None]
 
 MAX_LENGTH = 2_000  # characters
 _DEPTH = 50
@@ -83,7 +83,7 @@ def parse(text: str) -> Condition:
     """The condition in TEXT; UsageError points at the column where it goes wrong."""
     if len(text) > MAX_LENGTH:
         raise UsageError(f"a condition cannot be longer than {MAX_LENGTH:,} characters", hint="write a shorter one")
-    reader = _Reader(text, _tokens(text))
+    reader = _Parser(text, _tokens(text))
     found = reader.condition(0)
     reader.expect_end()
     return Condition(text, tuple(dict.fromkeys(reader.names)), found)
@@ -124,7 +124,7 @@ def _wrong(text: str, column: int, why: str) -> UsageError:
     )
 
 
-class _Reader:
+class _Parser:
     """Recursive descent over the tokens."""
 
     def __init__(self, text: str, tokens: list[_Token]) -> None:
@@ -192,7 +192,7 @@ class _Reader:
         self._at += 1
         return token
 
-    def _value(self, token: _Token) -> Value:
+    def _value(self, token: _Token) -> Operand:
         if token.kind == "number":
             number = int(token.text) if token.text.lstrip("+-").isdigit() else float(token.text)
             return lambda _: number
@@ -201,11 +201,11 @@ class _Reader:
         self.names.append(token.text)
         return lambda values: values.get(token.text)
 
-    def _text_or_metric(self, token: _Token, left: Value) -> Value:
+    def _text_or_metric(self, token: _Token, left: Operand) -> Operand:
         def value(values: Values) -> MetricValue | None:
             if token.text in values:
                 return values[token.text]
-            if _is_number(metrics.guess(token.text)) and _is_number(left(values)):
+            if _is_number(metrics.parse_value(token.text)) and _is_number(left(values)):
                 why = f"a number is compared with the text {shown(token.text)}: write the number without quotes"
                 raise _wrong(self._text, token.column, why)
             return token.text

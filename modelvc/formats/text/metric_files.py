@@ -51,10 +51,10 @@ def _chosen(data: bytes, document: Callable[[], object], only: Sequence[str]) ->
         raise FormatError(f"it is larger than {metrics.MAX_FILE:,} bytes")
     if not data.strip():
         raise FormatError("it is empty")
-    flat = [*metrics.flat(document())]
+    flat = [*metrics.flatten(document())]
     if not flat:
         raise FormatError("there is no metric in it")
-    found = metrics.checked(one for one in flat if not only or any(fnmatchcase(one[0], glob) for glob in only))
+    found = metrics.check_pairs(one for one in flat if not only or any(fnmatchcase(one[0], glob) for glob in only))
     if not found:
         raise FormatError(f"none of its {len(flat):,} metrics matches {' or '.join(map(shown, only))}")
     return Chosen(found, len(flat) - len(found))
@@ -71,7 +71,7 @@ def _hint(why: str, json: bool) -> str:  # noqa: FBT001 - which of two formats
 def _json(data: bytes, _: str) -> object:
     from modelvc.formats.text.metric_rows import last_epoch
 
-    return last_epoch(metrics.load(data))
+    return last_epoch(metrics.load_json(data))
 
 
 def _json_lines(data: bytes, _: str) -> object:
@@ -83,7 +83,7 @@ def _json_lines(data: bytes, _: str) -> object:
 def _table(data: bytes, suffix: str) -> object:
     from modelvc.formats.text.metric_rows import table
 
-    return metrics.Table(table(_text(data), tabs=suffix == "tsv"))
+    return metrics.Members(table(_text(data), tabs=suffix == "tsv"))
 
 
 def _toml(data: bytes, _: str) -> object:
@@ -117,16 +117,16 @@ def _text(data: bytes) -> str:
 
 
 def _nested(value: object, seen: list[int], depth: int = 0) -> object:
-    """VALUE with its tables as `metrics.Table`, which knows order and double keys."""
+    """VALUE with its tables as `metrics.Members`, which knows order and double keys."""
     if depth > metrics.MAX_DEPTH:  # in YAML a list can hold itself
         raise FormatError(f"it is nested deeper than {metrics.MAX_DEPTH}")
     seen[0] += 1
     if seen[0] > _MOST_NODES:
         raise FormatError(f"it holds more than {_MOST_NODES:,} values")
-    if isinstance(value, metrics.Table):
-        return metrics.Table((key, _nested(item, seen, depth + 1)) for key, item in value)
+    if isinstance(value, metrics.Members):
+        return metrics.Members((key, _nested(item, seen, depth + 1)) for key, item in value)
     if isinstance(value, dict):
-        return metrics.Table((key, _nested(item, seen, depth + 1)) for key, item in value.items())
+        return metrics.Members((key, _nested(item, seen, depth + 1)) for key, item in value.items())
     if isinstance(value, list):
         return [_nested(item, seen, depth + 1) for item in value]
     if value is not None and not isinstance(value, int | float | str | bool):

@@ -44,7 +44,7 @@ def table(text: str, *, tabs: bool) -> Named:
     if len(header) == 2 and header[0].lower() in _NAME_COLUMNS and header[1].lower() == "value":
         return [(name, _value(field, at)) for at, (name, field) in rows if field]
     _check_header(header)
-    if len(rows) > 1 and all(isinstance(metrics.guess(row[0]), str) and row[0] for _, row in rows):
+    if len(rows) > 1 and all(isinstance(metrics.parse_value(row[0]), str) and row[0] for _, row in rows):
         raise FormatError(
             f'each row has a name in the column "{shown(header[0], 40)}", so the last row is not the last measurement: '
             "write the columns metric,value, or a row alone"
@@ -72,17 +72,17 @@ def json_lines(text: str) -> Named:
     """The (name, value) pairs of an object per line: of the last one where all have the same names, else the last of
     each name.
     """
-    rows: list[metrics.Table] = []
+    rows: list[metrics.Members] = []
     for number, line in enumerate(text.split("\n"), 1):  # a text in JSON may hold other line ends
         if not line.strip():
             continue
         try:
-            found = json.loads(line, object_pairs_hook=metrics.Table, parse_int=metrics.integer)
+            found = json.loads(line, object_pairs_hook=metrics.Members, parse_int=metrics.integer)
         except json.JSONDecodeError as error:
             raise FormatError(f"it is not valid JSON: {error.msg} (line {number}, column {error.colno})") from None
         except RecursionError:
             raise FormatError(f"it is nested deeper than {metrics.MAX_DEPTH} (line {number})") from None
-        if not isinstance(found, metrics.Table):
+        if not isinstance(found, metrics.Members):
             raise FormatError(f"line {number} is not an object")
         rows.append(found)
     if not rows:
@@ -93,7 +93,7 @@ def json_lines(text: str) -> Named:
     merged: dict[str, object] = {}
     for row in rows:
         merged.update(row)
-    return metrics.Table((name, value) for name, value in merged.items() if name not in _COUNTERS)
+    return metrics.Members((name, value) for name, value in merged.items() if name not in _COUNTERS)
 
 
 def last_epoch(value: object) -> object:
@@ -102,14 +102,14 @@ def last_epoch(value: object) -> object:
     A table of lists is a history when all have one length and one of them is a loss: lists without a loss may be
     anything, such as one number per class.
     """
-    if not isinstance(value, metrics.Table) or not value:
+    if not isinstance(value, metrics.Members) or not value:
         return value
     if not all(isinstance(items, list) and items and all(map(_is_number, items)) for _, items in value):
         return value
     lengths = {len(items) for _, items in value if isinstance(items, list)}
     if len(lengths) != 1 or not any("loss" in name.lower() for name, _ in value):
         return value
-    return metrics.Table(
+    return metrics.Members(
         (name, items[-1]) for name, items in value if isinstance(items, list) and name not in _COUNTERS
     )
 
@@ -169,7 +169,7 @@ def _check_header(header: list[str]) -> None:
     for place, name in enumerate(header, 1):
         if not name:
             raise FormatError(f"column {place} has no name")
-        if not isinstance(metrics.guess(name), str):
+        if not isinstance(metrics.parse_value(name), str):
             raise FormatError(f"its first line is not a header: {shown(name, 40)} is a value, not a name")
         if name in known:
             raise FormatError(f'the metric "{shown(name, 80)}" is there twice (line 1)')
@@ -180,4 +180,4 @@ def _value(field: str, at: int) -> object:
     if _DECIMAL_COMMA.fullmatch(field):
         where = f" (line {at})" if at else ""
         raise FormatError(f"{shown(field, 40)} has a comma, which may mean a thousand: write a decimal point{where}")
-    return metrics.guess(field)
+    return metrics.parse_value(field)

@@ -155,7 +155,7 @@ def parse(data: bytes, where: str = POLICY) -> Policy:
     except FormatError as error:
         raise ConfigError(str(error), hint=f"edit {shown(where)}") from None
     text = data.decode("utf-8", "replace").replace("\r\n", "\n")
-    reader = _Reader(where, text.split("\n"))
+    reader = _PolicyReader(where, text.split("\n"))
     for key in table:
         if key not in {"metric", "model"}:
             raise reader.error(reader.top(key), f'there is no key "{shown(key, 40)}", only [[metric]] and [[model]]')
@@ -164,7 +164,7 @@ def parse(data: bytes, where: str = POLICY) -> Policy:
     return Policy(rules, files)
 
 
-class _Reader:
+class _PolicyReader:
     """Finds the line of what is wrong: the parser of TOML does not tell."""
 
     def __init__(self, where: str, lines: Sequence[str]) -> None:

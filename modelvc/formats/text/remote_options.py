@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from modelvc.formats.tables import Table
 
-Value: TypeAlias = "str | bool"
+OptionValue: TypeAlias = "str | bool"
 
 _ACLS = "private|public-read|public-read-write|authenticated-read|aws-exec-read|bucket-owner-read"
 
@@ -42,13 +42,13 @@ RULES = {
 }
 
 
-def read(table: Table) -> dict[str, Value]:
+def read(table: Table) -> dict[str, OptionValue]:
     """The options in TABLE, an entry of the clone's configuration; its own error names the key."""
-    found: dict[str, Value] = {}
+    found: dict[str, OptionValue] = {}
     for key, rule in RULES.items():
         if key not in table.values:
             continue
-        value: Value = table.text(key) if rule.pattern else table.flag(key)
+        value: OptionValue = table.text(key) if rule.pattern else table.flag(key)
         if not _fits(rule, value):
             raise table.error(key, f"must be {rule.words}")
         found[key] = value
@@ -57,15 +57,15 @@ def read(table: Table) -> dict[str, Value]:
     return found
 
 
-def parse(words: Sequence[str]) -> dict[str, Value]:
+def parse(words: Sequence[str]) -> dict[str, OptionValue]:
     """The options in WORDS of the form KEY=VALUE; UsageError for anything else."""
-    found: dict[str, Value] = {}
+    found: dict[str, OptionValue] = {}
     for word in words:
         key, _, text = word.partition("=")
         rule = RULES.get(key)
         if rule is None:
             raise UsageError(f'"{shown(key, 80)}" is no option of a remote', hint=f"there are {', '.join(RULES)}")
-        value: Value = text if rule.pattern else {"true": True, "false": False}.get(text, text)
+        value: OptionValue = text if rule.pattern else {"true": True, "false": False}.get(text, text)
         if not _fits(rule, value):
             raise UsageError(f'"{shown(text, 80)}" cannot be {key}', hint=f"{key} is {rule.words}")
         found[key] = value
@@ -74,12 +74,12 @@ def parse(words: Sequence[str]) -> dict[str, Value]:
     return found
 
 
-def _fits(rule: _Rule, value: Value) -> bool:
+def _fits(rule: _Rule, value: OptionValue) -> bool:
     if isinstance(value, bool):
         return not rule.pattern
     return bool(rule.pattern) and CONTROL.isdisjoint(value) and re.fullmatch(rule.pattern, value) is not None
 
 
-def _contradiction(options: Mapping[str, Value]) -> str:
+def _contradiction(options: Mapping[str, OptionValue]) -> str:
     needs = "sse_kms_key_id" in options and not str(options.get("sse", "")).startswith("aws:kms")
     return "needs sse = aws:kms" if needs else ""

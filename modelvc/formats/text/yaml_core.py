@@ -49,7 +49,7 @@ class _Loader(yaml.SafeLoader):
             raise ValueError(text)
         return float(text.replace(".inf", "inf").replace(".nan", "nan"))
 
-    def construct_table(self, node: yaml.MappingNode) -> metrics.Table:
+    def construct_table(self, node: yaml.MappingNode) -> metrics.Members:
         """Its keys in order, also those that come twice; a key of its own stands in the place of a merged one."""
         own = sum(key.tag != _MERGE for key, _ in node.value)
         self.flatten_mapping(node)
@@ -57,7 +57,7 @@ class _Loader(yaml.SafeLoader):
         pairs = [(_key(made(key, deep=True)), made(value, deep=True)) for key, value in node.value]
         merged = dict(pairs[: len(pairs) - own])
         kept = {key for key, _ in pairs[len(pairs) - own :]}
-        return metrics.Table([*((k, v) for k, v in merged.items() if k not in kept), *pairs[len(pairs) - own :]])
+        return metrics.Members([*((k, v) for k, v in merged.items() if k not in kept), *pairs[len(pairs) - own :]])
 
 
 _Loader.add_constructor(f"{_TAG}int", _Loader.construct_int)
@@ -71,7 +71,7 @@ _Loader.add_implicit_resolver(_MERGE, re.compile(r"<<$"), ["<"])  # not in 1.2, 
 
 
 def read(data: bytes) -> object:
-    """The document in DATA: tables are `metrics.Table`. FormatError says what is wrong, and where."""
+    """The document in DATA: tables are `metrics.Members`. FormatError says what is wrong, and where."""
     if len(data) > MAX_BYTES:
         raise FormatError(f"it is larger than {MAX_BYTES:,} bytes")
     try:

@@ -17,9 +17,8 @@ from modelvc.store.local.content import ContentReader
 if TYPE_CHECKING:
     from modelvc.formats.paths import SafeRelPath
     from modelvc.formats.text.policy import MetricRule
-    from modelvc.gate.pairing import Paired as Pairs
-    from modelvc.gate.pairing import Refused
-    from modelvc.gate.predictions import Predictions as Rows
+    from modelvc.gate.pairing import PairedRows, Refused
+    from modelvc.gate.predictions import Predictions
     from modelvc.repo import Repo
 
 
@@ -34,7 +33,7 @@ class Paired:
         self._path = path
         self._new = new
         self._old = old
-        self._pairs: Pairs | Refused | None = None
+        self._pairs: PairedRows | Refused | None = None
         self._positive = positive or (new.predictions.positive if new.predictions else "")
 
     def judged(self, verdict: Verdict, rule: MetricRule) -> Judged:
@@ -42,7 +41,7 @@ class Paired:
 
         Raises ObjectMissing or RemoteError when predictions cannot be had.
         """
-        from modelvc.gate.compare import Question, agrees, compare, stale
+        from modelvc.gate.compare import Question, agrees, compare_metric, disagreement
         from modelvc.gate.measures import NotComputable
         from modelvc.gate.pairing import Refused
 
@@ -64,10 +63,10 @@ class Paired:
             positive=self._positive,
             measure=rule.metric,
         )
-        found = compare(pairs, verdict.metric, question)
+        found = compare_metric(pairs, verdict.metric, question)
         if isinstance(found, NotComputable):
             return Judged(_unread(verdict, rule, f"not enough data: {found.why}", pairs.rows))
-        if words := stale(found, _number(verdict.old), _number(verdict.new)):
+        if words := disagreement(found, _number(verdict.old), _number(verdict.new)):
             return Judged(replace(verdict, outcome=FAIL, why=words, rows=found.rows, method=found.method))
         if not found.enough and verdict.outcome == FAIL:
             return Judged(_unread(verdict, rule, f"not enough data: {found.why}", found.rows))
@@ -85,14 +84,14 @@ class Paired:
         )
         return Judged(by_rows, found, rule)
 
-    def _read(self, old: Pointer, new: Pointer) -> Pairs | Refused:
+    def _read(self, old: Pointer, new: Pointer) -> PairedRows | Refused:
         if self._pairs is None:
-            from modelvc.gate.pairing import pair
+            from modelvc.gate.pairing import pair_rows
 
-            self._pairs = pair(self._rows(old), self._rows(new))
+            self._pairs = pair_rows(self._rows(old), self._rows(new))
         return self._pairs
 
-    def _rows(self, version: Pointer) -> Rows:
+    def _rows(self, version: Pointer) -> Predictions:
         """The predictions of one version, fetched if this disk does not have them."""
         from modelvc.gate.predictions import parse
 

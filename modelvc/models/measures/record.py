@@ -12,7 +12,7 @@ from blake3 import blake3
 from modelvc.errors import FormatError, UsageError, shown
 from modelvc.formats.paths import SafeRelPath
 from modelvc.formats.pointer import metrics
-from modelvc.formats.pointer.pointer import Metrics, MetricsFile, Predictions
+from modelvc.formats.pointer.pointer import Metrics, MetricsFile, PredictionsBlob
 from modelvc.formats.text import metric_files, policy
 from modelvc.ids import Oid
 from modelvc.models.policy import read_policy
@@ -183,7 +183,7 @@ def _with_positive(pointer: Pointer, label: str) -> Pointer:
         raise UsageError(str(error), hint="name a label of the column y_true") from None
 
 
-def _stored(repo: Repo, name: str, of: Oid, notes: list[str], *, typed: bool = True) -> Predictions:
+def _stored(repo: Repo, name: str, of: Oid, notes: list[str], *, typed: bool = True) -> PredictionsBlob:
     """Keep a file of predictions, after a look that it is one."""
     try:
         if typed:
@@ -212,4 +212,4 @@ def _stored(repo: Repo, name: str, of: Oid, notes: list[str], *, typed: bool = T
             writer.commit()
     finally:
         os.close(fd)
-    return Predictions(of, done.oid, done.stat.size, found.rows)
+    return PredictionsBlob(of, done.oid, done.stat.size, found.rows)

@@ -15,23 +15,23 @@ __all__ = ["RemoteOptions", "absolute_url", "committed_url", "is_relative", "ope
 
 def open_backend(url: str, options: RemoteOptions) -> Backend:
     """The backend for URL. Nothing is asked of it yet, and no library is loaded that another kind needs."""
-    place = parse_url(url)
-    if place.scheme == "file":
+    location = parse_url(url)
+    if location.scheme == "file":
         from modelvc.store.backends.folder import FolderBackend
 
-        return FolderBackend(place.path)
-    if place.scheme == "memory":
+        return FolderBackend(location.path)
+    if location.scheme == "memory":
         from modelvc.store.backends.memory import MemoryBackend
 
-        return MemoryBackend(place.host)
+        return MemoryBackend(location.host)
     _silence_libraries()
-    if place.scheme == "s3":
+    if location.scheme == "s3":
         from modelvc.store.backends.s3 import S3Backend
 
-        return S3Backend(place, options)
+        return S3Backend(location, options)
     from modelvc.store.backends.generic import open_generic
 
-    return open_generic(place)
+    return open_generic(location)
 
 
 def _silence_libraries() -> None:

@@ -10,7 +10,7 @@ from modelvc.store.backends.api import KeyDenied
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from modelvc.store.backends.url import Place
+    from modelvc.store.backends.url import StoreLocation
 
 _CREDENTIALS_HINT = (
     "set AZURE_STORAGE_CONNECTION_STRING, or AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY "
@@ -25,11 +25,11 @@ class Unreachable(RemoteBusy):
     """Nobody answers."""
 
 
-def connect(place: Place) -> Any:
+def connect(location: StoreLocation) -> Any:
     """A file system for the account that PLACE names, or else the environment."""
     from adlfs import AzureBlobFileSystem
 
-    _, at, host = place.host.partition("@")
+    _, at, host = location.host.partition("@")
     account, _, suffix = host.partition(".")
     cloud = suffix.partition(".")[2]
     try:
@@ -41,11 +41,12 @@ def connect(place: Place) -> Any:
             read_timeout=60,
         )
     except ValueError as error:
-        raise _unusable(place.url, str(error)) from None
+        raise _unusable(location.url, str(error)) from None
     found = getattr(fs.service_client, "account_name", None)
     if at and found not in {account, None}:
         raise ConfigError(
-            f"the environment has credentials for the account {shown(found, 80)}, {shown(place.url)} names {account}",
+            f"the environment has credentials for the account {shown(found, 80)}, "
+            f"{shown(location.url)} names {account}",
             hint="set those of that account; a connection string names one itself",
         )
     policy = fs.service_client._config.retry_policy  # noqa: SLF001 - no public way leads there

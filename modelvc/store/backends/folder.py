@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from modelvc.store.backends.api import Data
-    from modelvc.store.backends.openat import Temporary
+    from modelvc.store.backends.openat import TemporaryFile
 
 _LOCK = ".lock"
 _PATIENCE = 30  # seconds; the lock is held for a few system calls
@@ -59,7 +59,7 @@ class FolderBackend:
             folder = todo.pop()
             with self._explained(folder):
                 try:
-                    found, below = openat.scan(self._open_root(), folder)
+                    found, below = openat.list_folder(self._open_root(), folder)
                 except FileNotFoundError:
                     self._check_mounted()
                     continue
@@ -79,7 +79,7 @@ class FolderBackend:
 
     def read(self, key: str, *, limit: int) -> tuple[bytes, Entry]:
         with self._opened(key) as fd:
-            entry = openat.entry(key, os.fstat(fd))
+            entry = openat.entry_of(key, os.fstat(fd))
             if entry.size > limit:
                 raise RemoteError(f"{key} in {shown(self.name)} has more than {limit:,} bytes")
             return self._read(key, fd, 0, entry.size), entry
@@ -112,7 +112,7 @@ class FolderBackend:
     def replace(self, key: str, data: Data, etag: str) -> Entry:
         with self._written(key, data) as (new, folder, name):
             with self._locked():
-                self._check(key, openat.here(folder, name), etag)
+                self._check(key, openat.stat_file(folder, name), etag)
                 os.rename(new.name, name, src_dir_fd=self._root, dst_dir_fd=folder)
             os.fsync(folder)
             return new.entry(key)
@@ -128,7 +128,7 @@ class FolderBackend:
                 return
             try:
                 with self._locked():
-                    found = openat.here(folder, name)
+                    found = openat.stat_file(folder, name)
                     if found is None:
                         return
                     if etag is not None:
@@ -145,7 +145,7 @@ class FolderBackend:
         with self._explained(""):
             self._prepare()
             new = openat.write_temporary(self._root, b"")
-            openat.remove(self._root, new.name)
+            openat.remove_temporary(self._root, new.name)
         return new.mtime
 
     def abort(self) -> None:
@@ -186,7 +186,7 @@ class FolderBackend:
                 fd = create_file(_LOCK, os.O_RDWR | os.O_NOFOLLOW, folder=root)
                 self._locks = _has_locks(fd)
                 self._lock_fd = fd
-                openat.sweep(root)
+                openat.sweep_temporaries(root)
 
     def _check_mounted(self) -> None:
         """A folder that nobody made yet is an empty store; one whose parent is missing is a drive that is not there."""
@@ -206,10 +206,10 @@ class FolderBackend:
             self._check_mounted()
             return None
         try:
-            found = openat.here(folder, name)
+            found = openat.stat_file(folder, name)
         finally:
             os.close(folder)
-        return None if found is None else openat.entry(key, found)
+        return None if found is None else openat.entry_of(key, found)
 
     @contextmanager
     def _opened(self, key: str) -> Iterator[int]:
@@ -237,7 +237,7 @@ class FolderBackend:
         return data
 
     @contextmanager
-    def _written(self, key: str, data: Data) -> Iterator[tuple[Temporary, int, str]]:
+    def _written(self, key: str, data: Data) -> Iterator[tuple[TemporaryFile, int, str]]:
         """DATA on the disk, the folder of KEY and its last part; what got no key is removed."""
         parent, _, name = check_key(key).rpartition("/")
         self._count()
@@ -249,7 +249,7 @@ class FolderBackend:
                 try:
                     yield new, folder, name
                 except BaseException:
-                    openat.remove(self._root, new.name)
+                    openat.remove_temporary(self._root, new.name)
                     raise
             finally:
                 os.close(folder)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from modelvc.store.backends.api import Data
-    from modelvc.store.backends.url import Place
+    from modelvc.store.backends.url import StoreLocation
 
 _T = TypeVar("_T")
 _CONNECTIONS = 4
@@ -307,29 +307,29 @@ class GenericBackend:
                     _disconnect(fs)
 
 
-def open_generic(place: Place) -> GenericBackend:
+def open_generic(location: StoreLocation) -> GenericBackend:
     """The backend for a place that has none of its own."""
-    if place.scheme == "sftp":
+    if location.scheme == "sftp":
         from modelvc.store.backends.sftp import connect
 
-        root = place.path.removeprefix("~/")
-        return GenericBackend(place.url, root, lambda: connect(place.host), atomic=False)
-    container = place.host.partition("@")[0]
-    root = f"{container}/{place.path}".rstrip("/")
-    if place.scheme == "az":
+        root = location.path.removeprefix("~/")
+        return GenericBackend(location.url, root, lambda: connect(location.host), atomic=False)
+    container = location.host.partition("@")[0]
+    root = f"{container}/{location.path}".rstrip("/")
+    if location.scheme == "az":
         from modelvc.store.backends import azure
 
-        _require("adlfs", "pip install 'modelvc[azure]'", place.scheme)
+        _require("adlfs", "pip install 'modelvc[azure]'", location.scheme)
         habits = Habits(azure.explain, partial(azure.require_container, container=container))
-        return GenericBackend(place.url, root, partial(azure.connect, place), atomic=True, habits=habits)
-    _require("gcsfs", "pip install gcsfs", place.scheme)
+        return GenericBackend(location.url, root, partial(azure.connect, location), atomic=True, habits=habits)
+    _require("gcsfs", "pip install gcsfs", location.scheme)
 
     def connect_google() -> Any:
         import fsspec
 
         return fsspec.filesystem("gs", skip_instance_cache=True, use_listings_cache=False)
 
-    return GenericBackend(place.url, root, connect_google, atomic=True)
+    return GenericBackend(location.url, root, connect_google, atomic=True)
 
 
 def explain(error: Exception, name: str, key: str) -> RemoteError:

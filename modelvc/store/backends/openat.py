@@ -30,7 +30,7 @@ _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EOPNOTSUPP, errno.E
 
 
 @dataclass(frozen=True, slots=True)
-class Temporary:
+class TemporaryFile:
     """Bytes on the disk, in the root, that have no key yet."""
 
     name: str
@@ -68,7 +68,7 @@ def open_file(root: int, path: str) -> int:
     raise OSError(errno.ELOOP, "not a plain file")
 
 
-def here(folder: int, name: str) -> os.stat_result | None:
+def stat_file(folder: int, name: str) -> os.stat_result | None:
     """The plain file NAME in FOLDER, if there is one."""
     try:
         found = os.stat(name, dir_fd=folder, follow_symlinks=False)
@@ -79,7 +79,7 @@ def here(folder: int, name: str) -> os.stat_result | None:
     return found
 
 
-def scan(root: int, prefix: str) -> tuple[list[Entry], list[str]]:
+def list_folder(root: int, prefix: str) -> tuple[list[Entry], list[str]]:
     """The keys right below PREFIX, and the prefixes below it."""
     found: list[Entry] = []
     below: list[str] = []
@@ -93,7 +93,7 @@ def scan(root: int, prefix: str) -> tuple[list[Entry], list[str]]:
                     below.append(f"{prefix}{item.name}/")
                 elif item.is_file(follow_symlinks=False):
                     with contextlib.suppress(FileNotFoundError):  # deleted since
-                        found.append(entry(prefix + item.name, item.stat(follow_symlinks=False)))
+                        found.append(entry_of(prefix + item.name, item.stat(follow_symlinks=False)))
     finally:
         os.close(folder)
     return found, below
@@ -112,7 +112,7 @@ def read_exactly(fd: int, offset: int, length: int) -> bytes | None:
     return b"".join(parts) if done == length else None
 
 
-def write_temporary(root: int, data: Data) -> Temporary:
+def write_temporary(root: int, data: Data) -> TemporaryFile:
     """DATA on the disk, for `link` or a rename to give it a key."""
     name = f"{_TEMPORARY}{os.getpid()}-{os.urandom(8).hex()}"
     fd = create_file(name, _NEW, folder=root)
@@ -127,11 +127,11 @@ def write_temporary(root: int, data: Data) -> Temporary:
         os.fsync(fd)
         found = os.fstat(fd)
     except BaseException:
-        remove(root, name)
+        remove_temporary(root, name)
         raise
     finally:
         os.close(fd)
-    return Temporary(name, found.st_size, etag(found), found.st_mtime)
+    return TemporaryFile(name, found.st_size, etag(found), found.st_mtime)
 
 
 def link(root: int, new: str, folder: int, name: str) -> bool:
@@ -143,7 +143,7 @@ def link(root: int, new: str, folder: int, name: str) -> bool:
     except OSError as error:
         if error.errno not in _NO_LINKS:
             raise
-        if here(folder, name) is not None:
+        if stat_file(folder, name) is not None:
             return False
         os.rename(new, name, src_dir_fd=root, dst_dir_fd=folder)
     else:
@@ -151,13 +151,13 @@ def link(root: int, new: str, folder: int, name: str) -> bool:
     return True
 
 
-def remove(folder: int, name: str) -> None:
+def remove_temporary(folder: int, name: str) -> None:
     """Remove a temporary file; what fails is swept by a later writer."""
     with contextlib.suppress(OSError):
         os.unlink(name, dir_fd=folder)
 
 
-def sweep(root: int) -> None:
+def sweep_temporaries(root: int) -> None:
     """Remove what dead writers left."""
     clock = time.time()
     with os.scandir(root) as entries:
@@ -172,7 +172,7 @@ def etag(found: os.stat_result) -> str:
     return f"{found.st_ino:x}-{found.st_size:x}-{found.st_mtime_ns:x}"
 
 
-def entry(key: str, found: os.stat_result) -> Entry:
+def entry_of(key: str, found: os.stat_result) -> Entry:
     return Entry(key, found.st_size, etag(found), found.st_mtime)
 
 

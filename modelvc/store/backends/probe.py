@@ -52,7 +52,7 @@ def probe(backend: Backend) -> Probe:
         backend.delete(key, None)
 
 
-def measure(backend: MeasurableBackend) -> Capabilities:
+def measure_server(backend: MeasurableBackend) -> Capabilities:
     """Ask the server for as much as it honours, from now on; what that is.
 
     Only a refusal (NotUnderstood) lowers it, where a plainer request is granted and the refusal repeats itself.

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from modelvc.store.backends.api import Data
     from modelvc.store.backends.options import RemoteOptions
-    from modelvc.store.backends.url import Place
+    from modelvc.store.backends.url import StoreLocation
 
 _T = TypeVar("_T")
 _PAGE = 1000
@@ -49,12 +49,12 @@ _CONFIG: dict[str, Any] = {
 
 
 class S3Backend:
-    def __init__(self, place: Place, options: RemoteOptions) -> None:
-        self.name = place.url
+    def __init__(self, location: StoreLocation, options: RemoteOptions) -> None:
+        self.name = location.url
         self.capabilities = Capabilities(conditional=True, page=_PAGE)
         self.requests = 0
-        self._bucket = place.host
-        self._prefix = f"{place.path}/" if place.path else ""
+        self._bucket = location.host
+        self._prefix = f"{location.path}/" if location.path else ""
         self._options = options
         self._lock = threading.Lock()
         self._fs: Any = None
@@ -300,11 +300,11 @@ class S3Backend:
         if int(request.headers.get("Content-Length", 0)) <= _UNASKED:
             request.headers.pop("Expect", None)
 
-    def _target(self, key: str) -> s3errors.Target:
+    def _target(self, key: str) -> s3errors.S3Request:
         endpoint = self._options.endpoint_url
         if not endpoint and self._fs is not None and self._fs._s3 is not None:  # noqa: SLF001
             endpoint = self._fs._s3.meta.endpoint_url  # noqa: SLF001 - as the environment set it
-        return s3errors.Target(self.name, self._bucket, endpoint or "Amazon S3", key)
+        return s3errors.S3Request(self.name, self._bucket, endpoint or "Amazon S3", key)
 
 
 async def _gather(makers: Sequence[Callable[[], Awaitable[_T]]]) -> list[_T]:
@@ -338,7 +338,7 @@ def _check_conditions(client: Any) -> None:
             )
 
 
-def _final(verdict: s3errors.Verdict, *, reached: bool) -> RemoteError:
+def _final(verdict: s3errors.S3Failure, *, reached: bool) -> RemoteError:
     if verdict.unreachable and not reached:
         return RemoteError(str(verdict.error), hint=verdict.error.hint)
     return verdict.error

@@ -40,7 +40,7 @@ _BUSY |= {"Throttling", "ThrottlingException", "RequestThrottled", "BandwidthLim
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class S3Request:
     """What was asked of whom, for messages."""
 
     name: str  # the URL of the remote
@@ -54,7 +54,7 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class S3Failure:
     """The error to raise, and whether asking again may help first. `unreachable`: nobody was there to answer."""
 
     error: RemoteError
@@ -62,84 +62,84 @@ class Verdict:
     unreachable: bool = False
 
 
-def explain(error: BaseException, target: Target) -> Verdict:
+def explain(error: BaseException, request: S3Request) -> S3Failure:
     """What ERROR means. Whatever comes, the verdict is one of mvc's own errors."""
     cause = error
     while not hasattr(cause, "response") and cause.__cause__ is not None and not _is_transport(cause):
         cause = cause.__cause__  # s3fs wraps what the server said
     response = getattr(cause, "response", None)
     if isinstance(response, dict):
-        return _answered(response, target)
-    return _unanswered(cause, target)
+        return _answered(response, request)
+    return _unanswered(cause, request)
 
 
-def _answered(response: Mapping[str, Any], target: Target) -> Verdict:
+def _answered(response: Mapping[str, Any], request: S3Request) -> S3Failure:
     said = response.get("Error") or {}
     code = str(said.get("Code", ""))
     status = int((response.get("ResponseMetadata") or {}).get("HTTPStatusCode") or 0)
     words = shown(said.get("Message") or code or f"status {status}", 200)
     if code == "NoSuchBucket":
-        return Verdict(_no_bucket(target))
+        return S3Failure(_no_bucket(request))
     if code in {"NoSuchKey", "NotFound", "404"} or status == 404:
-        return Verdict(KeyMissing(f"{target.what} does not exist"))
+        return S3Failure(KeyMissing(f"{request.what} does not exist"))
     if code == "ConditionalRequestConflict":  # two writers met; S3 asks for another try
-        return Verdict(RemoteChanged(f"{target.what} is being written by somebody else"), retry=True)
+        return S3Failure(RemoteChanged(f"{request.what} is being written by somebody else"), retry=True)
     if code == "PreconditionFailed" or status == 412:
-        return Verdict(RemoteChanged(f"{target.what} was changed by somebody else"))
+        return S3Failure(RemoteChanged(f"{request.what} was changed by somebody else"))
     if code in _REGION or status in {301, 307}:
-        return Verdict(_wrong_region(response, target, words))
+        return S3Failure(_wrong_region(response, request, words))
     if code in _BUSY or status == 429 or (status >= 500 and status != 501):
-        return Verdict(RemoteBusy(f"{target.what}: the server is busy ({words})", hint=_AGAIN_HINT), retry=True)
+        return S3Failure(RemoteBusy(f"{request.what}: the server is busy ({words})", hint=_AGAIN_HINT), retry=True)
     if code in _EXPIRED or (code == "AccessDenied" and "expired" in words.lower()):
-        return Verdict(RemoteDenied(f"the credentials for {target.what} have expired", hint=_EXPIRED_HINT))
+        return S3Failure(RemoteDenied(f"the credentials for {request.what} have expired", hint=_EXPIRED_HINT))
     if code == "RequestTimeTooSkewed":
         hint = "set this computer's clock (a server refuses requests that are 15 minutes off)"
-        return Verdict(RemoteDenied(f"{target.what}: this computer's clock is wrong ({words})", hint=hint))
+        return S3Failure(RemoteDenied(f"{request.what}: this computer's clock is wrong ({words})", hint=hint))
     if code in _BAD_KEY:
         hint = _CREDENTIALS_HINT
-        return Verdict(
-            RemoteDenied(f"{target.what}: the server does not accept these credentials ({words})", hint=hint)
+        return S3Failure(
+            RemoteDenied(f"{request.what}: the server does not accept these credentials ({words})", hint=hint)
         )
     if status in {401, 403}:
-        denied = KeyDenied if target.key else RemoteDenied
-        return Verdict(denied(f"{target.what}: not allowed ({words})", hint=_ALLOW_HINT))
+        denied = KeyDenied if request.key else RemoteDenied
+        return S3Failure(denied(f"{request.what}: not allowed ({words})", hint=_ALLOW_HINT))
     if code == "InvalidRange" or status == 416:
-        return Verdict(RemoteError(f"{target.what} is shorter than expected", hint="run `mvc fsck --remote`"))
+        return S3Failure(RemoteError(f"{request.what} is shorter than expected", hint="run `mvc fsck --remote`"))
     kind = NotUnderstood if status in {400, 501} else RemoteError
-    return Verdict(kind(f"{target.what}: {words} ({shown(code, 60)}, status {status})", hint=_NEEDS_HINT))
+    return S3Failure(kind(f"{request.what}: {words} ({shown(code, 60)}, status {status})", hint=_NEEDS_HINT))
 
 
-def _unanswered(error: BaseException, target: Target) -> Verdict:
+def _unanswered(error: BaseException, request: S3Request) -> S3Failure:
     names = {kind.__name__ for kind in type(error).__mro__}
     if names & _NO_SESSION:
-        return Verdict(RemoteDenied(f"the sign-in for {target.what} has expired", hint=_EXPIRED_HINT))
+        return S3Failure(RemoteDenied(f"the sign-in for {request.what} has expired", hint=_EXPIRED_HINT))
     if "NoCredentialsError" in names:
-        return Verdict(RemoteDenied(f"there are no credentials for {target.what}", hint=_CREDENTIALS_HINT))
+        return S3Failure(RemoteDenied(f"there are no credentials for {request.what}", hint=_CREDENTIALS_HINT))
     if names & _NO_CREDENTIALS:
         why = shown(error, 200)
-        return Verdict(
-            RemoteDenied(f"there are no usable credentials for {target.what}: {why}", hint=_CREDENTIALS_HINT)
+        return S3Failure(
+            RemoteDenied(f"there are no usable credentials for {request.what}: {why}", hint=_CREDENTIALS_HINT)
         )
     inner = getattr(error, "kwargs", {}).get("error")  # botocore's own word for a bundle that is no certificate
     if names & {"SSLError", "ClientSSLError"} or isinstance(error, ssl.SSLError) or isinstance(inner, ssl.SSLError):
         hint = (
             "check the endpoint; a private authority's certificate belongs into AWS_CA_BUNDLE or the remote's ca_bundle"
         )
-        return Verdict(RemoteError(f"{shown(target.endpoint)} has no certificate that can be trusted", hint=hint))
+        return S3Failure(RemoteError(f"{shown(request.endpoint)} has no certificate that can be trusted", hint=hint))
     if names & _UNREACHABLE:
         hint = "check the endpoint, the network and a proxy if there is one"
-        return Verdict(RemoteBusy(f"cannot reach {shown(target.endpoint)}", hint=hint), retry=True, unreachable=True)
+        return S3Failure(RemoteBusy(f"cannot reach {shown(request.endpoint)}", hint=hint), retry=True, unreachable=True)
     if "HTTPClientError" in names and "header" in str(error).lower():  # aiohttp, before anything is sent
         hint = "set them again without line breaks and control characters"
-        return Verdict(RemoteDenied(f"the credentials for {target.what} have a line break in them", hint=hint))
+        return S3Failure(RemoteDenied(f"the credentials for {request.what} have a line break in them", hint=hint))
     if _is_transport(error):
         why = "no answer in time" if "Timeout" in type(error).__name__ else "the connection broke"
-        return Verdict(RemoteBusy(f"{target.what}: {why}", hint=_AGAIN_HINT), retry=True)
+        return S3Failure(RemoteBusy(f"{request.what}: {why}", hint=_AGAIN_HINT), retry=True)
     if isinstance(error, OSError) and error.filename:  # a token or a certificate that a setting names
         why = f"{shown(error.filename, 200)}: {shown(error.strerror or error, 200)}"
         hint = "correct what names this file: AWS_WEB_IDENTITY_TOKEN_FILE, AWS_CA_BUNDLE, ca_bundle or ~/.aws/config"
-        return Verdict(RemoteDenied(f"{target.what}: a file that a setting names cannot be read: {why}", hint=hint))
-    return Verdict(RemoteError(f"{target.what}: {shown(error, 200)} ({type(error).__name__})"))
+        return S3Failure(RemoteDenied(f"{request.what}: a file that a setting names cannot be read: {why}", hint=hint))
+    return S3Failure(RemoteError(f"{request.what}: {shown(error, 200)} ({type(error).__name__})"))
 
 
 def _is_transport(error: BaseException) -> bool:
@@ -151,24 +151,24 @@ def _is_transport(error: BaseException) -> bool:
     return bool(names & known) or isinstance(error, (ConnectionError, TimeoutError))
 
 
-def _no_bucket(target: Target) -> RemoteError:
-    where = f" --endpoint-url {shlex.quote(shown(target.endpoint))}" if "://" in target.endpoint else ""
+def _no_bucket(request: S3Request) -> RemoteError:
+    where = f" --endpoint-url {shlex.quote(shown(request.endpoint))}" if "://" in request.endpoint else ""
     return RemoteError(
-        f"there is no bucket {shown(target.bucket, 80)} at {shown(target.endpoint)}",
-        hint=f"create it with `aws s3 mb s3://{shown(target.bucket, 80)}{where}`, or correct the URL of the remote",
+        f"there is no bucket {shown(request.bucket, 80)} at {shown(request.endpoint)}",
+        hint=f"create it with `aws s3 mb s3://{shown(request.bucket, 80)}{where}`, or correct the URL of the remote",
     )
 
 
-def _wrong_region(response: Mapping[str, Any], target: Target, words: str) -> RemoteError:
+def _wrong_region(response: Mapping[str, Any], request: S3Request, words: str) -> RemoteError:
     headers = (response.get("ResponseMetadata") or {}).get("HTTPHeaders") or {}
     region = (response.get("Error") or {}).get("Region") or headers.get("x-amz-bucket-region")
     if not region:
         return RemoteError(
-            f"the bucket {shown(target.bucket, 80)} lies in another region ({words})",
+            f"the bucket {shown(request.bucket, 80)} lies in another region ({words})",
             hint="ask with `aws s3api get-bucket-location`, then add the remote with `--region`",
         )
     region = shown(region, 40)
     return RemoteError(
-        f"the bucket {shown(target.bucket, 80)} lies in the region {region}",
+        f"the bucket {shown(request.bucket, 80)} lies in the region {region}",
         hint=f"add the remote again with `--region {region}`",
     )

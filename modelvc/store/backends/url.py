@@ -19,7 +19,7 @@ _BUCKET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class StoreLocation:
     """Where a store lies. `path` has no "/" at its end.
 
     `host` is a bucket, `[user@]host[:port]`, a container, or `container@account.dfs.core.windows.net`.
@@ -38,7 +38,7 @@ class Place:
         return f"{scheme}://{self.host}" + (f"/{self.path.lstrip('/')}" if self.path else "")
 
 
-def parse_url(url: str) -> Place:
+def parse_url(url: str) -> StoreLocation:
     """Read a URL or an absolute folder; ConfigError says what is wrong with it."""
     if not url or not url.isprintable():
         raise ConfigError(f'"{shown_url(url)}" is not a URL', hint=f"a remote is {SUPPORTED}")
@@ -65,7 +65,7 @@ def parse_url(url: str) -> Place:
         return _sftp(url, host, path)
     if not host or not _BUCKET.issuperset(host):
         raise ConfigError(f'"{shown_url(url)}" names no bucket', hint=f"write {scheme}://BUCKET/PREFIX")
-    return Place(scheme, f"{host}@{account}" if account else host, "/".join(_parts(url, path)))
+    return StoreLocation(scheme, f"{host}@{account}" if account else host, "/".join(_parts(url, path)))
 
 
 def absolute_url(url: str, cwd: str) -> str:
@@ -88,7 +88,7 @@ def committed_url(url: str, cwd: str, top: str) -> str:
     return found if is_relative(found) and not found.startswith("-") else f"./{found}"
 
 
-def _folder(path: str) -> Place:
+def _folder(path: str) -> StoreLocation:
     if _looks_remote(path):
         raise ConfigError(
             f'"{shown_url(path)}" could be a folder or a host',
@@ -99,7 +99,7 @@ def _folder(path: str) -> Place:
             f'the folder "{shown_url(path)}" is relative: it would be another one in each clone',
             hint="write it as an absolute path",
         )
-    return Place("file", "", os.path.normpath(path))
+    return StoreLocation("file", "", os.path.normpath(path))
 
 
 def _looks_remote(path: str) -> bool:
@@ -139,7 +139,7 @@ def _check_azure(url: str, host: str) -> None:
         )
 
 
-def _sftp(url: str, host: str, path: str) -> Place:
+def _sftp(url: str, host: str, path: str) -> StoreLocation:
     user, at, address = host.rpartition("@")
     name, _, port = address.partition(":")
     good = name and not name.startswith("-") and _BUCKET.issuperset(name) and (not at or _BUCKET.issuperset(user))
@@ -150,7 +150,7 @@ def _sftp(url: str, host: str, path: str) -> Place:
         )
     home = path.startswith("~/")
     parts = _parts(url, path.removeprefix("~/"))
-    return Place("sftp", host, ("~/" if home else "/") + "/".join(parts))
+    return StoreLocation("sftp", host, ("~/" if home else "/") + "/".join(parts))
 
 
 def _parts(url: str, path: str) -> list[str]:

@@ -18,7 +18,7 @@ from modelvc.formats.text.server_support import ServerSupport
 from modelvc.formats.text.store_config import StoreConfig
 from modelvc.store.backends import retry
 from modelvc.store.backends.api import MeasurableBackend
-from modelvc.store.backends.probe import measure
+from modelvc.store.backends.probe import measure_server
 from modelvc.store.objects import codec
 from modelvc.store.remote.servers import Servers
 
@@ -127,7 +127,7 @@ class RemoteStore:
         if known is not None and not self._measured:
             backend.rely_on(replace(backend.capabilities, conditional=known.conditional, checksums=known.checksums))
         elif known is None:
-            found = backend.capabilities if self._measured else measure(backend)
+            found = backend.capabilities if self._measured else measure_server(backend)
             if store:
                 self._servers.keep(ServerSupport(store, server, found.conditional, found.checksums))
         self._measured = True

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modelvc.gate.compare import Comparison, Question, Settled, agrees, compare, settle, stale
+from modelvc.gate.compare import Comparison, Question, Settled, agrees, compare_metric, disagreement, settle
 from modelvc.gate.measures import MEASURES, NotComputable
-from modelvc.gate.pairing import Paired, Side, pair
+from modelvc.gate.pairing import PairedRows, Side, pair_rows
 from modelvc.gate.predictions import parse
 from modelvc.gate.stats import Interval
 
@@ -27,7 +27,7 @@ def paired(  # noqa: PLR0917
     old_score: list[float] | None = None,
     new_score: list[float] | None = None,
     column: str = "y_score",
-) -> Paired:
+) -> PairedRows:
     sides = []
     for said, score in ((old, old_score), (new, new_score)):
         head = "id,y_true,y_pred" + (f",{column}" if score is not None else "")
@@ -36,19 +36,19 @@ def paired(  # noqa: PLR0917
             for n, (t, p) in enumerate(zip(truth, said, strict=True))
         ]
         sides.append(parse("\n".join([head, *rows]).encode(), "p.csv"))
-    found = pair(*sides)
-    assert isinstance(found, Paired)
+    found = pair_rows(*sides)
+    assert isinstance(found, PairedRows)
     return found
 
 
-def asked(rows: Paired, metric: str, **question: Any) -> Comparison:
-    found = compare(rows, metric, Question(higher=metric not in LOWER, **question))
+def asked(rows: PairedRows, metric: str, **question: Any) -> Comparison:
+    found = compare_metric(rows, metric, Question(higher=metric not in LOWER, **question))
     assert isinstance(found, Comparison), found
     return found
 
 
 @pytest.fixture(scope="module")
-def binary() -> Paired:
+def binary() -> PairedRows:
     rng = random.Random(1)
     truth = [int(rng.random() < 0.4) for _ in range(600)]
     common = [rng.gauss(t * 1.5, 1) for t in truth]
@@ -56,7 +56,7 @@ def binary() -> Paired:
     return paired(truth, *([int(s > 0.5) for s in side] for side in scores), *scores)
 
 
-def by_numpy(metric: str, rows: Paired, side: Side) -> float:
+def by_numpy(metric: str, rows: PairedRows, side: Side) -> float:
     y = np.array([int(rows.labels[c]) for c in rows.truth])
     p = np.array([int(rows.labels[c]) for c in side.predicted])
     s = np.array(side.scores["y_score"])
@@ -83,7 +83,7 @@ def by_numpy(metric: str, rows: Paired, side: Side) -> float:
 
 
 @pytest.mark.parametrize("metric", sorted(MEASURES))
-def test_every_metric_is_what_it_says_and_has_an_interval(metric: str, binary: Paired):
+def test_every_metric_is_what_it_says_and_has_an_interval(metric: str, binary: PairedRows):
     found = asked(binary, f"test.{metric}", margin=0.02) if metric not in LOWER else asked(binary, metric, margin=0.02)
     assert found.old == pytest.approx(by_numpy(metric, binary, binary.old), abs=1e-12)
     assert found.new == pytest.approx(by_numpy(metric, binary, binary.new), abs=1e-12)
@@ -95,7 +95,7 @@ def test_every_metric_is_what_it_says_and_has_an_interval(metric: str, binary: P
     assert found.p_value is not None
     assert found.p_worse is not None
     assert 0 < found.p_value <= 1
-    assert found == compare(binary, found.metric, found.question)  # seeded
+    assert found == compare_metric(binary, found.metric, found.question)  # seeded
 
 
 def test_metrics_over_many_labels_are_means_over_them():
@@ -116,7 +116,7 @@ def test_metrics_over_many_labels_are_means_over_them():
     assert asked(rows, "balanced_accuracy").old == pytest.approx(recall)
     assert asked(rows, "f1").old == pytest.approx(f1)
     assert asked(rows, "recall", positive="c").old == pytest.approx(each(old, "c")[1])
-    assert isinstance(compare(rows, "auc", Question()), NotComputable)
+    assert isinstance(compare_metric(rows, "auc", Question()), NotComputable)
 
 
 def test_log_loss_of_many_labels_needs_a_column_for_each():
@@ -130,8 +130,8 @@ def test_log_loss_of_many_labels_needs_a_column_for_each():
             shares = [weight / sum(weights) for weight in weights]
             losses[side] -= math.log(shares["abc".index(label)]) / 50
             lines[side].append(f"{row},{label},a,{','.join(map(repr, shares))}")
-    rows = pair(*(parse("\n".join(side).encode(), "p") for side in lines))
-    assert isinstance(rows, Paired)
+    rows = pair_rows(*(parse("\n".join(side).encode(), "p") for side in lines))
+    assert isinstance(rows, PairedRows)
     found = asked(rows, "log_loss")
     assert (found.old, found.new) == pytest.approx(tuple(losses))
 
@@ -150,7 +150,7 @@ def test_the_larger_of_two_labels_is_positive():
 def test_of_two_texts_nobody_guesses_the_positive_one(metric: str):
     scores = [0.9, 0.2] * 20
     rows = paired(["cancer", "healthy"] * 20, ["cancer", "healthy"] * 20, ["cancer"] * 40, scores, scores)
-    found = compare(rows, metric, Question())
+    found = compare_metric(rows, metric, Question())
     assert isinstance(found, NotComputable)
     assert "nothing says which label is the positive one, cancer or healthy" in found.why
     assert "--positive LABEL" in found.why
@@ -165,7 +165,7 @@ def test_a_score_may_be_that_of_a_label():
     scores = [0.9, 0.2] * 20
     rows = paired(truth, truth, truth, scores, scores, column="y_score_cancer")
     assert asked(rows, "auc", positive="cancer").old == 1.0
-    found = compare(rows, "auc", Question(positive="healthy"))
+    found = compare_metric(rows, "auc", Question(positive="healthy"))
     assert isinstance(found, NotComputable)
     assert "no column y_score or y_score_healthy" in found.why
 
@@ -189,7 +189,7 @@ def test_names_that_libraries_give(name: str, measure: str):
     rows = paired(truth, [1, 2, 2, 1] * 20, [1, 2, 3, 2] * 20, [0.5] * 80, [0.5] * 80)
     if measure == "auc":
         rows = paired([0, 1] * 40, [0, 1] * 40, [1, 0] * 40, [0.2, 0.7] * 40, [0.7, 0.2] * 40)
-    found = compare(rows, name, Question(higher=measure != "mse"))
+    found = compare_metric(rows, name, Question(higher=measure != "mse"))
     assert found == replace(asked(rows, measure), metric=name, question=found.question)  # type: ignore[union-attr]
 
 
@@ -199,7 +199,7 @@ def test_a_mean_over_labels_is_not_the_metric_of_one():
     assert (one.old, mean.old) == (pytest.approx(2 / 3), pytest.approx(5 / 6))
     assert asked(rows, "0.recall").old == 1.0  # a row of scikit-learn's report
     for name in ("weighted avg.f1-score", "f1_micro", "precision_weighted"):
-        found = compare(rows, name, Question())
+        found = compare_metric(rows, name, Question())
         assert isinstance(found, NotComputable)
         assert "mean over labels of" in found.why
 
@@ -207,7 +207,7 @@ def test_a_mean_over_labels_is_not_the_metric_of_one():
 def test_what_is_computed_can_be_said():
     rows = paired([0, 1] * 20, [0, 1] * 20, [1, 1] * 20)
     assert asked(rows, "quality", measure="accuracy").old == 1.0
-    assert isinstance(compare(rows, "quality", Question()), NotComputable)
+    assert isinstance(compare_metric(rows, "quality", Question()), NotComputable)
 
 
 @pytest.mark.parametrize("metric", ["accuracy", "f1", "auc", "log_loss"])
@@ -229,17 +229,17 @@ def test_a_label_that_is_missing_is_not_enough_data(metric: str):
 )
 def test_what_can_not_be_computed_says_why(metric: str, why: str):
     rows = paired([0, 1] * 20, [0, 1] * 20, [1, 1] * 20)
-    found = compare(rows, metric, Question(positive="x" if metric == "f1" else ""))
+    found = compare_metric(rows, metric, Question(positive="x" if metric == "f1" else ""))
     assert isinstance(found, NotComputable)
     assert why in found.why
 
 
 def test_scores_that_are_no_probabilities_and_labels_that_are_no_numbers():
     rows = paired(["a", "b"] * 20, ["a", "a"] * 20, ["b", "a"] * 20, [0.5] * 40, [1.5] * 40)
-    loss = compare(rows, "log_loss", Question(positive="b"))
+    loss = compare_metric(rows, "log_loss", Question(positive="b"))
     assert isinstance(loss, NotComputable)
     assert "some lie outside 0 to 1" in loss.why
-    error = compare(rows, "rmse", Question())
+    error = compare_metric(rows, "rmse", Question())
     assert isinstance(error, NotComputable)
     assert "not numbers in every row" in error.why
 
@@ -290,8 +290,8 @@ def test_the_words_of_all_outcomes():
     right, flipped = truth, [1 - t if n % 10 == 0 else t for n, t in enumerate(truth)]
     few = [1 - t if n % 250 == 0 else t for n, t in enumerate(truth)]
     question = Question(margin=0.02)
-    found = [compare(paired(truth, right, other), "accuracy", question) for other in (flipped, few, right)]
-    barely = compare(paired(truth[:200], right[:200], few[:200]), "accuracy", Question(margin=0.001))
+    found = [compare_metric(paired(truth, right, other), "accuracy", question) for other in (flipped, few, right)]
+    barely = compare_metric(paired(truth[:200], right[:200], few[:200]), "accuracy", Question(margin=0.001))
     words = settle([one for one in [*found, barely] if isinstance(one, Comparison)])
     assert [one.outcome for one in words] == ["fail", "pass", "pass", "inconclusive"]
     assert [one.why for one in words] == [
@@ -395,15 +395,15 @@ def test_a_recorded_metric_agrees_with_the_predictions(computed: float, recorded
 
 def test_metrics_that_are_not_those_of_the_predictions_are_named():
     found = asked(paired([0, 1] * 20, [0, 1] * 20, [1, 1] * 20), "accuracy")
-    assert stale(found, 1.0, 0.5) == ""
-    assert stale(found, 1.0, 0.75) == "the new version's predictions give 0.5, and 0.75 is recorded"
+    assert disagreement(found, 1.0, 0.5) == ""
+    assert disagreement(found, 1.0, 0.75) == "the new version's predictions give 0.5, and 0.75 is recorded"
 
 
 def test_a_row_that_lacks_a_value_contradicts_no_recorded_metric():
     scores = [0.2, 0.7] * 150
     rows = paired([0, 1] * 150, [0, 1] * 150, [0, 1] * 150, scores, [nan, *scores[1:]])
     found = asked(rows, "auc")
-    assert stale(found, 1.0, 1.0) == ""
+    assert disagreement(found, 1.0, 1.0) == ""
     assert settle([found])[0] == Settled("inconclusive", "not enough data: 1 row of 300 lacks a value")
 
 
@@ -423,9 +423,9 @@ def test_rounded_predictions_are_compared_with_what_their_digits_allow(metric: s
         whole, cut = paired(labels, labels, labels, exact, exact), paired(labels, labels, labels, rounded, rounded)
     recorded = asked(whole, metric).old
     found = asked(cut, metric)
-    assert stale(found, recorded, recorded) == ""
+    assert disagreement(found, recorded, recorded) == ""
     assert 0 < found.slack[0] < 0.5 * 10.0 ** (1 - decimals) * 10
-    assert stale(found, recorded, recorded + 2.5 * found.slack[1] + 0.01)
+    assert disagreement(found, recorded, recorded + 2.5 * found.slack[1] + 0.01)
     assert asked(whole, metric).slack == (0.0, 0.0)
 
 
@@ -433,7 +433,7 @@ def test_whole_numbers_are_not_rounded_ones():
     targets = list(range(40))
     found = asked(paired(targets, [n + 1 for n in targets], targets), "mse")
     assert found.slack == (0.0, 0.0)
-    assert stale(found, 1.0, 0.01)
+    assert disagreement(found, 1.0, 0.01)
 
 
 def test_what_could_not_be_read_counts_as_one_comparison_more():
@@ -460,7 +460,7 @@ def test_a_label_in_a_name_may_have_a_slash():
 @pytest.mark.parametrize("name", ["macro_accuracy", "accuracy_weighted", "weighted avg.mse", "macro avg.log_loss"])
 def test_a_mean_that_is_not_computed_is_not_taken_for_another(name: str):
     rows = paired([0, 1, 1, 1] * 20, [0, 1, 0, 1] * 20, [0, 1, 1, 1] * 20, [0.5] * 80, [0.5] * 80)
-    found = compare(rows, name, Question())
+    found = compare_metric(rows, name, Question())
     assert isinstance(found, NotComputable)
     assert "mean over labels of" in found.why
     assert asked(rows, "accuracy_micro").old == asked(rows, "accuracy").old == 0.75
@@ -470,7 +470,7 @@ def test_only_scores_that_are_used_can_be_rounded():
     head, exact = "id,y_true,y_pred,y_score,y_score_other", "0.123456789012"
     rows = "".join(f"{n},{n % 2},{n % 2},{exact},0.5\n" for n in range(40))
     one = parse(f"{head}\n{rows}".encode(), "p.csv")
-    found = pair(one, one)
-    assert isinstance(found, Paired)
+    found = pair_rows(one, one)
+    assert isinstance(found, PairedRows)
     assert asked(found, "log_loss").slack == (0.0, 0.0)
     assert asked(found, "brier").slack == (0.0, 0.0)

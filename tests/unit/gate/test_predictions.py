@@ -10,7 +10,7 @@ import pytest
 
 from modelvc.errors import FormatError
 from modelvc.gate import predictions
-from modelvc.gate.pairing import Paired, Refused, pair
+from modelvc.gate.pairing import PairedRows, Refused, pair_rows
 from modelvc.gate.predictions import parse, read
 
 HEAD = b"id,y_true,y_pred\n"
@@ -155,8 +155,8 @@ def table(rows: Iterable[Iterable[object]], head: str = "id,y_true,y_pred"):
 def test_rows_are_matched_by_id():
     old = table([(1, "a", "a", 0.1), (2, "b", "a", 0.2), (3, "c", "c", 0.3)], "id,y_true,y_pred,y_score")
     new = table([(3, "c", "d", 0.9), (1, "a", "a", 0.7), (2, "b", "b", 0.8)], "id,y_true,y_pred,y_score")
-    found = pair(old, new)
-    assert isinstance(found, Paired)
+    found = pair_rows(old, new)
+    assert isinstance(found, PairedRows)
     assert [found.labels[code] for code in found.truth] == ["a", "b", "c"]
     assert [found.labels[code] for code in found.old.predicted] == ["a", "a", "c"]
     assert [found.labels[code] for code in found.new.predicted] == ["a", "b", "d"]
@@ -165,8 +165,8 @@ def test_rows_are_matched_by_id():
 
 
 def test_numbers_and_texts_as_ids_still_match():
-    found = pair(table([(1, 0.5, 1), ("x", 1.5, 2)]), table([("x", 1.5, 2.0), (1, 0.5, 1)]))
-    assert isinstance(found, Paired)
+    found = pair_rows(table([(1, 0.5, 1), ("x", 1.5, 2)]), table([("x", 1.5, 2.0), (1, 0.5, 1)]))
+    assert isinstance(found, PairedRows)
     assert list(found.new.values) == [1, 2]
     assert found.same
 
@@ -176,8 +176,8 @@ def test_what_is_the_same():
     head = "id,y_true,y_pred,y_score"
 
     def same(new: Iterable[Iterable[object]], head_new: str = head):
-        found = pair(table(rows, head), table(new, head_new))
-        assert isinstance(found, Paired)
+        found = pair_rows(table(rows, head), table(new, head_new))
+        assert isinstance(found, PairedRows)
         return found.same
 
     assert same(list(reversed(rows)))
@@ -187,7 +187,9 @@ def test_what_is_the_same():
 
 
 def test_other_labels_are_refused():
-    found = pair(table([(n, n % 3, 0) for n in range(9)]), table([(n, n % 3 if n > 4 else 2, 0) for n in range(9)]))
+    found = pair_rows(
+        table([(n, n % 3, 0) for n in range(9)]), table([(n, n % 3 if n > 4 else 2, 0) for n in range(9)])
+    )
     assert found == Refused(
         "labels-differ",
         "the test set changed: y_true differs in 4 of 9 rows (id 0, 1, 3, …); predict the same rows with both versions",
@@ -198,15 +200,15 @@ def test_other_labels_are_refused():
 
 
 def test_other_labels_that_are_words_are_refused():
-    found = pair(table([("x", "a", "a"), ("y", "b", "b")]), table([("x", "a", "a"), ("y", "\x1bc", "b")]))
+    found = pair_rows(table([("x", "a", "a"), ("y", "b", "b")]), table([("x", "a", "a"), ("y", "\x1bc", "b")]))
     assert isinstance(found, Refused)
     assert (found.reason, found.count, found.examples) == ("labels-differ", 1, ("y",))
-    mixed = pair(table([(1, "a", "a")]), table([(1, 5, 5)]))
+    mixed = pair_rows(table([(1, "a", "a")]), table([(1, 5, 5)]))
     assert isinstance(mixed, Refused)
 
 
 def test_other_rows_are_refused():
-    found = pair(table([(n, 0, 0) for n in range(10)]), table([(n, 0, 0) for n in range(4, 11)]))
+    found = pair_rows(table([(n, 0, 0) for n in range(10)]), table([(n, 0, 0) for n in range(4, 11)]))
     assert found == Refused(
         "rows-differ",
         "the test set changed: 4 of 10 rows are gone (id 0, 1, 2, …) and 1 of 7 are new (id 10);"
@@ -215,9 +217,9 @@ def test_other_rows_are_refused():
         10,
         ("0", "1", "2"),
     )
-    fewer = pair(table([(1, 0, 0), (2, 0, 0)]), table([(2, 0, 0)]))
+    fewer = pair_rows(table([(1, 0, 0), (2, 0, 0)]), table([(2, 0, 0)]))
     assert isinstance(fewer, Refused)
-    more = pair(table([(2, 0, 0)]), table([("\x1b", 0, 0), (2, 0, 0)]))
+    more = pair_rows(table([(2, 0, 0)]), table([("\x1b", 0, 0), (2, 0, 0)]))
     assert isinstance(more, Refused)
     assert "1 of 2 are new (id \\x1b)" in more.why
 
@@ -227,11 +229,11 @@ def test_labels_that_were_rounded_are_named_as_that():
     old = table([(n, value, 0) for n, value in enumerate(exact)])
     new = table([(n, round(value, 2), 0) for n, value in enumerate(exact)])
     for pairs, which in (((old, new), "new"), ((new, old), "old")):
-        found = pair(*pairs)
+        found = pair_rows(*pairs)
         assert isinstance(found, Refused)
         assert f"y_true is rounded to 2 decimals in the {which} version's file" in found.why
         assert (found.reason, found.count, found.rows) == ("labels-differ", 2, 3)
-    other = pair(old, table([(n, value + 0.01, 0) for n, value in enumerate(exact)]))
+    other = pair_rows(old, table([(n, value + 0.01, 0) for n, value in enumerate(exact)]))
     assert isinstance(other, Refused)
     assert "the test set changed" in other.why
 
@@ -239,12 +241,12 @@ def test_labels_that_were_rounded_are_named_as_that():
 def test_labels_are_one_whoever_wrote_them():
     old = table([("01", "1", "0"), ("2", "0.0", "1")])
     new = table([("1", "1.0", "1e0"), ("2.0", "0", "-0")])
-    found = pair(old, new)
-    assert isinstance(found, Paired)
+    found = pair_rows(old, new)
+    assert isinstance(found, PairedRows)
     assert found.labels == ("1", "0")
     assert list(found.new.predicted) == [0, 1]
 
 
 def test_a_label_that_is_nan_in_both_is_the_same():
-    assert isinstance(pair(table([(1, "nan", 0)]), table([(1, "nan", 1)])), Paired)
-    assert isinstance(pair(table([(1, "nan", 0)]), table([(1, 2, 1)])), Refused)
+    assert isinstance(pair_rows(table([(1, "nan", 0)]), table([(1, "nan", 1)])), PairedRows)
+    assert isinstance(pair_rows(table([(1, "nan", 0)]), table([(1, 2, 1)])), Refused)

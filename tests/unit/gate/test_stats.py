@@ -12,7 +12,7 @@ from scipy import optimize
 from scipy import stats as reference
 
 from modelvc.gate import bootstrap
-from modelvc.gate.confusion import OF_CLASS, cells_of, compare
+from modelvc.gate.confusion import OF_CLASS, cells_of, measure_cells
 from modelvc.gate.distributions import (
     binomial_pmf,
     half_tail,
@@ -275,7 +275,7 @@ def test_the_bootstrap_gives_the_same_numbers_everywhere():
     rng = Random(0)
     assert [bootstrap.binomial(rng, 10_000, 0.3) for _ in range(4)] == BINOMIALS
     cells = {(1, 1, 1): 40, (1, 1, 0): 6, (0, 1, 0): 9, (0, 0, 0): 45}
-    found = compare(cells, "f1", 1, count=2_000, seed=0).estimate
+    found = measure_cells(cells, "f1", 1, count=2_000, seed=0).estimate
     assert isinstance(found, bootstrap.Resampled)
     ends = found.interval(0.95)
     assert (ends.low, ends.high) == pytest.approx(F1_ENDS, abs=1e-12)
@@ -300,7 +300,7 @@ def test_the_bootstrap_of_rmse_against_scipy():
     def difference(a: Sequence[float], b: Sequence[float]):
         return math.sqrt(sum(b) / len(b)) - math.sqrt(sum(a) / len(a))
 
-    found = bootstrap.sums([old, new], lambda n, s: math.sqrt(s[1] / n) - math.sqrt(s[0] / n), count=4_000)
+    found = bootstrap.resample_sums([old, new], lambda n, s: math.sqrt(s[1] / n) - math.sqrt(s[0] / n), count=4_000)
     assert isinstance(found, bootstrap.Resampled)
     low, high = scipy_bca(difference, (old, new))
     got = found.interval(0.95)
@@ -327,7 +327,7 @@ def test_the_bootstrap_of_counts_against_scipy(metric: str):
         t, a, b = list(t), list(a), list(b)
         return value(t, b) - value(t, a)
 
-    found = compare(cells_of(truth, old, new), metric, 1, count=4_000, seed=0)
+    found = measure_cells(cells_of(truth, old, new), metric, 1, count=4_000, seed=0)
     assert (found.old, found.new) == pytest.approx((value(truth, old), value(truth, new)), abs=1e-12)
     assert isinstance(found.estimate, bootstrap.Resampled)
     drawn = reference.bootstrap(
@@ -342,9 +342,9 @@ def test_many_labels_are_judged_by_the_jackknife_which_agrees_with_the_bootstrap
     truth = [rng.randrange(6) for _ in range(900)]
     old, new = ([t if rng.random() < 0.7 else rng.randrange(6) for t in truth] for _ in range(2))
     cells = cells_of(truth, old, new)
-    drawn = compare(cells, "f1", None, count=1_000, seed=0).estimate
+    drawn = measure_cells(cells, "f1", None, count=1_000, seed=0).estimate
     monkeypatch.setattr("modelvc.gate.confusion.MOST_CELLS", 0)
-    linear = compare(cells, "f1", None, count=1_000, seed=0).estimate
+    linear = measure_cells(cells, "f1", None, count=1_000, seed=0).estimate
     assert isinstance(drawn, bootstrap.Resampled)
     assert isinstance(linear, Linear)
     assert linear.spread == pytest.approx(drawn.spread, rel=0.08)
@@ -354,7 +354,7 @@ def test_groups_of_rows_vary_as_rows_do_even_when_the_file_is_sorted():
     rng = random.Random(8)
     old = sorted(rng.expovariate(1) for _ in range(30_000))
     new = [value * rng.uniform(1.2, 1.3) for value in old]
-    found = bootstrap.sums([old, new], lambda n, s: (s[1] - s[0]) / n)
+    found = bootstrap.resample_sums([old, new], lambda n, s: (s[1] - s[0]) / n)
     exact = losses([b - a for a, b in zip(old, new, strict=True)])
     assert isinstance(found, bootstrap.Resampled)
     assert isinstance(exact, Losses)
@@ -365,7 +365,7 @@ def test_tails_and_interval_of_the_bootstrap_say_the_same():
     rng = random.Random(6)
     old = [rng.expovariate(1) for _ in range(150)]
     new = [value * rng.uniform(0.6, 1.5) for value in old]
-    found = bootstrap.sums([old, new], lambda n, s: math.sqrt(s[1] / n) - math.sqrt(s[0] / n))
+    found = bootstrap.resample_sums([old, new], lambda n, s: math.sqrt(s[1] / n) - math.sqrt(s[0] / n))
     assert isinstance(found, bootstrap.Resampled)
     ends = found.interval(0.95)
     assert found.tails(ends.low)[0] == pytest.approx(0.025, abs=0.002)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from modelvc.errors import FormatError
-from modelvc.formats.notebook_rules import Rules
+from modelvc.formats.notebook_rules import NotebookRules
 from modelvc.notebook import document, form, shape
 from modelvc.notebook.strip import clean
 from tests.support.notebooks import SAID, cell, dump, notebook
@@ -53,14 +53,14 @@ def test_what_is_saved_in_jupyter_s_form_is_git_s_version_again(how: dict[str, A
     before = written(VALUE, **how)
     ran = json.loads(json.dumps(VALUE))
     ran["cells"][0] |= {"outputs": [SAID], "execution_count": 3}
-    assert clean(dump(ran), Rules(), "n.ipynb", before)[0] == before
-    assert clean(written(ran, **how), Rules(), "n.ipynb")[0] == before  # a new file keeps its own
-    assert clean(before, Rules(), "n.ipynb", shape.AS_JUPYTER)[0] == dump(VALUE)
+    assert clean(dump(ran), NotebookRules(), "n.ipynb", before)[0] == before
+    assert clean(written(ran, **how), NotebookRules(), "n.ipynb")[0] == before  # a new file keeps its own
+    assert clean(before, NotebookRules(), "n.ipynb", shape.AS_JUPYTER)[0] == dump(VALUE)
 
 
 def test_the_byte_order_mark_is_a_part_of_it() -> None:
     before = form.BOM + dump(VALUE)
-    assert clean(dump(VALUE), Rules(), "n.ipynb", before)[0] == before
+    assert clean(dump(VALUE), NotebookRules(), "n.ipynb", before)[0] == before
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_form_that_is_not_known_changes_nothing(other: bytes) -> None:
     ran = notebook(cell("a", "c0-4f7a9e", outputs=[SAID]))
     plain = notebook(cell("a", "c0-4f7a9e"))
     for data in (ran, plain, written(json.loads(plain), indent=4)):
-        assert clean(data, Rules(), "n.ipynb", other)[0] == clean(data, Rules(), "n.ipynb")[0]
+        assert clean(data, NotebookRules(), "n.ipynb", other)[0] == clean(data, NotebookRules(), "n.ipynb")[0]
 
 
 def test_nothing_but_the_form_depends_on_the_other_version() -> None:
@@ -94,7 +94,7 @@ def test_nothing_but_the_form_depends_on_the_other_version() -> None:
     now = json.loads(dump(VALUE))
     now["metadata"] = {"a": {"b": 3, "c": 4, "y": 5}, "new": [1, 2]}
     now["nbformat_minor"] = 5
-    found, _ = clean(dump(now), Rules(), "n.ipynb", written(other, indent=2))
+    found, _ = clean(dump(now), NotebookRules(), "n.ipynb", written(other, indent=2))
     assert json.loads(found) == now
     assert list(json.loads(found)["metadata"]["a"]) == ["y", "b", "c"]
 
@@ -105,12 +105,12 @@ def test_a_version_of_another_format_gives_its_layout_alone() -> None:
     sheet = {"cells": [{**old, "prompt_number": None}], "metadata": {}}
     three = written({"metadata": {}, "nbformat": 3, "nbformat_minor": 0, "worksheets": [sheet]}, indent=2)
     four = json.loads(notebook(cell("a")))
-    assert clean(dump(four), Rules(), "n.ipynb", three)[0] == written(four, indent=2, ensure_ascii=False)
+    assert clean(dump(four), NotebookRules(), "n.ipynb", three)[0] == written(four, indent=2, ensure_ascii=False)
     for odd in (None, 3, [3], ["a", 3], {"a": 1}):
         value = json.loads(notebook(cell("a"), cell("a")))
         value["cells"][0]["source"] = odd
         for before, after in ((value, four), (four, value)):
-            found, _ = clean(dump(after), Rules(), "n.ipynb", dump(before))
+            found, _ = clean(dump(after), NotebookRules(), "n.ipynb", dump(before))
             assert json.loads(found) == after
 
 

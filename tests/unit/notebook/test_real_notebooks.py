@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from modelvc.errors import FormatError
-from modelvc.formats.notebook_rules import Rules
+from modelvc.formats.notebook_rules import NotebookRules
 from modelvc.git import mergefile
 from modelvc.notebook.kept import Kept
 from modelvc.notebook.merge import merge
@@ -19,7 +19,7 @@ from tests.fixtures.notebooks.make import large
 from tests.support.notebooks import FIXTURES, fixtures, is_valid, outputs, packaged, validate
 
 ALL = [*fixtures(), *packaged()]
-RULES = Rules()
+RULES = NotebookRules()
 
 
 @pytest.mark.parametrize("path", ALL, ids=lambda path: path.name)

@@ -24,7 +24,7 @@ from tests.support.notebooks import SAID, cell, dump, notebook, outputs, sources
 IMAGE = {"output_type": "display_data", "metadata": {}, "data": {"image/png": "aGk=", "text/plain": ["<Figure>"]}}
 
 
-def configured(lines: str) -> notebook_rules.Rules:
+def configured(lines: str) -> notebook_rules.NotebookRules:
     return notebook_rules.read(f"format = 1\n[notebooks]\n{lines}\n".encode())
 
 
@@ -41,7 +41,7 @@ def kept(tmp_path: Path) -> Kept:
 
 
 def _round(kept: Kept, data: bytes, path: str = "n.ipynb") -> bytes:
-    stripped, taken = clean(data, notebook_rules.Rules(), path)
+    stripped, taken = clean(data, notebook_rules.NotebookRules(), path)
     kept.keep(path, taken)
     return stripped
 
@@ -170,7 +170,10 @@ def test_what_platforms_write_goes_and_comes_back(platform: platforms.Platform, 
                 at[path[-1]] = {"value": 1}
             stripped = _round(kept, dump(ran), f"{platform.name}{len(beside)}")
             assert stripped == notebook(cell("a", "one-abcdef", **beside), **beside)
-            assert json.loads(kept.attach(stripped, notebook_rules.Rules(), f"{platform.name}{len(beside)}")) == ran
+            assert (
+                json.loads(kept.attach(stripped, notebook_rules.NotebookRules(), f"{platform.name}{len(beside)}"))
+                == ran
+            )
             page = (ROOT / "docs/notebooks.md").read_text()
             assert all(f"`{'.'.join(path[1:])}`" in page for path in paths)
 
@@ -220,19 +223,19 @@ def as_file(**more: Any) -> bytes:
     ],
 )
 def test_bytes_without_anything_to_strip_are_not_touched(data: bytes) -> None:
-    assert clean(data, notebook_rules.Rules(), "n.ipynb")[0] == data
+    assert clean(data, notebook_rules.NotebookRules(), "n.ipynb")[0] == data
 
 
 def test_what_is_hard_to_keep_is_kept() -> None:
     values = {"nan": float("nan"), "inf": float("-inf"), "big": 1 << 80, "half": "\ud83d", "whole": "🚀"}
     text = json.dumps(json.loads(as_file()) | {"metadata": values}, indent=4)  # another program's form: escapes, CRLF
     text = b"\xef\xbb\xbf" + text.encode().replace(b"\n", b"\r\n")
-    found, _ = clean(text, notebook_rules.Rules(), "n.ipynb")
+    found, _ = clean(text, notebook_rules.NotebookRules(), "n.ipynb")
     assert found.startswith(b'\xef\xbb\xbf{\r\n    "cells": [')
     assert found.endswith(b"}")
     assert rb'"\ud83d\ude80"' in found
     assert rb'"\ud83d"' in found
-    found, _ = clean(text, notebook_rules.Rules(), "n.ipynb", AS_JUPYTER)
+    found, _ = clean(text, notebook_rules.NotebookRules(), "n.ipynb", AS_JUPYTER)
     assert found.startswith(b'{\n "cells": [')
     assert b"\r" not in found
     assert found.endswith(b"}\n")
@@ -249,11 +252,11 @@ def test_keys_that_come_twice() -> None:
         .replace(b'"nbformat":', b'"twice": 1,\n "twice": 2,\n "nbformat":')
     )
     assert data.count(b'"twice"') == 2
-    found, _ = clean(data, notebook_rules.Rules(), "n.ipynb")
+    found, _ = clean(data, notebook_rules.NotebookRules(), "n.ipynb")
     assert found.count(b'"twice"') == 2
     assert outputs(found) == 0
     hidden = as_file().replace(b'"outputs":', b'"outputs": [],\n   "outputs":')
-    found, _ = clean(hidden, notebook_rules.Rules(), "n.ipynb")
+    found, _ = clean(hidden, notebook_rules.NotebookRules(), "n.ipynb")
     assert b"said" not in found
 
 
@@ -262,7 +265,7 @@ def test_keys_that_come_twice() -> None:
 )
 def test_what_is_no_json_is_said_to_be_none(data: bytes) -> None:
     with pytest.raises(FormatError, match="not JSON"):
-        clean(data, notebook_rules.Rules(), "n.ipynb")
+        clean(data, notebook_rules.NotebookRules(), "n.ipynb")
     assert text(data)
 
 
@@ -272,11 +275,11 @@ def test_what_is_no_json_is_said_to_be_none(data: bytes) -> None:
 def test_each_cell_gets_its_own(kept: Kept) -> None:
     ran = notebook(cell("a", "one-abcdef", outputs=[SAID]), cell("b", "two-abcdef", outputs=[IMAGE]))
     stripped = _round(kept, ran)
-    assert kept.attach(stripped, notebook_rules.Rules(), "n.ipynb") == ran
+    assert kept.attach(stripped, notebook_rules.NotebookRules(), "n.ipynb") == ran
     changed = stripped.replace(b'"b"', b'"B"')
-    found = kept.attach(changed, notebook_rules.Rules(), "n.ipynb")
+    found = kept.attach(changed, notebook_rules.NotebookRules(), "n.ipynb")
     assert [one["outputs"] for one in json.loads(found)["cells"]] == [[SAID], []]
-    assert kept.attach(stripped, notebook_rules.Rules(), "copy.ipynb") == stripped  # same ids, another notebook
+    assert kept.attach(stripped, notebook_rules.NotebookRules(), "copy.ipynb") == stripped  # same ids, another notebook
     assert kept.attach(stripped, configured('skip = ["n.ipynb"]'), "n.ipynb") == stripped
 
 
@@ -287,16 +290,16 @@ def test_kept_outputs_of_another_format_are_not_put_in(kept: Kept, tmp_path: Pat
     sheet = {"cells": [{**old, "outputs": [said], "prompt_number": 3}], "metadata": {}}
     three = dump({"metadata": {"name": ""}, "nbformat": 3, "nbformat_minor": 0, "worksheets": [sheet]})
     stripped = _round(kept, three)
-    assert kept.attach(stripped, notebook_rules.Rules(), "n.ipynb") == three
+    assert kept.attach(stripped, notebook_rules.NotebookRules(), "n.ipynb") == three
     bare = notebook(cell("a"))
-    assert kept.attach(bare, notebook_rules.Rules(), "n.ipynb") == bare
+    assert kept.attach(bare, notebook_rules.NotebookRules(), "n.ipynb") == bare
     four = _round(kept, notebook(cell("a", outputs=[SAID])))
-    assert outputs(kept.attach(four, notebook_rules.Rules(), "n.ipynb")) == 1
-    assert kept.attach(stripped, notebook_rules.Rules(), "n.ipynb") == three
+    assert outputs(kept.attach(four, notebook_rules.NotebookRules(), "n.ipynb")) == 1
+    assert kept.attach(stripped, notebook_rules.NotebookRules(), "n.ipynb") == three
     (path,) = (tmp_path / "outputs").iterdir()
     whole = path.read_bytes()
     path.write_bytes(whole[:32] + zlib.compress(zlib.decompress(whole[32:]).replace(b'"stream"', b'"pyout"')))
-    assert kept.attach(four, notebook_rules.Rules(), "n.ipynb") == four
+    assert kept.attach(four, notebook_rules.NotebookRules(), "n.ipynb") == four
 
 
 def test_cells_that_were_left_out_come_back_valid_after_an_upgrade(kept: Kept) -> None:
@@ -317,21 +320,21 @@ def test_what_was_cleared_stays_clear_unless_all_was(kept: Kept) -> None:
     stripped = _round(kept, notebook(one, two))
     _round(kept, notebook(one, cleared))
     assert [
-        one["outputs"] for one in json.loads(kept.attach(stripped, notebook_rules.Rules(), "n.ipynb"))["cells"]
+        one["outputs"] for one in json.loads(kept.attach(stripped, notebook_rules.NotebookRules(), "n.ipynb"))["cells"]
     ] == [
         [SAID],
         [],
     ]
     _round(kept, stripped)  # as a client leaves it that knows no filter
-    assert outputs(kept.attach(stripped, notebook_rules.Rules(), "n.ipynb")) == 1
+    assert outputs(kept.attach(stripped, notebook_rules.NotebookRules(), "n.ipynb")) == 1
 
 
 def test_only_what_the_filter_would_take_out_again_is_put_in(kept: Kept) -> None:
     ran = notebook(cell("a", "one-abcdef", outputs=[SAID]))
     stripped = _round(kept, ran)
     other = stripped.replace(b'"cells": [', b'"cells":  [')  # no form that is known here
-    assert kept.attach(other, notebook_rules.Rules(), "n.ipynb") == other
-    assert kept.attach(b"no json", notebook_rules.Rules(), "n.ipynb") == b"no json"
+    assert kept.attach(other, notebook_rules.NotebookRules(), "n.ipynb") == other
+    assert kept.attach(b"no json", notebook_rules.NotebookRules(), "n.ipynb") == b"no json"
 
 
 def test_damaged_files_are_as_good_as_none(kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -350,9 +353,9 @@ def test_damaged_files_are_as_good_as_none(kept: Kept, tmp_path: Path, monkeypat
     ]
     for data in (*damaged, *(whole[:32] + zlib.compress(one) for one in nonsense)):
         path.write_bytes(data)
-        assert kept.attach(stripped, notebook_rules.Rules(), "n.ipynb") == stripped
+        assert kept.attach(stripped, notebook_rules.NotebookRules(), "n.ipynb") == stripped
         again = _round(kept, notebook(cell("a", "one-abcdef", outputs=[SAID, SAID])))  # what comes later is kept
-        assert outputs(kept.attach(again, notebook_rules.Rules(), "n.ipynb"))
+        assert outputs(kept.attach(again, notebook_rules.NotebookRules(), "n.ipynb"))
 
 
 def _kept_keys(whole: bytes) -> list[str]:
@@ -372,11 +375,11 @@ def test_the_oldest_go_when_there_are_too_many(tmp_path: Path) -> None:
             if file.is_file() and file.stat().st_mtime_ns > 10**18:
                 os.utime(file, ns=(number, number))
     small.trim()
-    left = [outputs(small.attach(data, notebook_rules.Rules(), path)) for path, data in stripped.items()]
+    left = [outputs(small.attach(data, notebook_rules.NotebookRules(), path)) for path, data in stripped.items()]
     assert left == sorted(left)
     assert 0 < sum(left) < 8
     assert not Kept(str(tmp_path / "none"), 0).keep(
-        "n.ipynb", clean(stripped["n0.ipynb"], notebook_rules.Rules(), "n")[1]
+        "n.ipynb", clean(stripped["n0.ipynb"], notebook_rules.NotebookRules(), "n")[1]
     )
     assert not (tmp_path / "none").exists()
 
@@ -388,10 +391,10 @@ def test_a_conflict_that_was_settled_by_hand_leaves_no_trace() -> None:
     marked = cell("<<<<<<< a\nx\n=======\ny\n>>>>>>> b", "one-abcdef")
     conflict.mark(marked, conflict.SOURCE, 1)
     data = notebook(marked)
-    assert clean(data, notebook_rules.Rules(), "n")[0] == data
+    assert clean(data, notebook_rules.NotebookRules(), "n")[0] == data
     assert conflict.count(parse(data).notebook) == 1
     marked["source"] = ["x"]
-    settled, _ = clean(notebook(marked), notebook_rules.Rules(), "n")
+    settled, _ = clean(notebook(marked), notebook_rules.NotebookRules(), "n")
     assert conflict.count(parse(settled).notebook) == 0
     assert json.loads(settled)["cells"][0]["metadata"] == {}
     ours = cell("mine", "two-abcdef", mvc={"own": 1})
@@ -470,15 +473,15 @@ def test_a_notebook_with_a_flaw_is_stripped_and_gets_its_outputs_back(flaw: str,
     one |= {"outputs": [], "execution_count": None}
     stripped = _round(kept, dump(ran))
     assert stripped == dump(plain)
-    assert kept.attach(stripped, notebook_rules.Rules(), "n.ipynb") == dump(ran)
+    assert kept.attach(stripped, notebook_rules.NotebookRules(), "n.ipynb") == dump(ran)
     assert clean(dump(ran), configured('drop_tags = ["x"]'), "n.ipynb")[0] == stripped
-    assert clean(dump(ran), notebook_rules.Rules(), "note.json")[0] == dump(ran)  # anybody's
+    assert clean(dump(ran), notebook_rules.NotebookRules(), "note.json")[0] == dump(ran)  # anybody's
 
 
 @pytest.mark.parametrize("value", [[{"outputs": [1]}], {"cells": {"outputs": 1}}, {"cells": 3, "outputs": []}])
 def test_outputs_that_nothing_can_strip_are_noticed(value: Any) -> None:
     data = dump(value)
-    left, taken = clean(data, notebook_rules.Rules(), "n.ipynb")
+    left, taken = clean(data, notebook_rules.NotebookRules(), "n.ipynb")
     assert (left, taken.unread) == (data, True)
-    assert not clean(data, notebook_rules.Rules(), "note.json")[1].unread
-    assert not clean(as_file(), notebook_rules.Rules(), "n.ipynb")[1].unread
+    assert not clean(data, notebook_rules.NotebookRules(), "note.json")[1].unread
+    assert not clean(as_file(), notebook_rules.NotebookRules(), "n.ipynb")[1].unread

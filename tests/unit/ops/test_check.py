@@ -10,10 +10,10 @@ import pytest
 
 from modelvc.errors import FormatError, ModelvcError, UsageError
 from modelvc.formats.paths import SafeRelPath
-from modelvc.formats.pointer.pointer import Conflict, Metrics, Pointer, Predictions
+from modelvc.formats.pointer.pointer import Conflict, Metrics, Pointer, PredictionsBlob
 from modelvc.formats.text import policy as policies
 from modelvc.gate import predictions
-from modelvc.gate.pairing import pair
+from modelvc.gate.pairing import pair_rows
 from modelvc.ids import Oid
 from modelvc.models.measures import paired
 from modelvc.ops.metrics import check as gate
@@ -108,12 +108,12 @@ def test_what_passes_and_what_is_no_policy(monkeypatch: pytest.MonkeyPatch) -> N
 def test_predictions_that_are_not_those_of_the_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of another version, or of the same one but with another result."""
     rows = predictions.parse(b"id,y_true,y_pred\n" + b"".join(b"%d,1,1\n" % n for n in range(50)), "p.csv")
-    monkeypatch.setattr(paired.Paired, "_read", lambda *_: pair(rows, rows))
+    monkeypatch.setattr(paired.Paired, "_read", lambda *_: pair_rows(rows, rows))
     policy = '[[metric]]\nname = "accuracy"\ndirection = "higher"\nmax_drop = { abs = 0.1 }\ntest = "paired"\n'
 
     def said(letter: str, of: str, accuracy: float) -> Pointer:
         found = version(letter, accuracy=accuracy)
-        return replace(found, predictions=Predictions(Oid(of.encode() * 32), Oid(bytes(32)), 1, 50))
+        return replace(found, predictions=PredictionsBlob(Oid(of.encode() * 32), Oid(bytes(32)), 1, 50))
 
     old = said("a", "a", 1.0)
     assert judged(monkeypatch, said("b", "b", 1.0), old, policy)[0] == "pass"

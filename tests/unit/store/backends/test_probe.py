@@ -10,7 +10,7 @@ import pytest
 
 from modelvc.errors import RemoteDenied
 from modelvc.store.backends.memory import MemoryBackend
-from modelvc.store.backends.probe import Probe, measure, probe
+from modelvc.store.backends.probe import Probe, measure_server, probe
 
 if TYPE_CHECKING:
     from modelvc.store.backends.api import Capabilities, Data, Entry
@@ -75,7 +75,7 @@ class Measured(Careless):
 def test_a_condition_that_is_taken_and_ignored_is_not_relied_on(kept: frozenset[str]):
     """Only what writers use is measured: deletes are gc's, which measures them itself."""
     backend = Measured(kept)
-    found = measure(backend)
+    found = measure_server(backend)
     assert found.conditional == ({"create", "replace"} <= kept)
     assert found.checksums
     assert backend.capabilities == found

@@ -8,9 +8,9 @@ from s3fs.errors import translate_boto_error
 
 from modelvc.errors import KeyMissing, RemoteBusy, RemoteChanged, RemoteDenied, RemoteError
 from modelvc.store.backends.api import KeyDenied, NotUnderstood
-from modelvc.store.backends.s3errors import Target, explain
+from modelvc.store.backends.s3errors import S3Request, explain
 
-TARGET = Target("s3://models/team", "models", "https://s3.example.org", "config")
+REQUEST = S3Request("s3://models/team", "models", "https://s3.example.org", "config")
 
 
 def said(code: str, status: int, **more: object) -> Exception:
@@ -51,7 +51,7 @@ def said(code: str, status: int, **more: object) -> Exception:
 )
 def test_what_a_server_says(code: str, status: int, kind: type, retry: bool, wrap: bool):  # noqa: FBT001
     error = said(code, status)
-    verdict = explain(translate_boto_error(error) if wrap else error, TARGET)
+    verdict = explain(translate_boto_error(error) if wrap else error, REQUEST)
     assert (type(verdict.error), verdict.retry) == (kind, retry)
     assert "models" in str(verdict.error)
 
@@ -78,32 +78,32 @@ def test_what_a_server_says(code: str, status: int, kind: type, retry: bool, wra
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
 )
 def test_what_stops_a_request(error: Exception, kind: type, retry: bool, hint: str):  # noqa: FBT001
-    verdict = explain(error, TARGET)
+    verdict = explain(error, REQUEST)
     assert (type(verdict.error), verdict.retry) == (kind, retry)
     assert hint in verdict.error.hint
 
 
 def test_an_endpoint_is_named():
-    verdict = explain(boto.EndpointConnectionError(endpoint_url="x"), TARGET)
+    verdict = explain(boto.EndpointConnectionError(endpoint_url="x"), REQUEST)
     assert str(verdict.error) == "cannot reach https://s3.example.org"
     assert verdict.unreachable
 
 
 def test_a_missing_bucket_comes_with_the_command_that_makes_it():
-    error = explain(said("NoSuchBucket", 404), TARGET).error
+    error = explain(said("NoSuchBucket", 404), REQUEST).error
     assert str(error) == "there is no bucket models at https://s3.example.org"
     assert "`aws s3 mb s3://models --endpoint-url https://s3.example.org`" in error.hint
-    error = explain(said("NoSuchBucket", 404), replace(TARGET, endpoint="Amazon S3")).error
+    error = explain(said("NoSuchBucket", 404), replace(REQUEST, endpoint="Amazon S3")).error
     assert "`aws s3 mb s3://models`" in error.hint
 
 
 def test_the_region_is_read_from_the_header_too():
-    error = explain(said("301", 301, headers={"x-amz-bucket-region": "eu-west-1"}), TARGET).error
+    error = explain(said("301", 301, headers={"x-amz-bucket-region": "eu-west-1"}), REQUEST).error
     assert str(error) == "the bucket models lies in the region eu-west-1"
     assert "--region eu-west-1" in error.hint
 
 
 def test_hostile_words_are_shown_harmlessly():
-    error = explain(said("Odd", 400, Message="\x1b[2J" + "x" * 1000), TARGET).error
+    error = explain(said("Odd", 400, Message="\x1b[2J" + "x" * 1000), REQUEST).error
     assert "\x1b" not in str(error)
     assert len(str(error)) < 400
