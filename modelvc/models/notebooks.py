@@ -25,12 +25,12 @@ _TOGETHER = 64  # notebooks read from Git at once
 PATTERNS = ("*.ipynb", "*.zpln", NOTE, f"*/{NOTE}")
 
 
-def tracked(repo: Repo) -> list[str]:
+def tracked_notebooks(repo: Repo) -> list[str]:
     """Notebooks of the worktree that Git tracks."""
-    return sorted(listed(repo, "--cached"))
+    return sorted(list_notebooks(repo, "--cached"))
 
 
-def listed(repo: Repo, *args: str) -> Iterator[str]:
+def list_notebooks(repo: Repo, *args: str) -> Iterator[str]:
     out = git(repo.layout, "ls-files", "-z", *args)
     for name in dict.fromkeys(map(os.fsdecode, out.split(b"\0"))):
         if name and is_notebook(name) and os.path.isfile(os.path.join(repo.layout.worktree, name)):
@@ -59,7 +59,7 @@ def read(repo: Repo, path: str) -> bytes:
         return file.read()
 
 
-def together(repo: Repo, wanted: Sequence[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
+def in_batches(repo: Repo, wanted: Sequence[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
     """The paths and blobs WANTED that are not above `max_size`, in groups that memory can hold."""
     limit = repo.config.notebooks.max_size
     asked = "".join(f"{blob}\n" for _, blob in wanted).encode("ascii")
@@ -109,7 +109,7 @@ def unstripped(repo: Repo, among: Collection[str] | None = None) -> tuple[str, .
     rules = repo.config.notebooks
     wanted = [(path, blob) for path, blob in staged(repo).items() if among is None or path in among]
     found = []
-    for some in together(repo, wanted):
+    for some in in_batches(repo, wanted):
         blobs = index.read_blobs(repo.layout, [blob for _, blob in some], limit=rules.max_size)
         for path, blob in some:
             data = blobs.get(blob, b"")

@@ -13,7 +13,7 @@ from modelvc.atomic import RealDisk
 from modelvc.errors import ModelvcError
 from modelvc.formats.binary import root as rootformat
 from modelvc.ids import Oid
-from modelvc.ops.upkeep.gc import Rules, apply_gc, plan_gc
+from modelvc.ops.upkeep.gc import GcOptions, apply_gc, plan_gc
 from modelvc.repo import open_repo
 from tests.support.clone import Clone
 
@@ -300,7 +300,7 @@ def test_killed_at_every_step_every_version_is_still_there(clone: Clone, tmp_pat
     clone.git("reflog", "expire", "--expire=now", "--all")
     spare = tmp_path / "spare"
     shutil.copytree(clone.path, spare, symlinks=True)
-    rules = Rules(grace=0, names=[item["oid"] for item in clone.json("gc", "--grace", "0")["only_here"]])
+    rules = GcOptions(grace=0, names=[item["oid"] for item in clone.json("gc", "--grace", "0")["only_here"]])
     assert rules.names
 
     def run(fatal: int) -> int:
@@ -327,8 +327,8 @@ def test_killed_at_every_step_every_version_is_still_there(clone: Clone, tmp_pat
 
         for name in repo.store.roots():
             assert local_store.check_object(repo.store, name, every_byte=True) is None, (step, name)
-        apply_gc(repo, Rules(grace=0, names=[item.oid for item in plan_gc(repo, Rules(grace=0)).only_here]))
-        assert plan_gc(open_repo(str(clone.path), {}), Rules(grace=0)).frees == 0
+        apply_gc(repo, GcOptions(grace=0, names=[item.oid for item in plan_gc(repo, GcOptions(grace=0)).only_here]))
+        assert plan_gc(open_repo(str(clone.path), {}), GcOptions(grace=0)).frees == 0
     for name in ("a.bin", "model.bin"):
         (clone.path / name).unlink()
     clone.mvc("checkout")
@@ -348,7 +348,7 @@ def test_what_another_process_takes_away_meanwhile_is_passed_over(
     for module in (store, local_store):
         monkeypatch.setattr(module, "list_packs", lambda root: [bytes(32), *packs(root)])
     repo = open_repo(str(clone.path), {})
-    plan = plan_gc(repo, Rules(grace=0))
+    plan = plan_gc(repo, GcOptions(grace=0))
     assert (plan.items, plan.only_here, plan.kept) == ((), (), 2)
     found = fsck(repo)
     assert (found.problems, found.packs) == ((), len(list(packs(repo.store.root))))

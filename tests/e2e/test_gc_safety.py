@@ -14,7 +14,7 @@ from modelvc.formats.pointer.pointer import parse
 from modelvc.ids import Oid
 from modelvc.ops.tracking.add import add
 from modelvc.ops.upkeep.fsck import Depth, fsck
-from modelvc.ops.upkeep.gc import GcDone, Rules, apply_gc, plan_gc
+from modelvc.ops.upkeep.gc import GcDone, GcOptions, apply_gc, plan_gc
 from modelvc.repo import Repo, open_repo
 from modelvc.store.local import compact, packfile
 from modelvc.store.local.writer import StoreWriter
@@ -47,8 +47,8 @@ def gc(clone: Clone, *, evict: bool = False, grace: float = 0) -> GcDone:
 
 def let_go(repo: Repo, *, grace: float = 0, evict: bool = False) -> GcDone:
     """Remove all unreachable versions, by name where no remote has them."""
-    names = [item.oid for item in plan_gc(repo, Rules(grace)).only_here]
-    return apply_gc(repo, Rules(grace, evict=evict, names=names))
+    names = [item.oid for item in plan_gc(repo, GcOptions(grace)).only_here]
+    return apply_gc(repo, GcOptions(grace, evict=evict, names=names))
 
 
 def packs(clone: Clone) -> list[Path]:
@@ -263,10 +263,10 @@ def test_a_damaged_root_that_nothing_reaches_goes(clone: Clone) -> None:
     clone.mvc("add", "model.bin")
     clone.git("reset", "-q", "--hard")
     (clone.path / ".git/mvc/reflog").unlink(missing_ok=True)  # of what was replaced: it still has it
-    (gone,) = plan_gc(opened(clone), Rules(grace=0)).only_here
+    (gone,) = plan_gc(opened(clone), GcOptions(grace=0)).only_here
     path = next((clone.path / ".git/mvc/store/b").glob(f"*/{gone.oid.removeprefix('blake3:')}"))
     path.write_bytes(b"damaged")
-    assert len(apply_gc(opened(clone), Rules(grace=0)).items) == 1  # nobody can have it back any more
+    assert len(apply_gc(opened(clone), GcOptions(grace=0)).items) == 1  # nobody can have it back any more
     assert not path.exists()
     assert not fsck(opened(clone)).problems
 

@@ -23,7 +23,7 @@ from modelvc.errors import (
     UntrustedRemote,
     UsageError,
 )
-from modelvc.ops.sharing.get import How, get
+from modelvc.ops.sharing.get import GetOptions, get
 from tests.support.clone import Clone
 
 if TYPE_CHECKING:
@@ -84,14 +84,14 @@ def test_any_revision_through_a_url_from_the_remote(source: Clone, here: Path, t
     url = bare(source, tmp_path)
     commit = source.git("rev-parse", "v1^{commit}").strip()
     name = {"short": commit[:9], "full": commit}.get(rev, rev)
-    done = get(url, MODEL, str(here), How(rev=name, out="old.bin"))
+    done = get(url, MODEL, str(here), GetOptions(rev=name, out="old.bin"))
     assert done.commit == commit
     assert done.came_from == str(_made[0] / "far")
     assert (here / "old.bin").read_bytes() == source.write("scratch", 1)
 
 
 def test_a_folder_with_its_modes(source: Clone, here: Path, tmp_path: Path) -> None:
-    get(bare(source, tmp_path), "folder.mvc", str(here), How(out="copy"))
+    get(bare(source, tmp_path), "folder.mvc", str(here), GetOptions(out="copy"))
     assert (here / "copy/below/b.bin").read_bytes() == b"b" * 3000
     assert (here / "copy/empty").read_bytes() == b""
     assert os.access(here / "copy/a.bin", os.X_OK)
@@ -110,9 +110,9 @@ def test_nothing_is_overwritten_without_force(source: Clone, here: Path) -> None
     with pytest.raises(ConflictError, match="is there already"):
         get(str(source.path), MODEL, str(here))
     assert (here / "best model.bin").read_bytes() == b"mine"
-    get(str(source.path), MODEL, str(here), How(force=True))
+    get(str(source.path), MODEL, str(here), GetOptions(force=True))
     assert (here / "best model.bin").read_bytes() == source.read(MODEL)
-    get(str(source.path), "folder", str(here), How(out="best model.bin", force=True))
+    get(str(source.path), "folder", str(here), GetOptions(out="best model.bin", force=True))
     assert (here / "best model.bin/a.bin").read_bytes() == b"a"
 
 
@@ -121,17 +121,17 @@ def test_a_link_is_replaced_and_not_followed(source: Clone, here: Path, tmp_path
     (here / "best model.bin").symlink_to(tmp_path / "precious")
     with pytest.raises(ConflictError):
         get(str(source.path), MODEL, str(here))
-    get(str(source.path), MODEL, str(here), How(force=True))
+    get(str(source.path), MODEL, str(here), GetOptions(force=True))
     assert (tmp_path / "precious").read_bytes() == b"precious"
     assert (here / "best model.bin").read_bytes() == source.read(MODEL)
 
 
 def test_into_a_folder(source: Clone, here: Path) -> None:
     (here / "into").mkdir()
-    get(str(source.path), MODEL, str(here), How(out="into"))
+    get(str(source.path), MODEL, str(here), GetOptions(out="into"))
     assert (here / "into/best model.bin").exists()
     with pytest.raises(NotFoundError, match="no folder"):
-        get(str(source.path), MODEL, str(here), How(out="nowhere/x"))
+        get(str(source.path), MODEL, str(here), GetOptions(out="nowhere/x"))
 
 
 def test_damage_is_not_handed_out(source: Clone, here: Path) -> None:
@@ -141,7 +141,7 @@ def test_damage_is_not_handed_out(source: Clone, here: Path) -> None:
         pack.write_bytes(data)
     (here / "best model.bin").write_bytes(b"mine")
     with pytest.raises(ObjectCorrupt, match="damaged"):
-        get(str(source.path), MODEL, str(here), How(force=True))
+        get(str(source.path), MODEL, str(here), GetOptions(force=True))
     assert (here / "best model.bin").read_bytes() == b"mine"
     assert os.listdir(here) == ["best model.bin"]
 
@@ -162,7 +162,7 @@ def test_words_for_what_is_not_there(source: Clone, here: Path) -> None:
         get(str(source.path), "folder/a.bin", str(here))
     assert "folder, which can be had as a whole" in caught.value.hint
     with pytest.raises(NotFoundError, match="no revision v99"):
-        get(str(source.path), MODEL, str(here), How(rev="v99"))
+        get(str(source.path), MODEL, str(here), GetOptions(rev="v99"))
     with pytest.raises(GitError, match="cannot be read"):
         get("nowhere", MODEL, str(here))
 
@@ -177,7 +177,7 @@ def test_a_source_is_never_an_option_or_a_program(here: Path, name: str) -> None
 @pytest.mark.parametrize("rev", ["--output=x", "a:b", "a\nb"])
 def test_a_revision_is_never_an_option(source: Clone, here: Path, rev: str) -> None:
     with pytest.raises(UsageError):
-        get(str(source.path), MODEL, str(here), How(rev=rev))
+        get(str(source.path), MODEL, str(here), GetOptions(rev=rev))
 
 
 def test_a_protocol_that_the_user_forbids(source: Clone, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +206,7 @@ def test_no_key_of_a_remote_runs_a_program(source: Clone, here: Path, tmp_path: 
     (source.path / ".mvc/config.toml").write_text(config)
     source.git("commit", "-qam", "evil", "--no-verify")
     with pytest.raises(ConfigError, match="could run a program"):
-        get(bare(source, tmp_path), MODEL, str(here), How(trust=True))
+        get(bare(source, tmp_path), MODEL, str(here), GetOptions(trust=True))
 
 
 def test_an_endpoint_needs_trust(source: Clone, here: Path, tmp_path: Path) -> None:
@@ -239,7 +239,7 @@ def test_a_server_that_leaves_files_out_and_keeps_them(
     monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
     monkeypatch.setenv("GIT_CONFIG_KEY_0", "protocol.version")
     monkeypatch.setenv("GIT_CONFIG_VALUE_0", "0")
-    get(url, MODEL, str(here), How(rev=rev))
+    get(url, MODEL, str(here), GetOptions(rev=rev))
     assert os.listdir(here) == ["best model.bin"]
 
 
@@ -254,9 +254,9 @@ def test_plain_files_behind_a_web_server(source: Clone, here: Path, tmp_path: Pa
         try:
             if rev == "v99":
                 with pytest.raises(NotFoundError):
-                    get(url, MODEL, str(here), How(rev=rev))
+                    get(url, MODEL, str(here), GetOptions(rev=rev))
             else:
-                done = get(url, MODEL, str(here), How(rev=rev))
+                done = get(url, MODEL, str(here), GetOptions(rev=rev))
                 assert done.commit == source.git("rev-parse", rev or "HEAD").strip()
         finally:
             server.shutdown()
@@ -274,7 +274,7 @@ def test_a_file_that_somebody_writes_or_makes_meanwhile_stays(tmp_path: Path) ->
     place.mkdir()
     out = place / "model.bin"
     out.write_bytes(b"mine")
-    how = How(force=True)
+    how = GetOptions(force=True)
     with out.open("r+b") as file, pytest.raises(FileInUse, match="is open in a program"):
         file.write(b"MINE")
         get(str(source.path), "model.bin", str(place), how)

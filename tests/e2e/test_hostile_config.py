@@ -103,7 +103,7 @@ def test_committed_configurations(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     # What reads without trust, such as plain s3://, is sent nowhere either.
-    monkeypatch.setattr("modelvc.models.remotes.configured.open_place", _never)
+    monkeypatch.setattr("modelvc.models.remotes.configured.open_unchecked", _never)
     before = (made.path / ".git/mvc/config.toml").read_bytes() if (made.path / ".git/mvc/config.toml").exists() else b""
     with Scripted([error(403, "AccessDenied")]) as server:
         for what in list(CONFIGS)[part::2]:

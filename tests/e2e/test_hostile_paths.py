@@ -17,7 +17,7 @@ from modelvc.errors import ConfigError, FormatError, IntegrityError, ModelvcErro
 from modelvc.formats.paths import SafeRelPath
 from modelvc.formats.pointer import pointer
 from modelvc.formats.text import policy
-from modelvc.ops.sharing.get import How, get
+from modelvc.ops.sharing.get import GetOptions, get
 from modelvc.ops.tracking.checkout import checkout
 from modelvc.repo import open_repo
 from modelvc.worktree.files import Worktree
@@ -118,7 +118,7 @@ def test_get_from_a_stranger(victim: Clone, tmp_path: Path) -> None:
     before = everything(tmp_path)
     for number in range(len(EVIL)):
         with pytest.raises(IntegrityError):
-            get(str(_made[0] / "evil"), f"m{number}", str(here), How(out=f"out{number}"))
+            get(str(_made[0] / "evil"), f"m{number}", str(here), GetOptions(out=f"out{number}"))
     assert everything(tmp_path) == before
     assert os.listdir(here) == []
 

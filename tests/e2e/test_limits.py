@@ -11,14 +11,14 @@ from modelvc.formats import limits
 from modelvc.formats.binary import pack
 from modelvc.formats.paths import SafeRelPath
 from modelvc.formats.pointer.pointer import parse
-from modelvc.models.files.bring import Options
+from modelvc.models.files.prepare import CheckoutOptions
 from modelvc.models.files.trees import stored_files
 from modelvc.ops.merging.merge import Sides, merge
 from modelvc.ops.sharing.push import push
 from modelvc.ops.tracking.add import add
 from modelvc.ops.tracking.checkout import checkout
 from modelvc.ops.upkeep.fsck import Depth, fsck
-from modelvc.ops.upkeep.gc import Rules, apply_gc
+from modelvc.ops.upkeep.gc import GcOptions, apply_gc
 from modelvc.repo import Repo, open_repo
 from modelvc.store.local import packfile
 from tests.support.clone import Clone
@@ -60,7 +60,7 @@ def test_gc_merges_small_packs_as_several(folder: Clone, monkeypatch: pytest.Mon
     most = 3 * FEW + 1
     monkeypatch.setattr(limits, "TRAILER", 26 + 3 + most * pack.RECORD.size)
     monkeypatch.setattr("modelvc.store.local.compact.MANY", 2)
-    apply_gc(opened(folder), Rules(0))
+    apply_gc(opened(folder), GcOptions(0))
     assert sorted(counts(folder)) == [1, most]
     assert not fsck(opened(folder)).problems
 
@@ -135,7 +135,7 @@ def test_a_folder_that_can_not_be_stored_stays_when_a_checkout_is_forced(
     folder.git("commit", "-qm", "gone")
     monkeypatch.setattr(limits, "LEAF", stored)
     with pytest.raises(ModelvcError, match="in a list"):
-        checkout(opened(folder), "", ["data"], Options(force=True))
+        checkout(opened(folder), "", ["data"], CheckoutOptions(force=True))
     assert sorted(path.name for path in (folder.path / "data").iterdir()) == here
 
 

@@ -75,11 +75,11 @@ def servers(clone: Clone) -> list[Path]:
 
 def features(clone: Clone, proxy: Proxy) -> tuple[str, ...]:
     """The `gc_features` of the store, as another clone reads them."""
-    from modelvc.models.remotes.configured import open_place
+    from modelvc.models.remotes.configured import open_unchecked
     from modelvc.repo import open_repo
 
     proxy.use()
-    store = open_place(open_repo(str(clone.path), {}).config.remotes["origin"])
+    store = open_unchecked(open_repo(str(clone.path), {}).config.remotes["origin"])
     try:
         found = store.check()
         assert found is not None

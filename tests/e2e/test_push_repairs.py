@@ -9,7 +9,7 @@ import pytest
 
 from modelvc.models.remotes import configured
 from modelvc.ops.sharing.push import push
-from modelvc.ops.sharing.transfer import Transfer
+from modelvc.ops.sharing.transfer import TransferOptions
 from modelvc.ops.upkeep.fsck import Depth, fsck
 from modelvc.repo import Repo, open_repo
 from modelvc.store.backends.api import Backend
@@ -51,7 +51,7 @@ def opened(clone: Clone) -> Repo:
 
 
 def push_all(clone: Clone):
-    return push(opened(clone), how=Transfer(everything=True))
+    return push(opened(clone), options=TransferOptions(everything=True))
 
 
 def problems(clone: Clone, *, repair: bool = False) -> list[str]:

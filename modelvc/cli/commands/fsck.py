@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from modelvc.ops.upkeep.fsck import Fsck, Problem
-    from modelvc.ops.upkeep.fsck_remote import FarLook
+    from modelvc.ops.upkeep.fsck_remote import RemoteCheck
 
 _DAMAGED, _MISSING = 12, 10  # exit codes
 _SHOWN = 5  # pointers of one problem
@@ -127,7 +127,7 @@ def _tell_problem(problem: Problem, *, nobodys: bool) -> None:
         render.out("  no branch, tag or stash needs it")
 
 
-def _far(found: FarLook, asked: Asked) -> str:
+def _far(found: RemoteCheck, asked: Asked) -> str:
     words = [render.count(found.versions, "version"), render.count(found.packs, "pack")]
     if not asked.quick:
         share = found.checked_bytes / found.needed_bytes if found.needed_bytes else 1.0

@@ -118,19 +118,19 @@ def rollback(
     Takes the newest earlier version that passes .mvc/policy.toml (without a policy: the one before), brings the model,
     and stages its pointer. CONDITION is such as "test.accuracy >= 0.9 and latency_ms < 50". The code stays as it is.
     """
-    from modelvc.models.files.bring import Options
-    from modelvc.ops.history.rollback import Wish, plan_rollback
+    from modelvc.models.files.prepare import CheckoutOptions
+    from modelvc.ops.history.rollback import RollbackTarget, plan_rollback
     from modelvc.ops.history.rollback import rollback as op
 
     if sum(map(bool, (to, where, best, steps))) > 1:
         raise UsageError("--to, --where, --best and --steps exclude each other", hint="choose one")
     repo = CONTEXT.open()
-    plan = plan_rollback(repo, path, Wish(to, where, best, steps or 0))
+    plan = plan_rollback(repo, path, RollbackTarget(to, where, best, steps or 0))
     if dry_run:
         _print_candidates(plan.found)
         return
     with progress("checking out", quiet=CONTEXT.quiet) as bar:
-        done = op(repo, plan, Options(force, offline), bar, commit=commit)
+        done = op(repo, plan, CheckoutOptions(force, offline), bar, commit=commit)
     if CONTEXT.json:
         render.dump(done)
         return

@@ -12,18 +12,18 @@ from modelvc.errors import shown
 from modelvc.store.transfer.upload import GRACE
 
 if TYPE_CHECKING:
-    from modelvc.ops.upkeep.gc_remote import Asked, RemoteGc
+    from modelvc.ops.upkeep.gc_remote import RemoteGc, RemoteGcOptions
 
 _DAY = 86_400.0  # seconds
 
 
-def collect(asked: Asked, *, apply: bool) -> None:
+def collect(asked: RemoteGcOptions, *, apply: bool) -> None:
     """Clean up a remote, or show what that would do."""
     from modelvc.ops.upkeep import gc_remote as op
 
     repo = CONTEXT.open()
     with progress("cleaning up", quiet=CONTEXT.quiet) as bar:
-        found = op.collect(repo, asked, apply=apply, progress=bar)
+        found = op.gc_remote(repo, asked, apply=apply, progress=bar)
     if CONTEXT.json:
         render.dump(found)
         return
@@ -64,7 +64,7 @@ def _packs(count: int, size: int) -> str:
     return f"{render.count(count, 'pack')} ({render.size(size)})"
 
 
-def _command(asked: Asked) -> str:
+def _command(asked: RemoteGcOptions) -> str:
     words = ["mvc", "gc", "--remote", *(["-r", asked.remote] if asked.remote else [])]
     words += [word for url in asked.also for word in ("--also", url)]
     words += ["--exclusive"] if asked.exclusive else []

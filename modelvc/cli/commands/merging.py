@@ -44,7 +44,7 @@ def resolve(
     Takes one version (or both), makes the worktree's model that, and stages the pointer. In a rebase, ours is what is
     rebased onto, and theirs the branch that is moved, as in Git.
     """
-    from modelvc.models.files.bring import Options
+    from modelvc.models.files.prepare import CheckoutOptions
     from modelvc.ops.merging.resolve import Choice
     from modelvc.ops.merging.resolve import resolve as op
 
@@ -60,7 +60,7 @@ def resolve(
     choice = Choice(chosen[0], best, lower)  # type: ignore[arg-type] # the keys above are its words
     repo = CONTEXT.open()
     with progress("checking out", quiet=CONTEXT.quiet) as bar:
-        done = op(repo, paths or [], choice, Options(force, offline), bar)
+        done = op(repo, paths or [], choice, CheckoutOptions(force, offline), bar)
     if CONTEXT.json:
         render.dump(done)
     else:

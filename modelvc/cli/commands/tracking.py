@@ -18,8 +18,8 @@ from modelvc.errors import ModelvcError, UsageError, shown
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from modelvc.models.files.state import ModelStatus
-    from modelvc.models.measures.record import Given
+    from modelvc.models.files.model_status import ModelStatus
+    from modelvc.models.measures.measurements import Measurements
     from modelvc.ops.tracking.add import Added
     from modelvc.ops.tracking.checkout import CheckedOut
     from modelvc.ops.tracking.status import LostVersion
@@ -93,13 +93,13 @@ def add(
         _print_added(done, "no model is modified" if update else "no new or modified file matches (see mvc track)")
 
 
-def given(pairs: list[str] | None, metrics: str, params: str, predictions: str) -> Given:
+def given(pairs: list[str] | None, metrics: str, params: str, predictions: str) -> Measurements:
     """What the options about metrics say."""
     from modelvc.formats.pointer.metrics import parse_assignment
-    from modelvc.models.measures.record import Given
+    from modelvc.models.measures.measurements import Measurements
 
     found = dict(parse_assignment(text) for text in pairs or ())
-    return Given(tuple(found.items()), metrics, params, predictions)
+    return Measurements(tuple(found.items()), metrics, params, predictions)
 
 
 _CHANGES = {"new": "added", "updated": "updated", "unchanged": "unchanged", "metrics": "metrics recorded"}
@@ -255,7 +255,7 @@ def checkout(
     the digest of a version, such as blake3:0123456789. Fetches what is missing. Unsaved changes are refused.
     """
     from modelvc.git import history
-    from modelvc.models.files.bring import Options
+    from modelvc.models.files.prepare import CheckoutOptions
     from modelvc.ops.tracking.checkout import checkout as op
 
     repo = CONTEXT.open()
@@ -263,7 +263,7 @@ def checkout(
         refresh_notebooks(repo)
     revs, paths = split(repo, words, revs=1)
     with progress("checking out", quiet=CONTEXT.quiet) as bar:
-        done = op(repo, revs[0] if revs else "", paths, Options(force, offline, remote, dry_run), bar)
+        done = op(repo, revs[0] if revs else "", paths, CheckoutOptions(force, offline, remote, dry_run), bar)
     if CONTEXT.json:
         render.dump(done)
         return

@@ -13,7 +13,7 @@ from modelvc.cli.context import CONTEXT, revs_and_paths
 from modelvc.cli.progress import progress
 from modelvc.cli.views import render
 from modelvc.errors import IntegrityError, NotFoundError, ObjectMissing, shown
-from modelvc.ops.sharing.transfer import Transfer, counted
+from modelvc.ops.sharing.transfer import TransferOptions, versions_in_words
 
 if TYPE_CHECKING:
     from modelvc.models.remotes.configured import RemoteInfo, Remotes
@@ -52,13 +52,13 @@ def push(
 
     revs, paths = revs_and_paths(words)
     with progress("pushing", quiet=CONTEXT.quiet) as bar:
-        done = op(CONTEXT.open(), revs, paths, Transfer(remote, everything, jobs, dry_run=dry_run), bar)
+        done = op(CONTEXT.open(), revs, paths, TransferOptions(remote, everything, jobs, dry_run=dry_run), bar)
     if CONTEXT.json:
         render.dump(done)
     elif done.sent or done.predictions:
         verb, most = ("would be sent", "at most ") if dry_run else ("sent", "")
         render.out(
-            f"{counted(len(done.sent), done.predictions)} {verb} to {done.remote} "
+            f"{versions_in_words(len(done.sent), done.predictions)} {verb} to {done.remote} "
             f"({most}{render.size(done.sent_bytes)}), {done.there:,} there already"
         )
     elif done.unsent:
@@ -93,7 +93,7 @@ def fetch(
 
     revs, paths = revs_and_paths(words)
     with progress("fetching", quiet=CONTEXT.quiet) as bar:
-        done = op(CONTEXT.open(), revs, paths, Transfer(remote, everything, jobs, dry_run=dry_run), bar)
+        done = op(CONTEXT.open(), revs, paths, TransferOptions(remote, everything, jobs, dry_run=dry_run), bar)
     _print_fetched(done)
     _refuse_missing(done)
 
@@ -113,7 +113,7 @@ def pull(
     if not dry_run:
         refresh_notebooks(repo)
     with progress("pulling", quiet=CONTEXT.quiet) as bar:
-        done = op(repo, revs, paths, Transfer(remote, everything, jobs, dry_run=dry_run), bar)
+        done = op(repo, revs, paths, TransferOptions(remote, everything, jobs, dry_run=dry_run), bar)
     if CONTEXT.json:
         render.dump(done)
     else:
@@ -136,11 +136,11 @@ def get(
 
     Without cloning its data, and from anywhere: no repository is needed around you.
     """
-    from modelvc.ops.sharing.get import How
+    from modelvc.ops.sharing.get import GetOptions
     from modelvc.ops.sharing.get import get as op
 
     with progress("getting", quiet=CONTEXT.quiet) as bar:
-        done = op(source, path, CONTEXT.folder, How(rev, out, force, trust_it), bar)
+        done = op(source, path, CONTEXT.folder, GetOptions(rev, out, force, trust_it), bar)
     if CONTEXT.json:
         render.dump(done)
         return
@@ -160,7 +160,7 @@ def _print_fetched(done: Fetched) -> None:
     if CONTEXT.json:
         render.dump(done)
         return
-    what = counted(len(done.came), done.predictions)
+    what = versions_in_words(len(done.came), done.predictions)
     verb, most = ("would be fetched", "at most ") if done.dry_run else ("fetched", "")
     came = f"{what} {verb} from {', '.join(done.came_from)} ({most}{render.size(done.received_bytes)})"
     render.out(

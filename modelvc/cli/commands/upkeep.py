@@ -108,12 +108,12 @@ def gc(
 
     if far or name:
         from modelvc.cli.commands.gc_remote import collect
-        from modelvc.ops.upkeep.gc_remote import Asked
+        from modelvc.ops.upkeep.gc_remote import RemoteGcOptions
 
         if evict or names:
             what = "--evict is" if evict else "names of versions are"
             raise UsageError(f"{what} about the local store", hint="leave out --remote")
-        collect(Asked(name, grace * _DAY, exclusive=exclusive, also=also or (), forget=forget), apply=apply)
+        collect(RemoteGcOptions(name, grace * _DAY, exclusive=exclusive, also=also or (), forget=forget), apply=apply)
         return
     if exclusive or also:
         raise UsageError("--exclusive and --also are about a remote", hint="add --remote")
@@ -121,8 +121,8 @@ def gc(
     if forget:
         from modelvc.models.versions import shared_store
 
-        shared_store.forget(repo, forget)
-    rules = op.Rules(grace * _DAY, evict=evict, names=names or ())
+        shared_store.forget_clone(repo, forget)
+    rules = op.GcOptions(grace * _DAY, evict=evict, names=names or ())
     if apply:
         with progress("reading what remotes have", quiet=CONTEXT.quiet) as bar:
             found: op.GcDone | op.GcPlan = op.apply_gc(repo, rules, bar)
@@ -159,10 +159,12 @@ def gc(
 
 def _objects(items: Sequence[GcItem]) -> str:
     """How many versions and predictions, and how many objects of which that is not known."""
-    from modelvc.ops.sharing.transfer import counted
+    from modelvc.ops.sharing.transfer import versions_in_words
 
     count = Counter(item.what for item in items)
-    words = [counted(count["version"], count["predictions"])] if count["version"] or count["predictions"] else []
+    words = (
+        [versions_in_words(count["version"], count["predictions"])] if count["version"] or count["predictions"] else []
+    )
     if count["object"] or not items:
         words.append(render.count(count["object"], "object"))
     return " and ".join(words)

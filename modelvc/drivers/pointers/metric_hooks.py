@@ -28,7 +28,7 @@ def prepare_commit_msg(cwd: str, env: Mapping[str, str], args: Sequence[str]) ->
     """
     from modelvc.git import history, index
     from modelvc.models.policy import read_policy
-    from modelvc.ops.metrics.changes import moved
+    from modelvc.ops.metrics.changes import metric_changes
     from modelvc.repo import open_repo
 
     repo = open_repo(cwd, env)
@@ -46,7 +46,7 @@ def prepare_commit_msg(cwd: str, env: Mapping[str, str], args: Sequence[str]) ->
     except ModelvcError:  # the first commit
         old = {}
     try:
-        found = moved(old, new, read_policy(repo))
+        found = metric_changes(old, new, read_policy(repo))
     except ModelvcError as error:  # a policy that cannot be read is for mvc check to complain about
         say(str(error))
         return 0
@@ -120,12 +120,12 @@ def post_merge(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
     del args
     from modelvc.git import history
     from modelvc.models.policy import read_policy
-    from modelvc.ops.metrics.changes import by_model, moved
+    from modelvc.ops.metrics.changes import by_model, metric_changes
     from modelvc.repo import open_repo
 
     repo = open_repo(cwd, env)
     old, new = (history.pointers_at(repo.layout, rev) for rev in ("ORIG_HEAD", "HEAD"))
-    for model, rows in by_model(moved(old, new, read_policy(repo))).items():
+    for model, rows in by_model(metric_changes(old, new, read_policy(repo))).items():
         more = f" and {len(rows) - _MOST_SAID} more" if len(rows) > _MOST_SAID else ""
         say(f"{shown(model)}: {', '.join(map(str, rows[:_MOST_SAID]))}{more}")
     return 0

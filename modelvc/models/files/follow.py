@@ -46,7 +46,7 @@ def follow(repo: Repo) -> Followed:
     """Make every model what its pointer says where that loses nothing. Never uses the network."""
     kept: list[tuple[str, str]] = []
     conflicts: list[str] = []
-    plans: list[materialise.Plan] = []
+    plans: list[materialise.ModelPlan] = []
     lost: list[str] = []
     replaced: list[str] = []
     with repo.updating(every_model=True):
@@ -92,8 +92,10 @@ def follow(repo: Repo) -> Followed:
         )
 
 
-def _wrong(repo: Repo, step: materialise.Plan) -> str:
-    return claims.difference(claims.said(step.pointer), claims.stored(repo.store, step.pointer)) if step.pointer else ""
+def _wrong(repo: Repo, step: materialise.ModelPlan) -> str:
+    return (
+        claims.difference(claims.claimed(step.pointer), claims.stored(repo.store, step.pointer)) if step.pointer else ""
+    )
 
 
 def _unsaved(repo: Repo, path: SafeRelPath) -> bool:
@@ -107,18 +109,20 @@ def _unsaved(repo: Repo, path: SafeRelPath) -> bool:
 
 def _plan(
     repo: Repo, path: SafeRelPath, stage: int | None, sparse: set[SafeRelPath], held: Container[str]
-) -> materialise.Plan:
+) -> materialise.ModelPlan:
     pointer = repo.pointer_or_none(path)
     if pointer is not None and (not stage or pointer.conflict):  # which is ours, so the file is too
         return materialise.plan(repo, path, pointer)
     if stage is not None and path not in sparse:
-        return materialise.Plan(path, None, "keep")  # in conflict, or its pointer was only deleted from the worktree
+        return materialise.ModelPlan(
+            path, None, "keep"
+        )  # in conflict, or its pointer was only deleted from the worktree
     if path in held:
-        return materialise.Plan(path, None, "keep", _OF_GIT)  # before it was a model it was a file of Git's
+        return materialise.ModelPlan(path, None, "keep", _OF_GIT)  # before it was a model it was a file of Git's
     return materialise.plan_removal(repo, path)
 
 
-def _remember(repo: Repo, plans: list[materialise.Plan]) -> None:
+def _remember(repo: Repo, plans: list[materialise.ModelPlan]) -> None:
     """Keep the pointers known, so that the next change finds what was here."""
     for step in plans:
         found = repo.worktree.stat(pointer_of(step.path))

@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
     Progress = Callable[[int], None]
 
-Kept: TypeAlias = "list[tuple[SafeRelPath, FileInUse]]"  # models that kept files, and which
-_TOGETHER = 1 << 20  # files up to this are written from memory
+KeptFiles: TypeAlias = "list[tuple[SafeRelPath, FileInUse]]"  # models that kept files, and which
+_IN_MEMORY = 1 << 20  # files up to this are written from memory
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class ModelPlan:
     """What is to be done to one model. `write` names the files of a tree that are missing or differ."""
 
     path: SafeRelPath
@@ -51,37 +51,37 @@ class Plan:
     extra: tuple[str, ...] = ()  # files of a folder that are in no store: they stay
 
 
-def plan(repo: Repo, path: SafeRelPath, pointer: Pointer) -> Plan:
+def plan(repo: Repo, path: SafeRelPath, pointer: Pointer) -> ModelPlan:
     """How to make PATH what POINTER says; changes nothing."""
-    here = _here(repo, path)
+    here = _present(repo, path)
     stored = repo.store.has_root(pointer.kind, pointer.oid)
     if here is None:
-        return Plan(path, pointer, "write" if stored else "missing")
+        return ModelPlan(path, pointer, "write" if stored else "missing")
     kind, oid, files, seen = here
     if (kind, oid) == (pointer.kind, pointer.oid):
         same = seen is None or bool(seen[0][4] & 0o100) == pointer.executable
-        return Plan(path, pointer, "keep" if same else "mode", files=files, seen=seen)
+        return ModelPlan(path, pointer, "keep" if same else "mode", files=files, seen=seen)
     if not stored:
-        return Plan(path, pointer, "missing")
+        return ModelPlan(path, pointer, "missing")
     if kind == "tree" and pointer.kind == "tree":
         return _plan_tree(repo, path, pointer, oid, files)
     if not repo.store.has_root(kind, oid):
-        return Plan(path, pointer, "dirty", "has changes that are in no store")
-    return Plan(path, pointer, "write", was=(kind, oid), files=files, seen=seen)
+        return ModelPlan(path, pointer, "dirty", "has changes that are in no store")
+    return ModelPlan(path, pointer, "write", was=(kind, oid), files=files, seen=seen)
 
 
-def plan_removal(repo: Repo, path: SafeRelPath) -> Plan:
+def plan_removal(repo: Repo, path: SafeRelPath) -> ModelPlan:
     """How to take away a model that is tracked no longer: only what is in the store."""
-    here = _here(repo, path)
+    here = _present(repo, path)
     if here is None:
-        return Plan(path, None, "keep")
+        return ModelPlan(path, None, "keep")
     kind, oid, files, seen = here
     if not repo.store.has_root(kind, oid):
-        return Plan(path, None, "dirty", "has changes that are in no store")
-    return Plan(path, None, "remove", was=(kind, oid), files=files, seen=seen)
+        return ModelPlan(path, None, "dirty", "has changes that are in no store")
+    return ModelPlan(path, None, "remove", was=(kind, oid), files=files, seen=seen)
 
 
-class _Here(NamedTuple):
+class _Present(NamedTuple):
     """What is at a path now: the files of a folder, or the file."""
 
     kind: str
@@ -90,22 +90,22 @@ class _Here(NamedTuple):
     seen: Known | None
 
 
-def _here(repo: Repo, path: SafeRelPath) -> _Here | None:
+def _present(repo: Repo, path: SafeRelPath) -> _Present | None:
     found = repo.worktree.stat(path)
     if found is None:
         return None
     if not stat.S_ISDIR(found[4]):
         seen = survey.file_seen(repo.worktree, repo.state, path)
-        return _Here("file", Oid(seen[1]), {}, seen) if seen else None
+        return _Present("file", Oid(seen[1]), {}, seen) if seen else None
     files = survey.tree_files(repo.worktree, repo.state, path) or {}
     known, before = repo.state.trees.get(path, (b"", {}))
     if not known or before != files:
         known = oid_of(entries_of(files))
         repo.state.remember_tree(path, known, files)
-    return _Here("tree", Oid(known), files, None)
+    return _Present("tree", Oid(known), files, None)
 
 
-def _plan_tree(repo: Repo, path: SafeRelPath, pointer: Pointer, oid: Oid, files: dict[str, Known]) -> Plan:
+def _plan_tree(repo: Repo, path: SafeRelPath, pointer: Pointer, oid: Oid, files: dict[str, Known]) -> ModelPlan:
     target = stored_files(repo.store, pointer.oid)
     saved = _saved(repo, path, oid)
     write: set[str] = set()
@@ -117,36 +117,38 @@ def _plan_tree(repo: Repo, path: SafeRelPath, pointer: Pointer, oid: Oid, files:
         if there and there[1] == entry.oid and bool(there[0][4] & 0o100) == entry.executable:
             continue
         if there and there[1] != entry.oid and not _is_saved(saved, name, there):
-            return Plan(path, pointer, "dirty", f"has changes that are in no store: {name}")
+            return ModelPlan(path, pointer, "dirty", f"has changes that are in no store: {name}")
         write.add(name)
     for name, found in files.items():
         if name not in target:
             (remove if _is_saved(saved, name, found) else extra).append(name)
     for name in extra:
         if blocked := next((t for t in target if t.startswith(name + "/") or name.startswith(t + "/")), None):
-            return Plan(path, pointer, "dirty", f"has a file that is in no store where {blocked} belongs: {name}")
+            return ModelPlan(path, pointer, "dirty", f"has a file that is in no store where {blocked} belongs: {name}")
     was = ("tree", oid) if saved is None else None
     changes = (frozenset(write), tuple(remove))
-    return Plan(path, pointer, "write", "", was, *changes, files, extra=tuple(sorted(extra)))
+    return ModelPlan(path, pointer, "write", "", was, *changes, files, extra=tuple(sorted(extra)))
 
 
-def coming(repo: Repo, path: SafeRelPath, pointer: Pointer) -> Plan:
+def plan_unfetched(repo: Repo, path: SafeRelPath, pointer: Pointer) -> ModelPlan:
     """As `plan`, for a version that a fetch would bring first; of a folder its list of files is not known yet."""
-    here = _here(repo, path)
+    here = _present(repo, path)
     if here is None:
-        return Plan(path, pointer, "write")
+        return ModelPlan(path, pointer, "write")
     kind, oid, files, _ = here
     saved = _saved(repo, path, oid) if kind == "tree" else None
     if kind == "tree" and pointer.kind == "tree" and saved is not None:
         edited = any(str(name) in files and files[str(name)][1] != entry.oid for name, entry in saved.items())
     else:
         edited = not repo.store.has_root(kind, oid)
-    return Plan(path, pointer, "dirty" if edited else "write", "has changes that are in no store" if edited else "")
+    return ModelPlan(
+        path, pointer, "dirty" if edited else "write", "has changes that are in no store" if edited else ""
+    )
 
 
-def foreign(repo: Repo, path: SafeRelPath, pointer: Pointer) -> frozenset[str]:
+def foreign_files(repo: Repo, path: SafeRelPath, pointer: Pointer) -> frozenset[str]:
     """Files in the folder PATH that belong to no version and stand in no file's way: a checkout leaves them."""
-    here = _here(repo, path)
+    here = _present(repo, path)
     if here is None or here[0] != "tree" or pointer.kind != "tree" or not repo.store.has_root("tree", pointer.oid):
         return frozenset()
     target = {str(name) for name in stored_files(repo.store, pointer.oid)}
@@ -161,7 +163,7 @@ def _folders(name: str) -> list[str]:
     return [name[:place] for place, char in enumerate(name) if char == "/"]
 
 
-def staying(step: Plan, names: frozenset[str]) -> Plan:
+def without_removing(step: ModelPlan, names: frozenset[str]) -> ModelPlan:
     """STEP without removing the files NAMES of a folder."""
     extra = tuple(sorted(names.intersection(step.remove) | set(step.extra)))
     return replace(step, remove=tuple(name for name in step.remove if name not in names), extra=extra)
@@ -187,7 +189,7 @@ def _is_saved(saved: dict[SafeRelPath, TreeEntry] | None, name: str, there: Know
 # -- doing it
 
 
-def apply(repo: Repo, plans: Sequence[Plan], why: str, on_bytes: Progress = lambda _: None) -> Kept:
+def apply(repo: Repo, plans: Sequence[ModelPlan], why: str, on_bytes: Progress = lambda _: None) -> KeptFiles:
     """Carry out PLANS; none of them may be missing or dirty. WHY goes into the log of what was replaced.
 
     Return the models that kept files which somebody writes or changed since the plan, and those files.
@@ -200,7 +202,7 @@ def apply(repo: Repo, plans: Sequence[Plan], why: str, on_bytes: Progress = lamb
     if not plans:
         return []
     with repo.worktree.journalled(), ContentReader(repo.store) as reader:
-        kept = _remove(repo, [step for step in plans if _goes_first(step)])
+        kept = _remove(repo, [step for step in plans if _is_removed_first(step)])
         for step in plans:
             if step.path not in kept:
                 try:
@@ -210,20 +212,20 @@ def apply(repo: Repo, plans: Sequence[Plan], why: str, on_bytes: Progress = lamb
     return [(step.path, kept[step.path]) for step in plans if step.path in kept]
 
 
-def raise_kept(kept: Kept) -> None:
+def raise_kept(kept: KeptFiles) -> None:
     """Raise FileInUse for all files that `apply` kept, if any."""
     if files := [file for _, error in kept for file in error.kept]:
         raise FileInUse(files)
 
 
-def _goes_first(step: Plan) -> bool:
+def _is_removed_first(step: ModelPlan) -> bool:
     """Whether what is there goes before anything else comes: it is no model any more, or of the other kind."""
     return step.action == "remove" or bool(
         step.action == "write" and step.pointer and step.was and step.was[0] != step.pointer.kind
     )
 
 
-def _apply(repo: Repo, reader: ContentReader, step: Plan, on_bytes: Progress) -> None:
+def _apply(repo: Repo, reader: ContentReader, step: ModelPlan, on_bytes: Progress) -> None:
     pointer = step.pointer
     if step.action == "remove":
         repo.state.forget(step.path)
@@ -236,7 +238,7 @@ def _apply(repo: Repo, reader: ContentReader, step: Plan, on_bytes: Progress) ->
         _write_tree(repo, reader, step, on_bytes)
 
 
-def _remove(repo: Repo, steps: Sequence[Plan]) -> dict[SafeRelPath, FileInUse]:
+def _remove(repo: Repo, steps: Sequence[ModelPlan]) -> dict[SafeRelPath, FileInUse]:
     """Remove the files of models. Return those that kept one."""
     files: dict[str, Seen] = {}
     owner: dict[str, SafeRelPath] = {}
@@ -260,14 +262,14 @@ def _remove_empty(repo: Repo, path: SafeRelPath, names: Iterable[str], *, stop: 
         repo.worktree.remove_empty(folder, stop=end)
 
 
-def _write_file(repo: Repo, reader: ContentReader, step: Plan, on_bytes: Progress) -> None:
+def _write_file(repo: Repo, reader: ContentReader, step: ModelPlan, on_bytes: Progress) -> None:
     path, pointer = step.path, step.pointer
     assert pointer is not None  # noqa: S101 - for the type checker
     seen = Seen(*step.seen) if step.seen else None
     root = repo.store.read_root("file", pointer.oid)
 
     def fill(fd: int) -> None:
-        if not (root.size > _TOGETHER and _clone(reader, root, fd)):
+        if not (root.size > _IN_MEMORY and _clone(reader, root, fd)):
             if root.size:
                 _reserve(fd, root.size)
             reader.write_blob(root, lambda piece: _count(fd, piece, on_bytes), path)
@@ -275,7 +277,7 @@ def _write_file(repo: Repo, reader: ContentReader, step: Plan, on_bytes: Progres
     before = _pointer_time(repo, path)
     found = repo.worktree.write(path, fill, executable=pointer.executable, before=before, seen=seen)
     repo.store.mark_proven(root)
-    repo.state.remember_file(path, found, pointer.oid, settled=_fine(found))
+    repo.state.remember_file(path, found, pointer.oid, settled=_has_fine_time(found))
 
 
 def _clone(reader: ContentReader, root: Root, fd: int) -> bool:
@@ -295,7 +297,7 @@ def _clone(reader: ContentReader, root: Root, fd: int) -> bool:
     return True
 
 
-def _write_tree(repo: Repo, reader: ContentReader, step: Plan, on_bytes: Progress) -> None:
+def _write_tree(repo: Repo, reader: ContentReader, step: ModelPlan, on_bytes: Progress) -> None:
     path, pointer = step.path, step.pointer
     assert pointer is not None  # noqa: S101 - for the type checker: apply() returned otherwise
     files: dict[str, Known] = {}
@@ -305,7 +307,7 @@ def _write_tree(repo: Repo, reader: ContentReader, step: Plan, on_bytes: Progres
         with repo.worktree.new_folder(path, before=time) as folder:
             for entry, fill in contents(repo.store, reader, pointer.oid, path):
                 stat_data = folder.fill(entry.path, fill, executable=entry.executable)
-                files[str(entry.path)] = (stat_data, bytes(entry.oid), _fine(stat_data))
+                files[str(entry.path)] = (stat_data, bytes(entry.oid), _has_fine_time(stat_data))
                 on_bytes(entry.size)
         repo.store.mark_proven(repo.store.read_root("tree", pointer.oid))
     else:
@@ -326,7 +328,7 @@ def _write_tree(repo: Repo, reader: ContentReader, step: Plan, on_bytes: Progres
                 if placed.stat is None:
                     kept.append((placed.path, placed.why))
                 else:
-                    files[name] = (placed.stat, bytes(new[name].oid), _fine(placed.stat))
+                    files[name] = (placed.stat, bytes(new[name].oid), _has_fine_time(placed.stat))
     oid = pointer.oid if not step.extra and not kept else oid_of(entries_of(files))
     repo.state.remember_tree(path, oid, files)
     if kept:
@@ -354,6 +356,6 @@ def _pointer_time(repo: Repo, path: SafeRelPath) -> int:
     return found[2] if found else 0
 
 
-def _fine(found: Stat) -> bool:
+def _has_fine_time(found: Stat) -> bool:
     """Whether the file system kept the fine time that was set: then any later write shows in it."""
     return bool(found[2] % 1000)

@@ -11,7 +11,7 @@ from modelvc.errors import ConflictError, FileError, ModelvcError, shown
 from modelvc.formats.paths import SafeRelPath, is_pointer, model_of
 from modelvc.git import index
 from modelvc.git.layout import discover
-from modelvc.models.files.keep import keep_present
+from modelvc.models.files.present import store_present
 from modelvc.repo import Repo
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class Replaced(NamedTuple):
     oid: Oid
 
 
-def check_place(target: str, *, force: bool) -> tuple[Repo, SafeRelPath] | None:
+def check_target(target: str, *, force: bool) -> tuple[Repo, SafeRelPath] | None:
     """The model that writing the absolute path TARGET would change, with its clone; None without one.
 
     Raises ConflictError for a model unless FORCE. Always refuses a pointer, and a folder with files of Git or models.
@@ -52,19 +52,19 @@ def check_place(target: str, *, force: bool) -> tuple[Repo, SafeRelPath] | None:
     return repo, SafeRelPath(model)
 
 
-def make_way(target: str, why: str, *, force: bool) -> Replaced | None:
+def store_replaced(target: str, why: str, *, force: bool) -> Replaced | None:
     """Store the model that writing the absolute path TARGET changes, and note it in the reflog with WHY.
 
     Returns None if no model lies there. Raises ConflictError like `check_place`.
     """
-    found = check_place(target, force=force)
+    found = check_target(target, force=force)
     if found is None:
         return None
     repo, path = found
     if not os.path.lexists(os.path.join(repo.layout.worktree, path)):
         return None
     with repo.updating():
-        oid = keep_present(repo, [path])[path]
+        oid = store_present(repo, [path])[path]
         is_folder = os.path.isdir(os.path.join(repo.layout.worktree, path))
         repo.log_replaced(path, "tree" if is_folder else "file", oid, why)
     return Replaced(path, oid)
@@ -83,7 +83,7 @@ def write_file(target: str, data: bytes, why: str, *, force: bool) -> Replaced |
     replaced = None
     real = os.path.realpath(target)
     if not mode or stat.S_ISREG(mode):
-        replaced = make_way(real, why, force=force)
+        replaced = store_replaced(real, why, force=force)
         if not _is_descriptor(target):
             _replace(real, data, stat.S_IMODE(mode))
             return replaced

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelvc.errors import shown
-from modelvc.models.measures.paired import Paired
-from modelvc.models.measures.verdict import FAIL, INFO, PASS, Judged, Outcome, Verdict
+from modelvc.models.measures.row_comparison import RowComparison
+from modelvc.models.measures.verdict import FAIL, INFO, PASS, Judgement, Outcome, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,21 +48,21 @@ def passes(policy: Policy, path: SafeRelPath, pointer: Pointer, before: Pointer 
     return True, ""
 
 
-def judge(repo: Repo, policy: Policy, case: Case) -> list[Judged]:
+def judge(repo: Repo, policy: Policy, case: Case) -> list[Judgement]:
     """Every rule that means the model, for every metric that it names."""
-    paired = Paired(repo, case.path, case.new, case.old, policy.positive_for(case.path))
+    paired = RowComparison(repo, case.path, case.new, case.old, policy.positive_for(case.path))
     found = []
     for rule in policy.rules_for(case.path):
         names = _names(rule, case.new, case.old)
         if not names:
-            found.append(Judged(Verdict(case.path, rule.name, FAIL, _NAMES_NOTHING, line=rule.line)))
+            found.append(Judgement(Verdict(case.path, rule.name, FAIL, _NAMES_NOTHING, line=rule.line)))
         for name in names:
             verdict = _alone(case, rule, name)
             if verdict is None:
                 numbers = _by_numbers(case, rule, name)
-                found.append(paired.judged(numbers, rule) if rule.paired else Judged(numbers))
+                found.append(paired.judged(numbers, rule) if rule.paired else Judgement(numbers))
             else:
-                found.append(Judged(verdict))
+                found.append(Judgement(verdict))
     return found
 
 

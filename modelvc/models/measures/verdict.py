@@ -47,7 +47,7 @@ class Verdict:
     warn: bool = False
 
 
-class Judged(NamedTuple):
+class Judgement(NamedTuple):
     """A verdict; where it rests on predictions, the comparison by rows and the rule, which settle it with the others.
 
     `unread`: predictions that could not be read may belong to it, so that it counts as one more comparison.
@@ -59,7 +59,7 @@ class Judged(NamedTuple):
     unread: bool = False
 
 
-def settled(judged: Sequence[Judged]) -> list[Verdict]:
+def decide(judged: Sequence[Judgement]) -> list[Verdict]:
     """The verdicts in their order; those by rows are decided together: the more there are, the more must be shown."""
     compared = [one.comparison for one in judged if one.comparison]
     if not compared:

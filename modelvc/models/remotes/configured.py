@@ -80,15 +80,15 @@ def default_name(repo: Repo) -> str | None:
     return "origin" if "origin" in named else min(named, default=None)
 
 
-def for_git(repo: Repo, git_remote: str) -> str | None:
+def for_git_remote(repo: Repo, git_remote: str) -> str | None:
     """Where the models of Git's remote GIT_REMOTE go: the mvc remote of that name, else the default one, if any."""
     named = {**repo.clone_config.trust, **repo.clone_config.remotes, **repo.config.remotes}
     return git_remote if git_remote in named else default_name(repo)
 
 
-def of_upstream(repo: Repo) -> str:
+def for_upstream(repo: Repo) -> str:
     """The remote to read from: for models of the Git remote that the branch follows, else the default one."""
-    return for_git(repo, upstream_remote(repo.layout)) or chosen_name(repo)
+    return for_git_remote(repo, upstream_remote(repo.layout)) or chosen_name(repo)
 
 
 def accepted(repo: Repo, first: str) -> list[str]:
@@ -144,10 +144,10 @@ def open_remote(repo: Repo, name: str = "", *, writing: bool) -> RemoteStore:
     remote = find(repo, chosen)
     config.check_usable(chosen, remote)
     _check_trust(repo, chosen, remote, writing=writing)
-    return open_place(remote, os.path.join(repo.layout.mvc_dir, server_support.FOLDER))
+    return open_unchecked(remote, os.path.join(repo.layout.mvc_dir, server_support.FOLDER))
 
 
-def open_place(remote: Remote, servers: str = "") -> RemoteStore:
+def open_unchecked(remote: Remote, servers: str = "") -> RemoteStore:
     """The store at a place, whoever named it. SERVERS is the folder that remembers what servers honour."""
     from modelvc.store.backends import RemoteOptions, open_backend
     from modelvc.store.remote.servers import Servers

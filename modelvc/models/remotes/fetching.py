@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from modelvc.errors import ModelvcError, shown
 from modelvc.models.progress import SILENT
-from modelvc.models.remotes import configured, pushed
-from modelvc.models.remotes.holders import look
-from modelvc.models.versions.scope import versions_among
+from modelvc.models.remotes import configured, seen_cache
+from modelvc.models.remotes.holders import list_roots
+from modelvc.models.versions.scope import versions_in
 from modelvc.store.local import compact
 from modelvc.store.local.writer import StoreWriter
 from modelvc.store.remote.seen import Seen
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from modelvc.ids import Oid
     from modelvc.models.progress import Progress
-    from modelvc.models.versions.scope import Meant
+    from modelvc.models.versions.scope import ScopedObject
     from modelvc.repo import Repo
     from modelvc.store.remote.store import RemoteStore
 
@@ -51,30 +51,30 @@ class Fetched:
 
 
 def fetch_objects(
-    repo: Repo, name: str, meant: Sequence[Meant], jobs: int = JOBS, progress: Progress = SILENT
+    repo: Repo, name: str, objects: Sequence[ScopedObject], jobs: int = JOBS, progress: Progress = SILENT
 ) -> Fetched:
     """Download those of MEANT that the local store lacks from the remote NAME.
 
     Without NAME from the remote that belongs to the upstream of the branch; what it lacks, from every other remote that
     this clone accepted. Raises the error of the first remote when something stays away that it could not answer for.
     """
-    wanted = _lacking(repo, meant)
+    wanted = _lacking(repo, objects)
     progress.expect(sum(one.pointer.size for one in wanted.values()))
-    return _ask_around(repo, name, meant, _Work(repo, jobs, progress, wanted))
+    return _ask_in_turn(repo, name, objects, _Fetch(repo, jobs, progress, wanted))
 
 
-def would_come(repo: Repo, name: str, meant: Sequence[Meant]) -> Fetched:
+def plan_fetch(repo: Repo, name: str, objects: Sequence[ScopedObject]) -> Fetched:
     """What `fetch_objects` would bring, by what the same remotes list; nothing is written."""
-    return replace(_ask_around(repo, name, meant, _Look(repo, 0, SILENT, _lacking(repo, meant))), dry_run=True)
+    return replace(_ask_in_turn(repo, name, objects, _DryRun(repo, 0, SILENT, _lacking(repo, objects))), dry_run=True)
 
 
-def _lacking(repo: Repo, meant: Sequence[Meant]) -> dict[Named, Meant]:
-    return {one.name: one for one in meant if not repo.store.has_root(*one.name)}
+def _lacking(repo: Repo, objects: Sequence[ScopedObject]) -> dict[Named, ScopedObject]:
+    return {one.name: one for one in objects if not repo.store.has_root(*one.name)}
 
 
-def _ask_around(repo: Repo, name: str, meant: Sequence[Meant], work: _Work) -> Fetched:
+def _ask_in_turn(repo: Repo, name: str, objects: Sequence[ScopedObject], work: _Fetch) -> Fetched:
     """Let WORK ask one remote after the other, as far as needed."""
-    first = name or configured.of_upstream(repo)
+    first = name or configured.for_upstream(repo)
     failure: ModelvcError | None = None
     unasked = []
     for place in (first,) if name else (first, *configured.accepted(repo, first)):
@@ -95,7 +95,7 @@ def _ask_around(repo: Repo, name: str, meant: Sequence[Meant], work: _Work) -> F
         url=work.url,
         came=tuple(str(one.path) for one in came),
         received_bytes=work.received,
-        here=len(versions_among(meant) - work.wanted.keys()),
+        here=len(versions_in(objects) - work.wanted.keys()),
         missing=tuple((str(one.path), str(one.pointer.oid)) for one in work.left()),
         requests=work.requests,
         predictions=len(work.came) - len(came),
@@ -104,10 +104,10 @@ def _ask_around(repo: Repo, name: str, meant: Sequence[Meant], work: _Work) -> F
     )
 
 
-class _Work:
+class _Fetch:
     """A fetch from one remote after the other. `gave`: those that had something."""
 
-    def __init__(self, repo: Repo, jobs: int, progress: Progress, wanted: Mapping[Named, Meant]) -> None:
+    def __init__(self, repo: Repo, jobs: int, progress: Progress, wanted: Mapping[Named, ScopedObject]) -> None:
         self._repo = repo
         self._jobs = jobs
         self._progress = progress
@@ -117,11 +117,11 @@ class _Work:
         self.requests = 0
         self.gave: list[str] = []
 
-    def left(self) -> list[Meant]:
+    def left(self) -> list[ScopedObject]:
         return [one for name, one in self.wanted.items() if not self._has(name)]
 
     @property
-    def came(self) -> list[Meant]:
+    def came(self) -> list[ScopedObject]:
         return [one for name, one in self.wanted.items() if self._has(name)]
 
     def ask(self, place: str) -> None:
@@ -151,14 +151,14 @@ class _Work:
     def _remember(self, place: str, came: Sequence[Named]) -> None:
         if came:
             self.gave.append(place)
-            known = pushed.load(self._repo, place)
-            pushed.save(self._repo, place, {**known, **{one: known.get(one, Seen(0, ())) for one in came}})
+            known = seen_cache.load(self._repo, place)
+            seen_cache.save(self._repo, place, {**known, **{one: known.get(one, Seen(0, ())) for one in came}})
 
 
-class _Look(_Work):
+class _DryRun(_Fetch):
     """The same without writing: what remotes list counts as brought."""
 
-    def __init__(self, repo: Repo, jobs: int, progress: Progress, wanted: Mapping[Named, Meant]) -> None:
+    def __init__(self, repo: Repo, jobs: int, progress: Progress, wanted: Mapping[Named, ScopedObject]) -> None:
         super().__init__(repo, jobs, progress, wanted)
         self._listed: set[Named] = set()
 
@@ -167,7 +167,7 @@ class _Look(_Work):
 
     def _bring(self, store: RemoteStore, left: Sequence[Named]) -> None:
         store.check()
-        listing = look(store, left)
+        listing = list_roots(store, left)
         found = [name for name in left if listing.has_root(*name)]
         self._listed.update(found)
         self.received += sum(self.wanted[name].pointer.size for name in found)

@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 _FEW = 16  # objects that are asked for one by one
 
 
-class Having(NamedTuple):
+class Holders(NamedTuple):
     """The remote that lists each object, and why other remotes could not be asked."""
 
     where: Mapping[Named, str]
     unasked: tuple[str, ...]
 
 
-def having(repo: Repo, wanted: Collection[Named], *, skip: str = "") -> Having:
+def find_holders(repo: Repo, wanted: Collection[Named], *, skip: str = "") -> Holders:
     """Ask every remote that this clone may read, the default one first and SKIP not at all, for the objects WANTED."""
     found: dict[Named, str] = {}
     unasked = []
@@ -39,13 +39,13 @@ def having(repo: Repo, wanted: Collection[Named], *, skip: str = "") -> Having:
             store = configured.open_remote(repo, name, writing=False)
             try:
                 store.check()
-                listed = look(store, left)
+                listed = list_roots(store, left)
                 found |= {one: name for one in left if listed.has_root(*one)}
             finally:
                 store.close()
         except ModelvcError as error:
             unasked.append(f"{shown(name)}: {error}")
-    return Having(found, tuple(unasked))
+    return Holders(found, tuple(unasked))
 
 
 def others(repo: Repo, first: str = "") -> list[str]:
@@ -55,7 +55,7 @@ def others(repo: Repo, first: str = "") -> list[str]:
     return sorted(named, key=lambda one: (one != default, one))
 
 
-def look(store: RemoteStore, wanted: Collection[Named]) -> Listing:
+def list_roots(store: RemoteStore, wanted: Collection[Named]) -> Listing:
     if len(wanted) > _FEW:
         return store.listing()
     return Listing(store.backend.stat([root_key(*one) for one in wanted]))

@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class CopyCheck:
     """How to look: at all that manifests and a listing say or, DEEP, at every byte and what they add up to."""
 
     deep: bool
     progress: Progress = SILENT
 
 
-def on_remote(repo: Repo, wanted: Collection[Named], name: str, look: Look) -> set[Named]:
+def find_on_remote(repo: Repo, wanted: Collection[Named], name: str, look: CopyCheck) -> set[Named]:
     """Those of WANTED that the remote NAME has, with every pack they need, none of which is to go."""
     from modelvc.store.transfer.upload import needed_packs
 
@@ -55,7 +55,7 @@ def on_remote(repo: Repo, wanted: Collection[Named], name: str, look: Look) -> s
         store.close()
 
 
-def kept_there(repo: Repo, name: str, grace: float) -> set[Named]:
+def kept_by_gc(repo: Repo, name: str, grace: float) -> set[Named]:
     """What a clean-up of the remote NAME keeps for this clone: all that Git's remotes reach, which are asked now.
 
     Those that are not registered there do not count. Without Git remotes: what this clone reaches. Raises GitError for
@@ -70,10 +70,10 @@ def kept_there(repo: Repo, name: str, grace: float) -> set[Named]:
     finally:
         store.close()
     urls = [url for place, url in list(own.items())[:-1] if place in registered]
-    return set(repositories.reached(repo, urls))
+    return set(repositories.reached_objects(repo, urls))
 
 
-def on_any(repo: Repo, wanted: Collection[Named], look: Look) -> tuple[dict[Named, str], tuple[str, ...]]:
+def find_on_remotes(repo: Repo, wanted: Collection[Named], look: CopyCheck) -> tuple[dict[Named, str], tuple[str, ...]]:
     """Those of WANTED that some remote has, each with its name; and why remotes could not be asked."""
     found: dict[Named, str] = {}
     unasked = []
@@ -82,7 +82,7 @@ def on_any(repo: Repo, wanted: Collection[Named], look: Look) -> tuple[dict[Name
         if not left:
             break
         try:
-            found |= dict.fromkeys(on_remote(repo, left, remote.name, look), remote.name)
+            found |= dict.fromkeys(find_on_remote(repo, left, remote.name, look), remote.name)
         except ModelvcError as error:
             unasked.append(f"{remote.name} could not be asked: {error}")
     return found, tuple(unasked)

@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     Named = tuple[str, Oid]
 
 
-class Standing(NamedTuple):
+class StoreState(NamedTuple):
     """A store before a push looks at what lies in it. `store`: its id, "" where it has no valid config yet."""
 
     store: str
     generation: int
 
 
-class Found(NamedTuple):
+class Verified(NamedTuple):
     """What a push verified: the history of `tips` is complete, apart from `lost`; `there`: objects that were seen."""
 
     tips: Sequence[str]
@@ -42,13 +42,13 @@ class Found(NamedTuple):
     there: Collection[Named]
 
 
-def standing(store: RemoteStore) -> Standing:
+def store_state(store: RemoteStore) -> StoreState:
     """Ask for the id and the generation of STORE, in this order: both before its listing."""
     try:
         config = store.check()
     except FormatError:  # torn: a push writes another one
         config = None
-    return Standing(config.id if config else "", store.generation())
+    return StoreState(config.id if config else "", store.generation())
 
 
 def load(repo: Repo, name: str) -> Proof | None:
@@ -60,7 +60,7 @@ def load(repo: Repo, name: str) -> Proof | None:
         return None
 
 
-def valid(repo: Repo, name: str, now: Standing) -> Proof | None:
+def valid(repo: Repo, name: str, now: StoreState) -> Proof | None:
     """What is proven on the remote NAME, whose store stands as NOW says; a proof of other times is deleted."""
     found = load(repo, name)
     if found is not None and (found.store, found.generation) != now:
@@ -69,10 +69,10 @@ def valid(repo: Repo, name: str, now: Standing) -> Proof | None:
     return found
 
 
-def note(repo: Repo, name: str, store: RemoteStore, before: Standing, found: Found) -> bool:
+def note(repo: Repo, name: str, store: RemoteStore, before: StoreState, found: Verified) -> bool:
     """Keep what a push FOUND on the remote NAME, whose STORE stood as BEFORE says; False where that proves nothing."""
     config = store.check()
-    now = Standing(config.id if config else "", before.generation)
+    now = StoreState(config.id if config else "", before.generation)
     if repo.layout.shallow or not now.store or (before.store and before.store != now.store):
         return False
     old = valid(repo, name, now)
@@ -81,7 +81,7 @@ def note(repo: Repo, name: str, store: RemoteStore, before: Standing, found: Fou
     if len(lost) > proofformat.LOST:
         forget(repo, name)
         return False
-    git_remotes = [one for one in tips.remotes(repo.layout) if configured.for_git(repo, one) == name]
+    git_remotes = [one for one in tips.remotes(repo.layout) if configured.for_git_remote(repo, one) == name]
     kept = tips.maximal(repo.layout, found.tips, tips.here(repo.layout, old.tips) if old else [])
     _save(
         repo,

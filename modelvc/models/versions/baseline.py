@@ -10,7 +10,7 @@ from modelvc.formats.pointer.pointer import parse
 from modelvc.git import history
 from modelvc.git.run import run
 from modelvc.models.versions.history import versions_of
-from modelvc.models.versions.renames import known_name
+from modelvc.models.versions.renames import name_in_commit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 BEST = "best"
 
 
-class Against:
+class Baseline:
     """The other side of a comparison, looked up once for all models. TEXT: "", REV, `REV...` or "best"."""
 
     def __init__(self, repo: Repo, text: str, policy: Policy, head: str = "HEAD") -> None:
@@ -48,18 +48,18 @@ class Against:
             return self._best_of(path, new)
         found = previous(self._repo, path, new, self._head)
         if found is None and new.parent is not None and self._repo.layout.shallow:
-            raise cut_off(f"the version of {shown(path)} before this one ({new.parent.short})")
+            raise not_in_shallow_clone(f"the version of {shown(path)} before this one ({new.parent.short})")
         return found
 
     def _renamed(self, path: SafeRelPath, new: Pointer) -> SafeRelPath:
         """The pointer that the model had there under an earlier name: a new name is no way around a gate."""
         if self._head == "HEAD" and not self._repo.past.has_head():
             return pointer_of(path)
-        at = known_name(self._repo, path, new, self._head)
+        at = name_in_commit(self._repo, path, new, self._head)
         earlier = (pointer_of(name) for name, _ in versions_of(self._repo, at, start=self._head))
         found = next((name for name in earlier if name in self._there), None)
         if found is None and new.parent is not None and self._repo.layout.shallow:
-            raise cut_off(f"the history that tells what {shown(path)} was called in {shown(self._text)}")
+            raise not_in_shallow_clone(f"the history that tells what {shown(path)} was called in {shown(self._text)}")
         return found or pointer_of(path)
 
     def _best_of(self, path: SafeRelPath, new: Pointer) -> Pointer | None:
@@ -71,7 +71,7 @@ class Against:
                 hint="name one with its direction in .mvc/policy.toml, or compare with a revision",
             )
         if self._repo.layout.shallow:
-            raise cut_off(f"the whole history of {shown(path)}")
+            raise not_in_shallow_clone(f"the whole history of {shown(path)}")
         best: tuple[float, Pointer] | None = None
         for pointer in known_versions(self._repo, path, new, self._head):
             value = _number(pointer, rule.name)
@@ -95,7 +95,7 @@ def known_versions(repo: Repo, path: SafeRelPath, new: Pointer, head: str = "HEA
     """The versions of a model in history that can be read, newest first; NEW is the one at PATH."""
     if head == "HEAD" and not repo.past.has_head():
         return
-    for at, version in versions_of(repo, known_name(repo, path, new, head), start=head):
+    for at, version in versions_of(repo, name_in_commit(repo, path, new, head), start=head):
         try:
             yield parse(version.data, pointer_of(at))
         except ModelvcError:
@@ -116,11 +116,11 @@ def _merge_base(repo: Repo, text: str, head: str) -> str:
     code, out, _ = run(repo.layout, "merge-base", *sides)
     if code:
         if repo.layout.shallow:
-            raise cut_off(f"where {shown(text)} parted")
+            raise not_in_shallow_clone(f"where {shown(text)} parted")
         raise GitError(f"{shown(text)} has no commit in common with what is checked", hint="compare with a revision")
     return out.decode("ascii").strip()
 
 
-def cut_off(what: str) -> GitError:
+def not_in_shallow_clone(what: str) -> GitError:
     """A gate that looks at half of history would let everything pass."""
     return GitError(f"{what} is not in this shallow clone", hint=history.DEEPEN)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from modelvc.worktree.state import Known
 
 
-class Claim(NamedTuple):
+class Extent(NamedTuple):
     """What is said of an object: its bytes, and for a tree its files."""
 
     size: int
@@ -31,24 +31,24 @@ class Claim(NamedTuple):
         return f"{about(self.size)} ({exact}{files})"
 
 
-def said(pointer: Pointer) -> Claim:
+def claimed(pointer: Pointer) -> Extent:
     """What a pointer says."""
-    return Claim(pointer.size, pointer.files)
+    return Extent(pointer.size, pointer.files)
 
 
-def stored(store: LocalStore, pointer: Pointer) -> Claim | None:
+def stored(store: LocalStore, pointer: Pointer) -> Extent | None:
     """What the root of its object says; None where the local store has none that can be read."""
     with suppress(IntegrityError, NotFoundError):
         root = store.read_root(pointer.kind, pointer.oid)
-        return Claim(root.size, root.files if pointer.kind == "tree" else None)
+        return Extent(root.size, root.files if pointer.kind == "tree" else None)
     return None
 
 
-def of_files(files: Mapping[str, Known]) -> Claim:
+def of_files(files: Mapping[str, Known]) -> Extent:
     """What can be said of a folder with FILES."""
-    return Claim(sum(stat[1] for stat, _, _ in files.values()), len(files))
+    return Extent(sum(stat[1] for stat, _, _ in files.values()), len(files))
 
 
-def difference(claim: Claim, actual: Claim | None) -> str:
+def difference(claim: Extent, actual: Extent | None) -> str:
     """Words for a CLAIM that is not true; "" for one that is, or that nobody can compare."""
     return "" if actual in {None, claim} else f"its pointer says {claim}, the model has {actual}"

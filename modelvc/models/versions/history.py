@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from modelvc.errors import ModelvcError, NotFoundError, UsageError, shown
 from modelvc.formats.paths import pointer_of
 from modelvc.formats.pointer.pointer import parse
-from modelvc.models.versions.renames import Former, readable
+from modelvc.models.versions.renames import FormerNames, readable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -46,7 +46,7 @@ def _renamed_from(repo: Repo, version: history.Version, seen: set[SafeRelPath]) 
     if not lost:
         return None
     try:
-        return Former(readable(lost), seen).name(parse(version.data))
+        return FormerNames(readable(lost), seen).name(parse(version.data))
     except ModelvcError:
         return None
 
@@ -59,7 +59,7 @@ def best_of(policy: Policy, path: str, metric: str, rows: Sequence[Mapping[str, 
     rule = policy.rule(path, metric)
     if rule is None or rule.direction == "info":
         if rows and not any(_comparable(row.get(metric)) for row in rows):
-            raise unmeasured(path, metric, (name for row in rows for name in row if _comparable(row[name])))
+            raise no_such_metric(path, metric, (name for row in rows for name in row if _comparable(row[name])))
         raise UsageError(
             f"which way {shown(metric)} is better is not declared",
             hint='say so in .mvc/policy.toml: [[metric]] with name and direction = "higher" or "lower"',
@@ -72,7 +72,7 @@ def best_of(policy: Policy, path: str, metric: str, rows: Sequence[Mapping[str, 
     return best[1] if best else None
 
 
-def unmeasured(model: str, metric: str, there: Iterable[str]) -> NotFoundError:
+def no_such_metric(model: str, metric: str, there: Iterable[str]) -> NotFoundError:
     """No version of MODEL has METRIC as a number, but perhaps those that are THERE."""
     names = (
         ", ".join(shown(name) for name in list(dict.fromkeys(there))[:10])

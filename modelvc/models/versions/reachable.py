@@ -39,7 +39,7 @@ def reachable(repo: Repo, grace: float) -> Reached:
     """What this clone reaches, replaced versions included that are younger than GRACE seconds."""
     found = Reached(set(), set(), {}, set())
     for path, data, now in _pointers(repo):
-        pointer = pointer_in(path, data)
+        pointer = parse_or_stop(path, data)
         found.versions.update((side.kind, side.oid) for side in pointer.sides)
         for one in pointer.versions:
             name = (one.kind, one.oid)
@@ -55,7 +55,7 @@ def reachable(repo: Repo, grace: float) -> Reached:
     return found
 
 
-def pointer_in(path: str, data: bytes, url: str = "") -> Pointer:
+def parse_or_stop(path: str, data: bytes, url: str = "") -> Pointer:
     """The pointer DATA of the repository at URL. Raises BrokenPointer if it cannot be read."""
     try:
         return parse(data, path)

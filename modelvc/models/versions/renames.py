@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from modelvc.repo import Repo
 
 
-class Former:
+class FormerNames:
     """The models of BEFORE whose name NOW has no longer, by version."""
 
     def __init__(self, before: Mapping[SafeRelPath, Pointer], now: Container[str]) -> None:
@@ -31,7 +31,7 @@ class Former:
         return self._gone.get(pointer.oid) or (self._gone.get(pointer.parent) if pointer.parent else None)
 
 
-def known_name(repo: Repo, path: SafeRelPath, pointer: Pointer, head: str = "HEAD") -> SafeRelPath:
+def name_in_commit(repo: Repo, path: SafeRelPath, pointer: Pointer, head: str = "HEAD") -> SafeRelPath:
     """The name that a commit has for the model whose version is POINTER: PATH, unless it was renamed since."""
     if head == "HEAD" and not repo.past.has_head():
         return path
@@ -42,12 +42,12 @@ def known_name(repo: Repo, path: SafeRelPath, pointer: Pointer, head: str = "HEA
     digests = [one.hex().encode() for one in (pointer.oid, pointer.parent) if one]
     like = {name: data for name, data in there.items() if any(one in data for one in digests)}
     now = set(repo.tracked()) if like else set()
-    return Former(readable(like), now).name(pointer) or path
+    return FormerNames(readable(like), now).name(pointer) or path
 
 
 def only_renamed(repo: Repo, path: SafeRelPath, pointer: Pointer) -> bool:
     """Whether POINTER at PATH is a version that the last commit has, under a name that is gone."""
-    name = known_name(repo, path, pointer)
+    name = name_in_commit(repo, path, pointer)
     if name == path:
         return False
     there = readable({pointer_of(name): repo.past.at("HEAD")[pointer_of(name)]})

@@ -11,7 +11,7 @@ from modelvc.errors import ConflictError, GitError, UsageError, shown, shown_url
 from modelvc.formats.paths import model_of
 from modelvc.git import history, identity, other_repository
 from modelvc.git.layout import git_dir_of
-from modelvc.models.versions.reachable import pointer_in
+from modelvc.models.versions.reachable import parse_or_stop
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Named = tuple[str, Oid]
 
 
-def registered_as(repo: Repo, url: str = "") -> tuple[str, ...]:
+def own_registrations(repo: Repo, url: str = "") -> tuple[str, ...]:
     """The places to register with a remote: those of Git's remotes and of URL, or of the clone itself without any."""
     found = list(identity.own_places(repo.layout))
     if url:
@@ -30,7 +30,7 @@ def registered_as(repo: Repo, url: str = "") -> tuple[str, ...]:
     return tuple(dict.fromkeys(found[:-1] or found))
 
 
-def readable(repo: Repo, registered: Mapping[str, str], also: Sequence[str], name: str) -> tuple[str, ...]:
+def urls_to_read(repo: Repo, registered: Mapping[str, str], also: Sequence[str], name: str) -> tuple[str, ...]:
     """The URLs whose refs decide what stays on the remote NAME, given what is REGISTERED there.
 
     Raises ConflictError while a repository uses the remote that is neither this clone's nor named in ALSO.
@@ -65,7 +65,7 @@ def _named(repo: Repo, url: str, registered: Mapping[str, str]) -> str:
     return identity.place_of(inside, repo.layout.worktree) if inside else place
 
 
-def reached(repo: Repo, urls: Sequence[str]) -> dict[Named, str]:
+def reached_objects(repo: Repo, urls: Sequence[str]) -> dict[Named, str]:
     """Every object that a ref of the repositories at URLS reaches, as of now, with a path.
 
     Raises GitError when one cannot be read, BrokenPointer for a pointer that cannot.
@@ -79,6 +79,6 @@ def reached(repo: Repo, urls: Sequence[str]) -> dict[Named, str]:
                 words = f"the refs of {shown_url(url)} cannot be read: {error}"
                 raise GitError(words, hint="nothing is removed that they may need; see `git fetch`") from None
             for seen in history.pointers_in(layout, all_refs=True):
-                named = pointer_in(seen.path, seen.data, url).versions
+                named = parse_or_stop(seen.path, seen.data, url).versions
                 found |= dict.fromkeys(((one.kind, one.oid) for one in named), model_of(seen.path))
     return found

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 
     from modelvc.formats.pointer.pointer import Pointer
     from modelvc.ids import Oid
-    from modelvc.models.versions.claims import Claim
+    from modelvc.models.versions.claims import Extent
     from modelvc.repo import Repo
 
 
 @dataclass(frozen=True, slots=True)
-class Meant:
+class ScopedObject:
     """One version of one model, or the PREDICTIONS of one. `commit` is empty for the index and the worktree."""
 
     path: SafeRelPath
@@ -41,22 +41,26 @@ class Scope:
     `versions`: the names of models' versions, without those of predictions alone.
     """
 
-    meant: tuple[Meant, ...]
+    objects: tuple[ScopedObject, ...]
     broken: tuple[tuple[str, str], ...] = ()  # (path and commit, why)
-    users: Mapping[tuple[str, Oid], tuple[str, ...]] = field(default_factory=dict)  # "path (commit)" of each pointer
-    claims: Mapping[tuple[str, Oid], Mapping[Claim, Meant]] = field(default_factory=dict)  # the first that says each
+    needed_by: Mapping[tuple[str, Oid], tuple[str, ...]] = field(
+        default_factory=dict
+    )  # "path (commit)" of each pointer
+    claims: Mapping[tuple[str, Oid], Mapping[Extent, ScopedObject]] = field(
+        default_factory=dict
+    )  # the first that says each
     versions: frozenset[tuple[str, Oid]] = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "versions", versions_among(self.meant))
+        object.__setattr__(self, "versions", versions_in(self.objects))
 
 
-def versions_among(meant: Iterable[Meant]) -> frozenset[tuple[str, Oid]]:
+def versions_in(objects: Iterable[ScopedObject]) -> frozenset[tuple[str, Oid]]:
     """The names of MEANT that are versions of models: what a person counts."""
-    return frozenset(one.name for one in meant if not one.predictions)
+    return frozenset(one.name for one in objects if not one.predictions)
 
 
-def scope(
+def scope_of(
     repo: Repo,
     revs: Sequence[str] = (),
     paths: Sequence[str] = (),
@@ -73,10 +77,10 @@ def scope(
         if rev in repo.config.remotes:
             hint = f"name a remote with -r {shown(rev)}, a branch of that name with heads/{shown(rev)}"
             raise UsageError(f"{shown(rev)} is a remote, and a revision is meant here", hint=hint)
-    meant = _collect(repo, _seen(repo, revs, everything=everything, history_too=history_too), paths)
-    if paths and not meant.meant and not revs and not everything:
+    scope = _collect(repo, _seen(repo, revs, everything=everything, history_too=history_too), paths)
+    if paths and not scope.objects and not revs and not everything:
         repo.selected(paths, repo.tracked())  # says which path is not tracked
-    return meant
+    return scope
 
 
 def scope_between(repo: Repo, include: Sequence[str], exclude: Sequence[str]) -> Scope:
@@ -86,10 +90,10 @@ def scope_between(repo: Repo, include: Sequence[str], exclude: Sequence[str]) ->
 
 
 def _collect(repo: Repo, seen: Iterable[tuple[str, bytes, str]], paths: Sequence[str]) -> Scope:
-    found: dict[tuple[str, Oid], Meant] = {}
+    found: dict[tuple[str, Oid], ScopedObject] = {}
     broken: dict[tuple[str, str], None] = {}
     users: dict[tuple[str, Oid], dict[str, None]] = {}
-    said: dict[tuple[str, Oid], dict[Claim, Meant]] = {}
+    said: dict[tuple[str, Oid], dict[Extent, ScopedObject]] = {}
     wanted = [repo.inside(text) for text in paths]
     for path, data, commit in seen:
         try:
@@ -101,11 +105,11 @@ def _collect(repo: Repo, seen: Iterable[tuple[str, bytes, str]], paths: Sequence
             broken[f"{path} in {commit[:10] or 'the worktree'}", str(error)] = None
             continue
         for place, version in enumerate(pointer.versions):
-            one = Meant(model, version, commit, predictions=place >= len(pointer.sides))
+            one = ScopedObject(model, version, commit, predictions=place >= len(pointer.sides))
             if one.name not in found or (found[one.name].predictions and not one.predictions):
                 found[one.name] = one
             users.setdefault(one.name, {})[f"{model} ({commit[:10] or 'worktree'})"] = None
-            said.setdefault(one.name, {}).setdefault(claims.said(version), one)
+            said.setdefault(one.name, {}).setdefault(claims.claimed(version), one)
     places = {name: tuple(found) for name, found in users.items()}
     return Scope(tuple(found.values()), tuple(broken), places, said)
 

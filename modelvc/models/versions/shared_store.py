@@ -12,10 +12,10 @@ from modelvc.models.versions import reachable as one_clone
 from modelvc.repo import Repo
 
 
-def reachable(repo: Repo, grace: float) -> one_clone.Reached:
+def reachable_from_all_clones(repo: Repo, grace: float) -> one_clone.Reached:
     """As `reachable.reachable`, for every clone that uses the store. ConflictError while one of them cannot be read."""
     found = one_clone.reachable(repo, grace)
-    for place in others(repo):
+    for place in other_clones(repo):
         try:
             more = one_clone.reachable(Repo(of_git_dir(place), place), grace)
         except (ModelvcError, OSError) as error:
@@ -30,7 +30,7 @@ def reachable(repo: Repo, grace: float) -> one_clone.Reached:
     return found
 
 
-def others(repo: Repo) -> dict[str, str]:
+def other_clones(repo: Repo) -> dict[str, str]:
     """The Git folders of the other clones, each with the file that says so ("" where nothing needs to)."""
     store = repo.store
     found: dict[str, str] = {}
@@ -45,9 +45,9 @@ def others(repo: Repo) -> dict[str, str]:
     return found
 
 
-def forget(repo: Repo, place: str) -> None:
+def forget_clone(repo: Repo, place: str) -> None:
     """Remove the registration of a clone that is gone: the next gc may delete objects that only it needed."""
-    path = others(repo).get(place)
+    path = other_clones(repo).get(place)
     if not path:
         raise NotFoundError(f"no clone {shown(place)} keeps its models in this store", hint="see `mvc gc`")
     repo.store.disk.unlink(path)

@@ -12,10 +12,10 @@ from modelvc.formats.pointer.pointer import parse
 from modelvc.formats.text.policy import Policy
 from modelvc.git import history
 from modelvc.ids import Oid
-from modelvc.models.files.state import MODIFIED, OBSTRUCTED, UNIGNORED, look, save_seen
+from modelvc.models.files.model_status import MODIFIED, OBSTRUCTED, UNIGNORED, model_statuses, save_state
 from modelvc.models.files.trees import entries_of, oid_of, stored_files
 from modelvc.models.policy import read_policy
-from modelvc.models.versions.renames import Former
+from modelvc.models.versions.renames import FormerNames
 from modelvc.worktree import survey
 
 if TYPE_CHECKING:
@@ -109,10 +109,10 @@ def diff(repo: Repo, old: str = "HEAD", new: str = "", paths: Sequence[str] = ()
     known = {*before.models, *after.models, *unreadable}
     chosen = [SafeRelPath(path) for path in (repo.selected(paths, known) if paths else sorted(known))]
     if not new:
-        unreadable |= _look(repo, after.models, chosen)
+        unreadable |= _use_worktree(repo, after.models, chosen)
     policy = _policy(repo)
     earlier = {path: version.pointer for path, version in before.models.items()}
-    names = Former(earlier, {*after.models, *unreadable})
+    names = FormerNames(earlier, {*after.models, *unreadable})
     came_from = {
         path: name
         for path in chosen
@@ -144,28 +144,28 @@ def _side(repo: Repo, rev: str) -> _Side:
     return _Side(commit, found, unreadable)
 
 
-def _look(repo: Repo, models: dict[SafeRelPath, _Version], chosen: Sequence[SafeRelPath]) -> set[SafeRelPath]:
+def _use_worktree(repo: Repo, models: dict[SafeRelPath, _Version], chosen: Sequence[SafeRelPath]) -> set[SafeRelPath]:
     """Put what lies in the worktree in the place of the pointers that `mvc status` calls modified.
 
     Returns the models that cannot be read.
     """
     here = [os.path.join(repo.layout.worktree, path) for path in chosen if path in models]
     unreadable = set()
-    rows = look(repo, here) if here else ()
-    save_seen(repo)
+    rows = model_statuses(repo, here) if here else ()
+    save_state(repo)
     for row in rows:
         path = SafeRelPath(row.path)
         if row.state == OBSTRUCTED:
             unreadable.add(path)
         elif row.state in {MODIFIED, UNIGNORED} and path in models:
             try:
-                models[path] = _present(repo, path, models[path].pointer)
+                models[path] = _version_in_worktree(repo, path, models[path].pointer)
             except (ModelvcError, OSError):
                 unreadable.add(path)
     return unreadable
 
 
-def _present(repo: Repo, path: SafeRelPath, pointer: Pointer) -> _Version:
+def _version_in_worktree(repo: Repo, path: SafeRelPath, pointer: Pointer) -> _Version:
     """What lies at PATH now, called as its pointer would be. ModelvcError for what no pointer can name, as a link."""
     files = survey.tree_files(repo.worktree, repo.state, path)
     if files is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from modelvc.errors import UsageError, shown
 from modelvc.models.policy import read_policy
-from modelvc.models.versions.history import unmeasured
+from modelvc.models.versions.history import no_such_metric
 from modelvc.ops.history.log import ALL, chosen, log
 
 if TYPE_CHECKING:
@@ -56,7 +56,9 @@ def plot(repo: Repo, path: str, names: Sequence[str] = (), filters: Filters = AL
     found = log(repo, [path], filters).versions
     versions = tuple(version for version in reversed(found) if not version.broken)
     policy = read_policy(repo)
-    numeric = dict.fromkeys(name for version in reversed(versions) for name in version.metrics if _any(versions, name))
+    numeric = dict.fromkeys(
+        name for version in reversed(versions) for name in version.metrics if _has_number(versions, name)
+    )
     ruled = {name: policy.rule(model, name) for name in numeric}
     ordered = sorted(numeric, key=lambda name: (rule := ruled[name]) is None or rule.direction == "info")
     metrics = tuple(_metric(versions, name, ruled[name]) for name in _wanted(ordered, names, model))
@@ -71,7 +73,7 @@ def value(version: LoggedVersion, name: str) -> float | None:
     return float(found)
 
 
-def _any(versions: Sequence[LoggedVersion], name: str) -> bool:
+def _has_number(versions: Sequence[LoggedVersion], name: str) -> bool:
     return any(value(version, name) is not None for version in versions)
 
 
@@ -80,7 +82,7 @@ def _wanted(ordered: Sequence[str], names: Sequence[str], model: str) -> list[st
     for wanted in names:
         hits = [name for name in ordered if name == wanted or fnmatchcase(name, wanted)]
         if not hits:
-            raise unmeasured(model, wanted, ordered)
+            raise no_such_metric(model, wanted, ordered)
         found.update(dict.fromkeys(hits))
     return list(found) if names else list(ordered)
 

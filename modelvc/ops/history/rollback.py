@@ -13,14 +13,14 @@ from modelvc.formats.text import expression
 from modelvc.formats.text.policy import Policy
 from modelvc.git import commit as commits
 from modelvc.git import history, index
-from modelvc.models.files.bring import DEFAULT, Options
+from modelvc.models.files.prepare import DEFAULT, CheckoutOptions
 from modelvc.models.measures.judging import passes
 from modelvc.models.policy import read_policy
 from modelvc.models.progress import SILENT
-from modelvc.models.versions.baseline import cut_off
+from modelvc.models.versions.baseline import not_in_shallow_clone
 from modelvc.models.versions.history import best_of, versions_of
-from modelvc.models.versions.renames import known_name
-from modelvc.ops.tracking.checkout import take
+from modelvc.models.versions.renames import name_in_commit
+from modelvc.ops.tracking.checkout import checkout_pointer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +37,7 @@ _MOST = 1_000  # versions that are looked at
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class RollbackTarget:
     """How the version is chosen: by at most one of these, else by the policy's bounds."""
 
     to: str = ""  # a revision
@@ -85,7 +85,7 @@ class _Step:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RollbackPlan:
     """What a rollback would do: `found.new` is None when nothing fits. `data`: the pointer to write."""
 
     path: SafeRelPath
@@ -93,7 +93,7 @@ class Plan:
     data: bytes = b""
 
 
-def plan_rollback(repo: Repo, text: str, wish: Wish) -> Plan:
+def plan_rollback(repo: Repo, text: str, wish: RollbackTarget) -> RollbackPlan:
     """Choose the version; changes nothing. UsageError when the wish cannot be understood."""
     repo.require_init()
     path = repo.path(text)
@@ -106,17 +106,22 @@ def plan_rollback(repo: Repo, text: str, wish: Wish) -> Plan:
         _candidate(repo, step.pointer, step.version, _fits(policy, path, (step.pointer, older), wish))
         for step, older in zip_longest(chain, before)
     )
-    _check_whole(repo, path, [now, *(step.pointer for step in chain)], wish, judged)
+    _check_history(repo, path, [now, *(step.pointer for step in chain)], wish, judged)
     place, reason = _choose(policy, path, [step.pointer for step in chain], judged, wish)
     old = _candidate(repo, now, None, (False, ""))
     if place is None:
-        return Plan(path, RolledBack(path, old, None, judged, reason, ""))
+        return RollbackPlan(path, RolledBack(path, old, None, judged, reason, ""))
     message = _message(path, old, judged[place])
-    return Plan(path, RolledBack(path, old, judged[place], judged, reason, message), chain[place].data)
+    return RollbackPlan(path, RolledBack(path, old, judged[place], judged, reason, message), chain[place].data)
 
 
 def rollback(
-    repo: Repo, plan: Plan, options: Options = DEFAULT, progress: Progress = SILENT, *, commit: bool = False
+    repo: Repo,
+    plan: RollbackPlan,
+    options: CheckoutOptions = DEFAULT,
+    progress: Progress = SILENT,
+    *,
+    commit: bool = False,
 ) -> RolledBack:
     """Bring the version back and stage its pointer, as it was in history. NotFoundError when none fits."""
     if plan.found.new is None:
@@ -124,7 +129,7 @@ def rollback(
             f"no earlier version of {shown(plan.path)} fits: {plan.found.reason}",
             hint=f"see them with `mvc rollback {shown(plan.path)} --dry-run`, or take one with --to REV",
         )
-    brought = take(repo, plan.path, plan.data, options, progress)
+    brought = checkout_pointer(repo, plan.path, plan.data, options, progress)
     name = pointer_of(plan.path)
     if index.head_blobs(repo.layout, [name]).get(name) == plan.data:
         return replace(plan.found, message="", fetched=brought.fetched)  # the last commit has it: nothing to commit
@@ -144,7 +149,7 @@ def _at(repo: Repo, path: SafeRelPath, rev: str) -> _Step:
 def _chain(repo: Repo, path: SafeRelPath, now: Pointer) -> list[_Step]:
     """The versions before NOW, newest first: each is the parent of the one before it, whatever commits came between."""
     known: dict[Oid, _Step] = {}
-    waiting = versions_of(repo, known_name(repo, path, now))
+    waiting = versions_of(repo, name_in_commit(repo, path, now))
 
     def find(oid: Oid) -> _Step | None:
         for at, version in waiting if oid not in known else ():
@@ -171,15 +176,19 @@ def _chain(repo: Repo, path: SafeRelPath, now: Pointer) -> list[_Step]:
     return found
 
 
-def _check_whole(repo: Repo, path: SafeRelPath, known: list[Pointer], wish: Wish, judged: Sequence[Candidate]) -> None:
+def _check_history(
+    repo: Repo, path: SafeRelPath, known: list[Pointer], wish: RollbackTarget, judged: Sequence[Candidate]
+) -> None:
     """Raise GitError when the answer may lie in a part of history that a shallow clone does not have."""
     if not repo.layout.shallow or wish.to or known[-1].parent is None or len(known) > _MOST:
         return
     if wish.best or wish.steps > len(judged) or not any(one.fits for one in judged):
-        raise cut_off(f"the version of {shown(path)} before {known[-1].oid.short}")
+        raise not_in_shallow_clone(f"the version of {shown(path)} before {known[-1].oid.short}")
 
 
-def _fits(policy: Policy, path: SafeRelPath, pair: tuple[Pointer, Pointer | None], wish: Wish) -> tuple[bool, str]:
+def _fits(
+    policy: Policy, path: SafeRelPath, pair: tuple[Pointer, Pointer | None], wish: RollbackTarget
+) -> tuple[bool, str]:
     """Whether a version, beside the one before it, could be chosen, and if not, why."""
     if wish.where:
         fits = expression.parse(wish.where).holds(_values(pair[0]))
@@ -188,7 +197,7 @@ def _fits(policy: Policy, path: SafeRelPath, pair: tuple[Pointer, Pointer | None
 
 
 def _choose(
-    policy: Policy, path: SafeRelPath, chain: list[Pointer], judged: Sequence[Candidate], wish: Wish
+    policy: Policy, path: SafeRelPath, chain: list[Pointer], judged: Sequence[Candidate], wish: RollbackTarget
 ) -> tuple[int | None, str]:
     """The place in the chain, and why that one (or why none)."""
     if not chain:

@@ -10,7 +10,7 @@ from modelvc.errors import ModelvcError, NotFoundError, UsageError, shown
 from modelvc.formats.paths import pointer_of
 from modelvc.formats.pointer.pointer import parse
 from modelvc.git import history
-from modelvc.models.remotes.pushed import is_pushed, pushed_roots
+from modelvc.models.remotes.seen_cache import is_pushed, pushed_oids
 from modelvc.models.versions.history import versions_of
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def show(repo: Repo, what: str) -> Shown:
     else:
         commit = ""
         pointer = _in_worktree(repo, path, what)
-    there = pushed_roots(repo)
+    there = pushed_oids(repo)
     stored = repo.store.has_root(pointer.kind, pointer.oid)
     return Shown(
         path=path,

@@ -56,7 +56,7 @@ def _worktree_pointers(repo: Repo) -> Iterator[tuple[str, bytes]]:
 
 
 def _worktree_notebooks(repo: Repo) -> Iterator[tuple[str, bytes]]:
-    for path in notebooks.tracked(repo):
+    for path in notebooks.tracked_notebooks(repo):
         if not notebooks.too_large(repo, path):
             yield path, notebooks.read(repo, path)
 
@@ -68,6 +68,6 @@ def _notebooks_at(repo: Repo, commit: str) -> Iterator[tuple[str, bytes]]:
         path = os.fsdecode(name)
         if tab and head.startswith(b"100") and is_notebook(path):
             wanted.append((path, head.split()[2].decode("ascii")))
-    for some in notebooks.together(repo, wanted):
+    for some in notebooks.in_batches(repo, wanted):
         blobs = index.read_blobs(repo.layout, [blob for _, blob in some], limit=repo.config.notebooks.max_size)
         yield from ((path, blobs[blob]) for path, blob in some if blob in blobs)

@@ -98,7 +98,7 @@ def _is_same(one: Pointer, other: Pointer) -> bool:
 def _same_version(base: Pointer | None, ours: Pointer, theirs: Pointer, sides: Sides) -> _Done:
     """Metadata, key by key. In a conflict each side keeps its own values of the keys that clash, and all others."""
     known = base if base and _is_same(base, ours) else None
-    runs = merge_folders.changed(known.executable if known else None, ours.executable, theirs.executable)
+    runs = merge_folders.merge_value(known.executable if known else None, ours.executable, theirs.executable)
     parent = theirs.parent if known and ours.parent == known.parent else ours.parent or theirs.parent
     measured, clashes = _metrics(known, ours, theirs)
     extra, more = _tables(base.extra if base else {}, ours.extra, theirs.extra)
@@ -124,8 +124,8 @@ def _metrics(
     """The metrics of one version: (as ours wants them, as theirs does) and the names on which they clash."""
     a, b = ours.metrics, theirs.metrics
     before = base.metrics if base else None
-    told, told_before = _told(a), _told(before)
-    if _told(b) in {told, told_before}:
+    told, told_before = _typed_values(a), _typed_values(before)
+    if _typed_values(b) in {told, told_before}:
         return (a, a), []
     if told == told_before:
         return (b, b), []
@@ -164,7 +164,7 @@ def _records(base: Pointer | None, ours: Pointer, theirs: Pointer) -> tuple[dict
     return mine, yours, clashes
 
 
-def _told(measured: Metrics | None) -> object:
+def _typed_values(measured: Metrics | None) -> object:
     """What tells metrics apart: 1, 1.0 and true are equal, and not the same."""
     return measured and (measured.of, tuple((name, type(value), value) for name, value in measured.values))
 
@@ -178,7 +178,7 @@ def _keys(
     clashes = []
     for key in dict.fromkeys([*ours, *theirs]):
         old, a, b = ((type(side.get(key)), side.get(key)) for side in (base, ours, theirs))
-        chosen = merge_folders.changed(old, a, b)
+        chosen = merge_folders.merge_value(old, a, b)
         if chosen is None:
             clashes.append(key)
         for into, (_, value) in ((mine, chosen or a), (yours, chosen or b)):
@@ -196,7 +196,7 @@ def _tables(
     clashes = []
     for key in sorted({*ours, *theirs}):
         old, a, b = ((key in side, side.get(key)) for side in (base, ours, theirs))
-        chosen = merge_folders.changed(old, a, b)
+        chosen = merge_folders.merge_value(old, a, b)
         if chosen is None:
             clashes.append(key)
         for into, (there, value) in ((mine, chosen or a), (yours, chosen or b)):
@@ -211,16 +211,16 @@ def _tables(
 def _content(repo: Repo, path: SafeRelPath, three: tuple[Pointer | None, Pointer, Pointer], sides: Sides) -> _Done:
     base, ours, theirs = three
     if base and _is_same(base, ours):
-        return _taken(base, theirs, ours, sides.labels[0])
+        return _take(base, theirs, ours, sides.labels[0])
     if base and _is_same(base, theirs):
-        return _taken(base, ours, theirs, sides.labels[1])
+        return _take(base, ours, theirs, sides.labels[1])
     if ours.oid == theirs.oid:
         return _conflict(ours, theirs, sides, "both sides name the same content, but not the same size or kind")
     verdict = newer(repo, path, base, (ours, theirs), sides.commits)
     if verdict in {"ours", "theirs"}:
         winner, loser = (ours, theirs) if verdict == "ours" else (theirs, ours)
         labels = sides.labels if verdict == "ours" else sides.labels[::-1]
-        done = _taken(base, winner, loser, labels[1])
+        done = _take(base, winner, loser, labels[1])
         word = f"{shown(labels[0])}'s version ({winner.oid.short}) was made from {shown(labels[1])}'s and is taken"
         return replace(done, words=(word, *done.words))
     if verdict == "rolled-back":
@@ -233,11 +233,11 @@ def _content(repo: Repo, path: SafeRelPath, three: tuple[Pointer | None, Pointer
     return _conflict(ours, theirs, sides, "both sides changed it" if base else "both sides added it")
 
 
-def _taken(base: Pointer | None, winner: Pointer, loser: Pointer, label: str) -> _Done:
+def _take(base: Pointer | None, winner: Pointer, loser: Pointer, label: str) -> _Done:
     """WINNER's version, with what LOSER changed that belongs to no version. LABEL is the loser's."""
     runs = winner.executable
     if base and base.kind == winner.kind == loser.kind == "file":
-        runs = bool(merge_folders.changed(base.executable, winner.executable, loser.executable))
+        runs = bool(merge_folders.merge_value(base.executable, winner.executable, loser.executable))
     extra, _ = _tables(base.extra if base else {}, winner.extra, loser.extra)
     words: tuple[str, ...] = ()
     if base and _is_same(base, loser) and loser.metrics and loser.metrics != base.metrics:
@@ -265,7 +265,7 @@ def _trees(repo: Repo, path: SafeRelPath, three: tuple[Pointer | None, Pointer, 
         return _conflict(ours, theirs, sides, "the merged folder cannot be stored", str(error))
     for side, other, label in ((ours, theirs, sides.labels[1]), (theirs, ours, sides.labels[0])):
         if content.oid == side.oid:
-            return _taken(base, side, other, label)
+            return _take(base, side, other, label)
     extra, _ = _tables(base.extra if base else {}, ours.extra, theirs.extra)
     made = Pointer("tree", content.oid, content.size, content.files, parent=ours.oid, extra=extra[0])
     names = " and ".join(shown(label) for label in sides.labels)

@@ -9,7 +9,7 @@ from modelvc.errors import ModelvcError
 from modelvc.models.files.trees import stored_files, stored_leaves
 from modelvc.models.remotes import configured
 from modelvc.models.remotes.fetching import fetch_objects
-from modelvc.models.versions.scope import Meant
+from modelvc.models.versions.scope import ScopedObject
 from modelvc.store.local.writer import StoreWriter
 from modelvc.store.objects import manifest
 
@@ -58,8 +58,8 @@ def _one(base: TreeEntry | None, ours: TreeEntry | None, theirs: TreeEntry | Non
         return theirs, ""
     if ours is None or theirs is None:
         return None, "deleted on one side, changed on the other"
-    oid = changed(base and base.oid, ours.oid, theirs.oid)
-    runs = changed(base and base.executable, ours.executable, theirs.executable)
+    oid = merge_value(base and base.oid, ours.oid, theirs.oid)
+    runs = merge_value(base and base.executable, ours.executable, theirs.executable)
     if oid is None:
         return None, "changed on both sides" if base else "added on both sides"
     if runs is None:
@@ -67,7 +67,7 @@ def _one(base: TreeEntry | None, ours: TreeEntry | None, theirs: TreeEntry | Non
     return (ours if oid == ours.oid else theirs)._replace(executable=runs), ""
 
 
-def changed(base: _T | None, ours: _T, theirs: _T) -> _T | None:
+def merge_value(base: _T | None, ours: _T, theirs: _T) -> _T | None:
     """The value that is not BASE's any more; None when there are two."""
     if theirs in (ours, base):
         return ours
@@ -91,7 +91,7 @@ def _both_kinds(paths: Iterable[SafeRelPath]) -> list[str]:
 
 def absent_trees(repo: Repo, path: SafeRelPath, trees: Sequence[Pointer]) -> str:
     """Why the TREES are not all in the local store, after an attempt to fetch them; "" when they are."""
-    absent = [Meant(path, one) for one in trees if not repo.store.has_root(one.kind, one.oid)]
+    absent = [ScopedObject(path, one) for one in trees if not repo.store.has_root(one.kind, one.oid)]
     if not absent:
         return ""
     try:

@@ -11,7 +11,7 @@ from modelvc.formats.paths import SafeRelPath, pointer_of
 from modelvc.formats.pointer.pointer import parse
 from modelvc.git import index, merge_sides
 from modelvc.models.files import ignores, materialise
-from modelvc.models.files.bring import DEFAULT, Options, fetch_missing, settle
+from modelvc.models.files.prepare import DEFAULT, CheckoutOptions, fetch_missing, make_ready
 from modelvc.models.progress import SILENT
 from modelvc.ops.merging.merge import DATA
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from modelvc.models.progress import Progress
     from modelvc.repo import Repo
 
-How: TypeAlias = Literal["ours", "theirs", "best", "both"]
+Pick: TypeAlias = Literal["ours", "theirs", "best", "both"]
 
 _OF_A_VERSION = frozenset({"model", "env"})  # reserved tables that describe one version, not the model
 _NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
@@ -42,7 +42,7 @@ _UNDER_WAY = {
 class Choice:
     """Which version is taken. `metric` and `lower` belong to "best"."""
 
-    how: How
+    pick: Pick
     metric: str = ""
     lower: bool = False  # the smaller value is the better one
 
@@ -71,7 +71,7 @@ class Resolved:
 
 
 @dataclass(frozen=True, slots=True)
-class _Both:
+class _Sides:
     """The sides of one conflict; None: that side deleted the model."""
 
     ours: Pointer | None
@@ -80,14 +80,14 @@ class _Both:
 
 
 @dataclass(frozen=True, slots=True)
-class _Taken:
+class _TakenVersion:
     pointer: Pointer
     side: str
     label: str
 
 
 def resolve(
-    repo: Repo, paths: Sequence[str], choice: Choice, options: Options = DEFAULT, progress: Progress = SILENT
+    repo: Repo, paths: Sequence[str], choice: Choice, options: CheckoutOptions = DEFAULT, progress: Progress = SILENT
 ) -> Resolved:
     """Settle the conflicts in PATHS (models, or folders of them).
 
@@ -101,12 +101,12 @@ def resolve(
     with repo.updating():
         found = conflicts(repo)
         chosen = _chosen(repo, paths, found)
-        taken: dict[SafeRelPath, _Taken] = {}
+        taken: dict[SafeRelPath, _TakenVersion] = {}
         for path in chosen:
             taken |= _take(repo, path, found[path], choice)
         wanted = {path: one.pointer for path, one in taken.items()}
         fetched = fetch_missing(repo, wanted, options, progress)
-        plans = settle(repo, [materialise.plan(repo, path, pointer) for path, pointer in wanted.items()], options)
+        plans = make_ready(repo, [materialise.plan(repo, path, pointer) for path, pointer in wanted.items()], options)
         progress.expect(sum(plan.pointer.size for plan in plans if plan.pointer and plan.action == "write"))
         staged = [pointer_of(path) for path in wanted]
         for path, pointer in wanted.items():
@@ -116,12 +116,12 @@ def resolve(
         kept = materialise.apply(repo, plans, "resolve", progress.advance)
         index.stage(repo.layout, add=staged)
         rows = tuple(_row(plan, taken[plan.path]) for plan in plans)
-        done = Resolved(rows, tuple(sorted(set(found) - set(chosen))), under_way(repo), fetched)
+        done = Resolved(rows, tuple(sorted(set(found) - set(chosen))), git_operation(repo), fetched)
     materialise.raise_kept(kept)
     return done
 
 
-def conflicts(repo: Repo) -> dict[SafeRelPath, _Both]:
+def conflicts(repo: Repo) -> dict[SafeRelPath, _Sides]:
     """Every model in conflict, with its sides where they can be told."""
     stages: dict[SafeRelPath, dict[int, str]] = {}
     for entry in repo.index_pointers():
@@ -129,7 +129,7 @@ def conflicts(repo: Repo) -> dict[SafeRelPath, _Both]:
             stages.setdefault(SafeRelPath(entry.path.removesuffix(".mvc")), {})[entry.stage] = entry.blob
     blobs = index.read_blobs(repo.layout, sorted({blob for found in stages.values() for blob in found.values()}))
     labels = merge_sides.names(repo.layout, {})
-    found: dict[SafeRelPath, _Both] = {}
+    found: dict[SafeRelPath, _Sides] = {}
     for path in map(SafeRelPath, repo.tracked()):
         staged = {stage: _parsed(path, blobs.get(blob, b"")) for stage, blob in stages.get(path, {}).items()}
         try:
@@ -139,9 +139,9 @@ def conflicts(repo: Repo) -> dict[SafeRelPath, _Both]:
         if pointer and pointer.conflict:
             other = _completed(pointer, staged.get(3))
             both = (pointer.conflict.ours, pointer.conflict.theirs)
-            found[path] = _Both(replace(pointer, conflict=None), other, both)
+            found[path] = _Sides(replace(pointer, conflict=None), other, both)
         elif staged:
-            found[path] = _Both(staged.get(2), staged.get(3), labels)
+            found[path] = _Sides(staged.get(2), staged.get(3), labels)
     return found
 
 
@@ -163,7 +163,7 @@ def _completed(pointer: Pointer, staged: Pointer | None) -> Pointer:
     return replace(other, extra=extra)
 
 
-def _chosen(repo: Repo, paths: Sequence[str], found: Mapping[SafeRelPath, _Both]) -> list[SafeRelPath]:
+def _chosen(repo: Repo, paths: Sequence[str], found: Mapping[SafeRelPath, _Sides]) -> list[SafeRelPath]:
     tracked = repo.tracked()
     chosen = [path for path in repo.selected(paths, tracked) if path in found]
     for text in paths:
@@ -173,14 +173,14 @@ def _chosen(repo: Repo, paths: Sequence[str], found: Mapping[SafeRelPath, _Both]
     return chosen
 
 
-def _row(plan: materialise.Plan, taken: _Taken) -> ResolvedModel:
+def _row(plan: materialise.ModelPlan, taken: _TakenVersion) -> ResolvedModel:
     change = {"write": "written", "keep": "unchanged", "mode": "mode"}[plan.action]
     was = f"blake3:{plan.was[1].hex()}" if plan.was else None
     pointer = taken.pointer
     return ResolvedModel(plan.path, taken.side, taken.label, str(pointer.oid), pointer.size, change, was)
 
 
-def under_way(repo: Repo) -> str:
+def git_operation(repo: Repo) -> str:
     """What Git is in the middle of: "merge", "rebase", "cherry-pick", "revert" or ""."""
     for name, operation in _UNDER_WAY.items():
         if os.path.lexists(os.path.join(repo.layout.git_dir, name)):
@@ -191,16 +191,16 @@ def under_way(repo: Repo) -> str:
 # -- the choice
 
 
-def _take(repo: Repo, path: SafeRelPath, both: _Both, choice: Choice) -> dict[SafeRelPath, _Taken]:
-    if choice.how in {"ours", "theirs"}:
-        return {path: _side(path, both, choice.how)}
-    if choice.how == "best":
+def _take(repo: Repo, path: SafeRelPath, both: _Sides, choice: Choice) -> dict[SafeRelPath, _TakenVersion]:
+    if choice.pick in {"ours", "theirs"}:
+        return {path: _side(path, both, choice.pick)}
+    if choice.pick == "best":
         return {path: _side(path, both, best(path, _pair(path, both), both.labels, choice))}
     ours, theirs = (_side(path, both, side) for side in ("ours", "theirs"))
-    return {path: ours, beside(repo, path, both.labels[1]): theirs}
+    return {path: ours, free_path_beside(repo, path, both.labels[1]): theirs}
 
 
-def _side(path: SafeRelPath, both: _Both, side: str) -> _Taken:
+def _side(path: SafeRelPath, both: _Sides, side: str) -> _TakenVersion:
     place = ("ours", "theirs").index(side)
     pointer = (both.ours, both.theirs)[place]
     label = both.labels[place]
@@ -210,10 +210,10 @@ def _side(path: SafeRelPath, both: _Both, side: str) -> _Taken:
             f"{shown(label)} deleted {shown(path)}",
             hint=f"to delete it: `mvc rm {shown(path)}`; to keep it: `mvc resolve {shown(path)} --{other}`",
         )
-    return _Taken(pointer, side, label)
+    return _TakenVersion(pointer, side, label)
 
 
-def _pair(path: SafeRelPath, both: _Both) -> tuple[Pointer, Pointer]:
+def _pair(path: SafeRelPath, both: _Sides) -> tuple[Pointer, Pointer]:
     return _side(path, both, "ours").pointer, _side(path, both, "theirs").pointer
 
 
@@ -256,7 +256,7 @@ def _number(path: SafeRelPath, pointer: Pointer, label: str, metric: str) -> int
     raise UsageError(why, hint="choose with --ours or --theirs")
 
 
-def beside(repo: Repo, path: SafeRelPath, label: str) -> SafeRelPath:
+def free_path_beside(repo: Repo, path: SafeRelPath, label: str) -> SafeRelPath:
     """A free path for their version: the model's name and the name of their branch."""
     word = "".join(char if char in _NAME else "-" for char in label).strip("-.")[:_LONGEST].strip("-.") or "theirs"
     stem, suffix = os.path.splitext(path.name)
@@ -268,7 +268,7 @@ def beside(repo: Repo, path: SafeRelPath, label: str) -> SafeRelPath:
             found = SafeRelPath(f"{path.parent}/{name}" if path.parent else name)
         except FormatError as error:
             raise UsageError(str(error), hint="choose with --ours or --theirs") from None
-        if found not in tracked and not any(_there(repo, one) for one in (found, pointer_of(found))):
+        if found not in tracked and not any(_is_taken(repo, one) for one in (found, pointer_of(found))):
             break
     else:
         raise UsageError(f"no name beside {shown(path)} is free", hint="choose with --ours or --theirs")
@@ -279,5 +279,5 @@ def beside(repo: Repo, path: SafeRelPath, label: str) -> SafeRelPath:
     return found
 
 
-def _there(repo: Repo, path: SafeRelPath) -> bool:
+def _is_taken(repo: Repo, path: SafeRelPath) -> bool:
     return repo.worktree.stat(path) is not None or bool(index.tracked_under(repo.layout, path))

@@ -25,7 +25,7 @@ _END = re.compile(r"^# (\S+): \[([0-9a-f]{40,64})\]", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class Ends:
+class BisectEnds:
     """What a bisection judges by: the bad end's policy, and the commit of the good end ("" before there is one).
 
     `begins`: nothing was judged between the ends yet.
@@ -37,14 +37,14 @@ class Ends:
     begins: bool
 
 
-def bisect_ends(repo: Repo) -> Ends:
+def bisect_ends(repo: Repo) -> BisectEnds:
     """The ends with which the bisection began; UsageError or ConfigError when nothing could be judged by them.
 
     refs/bisect/bad moves while Git searches, to commits that may be older than the policy.
     """
-    bad_term, good_term = _lines(repo, "BISECT_TERMS", "bad\ngood\n").split("\n")[:2]
+    bad_term, good_term = _git_file(repo, "BISECT_TERMS", "bad\ngood\n").split("\n")[:2]
     first: dict[str, str] = {}
-    named = _END.findall(_lines(repo, "BISECT_LOG"))
+    named = _END.findall(_git_file(repo, "BISECT_LOG"))
     for term, commit in named:
         first.setdefault(term, commit)
     bad = first.get(bad_term) or f"refs/bisect/{bad_term}"
@@ -54,10 +54,12 @@ def bisect_ends(repo: Repo) -> Ends:
             f"there is no bisection under way whose bad end has a {policies.POLICY}",
             hint="git bisect start BAD GOOD, then git bisect run mvc check --bisect",
         )
-    return Ends(policies.parse(data), first.get(good_term, ""), bad, begins=len({commit for _, commit in named}) <= 2)
+    return BisectEnds(
+        policies.parse(data), first.get(good_term, ""), bad, begins=len({commit for _, commit in named}) <= 2
+    )
 
 
-def check_bad_end(repo: Repo, ends: Ends, paths: Sequence[str] = ()) -> None:
+def check_bad_end(repo: Repo, ends: BisectEnds, paths: Sequence[str] = ()) -> None:
     """UsageError when the bad end passes: Git never has it judged, and would name whatever commit that is."""
     if ends.begins and ends.good:
         found = check(repo, paths, against=ends.good, rev=ends.bad, policy=ends.policy)
@@ -68,12 +70,12 @@ def check_bad_end(repo: Repo, ends: Ends, paths: Sequence[str] = ()) -> None:
             )
 
 
-def bisect_check(repo: Repo, ends: Ends, paths: Sequence[str] = ()) -> Checked:
+def bisect_check(repo: Repo, ends: BisectEnds, paths: Sequence[str] = ()) -> Checked:
     """Judge the models of HEAD by the bad end's policy, compared with the good end's version."""
     return check(repo, paths, against=ends.good, rev="HEAD", policy=ends.policy)
 
 
-def _lines(repo: Repo, name: str, otherwise: str = "") -> str:
+def _git_file(repo: Repo, name: str, otherwise: str = "") -> str:
     try:
         with open(os.path.join(repo.layout.git_dir, name), "rb") as file:
             return file.read(_MOST).decode("utf-8", "replace")

@@ -9,7 +9,7 @@ from modelvc.errors import ModelvcError, shown
 from modelvc.formats.paths import model_of
 from modelvc.formats.pointer.pointer import parse
 from modelvc.formats.pointer.view import brief, value
-from modelvc.models.versions.renames import Former, readable
+from modelvc.models.versions.renames import FormerNames, readable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,11 +45,11 @@ class MetricMoved:
         return f"{old} -> {new}"
 
 
-def moved(old: Mapping[str, bytes], new: Mapping[str, bytes], policy: Policy) -> list[MetricMoved]:
+def metric_changes(old: Mapping[str, bytes], new: Mapping[str, bytes], policy: Policy) -> list[MetricMoved]:
     """The metrics that differ between two sets of pointers, by model and in the order in which they were recorded."""
     found = []
     there = readable(old)
-    names = Former(there, {model_of(path) for path in new})
+    names = FormerNames(there, {model_of(path) for path in new})
     for path in sorted(new):
         before, after = _pointer(old.get(path)), _pointer(new[path])
         if path not in old and after and (former := names.name(after)):

@@ -11,9 +11,9 @@ from modelvc.formats.pointer.pointer import parse
 from modelvc.formats.text import policy as policies
 from modelvc.git import history
 from modelvc.models.measures.judging import Case, judge
-from modelvc.models.measures.verdict import FAIL, INCONCLUSIVE, INFO, PASS, Judged, Outcome, Verdict, settled
+from modelvc.models.measures.verdict import FAIL, INCONCLUSIVE, INFO, PASS, Judgement, Outcome, Verdict, decide
 from modelvc.models.policy import read_policy
-from modelvc.models.versions.baseline import Against
+from modelvc.models.versions.baseline import Baseline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,13 +54,13 @@ def check(
         )
     commit = history.resolve(repo.layout, rev) if rev else ""
     found = _pointers(repo, commit)
-    other = Against(repo, against, rules, commit or "HEAD")
+    other = Baseline(repo, against, rules, commit or "HEAD")
     chosen = {str(path) for path in repo.selected(paths, found)} if paths else {str(path) for path in found}
-    judged: list[Judged] = []
+    judged: list[Judgement] = []
     for path in sorted(found):
         pointer = found[path]
         if isinstance(pointer, ModelvcError):
-            judged.append(Judged(Verdict(path, "", FAIL, f"its pointer cannot be read: {pointer}")))
+            judged.append(Judgement(Verdict(path, "", FAIL, f"its pointer cannot be read: {pointer}")))
         elif rules.rules_for(path):
             try:
                 judged += judge(repo, rules, Case(path, pointer, other.version(path, pointer)))
@@ -68,9 +68,9 @@ def check(
                 if path in chosen:
                     raise
                 judged += [
-                    Judged(Verdict(path, one.name, INFO, ""), unread=one.paired) for one in rules.rules_for(path)
+                    Judgement(Verdict(path, one.name, INFO, ""), unread=one.paired) for one in rules.rules_for(path)
                 ]
-    verdicts = tuple(one for one in settled(judged) if one.model in chosen)
+    verdicts = tuple(one for one in decide(judged) if one.model in chosen)
     if not verdicts:
         raise UsageError(
             "the policy names no metric of these models", hint=f"see what `model = ` says in {policies.POLICY}"

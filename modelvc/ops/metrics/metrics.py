@@ -9,19 +9,19 @@ from modelvc.errors import ModelvcError, UsageError, shown
 from modelvc.formats.paths import SafeRelPath, model_of, pointer_of
 from modelvc.formats.pointer.pointer import Metrics, parse
 from modelvc.git import history, index
-from modelvc.models.measures.record import recorded
+from modelvc.models.measures.measurements import with_measurements
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from modelvc.formats.pointer.metrics import MetricValue
     from modelvc.formats.pointer.pointer import Pointer
-    from modelvc.models.measures.record import Given
+    from modelvc.models.measures.measurements import Measurements
     from modelvc.repo import Repo
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class ModelMetrics:
     """What is recorded of one model. `stale`: measured on another version; `rows`: of its predictions, 0 for none."""
 
     path: str
@@ -35,23 +35,23 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
-class AllMeasured:
+class MetricsShown:
     """What is recorded of models, sorted by path; `commit`: "" for the worktree."""
 
     commit: str
-    models: tuple[Measured, ...]
+    models: tuple[ModelMetrics, ...]
 
 
-def metrics_show(repo: Repo, rev: str = "", paths: Sequence[str] = ()) -> AllMeasured:
+def metrics_show(repo: Repo, rev: str = "", paths: Sequence[str] = ()) -> MetricsShown:
     """The metrics of the models below PATHS, as the worktree's pointers or those of REV say."""
     repo.require_init()
     commit = history.resolve(repo.layout, rev) if rev else ""
     found = {path: pointer for path, pointer in _pointers(repo, commit) if pointer}
     chosen = repo.selected(paths, found) if paths else sorted(found)
-    return AllMeasured(commit, tuple(_measured(path, found[path]) for path in chosen))
+    return MetricsShown(commit, tuple(_row(path, found[path]) for path in chosen))
 
 
-def metrics_set(repo: Repo, text: str, given: Given, remove: Sequence[str] = ()) -> Measured:
+def metrics_set(repo: Repo, text: str, given: Measurements, remove: Sequence[str] = ()) -> ModelMetrics:
     """Record what is GIVEN with the version in the worktree's pointer, REMOVE metrics by name, stage the pointer."""
     repo.require_init()
     if not given and not remove:
@@ -61,12 +61,12 @@ def metrics_set(repo: Repo, text: str, given: Given, remove: Sequence[str] = ())
         before = repo.pointer(path)
         if before.conflict:
             raise UsageError(f"{shown(path)} is in conflict", hint=f"settle it first: mvc resolve {shown(path)}")
-        pointer, note = recorded(repo, path, before, None, given)
+        pointer, note = with_measurements(repo, path, before, None, given)
         pointer = _without(pointer, remove)
         if pointer.encode() != before.encode():
             repo.write_pointer(path, pointer)
         index.stage(repo.layout, add=[pointer_of(path)])
-        return _measured(path, pointer, note)
+        return _row(path, pointer, note)
 
 
 def _without(pointer: Pointer, names: Sequence[str]) -> Pointer:
@@ -93,8 +93,8 @@ def _pointers(repo: Repo, commit: str) -> Iterator[tuple[SafeRelPath, Pointer | 
             continue  # mvc status and mvc ls tell of it
 
 
-def _measured(path: SafeRelPath | str, pointer: Pointer, note: str = "") -> Measured:
-    return Measured(
+def _row(path: SafeRelPath | str, pointer: Pointer, note: str = "") -> ModelMetrics:
+    return ModelMetrics(
         path=path,
         oid=str(pointer.oid),
         metrics=dict(pointer.metrics.values) if isinstance(pointer.metrics, Metrics) else {},

@@ -15,13 +15,13 @@ from modelvc.git.setup import drivers
 from modelvc.models.notebooks import (
     PATTERNS,
     edition,
-    listed,
+    list_notebooks,
     note_edition,
     problem,
     read,
     staged,
     too_large,
-    tracked,
+    tracked_notebooks,
     unstripped,
 )
 from modelvc.notebook import platforms
@@ -40,7 +40,7 @@ _UNREAD = "is shaped like no notebook, and holds outputs that nothing strips"
 
 
 @dataclass(frozen=True, slots=True)
-class Stripped:
+class StrippedNotebooks:
     """What `mvc notebook strip` did: the notebooks that it changed, and (path, why) of what it left as it is."""
 
     changed: tuple[str, ...]
@@ -49,7 +49,7 @@ class Stripped:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class CheckedNotebooks:
     """What `mvc notebook check` found: (path, why) of each notebook that should not be committed as it is."""
 
     wrong: tuple[tuple[str, str], ...]
@@ -57,13 +57,13 @@ class Checked:
 
 
 @dataclass(frozen=True, slots=True)
-class Refreshed:
+class RefreshedNotebooks:
     """Notebooks that Git took for modified although only their outputs had changed."""
 
     paths: tuple[str, ...]
 
 
-def strip(repo: Repo, paths: Sequence[str]) -> Stripped:
+def strip(repo: Repo, paths: Sequence[str]) -> StrippedNotebooks:
     """Take outputs out of files of the worktree (of all notebooks that Git tracks, without PATHS)."""
     rules = repo.config.notebooks
     # where the filter runs, a checkout can bring outputs back: these too, then
@@ -91,10 +91,10 @@ def strip(repo: Repo, paths: Sequence[str]) -> Stripped:
             write(repo, path, left, data)
             changed.append(path)
     kept.trim()
-    return Stripped(tuple(changed), unchanged, tuple(skipped))
+    return StrippedNotebooks(tuple(changed), unchanged, tuple(skipped))
 
 
-def check(repo: Repo, paths: Sequence[str]) -> Checked:
+def check(repo: Repo, paths: Sequence[str]) -> CheckedNotebooks:
     """Which notebooks of the worktree hold outputs or a conflict, or cannot be read.
 
     Outputs that the filter would leave out are where they belong; then it counts what is staged.
@@ -120,7 +120,7 @@ def check(repo: Repo, paths: Sequence[str]) -> Checked:
     slipped = set(unstripped(repo, filtered))
     wrong.update((path, "holds outputs, or other traces of a run") for path in ran if path not in filtered)
     wrong.update((path, "is staged with outputs, or other traces of a run") for path in slipped)
-    return Checked(tuple((path, wrong[path]) for path in chosen if path in wrong), len(chosen) - len(wrong))
+    return CheckedNotebooks(tuple((path, wrong[path]) for path in chosen if path in wrong), len(chosen) - len(wrong))
 
 
 def _version(repo: Repo, blob: str) -> bytes:
@@ -140,23 +140,23 @@ def _filtered(repo: Repo, paths: Sequence[str]) -> set[str]:
     return {os.fsdecode(path) for path, value in pairs if value == b"mvc-notebook"}
 
 
-def refresh(repo: Repo) -> Refreshed:
+def refresh(repo: Repo) -> RefreshedNotebooks:
     """Tell Git of notebooks that differ from its index in their outputs alone, which the filter leaves out.
 
     Git compares sizes before it runs a filter, and takes such a notebook for modified: `git pull` would refuse.
     """
     if not drivers.filters(repo.layout):
-        return Refreshed(())
+        return RefreshedNotebooks(())
     out = git(repo.layout, "diff-files", "--name-only", "--diff-filter=M", "-z", "--", *PATTERNS)
     names = [name for name in map(os.fsdecode, out.split(b"\0")) if name and "\n" not in name]
     if not names:
-        return Refreshed(())
+        return RefreshedNotebooks(())
     now = git(repo.layout, "hash-object", "--stdin-paths", stdin=os.fsencode("".join(f"{name}\n" for name in names)))
     known = staged(repo)
     same = [name for name, blob in zip(names, now.decode("ascii").split(), strict=True) if known.get(name) == blob]
     if same:
         index.stage(repo.layout, add=same)
-    return Refreshed(tuple(same))
+    return RefreshedNotebooks(tuple(same))
 
 
 def newly_stripped(repo: Repo) -> tuple[str, ...]:
@@ -192,13 +192,13 @@ def _of_model(models: Collection[str], path: str) -> str:
 def _chosen(repo: Repo, paths: Sequence[str]) -> list[str]:
     """Notebooks below PATHS: a file whatever Git knows of it, a folder's as far as Git does not ignore them."""
     if not paths:
-        return tracked(repo)
+        return tracked_notebooks(repo)
     found: dict[str, None] = {}
     for text in paths:
         inside = repo.inside(text)
         full = os.path.join(repo.layout.worktree, inside)
         if os.path.isdir(full):
-            below = listed(
+            below = list_notebooks(
                 repo, "--cached", "--others", "--exclude-standard", "--", f":(top,literal){inside}/" if inside else "."
             )
             found.update(dict.fromkeys(sorted(below)))

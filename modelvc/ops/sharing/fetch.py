@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 from modelvc.models.progress import SILENT
 from modelvc.models.remotes import configured
-from modelvc.models.remotes.fetching import JOBS, fetch_objects, would_come
-from modelvc.models.versions.scope import scope
-from modelvc.ops.sharing.transfer import USUAL
+from modelvc.models.remotes.fetching import JOBS, fetch_objects, plan_fetch
+from modelvc.models.versions.scope import scope_of
+from modelvc.ops.sharing.transfer import DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from modelvc.models.progress import Progress
     from modelvc.models.remotes.fetching import Fetched
-    from modelvc.ops.sharing.transfer import Transfer
+    from modelvc.ops.sharing.transfer import TransferOptions
     from modelvc.repo import Repo
 
 
@@ -23,13 +23,13 @@ def fetch(
     repo: Repo,
     revs: Sequence[str] = (),
     paths: Sequence[str] = (),
-    how: Transfer = USUAL,
+    options: TransferOptions = DEFAULT,
     progress: Progress = SILENT,
 ) -> Fetched:
     """Download the objects that REVS and PATHS mean and that are not here yet."""
     repo.require_init()
-    configured.chosen_name(repo, how.remote)
-    meant = scope(repo, revs, paths, everything=how.everything).meant
-    if how.dry_run:
-        return would_come(repo, how.remote, meant)
-    return fetch_objects(repo, how.remote, meant, how.jobs or JOBS, progress)
+    configured.chosen_name(repo, options.remote)
+    objects = scope_of(repo, revs, paths, everything=options.everything).objects
+    if options.dry_run:
+        return plan_fetch(repo, options.remote, objects)
+    return fetch_objects(repo, options.remote, objects, options.jobs or JOBS, progress)

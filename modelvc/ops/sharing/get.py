@@ -30,7 +30,7 @@ from modelvc.formats.pointer.pointer import parse
 from modelvc.formats.text import config
 from modelvc.git.layout import discover
 from modelvc.git.other_repository import snapshot
-from modelvc.models.files.output_file import check_place, make_way
+from modelvc.models.files.output_file import check_target, store_replaced
 from modelvc.models.files.trees import contents, stored_files
 from modelvc.models.progress import SILENT
 from modelvc.models.remotes import configured
@@ -61,7 +61,7 @@ _NAMED = 10  # models that an error names
 
 
 @dataclass(frozen=True, slots=True)
-class How:
+class GetOptions:
     """Which revision ("": HEAD), where to ("": its own name), and what was agreed to."""
 
     rev: str = ""
@@ -89,10 +89,10 @@ class Got:
     wrong: str = ""
 
 
-USUAL = How()
+DEFAULT = GetOptions()
 
 
-def get(source: str, path: str, cwd: str, how: How = USUAL, progress: Progress = SILENT) -> Got:
+def get(source: str, path: str, cwd: str, options: GetOptions = DEFAULT, progress: Progress = SILENT) -> Got:
     """Write the model at PATH in the repository SOURCE (a URL or a folder, relative to CWD) to a file or folder."""
     place = os.path.join(cwd, source)
     local = os.path.isdir(place)
@@ -102,17 +102,19 @@ def get(source: str, path: str, cwd: str, how: How = USUAL, progress: Progress =
         raise UsageError(words, hint=f"mvc get {shown(source)} {shown(rest)} --rev {shown(rev)}")
     asked = SafeRelPath.parse(path.removeprefix("./").rstrip("/"))
     model = model_of(asked) if is_pointer(asked) else asked
-    target = _target(how, model, cwd)
+    target = _target(options, model, cwd)
     with tempfile.TemporaryDirectory(prefix="mvc-get-") as folder:
         url = os.path.realpath(place) if local else source
-        seen = snapshot(url, how.rev, [pointer_of(model), CONFIG], folder, limit=limits.POINTER)
+        seen = snapshot(url, options.rev, [pointer_of(model), CONFIG], folder, limit=limits.POINTER)
     pointer = _pointer(seen, model, source)
     progress.expect(pointer.size)
     with _working_folder(target) as work:
-        store, came_from = _bring(_Wish(source, seen, pointer, model, how), place if local else "", work, progress)
+        store, came_from = _fetched_store(
+            _Request(source, seen, pointer, model, options), place if local else "", work, progress
+        )
         try:
-            replaced = _write(store, pointer, target, work, how)
-            actual = claims.stored(store, pointer) or claims.said(pointer)
+            replaced = _write(store, pointer, target, work, options)
+            actual = claims.stored(store, pointer) or claims.claimed(pointer)
         finally:
             store.close()
     return Got(
@@ -125,30 +127,30 @@ def get(source: str, path: str, cwd: str, how: How = USUAL, progress: Progress =
         out=target,
         came_from=came_from,
         was=str(replaced.oid) if replaced else None,
-        wrong=claims.difference(claims.said(pointer), actual),
+        wrong=claims.difference(claims.claimed(pointer), actual),
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Wish:
+class _Request:
     source: str
     seen: Snapshot
     pointer: Pointer
     path: SafeRelPath
-    how: How
+    options: GetOptions
 
 
-def _target(how: How, model: SafeRelPath, cwd: str) -> str:
+def _target(options: GetOptions, model: SafeRelPath, cwd: str) -> str:
     """Where to write; ConflictError when something is there."""
-    out = os.path.join(cwd, how.out or ".")
-    if not how.out or how.out.endswith("/") or os.path.isdir(out):
+    out = os.path.join(cwd, options.out or ".")
+    if not options.out or options.out.endswith("/") or os.path.isdir(out):
         out = os.path.join(out, model.parts[-1])
     out = os.path.normpath(out)
     if not os.path.isdir(os.path.dirname(out)):
         raise NotFoundError(f"there is no folder {shown(os.path.dirname(out))}", hint="make it first")
-    if os.path.lexists(out) and not how.force:
+    if os.path.lexists(out) and not options.force:
         raise ConflictError(f"{shown(out)} is there already", hint="name another place with -o, or repeat with --force")
-    check_place(out, force=how.force)
+    check_target(out, force=options.force)
     return out
 
 
@@ -183,21 +185,21 @@ def _working_folder(target: str) -> Iterator[str]:
 # -- the bytes
 
 
-def _bring(wish: _Wish, place: str, work: str, progress: Progress) -> tuple[LocalStore, str]:
+def _fetched_store(request: _Request, place: str, work: str, progress: Progress) -> tuple[LocalStore, str]:
     """A store that has the object, and its name: the repository's own, or a new one filled from its remote."""
-    name = (wish.pointer.kind, wish.pointer.oid)
-    near = _its_store(place) if place else None
+    name = (request.pointer.kind, request.pointer.oid)
+    near = _local_store(place) if place else None
     if near is not None and near.has_root(*name):
         return near, near.root
-    remote_name, remote = _its_remote(wish, place)
+    remote_name, remote = _remote(request, place)
     config.check_usable(remote_name, remote)
-    if not configured.harmless(remote) and not wish.how.trust:
+    if not configured.harmless(remote) and not request.options.trust:
         where = remote.url + (f" (endpoint {remote.endpoint_url})" if remote.endpoint_url else "")
         raise UntrustedRemote(
-            f"{shown_url(wish.source)} keeps its models at {shown(where)}, for which your credentials would be used",
+            f"{shown_url(request.source)} keeps its models at {shown(where)}, for which your credentials would be used",
             hint="if you trust it, repeat with --trust",
         )
-    far = configured.open_place(remote)
+    far = configured.open_unchecked(remote)
     try:
         store = LocalStore(os.path.join(work, "store"))
         missing = Downloader(store, far, JOBS).run([name], progress.advance).missing
@@ -205,11 +207,11 @@ def _bring(wish: _Wish, place: str, work: str, progress: Progress) -> tuple[Loca
         far.close()
     if missing:
         hint = "run `mvc push --all` in a clone that has it"
-        raise ObjectMissing(wish.pointer.oid, far.name, path=wish.path, hint=hint)
+        raise ObjectMissing(request.pointer.oid, far.name, path=request.path, hint=hint)
     return store, far.name
 
 
-def _its_store(place: str) -> LocalStore | None:
+def _local_store(place: str) -> LocalStore | None:
     """The local store of a repository on this machine."""
     try:
         return Repo(discover(place, {}), place).store
@@ -217,9 +219,9 @@ def _its_store(place: str) -> LocalStore | None:
         return None  # a bare one
 
 
-def _its_remote(wish: _Wish, place: str) -> tuple[str, Remote]:
+def _remote(request: _Request, place: str) -> tuple[str, Remote]:
     """The remote that the repository, a clone in the folder PLACE or "" for one elsewhere, keeps its models at."""
-    said = wish.seen.files.get(CONFIG)
+    said = request.seen.files.get(CONFIG)
     found = config.parse(said) if said is not None else config.Config()
     named = found.remotes
     name = (
@@ -231,11 +233,11 @@ def _its_remote(wish: _Wish, place: str) -> tuple[str, Remote]:
     )
     if not name:
         hint = "run `mvc remote add` there, and push"
-        raise NoRemote(f"{shown_url(wish.source)} does not say where its models lie", hint=hint)
-    return name, _found_from(wish, named[name], place)
+        raise NoRemote(f"{shown_url(request.source)} does not say where its models lie", hint=hint)
+    return name, _at_clone(request, named[name], place)
 
 
-def _found_from(wish: _Wish, remote: Remote, place: str) -> Remote:
+def _at_clone(request: _Request, remote: Remote, place: str) -> Remote:
     """REMOTE, where a relative folder begins at the top of the clone that lies in the folder PLACE."""
     if not is_relative(remote.url):
         return remote
@@ -244,7 +246,7 @@ def _found_from(wish: _Wish, remote: Remote, place: str) -> Remote:
         if top:
             return replace(remote, url=os.path.normpath(os.path.join(top, remote.url)))
     raise ConfigError(
-        f"{shown_url(wish.source)} keeps its models in {shown(remote.url)}, which is relative to each of its clones",
+        f"{shown_url(request.source)} keeps its models in {shown(remote.url)}, which is relative to each of its clones",
         hint="name a clone on this machine instead",
     )
 
@@ -252,7 +254,7 @@ def _found_from(wish: _Wish, remote: Remote, place: str) -> Remote:
 # -- the file or folder
 
 
-def _write(store: LocalStore, pointer: Pointer, target: str, work: str, how: How) -> Replaced | None:
+def _write(store: LocalStore, pointer: Pointer, target: str, work: str, options: GetOptions) -> Replaced | None:
     """Build it in WORK, verified, then give it its name; the model that lay there."""
     root = store.read_root(pointer.kind, pointer.oid)
     tree = Worktree(work, os.path.join(work, "tmp"))
@@ -262,22 +264,22 @@ def _write(store: LocalStore, pointer: Pointer, target: str, work: str, how: How
             tree.write(ready, lambda fd: _fill(reader, root, fd, target), executable=pointer.executable)
         else:
             _fill_folder(store, reader, pointer, tree, ready)
-    there = _look(target)
-    if there and not how.force:
+    there = _stat(target)
+    if there and not options.force:
         raise ConflictError(f"{shown(target)} came to be there meanwhile", hint="repeat with --force, or with -o")
-    replaced = make_way(target, "get", force=True) if there else None
-    _place(work, target, there)
+    replaced = store_replaced(target, "get", force=True) if there else None
+    _put_in_place(work, target, there)
     return replaced
 
 
-def _look(path: str) -> Stat | None:
+def _stat(path: str) -> Stat | None:
     try:
         return stat_of(os.lstat(path))
     except FileNotFoundError:
         return None
 
 
-def _place(work: str, target: str, there: Stat | None) -> None:
+def _put_in_place(work: str, target: str, there: Stat | None) -> None:
     """Give what is ready in WORK the name TARGET, if THERE still is what was looked at before it was stored."""
     folders = [os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) for path in (work, os.path.dirname(target))]
     new, aside = Place(folders[0], "ready"), Place(folders[0], "old")

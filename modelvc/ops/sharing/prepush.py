@@ -12,10 +12,10 @@ from modelvc.formats.sizes import about
 from modelvc.formats.text.proofs import Lost
 from modelvc.git import history, tips
 from modelvc.models.remotes import configured, proofs
-from modelvc.models.remotes.holders import having
-from modelvc.models.versions.scope import Meant, scope_between
-from modelvc.ops.sharing.push import Target, send
-from modelvc.ops.sharing.transfer import USUAL, counted
+from modelvc.models.remotes.holders import find_holders
+from modelvc.models.versions.scope import ScopedObject, scope_between
+from modelvc.ops.sharing.push import OpenRemote, send
+from modelvc.ops.sharing.transfer import DEFAULT, versions_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -40,7 +40,7 @@ class Update(NamedTuple):
     remote: str
 
 
-class _Hub(NamedTuple):
+class _GitRemote(NamedTuple):
     """Git's remote: where it lies, and those commits of this clone that it has in the refs that are pushed."""
 
     url: str
@@ -57,7 +57,7 @@ def push_for_git(repo: Repo, git_remote: str, url: str, updates: Sequence[Update
     include = tips.here(layout, [one.local for one in updates if one.local.strip("0")])
     if not include or next(iter(history.pointers_in(layout, include=include)), None) is None:
         return ""
-    name = configured.for_git(repo, git_remote)
+    name = configured.for_git_remote(repo, git_remote)
     if name is None:
         raise NoRemote(
             "this repository has models, but no remote to keep them", hint="add one with `mvc remote add origin URL`"
@@ -65,88 +65,88 @@ def push_for_git(repo: Repo, git_remote: str, url: str, updates: Sequence[Update
     there = tips.here(layout, [one.remote for one in updates if one.remote.strip("0")])
     store = configured.open_remote(repo, name, writing=True)
     try:
-        return _push(repo, Target(name, store), _Hub(url, there), include)
+        return _push(repo, OpenRemote(name, store), _GitRemote(url, there), include)
     finally:
         store.close()
 
 
-def _push(repo: Repo, to: Target, hub: _Hub, include: Sequence[str]) -> str:
-    before = proofs.standing(to.store)
+def _push(repo: Repo, to: OpenRemote, hub: _GitRemote, include: Sequence[str]) -> str:
+    before = proofs.store_state(to.store)
     proof = proofs.valid(repo, to.name, before)
     left_out: Sequence[str] = ()
     if proof:  # Git's remote keeps what its refs reach, so nothing of that went since it was proven
         left_out = tips.reached(repo.layout, hub.there, tips.here(repo.layout, proof.tips))
-    meant = scope_between(repo, include, left_out)
-    meant = replace(meant, meant=(*meant.meant, *_found_again(repo, proof.lost if proof else (), meant)))
-    if not meant.meant and not meant.broken:
+    scope = scope_between(repo, include, left_out)
+    scope = replace(scope, objects=(*scope.objects, *_stored_again(repo, proof.lost if proof else (), scope)))
+    if not scope.objects and not scope.broken:
         return ""
-    done = send(repo, to, meant, replace(USUAL, git_url=hub.url))
-    elsewhere = having(repo, list(done.absent), skip=to.name).where if done.absent else {}
+    done = send(repo, to, scope, replace(DEFAULT, git_url=hub.url))
+    elsewhere = find_holders(repo, list(done.absent), skip=to.name).where if done.absent else {}
     lost = {name: error for name, error in done.absent.items() if name not in elsewhere}
-    _refuse_new(repo, hub, lost, meant)
+    _refuse_new(repo, hub, lost, scope)
     known = {one.name for one in proof.lost} if proof else set()
-    new = (one for one in meant.meant if one.name in lost and one.name not in known)  # named once
+    new = (one for one in scope.objects if one.name in lost and one.name not in known)  # named once
     gone = [Lost(*one.name, one.commit, one.path) for one in new]
     if not elsewhere:
         there = {*done.sent, *done.there}
-        proofs.note(repo, to.name, to.store, before, proofs.Found(include, gone, there))
-    return _words(repo, to, done, meant, (gone, elsewhere))
+        proofs.note(repo, to.name, to.store, before, proofs.Verified(include, gone, there))
+    return _summary(repo, to, done, scope, (gone, elsewhere))
 
 
-def _found_again(repo: Repo, lost: Sequence[Lost], meant: Scope) -> Iterator[Meant]:
+def _stored_again(repo: Repo, lost: Sequence[Lost], scope: Scope) -> Iterator[ScopedObject]:
     """Those of the versions LOST that somebody stored here since, without those that are MEANT anyway."""
     for one in lost:
-        if one.name not in meant.users and repo.store.has_root(*one.name):
+        if one.name not in scope.needed_by and repo.store.has_root(*one.name):
             root = repo.store.read_root(*one.name)
             tree = one.kind == "tree"
             pointer = Pointer("tree" if tree else "file", one.oid, root.size, files=root.files if tree else None)
-            yield Meant(one.path, pointer, one.commit)
+            yield ScopedObject(one.path, pointer, one.commit)
 
 
-def _refuse_new(repo: Repo, hub: _Hub, lost: Mapping[Named, ModelvcError], meant: Scope) -> None:
+def _refuse_new(repo: Repo, hub: _GitRemote, lost: Mapping[Named, ModelvcError], scope: Scope) -> None:
     """Raise what is wrong with a version or pointer that no commit of Git's remote names."""
-    if not lost and not meant.broken:
+    if not lost and not scope.broken:
         return
     published = list(hub.there)
     with suppress(GitError):  # without an answer only what Git told the hook is known to be there
         published = list(dict.fromkeys([*published, *tips.live(repo.layout, hub.url)]))
     old = scope_between(repo, published, ())
     known = {(where.rpartition(" in ")[0], why) for where, why in old.broken}
-    for where, why in meant.broken:
+    for where, why in scope.broken:
         if (where.rpartition(" in ")[0], why) not in known:
             raise BrokenPointer(
                 f"{where} cannot be pushed: {why}", hint="mend or remove that pointer; `mvc fsck` lists all of them"
             )
     for name, error in lost.items():
-        if name not in old.users:
+        if name not in old.needed_by:
             raise error
 
 
-def _words(
-    repo: Repo, to: Target, done: Uploaded, meant: Scope, lacking: tuple[Sequence[Lost], Mapping[Named, str]]
+def _summary(
+    repo: Repo, to: OpenRemote, done: Uploaded, scope: Scope, lacking: tuple[Sequence[Lost], Mapping[Named, str]]
 ) -> str:
     lost, elsewhere = lacking
-    models = meant.versions
+    models = scope.versions
     words = []
     if done.sent:
         sent = sum(name in models for name in done.sent)
-        words = [f"{counted(sent, len(done.sent) - sent)} sent to {to.name} ({about(done.sent_bytes)})"]
+        words = [f"{versions_in_words(sent, len(done.sent) - sent)} sent to {to.name} ({about(done.sent_bytes)})"]
     if lost:
-        words.append(f"in no store that can be asked: {_some(lost)} (published before; see `mvc fsck`)")
+        words.append(f"in no store that can be asked: {_first_few(lost)} (published before; see `mvc fsck`)")
     if elsewhere:
         others = ", ".join(sorted(set(elsewhere.values())))
         again = f"`mvc fetch --all`, then `mvc push --all -r {to.name}`"
-        words.append(f"{counted(len(elsewhere), 0)} on {others} alone ({again})")
-    if meant.broken:
-        words.append(f"{len(meant.broken)} published pointers cannot be read (see `mvc fsck`)")
+        words.append(f"{versions_in_words(len(elsewhere), 0)} on {others} alone ({again})")
+    if scope.broken:
+        words.append(f"{len(scope.broken)} published pointers cannot be read (see `mvc fsck`)")
     if repo.layout.shallow:
         words.append("this clone is shallow, so earlier versions were not looked at")
-    unsettled = sorted({str(one.path) for one in meant.meant if one.pointer.conflict})
+    unsettled = sorted({str(one.path) for one in scope.objects if one.pointer.conflict})
     if unsettled:
         words.append(f"in conflict still: {', '.join(map(shown, unsettled))} (see `mvc resolve`)")
     return "; ".join(words)
 
 
-def _some(lost: Sequence[Lost]) -> str:
+def _first_few(lost: Sequence[Lost]) -> str:
     more = f" and {len(lost) - _NAMED} more" if len(lost) > _NAMED else ""
     return ", ".join(f"{shown(one.path)} {one.oid.short}" for one in lost[:_NAMED]) + more

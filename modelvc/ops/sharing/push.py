@@ -13,11 +13,11 @@ from modelvc.formats.paths import pointer_of
 from modelvc.formats.pointer.pointer import parse
 from modelvc.git import tips
 from modelvc.models.progress import SILENT
-from modelvc.models.remotes import configured, proofs, pushed
-from modelvc.models.remotes.holders import having
-from modelvc.models.versions.repositories import registered_as
-from modelvc.models.versions.scope import scope
-from modelvc.ops.sharing.transfer import USUAL
+from modelvc.models.remotes import configured, proofs, seen_cache
+from modelvc.models.remotes.holders import find_holders
+from modelvc.models.versions.repositories import own_registrations
+from modelvc.models.versions.scope import scope_of
+from modelvc.ops.sharing.transfer import DEFAULT
 from modelvc.store.transfer.upload import PUSH_ALL, Terms, Uploader
 from modelvc.store.transfer.wanted import Wanted
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from modelvc.ids import Oid
     from modelvc.models.progress import Progress
-    from modelvc.models.versions.scope import Meant, Scope
-    from modelvc.ops.sharing.transfer import Transfer
+    from modelvc.models.versions.scope import Scope, ScopedObject
+    from modelvc.ops.sharing.transfer import TransferOptions
     from modelvc.repo import Repo
     from modelvc.store.remote.store import RemoteStore
     from modelvc.store.transfer.upload import Uploaded
@@ -38,7 +38,7 @@ JOBS = 4
 _RELATED = 16  # objects that may share chunks with a new one
 
 
-class Target(NamedTuple):
+class OpenRemote(NamedTuple):
     """A remote that is open for writing, and its name."""
 
     name: str
@@ -80,7 +80,7 @@ def push(
     repo: Repo,
     revs: Sequence[str] = (),
     paths: Sequence[str] = (),
-    how: Transfer = USUAL,
+    options: TransferOptions = DEFAULT,
     progress: Progress = SILENT,
 ) -> Pushed:
     """Upload what REVS and PATHS mean; without them what the history of HEAD, the index and the worktree need.
@@ -89,42 +89,44 @@ def push(
     Raises BrokenPointer at the end for a pointer that cannot be read.
     """
     repo.require_init()
-    name = configured.chosen_name(repo, how.remote)
-    starts = tips.starts(repo.layout, all_refs=how.everything)
-    meant = scope(repo, revs, paths, everything=how.everything, history_too=True)
+    name = configured.chosen_name(repo, options.remote)
+    starts = tips.starts(repo.layout, all_refs=options.everything)
+    scope = scope_of(repo, revs, paths, everything=options.everything, history_too=True)
     store = configured.open_remote(repo, name, writing=True)
     try:
-        before = proofs.standing(store)
-        done = send(repo, Target(name, store), meant, how, progress)
-        whole = not (how.dry_run or revs or paths) and starts == tips.starts(repo.layout, all_refs=how.everything)
-        if whole and not done.absent and not meant.broken:
-            proofs.note(repo, name, store, before, proofs.Found(starts, (), {*done.sent, *done.there}))
-        paths_of = {one.name: str(one.path) for one in meant.meant}
-        _refuse_broken(meant)
+        before = proofs.store_state(store)
+        done = send(repo, OpenRemote(name, store), scope, options, progress)
+        whole = not (options.dry_run or revs or paths) and starts == tips.starts(
+            repo.layout, all_refs=options.everything
+        )
+        if whole and not done.absent and not scope.broken:
+            proofs.note(repo, name, store, before, proofs.Verified(starts, (), {*done.sent, *done.there}))
+        paths_of = {one.name: str(one.path) for one in scope.objects}
+        _refuse_broken(scope)
         return Pushed(
             remote=name,
             url=store.name,
-            sent=tuple(paths_of[one] for one in done.sent if one in meant.versions),
-            sent_bytes=_sizes(meant, done.sent) if how.dry_run else done.sent_bytes,
-            there=sum(one in meant.versions for one in done.there),
+            sent=tuple(paths_of[one] for one in done.sent if one in scope.versions),
+            sent_bytes=_sizes(scope, done.sent) if options.dry_run else done.sent_bytes,
+            there=sum(one in scope.versions for one in done.there),
             requests=store.backend.requests,
-            predictions=sum(one not in meant.versions for one in done.sent),
+            predictions=sum(one not in scope.versions for one in done.sent),
             unsent=_unsent(repo, name, done, paths_of),
-            dry_run=how.dry_run,
+            dry_run=options.dry_run,
         )
     finally:
         store.close()
 
 
-def _sizes(meant: Scope, names: Sequence[Named]) -> int:
+def _sizes(scope: Scope, names: Sequence[Named]) -> int:
     chosen = set(names)
-    return sum(one.pointer.size for one in meant.meant if one.name in chosen)
+    return sum(one.pointer.size for one in scope.objects if one.name in chosen)
 
 
-def _refuse_broken(meant: Scope) -> None:
+def _refuse_broken(scope: Scope) -> None:
     """A pointer that cannot be read may name an object that is nowhere else: saying "done" would be a lie."""
-    if meant.broken:
-        where, why = meant.broken[0]
+    if scope.broken:
+        where, why = scope.broken[0]
         raise BrokenPointer(
             f"{where} cannot be pushed: {why}", hint="mend or remove that pointer; `mvc fsck` lists all of them"
         )
@@ -132,7 +134,7 @@ def _refuse_broken(meant: Scope) -> None:
 
 def _unsent(repo: Repo, name: str, done: Uploaded, paths: Mapping[Named, str]) -> tuple[Unsent, ...]:
     """What could not be sent, with the command that helps where another remote has it."""
-    elsewhere = having(repo, list(done.absent), skip=name).where if done.absent else {}
+    elsewhere = find_holders(repo, list(done.absent), skip=name).where if done.absent else {}
     found = []
     for one, error in done.absent.items():
         hint = error.hint
@@ -142,23 +144,26 @@ def _unsent(repo: Repo, name: str, done: Uploaded, paths: Mapping[Named, str]) -
     return tuple(found)
 
 
-def send(repo: Repo, to: Target, meant: Scope, how: Transfer = USUAL, progress: Progress = SILENT) -> Uploaded:
+def send(
+    repo: Repo, to: OpenRemote, scope: Scope, options: TransferOptions = DEFAULT, progress: Progress = SILENT
+) -> Uploaded:
     """Bring the versions MEANT to a remote, and remember what was seen there."""
-    known = pushed.load(repo, to.name)
+    known = seen_cache.load(repo, to.name)
     wanted = [
-        Wanted(*one.name, one.path, partial(_related, repo, one), repo.store.has_root(*one.name)) for one in meant.meant
+        Wanted(*one.name, one.path, partial(_related, repo, one), repo.store.has_root(*one.name))
+        for one in scope.objects
     ]
-    progress.expect(sum(one.pointer.size for one, want in zip(meant.meant, wanted, strict=True) if want.here))
-    terms = Terms(how.jobs or JOBS, repositories=registered_as(repo, how.git_url))
+    progress.expect(sum(one.pointer.size for one, want in zip(scope.objects, wanted, strict=True) if want.here))
+    terms = Terms(options.jobs or JOBS, repositories=own_registrations(repo, options.git_url))
     uploader = Uploader(repo.store, to.store, known, terms)
-    if how.dry_run:
+    if options.dry_run:
         return uploader.plan(wanted)
     done = uploader.run(wanted, progress.advance)
-    pushed.save(repo, to.name, {**known, **done.seen})
+    seen_cache.save(repo, to.name, {**known, **done.seen})
     return done
 
 
-def _related(repo: Repo, one: Meant) -> list[Named]:
+def _related(repo: Repo, one: ScopedObject) -> list[Named]:
     """Objects that may share chunks: the version before, other versions of the path, models beside it."""
     found: dict[Named, None] = {}
     if one.pointer.parent is not None:
@@ -173,7 +178,7 @@ def _related(repo: Repo, one: Meant) -> list[Named]:
     return list(found)[:_RELATED]
 
 
-def _candidates(repo: Repo, one: Meant) -> Iterator[bytes]:
+def _candidates(repo: Repo, one: ScopedObject) -> Iterator[bytes]:
     if not repo.past.has_head():
         return
     for version in islice(repo.past.of(pointer_of(one.path)), _RELATED):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from modelvc.errors import UsageError
 from modelvc.formats.text import config
-from modelvc.models.remotes import configured, proofs, pushed
+from modelvc.models.remotes import configured, proofs, seen_cache
 
 if TYPE_CHECKING:
     from modelvc.formats.text.config import Remote
@@ -39,7 +39,7 @@ def set_url(repo: Repo, name: str, remote: Remote, *, cwd: str) -> RemoteInfo:
             clone = clone.without_pin(name).with_pin(name, configured.as_used(repo, place))
         configured.save_clone_config(repo, clone)
         if not configured.find(repo, name).same_place(before):
-            pushed.forget(repo, name)
+            seen_cache.forget(repo, name)
             proofs.forget(repo, name)
     return configured.describe(repo, name, configured.default_name(repo))
 
@@ -58,7 +58,7 @@ def rename_remote(repo: Repo, old: str, new: str) -> RemoteInfo:
         if changed != repo.config:
             configured.save_config(repo, changed)
         configured.save_clone_config(repo, repo.clone_config.renamed(old, new))
-        pushed.rename(repo, old, new)
+        seen_cache.rename(repo, old, new)
         proofs.forget(repo, old)
     return configured.describe(repo, new, configured.default_name(repo))
 
@@ -72,7 +72,7 @@ def remove_remote(repo: Repo, name: str) -> None:
             configured.save_config(repo, repo.config.without_remote(name))
         clone = repo.clone_config.without_pin(name)
         configured.save_clone_config(repo, clone.without_remote(name) if name in clone.remotes else clone)
-        pushed.forget(repo, name)
+        seen_cache.forget(repo, name)
         proofs.forget(repo, name)
 
 

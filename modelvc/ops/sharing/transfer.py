@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Transfer:
+class TransferOptions:
     """Which remote ("": the default one), whether all of history, how many requests at once, where Git pushes to.
 
     With `dry_run` nothing is written, here or there: the result says what would be.
@@ -19,10 +19,10 @@ class Transfer:
     dry_run: bool = False
 
 
-USUAL = Transfer()
+DEFAULT = TransferOptions()
 
 
-def counted(versions: int, predictions: int) -> str:
+def versions_in_words(versions: int, predictions: int) -> str:
     """How many versions, and of how many of them the predictions, in words."""
     both = f"{versions:,} version{'' if versions == 1 else 's'}"
     if predictions:

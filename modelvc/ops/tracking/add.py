@@ -14,13 +14,13 @@ from modelvc.formats.pointer.pointer import Pointer
 from modelvc.git import index
 from modelvc.ids import Oid
 from modelvc.models.files import ignores
-from modelvc.models.files.placing import check_place
+from modelvc.models.files.model_paths import check_model_paths
 from modelvc.models.files.seen_by_git import held_by_git, would_overwrite
 from modelvc.models.files.trees import check_names, entries_of, oid_of, stored_leaves
-from modelvc.models.measures.record import NOTHING, recorded
+from modelvc.models.measures.measurements import NO_MEASUREMENTS, with_measurements
 from modelvc.models.progress import SILENT
 from modelvc.models.versions import claims
-from modelvc.ops.tracking.targets import Target, check_folders, checked, present_size, targets
+from modelvc.ops.tracking.targets import Target, check_folders, check_target_path, size_in_worktree, targets
 from modelvc.store.local import compact
 from modelvc.store.local.ingest import Ingest
 from modelvc.store.local.writer import StoreWriter
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from modelvc.formats.binary.segment import Recipe
-    from modelvc.models.measures.record import Given
+    from modelvc.models.measures.measurements import Measurements
     from modelvc.models.progress import Progress
     from modelvc.repo import Repo
     from modelvc.worktree.state import Known
@@ -66,7 +66,7 @@ class Added:
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _StoredContent:
     """Content of a target that is in the store, or will be when the writer commits."""
 
     kind: str
@@ -81,7 +81,7 @@ def add(
     repo: Repo,
     paths: Sequence[str],
     *,
-    given: Given = NOTHING,
+    given: Measurements = NO_MEASUREMENTS,
     progress: Progress = SILENT,
     dry_run: bool = False,
 ) -> Added:
@@ -93,51 +93,53 @@ def add(
     if given and len(paths) != 1:
         raise UsageError("metrics belong to one model", hint="name one model, or run `mvc add` once for each")
     with _changing(repo, dry_run=dry_run):
-        chosen = [checked(repo, text) for text in paths]
-        check_place(repo, chosen)
-        return _foreseen(repo, chosen, given) if dry_run else _add(repo, chosen, given, progress)
+        chosen = [check_target_path(repo, text) for text in paths]
+        check_model_paths(repo, chosen)
+        return _dry_run(repo, chosen, given) if dry_run else _add(repo, chosen, given, progress)
 
 
-def add_matching(repo: Repo, *, given: Given = NOTHING, progress: Progress = SILENT, dry_run: bool = False) -> Added:
+def add_matching(
+    repo: Repo, *, given: Measurements = NO_MEASUREMENTS, progress: Progress = SILENT, dry_run: bool = False
+) -> Added:
     """Store what the patterns of `mvc track` match: new files, and tracked models that were modified."""
-    from modelvc.ops.tracking.track import meant_by_add
+    from modelvc.ops.tracking.track import models_to_add
 
     repo.require_init()
     with _changing(repo, dry_run=dry_run):
-        chosen = meant_by_add(repo, dry_run=dry_run)
+        chosen = models_to_add(repo, dry_run=dry_run)
         if given and len(chosen) != 1:
             raise UsageError("metrics belong to one model", hint="name it: `mvc add PATH -m NAME=VALUE`")
-        check_place(repo, chosen)
-        return _foreseen(repo, chosen, given) if dry_run else _add(repo, chosen, given, progress)
+        check_model_paths(repo, chosen)
+        return _dry_run(repo, chosen, given) if dry_run else _add(repo, chosen, given, progress)
 
 
 def add_modified(repo: Repo, paths: Sequence[str] = (), *, progress: Progress = SILENT, dry_run: bool = False) -> Added:
     """Store every tracked model (below PATHS) whose file differs from its pointer."""
-    from modelvc.models.files.state import MODIFIED, UNIGNORED
+    from modelvc.models.files.model_status import MODIFIED, UNIGNORED
     from modelvc.ops.tracking.status import status
 
     repo.require_init()
     with _changing(repo, dry_run=dry_run):
         rows = status(repo, paths, remember=not dry_run).models
         chosen = [SafeRelPath(row.path) for row in rows if row.state in {MODIFIED, UNIGNORED} or row.wrong]
-        return _foreseen(repo, chosen, NOTHING) if dry_run else _add(repo, chosen, NOTHING, progress)
+        return _dry_run(repo, chosen, NO_MEASUREMENTS) if dry_run else _add(repo, chosen, NO_MEASUREMENTS, progress)
 
 
 def _changing(repo: Repo, *, dry_run: bool) -> contextlib.AbstractContextManager[None]:
     return contextlib.nullcontext() if dry_run else repo.updating()
 
 
-def _foreseen(repo: Repo, chosen: Sequence[SafeRelPath], given: Given) -> Added:
+def _dry_run(repo: Repo, chosen: Sequence[SafeRelPath], given: Measurements) -> Added:
     """What `_add` would do, by the names that the contents would have."""
     done = []
     for target in targets(repo, list(dict.fromkeys(chosen))):
-        content = _known(repo, target) or _named(repo, target)
+        content = _unchanged_content(repo, target) or _hashed_content(repo, target)
         found = _report(target, content, _pointer(target, content), "")
         done.append(replace(found, change="metrics") if given and found.change == "unchanged" else found)
     return Added(tuple(done), dry_run=True)
 
 
-def _named(repo: Repo, target: Target) -> _Kept:
+def _hashed_content(repo: Repo, target: Target) -> _StoredContent:
     """The content of a target, read and not stored."""
     path = target.path
     files = survey.tree_files(repo.worktree, repo.state, path)
@@ -146,36 +148,36 @@ def _named(repo: Repo, target: Target) -> _Kept:
         oid = survey.file_oid(repo.worktree, repo.state, path)
         if found is None or oid is None:
             raise NotFoundError(f"there is no {shown(path)}", hint="check the name")
-        return _Kept("file", Oid(oid), found[1], None, bool(found[4] & 0o100), 0)
+        return _StoredContent("file", Oid(oid), found[1], None, bool(found[4] & 0o100), 0)
     if not files:
         raise UsageError(f"{shown(path)} is an empty folder", hint="add it when there is something in it")
     check_names(path, files)
     entries = entries_of(files)
-    return _Kept(
+    return _StoredContent(
         "tree", oid_of(entries), sum(entry.size for entry in entries), len(entries), executable=False, new_bytes=0
     )
 
 
-def _add(repo: Repo, chosen: Sequence[SafeRelPath], given: Given, progress: Progress) -> Added:
+def _add(repo: Repo, chosen: Sequence[SafeRelPath], given: Measurements, progress: Progress) -> Added:
     found = targets(repo, list(dict.fromkeys(chosen)))
     _check_space(repo, found)
-    kept = [_known(repo, target) for target in found]
+    kept = [_unchanged_content(repo, target) for target in found]
     if not all(kept):
         check_folders(repo, [target.path for target, known in zip(found, kept, strict=True) if not known])
-        progress.expect(sum(present_size(repo, target.path) for target in found))
+        progress.expect(sum(size_in_worktree(repo, target.path) for target in found))
         with StoreWriter(repo.store) as writer, Ingest(writer, progress.advance) as ingest:
             for place, target in enumerate(found):
-                kept[place] = kept[place] or _store(repo, target, writer, ingest)
+                kept[place] = kept[place] or _store_content(repo, target, writer, ingest)
             writer.commit()
             compact.tidy(repo.store, writer)
-    return _point(repo, [(t, k) for t, k in zip(found, kept, strict=True) if k], given)
+    return _write_pointers(repo, [(t, k) for t, k in zip(found, kept, strict=True) if k], given)
 
 
 # -- content into the store
 
 
 def _check_space(repo: Repo, found: Sequence[Target]) -> None:
-    needed = sum(present_size(repo, target.path) for target in found)
+    needed = sum(size_in_worktree(repo, target.path) for target in found)
     if needed < _LARGE:
         return
     folder = repo.store.root
@@ -183,21 +185,25 @@ def _check_space(repo: Repo, found: Sequence[Target]) -> None:
         folder = os.path.dirname(folder)
     at_hand = os.statvfs(folder)
     free = at_hand.f_bavail * at_hand.f_frsize
-    if needed + _SPARE > free and not all(_known(repo, target) for target in found):
+    if needed + _SPARE > free and not all(_unchanged_content(repo, target) for target in found):
         raise NoSpace(needed, free, repo.store.root)
 
 
-def _known(repo: Repo, target: Target) -> _Kept | None:
+def _unchanged_content(repo: Repo, target: Target) -> _StoredContent | None:
     """The content of a file that nothing touched since it was stored."""
     found = repo.worktree.stat(target.path)
     known = repo.state.files.get(target.path)
     if not found or not known or not known[2] or known[0] != found or not stat.S_ISREG(found[4]):
         return None
     oid = Oid(known[1])
-    return _Kept("file", oid, found[1], None, bool(found[4] & 0o100), 0) if repo.store.has_root("file", oid) else None
+    return (
+        _StoredContent("file", oid, found[1], None, bool(found[4] & 0o100), 0)
+        if repo.store.has_root("file", oid)
+        else None
+    )
 
 
-def _store(repo: Repo, target: Target, writer: StoreWriter, ingest: Ingest) -> _Kept:
+def _store_content(repo: Repo, target: Target, writer: StoreWriter, ingest: Ingest) -> _StoredContent:
     before = writer.new_bytes
     if os.path.isdir(os.path.join(repo.layout.worktree, target.path)):
         kept = _store_tree(repo, target, writer, ingest)
@@ -209,13 +215,13 @@ def _store(repo: Repo, target: Target, writer: StoreWriter, ingest: Ingest) -> _
             done = ingest.file(fd, target.path)
         finally:
             os.close(fd)
-        _keep(writer, Content(done.oid, done.stat.size, done.recipe), target.path)
+        _add_to_store(writer, Content(done.oid, done.stat.size, done.recipe), target.path)
         repo.state.remember_file(target.path, done.stat, done.oid, settled=reading.settles(done.stat))
-        kept = _Kept("file", done.oid, done.stat.size, None, bool(done.stat.mode & 0o100), 0)
+        kept = _StoredContent("file", done.oid, done.stat.size, None, bool(done.stat.mode & 0o100), 0)
     return replace(kept, new_bytes=writer.new_bytes - before)
 
 
-def _store_tree(repo: Repo, target: Target, writer: StoreWriter, ingest: Ingest) -> _Kept:
+def _store_tree(repo: Repo, target: Target, writer: StoreWriter, ingest: Ingest) -> _StoredContent:
     path = target.path
     found = scan(repo.worktree.root, path)
     if not found:
@@ -237,12 +243,12 @@ def _store_tree(repo: Repo, target: Target, writer: StoreWriter, ingest: Ingest)
         recipes[done.oid] = done.recipe
         files[name] = (done.stat, bytes(done.oid), reading.settles(done.stat))
     content = manifest.tree_content(entries_of(files), recipes)
-    _keep(writer, content, path)
+    _add_to_store(writer, content, path)
     repo.state.remember_tree(path, content.oid, files)
-    return _Kept("tree", content.oid, content.size, content.files, executable=False, new_bytes=0)
+    return _StoredContent("tree", content.oid, content.size, content.files, executable=False, new_bytes=0)
 
 
-def _keep(writer: StoreWriter, content: Content, path: SafeRelPath) -> None:
+def _add_to_store(writer: StoreWriter, content: Content, path: SafeRelPath) -> None:
     try:
         writer.add(content)
     except FormatError as error:
@@ -262,10 +268,12 @@ def _stored_recipes(repo: Repo, target: Target) -> dict[Oid, Recipe]:
 # -- pointers and Git
 
 
-def _point(repo: Repo, kept: Sequence[tuple[Target, _Kept]], given: Given) -> Added:
+def _write_pointers(repo: Repo, kept: Sequence[tuple[Target, _StoredContent]], given: Measurements) -> Added:
     done, staged, dropped = [], [], []
     for target, content in kept:
-        pointer, note = recorded(repo, target.path, _pointer(target, content), target.head or target.before, given)
+        pointer, note = with_measurements(
+            repo, target.path, _pointer(target, content), target.head or target.before, given
+        )
         hidden = ignores.hide(repo, target.path, again=target.head is None)
         staged += [hidden] if hidden else []
         if target.before is None or pointer.encode() != target.before.encode():
@@ -276,10 +284,10 @@ def _point(repo: Repo, kept: Sequence[tuple[Target, _Kept]], given: Given) -> Ad
         done.append(_report(target, content, pointer, note))
     if staged:
         index.stage(repo.layout, add=[str(path) for path in staged], remove=dropped)
-    return Added(_warned(repo, done))
+    return Added(_with_git_warnings(repo, done))
 
 
-def _warned(repo: Repo, done: Sequence[AddedModel]) -> tuple[AddedModel, ...]:
+def _with_git_warnings(repo: Repo, done: Sequence[AddedModel]) -> tuple[AddedModel, ...]:
     """DONE with a word where Git's own history holds the path; said when a model is new and for what Git tracked."""
     held = held_by_git(repo, [model.path for model in done])
     found = []
@@ -290,7 +298,7 @@ def _warned(repo: Repo, done: Sequence[AddedModel]) -> tuple[AddedModel, ...]:
     return tuple(found)
 
 
-def _pointer(target: Target, content: _Kept) -> Pointer:
+def _pointer(target: Target, content: _StoredContent) -> Pointer:
     """The pointer to write: the old one where it says the same, with the version before as parent."""
     before, head = target.before, target.head
     sides = before.sides if before else ()  # in a conflict, to add the content of either settles it
@@ -312,13 +320,13 @@ def _pointer(target: Target, content: _Kept) -> Pointer:
     )
 
 
-def _report(target: Target, content: _Kept, pointer: Pointer, note: str) -> AddedModel:
+def _report(target: Target, content: _StoredContent, pointer: Pointer, note: str) -> AddedModel:
     before = target.before
     if before is None and not target.settles:
         change = "new"
     elif before is None or target.settles or before.oid != content.oid or before.executable != pointer.executable:
         change = "updated"
-    elif wrong := claims.difference(claims.said(before), claims.said(pointer)):
+    elif wrong := claims.difference(claims.claimed(before), claims.claimed(pointer)):
         change, note = "updated", note or f"its pointer is written anew: {wrong.replace('says', 'said', 1)}"
     else:
         change = "unchanged" if before.encode() == pointer.encode() else "metrics"

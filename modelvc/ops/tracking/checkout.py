@@ -11,7 +11,7 @@ from modelvc.formats.pointer.pointer import Pointer, parse
 from modelvc.git import history, index
 from modelvc.ids import PREFIX
 from modelvc.models.files import ignores, materialise
-from modelvc.models.files.bring import DEFAULT, Options, fetch_missing, settle
+from modelvc.models.files.prepare import DEFAULT, CheckoutOptions, fetch_missing, make_ready
 from modelvc.models.progress import SILENT
 from modelvc.models.versions import claims
 
@@ -55,7 +55,7 @@ def checkout(
     repo: Repo,
     rev: str = "",
     paths: Sequence[str] = (),
-    options: Options = DEFAULT,
+    options: CheckoutOptions = DEFAULT,
     progress: Progress = SILENT,
 ) -> CheckedOut:
     """Check out the models in PATHS (all without any), as the worktree's pointers or those of REV say.
@@ -69,7 +69,7 @@ def checkout(
     taken = _by_oid(repo, rev, paths) if by_oid else _from_revision(repo, commit, paths) if rev else {}
     why = f"checkout {rev}".strip()
     if options.dry_run:
-        return replace(_foreseen(repo, taken, paths, options), commit=commit)
+        return replace(_dry_run(repo, taken, paths, options), commit=commit)
     with repo.updating():
         wanted = _from_worktree(repo, paths) if not taken else None
         done, kept = _bring(repo, taken, wanted, options, (why, progress))
@@ -77,8 +77,8 @@ def checkout(
     return replace(done, commit=commit)
 
 
-def take(
-    repo: Repo, path: SafeRelPath, data: bytes, options: Options = DEFAULT, progress: Progress = SILENT
+def checkout_pointer(
+    repo: Repo, path: SafeRelPath, data: bytes, options: CheckoutOptions = DEFAULT, progress: Progress = SILENT
 ) -> CheckedOut:
     """Give the model PATH another pointer, as it is in history, stage it, and bring its bytes."""
     with repo.updating():
@@ -91,9 +91,9 @@ def _bring(
     repo: Repo,
     taken: Mapping[SafeRelPath, bytes],
     known: Mapping[SafeRelPath, Pointer] | None,
-    options: Options,
+    options: CheckoutOptions,
     told: tuple[str, Progress],
-) -> tuple[CheckedOut, materialise.Kept]:
+) -> tuple[CheckedOut, materialise.KeptFiles]:
     """Take the pointers TAKEN, or go by those KNOWN from the worktree. The caller holds the worktree's lock.
 
     Models that keep a file keep their pointer as well.
@@ -102,7 +102,7 @@ def _bring(
     wanted = known or {path: parse(data, pointer_of(path)) for path, data in taken.items()}
     fetched = fetch_missing(repo, wanted, options, progress)
     plans = [materialise.plan(repo, path, pointer) for path, pointer in wanted.items()]
-    plans = settle(repo, plans, options)
+    plans = make_ready(repo, plans, options)
     progress.expect(sum(plan.pointer.size for plan in plans if plan.pointer and plan.action == "write"))
     for plan in plans:
         if plan.action == "write":
@@ -110,23 +110,27 @@ def _bring(
     kept = materialise.apply(repo, plans, why, progress.advance)
     stay = {path for path, _ in kept}
     # last: what dies before it is asked for again, and a rollback then goes no further back
-    _take(repo, {path: data for path, data in taken.items() if path not in stay})
+    _write_pointers(repo, {path: data for path, data in taken.items() if path not in stay})
     _remember(repo, {path: pointer for path, pointer in wanted.items() if path not in stay})
     return CheckedOut(tuple(_report(repo, plan) for plan in plans), "", fetched), kept
 
 
-def _foreseen(repo: Repo, taken: Mapping[SafeRelPath, bytes], paths: Sequence[str], options: Options) -> CheckedOut:
+def _dry_run(
+    repo: Repo, taken: Mapping[SafeRelPath, bytes], paths: Sequence[str], options: CheckoutOptions
+) -> CheckedOut:
     """What a checkout would do, with the same plans and errors; what must be fetched is looked for, not fetched."""
     wanted = {path: parse(data, pointer_of(path)) for path, data in taken.items()} or _from_worktree(repo, paths)
     fetched = fetch_missing(repo, wanted, options, SILENT)
     plans = []
     for path, pointer in wanted.items():
         step = materialise.plan(repo, path, pointer)
-        step = materialise.coming(repo, path, pointer) if step.action == "missing" else step
+        step = materialise.plan_unfetched(repo, path, pointer) if step.action == "missing" else step
         if step.action == "dirty" and options.force:
             step = replace(step, action="write")
         plans.append(step)
-    return CheckedOut(tuple(_report(repo, plan) for plan in settle(repo, plans, options)), "", fetched, dry_run=True)
+    return CheckedOut(
+        tuple(_report(repo, plan) for plan in make_ready(repo, plans, options)), "", fetched, dry_run=True
+    )
 
 
 def _from_worktree(repo: Repo, paths: Sequence[str]) -> dict[SafeRelPath, Pointer]:
@@ -189,7 +193,7 @@ def _by_oid(repo: Repo, text: str, paths: Sequence[str]) -> dict[SafeRelPath, by
     return {path: head if head and parent == oid else pointer.encode()}
 
 
-def _take(repo: Repo, taken: Mapping[SafeRelPath, bytes]) -> None:
+def _write_pointers(repo: Repo, taken: Mapping[SafeRelPath, bytes]) -> None:
     """Write a revision's pointers as they are, byte for byte, and stage them."""
     staged: list[str] = []
     for path, data in taken.items():
@@ -208,22 +212,22 @@ def _remember(repo: Repo, wanted: Mapping[SafeRelPath, Pointer]) -> None:
             repo.state.remember_pointer(path, found, pointer.kind, pointer.oid, pointer.size)
 
 
-def _report(repo: Repo, plan: materialise.Plan) -> CheckedOutModel:
+def _report(repo: Repo, plan: materialise.ModelPlan) -> CheckedOutModel:
     pointer = plan.pointer
     change = {"write": "written", "keep": "unchanged", "mode": "mode"}[plan.action]
     was = f"blake3:{plan.was[1].hex()}" if plan.was else None
     if pointer is None:
         return CheckedOutModel(plan.path, "", 0, change, was, plan.extra)
-    actual = _actual(repo, plan, pointer) or claims.said(pointer)
-    wrong = claims.difference(claims.said(pointer), actual)
+    actual = _actual_extent(repo, plan, pointer) or claims.claimed(pointer)
+    wrong = claims.difference(claims.claimed(pointer), actual)
     return CheckedOutModel(plan.path, str(pointer.oid), actual.size, change, was, plan.extra, wrong)
 
 
-def _actual(repo: Repo, plan: materialise.Plan, pointer: Pointer) -> claims.Claim | None:
+def _actual_extent(repo: Repo, plan: materialise.ModelPlan, pointer: Pointer) -> claims.Extent | None:
     """The size and files of a model that is what its pointer names; roots are read only of what was written."""
     if plan.action == "write":
         return claims.stored(repo.store, pointer)
     if pointer.kind == "tree":
         return claims.of_files(plan.files)
     found = repo.worktree.stat(plan.path)
-    return claims.Claim(found[1]) if found else None
+    return claims.Extent(found[1]) if found else None

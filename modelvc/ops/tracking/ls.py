@@ -9,7 +9,7 @@ from modelvc.errors import ModelvcError, PointerConflict
 from modelvc.formats.paths import SafeRelPath, model_of
 from modelvc.formats.pointer.pointer import parse
 from modelvc.git import history
-from modelvc.models.remotes.pushed import is_pushed, pushed_roots
+from modelvc.models.remotes.seen_cache import is_pushed, pushed_oids
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedModel:
     """One tracked model. `pushed`: None without a remote, and of what this clone never asked for.
 
     `broken`: why its pointer cannot be read.
@@ -39,18 +39,18 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
+class ListedModels:
     """The models of the worktree, or of `commit`."""
 
-    models: tuple[Listed, ...]
+    models: tuple[ListedModel, ...]
     commit: str = ""
 
 
-def ls(repo: Repo, rev: str = "", paths: Sequence[str] = ()) -> Listing:
+def ls(repo: Repo, rev: str = "", paths: Sequence[str] = ()) -> ListedModels:
     """List the models below PATHS, of the worktree or of REV."""
     repo.require_init()
     commit = history.resolve(repo.layout, rev) if rev else ""
-    there = pushed_roots(repo)
+    there = pushed_oids(repo)
     found: dict[str, Pointer | ModelvcError] = {}
     if rev:
         for path, data in history.pointers_at(repo.layout, commit).items():
@@ -62,10 +62,10 @@ def ls(repo: Repo, rev: str = "", paths: Sequence[str] = ()) -> Listing:
     for path in repo.selected(paths, found):
         pointer = found[path]
         if isinstance(pointer, ModelvcError):
-            rows.append(Listed(path, broken=str(pointer), conflict=isinstance(pointer, PointerConflict)))
+            rows.append(ListedModel(path, broken=str(pointer), conflict=isinstance(pointer, PointerConflict)))
         else:
             rows.append(_listed(repo, path, pointer, there))
-    return Listing(tuple(rows), commit)
+    return ListedModels(tuple(rows), commit)
 
 
 def _parsed(path: str, data: bytes) -> Pointer | ModelvcError:
@@ -75,9 +75,9 @@ def _parsed(path: str, data: bytes) -> Pointer | ModelvcError:
         return error
 
 
-def _listed(repo: Repo, path: SafeRelPath, pointer: Pointer, there: frozenset[bytes] | None) -> Listed:
+def _listed(repo: Repo, path: SafeRelPath, pointer: Pointer, there: frozenset[bytes] | None) -> ListedModel:
     stored = repo.store.has_root(pointer.kind, pointer.oid)
-    return Listed(
+    return ListedModel(
         path=path,
         kind=pointer.kind,
         oid=str(pointer.oid),

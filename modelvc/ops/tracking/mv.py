@@ -14,7 +14,7 @@ from modelvc.formats.paths import SafeRelPath, pointer_of
 from modelvc.formats.pointer.pointer import parse
 from modelvc.git import index
 from modelvc.models.files import ignores
-from modelvc.models.files.placing import check_place
+from modelvc.models.files.model_paths import check_model_paths
 
 if TYPE_CHECKING:
     from modelvc.formats.pointer.pointer import Pointer
@@ -38,7 +38,7 @@ def mv(repo: Repo, old: str, new: str) -> Moved:
     with repo.updating():
         source = _single(repo, old)
         target = _target(repo, source, new)
-        begun = _begun(repo, source, target)
+        begun = _pointer_of_begun_move(repo, source, target)
         _check(repo, source, target, begun=begun is not None)
         pointer = begun or repo.pointer(source)
         # first the new name in full, then the old one away: killed between, both stand and nothing is lost
@@ -84,7 +84,7 @@ def _moved_by_hand(repo: Repo, source: SafeRelPath, target: SafeRelPath) -> bool
     return pointer is not None and stat.S_ISDIR(there[4]) == (pointer.kind == "tree")
 
 
-def _begun(repo: Repo, source: SafeRelPath, target: SafeRelPath) -> Pointer | None:
+def _pointer_of_begun_move(repo: Repo, source: SafeRelPath, target: SafeRelPath) -> Pointer | None:
     """The pointer of a move that died half way: both names have the same one, and one of them the content."""
     if all(repo.worktree.stat(path) is not None for path in (source, target)):
         return None
@@ -103,7 +103,7 @@ def _begun(repo: Repo, source: SafeRelPath, target: SafeRelPath) -> Pointer | No
 def _check(repo: Repo, source: SafeRelPath, target: SafeRelPath, *, begun: bool) -> None:
     if target.startswith(source + "/"):
         raise UsageError(f"{shown(target)} lies in {shown(source)} itself", hint="choose a name outside of it")
-    check_place(repo, [target])
+    check_model_paths(repo, [target])
     tracked = repo.tracked()
     for path in tracked:
         if path != source and (target.startswith(path + "/") or path.startswith(target + "/")):

@@ -10,9 +10,9 @@ from modelvc.formats.paths import model_of
 from modelvc.formats.pointer.pointer import parse
 from modelvc.formats.text import config, policy
 from modelvc.git import history, index
+from modelvc.models.files.model_status import MODIFIED
 from modelvc.models.files.seen_by_git import fate
-from modelvc.models.files.state import MODIFIED
-from modelvc.models.remotes.pushed import pushed_roots
+from modelvc.models.remotes.seen_cache import pushed_oids
 from modelvc.ops.tracking import track
 from modelvc.ops.tracking.status import status
 
@@ -48,7 +48,7 @@ def precommit(repo: Repo) -> Guard:
                 *lines,
                 "to take them in: mvc add -u && git commit --amend (or git commit, when this one came to nothing)",
             ]
-    if names := track.forgotten(repo):
+    if names := track.forgotten_files(repo):
         warnings += [f"{shown(name)} matches a pattern of mvc track and is no model yet" for name in names[:_NAMED]]
         more = f" ({len(names) - _NAMED:,} more)" if len(names) > _NAMED else ""
         warnings.append(
@@ -92,11 +92,11 @@ def _pointers(repo: Repo) -> tuple[list[str], list[str]]:
             problems.append(f"{name} is in conflict; settle it with `mvc resolve {name} --ours` (or `--theirs`)")
         elif not repo.store.has_root(pointer.kind, pointer.oid):
             unknown[entry.path] = pointer
-    problems += _beside(repo, changed)
-    return problems + _nowhere(repo, unknown), _gone(repo, {entry.path for entry in entries}, head)
+    problems += _tracked_by_git(repo, changed)
+    return problems + _unknown_content(repo, unknown), _without_pointer(repo, {entry.path for entry in entries}, head)
 
 
-def _beside(repo: Repo, pointers: Sequence[str]) -> list[str]:
+def _tracked_by_git(repo: Repo, pointers: Sequence[str]) -> list[str]:
     """Models that Git would hold itself, beside a pointer that the commit in progress changes."""
     held = index.tracked_at(repo.layout, {str(model_of(path)) for path in pointers}, commit_env=True)
     return [
@@ -106,7 +106,7 @@ def _beside(repo: Repo, pointers: Sequence[str]) -> list[str]:
     ]
 
 
-def _gone(repo: Repo, staged: set[str], head: Mapping[str, bytes]) -> list[str]:
+def _without_pointer(repo: Repo, staged: set[str], head: Mapping[str, bytes]) -> list[str]:
     """What becomes of models whose pointer the commit in progress removes."""
     known = [model_of(path) for path in staged]
     gone = sorted(model_of(path) for path in head.keys() - staged)
@@ -114,11 +114,11 @@ def _gone(repo: Repo, staged: set[str], head: Mapping[str, bytes]) -> list[str]:
     return [f"{shown(path)}: {fate(repo, path, known)}" for path in here[:_MOST]]
 
 
-def _nowhere(repo: Repo, unknown: dict[str, Pointer]) -> list[str]:
+def _unknown_content(repo: Repo, unknown: dict[str, Pointer]) -> list[str]:
     """Pointers to what is in neither the store, nor history, nor known to be on a remote."""
     if not unknown:
         return []
-    known = set(pushed_roots(repo) or ())
+    known = set(pushed_oids(repo) or ())
     for seen in history.pointers_in(repo.layout, all_refs=True, reflog=True):  # what is being merged has no ref yet
         try:
             known.add(bytes(parse(seen.data).oid))

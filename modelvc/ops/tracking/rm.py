@@ -10,7 +10,7 @@ from modelvc.errors import BrokenPointer, PointerConflict, UsageError, WorktreeD
 from modelvc.formats.paths import pointer_of
 from modelvc.git import index
 from modelvc.models.files import ignores, materialise
-from modelvc.models.files.keep import keep_present
+from modelvc.models.files.present import store_present
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -50,7 +50,7 @@ def rm(repo: Repo, paths: Sequence[str], *, keep: bool = False, force: bool = Fa
         if dry_run:
             return Removed(tuple(chosen), keep, dry_run=True)
         if dirty:
-            keep_present(repo, [plan.path for plan in dirty])
+            store_present(repo, [plan.path for plan in dirty])
             plans = [materialise.plan_removal(repo, path) for path in chosen]
         for path in chosen:
             _log_pointer(repo, path)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from modelvc.git.setup import drivers
 from modelvc.ids import Oid
 from modelvc.models import notebooks
-from modelvc.models.files.state import look, save_seen
+from modelvc.models.files.model_status import model_statuses, save_state
 from modelvc.models.remotes import configured, proofs
 from modelvc.worktree.state import is_settled, now, stat_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from modelvc.models.files.state import ModelStatus
+    from modelvc.models.files.model_status import ModelStatus
     from modelvc.repo import Repo
     from modelvc.worktree.state import Stat
 
@@ -50,13 +50,13 @@ def status(repo: Repo, paths: Sequence[str] = (), *, remember: bool = True) -> S
     repo.require_init()
     started, index_stat = now(), _stat(os.path.join(repo.layout.git_dir, "index"))
     lost = _lost(repo)
-    rows = look(repo, paths)
+    rows = model_statuses(repo, paths)
     if not paths:
         # an index from this very tick of the clock could be written again without a trace
         settled = index_stat is not None and is_settled(index_stat, started)
         _remember(repo, index_stat if settled and not lost else None, rows)
     if remember:
-        save_seen(repo)
+        save_state(repo)
     return Status(rows, lost)
 
 
@@ -89,7 +89,7 @@ def _notebooks(repo: Repo) -> list[str]:
     """Notebooks that Git must be told of when they were run again (ops/notebooks/outputs.py)."""
     if not drivers.filters(repo.layout):
         return []
-    return [os.path.join(repo.layout.worktree, path) for path in notebooks.tracked(repo)]
+    return [os.path.join(repo.layout.worktree, path) for path in notebooks.tracked_notebooks(repo)]
 
 
 def _watched(repo: Repo, rows: Sequence[ModelStatus]) -> list[str]:

@@ -35,7 +35,7 @@ class Target:
     renamed: bool = False  # the last commit has that version under a name that is gone
 
 
-def checked(repo: Repo, text: str) -> SafeRelPath:
+def check_target_path(repo: Repo, text: str) -> SafeRelPath:
     """The path TEXT of a file or folder. Raises NotFoundError without one, UsageError for a link or a device."""
     path = repo.path(text)
     found = repo.worktree.stat(path)
@@ -116,7 +116,7 @@ def check_folders(repo: Repo, paths: Sequence[SafeRelPath]) -> None:
             check_names(path, scan(repo.worktree.root, path))
 
 
-def present_size(repo: Repo, path: SafeRelPath) -> int:
+def size_in_worktree(repo: Repo, path: SafeRelPath) -> int:
     """Bytes at PATH; of a folder, of all its files."""
     found = repo.worktree.stat(path)
     if found is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from modelvc.errors import FormatError, NotFoundError, UsageError, shown
 from modelvc.formats.paths import SafeRelPath, is_pointer, model_of
 from modelvc.git import index
-from modelvc.models.files.state import MODIFIED, UNIGNORED
+from modelvc.models.files.model_status import MODIFIED, UNIGNORED
 from modelvc.models.remotes.configured import save_config
 from modelvc.ops.tracking.status import status
 
@@ -33,7 +33,7 @@ def track(repo: Repo, patterns: Sequence[str] = (), *, remove: bool = False) -> 
     if not patterns:
         if remove:
             raise UsageError("no pattern given", hint="name those to remove: `mvc track --remove PATTERN`")
-        return Tracked(repo.config.track.patterns, waiting(repo))
+        return Tracked(repo.config.track.patterns, waiting_files(repo))
     with repo.updating():
         before = repo.config.track.patterns
         if remove and (unknown := [one for one in patterns if one not in before]):
@@ -42,23 +42,23 @@ def track(repo: Repo, patterns: Sequence[str] = (), *, remove: bool = False) -> 
         changed = repo.config.with_patterns(after)
         if changed != repo.config:
             save_config(repo, changed)
-    return Tracked(repo.config.track.patterns, waiting(repo))
+    return Tracked(repo.config.track.patterns, waiting_files(repo))
 
 
-def waiting(repo: Repo) -> tuple[str, ...]:
+def waiting_files(repo: Repo) -> tuple[str, ...]:
     """Files that match a pattern and are neither tracked, by mvc or Git, nor ignored."""
     found = index.untracked(repo.layout, _globs(repo))
     known = set(repo.tracked()) if found else set()
     return tuple(name for name in found if name not in known and _may_be_model(name))
 
 
-def forgotten(repo: Repo) -> tuple[str, ...]:
+def forgotten_files(repo: Repo) -> tuple[str, ...]:
     """For a commit in progress: files that wait, and those that it gives to Git itself."""
     given = index.added(repo.layout, _globs(repo))
-    return tuple(dict.fromkeys([*waiting(repo), *(name for name in given if _may_be_model(name))]))
+    return tuple(dict.fromkeys([*waiting_files(repo), *(name for name in given if _may_be_model(name))]))
 
 
-def meant_by_add(repo: Repo, *, dry_run: bool) -> list[SafeRelPath]:
+def models_to_add(repo: Repo, *, dry_run: bool) -> list[SafeRelPath]:
     """What `mvc add` takes when nothing is named: files that wait, and tracked models that match and are modified."""
     if not repo.config.track.patterns:
         raise UsageError(
@@ -70,7 +70,7 @@ def meant_by_add(repo: Repo, *, dry_run: bool) -> list[SafeRelPath]:
     rows = status(repo, here, remember=not dry_run).models if here else ()
     modified = [row.path for row in rows if row.state in {MODIFIED, UNIGNORED} or row.wrong]
     try:
-        return [SafeRelPath(name) for name in (*waiting(repo), *modified)]
+        return [SafeRelPath(name) for name in (*waiting_files(repo), *modified)]
     except FormatError as error:
         raise UsageError(str(error), hint=error.hint) from None
 

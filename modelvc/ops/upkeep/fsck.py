@@ -10,11 +10,20 @@ from typing import TYPE_CHECKING
 from modelvc.errors import FormatError, NotFoundError, ObjectCorrupt
 from modelvc.models.progress import SILENT
 from modelvc.models.remotes import configured
-from modelvc.models.remotes.holders import having
+from modelvc.models.remotes.holders import find_holders
 from modelvc.models.versions import claims
-from modelvc.models.versions.scope import scope
+from modelvc.models.versions.scope import scope_of
 from modelvc.ops.upkeep import fsck_remote, repair
-from modelvc.ops.upkeep.problems import DAMAGED, MISSING, WRONG, Problem, Trouble, broken_pointers, told, wrong_pointers
+from modelvc.ops.upkeep.problems import (
+    DAMAGED,
+    MISSING,
+    WRONG,
+    FsckFinding,
+    Problem,
+    broken_pointers,
+    with_pointers,
+    wrong_pointers,
+)
 from modelvc.store.check import local_store
 from modelvc.store.repair import copies
 from modelvc.store.repair.local_store import set_aside
@@ -25,7 +34,7 @@ if TYPE_CHECKING:
     from modelvc.errors import ModelvcError
     from modelvc.ids import Oid
     from modelvc.models.progress import Progress
-    from modelvc.ops.upkeep.fsck_remote import FarLook
+    from modelvc.ops.upkeep.fsck_remote import RemoteCheck
     from modelvc.repo import Repo
     from modelvc.store.check.local_store import PackHealth
 
@@ -47,7 +56,7 @@ class Fsck:
     bytes_read: int
     not_here: int
     not_asked: tuple[str, ...] = ()
-    remote: FarLook | None = None
+    remote: RemoteCheck | None = None
 
     @property
     def open(self) -> tuple[Problem, ...]:
@@ -64,59 +73,61 @@ class Depth:
     share: float = 1.0  # of the bytes of that remote's chunks
 
 
-USUAL = Depth()
+DEFAULT = Depth()
 
 
-def fsck(repo: Repo, revs: Sequence[str] = (), depth: Depth = USUAL, progress: Progress = SILENT) -> Fsck:
+def fsck(repo: Repo, revs: Sequence[str] = (), depth: Depth = DEFAULT, progress: Progress = SILENT) -> Fsck:
     """Look at the local store and at every pointer of history (or of REVS), the index and the worktree."""
     repo.require_init()
-    meant = scope(repo, revs, everything=not revs)
-    users = meant.users
-    findings = broken_pointers(meant)
+    scope = scope_of(repo, revs, everything=not revs)
+    needed_by = scope.needed_by
+    findings = broken_pointers(scope)
     progress.expect(sum(size for _, size in repo.store.packs()))
     try:
         repo.store.check()
     except FormatError as error:
-        config = Trouble(Problem(DAMAGED, f"the config of the store ({error})", repo.store.name))
+        config = FsckFinding(Problem(DAMAGED, f"the config of the store ({error})", repo.store.name))
         findings.append(config)
         if not (depth.repair and repo.store.restore_config()):  # whose store it is nobody can say: nothing is touched
-            return Fsck(told(repo, findings, users), len(meant.versions), 0, 0, 0)
+            return Fsck(with_pointers(repo, findings, needed_by), len(scope.versions), 0, 0, 0)
         config.repaired()
     if not local_store.check_index(repo.store):
         cache = Problem(DAMAGED, "the pack index, a cache that was dropped", repo.store.name, repaired=True)
-        findings.append(Trouble(cache))
+        findings.append(FsckFinding(cache))
     health = local_store.check_packs(repo.store, every_byte=not depth.quick, on_bytes=progress.advance)
     sick = [pack for pack in health if pack.unreadable or pack.damaged]
     needing = _needing(repo, sick)
-    packs = [Trouble(_pack(repo, bad), needing[bad.name]) for bad in sick]
+    packs = [FsckFinding(_pack(repo, bad), needing[bad.name]) for bad in sick]
     if depth.repair:
         for bad in sick:
             set_aside(repo.store, bad.name, os.path.join(repo.layout.mvc_dir, "damaged"))
-    objects, absent = _objects(repo, users, deep=not depth.quick)
-    not_here = len(absent & meant.versions)
+    objects, absent = _objects(repo, needed_by, deep=not depth.quick)
+    not_here = len(absent & scope.versions)
     unasked: tuple[str, ...] = ()
     if absent and depth.remote is None:  # else the look at that remote says what it lacks
-        nowhere, unasked = _nowhere(repo, absent)
+        nowhere, unasked = _lost_versions(repo, absent)
         objects |= nowhere
-        not_here -= len(nowhere.keys() & meant.versions)
+        not_here -= len(nowhere.keys() & scope.versions)
     for bad, pack in zip(sick, packs, strict=True):
         if depth.repair:
             pack.repaired()
         else:
             _blame(repo, bad, pack, objects)
-    mender = repair.Mender(repo, {one.name: one.path for one in meant.meant}, progress)
+    mender = repair.Mender(repo, {one.name: one.path for one in scope.objects}, progress)
     if depth.repair and objects:
         mender.mend_local(objects)
-    findings += packs + list(objects.values()) + wrong_pointers(meant, partial(claims.stored, repo.store))
+    findings += packs + list(objects.values()) + wrong_pointers(scope, partial(claims.stored, repo.store))
     far = None
     if depth.remote is not None:
-        how = fsck_remote.Asked(depth.remote, 0.0 if depth.quick else depth.share, mender if depth.repair else None)
-        worse, far = fsck_remote.look(repo, how, meant, progress)
+        options = fsck_remote.RemoteCheckOptions(
+            depth.remote, 0.0 if depth.quick else depth.share, mender if depth.repair else None
+        )
+        worse, far = fsck_remote.check_remote(repo, options, scope, progress)
         findings += worse
     read = 0 if depth.quick else sum(pack.size for pack in health)
-    problems = told(repo, findings, users)
+    problems = with_pointers(repo, findings, needed_by)
     not_asked = tuple(dict.fromkeys((*unasked, *mender.not_asked)))
-    return Fsck(problems, len(meant.versions), len(health), read, not_here, not_asked, far)
+    return Fsck(problems, len(scope.versions), len(health), read, not_here, not_asked, far)
 
 
 def _pack(repo: Repo, bad: PackHealth) -> Problem:
@@ -137,36 +148,36 @@ def _needing(repo: Repo, sick: Sequence[PackHealth]) -> dict[bytes, set[Named]]:
     return found
 
 
-def _blame(repo: Repo, bad: PackHealth, pack: Trouble, objects: dict[Named, Trouble]) -> None:
+def _blame(repo: Repo, bad: PackHealth, pack: FsckFinding, objects: dict[Named, FsckFinding]) -> None:
     """Name the objects that suffer from a damaged pack."""
     for name in pack.names:
         words = f"{name[1].short} has damaged chunks"
-        objects.setdefault(name, Trouble(Problem(DAMAGED, words, repo.store.name), (name,)))
+        objects.setdefault(name, FsckFinding(Problem(DAMAGED, words, repo.store.name), (name,)))
     if bad.unreadable:  # nobody knows what it held: what lacks something may have had it there
         pack.names = [name for name, found in objects.items() if found.problem.kind == MISSING]
 
 
 def _objects(
     repo: Repo, needed: Mapping[Named, Sequence[str]], *, deep: bool
-) -> tuple[dict[Named, Trouble], set[Named]]:
+) -> tuple[dict[Named, FsckFinding], set[Named]]:
     """What is wrong with the objects of the store, and those that history names and that are not here at all."""
-    found: dict[Named, Trouble] = {}
+    found: dict[Named, FsckFinding] = {}
     here = set(repo.store.roots())
     for name in sorted(here):
         error = local_store.check_object(repo.store, name, every_byte=deep)
         if error is not None and repo.store.has_root(*name):  # else a gc was faster
-            found[name] = Trouble(_object(repo, name, error), (name,))
+            found[name] = FsckFinding(_object(repo, name, error), (name,))
     return found, {name for name in needed if name not in here}
 
 
-def _nowhere(repo: Repo, absent: Collection[Named]) -> tuple[dict[Named, Trouble], tuple[str, ...]]:
+def _lost_versions(repo: Repo, absent: Collection[Named]) -> tuple[dict[Named, FsckFinding], tuple[str, ...]]:
     """Versions that are not here and that no remote lists; and why remotes could not be asked."""
-    there = having(repo, absent)
+    there = find_holders(repo, absent)
     stores = repo.store.name
     if configured.remotes(repo).remotes:
         stores = f"{stores} and every remote that could be asked"
     gone = (name for name in absent if name not in there.where)
-    return {name: Trouble(Problem(MISSING, name[1].short, stores), (name,)) for name in gone}, there.unasked
+    return {name: FsckFinding(Problem(MISSING, name[1].short, stores), (name,)) for name in gone}, there.unasked
 
 
 def _object(repo: Repo, name: Named, error: ModelvcError) -> Problem:

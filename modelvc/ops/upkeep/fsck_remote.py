@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from modelvc.errors import FormatError
 from modelvc.models.remotes import configured
-from modelvc.models.versions.claims import Claim
-from modelvc.ops.upkeep.problems import DAMAGED, MISSING, UNREADABLE, Problem, Trouble, wrong_pointers
+from modelvc.models.versions.claims import Extent
+from modelvc.ops.upkeep.problems import DAMAGED, MISSING, UNREADABLE, FsckFinding, Problem, wrong_pointers
 from modelvc.store.check.remote_store import FarCheck, How
 from modelvc.store.remote.store import pack_key
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RemoteCheckOptions:
     """Which remote, the share of its chunks' bytes to look at, and who mends it, if anybody."""
 
     remote: str
@@ -38,7 +38,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class FarLook:
+class RemoteCheck:
     """How far a remote was looked at. Bytes are stored ones: those that history needs, those that were compared with
     their names, and those that were read for that. `proven`: versions that are known to be right as a whole, either by
     this look or because the same chunks in the same order were hashed in this clone.
@@ -55,7 +55,9 @@ class FarLook:
     requests: int
 
 
-def look(repo: Repo, asked: Asked, meant: Scope, progress: Progress) -> tuple[list[Trouble], FarLook]:
+def check_remote(
+    repo: Repo, asked: RemoteCheckOptions, scope: Scope, progress: Progress
+) -> tuple[list[FsckFinding], RemoteCheck]:
     """Look at the objects that MEANT names."""
     name = configured.chosen_name(repo, asked.remote)
     store = configured.open_remote(repo, name, writing=asked.mender is not None)
@@ -63,22 +65,22 @@ def look(repo: Repo, asked: Asked, meant: Scope, progress: Progress) -> tuple[li
         listing = store.listing()
         findings = _config(store, listing, asked)
         health = FarCheck(store, listing, repo.store, How(asked.share)).run(
-            list(meant.users), progress.advance, progress.expect
+            list(scope.needed_by), progress.advance, progress.expect
         )
         objects, packs = _findings(store, health)
         if asked.mender is not None and (objects or packs):
             asked.mender.mend_packs(store, health)
-            left = _look_again(repo, store, listing, health)
+            left = _check_again(repo, store, listing, health)
             if left.faults or left.packs:
                 asked.mender.send_again(name, store, left)
-                left = _look_again(repo, store, listing, health)
+                left = _check_again(repo, store, listing, health)
             for one, finding in (*objects.items(), *packs.items()):
                 if one not in left.faults and one not in left.packs:
                     finding.repaired()
-        found = FarLook(
+        found = RemoteCheck(
             name=name,
             url=store.name,
-            versions=len(meant.versions),
+            versions=len(scope.versions),
             packs=health.count,
             proven=len(health.proven),
             needed_bytes=health.needed_bytes,
@@ -86,29 +88,29 @@ def look(repo: Repo, asked: Asked, meant: Scope, progress: Progress) -> tuple[li
             read_bytes=health.read_bytes,
             requests=store.backend.requests,
         )
-        wrong = wrong_pointers(meant, partial(_actual, repo, health))
+        wrong = wrong_pointers(scope, partial(_actual, repo, health))
         return [*findings, *packs.values(), *objects.values(), *wrong], found
     finally:
         store.close()
 
 
-def _actual(repo: Repo, health: FarHealth, pointer: Pointer) -> Claim | None:
+def _actual(repo: Repo, health: FarHealth, pointer: Pointer) -> Extent | None:
     """What a remote's root says of an object that this clone does not have."""
     name = pointer.kind, pointer.oid
     if name not in health.sizes or repo.store.has_root(*name):
         return None
     size, files = health.sizes[name]
-    return Claim(size, files if pointer.kind == "tree" else None)
+    return Extent(size, files if pointer.kind == "tree" else None)
 
 
-def _config(store: RemoteStore, listing: Listing, asked: Asked) -> list[Trouble]:
+def _config(store: RemoteStore, listing: Listing, asked: RemoteCheckOptions) -> list[FsckFinding]:
     """What is wrong with the config of a store that somebody has pushed to."""
     try:
         if store.check() is not None or not any(key.startswith("packs/") for key in listing.keys):
             return []
-        found = Trouble(Problem(MISSING, "the config of the store", store.name))
+        found = FsckFinding(Problem(MISSING, "the config of the store", store.name))
     except FormatError as error:
-        found = Trouble(Problem(DAMAGED, f"the config of the store ({error})", store.name))
+        found = FsckFinding(Problem(DAMAGED, f"the config of the store ({error})", store.name))
     if asked.mender is not None:
         with suppress(FormatError):  # not one that this version wrote
             store.prepare()
@@ -116,14 +118,14 @@ def _config(store: RemoteStore, listing: Listing, asked: Asked) -> list[Trouble]
     return [found]
 
 
-def _findings(store: RemoteStore, health: FarHealth) -> tuple[dict[Named, Trouble], dict[bytes, Trouble]]:
+def _findings(store: RemoteStore, health: FarHealth) -> tuple[dict[Named, FsckFinding], dict[bytes, FsckFinding]]:
     objects = {}
     for name, fault in sorted(health.faults.items()):
-        objects[name] = Trouble(Problem(_kind(fault), f"{name[1].short}: {fault.why}", store.name), (name,))
+        objects[name] = FsckFinding(Problem(_kind(fault), f"{name[1].short}: {fault.why}", store.name), (name,))
     packs = {}
     for one in health.packs.values():
         problem = Problem(_kind(one), f"pack {one.short}: {one.why}", store.name)
-        packs[one.name] = Trouble(problem, health.users[one.name])
+        packs[one.name] = FsckFinding(problem, health.users[one.name])
     return objects, packs
 
 
@@ -131,7 +133,7 @@ def _kind(one: Fault | FarPack) -> str:
     return MISSING if one.gone else UNREADABLE if one.denied else DAMAGED
 
 
-def _look_again(repo: Repo, store: RemoteStore, before: Listing, health: FarHealth) -> FarHealth:
+def _check_again(repo: Repo, store: RemoteStore, before: Listing, health: FarHealth) -> FarHealth:
     """What is still wrong: only packs that were bad or came since are read."""
     names = sorted(health.faults.keys() | {name for users in health.users.values() for name in users})
     only = How(only=lambda pack: pack in health.packs or pack_key(pack) not in before.keys)

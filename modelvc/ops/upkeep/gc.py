@@ -16,8 +16,8 @@ from modelvc.formats.paths import model_of, pointer_of
 from modelvc.ids import Oid
 from modelvc.models.progress import SILENT
 from modelvc.models.remotes import configured
-from modelvc.models.remotes.kept_copies import Look, kept_there, on_any, on_remote
-from modelvc.models.versions.shared_store import reachable
+from modelvc.models.remotes.kept_copies import CopyCheck, find_on_remote, find_on_remotes, kept_by_gc
+from modelvc.models.versions.shared_store import reachable_from_all_clones
 from modelvc.store.local import compact, packfile
 from modelvc.store.local.writer import StoreWriter
 from modelvc.store.objects import manifest
@@ -80,7 +80,7 @@ class GcDone:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class GcOptions:
     """What may go: objects unreachable for GRACE seconds, if a remote has them or NAMES say so (models' paths, or
     digests); with EVICT also what the default remote has, and keeps when it is cleaned up.
     """
@@ -90,10 +90,10 @@ class Rules:
     names: Sequence[str] = ()
 
 
-USUAL = Rules()
+DEFAULT = GcOptions()
 
 
-class _There(NamedTuple):
+class _RemoteCopies(NamedTuple):
     """What remotes have: of unreachable objects, and of those that may be evicted."""
 
     spare: Mapping[Named, str]
@@ -102,16 +102,16 @@ class _There(NamedTuple):
     unpushed: int
 
 
-def plan_gc(repo: Repo, rules: Rules = USUAL) -> GcPlan:
+def plan_gc(repo: Repo, rules: GcOptions = DEFAULT) -> GcPlan:
     """What could go. Raises NotFoundError for a name of nothing that could."""
     repo.require_init()
     compact.check_allowed(repo.store)
-    return _plan(repo, rules, _ask(repo, rules, Look(deep=False)))[0]
+    return _plan(repo, rules, _find_remote_copies(repo, rules, CopyCheck(deep=False)))[0]
 
 
-def _ask(repo: Repo, rules: Rules, look: Look) -> _There:
+def _find_remote_copies(repo: Repo, rules: GcOptions, look: CopyCheck) -> _RemoteCopies:
     """Ask the remotes, before any lock is held."""
-    needed, current, names, versions = reachable(repo, rules.grace)
+    needed, current, names, versions = reachable_from_all_clones(repo, rules.grace)
     spare = list(_spare(repo, needed, rules))
     for word in rules.names:
         if not any(_is_called(repo, word, name, names) for name in spare):
@@ -119,18 +119,18 @@ def _ask(repo: Repo, rules: Rules, look: Look) -> _There:
                 f"nothing that could go is called {shown(word)}",
                 hint="see `mvc gc`, which names what no branch, tag or reflog reaches",
             )
-    found, unasked = on_any(repo, spare, look)
+    found, unasked = find_on_remotes(repo, spare, look)
     evicted: dict[Named, str] = {}
     unpushed = 0
     if rules.evict:
         remote = configured.chosen_name(repo)
-        kept = kept_there(repo, remote, rules.grace)
-        evicted = dict.fromkeys(on_remote(repo, (needed - current) & kept, remote, look), remote)
+        kept = kept_by_gc(repo, remote, rules.grace)
+        evicted = dict.fromkeys(find_on_remote(repo, (needed - current) & kept, remote, look), remote)
         unpushed = sum(repo.store.has_root(*name) for name in needed & versions - current - kept)
-    return _There(found, evicted, unasked, unpushed)
+    return _RemoteCopies(found, evicted, unasked, unpushed)
 
 
-def _spare(repo: Repo, needed: set[Named], rules: Rules) -> Iterator[Named]:
+def _spare(repo: Repo, needed: set[Named], rules: GcOptions) -> Iterator[Named]:
     """Yield the unreachable objects that are older than the grace period."""
     before = time.time() - rules.grace
     for name in repo.store.roots():
@@ -156,10 +156,10 @@ def _is_called(repo: Repo, word: str, name: Named, names: Mapping[Named, str]) -
         return False
 
 
-def _plan(repo: Repo, rules: Rules, there: _There) -> tuple[GcPlan, set[bytes]]:
+def _plan(repo: Repo, rules: GcOptions, there: _RemoteCopies) -> tuple[GcPlan, set[bytes]]:
     """What can go, and the chunks of all that stays."""
     store = repo.store
-    needed, current, names, versions = reachable(repo, rules.grace)
+    needed, current, names, versions = reachable_from_all_clones(repo, rules.grace)
     spare = set(_spare(repo, needed, rules))
     now = time.time()
     items: list[GcItem] = []
@@ -192,7 +192,7 @@ def _plan(repo: Repo, rules: Rules, there: _There) -> tuple[GcPlan, set[bytes]]:
     return GcPlan(*told, kept, frees, tuple(remove), tuple(rewrite)), live
 
 
-def apply_gc(repo: Repo, rules: Rules = USUAL, progress: Progress = SILENT) -> GcDone:
+def apply_gc(repo: Repo, rules: GcOptions = DEFAULT, progress: Progress = SILENT) -> GcDone:
     """Do what `plan_gc` says now, with no writer at work. Killed at any point, the store still works.
 
     What goes because a remote has it was read there, every byte.
@@ -200,7 +200,7 @@ def apply_gc(repo: Repo, rules: Rules = USUAL, progress: Progress = SILENT) -> G
     store = repo.store
     repo.require_init()
     compact.check_allowed(store)
-    there = _ask(repo, rules, Look(deep=True, progress=progress))
+    there = _find_remote_copies(repo, rules, CopyCheck(deep=True, progress=progress))
     store.prepare()
     with store.exclusive():
         store.forget_packs()

@@ -64,7 +64,7 @@ class RemoteGc:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RemoteGcOptions:
     """How to clean up. `exclusive`: nobody else uses the remote now.
 
     `also`: URLs of other repositories whose refs are read; `forget`: the place of one that is gone for good.
@@ -77,7 +77,7 @@ class Asked:
     forget: str = ""
 
 
-def collect(repo: Repo, asked: Asked, *, apply: bool = False, progress: Progress = SILENT) -> RemoteGc:
+def gc_remote(repo: Repo, asked: RemoteGcOptions, *, apply: bool = False, progress: Progress = SILENT) -> RemoteGc:
     """What can go from a remote; with APPLY, let it go as far as it can go now. May be broken off anywhere."""
     repo.require_init()
     if apply and asked.grace < GRACE and not asked.exclusive:
@@ -101,7 +101,7 @@ def collect(repo: Repo, asked: Asked, *, apply: bool = False, progress: Progress
         registered = store.repositories()
         if asked.forget:
             _forget(store, registered, asked.forget)
-        urls = repositories.readable(repo, registered, asked.also, name)
+        urls = repositories.urls_to_read(repo, registered, asked.also, name)
         names: dict[Named, str] = {}
         rules = Rules(_reached(repo, urls, names, asked.grace), asked.grace, registered=registered.values())
         work = Collector(store, rules, progress.advance)
@@ -165,7 +165,7 @@ def _reached(repo: Repo, urls: Sequence[str], names: dict[Named, str], grace: fl
 
     def ask() -> set[Named]:
         mine = reachable(repo, grace)
-        found = repositories.reached(repo, urls)
+        found = repositories.reached_objects(repo, urls)
         names.update(mine.names | found)
         return mine.needed | set(found)
 

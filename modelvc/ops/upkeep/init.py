@@ -89,7 +89,7 @@ def init(
         if repo.worktree.stat(CONFIG) is None:
             configured.save_config(repo, repo.config)
             wrote.append(CONFIG)
-        chosen = _mode(repo, notebooks)
+        chosen = _notebook_mode(repo, notebooks)
         if _write_attributes(repo, chosen):
             wrote.append(".gitattributes")
             index.stage(repo.layout, add=[".gitattributes"])
@@ -119,7 +119,7 @@ def install(repo: Repo, python: str, *, trust: bool = False, notebooks: Mode | N
         raise NoRepository("this Git repository does not use mvc yet", hint="run `mvc init`")
     os.makedirs(repo.layout.mvc_dir, exist_ok=True)
     with repo.updating():
-        chosen = _mode(repo, notebooks)
+        chosen = _notebook_mode(repo, notebooks)
         installed = _install(repo, python, chosen)
     named = configured.trust(repo).remotes if trust and repo.config.remotes else configured.remotes(repo).remotes
     followed = follow(repo)
@@ -133,7 +133,7 @@ def uninstall(repo: Repo) -> Uninstalled:
     return Uninstalled(hooks.uninstall(repo.layout))
 
 
-def _mode(repo: Repo, wanted: Mode | None) -> Mode:
+def _notebook_mode(repo: Repo, wanted: Mode | None) -> Mode:
     """What to do about notebooks: as said now, else as said before, else all that can be done."""
     return wanted or drivers.chosen(repo.layout) or "both"
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from modelvc.formats.pointer.pointer import Pointer
     from modelvc.ids import Oid
-    from modelvc.models.versions.claims import Claim
+    from modelvc.models.versions.claims import Extent
     from modelvc.models.versions.scope import Scope
     from modelvc.repo import Repo
 
@@ -42,7 +42,7 @@ class Problem:
 
 
 @dataclass(slots=True)
-class Trouble:
+class FsckFinding:
     """A problem and the objects that suffer from it."""
 
     problem: Problem
@@ -52,23 +52,25 @@ class Trouble:
         self.problem = replace(self.problem, repaired=True)
 
 
-def broken_pointers(meant: Scope) -> list[Trouble]:
-    return [Trouble(Problem(BROKEN, f"{place}: {why}", "Git", (place,))) for place, why in meant.broken]
+def broken_pointers(scope: Scope) -> list[FsckFinding]:
+    return [FsckFinding(Problem(BROKEN, f"{place}: {why}", "Git", (place,))) for place, why in scope.broken]
 
 
-def wrong_pointers(meant: Scope, actual: Callable[[Pointer], Claim | None]) -> list[Trouble]:
+def wrong_pointers(scope: Scope, actual: Callable[[Pointer], Extent | None]) -> list[FsckFinding]:
     """Pointers whose size or files are not those of their object. ACTUAL says these; None where it has no object."""
     found = []
-    for said in meant.claims.values():
+    for said in scope.claims.values():
         known = actual(next(iter(said.values())).pointer)
         for claim, one in said.items():
             if words := claims.difference(claim, known):
                 place = f"{one.path} ({one.commit[:10] or 'worktree'})"
-                found.append(Trouble(Problem(WRONG, f"{place}: {words}", "Git", (place,))))
+                found.append(FsckFinding(Problem(WRONG, f"{place}: {words}", "Git", (place,))))
     return found
 
 
-def told(repo: Repo, findings: Sequence[Trouble], users: Mapping[Named, Sequence[str]]) -> tuple[Problem, ...]:
+def with_pointers(
+    repo: Repo, findings: Sequence[FsckFinding], users: Mapping[Named, Sequence[str]]
+) -> tuple[Problem, ...]:
     """The problems of FINDINGS, each with the pointers concerned. History is walked again only when there are some."""
     concerned = {name for found in findings for name in found.names}
     pointers = any(found.problem.kind == BROKEN for found in findings)

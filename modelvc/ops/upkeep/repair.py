@@ -9,9 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from modelvc.errors import IntegrityError, ModelvcError, NotFoundError
-from modelvc.models.files.keep import keep_present
+from modelvc.models.files.present import store_present
 from modelvc.models.files.trees import entries_of, oid_of
-from modelvc.models.remotes import configured, pushed
+from modelvc.models.remotes import configured, seen_cache
 from modelvc.models.remotes.holders import others
 from modelvc.store.check import local_store
 from modelvc.store.local.ingest import Ingest
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from modelvc.formats.paths import SafeRelPath
     from modelvc.ids import Oid
     from modelvc.models.progress import Progress
-    from modelvc.ops.upkeep.problems import Trouble
+    from modelvc.ops.upkeep.problems import FsckFinding
     from modelvc.repo import Repo
     from modelvc.store.check.remote_store import FarHealth
     from modelvc.store.objects.manifest import Content
@@ -53,7 +53,7 @@ class Mender:
 
     # -- the local store
 
-    def mend_local(self, objects: Mapping[Named, Trouble]) -> None:
+    def mend_local(self, objects: Mapping[Named, FsckFinding]) -> None:
         """Mend the OBJECTS that good copies can mend, chunk by chunk, and note it in their findings."""
         store = self._repo.store
         store.forget_packs()
@@ -107,8 +107,8 @@ class Mender:
                 finally:
                     store.close()
 
-    def _asking(self, name: str) -> _Asking:
-        return _Asking(name, self.not_asked)
+    def _asking(self, name: str) -> _NoteUnreachable:
+        return _NoteUnreachable(name, self.not_asked)
 
     # -- the worktree
 
@@ -128,7 +128,7 @@ class Mender:
                     return False
             elif survey.hash_file(repo.worktree, path, Reading())[1] != oid:
                 return False
-            kept = keep_present(repo, [path])[path]
+            kept = store_present(repo, [path])[path]
         except ModelvcError:
             return False
         return kept == oid and local_store.check_object(repo.store, name, every_byte=True) is None
@@ -182,7 +182,7 @@ class Mender:
 
     def _send(self, remote_name: str, remote: RemoteStore, anew: frozenset[Named], damaged: frozenset[bytes]) -> None:
         repo = self._repo
-        known = {one: seen for one, seen in pushed.load(repo, remote_name).items() if one not in anew}
+        known = {one: seen for one, seen in seen_cache.load(repo, remote_name).items() if one not in anew}
         here = [  # an object that is damaged here as well stays as it is there
             Wanted(*one, str(self._paths[one]), partial(list, [one]))
             for one in sorted(anew)
@@ -190,10 +190,10 @@ class Mender:
         ]
         terms = Terms(jobs=_JOBS, anew=frozenset(one.name for one in here), damaged=damaged)
         known.update(Uploader(repo.store, remote, {}, terms).run(here).seen)
-        pushed.save(repo, remote_name, known)
+        seen_cache.save(repo, remote_name, known)
 
 
-class _Asking:
+class _NoteUnreachable:
     """While a remote is asked that is not the one meant: when it cannot be, that is noted, and others are asked."""
 
     def __init__(self, name: str, noted: dict[str, None]) -> None:

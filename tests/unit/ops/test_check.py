@@ -15,7 +15,7 @@ from modelvc.formats.text import policy as policies
 from modelvc.gate import predictions
 from modelvc.gate.pairing import pair_rows
 from modelvc.ids import Oid
-from modelvc.models.measures import paired
+from modelvc.models.measures import row_comparison
 from modelvc.ops.metrics import check as gate
 from modelvc.worktree.files import Worktree
 
@@ -66,7 +66,7 @@ def judged(
         def require_init(self) -> None: ...
 
     monkeypatch.setattr(gate, "_pointers", lambda *_: {PATH: new})
-    monkeypatch.setattr(gate, "Against", lambda *_: Other(old))
+    monkeypatch.setattr(gate, "Baseline", lambda *_: Other(old))
     found = gate.check(Repo(), policy=policies.parse(policy.encode()))  # type: ignore[arg-type]
     return found.outcome, [f"{one.metric} {one.why}" for one in found.verdicts if one.outcome != "pass"]
 
@@ -108,7 +108,7 @@ def test_what_passes_and_what_is_no_policy(monkeypatch: pytest.MonkeyPatch) -> N
 def test_predictions_that_are_not_those_of_the_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of another version, or of the same one but with another result."""
     rows = predictions.parse(b"id,y_true,y_pred\n" + b"".join(b"%d,1,1\n" % n for n in range(50)), "p.csv")
-    monkeypatch.setattr(paired.Paired, "_read", lambda *_: pair_rows(rows, rows))
+    monkeypatch.setattr(row_comparison.RowComparison, "_read", lambda *_: pair_rows(rows, rows))
     policy = '[[metric]]\nname = "accuracy"\ndirection = "higher"\nmax_drop = { abs = 0.1 }\ntest = "paired"\n'
 
     def said(letter: str, of: str, accuracy: float) -> Pointer:

@@ -13,7 +13,7 @@ from modelvc.formats.binary.tree import TreeEntry
 from modelvc.formats.paths import SafeRelPath
 from modelvc.formats.pointer.pointer import Conflict, Metrics, Pointer, parse
 from modelvc.ids import Oid
-from modelvc.models.files.keep import keep_present
+from modelvc.models.files.present import store_present
 from modelvc.models.files.trees import stored_files
 from modelvc.ops.merging.merge import Merged, Sides, merge
 from modelvc.ops.merging.merge_folders import merge_entries
@@ -358,7 +358,7 @@ def tree(clone: Clone, repo: Repo, parent: Pointer | None = None, **files: str |
     for name, text in files.items():
         if text is not None:
             clone.write(f"{PATH}/{name.replace('_', '/')}", text.encode() * 50_000)
-    found = keep_present(repo, [PATH])[PATH]
+    found = store_present(repo, [PATH])[PATH]
     root = repo.store.read_root("tree", found)
     return Pointer("tree", found, root.size, files=root.files, parent=parent.oid if parent else None)
 

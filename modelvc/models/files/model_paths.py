@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _OF_GIT = frozenset({".gitattributes", ".gitignore", ".gitmodules"})  # Git reads these by name
 
 
-def check_place(repo: Repo, paths: Sequence[SafeRelPath]) -> None:
+def check_model_paths(repo: Repo, paths: Sequence[SafeRelPath]) -> None:
     """Raise UsageError for the first of PATHS that no model can have. Nothing is written."""
     for path in paths:
         _check_name(path)

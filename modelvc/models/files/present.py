@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from modelvc.worktree.state import Known
 
 
-def keep_present(repo: Repo, paths: Sequence[SafeRelPath]) -> dict[SafeRelPath, Oid]:
+def store_present(repo: Repo, paths: Sequence[SafeRelPath]) -> dict[SafeRelPath, Oid]:
     """Store the present content of PATHS; the oid of each. The reflog is written by whoever replaces them."""
     found: dict[SafeRelPath, Oid] = {}
     with StoreWriter(repo.store) as writer, Ingest(writer) as ingest:

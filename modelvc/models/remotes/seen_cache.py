@@ -80,7 +80,7 @@ def is_pushed(there: frozenset[bytes] | None, oid: Oid, *, stored: bool) -> bool
     return True if bytes(oid) in there else (False if stored else None)
 
 
-def pushed_roots(repo: Repo, remote: str = "") -> frozenset[bytes] | None:
+def pushed_oids(repo: Repo, remote: str = "") -> frozenset[bytes] | None:
     """Oids seen on REMOTE (default: the default remote); None without a remote."""
     from modelvc.models.remotes.configured import default_name
 

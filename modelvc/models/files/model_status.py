@@ -21,7 +21,7 @@ from modelvc.formats.paths import SafeRelPath, model_of, pointer_of
 from modelvc.git.index import pointers as index_pointers
 from modelvc.ids import Oid
 from modelvc.models.files.seen_by_git import exposed, held_by_git, leftovers, would_overwrite
-from modelvc.models.remotes.pushed import is_pushed, pushed_roots
+from modelvc.models.remotes.seen_cache import is_pushed, pushed_oids
 from modelvc.models.versions import claims
 from modelvc.worktree import survey
 
@@ -74,7 +74,7 @@ class ModelStatus:
         return self.state == MODIFIED and self.kind == "tree" and any(map(str.isdecimal, counts))
 
 
-def look(repo: Repo, paths: Sequence[str] = ()) -> tuple[ModelStatus, ...]:
+def model_statuses(repo: Repo, paths: Sequence[str] = ()) -> tuple[ModelStatus, ...]:
     """Compare the tracked models in PATHS (default: all) with their pointers. Return one row each, sorted by path.
 
     A file is read only where its stat data changed. The state of the repository remembers what was read.
@@ -89,19 +89,19 @@ def look(repo: Repo, paths: Sequence[str] = ()) -> tuple[ModelStatus, ...]:
     tracked = {*staged, *repo.tracked()}
     left = dict(leftovers(repo, {*tracked, *sparse}))
     chosen = repo.selected(paths, {*tracked, *left})
-    there = pushed_roots(repo)
-    looked = [_look(repo, path, staged.get(path), there) for path in chosen if path not in left]
+    there = pushed_oids(repo)
+    looked = [_status_of(repo, path, staged.get(path), there) for path in chosen if path not in left]
     gone = [ModelStatus(path, LEFTOVER, detail=left[path]) for path in chosen if path in left]
     return tuple(sorted((*_against_git(repo, looked), *gone), key=lambda row: row.path))
 
 
-def save_seen(repo: Repo) -> None:
+def save_state(repo: Repo) -> None:
     """Keep what was read, so that the next look need not read it; on a full disk nothing is kept."""
     with suppress(OSError):
         repo.state.save()
 
 
-def _look(repo: Repo, path: SafeRelPath, stages: set[int] | None, there: frozenset[bytes] | None) -> ModelStatus:
+def _status_of(repo: Repo, path: SafeRelPath, stages: set[int] | None, there: frozenset[bytes] | None) -> ModelStatus:
     unmerged = (stages or set()) - {0}
     read_as = repo.worktree.stat(pointer_of(path))  # before the content: what replaces it meanwhile is read next time
     try:
@@ -129,7 +129,7 @@ def _look(repo: Repo, path: SafeRelPath, stages: set[int] | None, there: frozens
         state, detail = STALE, "its metrics were measured on another version"
     stored = repo.store.has_root(pointer.kind, pointer.oid)
     if state in {MISSING, MODIFIED} and stored:
-        wrong = claims.difference(claims.said(pointer), claims.stored(repo.store, pointer))
+        wrong = claims.difference(claims.claimed(pointer), claims.stored(repo.store, pointer))
         detail = "; ".join(filter(None, (wrong, detail)))
     return ModelStatus(
         path=path,
@@ -183,7 +183,7 @@ def _compare(repo: Repo, path: SafeRelPath, pointer: Pointer) -> tuple[str, str]
         oid = survey.file_oid(repo.worktree, repo.state, path)
         if oid != pointer.oid:
             return _behind(repo, pointer, oid) or (MODIFIED, "")
-        if wrong := claims.difference(claims.said(pointer), claims.Claim(found[1])):
+        if wrong := claims.difference(claims.claimed(pointer), claims.Extent(found[1])):
             return BROKEN, wrong
         if bool(found[4] & 0o100) != pointer.executable:
             return MODIFIED, "is executable" if found[4] & 0o100 else "is not executable"
@@ -224,5 +224,5 @@ def _compare_tree(repo: Repo, path: SafeRelPath, pointer: Pointer) -> tuple[str,
 
 
 def _same_tree(repo: Repo, path: SafeRelPath, pointer: Pointer) -> tuple[str, str]:
-    wrong = claims.difference(claims.said(pointer), claims.of_files(repo.state.trees[path][1]))
+    wrong = claims.difference(claims.claimed(pointer), claims.of_files(repo.state.trees[path][1]))
     return (BROKEN, wrong) if wrong else (CLEAN, "")

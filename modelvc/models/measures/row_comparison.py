@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from modelvc.errors import ObjectMissing
 from modelvc.formats.pointer.pointer import Pointer
-from modelvc.models.measures.verdict import FAIL, INCONCLUSIVE, Judged, Verdict
+from modelvc.models.measures.verdict import FAIL, INCONCLUSIVE, Judgement, Verdict
 from modelvc.models.remotes import configured
 from modelvc.models.remotes.fetching import fetch_objects
-from modelvc.models.versions.scope import Meant
+from modelvc.models.versions.scope import ScopedObject
 from modelvc.store.local.content import ContentReader
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from modelvc.repo import Repo
 
 
-class Paired:
+class RowComparison:
     """The predictions of two versions of one model, read when a rule first asks for them.
 
     POSITIVE: the positive label by the policy; "": the one that was recorded with the predictions.
@@ -36,7 +36,7 @@ class Paired:
         self._pairs: PairedRows | Refused | None = None
         self._positive = positive or (new.predictions.positive if new.predictions else "")
 
-    def judged(self, verdict: Verdict, rule: MetricRule) -> Judged:
+    def judged(self, verdict: Verdict, rule: MetricRule) -> Judgement:
         """VERDICT, which is by the numbers, by the rows; where a version has no predictions it stays, and says so.
 
         Raises ObjectMissing or RemoteError when predictions cannot be had.
@@ -49,13 +49,13 @@ class Paired:
         if old is None or old.predictions is None or new.predictions is None:
             sides = [which for which, one in (("the other", old), ("this", new)) if one is None or not one.predictions]
             lacking = "neither version has" if len(sides) == 2 else f"{sides[0]} version has no"
-            return Judged(replace(verdict, why=f"{verdict.why} (by the numbers alone: {lacking} predictions)"))
+            return Judgement(replace(verdict, why=f"{verdict.why} (by the numbers alone: {lacking} predictions)"))
         if old.predictions.of != old.oid or new.predictions.of != new.oid:
             why = "its predictions are those of another version: predict again"
-            return Judged(replace(verdict, outcome=FAIL, why=why))
+            return Judgement(replace(verdict, outcome=FAIL, why=why))
         pairs = self._read(old, new)
         if isinstance(pairs, Refused):
-            return Judged(_unread(verdict, rule, pairs.why, pairs.rows))
+            return Judgement(_unread(verdict, rule, pairs.why, pairs.rows))
         question = Question(
             verdict.allowed or 0.0,
             higher=rule.direction == "higher",
@@ -65,14 +65,14 @@ class Paired:
         )
         found = compare_metric(pairs, verdict.metric, question)
         if isinstance(found, NotComputable):
-            return Judged(_unread(verdict, rule, f"not enough data: {found.why}", pairs.rows))
+            return Judgement(_unread(verdict, rule, f"not enough data: {found.why}", pairs.rows))
         if words := disagreement(found, _number(verdict.old), _number(verdict.new)):
-            return Judged(replace(verdict, outcome=FAIL, why=words, rows=found.rows, method=found.method))
+            return Judgement(replace(verdict, outcome=FAIL, why=words, rows=found.rows, method=found.method))
         if not found.enough and verdict.outcome == FAIL:
-            return Judged(_unread(verdict, rule, f"not enough data: {found.why}", found.rows))
+            return Judgement(_unread(verdict, rule, f"not enough data: {found.why}", found.rows))
         if crossed := rule.crossed(found.new) if not agrees(found.new, _number(verdict.new)) else "":
             why = f"not enough data: its rounded predictions give {found.new:.6g}, which {crossed}; write more digits"
-            return Judged(replace(verdict, outcome=INCONCLUSIVE, why=why, rows=found.rows, method=found.method))
+            return Judgement(replace(verdict, outcome=INCONCLUSIVE, why=why, rows=found.rows, method=found.method))
         by_rows = replace(
             verdict,
             change=found.difference if math.isfinite(found.difference) else verdict.change,
@@ -82,7 +82,7 @@ class Paired:
             rows=found.rows,
             rows_needed=found.rows_needed,
         )
-        return Judged(by_rows, found, rule)
+        return Judgement(by_rows, found, rule)
 
     def _read(self, old: Pointer, new: Pointer) -> PairedRows | Refused:
         if self._pairs is None:
@@ -104,7 +104,7 @@ class Paired:
                 fetch_objects(
                     repo,
                     "",
-                    [Meant(self._path, Pointer("file", said.oid, said.size), predictions=True)],
+                    [ScopedObject(self._path, Pointer("file", said.oid, said.size), predictions=True)],
                 )
             if not repo.store.has_root("file", said.oid):
                 where = "the local store nor on a remote" if name else "the local store"

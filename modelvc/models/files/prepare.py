@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from modelvc.errors import ObjectMissing, WorktreeDirty
 from modelvc.formats.paths import SafeRelPath
 from modelvc.models.files import materialise
-from modelvc.models.files.keep import keep_present
+from modelvc.models.files.present import store_present
 from modelvc.models.remotes import configured
-from modelvc.models.remotes.fetching import fetch_objects, would_come
-from modelvc.models.versions.scope import Meant
+from modelvc.models.remotes.fetching import fetch_objects, plan_fetch
+from modelvc.models.versions.scope import ScopedObject
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class CheckoutOptions:
     """How to check out."""
 
     force: bool = False  # overwrite unsaved changes, after storing them
@@ -31,14 +31,14 @@ class Options:
     dry_run: bool = False  # write nothing, say what would be
 
 
-DEFAULT = Options()
+DEFAULT = CheckoutOptions()
 
 
 def fetch_missing(
-    repo: Repo, wanted: Mapping[SafeRelPath, Pointer], options: Options, progress: Progress
+    repo: Repo, wanted: Mapping[SafeRelPath, Pointer], options: CheckoutOptions, progress: Progress
 ) -> tuple[str, ...]:
     """Bring what WANTED names and no store here has; the paths for which something came."""
-    absent = [Meant(path, p) for path, p in wanted.items() if not repo.store.has_root(p.kind, p.oid)]
+    absent = [ScopedObject(path, p) for path, p in wanted.items() if not repo.store.has_root(p.kind, p.oid)]
     absent = [one for one in absent if not _already_here(repo, one)]
     if not absent:
         return ()
@@ -48,7 +48,7 @@ def fetch_missing(
         raise ObjectMissing(absent[0].pointer.oid, "the local store", path=absent[0].path, hint=hint)
     configured.chosen_name(repo, name)
     if options.dry_run:
-        done = would_come(repo, options.remote, absent)
+        done = plan_fetch(repo, options.remote, absent)
     else:
         done = fetch_objects(repo, options.remote, absent, progress=progress)
     if done.missing:
@@ -62,21 +62,23 @@ def fetch_missing(
     return done.came
 
 
-def _already_here(repo: Repo, one: Meant) -> bool:
+def _already_here(repo: Repo, one: ScopedObject) -> bool:
     """Whether the worktree holds the content although the store does not (evicted, or pushed by somebody else)."""
     return materialise.plan(repo, one.path, one.pointer).action in {"keep", "mode"}
 
 
-def settle(repo: Repo, plans: list[materialise.Plan], options: Options) -> list[materialise.Plan]:
+def make_ready(repo: Repo, plans: list[materialise.ModelPlan], options: CheckoutOptions) -> list[materialise.ModelPlan]:
     """PLANS that can be carried out: WorktreeDirty for a dirty one, unless (with force) what is there is stored."""
     dirty = [plan for plan in plans if plan.action == "dirty"]
     if dirty and not options.force:
         raise WorktreeDirty(dirty[0].path, dirty[0].why)
     if dirty:
-        foreign = {plan.path: materialise.foreign(repo, plan.path, plan.pointer) for plan in dirty if plan.pointer}
-        keep_present(repo, [plan.path for plan in dirty])
+        foreign = {
+            plan.path: materialise.foreign_files(repo, plan.path, plan.pointer) for plan in dirty if plan.pointer
+        }
+        store_present(repo, [plan.path for plan in dirty])
         plans = [
-            materialise.staying(materialise.plan(repo, plan.path, plan.pointer), foreign[plan.path])
+            materialise.without_removing(materialise.plan(repo, plan.path, plan.pointer), foreign[plan.path])
             if plan.action == "dirty" and plan.pointer
             else plan
             for plan in plans

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class Measurements:
     """What a person says to record: pairs, and paths of files as they typed them; "" for none.
 
     `only`: globs over the metrics of the file that are recorded, empty for all; `positive`: the positive label.
@@ -44,12 +44,12 @@ class Given:
         return bool(self.pairs or self.metrics or self.params or self.predictions or self.positive)
 
 
-NOTHING = Given()
+NO_MEASUREMENTS = Measurements()
 _NAMED = 5  # columns that a note lists
 
 
-def recorded(
-    repo: Repo, path: SafeRelPath, pointer: Pointer, before: Pointer | None, given: Given
+def with_measurements(
+    repo: Repo, path: SafeRelPath, pointer: Pointer, before: Pointer | None, given: Measurements
 ) -> tuple[Pointer, str]:
     """POINTER with what GIVEN says, and with the files that the policy or the version BEFORE names; and a word on what
     was left out. A file that still holds what it held for another version describes that one: it is not recorded
@@ -111,7 +111,7 @@ def _is_older(repo: Repo, name: str, path: SafeRelPath) -> bool:
 
 
 def _with_metrics(
-    repo: Repo, versions: tuple[Pointer, Pointer | None], given: Given, named: str, notes: list[str]
+    repo: Repo, versions: tuple[Pointer, Pointer | None], given: Measurements, named: str, notes: list[str]
 ) -> Pointer:
     """The first of VERSIONS with metrics; the second is the one before. NAMED is a file that nobody typed."""
     pointer, before = versions
