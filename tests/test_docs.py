@@ -69,3 +69,19 @@ def test_the_policy_on_its_page_is_one_and_its_list_of_metrics_is_whole() -> Non
     assert [(rule.name, rule.paired) for rule in found.rules] == [("test.auc", True), ("latency_ms.p95", False)]
     listed = page.partition("says what is computed from predictions: ")[2].partition(". Of two labels")[0]
     assert set(re.findall(r"`(\w+)`", listed)) == set(MEASURES)
+
+
+def test_every_module_and_file_that_a_page_names_is_there() -> None:
+    """`package/module`, with its ending or without, and paths below docs, hooks and tests."""
+    packages = {path.stem for path in (ROOT / "modelvc").iterdir()}
+    unknown = set()
+    for page in [*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")]:
+        for path in re.findall(r"`([a-z_]+/[\w./-]+)`", page.read_text()):
+            top = path.split("/")[0]
+            if top in packages:
+                there = any((ROOT / "modelvc" / f"{path}{ending}").exists() for ending in ("", ".py"))
+            else:
+                there = top not in {"docs", "hooks", "modelvc", "tests"} or (ROOT / path).exists()
+            if not there:
+                unknown.add(f"{page.name}: {path}")
+    assert unknown == set()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 import tomllib
+from functools import cache
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from modelvc.git.setup import drivers
 from tests.support.clone import ROOT
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 MOST_MODULES = 20  # of one package
 COPIED = "What is copied into clones runs on the standard library alone"
+DISTRIBUTIONS = {"git": "GitPython", "yaml": "PyYAML"}  # of modules that are called otherwise
 # Phrases with a plain word of their own. Words that may stand between the first and the last are \w+.
 UNUSED = (
     "can not", r"pass(?:es|ed|ing)? (?:\w+ )?over", r"lets? (?:\w+ )?go (?:\w+ )?of", r"letting (?:\w+ )?go of",
@@ -30,23 +33,27 @@ def _name(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-def _graph() -> dict[str, set[str]]:
-    """Which modules each module of modelvc imports, also late and under TYPE_CHECKING. Packages are modules here."""
+@cache
+def _imports() -> dict[str, set[str]]:
+    """All that each module of modelvc imports, also late and under TYPE_CHECKING. A package is a module here."""
     trees = {_name(path): ast.parse(path.read_bytes()) for path in (ROOT / "modelvc").rglob("*.py")}
-    return {name: {one for one in _imported(tree, trees) if one != name} for name, tree in trees.items()}
+    return {name: set(_imported(tree, trees)) - {name} for name, tree in trees.items()}
 
 
 def _imported(tree: ast.Module, known: Mapping[str, object]) -> Iterator[str]:
     for node in ast.walk(tree):
         match node:
             case ast.Import():
-                named = [alias.name for alias in node.names]
+                yield from (alias.name for alias in node.names)
             case ast.ImportFrom(module=str(module)):
-                named = [f"{module}.{alias.name}" for alias in node.names]
-                named = [one if one in known else module for one in named]
-            case _:
-                continue
-        yield from (one for one in named if one in known)
+                named = (f"{module}.{alias.name}" for alias in node.names)
+                yield from (one if one in known else module for one in named)
+
+
+def _graph() -> dict[str, set[str]]:
+    """Which modules of modelvc each of them imports."""
+    known = _imports()
+    return {name: found & known.keys() for name, found in known.items()}
 
 
 def _circle(graph: Mapping[str, set[str]]) -> list[str]:
@@ -75,6 +82,68 @@ def _packages() -> dict[str, list[str]]:
 
 def _project() -> dict[str, Any]:
     return tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+
+
+class Drawn(NamedTuple):
+    """A row of the table in docs/design.md."""
+
+    imports: frozenset[str]
+    libraries: frozenset[str]
+
+
+def _page() -> str:
+    return (ROOT / "docs/design.md").read_text()
+
+
+def _picture() -> list[frozenset[str]]:
+    """The layers, from above, as the picture has them: names up to the first gap."""
+    lines = _page().partition("```\n")[2].partition("```")[0].splitlines()
+    return [frozenset(line.split("  ")[0].split(" | ")) for line in lines if not line.startswith("-")]
+
+
+def _rows() -> dict[str, Drawn]:
+    """The table below the picture."""
+    table = _page().partition("| libraries it knows |\n")[2].partition("\n\n")[0]
+    rows = re.findall(r"^\| `(\w+)` \|[^|]+\|([\w ]*)\|([\w ]*)\|$", table, re.MULTILINE)
+    assert len(rows) == table.count("\n"), "a row of another form"  # one row more, less the line of dashes
+    assert len(rows) == len({name for name, _, _ in rows})
+    return {name: Drawn(frozenset(imports.split()), frozenset(known.split())) for name, imports, known in rows}
+
+
+def _found() -> dict[str, Drawn]:
+    """That table, as the imports are."""
+    modules: dict[str, set[str]] = {}
+    for name, imported in _imports().items():
+        if name.count("."):
+            modules.setdefault(name.split(".")[1], set()).update(imported)
+    return {package: _drawn(package, imported) for package, imported in modules.items() if package != "__main__"}
+
+
+def _drawn(package: str, imported: set[str]) -> Drawn:
+    inside = {name.split(".")[1] for name in imported if name.startswith("modelvc.")} - {package}
+    others = {name.split(".")[0] for name in imported} - {"modelvc"} - sys.stdlib_module_names
+    return Drawn(frozenset(inside), frozenset(DISTRIBUTIONS.get(name, name) for name in others))
+
+
+def test_the_picture_is_the_layers_that_the_contract_holds() -> None:
+    layers = next(one for one in _project()["importlinter"]["contracts"] if one.get("containers") == ["modelvc"])
+    assert _picture() == [frozenset(layer.split(" | ")) for layer in layers["layers"]]
+
+
+def test_the_picture_is_the_picture_of_the_imports() -> None:
+    found = _found()
+    assert _rows() == found
+    above: set[str] = set()
+    for layer in _picture():
+        above |= layer
+        assert {name: found[name].imports & above for name in layer if found[name].imports & above} == {}
+    assert above == found.keys()
+
+
+def test_every_package_inside_a_package_is_explained() -> None:
+    table = _page().partition("### Inside the packages")[2].partition("\n### ")[0]
+    rows = re.findall(r"^\| `([\w/]+)` \|", table, re.MULTILINE)
+    assert sorted(rows) == sorted(name for name in _packages() if "/" in name)
 
 
 def test_no_circle_of_imports() -> None:
