@@ -82,15 +82,28 @@ class Segment:
         """Records that are content."""
         return len(self.recipe) - self.auxiliary
 
+    @property
+    def size(self) -> int:
+        """Bytes of content."""
+        return sum(self.recipe.lengths[: self.count])
+
     def content(self) -> Recipe:
         """The records that are content. Nothing else may be joined to the content of an object."""
         return self.recipe.cut(0, self.count) if self.auxiliary else self.recipe
 
     def places(self) -> Iterator[tuple[bytes, Stored]]:
         """(pack id, place) of the records that are content; FormatError for a segment without placement."""
+        return self.placed().chunks(self.count)
+
+    def all_places(self) -> Iterator[tuple[bytes, Stored]]:
+        """The same of every record, auxiliary ones included: what the object needs."""
+        return self.placed().chunks()
+
+    def placed(self) -> Placement:
+        """The placement; FormatError for a segment without one."""
         if self.placement is None:
             raise FormatError("not a valid root: a segment does not say where its chunks are")
-        return self.placement.chunks(self.count)
+        return self.placement
 
     def encode(self) -> bytes:
         """Its bytes; FormatError when they are more than a reader accepts."""

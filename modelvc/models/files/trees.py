@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from modelvc.formats.binary.segment import Recipe
-    from modelvc.formats.binary.tree import Leaf
     from modelvc.store.local.content import ContentReader
     from modelvc.store.local.store import LocalStore
+    from modelvc.store.objects.manifest import Section
     from modelvc.worktree.state import Known
 
 
@@ -62,19 +62,27 @@ def oid_of(entries: Sequence[TreeEntry]) -> Oid:
     return tree.tree_oid([leaf.digest for leaf in leaves], len(entries), sum(entry.size for entry in entries))
 
 
-def stored_leaves(store: LocalStore, oid: Oid) -> Iterator[tuple[Leaf, Recipe]]:
-    """The leaves of a tree in the local store, each with the recipe of its files' contents."""
-    root = store.read_root("tree", oid)
-    manifest.check_tree(root)
-    for ref in root.leaves:
-        leaf = manifest.read_leaf(store, root, ref)
-        yield leaf, manifest.join([manifest.read_segment(store, root, part).content() for part in ref.segments])
+def stored_recipes(
+    store: LocalStore, oid: Oid, only: Callable[[TreeEntry], bool] = lambda _: True
+) -> Iterator[tuple[TreeEntry, Recipe]]:
+    """Read the files of a tree in the local store (those that ONLY accepts) in order, with the recipe of each.
+
+    Raises ObjectMissing, ObjectCorrupt or, for parts that do not belong together, FormatError.
+    """
+    for section in _sections(store, oid):
+        for entry, start, stop in section.files:
+            if only(entry):
+                yield entry, section.recipe.cut(start, stop)
+
+
+def _sections(store: LocalStore, oid: Oid) -> Iterator[Section]:
+    return manifest.sections(store, store.read_root("tree", oid))
 
 
 def stored_files(store: LocalStore, oid: Oid) -> dict[SafeRelPath, TreeEntry]:
     """The entries of a tree in the local store, by path; ObjectMissing or ObjectCorrupt when they cannot be read."""
     try:
-        found = {entry.path: entry for leaf, _ in stored_leaves(store, oid) for entry in leaf.entries}
+        found = {entry.path: entry for section in _sections(store, oid) for entry, _, _ in section.files}
         tree.check_shape(found.values())
     except FormatError:
         raise ObjectCorrupt(f"the tree {oid.short}", store.name) from None
@@ -88,15 +96,12 @@ def contents(
 
     WHAT names the tree in an error.
     """
-    for leaf, recipe in stored_leaves(store, oid):
-        for entry, start, stop in manifest.files_of(leaf, recipe):
-            if only is None or entry.path in only:
-                piece = recipe.cut(start, stop)
+    for entry, recipe in stored_recipes(store, oid, lambda entry: only is None or entry.path in only):
 
-                def fill(fd: int, entry: TreeEntry = entry, piece: Recipe = piece) -> None:
-                    if not entry.size and entry.oid != _EMPTY:
-                        raise ObjectCorrupt(f"{what}/{entry.path}", store.name)
-                    if entry.size:
-                        reader.write_file(entry.oid, piece, lambda data: write_all(fd, data), f"{what}/{entry.path}")
+        def fill(fd: int, entry: TreeEntry = entry, recipe: Recipe = recipe) -> None:
+            if not entry.size and entry.oid != _EMPTY:
+                raise ObjectCorrupt(f"{what}/{entry.path}", store.name)
+            if entry.size:
+                reader.write_file(entry.oid, recipe, lambda data: write_all(fd, data), f"{what}/{entry.path}")
 
-                yield entry, fill
+        yield entry, fill

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from modelvc.errors import ModelvcError
-from modelvc.models.files.trees import stored_files, stored_leaves
+from modelvc.models.files.trees import stored_files, stored_recipes
 from modelvc.models.remotes import configured
 from modelvc.models.remotes.fetching import fetch_objects
 from modelvc.models.versions.scope import ScopedObject
@@ -110,10 +110,8 @@ def store_tree(repo: Repo, entries: Sequence[TreeEntry], sources: Sequence[Oid])
     recipes: dict[Oid, Recipe] = {}
     with StoreWriter(repo.store) as writer:
         for oid in sources:
-            for leaf, recipe in stored_leaves(repo.store, oid):
-                for entry, start, stop in manifest.files_of(leaf, recipe):
-                    if entry.oid in wanted and entry.oid not in recipes:
-                        recipes[entry.oid] = recipe.cut(start, stop)
+            for entry, recipe in stored_recipes(repo.store, oid, lambda entry: entry.oid in wanted):
+                recipes.setdefault(entry.oid, recipe)
         content = manifest.tree_content(entries, recipes)
         writer.add(content)
         writer.commit()

@@ -16,7 +16,7 @@ from modelvc.ids import Oid
 from modelvc.models.files import ignores
 from modelvc.models.files.model_paths import check_model_paths
 from modelvc.models.files.seen_by_git import held_by_git, would_overwrite
-from modelvc.models.files.trees import check_names, entries_of, oid_of, stored_leaves
+from modelvc.models.files.trees import check_names, entries_of, oid_of, stored_recipes
 from modelvc.models.measures.measurements import NO_MEASUREMENTS, with_measurements
 from modelvc.models.progress import SILENT
 from modelvc.models.versions import claims
@@ -259,9 +259,7 @@ def _stored_recipes(repo: Repo, target: Target) -> dict[Oid, Recipe]:
     """Recipes of the files of the version before, where this store has it."""
     found: dict[Oid, Recipe] = {}
     if target.before and target.before.kind == "tree" and repo.store.has_root("tree", target.before.oid):
-        for leaf, recipe in stored_leaves(repo.store, target.before.oid):
-            for entry, start, stop in manifest.files_of(leaf, recipe):
-                found[entry.oid] = recipe.cut(start, stop)
+        found = {entry.oid: recipe for entry, recipe in stored_recipes(repo.store, target.before.oid)}
     return found
 
 

@@ -228,8 +228,8 @@ def _chunks(repo: Repo, name: Named) -> set[bytes]:
     """Every chunk that an object needs, its manifests included."""
     root = repo.store.read_root(*name)
     found = {part.name for part in root.parts() if part.data is None}
-    for part in root.records():
-        found.update(cid for cid, _ in manifest.read_segment(repo.store, root, part).recipe)
+    for segment in manifest.read_segments(repo.store, root):
+        found.update(cid for cid, _ in segment.recipe)
     return found
 
 

@@ -182,8 +182,8 @@ class _Counter:
         if not self._store.has_root(*name):
             return
         root = self._store.read_root(*name)
-        for part in root.records():
-            yield from manifest.read_segment(self._store, root, part).recipe
+        for segment in manifest.read_segments(self._store, root):
+            yield from segment.recipe
 
 
 # -- remotes

@@ -11,11 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from modelvc.errors import FormatError, IntegrityError, ModelvcError, NotFoundError
+from modelvc.errors import IntegrityError, ModelvcError, NotFoundError
 from modelvc.formats.binary import pack
 from modelvc.store.local import packfile
 from modelvc.store.local.index import list_packs
-from modelvc.store.local.proof import prove, read_content
+from modelvc.store.local.proof import prove
 from modelvc.store.objects import manifest
 
 if TYPE_CHECKING:
@@ -74,25 +74,14 @@ def _bad_chunks(fd: int, chunks: Iterable[Stored]) -> list[bytes]:
 
 def check_object(store: LocalStore, name: Named, *, every_byte: bool) -> ModelvcError | None:
     """What is wrong with an object: its root, its manifests, chunks that are nowhere, or (EVERY_BYTE) its content."""
-    kind, oid = name
     try:
-        root = store.read_root(kind, oid)
-        if kind == "tree":
-            manifest.check_tree(root)
-        for part in root.parts():
-            store.read_part(root, part)
-        for ref in root.leaves:
-            manifest.read_leaf(store, root, ref)
-        size = 0
-        for part in root.records():
-            segment = manifest.read_segment(store, root, part)
-            size += segment.content().size
-            for cid, _ in segment.recipe:
-                store.locate(cid)
-        if size != root.size:
-            raise FormatError("its manifests do not hold as many bytes as it has")
+        root = store.read_root(*name)
+        for section in manifest.sections(store, root):
+            for segment in section.segments:
+                for cid, _ in segment.recipe:
+                    store.locate(cid)
         if every_byte:
-            prove(store, root, read_content(store, kind, oid, "it", prove_it=False), "it")
+            prove(store, root, "it")
     except (IntegrityError, NotFoundError) as error:
         return error
     return None

@@ -161,21 +161,15 @@ class FarCheck:
         self._refuse_unreadable(found.packs)  # before parts are read from them
         if root.kind == "tree":
             manifest.check_tree(root)
-        size = 0
-        for part in root.segments:
-            size += self._segment(root, part, found).size
+        else:
+            manifest.check_size(sum(self._segment(root, part, found).size for part in root.segments), root.size)
         for ref in root.leaves:
-            size += sum(self._segment(root, part, found).size for part in ref.segments)
+            manifest.check_size(sum(self._segment(root, part, found).size for part in ref.segments), ref.size)
             fits = ref.digest + b"".join(found.recipe[len(found.recipe) - len(ref.segments) :])
             if fits not in self._trees:
-                leaf = manifest.read_leaf(self._remote, root, ref)
+                manifest.read_section(self._remote, root, ref)
                 self._note_part(root, ref.leaf)
-                segments = [manifest.read_segment(self._remote, root, part) for part in ref.segments]
-                for _ in manifest.files_of(leaf, manifest.join([segment.content() for segment in segments])):
-                    pass
                 self._trees.add(fits)
-        if size != root.size:
-            raise FormatError("its manifests do not hold as many bytes as it has")
         self._sizes[name] = (root.size, root.files)
         self._refuse_unreadable(found.packs)
         return found
@@ -207,9 +201,7 @@ class FarCheck:
             self._packs.count(stored)
 
     def _mark(self, segment: Segment) -> _Known:
-        placement = segment.placement
-        if placement is None:
-            raise FormatError("a segment does not say where its chunks are")
+        placement = segment.placed()
         trailers = self._packs.open(placement.packs)
         names = [self._packs.packs[name].name for name, _ in placement.packs]
         self._packs.need(zip(map(names.__getitem__, placement.pack), placement.stored, strict=True), trailers)
@@ -221,7 +213,7 @@ class FarCheck:
         with suppress(IntegrityError, NotFoundError):
             root = self._local.read_root(*name)
             if not root.unproven:
-                return [_digest(manifest.read_segment(self._local, root, part).content()) for part in root.records()]
+                return [_digest(segment.content()) for segment in manifest.read_segments(self._local, root)]
         return None
 
     # -- the whole
@@ -285,8 +277,7 @@ class FarCheck:
             known = self._known.get(_key(part))
             if known is not None and not any(pack in packs for pack in known.packs):
                 continue
-            placement = manifest.read_segment(self._remote, root, part).placement
-            for pack, stored in placement.chunks() if placement else ():
+            for pack, stored in manifest.read_segment(self._remote, root, part).all_places():
                 if pack in packs:
                     yield pack, stored.cid
 

@@ -47,8 +47,8 @@ class FarWhole:
     def is_cheap(self, root: Root) -> bool:
         """Whether at least half of what would be read of an object was not read yet."""
         fresh = again = 0
-        for segment in self._segments(root):
-            trailers = self._packs.open(segment.placement.packs) if segment.placement else {}
+        for segment in manifest.read_segments(self._remote, root):
+            trailers = self._packs.open(segment.placed().packs)
             seen: set[bytes] = set()
             for pack, stored in segment.places():
                 if stored.cid in seen or self._local.find(stored.cid) is not None:
@@ -65,14 +65,12 @@ class FarWhole:
         try:
             with Workers(self._remote.backend, _JOBS, "mvc-whole") as pool:
                 if root.kind == "file":
-                    contents = self._contents(self._segments(root), pool, on_bytes)
+                    contents = self._contents(manifest.read_segments(self._remote, root), pool, on_bytes)
                     self._compare(root.oid, contents, root)
-                for ref in root.leaves:
-                    segments = [manifest.read_segment(self._remote, root, part) for part in ref.segments]
-                    leaf = manifest.read_leaf(self._remote, root, ref)
-                    recipe = manifest.join([segment.content() for segment in segments])
-                    contents = self._contents(segments, pool, on_bytes)
-                    for entry, start, stop in manifest.files_of(leaf, recipe):
+                    return True
+                for section in manifest.sections(self._remote, root):
+                    contents = self._contents(section.segments, pool, on_bytes)
+                    for entry, start, stop in section.files:
                         self._compare(entry.oid, islice(contents, stop - start), root)
         except _Damaged:
             return False
@@ -86,9 +84,6 @@ class FarWhole:
             raise ObjectCorrupt(
                 f"{root.oid.short} (every chunk is good, but not what it is made of)", self._remote.name
             )
-
-    def _segments(self, root: Root) -> Iterator[Segment]:
-        return (manifest.read_segment(self._remote, root, part) for part in root.records())
 
     def _contents(
         self, segments: Iterable[Segment], pool: ThreadPoolExecutor, on_bytes: Callable[[int], None]

@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from modelvc.errors import KeyMissing, ObjectCorrupt, RemoteBusy, RemoteChanged
-from modelvc.store.gc.survey import Surveyor, Use, chunks_of, named, packs_of
+from modelvc.store.gc.survey import Surveyor, Use, named, packs_of
 from modelvc.store.objects import codec, manifest
-from modelvc.store.objects.manifest import Content
 from modelvc.store.remote.store import pack_key
 from modelvc.store.transfer.outgoing import Far, Outgoing
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from modelvc.formats.binary.pack import Stored
     from modelvc.formats.binary.root import Root
     from modelvc.store.gc.survey import Going, Rules, Survey
+    from modelvc.store.objects.manifest import Content
     from modelvc.store.remote.store import RemoteStore
 
 _ATTEMPTS = 5
@@ -168,20 +168,20 @@ class Collector:
 
     def _gather(self, root: Root, out: Outgoing) -> Content:
         """What ROOT is made of; chunks that lie in no usable pack are sent anew."""
-        segments = [manifest.read_segment(self._remote, root, part) for part in root.records()]
-        for segment in segments:
-            out.learn(segment)
+        sections = list(manifest.sections(self._remote, root))
+        for section in sections:
+            for segment in section.segments:
+                out.learn(segment)
         out.learn_parts(root)
         lost: defaultdict[bytes, dict[bytes, Stored]] = defaultdict(dict)
-        for name, chunk in chunks_of(self._remote, root):
+        places = (place for section in sections for segment in section.segments for place in segment.all_places())
+        for name, chunk in places:
             if chunk.cid not in out.sources:
                 lost[name][chunk.cid] = chunk
         for name, chunks in lost.items():
             for chunk, data in self._read(name, sorted(chunks.values(), key=_offset)):
                 out.append(data, chunk)
-        leaves = tuple(manifest.read_leaf(self._remote, root, ref) for ref in root.leaves)
-        recipe = manifest.join([segment.content() for segment in segments])
-        return Content(root.oid, root.size, recipe, leaves)
+        return manifest.content_of(root, sections)
 
     def _read(self, name: bytes, chunks: Sequence[Stored]) -> Iterator[tuple[Stored, bytes]]:
         """Stored bytes of CHUNKS of one pack, each compared with its name: damage is not copied."""

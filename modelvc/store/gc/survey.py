@@ -215,8 +215,5 @@ def _places(remote: RemoteStore, root: Root) -> _Places:
 
 def chunks_of(remote: RemoteStore, root: Root) -> Iterator[tuple[bytes, Stored]]:
     """(pack, place) of every record of an object, auxiliary ones included."""
-    for part in root.records():
-        placement = manifest.read_segment(remote, root, part).placement
-        if placement is None:
-            raise ObjectCorrupt(f"the root of {root.oid.short}", remote.name, far=True)
-        yield from placement.chunks()
+    for segment in manifest.read_segments(remote, root):
+        yield from segment.all_places()

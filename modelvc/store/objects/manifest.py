@@ -14,7 +14,7 @@ from modelvc.formats.binary.segment import Recipe, Segment
 from modelvc.formats.limits import KIB
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from modelvc.formats.binary.tree import TreeEntry
     from modelvc.ids import Oid
@@ -136,13 +136,93 @@ def _advance(lengths: array[int], start: int, size: int) -> int:
     return at
 
 
+# -- reading, with every check
+
+
+class File(NamedTuple):
+    """One file of a tree and which records of its leaf are its content: from `start` up to `stop`."""
+
+    entry: TreeEntry
+    start: int
+    stop: int
+
+
+class Section(NamedTuple):
+    """A piece of an object that was read and checked: one segment of a blob, or one leaf of a tree."""
+
+    segments: tuple[Segment, ...]
+    recipe: Recipe  # of the content of all segments
+    leaf: tree.Leaf | None = None  # None: of a blob
+    files: tuple[File, ...] = ()  # of the leaf
+
+
+def read(source: PartSource, root: Root) -> Content:
+    """Read what an object is made of. Raises FormatError unless all of it belongs together, as `sections` does."""
+    return content_of(root, sections(source, root))
+
+
+def content_of(root: Root, read_sections: Iterable[Section]) -> Content:
+    """Return the content of the object of ROOT, all of whose sections are READ_SECTIONS."""
+    recipes, leaves = [], []
+    for section in read_sections:
+        recipes.append(section.recipe)
+        if section.leaf is not None:
+            leaves.append(section.leaf)
+    return Content(root.oid, root.size, join(recipes), tuple(leaves))
+
+
+def sections(source: PartSource, root: Root) -> Iterator[Section]:
+    """Read an object in order, one section in memory at a time.
+
+    Raises FormatError for a damaged leaf or segment, for leaves of another tree, for a chunk that reaches over the end
+    of a file, and after the last segment when the segments hold more or less than the root says.
+    """
+    if root.kind == "file":
+        for one in read_segments(source, root):
+            yield Section((one,), one.content())
+        return
+    check_tree(root)
+    for ref in root.leaves:
+        yield read_section(source, root, ref)
+
+
+def read_section(source: PartSource, root: Root, ref: LeafRef) -> Section:
+    """Read one leaf of a tree with its segments. Raises FormatError unless the segments hold just the leaf's files."""
+    leaf = read_leaf(source, root, ref)
+    found = tuple(_segments_of(source, root, ref.segments, ref.size))
+    recipe = join([one.content() for one in found])
+    return Section(found, recipe, leaf, tuple(_files_of(leaf, recipe)))
+
+
 def read_segments(source: PartSource, root: Root) -> Iterator[Segment]:
-    """The segments of a blob in order, one in memory at a time."""
-    for part in root.segments:
-        yield read_segment(source, root, part)
+    """Read the segments of an object in order, one in memory at a time, and no leaf.
+
+    Raises FormatError for a damaged segment, and after the last segment of a blob or leaf when its segments hold more
+    or less than the root says.
+    """
+    if root.kind == "file":
+        yield from _segments_of(source, root, root.segments, root.size)
+    for ref in root.leaves:
+        yield from _segments_of(source, root, ref.segments, ref.size)
+
+
+def _segments_of(source: PartSource, root: Root, parts: Iterable[Part], size: int) -> Iterator[Segment]:
+    found = 0
+    for part in parts:
+        one = read_segment(source, root, part)
+        found += one.size
+        yield one
+    check_size(found, size)
+
+
+def check_size(found: int, size: int) -> None:
+    """Raise FormatError unless the FOUND bytes that segments hold are the SIZE that the root says."""
+    if found != size:
+        raise FormatError(f"not a valid root: its segments hold {found:,} bytes instead of {size:,}")
 
 
 def read_segment(source: PartSource, root: Root, part: Part) -> Segment:
+    """Read one segment, unchecked against its neighbours. Raises FormatError unless it has places as the root says."""
     found = segment.parse(source.read_part(root, part))
     if root.placed != (found.placement is not None):
         raise FormatError("not a valid root: a segment does not say where its chunks are")
@@ -150,7 +230,7 @@ def read_segment(source: PartSource, root: Root, part: Part) -> Segment:
 
 
 def read_leaf(source: PartSource, root: Root, ref: LeafRef) -> tree.Leaf:
-    """A leaf, compared with its hash in the root."""
+    """Read one leaf without its segments. Raises FormatError unless hash, entries and size are those in the root."""
     data = source.read_part(root, ref.leaf)
     if tree.leaf_digest(data) != ref.digest:
         raise FormatError("not a valid root: a leaf of its tree is damaged")
@@ -162,25 +242,14 @@ def read_leaf(source: PartSource, root: Root, ref: LeafRef) -> tree.Leaf:
 
 
 def check_tree(root: Root) -> None:
-    """The leaves' hashes must add up to the tree's oid."""
+    """Raise FormatError unless the hashes of the leaves add up to the tree's oid."""
     if tree.tree_oid([ref.digest for ref in root.leaves], root.files, root.size) != root.oid:
         raise FormatError("not a valid root: its leaves are not those of its tree")
 
 
-class File(NamedTuple):
-    """One file of a tree and the positions of its records among those of its leaf."""
-
-    entry: TreeEntry
-    start: int
-    stop: int
-
-
-def files_of(leaf: tree.Leaf, recipe: Recipe) -> Iterator[File]:
-    """Which records of a leaf's RECIPE belong to which of its files."""
+def _files_of(leaf: tree.Leaf, recipe: Recipe) -> Iterator[File]:
     start = 0
     for entry in leaf.entries:
         stop = _advance(recipe.lengths, start, entry.size)
         yield File(entry, start, stop)
         start = stop
-    if start != len(recipe):
-        raise FormatError("not a valid root: its segments hold more than its files")

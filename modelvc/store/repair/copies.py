@@ -5,12 +5,11 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from modelvc.errors import FormatError, IntegrityError, KeyMissing, NotFoundError, RemoteDenied, RemoteError
+from modelvc.errors import IntegrityError, KeyMissing, NotFoundError, RemoteDenied, RemoteError
 from modelvc.store.backends.spans import merge
 from modelvc.store.local.packfile import NewChunk
 from modelvc.store.local.writer import StoreWriter
 from modelvc.store.objects import codec, manifest
-from modelvc.store.objects.manifest import Content
 from modelvc.store.remote.store import pack_key
 from modelvc.store.repair import local_store
 
@@ -18,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from modelvc.formats.binary.pack import Stored
-    from modelvc.formats.binary.root import Root
     from modelvc.ids import Oid
     from modelvc.store.local.store import LocalStore
+    from modelvc.store.objects.manifest import Content
     from modelvc.store.remote.store import RemoteStore
 
     Named = tuple[str, Oid]
@@ -48,10 +47,9 @@ def gather(local: LocalStore, remote: RemoteStore, wanted: set[bytes], names: It
 
 def _gather_object(remote: RemoteStore, writer: StoreWriter, wanted: set[bytes], name: Named) -> None:
     found = remote.read_root(*name)
-    for part in found[0].records() if found else ():
-        placement = manifest.read_segment(remote, found[0], part).placement if found else None
+    for segment in manifest.read_segments(remote, found[0]) if found else ():
         places: dict[bytes, dict[bytes, Stored]] = {}
-        for pack, stored in placement.chunks() if placement else ():
+        for pack, stored in segment.all_places():
             if stored.cid in wanted:
                 places.setdefault(pack, {})[stored.cid] = stored
         for where, chunks in places.items():
@@ -78,7 +76,7 @@ def describe(remote: RemoteStore, name: Named) -> Content | None:
     """What an object is made of, from a remote whose manifests of it are whole; None where they are not."""
     try:
         found = remote.read_root(*name)
-        return None if found is None else _content(remote, found[0])
+        return None if found is None else manifest.read(remote, found[0])
     except (IntegrityError, KeyMissing):
         return None
 
@@ -86,20 +84,9 @@ def describe(remote: RemoteStore, name: Named) -> Content | None:
 def described_here(local: LocalStore, name: Named) -> Content | None:
     """The same from the local store, whose chunks may be gone."""
     try:
-        return _content(local, local.read_root(*name))
+        return manifest.read(local, local.read_root(*name))
     except (IntegrityError, NotFoundError):
         return None
-
-
-def _content(source: manifest.PartSource, root: Root) -> Content:
-    if root.kind == "tree":
-        manifest.check_tree(root)
-    leaves = tuple(manifest.read_leaf(source, root, ref) for ref in root.leaves)
-    segments = (manifest.read_segment(source, root, part) for part in root.records())
-    recipe = manifest.join([one.content() for one in segments])
-    if recipe.size != root.size:
-        raise FormatError("not a valid root: its segments hold other content")
-    return Content(root.oid, root.size, recipe, leaves)
 
 
 def lacking(local: LocalStore, content: Content) -> set[bytes]:

@@ -85,8 +85,8 @@ class Batch:
                 if found is None:
                     continue
                 root = found[0]
-                for part in root.records():
-                    out.learn(manifest.read_segment(self._remote, root, part))
+                for segment in manifest.read_segments(self._remote, root):
+                    out.learn(segment)
                 out.learn_parts(root)
             except (ObjectCorrupt, FormatError, KeyDenied):
                 continue  # a damaged relative is no reason not to push; fsck --remote names it

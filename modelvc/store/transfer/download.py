@@ -18,7 +18,6 @@ from modelvc.store.backends.spans import GAP
 from modelvc.store.local.packfile import NewChunk
 from modelvc.store.local.writer import StoreWriter
 from modelvc.store.objects import codec, manifest
-from modelvc.store.objects.manifest import Content
 from modelvc.store.remote.store import pack_key
 from modelvc.store.remote.workers import Workers
 
@@ -28,11 +27,10 @@ if TYPE_CHECKING:
 
     from modelvc.errors import ModelvcError
     from modelvc.formats.binary.pack import Stored
-    from modelvc.formats.binary.root import Root
     from modelvc.formats.binary.segment import Segment
-    from modelvc.formats.binary.tree import Leaf
     from modelvc.ids import Oid
     from modelvc.store.local.store import LocalStore
+    from modelvc.store.objects.manifest import Content
     from modelvc.store.remote.store import RemoteStore
 
 RANGE = 18 << 20  # bytes of one request: a pack is 16 MiB and one chunk, in one piece
@@ -60,9 +58,10 @@ class _Range(NamedTuple):
 
 
 class _Found(NamedTuple):
-    root: Root
+    """What an object on the remote is made of, and the segments that say where its chunks lie."""
+
+    content: Content
     segments: tuple[Segment, ...]
-    leaves: tuple[Leaf, ...]
 
 
 class Downloader:
@@ -116,16 +115,11 @@ class Downloader:
             return None
         root = found[0]
         try:
-            leaves = []
-            if root.kind == "tree":
-                manifest.check_tree(root)
-                leaves = [manifest.read_leaf(self._remote, root, ref) for ref in root.leaves]
-            segments = [manifest.read_segment(self._remote, root, part) for part in root.records()]
+            sections = list(manifest.sections(self._remote, root))
         except FormatError as error:
             raise ObjectCorrupt(f"the root of {root.oid.short} ({error})", self._remote.name, far=True) from None
-        if sum(segment.content().size for segment in segments) != root.size:
-            raise ObjectCorrupt(f"the root of {root.oid.short} (its size)", self._remote.name, far=True)
-        return _Found(root, tuple(segments), tuple(leaves))
+        segments = tuple(segment for section in sections for segment in section.segments)
+        return _Found(manifest.content_of(root, sections), segments)
 
     def _bring(
         self,
@@ -143,8 +137,7 @@ class Downloader:
                 raise ObjectMissing(name[1], self._remote.name) from None
             found = again
             self._bring_chunks(found, pool, writer, on_bytes)
-        recipe = manifest.join([segment.content() for segment in found.segments])
-        writer.add(Content(found.root.oid, found.root.size, recipe, found.leaves), unproven=True)
+        writer.add(found.content, unproven=True)
 
     def _bring_chunks(self, found: _Found, pool: Workers, writer: StoreWriter, on_bytes: Callable[[int], None]) -> None:
         flying: deque[tuple[_Range, Future[bytes]]] = deque()

@@ -11,7 +11,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from modelvc.errors import ObjectCorrupt, ObjectMissing, RemoteBusy, RemoteChanged
+from modelvc.errors import IntegrityError, ObjectCorrupt, ObjectMissing, RemoteBusy, RemoteChanged
 from modelvc.formats.text import repository_registration
 from modelvc.ids import Oid
 from modelvc.store.backends import retry
@@ -202,7 +202,7 @@ class Uploader:
         try:
             found = self._remote.read_root(*name)
             return None if found is None else Seen(found[1].size, _needed(self._remote, found[0]))
-        except (ObjectCorrupt, KeyDenied):  # it is sent again
+        except (IntegrityError, KeyDenied):  # it is sent again
             return None
 
     def _lacking(self, want: Wanted, far: Far) -> ModelvcError:
@@ -235,10 +235,8 @@ def needed_packs(remote: RemoteStore, kind: str, oid: Oid) -> Packs | None:
 
 def _needed(remote: RemoteStore, root: Root) -> Packs:
     packs = set(root.packs)
-    for part in root.records():
-        placement = manifest.read_segment(remote, root, part).placement
-        if placement:
-            packs.update(placement.packs)
+    for segment in manifest.read_segments(remote, root):
+        packs.update(segment.placed().packs)
     return tuple(sorted(packs))
 
 

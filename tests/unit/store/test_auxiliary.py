@@ -10,7 +10,7 @@ import pytest
 from modelvc.errors import FormatError
 from modelvc.formats import limits
 from modelvc.formats.binary import segment
-from modelvc.models.files.trees import stored_leaves
+from modelvc.models.files.trees import stored_recipes
 from modelvc.store.check import local_store
 from modelvc.store.check.remote_store import FarCheck, How
 from modelvc.store.gc.collector import Collector
@@ -83,12 +83,8 @@ def is_right(store: LocalStore, content: Content) -> None:
     assert found is not None
     assert found.recipe == content.recipe
     if content.kind == "tree":
-        pairs = list(stored_leaves(store, content.oid))
-        assert [file.entry.path for leaf, recipe in pairs for file in manifest.files_of(leaf, recipe)] == [
-            "a",
-            "b",
-            "c",
-        ]
+        files = list(stored_recipes(store, content.oid))
+        assert [(entry.path, recipe.size) for entry, recipe in files] == [("a", 3), ("b", 600_000), ("c", 3)]
     else:
         assert read_bytes(store, content.oid) == DATA
 

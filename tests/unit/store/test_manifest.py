@@ -11,7 +11,7 @@ from blake3 import blake3
 
 from modelvc.errors import FormatError
 from modelvc.formats.binary import tree
-from modelvc.formats.binary.root import Part, Root
+from modelvc.formats.binary.root import Part, Root, inline
 from modelvc.formats.binary.segment import Recipe, Segment
 from modelvc.formats.binary.tree import TreeEntry
 from modelvc.formats.paths import SafeRelPath
@@ -48,9 +48,21 @@ def leaf(**changes: object) -> Callable[[], object]:
     return lambda: manifest.read_leaf(Inline(), ROOT, replace(ref, **changes))  # type: ignore[arg-type]
 
 
-def files(*lengths: int) -> Callable[[], object]:
+def with_segment(*lengths: int) -> Root:
+    """ROOT, whose one segment has chunks of these LENGTHS."""
     recipe = Recipe(bytes(32 * len(lengths)), array("I", lengths), ((len(lengths), 0),))
-    return lambda: list(manifest.files_of(LEAF, recipe))
+    (ref,) = ROOT.leaves
+    return replace(ROOT, leaves=(replace(ref, segments=(inline(Segment(recipe, None).encode(), sum(lengths)),)),))
+
+
+def files(*lengths: int) -> Callable[[], object]:
+    return lambda: manifest.read(Inline(), with_segment(*lengths))
+
+
+def written(*lengths: int) -> Callable[[], object]:
+    """Write a root for the tree, in place of reading one."""
+    recipe = Recipe(bytes(32 * len(lengths)), array("I", lengths), ((len(lengths), 0),))
+    return lambda: manifest.write_root(Content(ROOT.oid, 8, recipe, (LEAF,)), Inline(), placed=False)
 
 
 WRONG: dict[str, tuple[Callable[[], object], str]] = {
@@ -58,9 +70,15 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "a leaf of other entries": (leaf(entries=3), "other entries than the root says"),
     "a leaf of another size": (leaf(size=9), "other entries than the root says"),
     "leaves of another tree": (lambda: manifest.check_tree(replace(ROOT, size=9)), "not those of its tree"),
-    "too little": (files(3), "hold less than its files"),
-    "too much": (files(3, 5, 1), "hold more than its files"),
+    "too little": (files(3), "hold 3 bytes instead of 8"),
+    "too much": (files(3, 5, 1), "hold 9 bytes instead of 8"),
+    "nothing": (
+        lambda: manifest.read(Inline(), replace(ROOT, leaves=(replace(ROOT.leaves[0], segments=()),))),
+        "hold 0",
+    ),
     "over the end of a file": (files(4, 4), "reaches over the end of a file"),
+    "too little to write": (written(3), "hold less than its files"),
+    "over the end of a file to write": (written(3, 6), "reaches over the end of a file"),
     "a segment without places": (
         lambda: manifest.read_segment(Inline(), replace(ROOT, placed=True), ROOT.leaves[0].segments[0]),
         "does not say where its chunks are",
@@ -76,8 +94,8 @@ def test_refused(name: str) -> None:
 
 
 def test_what_they_were_made_of_is_taken() -> None:
-    manifest.check_tree(ROOT)
-    (part,) = ROOT.leaves[0].segments
-    found = manifest.read_leaf(Inline(), ROOT, ROOT.leaves[0])
-    recipe = manifest.read_segment(Inline(), ROOT, part).recipe
-    assert [file.entry for file in manifest.files_of(found, recipe)] == ENTRIES
+    content = manifest.read(Inline(), ROOT)
+    assert content == Content(ROOT.oid, 8, RECIPE, (LEAF,))
+    (section,) = manifest.sections(Inline(), ROOT)
+    assert [(file.entry, file.start, file.stop) for file in section.files] == [(ENTRIES[0], 0, 1), (ENTRIES[1], 1, 2)]
+    assert [one.recipe for one in manifest.read_segments(Inline(), ROOT)] == [RECIPE]
