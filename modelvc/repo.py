@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from modelvc.formats.pointer.pointer import Pointer
     from modelvc.formats.text.config import CloneConfig, Config
-    from modelvc.git.past import Past
+    from modelvc.git.history_cache import HistoryCache
     from modelvc.store.local.store import LocalStore
 
 CONFIG = ".mvc/config.toml"
@@ -59,10 +59,10 @@ class Repo:
         return State(self.layout.state_dir)
 
     @cached_property
-    def past(self) -> Past:
-        from modelvc.git.past import Past
+    def history(self) -> HistoryCache:
+        from modelvc.git.history_cache import HistoryCache
 
-        return Past(self.layout)
+        return HistoryCache(self.layout)
 
     @cached_property
     def store(self) -> LocalStore:

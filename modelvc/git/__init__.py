@@ -1,1 +1,1 @@
-"""The border with Git: layout, index, history, hooks, configuration."""
+"""All access to Git: its folders, index, history, refs, hooks and configuration."""

@@ -1,4 +1,4 @@
-"""What must be the user's own Git, with their hooks and signatures: commits that they asked for."""
+"""Commit with the user's own Git, so that their hooks run and their signature is made."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 
 def commit(layout: Layout, message: str, paths: Sequence[str]) -> str:
-    """Commit PATHS as they are staged, and nothing else that is; the id of the commit.
+    """Commit PATHS as they are staged, and nothing else from the index. Return the id of the commit.
 
-    GitError with Git's words, or those of a hook that refused.
+    Raises GitError with the message of Git, or of the hook that refused.
     """
     import git
 
     try:
         repo = git.Repo(layout.worktree)
         repo.git.commit("-q", "--only", "-m", message, "--", *paths)
-        return str(repo.git.rev_parse("HEAD"))  # asked of Git: GitPython itself reads neither SHA-256 nor reftable
+        return str(repo.git.rev_parse("HEAD"))  # by Git: GitPython itself reads neither SHA-256 nor reftable
     except git.GitCommandError as error:
         words = "; ".join(line for line in (error.stderr or error.stdout or "").strip().splitlines() if line)
         raise GitError(f"git commit failed: {shown(words)}", hint="mend that, then commit what is staged") from None

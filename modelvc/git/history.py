@@ -1,4 +1,4 @@
-"""Git's history, read with the `git` program: which pointers which commits hold."""
+"""Read Git's history with the `git` program: which commit holds which pointers."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from modelvc.errors import AmbiguousRev, GitError, UsageError, shown
 from modelvc.formats.limits import POINTER
 from modelvc.git.objects import objects
+from modelvc.git.pointer_trees import PointerTrees
 from modelvc.git.refs import branches_and_tags, check_refs, stashed, unreferenced
 from modelvc.git.run import git, piped, run
-from modelvc.git.trees import Trees
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -29,13 +29,13 @@ __all__ = [
 DEEPEN = "git fetch --deepen=100, or --unshallow for all of it (in pipelines: fetch the whole history)"
 
 _PLAIN = re.compile(r"(?:HEAD|[0-9a-f]{40}|[0-9a-f]{64})(?:~[0-9]{0,6})?")  # names that git cat-file takes safely
-_NAME_OF = re.compile(r"(?:(?!@\{)[^~^:])*")  # what stands before ~2, ^{commit}, @{1}
+_NAME_OF = re.compile(r"(?:(?!@\{)[^~^:])*")  # the text before ~2, ^{commit}, @{1}
 _AMBIGUOUS = re.compile(rb"^warning: refname .* is ambiguous", re.MULTILINE)
 _ORIGINAL = "--no-replace-objects"
-_NOTHING_FETCHED = {"GIT_NO_LAZY_FETCH": "1"}  # a partial clone without trees would ask for each by itself
-_COMMIT = 1 << 20  # bytes of a commit that are read
-FIRST, MOST = 4, 256  # pointers that are read at once
-_FEW = 64  # paths that Git is asked about one by one; with more, all of history is looked at
+_NOTHING_FETCHED = {"GIT_NO_LAZY_FETCH": "1"}  # a partial clone without trees would fetch each tree by itself
+_COMMIT = 1 << 20  # most bytes that are read of a commit
+FIRST, MOST = 4, 256  # pointers in the first and in the largest portion
+_FEW = 64  # most top folders that limit a walk; with more, the walk covers all of history
 
 
 class PointerSeen(NamedTuple):
@@ -57,7 +57,7 @@ class Version(NamedTuple):
 
 
 class _Change(NamedTuple):
-    """What a commit has at a path, and what its parents had there: (mode, blob) of each."""
+    """The (mode, blob) of one path in a commit, and in each of its parents."""
 
     commit: str
     path: bytes
@@ -66,7 +66,7 @@ class _Change(NamedTuple):
 
 
 def has_head(layout: Layout) -> bool:
-    """Whether there is a commit yet. GitError when HEAD names one that cannot be read."""
+    """Return True if HEAD leads to a commit. Raises GitError if HEAD names a commit that cannot be read."""
     if objects(layout).one("HEAD"):
         return True
     if run(layout, "rev-parse", "-q", "--verify", "HEAD")[0]:
@@ -75,12 +75,12 @@ def has_head(layout: Layout) -> bool:
 
 
 def has_commit(layout: Layout, commit: str) -> bool:
-    """Whether the commit with this id is here; it is not fetched for that."""
+    """Return True if this clone has the commit with this id. Nothing is fetched."""
     return bool(present(layout, [commit]))
 
 
 def present(layout: Layout, commits: Sequence[str]) -> set[str]:
-    """Those of COMMITS, which are full ids, that are here; none is fetched for that."""
+    """Return the ids among COMMITS (full ids) that this clone has. Nothing is fetched."""
     asked = [one for one in commits if len(one) in {40, 64} and _PLAIN.fullmatch(one)]
     if not asked:
         return set()
@@ -90,7 +90,10 @@ def present(layout: Layout, commits: Sequence[str]) -> set[str]:
 
 
 def resolve(layout: Layout, rev: str, *, original: bool = False) -> str:
-    """The full id of the commit that REV names; UsageError when it names none. ORIGINAL: without replace refs."""
+    """Return the full id of the commit that REV names. ORIGINAL: without replace refs.
+
+    Raises UsageError if REV names no commit, AmbiguousRev if it names two refs.
+    """
     name = rev if _PLAIN.fullmatch(rev) else _named(layout, rev, original=original)
     found = objects(layout, original=original).one(f"{name}^{{commit}}", _COMMIT) if name else None
     if not found:
@@ -100,7 +103,7 @@ def resolve(layout: Layout, rev: str, *, original: bool = False) -> str:
 
 
 def _named(layout: Layout, rev: str, *, original: bool) -> str:
-    """The id of what a person calls REV; "" when that is nothing. Raises AmbiguousRev for a name of two refs."""
+    """Return the id of the object that REV names, or "". Raises AmbiguousRev for a name of two refs."""
     if not rev or rev.startswith("-") or "\0" in rev:
         return ""
     options = ("-c", "core.warnAmbiguousRefs=true", *((_ORIGINAL,) if original else ()))
@@ -111,7 +114,7 @@ def _named(layout: Layout, rev: str, *, original: bool) -> str:
 
 
 def _exactly(layout: Layout, rev: str) -> str:
-    """REV, where REMOTE/BRANCH means the remote-tracking branch and nothing else."""
+    """Return REV in a form in which REMOTE/BRANCH means the remote-tracking branch and nothing else."""
     name = _NAME_OF.match(rev)[0]  # type: ignore[index]
     if "/" in name and not name.startswith("refs/"):
         remotes = os.fsdecode(git(layout, "remote")).split("\n")
@@ -121,14 +124,16 @@ def _exactly(layout: Layout, rev: str) -> str:
 
 
 def pointers_at(layout: Layout, rev: str) -> dict[str, bytes]:
-    """Path and bytes of every pointer in one commit."""
+    """Return the bytes of every pointer in the commit REV, by path."""
     commit = resolve(layout, rev)
     with _explained():
-        found = ((path, blob, commit) for path, blob in _pointers_of(layout, Trees(objects(layout)), commit))
+        found = ((path, blob, commit) for path, blob in _pointers_of(layout, PointerTrees(objects(layout)), commit))
         return {seen.path: seen.data for seen in _read(layout, found)}
 
 
-def _pointers_of(layout: Layout, trees: Trees, commit: str, *, original: bool = False) -> Iterator[tuple[bytes, str]]:
+def _pointers_of(
+    layout: Layout, trees: PointerTrees, commit: str, *, original: bool = False
+) -> Iterator[tuple[bytes, str]]:
     tree = objects(layout, original=original).one(f"{commit}^{{tree}}", 0)
     if not tree:
         raise GitError(f"the tree of {commit} is not here", hint="see what `git fsck` says")
@@ -143,10 +148,10 @@ def pointers_in(
     all_refs: bool = False,
     reflog: bool = False,
 ) -> Iterator[PointerSeen]:
-    """Every distinct (path, content) in commits reachable from INCLUDE and not from EXCLUDE, newest changes first.
+    """Yield every distinct (path, content) in commits reachable from INCLUDE and not from EXCLUDE, newest first.
 
-    ALL_REFS adds every branch, tag, remote-tracking ref, stash entry and the HEAD of each worktree; REFLOG what the
-    reflogs of all of them name. History is read as `git push` sends it: replace refs are not followed.
+    ALL_REFS adds every branch, tag, remote-tracking ref, stash entry and the HEAD of each worktree. With ALL_REFS,
+    REFLOG also adds the commits in their reflogs. Replace refs are ignored, because `git push` sends original commits.
     """
     asked = [resolve(layout, rev, original=True) for rev in include]
     if all_refs:
@@ -159,7 +164,10 @@ def pointers_in(
 
 
 def holders(layout: Layout, paths: Sequence[str]) -> dict[str, str]:
-    """A commit on any ref in which Git itself holds a file at a path of PATHS, below it, or at a folder above it."""
+    """Return by path a commit on any ref in which Git itself has a file where the model at that path lies.
+
+    The file lies at the path, below it, or in the place of one of its folders. PATHS without such a file are left out.
+    """
     wanted = {os.fsencode(path): path for path in paths}
     above: dict[bytes, list[str]] = {}
     for raw, path in wanted.items():
@@ -187,21 +195,21 @@ def holders(layout: Layout, paths: Sequence[str]) -> dict[str, str]:
 
 
 def introductions(layout: Layout) -> Iterator[PointerSeen]:
-    """Every distinct (path, content) that any ref or worktree reaches, with the first commit that has it."""
+    """Yield every distinct (path, content) that any ref or worktree reaches, with the first commit that has it."""
     yield from _every(layout, ["--all", "--topo-order", "--reverse"], stashed(layout), whole=False)
 
 
 def _every(layout: Layout, options: Sequence[str], asked: Sequence[str], *, whole: bool) -> Iterator[PointerSeen]:
-    """Each (path, content) that a commit of this walk has, with the commit that brought it.
+    """Yield each (path, content) in the commits of a walk, with the commit that brought it.
 
-    The first parent of a commit is in the walk too, so what a commit has differs from it, or was there before. WHOLE:
-    some first parents are not in the walk; all that is in their children counts.
+    A commit is compared with its first parent: equal pointers were reported at the parent. WHOLE: the walk lacks some
+    first parents, so all pointers of their children are reported.
     """
     with _explained():
         seen: set[tuple[bytes, str]] = set()
         yield from _read(layout, _unseen(_brought(layout, options, asked), seen), original=True)
         if whole:
-            trees = Trees(objects(layout, original=True))
+            trees = PointerTrees(objects(layout, original=True))
             for commit in _first(layout, options, asked):
                 found = ((path, blob, commit) for path, blob in _pointers_of(layout, trees, commit, original=True))
                 yield from _read(layout, _unseen(found, seen), original=True)
@@ -216,12 +224,12 @@ def _brought(layout: Layout, options: Sequence[str], asked: Sequence[str]) -> It
                 yield change.path, change.new[1].decode("ascii"), change.commit
 
 
-# each commit of the input, compared with its parents; nothing of the user's configuration for people plays a part
+# Compare each commit of the input with its parents. Plumbing ignores the user's settings for diffs.
 _DIFF = ("diff-tree", "--stdin", "-r", "--root", "--raw", "-z", "--no-abbrev", "--no-renames")
 
 
 def _first(layout: Layout, options: Sequence[str], asked: Sequence[str]) -> list[str]:
-    """The commits of a walk whose first parent is not in it."""
+    """Return the commits of a walk whose first parent is outside the walk."""
     out = git(layout, _ORIGINAL, "rev-list", "--ignore-missing", "--parents", *options, "--stdin", stdin=_lines(asked))
     lines = [line.split()[:2] for line in out.splitlines()]
     there = {line[0] for line in lines}
@@ -233,7 +241,7 @@ def _lines(asked: Iterable[str]) -> bytes:
 
 
 def _changes(out: IO[bytes]) -> Iterator[_Change]:
-    """What `git diff-tree --stdin --raw -z` prints."""
+    """Parse the output of `git diff-tree --stdin --raw -z`."""
     fields = _fields(out)
     commit = ""
     for field in fields:
@@ -268,7 +276,10 @@ def _unseen(found: Iterable[tuple[bytes, str, str]], seen: set[tuple[bytes, str]
 
 
 def _read(layout: Layout, found: Iterable[tuple[bytes, str, str]], *, original: bool = False) -> Iterator[PointerSeen]:
-    """The bytes of (path, blob, commit), unless too large for a pointer; Git fetches what a partial clone left out."""
+    """Yield the pointer of each (path, blob, commit). Blobs too large for a pointer are left out.
+
+    Git fetches the blobs that a partial clone lacks.
+    """
     for some in growing(found):
         yield from _read_at_once(layout, some, original=original)
 
@@ -283,7 +294,7 @@ def _read_at_once(layout: Layout, some: list[tuple[bytes, str, str]], *, origina
 
 
 def growing(found: Iterable[tuple[bytes, str, str]]) -> Iterator[list[tuple[bytes, str, str]]]:
-    """FOUND in portions: small ones first, since who wants one version soon may want no other."""
+    """Yield FOUND in portions that grow: a caller that stops after one version has read few."""
     some: list[tuple[bytes, str, str]] = []
     size = FIRST
     for one in found:
@@ -297,7 +308,7 @@ def growing(found: Iterable[tuple[bytes, str, str]]) -> Iterator[list[tuple[byte
 
 @contextmanager
 def _explained() -> Iterator[None]:
-    """Objects that are not here are Git's to explain."""
+    """Turn a GitError about a missing object into one that says how to get it."""
     try:
         yield
     except GitError as error:
@@ -308,18 +319,21 @@ def _explained() -> Iterator[None]:
 
 
 def versions(layout: Layout, path: str, *, start: str = "HEAD", all_refs: bool = False) -> Iterator[Version]:
-    """The commits at which the pointer at PATH became what it is, newest first. Replace refs are followed."""
+    """Yield the commits that changed the pointer at PATH, newest first. Replace refs are followed."""
     with _explained():
-        told: dict[str, tuple[int, str, str]] = {}
-        for some in growing(became(layout, path, start=start, all_refs=all_refs)):
-            for _, version in described(layout, some, told):
+        known: dict[str, tuple[int, str, str]] = {}
+        for some in growing(changes(layout, path, start=start, all_refs=all_refs)):
+            for _, version in described(layout, some, known):
                 yield version
 
 
-def became(
+def changes(
     layout: Layout, path: str = "", *, start: str = "HEAD", all_refs: bool = False
 ) -> Iterator[tuple[bytes, str, str]]:
-    """(path, blob, commit) of each pointer that no parent of the commit has, newest first. PATH: of it alone."""
+    """Yield (path, blob, commit) of each pointer that no parent of the commit has, newest first.
+
+    PATH limits the walk to one pointer.
+    """
     options = ["--date-order", *(["--all"] if all_refs else ())]
     asked = stashed(layout) if all_refs else [resolve(layout, start)]
     commits = ("rev-list", "--ignore-missing", *options, "--stdin")
@@ -333,18 +347,18 @@ def became(
 
 
 def described(
-    layout: Layout, some: list[tuple[bytes, str, str]], told: dict[str, tuple[int, str, str]]
+    layout: Layout, some: list[tuple[bytes, str, str]], known: dict[str, tuple[int, str, str]]
 ) -> Iterator[tuple[str, Version]]:
-    """Path and version of each (path, blob, commit), read at once. TOLD remembers what commits say of themselves."""
-    new = list(dict.fromkeys(commit for _, _, commit in some if commit not in told))
+    """Yield path and version of each (path, blob, commit), read at once. KNOWN caches time, author and subject."""
+    new = list(dict.fromkeys(commit for _, _, commit in some if commit not in known))
     for commit, one in zip(new, objects(layout).read((name.encode() for name in new), _COMMIT), strict=True):
-        told[commit] = _told(one.data if one else b"")
+        known[commit] = _description(one.data if one else b"")
     for path, data, commit in _read_at_once(layout, some, original=False):
-        yield path, Version(commit, *told[commit], data)
+        yield path, Version(commit, *known[commit], data)
 
 
 def gone(layout: Layout, commits: Iterable[str]) -> dict[str, dict[str, bytes]]:
-    """By commit the pointers that its first parent has and it does not have."""
+    """Return by commit the pointers (path to bytes) that its first parent has and the commit itself lacks."""
     found: dict[str, dict[str, bytes]] = {commit: {} for commit in commits}
     names = (*_DIFF, "--diff-merges=first-parent", "--", "*.mvc")
     with _explained(), piped(layout, names, stdin=_lines(found), extra=_NOTHING_FETCHED) as out:
@@ -359,7 +373,7 @@ def gone(layout: Layout, commits: Iterable[str]) -> dict[str, dict[str, bytes]]:
 
 
 def parents(layout: Layout, *, start: str, all_refs: bool) -> dict[str, list[str]]:
-    """The parents of every commit that START (or any ref) reaches."""
+    """Return the parents of every commit that START reaches; with ALL_REFS, that any ref reaches."""
     options = ("rev-list", "--ignore-missing", "--parents", *(["--all"] if all_refs else ()), "--stdin")
     asked = stashed(layout) if all_refs else [resolve(layout, start)]
     lines = git(layout, *options, stdin=_lines(asked)).decode("ascii").splitlines()
@@ -367,12 +381,12 @@ def parents(layout: Layout, *, start: str, all_refs: bool) -> dict[str, list[str
 
 
 def _regular(change: _Change) -> set[bytes]:
-    """Blobs that were regular files with this path in parents."""
+    """Return the blobs of regular files that the parents have at this path."""
     return {blob for mode, blob in change.old if mode.startswith(b"100")}
 
 
-def _told(commit: bytes) -> tuple[int, str, str]:
-    """Time of the commit, name of the author and subject."""
+def _description(commit: bytes) -> tuple[int, str, str]:
+    """Return the commit's time (seconds since the epoch), the author's name, and the subject."""
     head, _, message = commit.partition(b"\n\n")
     fields = {key: value for key, _, value in (line.partition(b" ") for line in reversed(head.split(b"\n")))}
     encoding = fields.get(b"encoding", b"utf-8").decode("ascii", "replace")

@@ -1,4 +1,4 @@
-"""Git's index: what is in it, and staging. Also the questions that only Git answers about paths."""
+"""Read and change Git's index. Also ask Git about paths: which are ignored, untracked or tracked."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from modelvc.git.layout import Layout
 
-_ONE_BY_ONE = 500  # paths that fit into a command line, however long they are
+_ONE_BY_ONE = 500  # most paths for one command line, which then fits whatever their length
 _PATIENCE = 5.0  # seconds to wait for another process's index.lock
 SEEN = "seen"  # in the worktree's state folder: hashes of the pointers that models follow
 _PATCH = ("diff-files", "-p", "-U0", "--no-color", "--no-ext-diff", "--no-textconv", "--text")  # as in hooks/follow
@@ -26,7 +26,7 @@ KEPT = "kept"  # exists while a model could not follow: the shims then look at p
 
 
 class IndexEntry(NamedTuple):
-    """A pointer in the index; STAGE is 0, or 1 to 3 in a conflict. Sparse: on purpose not in the worktree."""
+    """A pointer in the index. STAGE is 0, or 1 to 3 in a conflict. SPARSE: a sparse checkout leaves it out."""
 
     path: str
     mode: str
@@ -44,7 +44,7 @@ class IgnoreRule(NamedTuple):
 
 
 def pointers(layout: Layout, *, commit_env: bool = False) -> list[IndexEntry]:
-    """Every pointer in the index. COMMIT_ENV: in the index of the commit in progress."""
+    """Return every pointer in the index. COMMIT_ENV: in the index of the commit in progress."""
     out = git(layout, "ls-files", "-s", "-t", "-z", "--", "*.mvc", commit_env=commit_env)
     found = []
     for line in out.split(b"\0"):
@@ -59,7 +59,7 @@ def pointers(layout: Layout, *, commit_env: bool = False) -> list[IndexEntry]:
 
 
 def read_blobs(layout: Layout, ids: Sequence[str], *, limit: int = POINTER) -> dict[str, bytes]:
-    """Blobs by id; those that are missing or larger than LIMIT bytes (too large for a pointer) are left out."""
+    """Return the blobs IDS by id. Missing blobs and blobs of more than LIMIT bytes are left out."""
     if not ids:
         return {}
     out = git(layout, "cat-file", "--batch", stdin="".join(f"{one}\n" for one in ids).encode())
@@ -67,8 +67,8 @@ def read_blobs(layout: Layout, ids: Sequence[str], *, limit: int = POINTER) -> d
 
 
 def head_blobs(layout: Layout, paths: Sequence[str]) -> dict[str, bytes]:
-    """The small files at PATHS in the last commit; those that are not there are left out."""
-    # a name may hold anything but the line's end, so each is asked for by a line of its own
+    """Return the small files at PATHS in the last commit. Missing and larger files are left out."""
+    # Each question is one line, so a name with a line end cannot be asked for.
     wanted = [path for path in paths if "\n" not in path]
     if not wanted:
         return {}
@@ -78,7 +78,7 @@ def head_blobs(layout: Layout, paths: Sequence[str]) -> dict[str, bytes]:
 
 
 def newly_staged(layout: Layout, paths: Sequence[str], limit: int) -> dict[str, bytes]:
-    """Files at PATHS, up to LIMIT bytes, that the commit in progress changes."""
+    """Return the files at PATHS, of at most LIMIT bytes each, that the commit in progress changes."""
     names = [f"{rev}:{path}" for path in paths for rev in ("HEAD", "")]
     out = git(layout, "cat-file", "--batch", stdin="".join(f"{name}\n" for name in names).encode(), commit_env=True)
     found = dict(_batch(out, names, limit))
@@ -100,16 +100,19 @@ def _batch(out: bytes, asked: Sequence[str], limit: int) -> Iterator[tuple[str, 
 
 
 def tracked_under(layout: Layout, *paths: str, commit_env: bool = False) -> list[str]:
-    """What Git tracks itself at PATHS or below, without pointers. COMMIT_ENV: in the index of the next commit."""
+    """Return the files other than pointers that Git itself tracks at PATHS or below.
+
+    COMMIT_ENV: in the index of the commit in progress.
+    """
     out = git(layout, "--literal-pathspecs", "ls-files", "-z", "--", *paths, commit_env=commit_env)
     return [name for name in map(os.fsdecode, out.split(b"\0")) if name and not is_pointer(name)]
 
 
 def tracked_at(layout: Layout, paths: Collection[str], *, commit_env: bool = False) -> dict[str, list[str]]:
-    """What Git tracks itself, by that of PATHS which it is or lies below; those without anything are left out."""
+    """Return by path the files that Git itself tracks at that path or below. PATHS without such files are left out."""
     wanted = set(paths)
     found: dict[str, list[str]] = {}
-    # with more than fit into a command line, all of the index is looked at
+    # If the paths do not fit into a command line, the whole index is read.
     asked = wanted if len(wanted) <= _ONE_BY_ONE else ()
     for inside in tracked_under(layout, *asked, commit_env=commit_env) if wanted else ():
         parts = inside.split("/")
@@ -120,17 +123,17 @@ def tracked_at(layout: Layout, paths: Collection[str], *, commit_env: bool = Fal
 
 
 def untracked(layout: Layout, globs: Sequence[str]) -> list[str]:
-    """Files that Git neither tracks nor ignores and that a pathspec of GLOBS matches."""
+    """Return the files that Git neither tracks nor ignores and that a pathspec of GLOBS matches."""
     return _matching(layout, "ls-files", "--others", "--exclude-standard", globs=globs)
 
 
 def staged(layout: Layout, globs: Sequence[str]) -> list[str]:
-    """Files in the index that a pathspec of GLOBS matches."""
+    """Return the files in the index that a pathspec of GLOBS matches."""
     return _matching(layout, "ls-files", globs=globs)
 
 
 def added(layout: Layout, globs: Sequence[str]) -> list[str]:
-    """Files that the commit in progress adds and that a pathspec of GLOBS matches."""
+    """Return the files that the commit in progress adds and that a pathspec of GLOBS matches."""
     words = ("diff", "--cached", "--diff-filter=A", "--no-renames", "--no-ext-diff", "--name-only")
     return _matching(layout, *words, globs=globs, commit_env=True)
 
@@ -143,7 +146,7 @@ def _matching(layout: Layout, *words: str, globs: Sequence[str], commit_env: boo
 
 
 def submodules(layout: Layout, paths: Sequence[str]) -> list[str]:
-    """Those of PATHS that the index has as a submodule."""
+    """Return the PATHS that are submodules in the index."""
     if not paths:
         return []
     out = git(layout, "--literal-pathspecs", "ls-files", "-s", "-z", "--", *paths)
@@ -151,12 +154,12 @@ def submodules(layout: Layout, paths: Sequence[str]) -> list[str]:
 
 
 def ignore_rule(layout: Layout, path: str) -> IgnoreRule | None:
-    """The rule by which Git ignores PATH; None when it does not."""
+    """Return the rule by which Git ignores PATH, or None."""
     return ignore_rules(layout, [path]).get(path)
 
 
 def ignore_rules(layout: Layout, paths: Sequence[str]) -> dict[str, IgnoreRule]:
-    """The rules by which Git ignores PATHS, without those that it does not ignore."""
+    """Return by path the rule by which Git ignores it. PATHS that Git does not ignore are left out."""
     asked = b"".join(os.fsencode(path) + b"\0" for path in paths)
     code, out, _ = run(layout, "check-ignore", "-v", "-z", "--no-index", "--stdin", stdin=asked)
     fields = [] if code else out.split(b"\0")
@@ -168,11 +171,11 @@ def ignore_rules(layout: Layout, paths: Sequence[str]) -> dict[str, IgnoreRule]:
 
 
 def ignored(layout: Layout, paths: Sequence[str]) -> set[str]:
-    """Those of PATHS that Git ignores and does not track; none of them may lie behind a symbolic link."""
+    """Return the PATHS that Git ignores and does not track. None of PATHS may lie behind a symbolic link."""
     if not paths:
         return set()
     asked = b"".join(os.fsencode(path) + b"\0" for path in paths)
-    # with the index, Git compares each path with each entry
+    # --no-index: with the index, Git would compare each path with each entry.
     code, out, err = run(layout, "check-ignore", "--no-index", "-z", "--stdin", stdin=asked)
     if code not in {0, 1}:
         raise GitError(f"git check-ignore failed: {said(err)}", hint="see what `git status` says")
@@ -184,9 +187,10 @@ def ignored(layout: Layout, paths: Sequence[str]) -> set[str]:
 
 
 def stage(layout: Layout, *, add: Sequence[str], remove: Sequence[str] = ()) -> None:
-    """Take ADD as they are in the worktree (gone: removed) into the index, and REMOVE out of it, all or nothing.
+    """Add the files ADD to the index as they are in the worktree, and remove REMOVE from it, all or nothing.
 
-    mvc holds index.lock itself, so it knows a lock that it left behind when it was killed, and removes only that one.
+    A file of ADD that the worktree lacks is removed from the index. mvc makes index.lock itself: it then recognises a
+    lock that a killed mvc left, and deletes no other lock. Raises GitError if another process keeps the lock.
     """
     names = [*dict.fromkeys((*add, *remove))]
     if not names:
@@ -194,10 +198,10 @@ def stage(layout: Layout, *, add: Sequence[str], remove: Sequence[str] = ()) -> 
     index = os.path.join(layout.git_dir, "index")
     private = os.path.join(layout.git_dir, f"mvc-index-{os.getpid()}")
     with _index_lock(layout):
-        _forget_leftovers(layout)
+        _delete_leftovers(layout)
         try:
             if os.path.exists(index):
-                # with its time, by which Git knows files that were written in the same tick and must be read again
+                # With its modification time: Git reads files again that were written in the same tick as the index.
                 shutil.copy2(index, private)
             extra = {"GIT_INDEX_FILE": private}
             if remove:
@@ -212,23 +216,23 @@ def stage(layout: Layout, *, add: Sequence[str], remove: Sequence[str] = ()) -> 
                     os.unlink(leftover)
 
 
-def _forget_leftovers(layout: Layout) -> None:
-    """Remove private copies of the index that killed processes left; the caller holds the lock."""
+def _delete_leftovers(layout: Layout) -> None:
+    """Delete private copies of the index that killed processes left. The caller holds the lock."""
     for name in os.listdir(layout.git_dir):
         if name.startswith("mvc-index-"):
             os.unlink(os.path.join(layout.git_dir, name))
 
 
 def write_seen(layout: Layout) -> None:
-    """Remember the pointers of index and worktree as the follow shim compares them: models agree with them."""
+    """Note that the models agree with the pointers of index and worktree as they are now. The follow shim reads it."""
     _write_seen(layout, _seen_now(layout))
 
 
 def take_seen(layout: Layout) -> bool:
-    """Whether the models agreed with all pointers when a hook or command last looked; the note of it is removed.
+    """Delete the note of `write_seen`. Return True if it still held: models agreed with all pointers.
 
-    The caller is about to change pointers or models. Without the note the next hook looks at every model, also when
-    the caller is killed or fails half way.
+    The caller is about to change pointers or models. Without the note the next hook checks every model, also if the
+    caller is killed or fails half way.
     """
     path = os.path.join(layout.state_dir, SEEN)
     try:
@@ -241,12 +245,15 @@ def take_seen(layout: Layout) -> bool:
 
 
 def _seen_now(layout: Layout) -> bytes:
-    """Three lines, each a hash or `-` for nothing: pointers in the index, edits of the worktree, sparse pointers."""
+    """Return three lines: hashes of the pointers in the index, of edits in the worktree, and of sparse pointers.
+
+    A line is `-` without edits or without sparse pointers.
+    """
     listed = git(layout, "ls-files", "-s", "-t", "--", "*.mvc", quote_paths=True)
     sparse = b"".join(line.partition(b"\t")[2] for line in listed.splitlines(keepends=True) if line.startswith(b"S "))
     edits = b""
     if run(layout, "diff-files", "--quiet", "--", "*.mvc")[0]:
-        patch = git(layout, *_PATCH, "--", "*.mvc", quote_paths=True).replace(b"\0", b"")  # which no shell keeps
+        patch = git(layout, *_PATCH, "--", "*.mvc", quote_paths=True).replace(b"\0", b"")  # a shell drops NUL bytes
         edits = b"".join(line + b"\n" for line in patch.split(b"\n") if line[:1] in {b"-", b"+", b"*"})
     return _hash(layout, listed) + b"".join(_hash(layout, part) if part else b"-\n" for part in (edits, sparse))
 
@@ -265,7 +272,7 @@ def _write_seen(layout: Layout, seen: bytes) -> None:
 
 
 def write_kept(layout: Layout, *, kept: bool) -> None:
-    """Tell the shims whether a model could not follow its pointer (in a conflict, or for its unsaved changes)."""
+    """Note for the shims whether a model differs from its pointer: in a conflict, or because of unsaved changes."""
     path = os.path.join(layout.state_dir, KEPT)
     with contextlib.suppress(FileNotFoundError):
         if kept:
@@ -276,10 +283,11 @@ def write_kept(layout: Layout, *, kept: bool) -> None:
 
 @contextlib.contextmanager
 def _index_lock(layout: Layout) -> Iterator[None]:
-    """Hold index.lock. The caller holds the worktree's own lock, so a lock that mvc noted belongs to a dead one.
+    """Hold index.lock. Raises GitError if another process keeps it for 5 seconds.
 
-    The file is made under a private name and noted before it becomes the lock: killed at any instant, the next run
-    knows whether the lock that it finds is ours.
+    The caller holds the worktree's own lock, so a lock that is noted in the journal belongs to a dead process. The
+    file is made under a private name and noted before it becomes the lock. If mvc is killed at any instant, the next
+    run therefore knows whether the lock is its own.
     """
     lock = os.path.join(layout.git_dir, "index.lock")
     journal = os.path.join(layout.state_dir, "journal")
@@ -290,7 +298,7 @@ def _index_lock(layout: Layout) -> Iterator[None]:
     try:
         for path in (private, noted):
             with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)  # of a killed process: the same file as a lock, perhaps, so never written to
+                os.unlink(path)  # a killed process left it; perhaps a hard link to the lock, so it is not written to
             with open(path, "xb") as file:
                 file.write(token)
                 file.flush()
@@ -298,7 +306,7 @@ def _index_lock(layout: Layout) -> Iterator[None]:
         os.replace(noted, journal)
         folder = os.open(layout.state_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            os.fsync(folder)  # a power cut must not leave the lock without the note
+            os.fsync(folder)  # a power failure must not leave the lock without the note
         finally:
             os.close(folder)
         deadline = time.monotonic() + _PATIENCE
@@ -314,7 +322,7 @@ def _index_lock(layout: Layout) -> Iterator[None]:
                     ) from None
                 time.sleep(0.05)
     finally:
-        with contextlib.suppress(FileNotFoundError):  # interrupted before it was made
+        with contextlib.suppress(FileNotFoundError):  # interrupted before the file was made
             os.unlink(private)
     try:
         yield
@@ -325,7 +333,7 @@ def _index_lock(layout: Layout) -> Iterator[None]:
 
 
 def _link(private: str, lock: str) -> None:
-    """Make PRIVATE the lock, unless there is one: FileExistsError."""
+    """Make PRIVATE the lock. Raises FileExistsError if the lock exists."""
     try:
         os.link(private, lock)
     except FileExistsError:
@@ -336,19 +344,19 @@ def _link(private: str, lock: str) -> None:
 
 
 def drop_dead_lock(layout: Layout) -> None:
-    """Remove the index.lock of an mvc that did not live to do so; the caller holds the worktree's own lock."""
+    """Delete an index.lock that a killed mvc left. The caller holds the worktree's own lock."""
     lock = os.path.join(layout.git_dir, "index.lock")
     if os.path.lexists(lock) and _is_our_dead_lock(lock, os.path.join(layout.state_dir, "journal")):
         os.unlink(lock)
 
 
 def is_noted_lock(layout: Layout) -> bool:
-    """Whether index.lock was made by an mvc: one that works now, or one that was killed."""
+    """Return True if an mvc made index.lock: one that is running, or one that was killed."""
     return _is_our_dead_lock(os.path.join(layout.git_dir, "index.lock"), os.path.join(layout.state_dir, "journal"))
 
 
 def _is_our_dead_lock(lock: str, journal: str) -> bool:
-    """Whether the lock is the one that an mvc noted which did not live to remove it."""
+    """Return True if LOCK is the lock that mvc noted in JOURNAL. If no mvc is running, its owner is dead."""
     try:
         with open(journal, "rb") as note, open(lock, "rb") as found:
             token = note.read(64)

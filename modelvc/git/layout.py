@@ -1,4 +1,4 @@
-"""Where a clone keeps what: found without starting Git. Short path: imports nothing heavy."""
+"""Find the folders of a clone without starting Git. Every command loads this module, so it imports little."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Layout:
-    """The folders of one worktree; absolute paths without links."""
+    """The folders of one worktree, as absolute paths without symbolic links."""
 
     __slots__ = ("common_dir", "git_dir", "readers", "worktree")
 
@@ -20,21 +20,21 @@ class Layout:
         self.worktree = worktree
         self.git_dir = git_dir  # of this worktree
         self.common_dir = common_dir  # shared by linked worktrees
-        self.readers: dict[bool, object] = {}  # open ones, which end with this; git/objects.py alone looks at them
+        self.readers: dict[bool, object] = {}  # of git/objects.py alone: its open processes, which end with this object
 
     @property
     def mvc_dir(self) -> str:
-        """What all worktrees of the clone share."""
+        """Mvc's folder that all worktrees of the clone share."""
         return os.path.join(self.common_dir, "mvc")
 
     @property
     def main_worktree(self) -> str:
-        """The top of the clone's main worktree; of a bare clone, its Git folder."""
+        """The top folder of the clone's main worktree; of a bare clone, its Git folder."""
         return self.worktree if self.git_dir == self.common_dir else of_git_dir(self.common_dir).worktree
 
     @property
     def shallow(self) -> bool:
-        """Whether Git left out a part of history when it cloned or fetched."""
+        """True if the clone is shallow: it lacks older commits."""
         try:
             return os.path.getsize(os.path.join(self.common_dir, "shallow")) > 0
         except OSError:
@@ -42,12 +42,15 @@ class Layout:
 
     @property
     def state_dir(self) -> str:
-        """What belongs to this worktree."""
+        """Mvc's folder of this worktree."""
         return os.path.join(self.git_dir, "mvc")
 
 
 def discover(start: str, env: Mapping[str, str]) -> Layout:
-    """The worktree that START lies in, as `git rev-parse` would say. NoRepository without one, or with a bare one."""
+    """Return the worktree that contains the folder START, as `git rev-parse` finds it.
+
+    Raises NoRepository outside of a worktree, and in a bare repository.
+    """
     start = os.path.realpath(start)
     if given := env.get("GIT_DIR"):
         git_dir = os.path.realpath(os.path.join(start, given))
@@ -71,7 +74,7 @@ def discover(start: str, env: Mapping[str, str]) -> Layout:
 
 
 def of_git_dir(git_dir: str) -> Layout:
-    """The main worktree of a clone whose Git folder is GIT_DIR. NoRepository when that is none."""
+    """Return the main worktree of the clone whose Git folder is GIT_DIR. Raises NoRepository for another folder."""
     if not _is_git_dir(git_dir):
         raise NoRepository(f"{shown(git_dir)} is no Git folder", hint="is its disk there?")
     worktree, _ = _configured(git_dir)
@@ -80,7 +83,7 @@ def of_git_dir(git_dir: str) -> Layout:
 
 
 def _layout(start: str, found: str, git_dir: str, env: Mapping[str, str]) -> Layout:
-    """GIT_DIR with the worktree that the environment names, else its configuration, else FOUND."""
+    """Return GIT_DIR with the worktree that the environment names, else its configuration, else FOUND."""
     common = env.get("GIT_COMMON_DIR") or _first_line(os.path.join(git_dir, "commondir")) or git_dir
     if given := env.get("GIT_WORK_TREE"):
         worktree = os.path.join(start, given)
@@ -96,7 +99,7 @@ def _layout(start: str, found: str, git_dir: str, env: Mapping[str, str]) -> Lay
 
 
 def git_dir_of(folder: str) -> str:
-    """The Git folder of the worktree whose top is FOLDER; "" when it is not one."""
+    """Return the Git folder of the worktree whose top is FOLDER, or ""."""
     path = os.path.join(folder, ".git")
     if _is_git_dir(path):
         return os.path.realpath(path)
@@ -115,9 +118,9 @@ def _is_git_dir(path: str) -> bool:
 
 
 def _configured(git_dir: str) -> tuple[str, bool]:
-    """core.worktree, which Git writes for submodules ("" when it is not set), and core.bare."""
-    # Commands such as `git sparse-checkout` move both to config.worktree. A linked worktree has its own Git folder,
-    # without the common config: there neither holds.
+    """Return core.worktree ("" if it is not set), which Git sets for submodules, and core.bare."""
+    # `git sparse-checkout` and others move both to config.worktree. The Git folder of a linked worktree has no config:
+    # there neither setting applies.
     worktree, bare = "", False
     for name in ("config", "config.worktree"):
         for key, value in _core(os.path.join(git_dir, name)):
@@ -129,7 +132,7 @@ def _configured(git_dir: str) -> tuple[str, bool]:
 
 
 def _core(path: str) -> list[tuple[str, str]]:
-    """The keys of the section [core] in a configuration file."""
+    """Return the keys and values of the section [core] in a configuration file."""
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
             lines = file.read().splitlines()
@@ -149,7 +152,7 @@ def _core(path: str) -> list[tuple[str, str]]:
 
 
 def _unquoted(value: str) -> str:
-    """A value as Git reads it, as far as paths need it."""
+    """Return VALUE without quotes, escapes and comments: as much of Git's syntax as paths need."""
     quoted, text, at = False, "", 0
     while at < len(value):
         char = value[at]

@@ -1,6 +1,6 @@
-"""What the sides of a merge are called. Read from Git's own notes, without starting anything.
+"""Name the sides of a merge. The names come from files in the Git folder; no process is started.
 
-Also used where nothing is installed beside Python itself, so: the standard library alone, and little of it.
+The drivers that are copied into clones use this module, so it needs the standard library alone.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ LONGEST = 100
 _OURS, _THEIRS = "ours", "theirs"
 _HEX = frozenset("0123456789abcdef")
 _SHORT = 10  # digits of a commit without a name
-_NO_FILES = "ref: refs/heads/.invalid"  # where refs are no files (reftable): sides have no names then
-_LINES = 100_000  # of packed-refs, before a name is given up
+_NO_FILES = "ref: refs/heads/.invalid"  # HEAD of a reftable repository, whose refs are no files: sides have no names
+_LINES = 100_000  # most lines of packed-refs that are searched for a name
 
 
 def names(layout: Layout, env: Mapping[str, str], given: tuple[str, str] = ("", "")) -> tuple[str, str]:
-    """Names for our side and for theirs. GIVEN are those that Git passed to the driver, if it knows how to (2.44)."""
+    """Return the names of our side and of theirs. GIVEN are the names that Git 2.44 or later passes to the driver."""
     found = _rebase(layout) or _merge(layout, env) or ("", "")
     pairs = zip(found, given, (_current(layout) or _OURS, _THEIRS), strict=True)
     ours, theirs = (_clean(known) or _clean(_passed(label)) or last for known, label, last in pairs)
@@ -30,7 +30,7 @@ def names(layout: Layout, env: Mapping[str, str], given: tuple[str, str] = ("", 
 
 
 def merged_commit(env: Mapping[str, str]) -> str:
-    """The id of the commit that `git merge` merges into HEAD; "" outside of one, and for an octopus."""
+    """Return the id of the commit that `git merge` merges into HEAD; "" outside of a merge, and for an octopus."""
     found = [name[8:] for name in env if name.startswith("GITHEAD_") and _is_id(name[8:])]
     return found[0] if len(found) == 1 else ""
 
@@ -45,7 +45,7 @@ def _clean(text: str) -> str:
 
 
 def _rebase(layout: Layout) -> tuple[str, str] | None:
-    """In a rebase ours is what is rebased onto, and theirs the branch that is being moved."""
+    """Return the sides of a rebase, or None. Ours is the commit that the rebase is onto, theirs the moved branch."""
     for step in ("rebase-merge", "rebase-apply"):
         folder = os.path.join(layout.git_dir, step)
         onto = _line(os.path.join(folder, "onto"))
@@ -56,7 +56,11 @@ def _rebase(layout: Layout) -> tuple[str, str] | None:
 
 
 def _merge(layout: Layout, env: Mapping[str, str]) -> tuple[str, str] | None:
-    """GITHEAD_<id> while Git merges, MERGE_HEAD when a person settles what it left. A pull gives an id as the name."""
+    """Return the sides of a merge, or None.
+
+    While Git merges, GITHEAD_<id> holds the name. When a person resolves conflicts, MERGE_HEAD holds the id. A pull
+    sets an id in the place of the name.
+    """
     commit = merged_commit(env) or _line(os.path.join(layout.git_dir, "MERGE_HEAD"))
     if not _is_id(commit):
         return None
@@ -67,7 +71,7 @@ def _merge(layout: Layout, env: Mapping[str, str]) -> tuple[str, str] | None:
 
 
 def _current(layout: Layout) -> str:
-    """The branch that is checked out, else the commit."""
+    """Return the branch that is checked out, else the commit."""
     head = _line(os.path.join(layout.git_dir, "HEAD"))
     if head == _NO_FILES:
         return ""
@@ -81,13 +85,13 @@ def _branch(ref: str) -> str:
 
 
 def _name_of(layout: Layout, commit: str) -> str:
-    """A branch that points to COMMIT, one of this clone rather than one of a remote."""
+    """Return a branch that points to COMMIT, or "". Branches of this clone come before those of a remote."""
     found = [name for name, at in _refs(layout) if at == commit and not name.endswith("/HEAD")]
     return _branch(min(found, key=lambda name: (not name.startswith("refs/heads/"), name))) if found else ""
 
 
 def _refs(layout: Layout) -> Iterator[tuple[str, str]]:
-    """(name, id) of branches: those in files of their own stand for what is packed under the same name."""
+    """Yield (name, id) of branches. A ref in a file of its own hides the packed ref of the same name."""
     loose = set()
     for start in ("refs/heads", "refs/remotes"):
         for folder, _, files in os.walk(os.path.join(layout.common_dir, start)):

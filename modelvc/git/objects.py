@@ -1,4 +1,4 @@
-"""Objects of a repository, read by one `git cat-file --batch` that stays open as long as its Layout lives."""
+"""Read Git objects with one `git cat-file --batch` that stays open as long as its Layout lives."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from modelvc.git.run import Held
 
 _KINDS = frozenset({b"blob", b"tree", b"commit", b"tag"})
-_AT_ONCE = 4096  # bytes of questions before the answers are read: they fit into a pipe everywhere
+_AT_ONCE = 4096  # bytes of questions that are sent before answers are read: they fit into every pipe
 _BLOCK = 1 << 20
 _ORIGINAL = ("--no-replace-objects",)
 
 
 class Found(NamedTuple):
-    """An object. DATA is cut where the reader's limit is; SIZE is its length in Git."""
+    """A Git object. SIZE is its length in bytes; DATA is cut at the limit of the read."""
 
     oid: str
     kind: str
@@ -31,29 +31,30 @@ class Found(NamedTuple):
 
 
 class Objects:
-    """The reader of one repository. ORIGINAL: objects as `git push` sends them, without replace refs."""
+    """The reader of one repository. Threads may share it. ORIGINAL: replace refs are ignored, as in `git push`."""
 
     def __init__(self, layout: Layout, *, original: bool) -> None:
-        self._layout = layout.worktree, layout.git_dir, layout.common_dir  # no circle: its end is ours
+        self._layout = layout.worktree, layout.git_dir, layout.common_dir  # not the Layout itself: it holds this reader
         self._args = (*(_ORIGINAL if original else ()), "cat-file", "--batch")
         self._process: Held | None = None
         self._lock = threading.Lock()
 
     def read(self, names: Iterable[bytes], limit: int = POINTER) -> Iterator[Found | None]:
-        """Each of NAMES (an id, or `HEAD:path`) with at most LIMIT bytes of it; None where there is no such object.
+        """Yield the object of each of NAMES (an id, or `HEAD:path`) with at most LIMIT bytes; None if it is missing.
 
-        NAMES never come from a person: some, such as `main@{9}`, end the process. GitError when it ends.
+        NAMES never come from a person: some, such as `main@{9}`, end the process. Raises GitError if it ends.
         """
         for some in _portions(names):
             with self._lock:
                 try:
                     found = self._ask(some, limit)
                 except BaseException:
-                    self.close()  # what it says next would be an answer to another question
+                    self.close()  # its next answer would belong to an older question
                     raise
             yield from found
 
     def one(self, name: str, limit: int = POINTER) -> Found | None:
+        """Return the object NAME with at most LIMIT bytes, or None."""
         return next(self.read([name.encode()], limit))
 
     def _ask(self, names: Sequence[bytes], limit: int) -> list[Found | None]:
@@ -88,7 +89,7 @@ class Objects:
         return found
 
     def _explain(self, name: bytes) -> None:
-        """Raise GitError with what Git says about NAME, at which the process ended."""
+        """Raise GitError with Git's message about NAME, the question at which the process ended."""
         git(self._where(), *self._args, stdin=name + b"\n")
         raise GitError("git cat-file ended before its time", hint="run it again")
 
@@ -98,6 +99,7 @@ class Objects:
         return Layout(*self._layout)
 
     def close(self) -> None:
+        """End the process. The next read starts another one."""
         if self._process:
             end(self._process)
             self._process = None
@@ -107,7 +109,7 @@ class Objects:
 
 
 def objects(layout: Layout, *, original: bool = False) -> Objects:
-    """The open reader of LAYOUT. ORIGINAL: without replace refs, as `git push` reads."""
+    """Return the open reader of LAYOUT. ORIGINAL: replace refs are ignored, as in `git push`."""
     found = layout.readers.get(original)
     if not isinstance(found, Objects):
         found = layout.readers[original] = Objects(layout, original=original)

@@ -1,7 +1,7 @@
-"""Small files of another repository at one revision, without cloning it: a shallow fetch that is thrown away.
+"""Read small files of another repository at one revision: a shallow fetch into a temporary repository.
 
-The other repository is hostile, even when it is a local folder: nothing is ever run inside of it but upload-pack, which
-Git means for that, and no configuration of it is read.
+The other repository is untrusted, also as a local folder. The only program that runs inside it is upload-pack, which
+Git made safe for that. Its configuration is not read.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _PROTOCOLS = ("file", "git", "http", "https", "ssh")
-_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*")  # a name that can be asked of a server as it is
+_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_./-]*")  # a name that is sent to a server as it is
 _MODES = ("100644", "100755")
 _ALGORITHMS = ("sha1", "sha256")
-_MISMATCH = b"mismatched algorithms"  # what Git says when both sides name objects by different hashes
-_DUMB = b"dumb http"  # plain files behind a web server: Git cannot ask it for a part
+_MISMATCH = b"mismatched algorithms"  # Git's message if the two repositories use different hashes
+_DUMB = b"dumb http"  # Git's message about plain files behind a web server, which cannot send a part
 
 
 class Snapshot(NamedTuple):
-    """A commit of another repository: the small files that were asked for, and the names of all files like them."""
+    """A commit of another repository: the requested small files, and the names of all `.mvc` files."""
 
     commit: str
     files: dict[str, bytes]
@@ -35,13 +35,13 @@ class Snapshot(NamedTuple):
 
 
 def snapshot(source: str, rev: str, wanted: Sequence[str], folder: str, *, limit: int) -> Snapshot:
-    """Files WANTED (of at most LIMIT bytes) at REV ("": HEAD) of the repository SOURCE, fetched into the empty FOLDER.
+    """Fetch the files WANTED at REV ("": HEAD) of the repository SOURCE into the empty FOLDER.
 
-    `names` are all that end in `.mvc`. NotFoundError without such a revision; links and larger files are left out.
+    Symbolic links and files of more than LIMIT bytes are left out. Raises NotFoundError if REV does not exist.
     """
     _check(source, "repository")
     _check(rev, "revision")
-    with contextlib.suppress(_CanNotLeaveOutError):
+    with contextlib.suppress(_NoPartialCloneError):
         place, commit = _bring(source, rev, os.path.join(folder, "slim"), slim=True)
         with contextlib.suppress(GitError):
             return _read(place, commit, wanted, limit)
@@ -49,12 +49,12 @@ def snapshot(source: str, rev: str, wanted: Sequence[str], folder: str, *, limit
 
 
 def whole(source: str, folder: str, lender: Layout) -> Layout:
-    """All refs of the repository SOURCE with their history, fetched into the empty FOLDER.
+    """Fetch all refs of the repository SOURCE with their history into the empty FOLDER. Return its layout.
 
-    Objects that LENDER has are not fetched again. GitError when the repository cannot be read, or not whole.
+    Objects that LENDER has are not fetched again. Raises GitError if the repository is unreachable or shallow.
     """
     _check(source, "repository")
-    # without --update-shallow Git would leave out the refs of a shallow repository, and report success
+    # Without --update-shallow, Git would skip the refs of a shallow repository and report success.
     quiet = ("-q", "--no-tags", "--no-recurse-submodules", "--no-auto-maintenance", "--update-shallow")
     own = git(lender, "rev-parse", "--show-object-format").decode("ascii").strip()
     place, code, words = folder, 1, _MISMATCH
@@ -74,23 +74,23 @@ def whole(source: str, folder: str, lender: Layout) -> Layout:
 
 
 def _is_whole(layout: Layout) -> bool:
-    """Whether all objects of a repository are in its folder."""
+    """Return True if all objects of a repository are in its folder: it is neither shallow nor a partial clone."""
     if os.path.exists(os.path.join(layout.common_dir, "shallow")):
         return False
     code, _, _ = run(layout.common_dir, "config", "--get-regexp", r"^remote\..*\.promisor$", extra={"GIT_DIR": "."})
     return code != 0
 
 
-class _CanNotLeaveOutError(Exception):
-    """The server cannot leave files out."""
+class _NoPartialCloneError(Exception):
+    """The server cannot leave files out of a fetch."""
 
 
 class _OtherAlgorithmError(Exception):
-    """The source names objects by another hash."""
+    """The source repository uses another hash."""
 
 
 def _bring(source: str, rev: str, folder: str, *, slim: bool) -> tuple[str, str]:
-    """A new repository in FOLDER, or below it, with the commit, and its id."""
+    """Make a repository in FOLDER, or below it, that holds the commit. Return its folder and the commit's id."""
     with contextlib.suppress(_OtherAlgorithmError):
         place = _begin(folder, source, "sha1")
         return place, _fetch(place, rev, slim=slim)
@@ -99,7 +99,7 @@ def _bring(source: str, rev: str, folder: str, *, slim: bool) -> tuple[str, str]
 
 
 def _begin(folder: str, source: str, algorithm: str) -> str:
-    """An empty repository in FOLDER, which names objects as ALGORITHM says."""
+    """Make an empty repository in FOLDER that uses the hash ALGORITHM. Return FOLDER."""
     os.makedirs(folder, exist_ok=True)
     git(folder, "init", "-q", "--bare", f"--object-format={algorithm}", ".", extra=_extra())
     git(folder, "config", "remote.origin.url", source, extra=_extra())
@@ -125,7 +125,7 @@ def _read(folder: str, commit: str, wanted: Sequence[str], limit: int) -> Snapsh
 
 
 def _check(text: str, what: str) -> None:
-    """Neither may be an option, nor more than one line."""
+    """Refuse a TEXT that Git would read as an option or a program, and control characters. Raises UsageError."""
     if text.startswith("-") or not text.isprintable() or (what == "revision" and ":" in text):
         raise UsageError(f"{shown_url(text)} is not the name of a {what}", hint="see `mvc get --help`")
     if what == "repository" and re.match(r"[A-Za-z0-9][A-Za-z0-9+.-]*::", text):
@@ -136,9 +136,9 @@ def _check(text: str, what: str) -> None:
 
 
 def _fetch(folder: str, rev: str, *, slim: bool) -> str:
-    """Bring one commit here, with its trees and, unless SLIM, with its files."""
+    """Fetch one commit with its trees and, unless SLIM, with its files. Return the commit's id."""
     quiet = ["-q", "--no-tags", "--no-recurse-submodules", "--no-auto-maintenance"]
-    # while the commit is not here yet, a file that is missing must not make Git fetch within its own fetch, without end
+    # Without GIT_NO_LAZY_FETCH, a missing file would make Git fetch inside its own fetch, again and again.
     extra = {**_extra(), "GIT_NO_LAZY_FETCH": "1"}
     if slim:
         quiet.append("--filter=blob:none")
@@ -150,8 +150,8 @@ def _fetch(folder: str, rev: str, *, slim: bool) -> str:
         if _MISMATCH in words:
             raise _OtherAlgorithmError
         if slim and _DUMB in words:
-            raise _CanNotLeaveOutError
-    if rev or _DUMB in words:  # an abbreviation, or a way through history such as main~3: that takes the commits
+            raise _NoPartialCloneError
+    if rev or _DUMB in words:  # an abbreviated id, or a path through history such as main~3: both need all commits
         refs = ("+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*", "+HEAD:refs/mvc/head")
         code, _, words = run(folder, "fetch", *quiet, "--", "origin", *refs, extra=extra)
         if not code:
@@ -159,8 +159,8 @@ def _fetch(folder: str, rev: str, *, slim: bool) -> str:
             return _resolved(folder, start) or _none(rev)
         if _MISMATCH in words:
             raise _OtherAlgorithmError
-        if slim and not _PLAIN.fullmatch(rev):  # nothing told yet what the server can do
-            raise _CanNotLeaveOutError
+        if slim and not _PLAIN.fullmatch(rev):  # no request has shown yet what the server can do
+            raise _NoPartialCloneError
     raise GitError(f"the repository cannot be read: {said(words)}", hint="check its name, and that you may read it")
 
 
@@ -176,7 +176,10 @@ def _none(rev: str) -> str:
 
 
 def _extra() -> dict[str, str]:
-    """Work in the folder alone, ask nothing, allow protocols that only carry bytes, fewer where the user says so."""
+    """Return the environment: work in the folder alone, never prompt, allow protocols that only carry bytes.
+
+    If the user's GIT_ALLOW_PROTOCOL allows fewer protocols, it holds.
+    """
     own = environment().get("GIT_ALLOW_PROTOCOL")
     allowed = [one for one in _PROTOCOLS if own is None or one in own.split(":")]
     return {"GIT_TERMINAL_PROMPT": "0", "GIT_DIR": ".", "GIT_ALLOW_PROTOCOL": ":".join(allowed) or "none"}

@@ -1,4 +1,4 @@
-"""Run the user's own Git: the only place where a process is started."""
+"""Run the user's own Git. No other module starts a process."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
 
     Held: TypeAlias = subprocess.Popen[bytes]
 
-# About credentials, transport, tracing and where configuration lies: as true for our calls as for the user's own.
+# Variables about credentials, transport, tracing and configuration files: our calls need them as the user's do.
 _KEPT = ("GIT_SSH", "GIT_TRACE", "GIT_CONFIG_", "GIT_TERMINAL_PROMPT", "GIT_ASKPASS", "GIT_ALLOW_PROTOCOL")
-# How Git reads paths and shows differences: never as the user's own command was told to.
+# Variables that change how Git reads paths and prints diffs: set for the user's command, wrong for ours.
 _NEVER = frozenset({
     "GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS",
     "GIT_EXTERNAL_DIFF", "GIT_DIFF_OPTS",
 })  # fmt: skip
-_MOST_WORDS = 8_192  # bytes that are kept of what Git says
+_MOST_WORDS = 8_192  # most bytes that are kept of Git's messages
 _MISSING = "git is not installed, or not on the PATH"
 
 
 def environment(*, commit_env: bool = False) -> dict[str, str]:
-    """The environment for Git. COMMIT_ENV: of the commit in progress (a hook's), else nothing of one."""
+    """Return the environment for Git. COMMIT_ENV: with the variables of the commit in progress, which a hook has."""
     env: Mapping[str, str] = os.environ
     kept = {k: v for k, v in env.items() if commit_env or not k.startswith("GIT_") or k.startswith(_KEPT)}
     kept = {k: v for k, v in kept.items() if k not in _NEVER}
@@ -43,9 +43,9 @@ def git(
     quote_paths: bool = False,
     extra: Mapping[str, str] | None = None,
 ) -> bytes:
-    """What Git prints when run with ARGS in a worktree or folder; GitError with its words when it fails.
+    """Run Git with ARGS in a worktree or folder. Return its output. Raises GitError with its message if it fails.
 
-    ARGS are fixed words and paths behind `--` or NUL-separated input, never an option that a user wrote.
+    ARGS are fixed words, and paths behind `--`; never an option that a user wrote.
     """
     code, out, err = run(where, *args, stdin=stdin, commit_env=commit_env, quote_paths=quote_paths, extra=extra)
     if code:
@@ -54,12 +54,12 @@ def git(
 
 
 def said(words: bytes) -> str:
-    """What Git said, in one line that is safe for a terminal and without the accounts in URLs that it repeats."""
+    """Return Git's message WORDS in one line that is safe for a terminal. Accounts in URLs are removed."""
     import re
 
     lines = (line.strip() for line in words.decode("utf-8", "replace").split("\n"))
     text = "; ".join(line for line in lines if line)
-    text = re.sub(r"(https?)://[^\s/@]+@", r"\1://...@", text)  # a token may stand there alone
+    text = re.sub(r"(https?)://[^\s/@]+@", r"\1://...@", text)  # the account may be a token alone
     return shown(re.sub(r"://[^\s@]*:\S*@", "://...@", text))
 
 
@@ -71,7 +71,7 @@ def run(
     quote_paths: bool = False,
     extra: Mapping[str, str] | None = None,
 ) -> tuple[int, bytes, bytes]:
-    """Exit status, output and words of one call of Git."""
+    """Run Git with ARGS. Return its exit status, output and messages. Raises GitError if Git is not installed."""
     import subprocess
 
     command, folder, env = _prepared(where, args, commit_env=commit_env, quote_paths=quote_paths)
@@ -85,7 +85,7 @@ def run(
 
 
 def held(where: Layout | str, *args: str, commit_env: bool = False, extra: Mapping[str, str] | None = None) -> Held:
-    """Start Git with ARGS and leave it open: the caller writes to it, reads from it and ends it."""
+    """Start Git with ARGS and return the process: the caller writes to it, reads from it and ends it."""
     import subprocess
 
     command, folder, env = _prepared(where, args, commit_env=commit_env)
@@ -100,9 +100,9 @@ def held(where: Layout | str, *args: str, commit_env: bool = False, extra: Mappi
 
 @contextmanager
 def piped(where: Layout | str, *commands: Sequence[str], stdin: bytes, extra: Mapping[str, str]) -> Iterator[IO[bytes]]:
-    """The output of the last of COMMANDS; each reads the output of the one before, and the first reads STDIN whole.
+    """Run a pipe of COMMANDS, the first of which reads STDIN. Yield the output of the last.
 
-    GitError with Git's words when the output was read to its end and a command failed. Left before, they are killed.
+    Raises GitError with Git's message if a command failed and the block ended normally. A block that raises kills them.
     """
     import subprocess
 
@@ -119,7 +119,7 @@ def piped(where: Layout | str, *commands: Sequence[str], stdin: bytes, extra: Ma
                 )
             for one in running[:-1]:
                 if one.stdout:
-                    one.stdout.close()  # the next one has it
+                    one.stdout.close()  # the next process holds the pipe
             _write_whole(running[0], stdin)
             if out := running[-1].stdout:
                 yield out
@@ -130,15 +130,15 @@ def piped(where: Layout | str, *commands: Sequence[str], stdin: bytes, extra: Ma
             for one in running:
                 end(one)
         if any(codes):
-            told = said(words()) or f"exit status {next(filter(None, codes))}"
-            raise GitError(f"git {commands[0][0]} failed: {told}", hint="see what `git fsck` says")
+            why = said(words()) or f"exit status {next(filter(None, codes))}"
+            raise GitError(f"git {commands[0][0]} failed: {why}", hint="see what `git fsck` says")
 
 
 @contextmanager
 def _drained() -> Iterator[tuple[int, Callable[[], bytes]]]:
-    """A descriptor to write to, and what was written, of which 8 KiB are kept; ask once all writers have ended.
+    """Yield a descriptor to write to, and a function that returns the first 8 KiB that were written.
 
-    Not a file: a full disk must not stop what only reads.
+    Call the function after all writers have ended. A pipe, not a file: a full disk must not stop a reader.
     """
     from threading import Thread
 
@@ -167,14 +167,14 @@ def _drained() -> Iterator[tuple[int, Callable[[], bytes]]]:
 
 
 def _write_whole(process: Held, data: bytes) -> None:
-    with suppress(BrokenPipeError):  # it died: its status tells
+    with suppress(BrokenPipeError):  # it died: its exit status says so
         if process.stdin:
             process.stdin.write(data)
             process.stdin.close()
 
 
 def end(process: Held) -> None:
-    """End PROCESS, which only reads the repository, and close its pipes."""
+    """Kill PROCESS, which only reads the repository, and close its pipes."""
     if process.poll() is None:
         process.kill()
         process.wait()
@@ -187,13 +187,13 @@ def end(process: Held) -> None:
 def _prepared(
     where: Layout | str, args: Sequence[str], *, commit_env: bool = False, quote_paths: bool = False
 ) -> tuple[list[str], str, dict[str, str]]:
-    """Command, folder and environment."""
+    """Return command, folder and environment for one call."""
     folder = where if isinstance(where, str) else where.worktree
     env = environment(commit_env=commit_env)
     if isinstance(where, Layout) and git_dir_of(where.worktree) != where.git_dir:
-        # only where Git would not find it: told where it is, Git does not ask whose it is (safe.directory)
+        # Only if Git would find another Git folder: with GIT_DIR, Git skips its check of the owner (safe.directory).
         env |= {"GIT_DIR": where.git_dir, "GIT_WORK_TREE": where.worktree, "GIT_COMMON_DIR": where.common_dir}
-    # our own calls must not start the user's hooks, nor the daemon that watches files
+    # Our own calls must start neither the user's hooks nor the file system monitor.
     quoting = () if quote_paths else ("-c", "core.quotePath=false")
     fixed = ("-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", *quoting)
     return ["git", *fixed, *args], folder, env

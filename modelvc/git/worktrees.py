@@ -1,4 +1,4 @@
-"""All worktrees of a clone, from what lies in its Git folder: also those whose disk is not mounted now."""
+"""List all worktrees of a clone from its Git folder, also those whose disk is not mounted now."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from modelvc.git.layout import Layout
 
 
 def git_dirs(layout: Layout) -> list[str]:
-    """The Git folders of the main worktree and of every linked one."""
+    """Return the Git folders of the main worktree and of every linked worktree."""
     linked = os.path.join(layout.common_dir, "worktrees")
     names = sorted(os.listdir(linked)) if os.path.isdir(linked) else []
     return [layout.common_dir, *(os.path.join(linked, name) for name in names)]
 
 
 def layouts(layout: Layout) -> list[Layout]:
-    """Our worktree and every other that has an index; where its folder is not found, its Git folder stands for it."""
+    """Return this worktree and every other that has an index.
+
+    If the folder of a worktree is missing, its layout has its Git folder as `worktree`.
+    """
     found = []
     for git_dir in git_dirs(layout):
         if git_dir == layout.git_dir or os.path.exists(os.path.join(git_dir, "index")):

@@ -12,7 +12,7 @@ from modelvc.errors import ConflictError
 from modelvc.formats.text import proofs as proofformat
 from modelvc.formats.text.proofs import Proof
 from modelvc.git.setup import hooks
-from modelvc.git.tips import configured_by
+from modelvc.models.remotes.proofs import config_hash
 from tests.support.shims import Shimmed
 
 
@@ -414,7 +414,7 @@ def test_pointers_that_the_far_side_has_not(far: Shimmed, tmp_path: Path) -> Non
 def prove(far: Shimmed, *revs: str, serves: str = "far") -> None:
     """Note that the history of REVS is complete where models go."""
     tips = [far.git("rev-parse", rev).strip() for rev in revs]
-    config = configured_by(far.layout, ".mvc/config.toml")
+    config = config_hash(far.layout)
     path = far.path / ".git/mvc/proofs/origin"
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(proofformat.encode(Proof("0" * 32, 0, config, ("other", serves), tuple(tips))))

@@ -144,9 +144,9 @@ def test_versions_of_a_model_beside_one_that_cannot_be_read(tmp_path: Path) -> N
     clone = grown(tmp_path / "many", 6)
     lost = clone.git("rev-parse", "HEAD~1:folder/m4.bin.mvc").strip()
     (clone.path / ".git/objects" / lost[:2] / lost[2:]).unlink()
-    past = open_repo(str(clone.path), {}).past
+    history = open_repo(str(clone.path), {}).history
     names = [f"folder/m{number}.bin.mvc" for number in range(6)]
-    assert [len(list(past.of(name))) for name in names[:4]] == [2] * 4
+    assert [len(list(history.of(name))) for name in names[:4]] == [2] * 4
     with pytest.raises(GitError, match="is not here"):
-        list(past.of(names[4]))
-    assert len(list(past.of(names[5]))) == 2
+        list(history.of(names[4]))
+    assert len(list(history.of(names[5]))) == 2

@@ -1,1 +1,1 @@
-"""What `mvc install` sets up in a clone: hooks and drivers."""
+"""Set up hooks and drivers in a clone, for `mvc install`."""

@@ -1,4 +1,4 @@
-"""Filters, diff and merge drivers of this clone: what its configuration calls, and the files that are called."""
+"""Set up the filters, diff drivers and merge drivers of this clone: its configuration, and the files that it calls."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ MODES: tuple[Mode, ...] = ("filter", "hook", "both", "off")
 _MODE = "mvc.notebooks"
 _SCRIPT = "driver.sh"
 _PACKAGE, _LIB = "package", "lib"
-# Found from wherever Git runs it, also when the clone has moved, in linked worktrees and in submodules.
+# Git finds this script from any folder, also after the clone has moved, in linked worktrees and in submodules.
 _RUN = 'sh "$(git rev-parse --git-common-dir)/mvc/driver.sh"'
-_SIDES = "%O %A %B %L %P %X %Y"  # %X and %Y, the sides' names, are left as they are by Git before 2.44
+_SIDES = "%O %A %B %L %P %X %Y"  # %X and %Y are the sides' names; Git before 2.44 passes them unchanged
 _ALWAYS = {
     "merge.mvc-pointer.name": "pointers of modelvc",
     "merge.mvc-pointer.driver": f"{_RUN} merge-pointer {_SIDES}",
-    "merge.mvc-pointer.recursive": "binary",  # else markers of a merge of bases would end up in a pointer
+    "merge.mvc-pointer.recursive": "binary",  # a text merge of the bases would put markers into a pointer
     "diff.mvc-pointer.textconv": f"{_RUN} pointer",
     "difftool.mvc.cmd": f'{_RUN} difftool "$LOCAL" "$REMOTE" "$MERGED"',
 }
 _VIEWS = {
     "diff.mvc-notebook.textconv": f"{_RUN} textconv",
     "diff.mvc-notebook.xfuncname": "^(%% .*)$",
-    # a sign is a word of its own; [:alnum:] would cut letters into bytes where the locale is C
+    # A punctuation character is a word of its own. In the locale C, [:alnum:] would cut letters into bytes.
     "diff.mvc-notebook.wordregex": "[^[:punct:][:space:]]+|[[:punct:]]",
     "merge.mvc-notebook.name": "notebooks, by modelvc",
     "merge.mvc-notebook.driver": f"{_RUN} merge {_SIDES}",
@@ -46,8 +46,8 @@ _FILTER = {
     "filter.mvc-notebook.smudge": f"{_RUN} smudge %f",
     "filter.mvc-notebook.required": "true",
 }
-# All that the notebook drivers load: whole packages, then single modules. An import contract keeps both on the standard
-# library alone.
+# The notebook drivers load these packages and modules, and no others. An import contract keeps them on the standard
+# library.
 _COPIED_PACKAGES = ("drivers/notebooks", "formats", "formats/pointer", "notebook")
 _COPIED_MODULES = (
     "__init__", "errors", "ids", "drivers/__init__", "drivers/say", "drivers/script", "drivers/utf8",
@@ -57,7 +57,7 @@ _COPIED_MODULES = (
 
 @dataclass(frozen=True, slots=True)
 class DriverState:
-    """Drivers as they are. `missing`: settings that are not there or say something else; `outdated`: files."""
+    """The drivers of a clone. `missing`: settings that are absent or differ. `outdated`: True if a file differs."""
 
     mode: Mode
     missing: tuple[str, ...]
@@ -65,13 +65,13 @@ class DriverState:
 
 
 def chosen(layout: Layout) -> Mode | None:
-    """What this clone was told to do about notebooks, if it was."""
+    """Return the mode for notebooks that this clone was set up with, or None."""
     found = _settings(layout).get(_MODE)
     return next((one for one in MODES if one == found), None)
 
 
 def install(layout: Layout, wanted: Mode) -> None:
-    """Set the drivers of this clone up. Doing it again changes nothing."""
+    """Set up the drivers of this clone. Another call changes nothing."""
     wanted_files = dict(_files())
     for name, data in wanted_files.items():
         path = os.path.join(layout.mvc_dir, name)
@@ -88,7 +88,7 @@ def install(layout: Layout, wanted: Mode) -> None:
 
 
 def uninstall(layout: Layout) -> None:
-    """Take settings and files away; kept outputs stay."""
+    """Remove the settings and files of the drivers. Kept outputs stay."""
     have = _settings(layout)
     for section in {_section(key) for key in (*_ALWAYS, *_VIEWS, *_FILTER)}:
         _remove(layout, section, have)
@@ -101,7 +101,7 @@ def uninstall(layout: Layout) -> None:
 
 
 def inspect(layout: Layout) -> DriverState:
-    """How the drivers of this clone stand; changes nothing."""
+    """Return the state of this clone's drivers. Changes nothing."""
     have = _settings(layout)
     now = chosen(layout) or "off"
     missing = [key for key, value in _wanted(now).items() if have.get(key) != value]
@@ -110,7 +110,7 @@ def inspect(layout: Layout) -> DriverState:
 
 
 def filters(layout: Layout) -> bool:
-    """Whether Git strips notebooks as they are added."""
+    """Return True if Git strips notebooks when they are added."""
     return chosen(layout) in {"filter", "both"}
 
 
@@ -121,7 +121,7 @@ def _wanted(wanted: Mode) -> dict[str, str]:
 
 
 def _settings(layout: Layout) -> dict[str, str]:
-    """Of this clone, by their names as Git writes them: section and key in lower case."""
+    """Return the settings of this clone by name, as Git writes it: section and key in lower case."""
     _, out, _ = run(layout, "config", "--local", "-z", "--get-regexp", r"^(filter|diff|merge|difftool)\.mvc|^mvc\.")
     return dict(line.partition("\n")[::2] for line in os.fsdecode(out).split("\0") if line)
 
@@ -136,7 +136,10 @@ def _section(key: str) -> str:
 
 
 def _files() -> Iterator[tuple[str, bytes]]:
-    """What lies below .git/mvc, with its content: the script, where the package is, a copy for when it is gone."""
+    """Yield path below .git/mvc and content of each file: the script, the package's path, and copies of modules.
+
+    The copies serve while the installed package is missing.
+    """
     from importlib.resources import files
 
     package = os.path.abspath(os.path.join(os.path.dirname(__file__), "../../.."))
@@ -147,7 +150,7 @@ def _files() -> Iterator[tuple[str, bytes]]:
 
 
 def copied(package: str) -> list[str]:
-    """Return the files of PACKAGE, the folder of modelvc, that a clone gets a copy of, as paths below it."""
+    """Return the files of modelvc that are copied into clones, as paths below PACKAGE, its folder."""
     found = [f"{name}.py" for name in _COPIED_MODULES]
     for folder in _COPIED_PACKAGES:
         found += [f"{folder}/{name}" for name in os.listdir(os.path.join(package, folder)) if name.endswith(".py")]
@@ -155,7 +158,7 @@ def copied(package: str) -> list[str]:
 
 
 def _remove_old_copies(mvc_dir: str, wanted: Collection[str]) -> None:
-    """Delete what another release copied: two modules of one name would be two answers to one import."""
+    """Delete files that another release copied: two modules of one name would make an import ambiguous."""
     for folder, _, names in os.walk(os.path.join(mvc_dir, _LIB), topdown=False):
         for name in names:
             path = os.path.join(folder, name)

@@ -1,4 +1,4 @@
-"""Hooks: shims in the clone's hooks folder, chained to what was there, removed without a trace."""
+"""Install shims in the clone's hooks folder. A shim runs the hook that it replaced; `uninstall` puts that back."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from modelvc.git.worktrees import git_dirs
 if TYPE_CHECKING:
     from modelvc.git.layout import Layout
 
-# Which shim stands for which hook; what fires when: docs/decisions/0004-hooks.md
+# The shim of each hook. docs/decisions/0004-hooks.md says when Git runs which hook.
 SHIMS = {
     "post-index-change": "follow",
     "post-checkout": "follow",
@@ -28,16 +28,20 @@ SHIMS = {
     "pre-push": "pre-push",
 }
 BEFORE = ".before-mvc"
-LEGACY = ".legacy"  # the pre-commit framework renames a hook that it finds to this, and runs it first
+LEGACY = ".legacy"  # the pre-commit framework adds this to the name of an existing hook, and runs that hook first
 _MARK = b"# modelvc: "
 _COMMON = "hook.sh"
-# For hooks that somebody shares with people who may not have mvc: nothing happens where it is not installed.
+# For hooks that a team shares: the line does nothing in a clone without mvc.
 _LINE = 'mvc="$(git rev-parse --git-common-dir)/mvc/hooks/{hook}"; [ ! -x "$mvc" ] || "$mvc" "$@" || exit'
 
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """What an installation did. `by_hand`: lines for hooks that somebody else manages (core.hooksPath)."""
+    """The result of an installation.
+
+    `chained`: hooks that also run an earlier hook. `by_hand`: (hook, line) to add to hooks in a folder that
+    core.hooksPath names, which mvc does not change.
+    """
 
     hooks: tuple[str, ...]
     chained: tuple[str, ...]
@@ -47,7 +51,7 @@ class Installed:
 
 @dataclass(frozen=True, slots=True)
 class HookState:
-    """Hooks as they are. `missing`: not there; `outdated`: another version's; `interpreter`: the recorded one."""
+    """The hooks of a clone. `outdated`: shims of another version. `interpreter`: the Python that shims try first."""
 
     missing: tuple[str, ...]
     outdated: tuple[str, ...]
@@ -56,13 +60,16 @@ class HookState:
 
 
 def install(layout: Layout, python: str) -> Installed:
-    """Put the shims in place, with PYTHON as the interpreter to try first. Doing it again changes nothing."""
+    """Install the shims, with PYTHON as the interpreter that they try first. Another call changes nothing.
+
+    Raises ConflictError, before anything is changed, if a hook would be lost.
+    """
     os.makedirs(layout.mvc_dir, exist_ok=True)
     _write(os.path.join(layout.mvc_dir, "python"), python.encode() + b"\n", executable=False)
     _write(os.path.join(layout.mvc_dir, _COMMON), _shim(_COMMON), executable=False)
     foreign = hooks_path(layout)
     if foreign:
-        # Somebody manages this folder (husky, a team's own): only they may change it, so the shims lie beside.
+        # Another program manages this folder (husky, or a team's own): the shims lie in mvc's folder.
         beside = os.path.join(layout.mvc_dir, "hooks")
         os.makedirs(beside, exist_ok=True)
         for hook, shim in SHIMS.items():
@@ -71,7 +78,7 @@ def install(layout: Layout, python: str) -> Installed:
         return Installed((), (), foreign, by_hand)
     folder = _folder(layout)
     os.makedirs(folder, exist_ok=True)
-    paths = {hook: _place(os.path.join(folder, hook)) for hook in SHIMS}  # refuses before anything is changed
+    paths = {hook: _shim_path(os.path.join(folder, hook)) for hook in SHIMS}  # raises before anything is changed
     chained = []
     for hook, path in paths.items():
         if os.path.lexists(path) and not _is_ours(path):
@@ -83,7 +90,7 @@ def install(layout: Layout, python: str) -> Installed:
 
 
 def uninstall(layout: Layout) -> tuple[str, ...]:
-    """Take the shims away and put back what was there; the hooks that were removed."""
+    """Remove the shims and put back the hooks that they replaced. Return the names of the removed hooks."""
     folder = _folder(layout)
     removed = []
     for hook in SHIMS:
@@ -107,7 +114,7 @@ def uninstall(layout: Layout) -> tuple[str, ...]:
 
 
 def inspect(layout: Layout) -> HookState:
-    """How the hooks of this clone stand; changes nothing."""
+    """Return the state of this clone's hooks. Changes nothing."""
     foreign = hooks_path(layout)
     folder = foreign or _folder(layout)
     missing, outdated = [], []
@@ -128,20 +135,20 @@ def inspect(layout: Layout) -> HookState:
 
 
 def hooks_path(layout: Layout) -> str:
-    """The folder that core.hooksPath names; "" when nobody set it, or set it to the usual one."""
+    """Return the folder that core.hooksPath names; "" if it is not set, or names the default folder."""
     _, out, _ = run(layout, "config", "-z", "--includes", "--type=path", "--get-all", "core.hooksPath")
-    values = os.fsdecode(out).split("\0")[:-2]  # without the end, and the last value, which is run's own
+    values = os.fsdecode(out).split("\0")[:-2]  # without the empty end and the last value, which git.run itself sets
     if not values or not values[-1]:
         return ""
     found = os.path.realpath(os.path.join(layout.worktree, values[-1]))
     return "" if found == os.path.realpath(_folder(layout)) else found
 
 
-def _place(path: str) -> str:
-    """Where the shim of the hook at PATH belongs; ConflictError when a hook would be lost."""
+def _shim_path(path: str) -> str:
+    """Return the path for the shim of the hook at PATH. Raises ConflictError if a hook would be lost."""
     if os.path.lexists(path) and not _is_ours(path):
         if _is_ours(path + LEGACY):
-            return path + LEGACY  # put there by a program that runs it
+            return path + LEGACY  # the program that moved the shim there also runs it
         if os.path.lexists(path + BEFORE) and _read(path) != _read(path + BEFORE):
             raise ConflictError(
                 f"another program replaced mvc's {shown(os.path.basename(path))} hook, and {shown(path + BEFORE)} "

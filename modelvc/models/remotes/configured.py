@@ -14,7 +14,7 @@ from modelvc.atomic import RealDisk, make_folder, write_file
 from modelvc.errors import ConfigError, NoRemote, NotFoundError, UntrustedRemote, UsageError, shown, shown_url
 from modelvc.formats.text import config, server_support
 from modelvc.formats.text.config import Remote
-from modelvc.git.identity import upstream_remote
+from modelvc.git.git_remotes import upstream
 
 if TYPE_CHECKING:
     from modelvc.formats.text.config import CloneConfig, Config
@@ -88,7 +88,7 @@ def for_git_remote(repo: Repo, git_remote: str) -> str | None:
 
 def for_upstream(repo: Repo) -> str:
     """The remote to read from: for models of the Git remote that the branch follows, else the default one."""
-    return for_git_remote(repo, upstream_remote(repo.layout)) or chosen_name(repo)
+    return for_git_remote(repo, upstream(repo.layout)) or chosen_name(repo)
 
 
 def accepted(repo: Repo, first: str) -> list[str]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelvc.errors import IntegrityError, ModelvcError
-from modelvc.git import identity
+from modelvc.git import git_remotes
 from modelvc.models.progress import SILENT
 from modelvc.models.remotes import configured
 from modelvc.models.versions import repositories
@@ -61,7 +61,7 @@ def kept_by_gc(repo: Repo, name: str, grace: float) -> set[Named]:
     Those that are not registered there do not count. Without Git remotes: what this clone reaches. Raises GitError for
     a Git remote that cannot be read.
     """
-    own = identity.own_places(repo.layout)
+    own = git_remotes.own_repositories(repo.layout)
     if len(own) == 1:  # the clone alone: remotes know it by itself
         return reachable(repo, grace).needed
     store = configured.open_remote(repo, name, writing=False)

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, NamedTuple
 from modelvc.errors import FormatError
 from modelvc.formats.text import proofs as proofformat
 from modelvc.formats.text.proofs import Lost, Proof
-from modelvc.git import tips
+from modelvc.git import git_remotes, reachability
+from modelvc.git.run import git
 from modelvc.models.remotes import configured
 from modelvc.repo import CONFIG
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
+    from modelvc.git.layout import Layout
     from modelvc.ids import Oid
     from modelvc.repo import Repo
     from modelvc.store.remote.store import RemoteStore
@@ -81,16 +83,18 @@ def note(repo: Repo, name: str, store: RemoteStore, before: StoreState, found: V
     if len(lost) > proofformat.LOST:
         forget(repo, name)
         return False
-    git_remotes = [one for one in tips.remotes(repo.layout) if configured.for_git_remote(repo, one) == name]
-    kept = tips.maximal(repo.layout, found.tips, tips.here(repo.layout, old.tips) if old else [])
+    served = [one for one in git_remotes.names(repo.layout) if configured.for_git_remote(repo, one) == name]
+    kept = reachability.maximal(
+        repo.layout, found.tips, reachability.local_commits(repo.layout, old.tips) if old else []
+    )
     _save(
         repo,
         name,
         Proof(
             now.store,
             now.generation,
-            tips.configured_by(repo.layout, CONFIG),
-            tuple(git_remotes[: proofformat.SERVED]),
+            config_hash(repo.layout),
+            tuple(served[: proofformat.SERVED]),
             tuple(kept[: proofformat.TIPS]),
             tuple(lost),
         ),
@@ -120,6 +124,15 @@ def folder(repo: Repo) -> str:
 
 def _path(repo: Repo, name: str) -> str:
     return os.path.join(folder(repo), name)
+
+
+def config_hash(layout: Layout) -> str:
+    """Return the hash of the repository's and the clone's configuration, as the pre-push shim computes it."""
+    data = b""
+    for path in (os.path.join(layout.worktree, CONFIG), os.path.join(layout.mvc_dir, "config.toml")):
+        with suppress(OSError), open(path, "rb") as file:
+            data += file.read()
+    return git(layout, "hash-object", "--stdin", stdin=data).decode("ascii").strip()
 
 
 def _save(repo: Repo, name: str, proof: Proof) -> None:

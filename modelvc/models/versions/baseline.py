@@ -35,7 +35,7 @@ class Baseline:
         self.commit = ""
         if text and not self._best:
             self.commit = _merge_base(repo, text, head) if "..." in text else history.resolve(repo.layout, text)
-        self._there = repo.past.at(self.commit) if self.commit else {}
+        self._there = repo.history.at(self.commit) if self.commit else {}
 
     def version(self, path: SafeRelPath, new: Pointer) -> Pointer | None:
         """The version to compare NEW with; None where there is none."""
@@ -53,7 +53,7 @@ class Baseline:
 
     def _renamed(self, path: SafeRelPath, new: Pointer) -> SafeRelPath:
         """The pointer that the model had there under an earlier name: a new name is no way around a gate."""
-        if self._head == "HEAD" and not self._repo.past.has_head():
+        if self._head == "HEAD" and not self._repo.history.has_head():
             return pointer_of(path)
         at = name_in_commit(self._repo, path, new, self._head)
         earlier = (pointer_of(name) for name, _ in versions_of(self._repo, at, start=self._head))
@@ -93,7 +93,7 @@ def previous(repo: Repo, path: SafeRelPath, new: Pointer, head: str = "HEAD") ->
 
 def known_versions(repo: Repo, path: SafeRelPath, new: Pointer, head: str = "HEAD") -> Iterator[Pointer]:
     """The versions of a model in history that can be read, newest first; NEW is the one at PATH."""
-    if head == "HEAD" and not repo.past.has_head():
+    if head == "HEAD" and not repo.history.has_head():
         return
     for at, version in versions_of(repo, name_in_commit(repo, path, new, head), start=head):
         try:

@@ -26,7 +26,7 @@ def versions_of(
     """Versions at PATH, newest first, and before it was renamed under the names that it had."""
     seen = {path}
     last: history.Version | None = None
-    for version in repo.past.of(pointer_of(path), start=start, all_refs=all_refs):
+    for version in repo.history.of(pointer_of(path), start=start, all_refs=all_refs):
         last = version
         yield path, version
     while last is not None:
@@ -35,14 +35,14 @@ def versions_of(
             return
         seen.add(before)
         commit, last = last.commit, None
-        for version in repo.past.before(commit, pointer_of(before), start=start, all_refs=all_refs):
+        for version in repo.history.before(commit, pointer_of(before), start=start, all_refs=all_refs):
             last = version
             yield before, version
 
 
 def _renamed_from(repo: Repo, version: history.Version, seen: set[SafeRelPath]) -> SafeRelPath | None:
     """The path that the model had in the commit before, if that went away with this one."""
-    lost = repo.past.gone(version.commit)
+    lost = repo.history.gone(version.commit)
     if not lost:
         return None
     try:

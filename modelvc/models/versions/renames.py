@@ -33,9 +33,9 @@ class FormerNames:
 
 def name_in_commit(repo: Repo, path: SafeRelPath, pointer: Pointer, head: str = "HEAD") -> SafeRelPath:
     """The name that a commit has for the model whose version is POINTER: PATH, unless it was renamed since."""
-    if head == "HEAD" and not repo.past.has_head():
+    if head == "HEAD" and not repo.history.has_head():
         return path
-    there = repo.past.at(head)
+    there = repo.history.at(head)
     if pointer_of(path) in there:
         return path
     # a pointer that names no such version is not worth reading
@@ -50,7 +50,7 @@ def only_renamed(repo: Repo, path: SafeRelPath, pointer: Pointer) -> bool:
     name = name_in_commit(repo, path, pointer)
     if name == path:
         return False
-    there = readable({pointer_of(name): repo.past.at("HEAD")[pointer_of(name)]})
+    there = readable({pointer_of(name): repo.history.at("HEAD")[pointer_of(name)]})
     return name in there and there[name].oid == pointer.oid
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from modelvc.errors import ConflictError, GitError, UsageError, shown, shown_url
 from modelvc.formats.paths import model_of
-from modelvc.git import history, identity, other_repository
+from modelvc.git import git_remotes, history, other_repository
 from modelvc.git.layout import git_dir_of
 from modelvc.models.versions.reachable import parse_or_stop
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 def own_registrations(repo: Repo, url: str = "") -> tuple[str, ...]:
     """The places to register with a remote: those of Git's remotes and of URL, or of the clone itself without any."""
-    found = list(identity.own_places(repo.layout))
+    found = list(git_remotes.own_repositories(repo.layout))
     if url:
-        found.insert(0, identity.place_of(url, repo.layout.worktree))
+        found.insert(0, git_remotes.canonical_name(url, repo.layout.worktree))
     return tuple(dict.fromkeys(found[:-1] or found))
 
 
@@ -35,7 +35,7 @@ def urls_to_read(repo: Repo, registered: Mapping[str, str], also: Sequence[str],
 
     Raises ConflictError while a repository uses the remote that is neither this clone's nor named in ALSO.
     """
-    own = identity.own_places(repo.layout)
+    own = git_remotes.own_repositories(repo.layout)
     named = {_named(repo, url, registered): url for url in also}
     for place, url in named.items():
         if place not in registered:
@@ -60,9 +60,9 @@ def urls_to_read(repo: Repo, registered: Mapping[str, str], also: Sequence[str],
 
 def _named(repo: Repo, url: str, registered: Mapping[str, str]) -> str:
     """The place of the repository at URL; for the folder of a worktree that of its Git folder, as clones register."""
-    place = identity.place_of(url, repo.layout.worktree)
+    place = git_remotes.canonical_name(url, repo.layout.worktree)
     inside = "" if place in registered else git_dir_of(os.path.join(repo.layout.worktree, url))
-    return identity.place_of(inside, repo.layout.worktree) if inside else place
+    return git_remotes.canonical_name(inside, repo.layout.worktree) if inside else place
 
 
 def reached_objects(repo: Repo, urls: Sequence[str]) -> dict[Named, str]:
@@ -74,7 +74,9 @@ def reached_objects(repo: Repo, urls: Sequence[str]) -> dict[Named, str]:
     for url in urls:
         with tempfile.TemporaryDirectory(prefix="mvc-refs-") as folder:
             try:
-                layout = other_repository.whole(identity.asked_at(url, repo.layout.worktree), folder, repo.layout)
+                layout = other_repository.whole(
+                    git_remotes.absolute_url(url, repo.layout.worktree), folder, repo.layout
+                )
             except GitError as error:
                 words = f"the refs of {shown_url(url)} cannot be read: {error}"
                 raise GitError(words, hint="nothing is removed that they may need; see `git fetch`") from None

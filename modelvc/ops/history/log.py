@@ -88,7 +88,7 @@ def log(repo: Repo, paths: Sequence[str] = (), filters: Filters = ALL) -> Log:
     cut_off: list[str] = []
     known = False
     unknown: list[NotFoundError] = []
-    tracked = map(model_of, repo.past.at(start)) if filters.rev else repo.tracked()
+    tracked = map(model_of, repo.history.at(start)) if filters.rev else repo.tracked()
     for path in chosen(repo, paths, tracked):
         seen = versions_of(repo, path, start=start, all_refs=filters.all_refs)
         rows = (_logged(repo, at, one, names) for at, one in seen)

@@ -85,7 +85,7 @@ def _pointers(repo: Repo, commit: str) -> dict[SafeRelPath, Pointer | ModelvcErr
     if not commit:
         good, broken = repo.worktree_pointers()
         return {**good, **broken}
-    for name, data in repo.past.at(commit).items():
+    for name, data in repo.history.at(commit).items():
         try:
             found[model_of(name)] = parse(data, pointer_of(model_of(name)))
         except ModelvcError as error:

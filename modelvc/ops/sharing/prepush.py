@@ -10,7 +10,7 @@ from modelvc.errors import BrokenPointer, GitError, NoRemote, shown
 from modelvc.formats.pointer.pointer import Pointer
 from modelvc.formats.sizes import about
 from modelvc.formats.text.proofs import Lost
-from modelvc.git import history, tips
+from modelvc.git import history, reachability
 from modelvc.models.remotes import configured, proofs
 from modelvc.models.remotes.holders import find_holders
 from modelvc.models.versions.scope import ScopedObject, scope_between
@@ -54,7 +54,7 @@ def push_for_git(repo: Repo, git_remote: str, url: str, updates: Sequence[Update
     and that only commits name which Git's remote lacks.
     """
     layout = repo.layout
-    include = tips.here(layout, [one.local for one in updates if one.local.strip("0")])
+    include = reachability.local_commits(layout, [one.local for one in updates if one.local.strip("0")])
     if not include or next(iter(history.pointers_in(layout, include=include)), None) is None:
         return ""
     name = configured.for_git_remote(repo, git_remote)
@@ -62,7 +62,7 @@ def push_for_git(repo: Repo, git_remote: str, url: str, updates: Sequence[Update
         raise NoRemote(
             "this repository has models, but no remote to keep them", hint="add one with `mvc remote add origin URL`"
         )
-    there = tips.here(layout, [one.remote for one in updates if one.remote.strip("0")])
+    there = reachability.local_commits(layout, [one.remote for one in updates if one.remote.strip("0")])
     store = configured.open_remote(repo, name, writing=True)
     try:
         return _push(repo, OpenRemote(name, store), _GitRemote(url, there), include)
@@ -75,7 +75,7 @@ def _push(repo: Repo, to: OpenRemote, hub: _GitRemote, include: Sequence[str]) -
     proof = proofs.valid(repo, to.name, before)
     left_out: Sequence[str] = ()
     if proof:  # Git's remote keeps what its refs reach, so nothing of that went since it was proven
-        left_out = tips.reached(repo.layout, hub.there, tips.here(repo.layout, proof.tips))
+        left_out = reachability.reached_by(repo.layout, hub.there, reachability.local_commits(repo.layout, proof.tips))
     scope = scope_between(repo, include, left_out)
     scope = replace(scope, objects=(*scope.objects, *_stored_again(repo, proof.lost if proof else (), scope)))
     if not scope.objects and not scope.broken:
@@ -109,7 +109,7 @@ def _refuse_new(repo: Repo, hub: _GitRemote, lost: Mapping[Named, ModelvcError],
         return
     published = list(hub.there)
     with suppress(GitError):  # without an answer only what Git told the hook is known to be there
-        published = list(dict.fromkeys([*published, *tips.live(repo.layout, hub.url)]))
+        published = list(dict.fromkeys([*published, *reachability.remote_commits(repo.layout, hub.url)]))
     old = scope_between(repo, published, ())
     known = {(where.rpartition(" in ")[0], why) for where, why in old.broken}
     for where, why in scope.broken:

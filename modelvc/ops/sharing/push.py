@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from modelvc.errors import BrokenPointer, ModelvcError
 from modelvc.formats.paths import pointer_of
 from modelvc.formats.pointer.pointer import parse
-from modelvc.git import tips
+from modelvc.git import reachability
 from modelvc.models.progress import SILENT
 from modelvc.models.remotes import configured, proofs, seen_cache
 from modelvc.models.remotes.holders import find_holders
@@ -90,13 +90,13 @@ def push(
     """
     repo.require_init()
     name = configured.chosen_name(repo, options.remote)
-    starts = tips.starts(repo.layout, all_refs=options.everything)
+    starts = reachability.start_commits(repo.layout, all_refs=options.everything)
     scope = scope_of(repo, revs, paths, everything=options.everything, history_too=True)
     store = configured.open_remote(repo, name, writing=True)
     try:
         before = proofs.store_state(store)
         done = send(repo, OpenRemote(name, store), scope, options, progress)
-        whole = not (options.dry_run or revs or paths) and starts == tips.starts(
+        whole = not (options.dry_run or revs or paths) and starts == reachability.start_commits(
             repo.layout, all_refs=options.everything
         )
         if whole and not done.absent and not scope.broken:
@@ -179,10 +179,10 @@ def _related(repo: Repo, one: ScopedObject) -> list[Named]:
 
 
 def _candidates(repo: Repo, one: ScopedObject) -> Iterator[bytes]:
-    if not repo.past.has_head():
+    if not repo.history.has_head():
         return
-    for version in islice(repo.past.of(pointer_of(one.path)), _RELATED):
+    for version in islice(repo.history.of(pointer_of(one.path)), _RELATED):
         yield version.data
-    for path, data in repo.past.at("HEAD").items():
+    for path, data in repo.history.at("HEAD").items():
         if path.rpartition("/")[0] == one.path.parent:
             yield data

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from modelvc.errors import GitError
-from modelvc.git.identity import asked_at
+from modelvc.git.git_remotes import absolute_url
 from modelvc.git.layout import discover
 from modelvc.git.run import environment, git, run, said
 
@@ -49,9 +49,9 @@ def test_a_url_is_a_path_where_it_is_one_to_git(tmp_path: Path) -> None:
     (tmp_path / "https:/host").mkdir(parents=True)  # what a repository brings stands for no server
     (tmp_path / "host:path").mkdir()
     for url in ("https://host", "host:path", "ada@host:path", str(tmp_path)):
-        assert asked_at(url, str(tmp_path)) == url
+        assert absolute_url(url, str(tmp_path)) == url
     for url in ("../origin.git", "./host:path", "origin.git"):
-        assert asked_at(url, str(tmp_path)) == f"{tmp_path}/{url}"
+        assert absolute_url(url, str(tmp_path)) == f"{tmp_path}/{url}"
 
 
 def test_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Where the Git repository of a clone lies, as a name that all its clones agree on."""
+"""Git's own remotes, and names of Git repositories that all their clones agree on."""
 
 from __future__ import annotations
 
@@ -17,18 +17,23 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://(?:[^/@]*@)?([^/]*)/*(.*)")
 _SCP = re.compile(r"(?:[^/@:]*@)?([^/:]+):/*(.*)")
 
 
-def own_places(layout: Layout) -> dict[str, str]:
-    """The place of each of Git's remotes with the URL that this clone uses; of the clone itself (its folder) last."""
+def names(layout: Layout) -> list[str]:
+    """Return the names of Git's remotes."""
+    return os.fsdecode(git(layout, "remote")).split("\n")[:-1]
+
+
+def own_repositories(layout: Layout) -> dict[str, str]:
+    """Return the URL of each of Git's remotes by its canonical name. The clone's own Git folder comes last."""
     found: dict[str, str] = {}
     for line in os.fsdecode(git(layout, "remote", "-v")).splitlines():
         if match := _LINE.match(line):
-            found.setdefault(place_of(match[1], layout.worktree), match[1])
-    found[place_of(layout.common_dir, layout.worktree)] = layout.common_dir
+            found.setdefault(canonical_name(match[1], layout.worktree), match[1])
+    found[canonical_name(layout.common_dir, layout.worktree)] = layout.common_dir
     return found
 
 
-def upstream_remote(layout: Layout) -> str:
-    """The name of the Git remote that the current branch follows; "" without one."""
+def upstream(layout: Layout) -> str:
+    """Return the name of the Git remote that the current branch follows, or ""."""
     code, out, _ = run(layout, "symbolic-ref", "-q", "HEAD")
     branch = os.fsdecode(out).strip().removeprefix("refs/heads/")
     if code or not branch:
@@ -37,16 +42,19 @@ def upstream_remote(layout: Layout) -> str:
     return "" if code else os.fsdecode(out).rstrip("\0")
 
 
-def asked_at(url: str, folder: str) -> str:
-    """The URL for a Git that does not run in FOLDER: a path is made absolute. By its colons Git tells a path."""
+def absolute_url(url: str, folder: str) -> str:
+    """Return URL for a Git that runs outside FOLDER: a relative path is joined to FOLDER.
+
+    Like Git, this takes a URL without a colon before its first slash for a path.
+    """
     return url if ":" in url.partition("/")[0] else os.path.join(folder, url)
 
 
-def place_of(url: str, folder: str) -> str:
-    """One name for all ways to write the URL of a repository, without accounts: `host/path`, or a folder.
+def canonical_name(url: str, folder: str) -> str:
+    """Return one name for all spellings of a repository's URL, without accounts: `host/path`, or a folder.
 
-    A folder is named with its number on the disk: the same path on another computer is another repository, the same
-    folder of a share is the same one.
+    The name of a folder holds its inode number. The same path on another computer then has another name, and the same
+    folder of a network share keeps its name.
     """
     if url.startswith("file://"):
         url = "/" + url.removeprefix("file://").partition("/")[2]

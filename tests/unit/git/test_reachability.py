@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from modelvc.errors import GitError
-from modelvc.git import tips
+from modelvc.git import reachability
 from tests.unit.git.test_history import Repo
 
 
@@ -25,21 +25,21 @@ def repo(tmp_path: Path) -> Repo:
 
 
 def test_which_are_reached(repo: Repo) -> None:
-    a, b, c, d = tips.here(repo.layout, ["a", "b", "c", "d"])
+    a, b, c, d = reachability.local_commits(repo.layout, ["a", "b", "c", "d"])
     assert d == repo.git("rev-parse", "side")
-    assert tips.here(repo.layout, ["a", "f" * 40, "a", "a:"]) == [a]
-    assert tips.reached(repo.layout, [a, b, c, d], [b]) == [a, b]
-    assert tips.reached(repo.layout, [a, d], []) == []
+    assert reachability.local_commits(repo.layout, ["a", "f" * 40, "a", "a:"]) == [a]
+    assert reachability.reached_by(repo.layout, [a, b, c, d], [b]) == [a, b]
+    assert reachability.reached_by(repo.layout, [a, d], []) == []
     repo.git("replace", "--graft", "c")
-    assert tips.reached(repo.layout, [a], [c]) == [a]
+    assert reachability.reached_by(repo.layout, [a], [c]) == [a]
 
 
 def test_which_no_other_reaches(repo: Repo) -> None:
-    a, b, c, d = tips.here(repo.layout, ["a", "b", "c", "d"])
-    assert tips.maximal(repo.layout, [a, b, c, d, a], []) == [c, d]
-    assert tips.maximal(repo.layout, [c], [b, d]) == [c, d]
-    assert tips.maximal(repo.layout, [a, d], [c]) == [d, c]
-    assert tips.maximal(repo.layout, [b], [c]) == [c]
+    a, b, c, d = reachability.local_commits(repo.layout, ["a", "b", "c", "d"])
+    assert reachability.maximal(repo.layout, [a, b, c, d, a], []) == [c, d]
+    assert reachability.maximal(repo.layout, [c], [b, d]) == [c, d]
+    assert reachability.maximal(repo.layout, [a, d], [c]) == [d, c]
+    assert reachability.maximal(repo.layout, [b], [c]) == [c]
 
 
 def test_what_a_repository_has_now(repo: Repo, tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_what_a_repository_has_now(repo: Repo, tmp_path: Path) -> None:
     repo.git("fetch", "-q", "origin")
     hub.git("update-ref", "-d", "refs/heads/side")
     hub.git("update-ref", "-d", "refs/tags/d")
-    a, b, c = tips.here(repo.layout, ["a", "b", "c"])
-    assert set(tips.live(repo.layout, str(hub.path))) == {a, b, c}
+    a, b, c = reachability.local_commits(repo.layout, ["a", "b", "c"])
+    assert set(reachability.remote_commits(repo.layout, str(hub.path))) == {a, b, c}
     with pytest.raises(GitError):
-        tips.live(repo.layout, str(tmp_path / "nowhere"))
+        reachability.remote_commits(repo.layout, str(tmp_path / "nowhere"))

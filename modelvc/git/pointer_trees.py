@@ -1,4 +1,4 @@
-"""Which pointers a commit's tree holds: read tree by tree, none of them twice."""
+"""Find the pointers in a commit's tree. Each tree is read once."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from modelvc.git.objects import Objects
 
-LARGEST = 64 << 20  # bytes of one tree: a folder of more than a million files
+LARGEST = 64 << 20  # most bytes of one tree, which is a folder of more than a million files
 _FOLDER, _FILES = b"40000", b"100"
 
 
@@ -20,24 +20,27 @@ class _Tree(NamedTuple):
     folders: tuple[tuple[bytes, str], ...]  # name and tree
 
 
-class Trees:
-    """Pointers below trees. A tree without any costs nothing wherever else it appears."""
+class PointerTrees:
+    """The pointers below trees. A tree without pointers is skipped wherever it appears again."""
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects
-        self._known: dict[str, _Tree] = {}  # apart from folders without pointers
+        self._known: dict[str, _Tree] = {}  # without the folders that hold no pointers
         self._done: set[tuple[bytes, str]] = set()
 
     def new_pointers(self, top: str) -> Iterator[tuple[bytes, str]]:
-        """(path, blob) below the tree TOP, apart from what was told before of the same tree at the same place."""
+        """Yield (path, blob) of each pointer below the tree TOP.
+
+        A tree that was reported before at the same path is skipped.
+        """
         self._load(top)
         waiting = [(b"", top)]  # not recursive: a hostile tree may be deep
         while waiting:
-            place = waiting.pop()
-            if place in self._done:
+            at = waiting.pop()
+            if at in self._done:
                 continue
-            self._done.add(place)
-            folder, tree = place
+            self._done.add(at)
+            folder, tree = at
             for name, blob in self._known[tree].pointers:
                 yield folder + name, blob
             for name, below in reversed(self._known[tree].folders):
@@ -45,7 +48,7 @@ class Trees:
                     waiting.append((folder + name + b"/", below))
 
     def _load(self, top: str) -> None:
-        """Read what is not known yet below TOP, and forget folders that hold no pointers, however deep."""
+        """Read the unknown trees below TOP, and drop folders that hold no pointers at any depth."""
         read: dict[str, _Tree] = {}
         wanted = [top] if top not in self._known else []
         while wanted:
@@ -72,7 +75,7 @@ class Trees:
 
 
 def _parsed(data: bytes, length: int) -> _Tree:
-    """The pointers and folders in a tree; LENGTH is that of a binary id."""
+    """Parse a tree. LENGTH is the number of bytes of a binary id. Raises GitError if the tree is corrupt."""
     pointers, folders = [], []
     at = 0
     while at < len(data):
