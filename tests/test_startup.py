@@ -87,6 +87,22 @@ def test_what_git_answers_loads_no_other_reader_of_git(clone: Clone, line: str) 
     assert not loaded & {"pygit2", "git"}
 
 
+def test_a_command_loads_no_other(clone: Clone) -> None:
+    code = (
+        "import sys; sys.argv[1:] = ['ls']; from modelvc.__main__ import main; main(); sys.stdout.flush()\n"
+        "sys.stderr.write(' '.join(name for name in sys.modules if name.startswith('modelvc.cli.commands.')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=clone.path,
+        env=clone.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == "modelvc.cli.commands.reading"
+
+
 @pytest.mark.parametrize("hook", ["post-index-change", "post-checkout", "pre-commit", "pre-push"])
 def test_hooks_load_no_terminal_library(clone: Clone, hook: str) -> None:
     loaded, _ = _loaded(clone, "hook", hook, *(["origin", "nowhere"] if hook == "pre-push" else []))

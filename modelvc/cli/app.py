@@ -4,30 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from modelvc import __version__
 from modelvc.cli import context
-from modelvc.cli.commands import (
-    gate,
-    merging,
-    metrics,
-    notebook,
-    plot,
-    reading,
-    setup,
-    track,
-    tracking,
-    transfer,
-    upkeep,
-)
 from modelvc.cli.errors import INTERRUPTED, complain, explain
 from modelvc.cli.views import render
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import ModuleType
 
 USAGE = 2
 # What people try because Git has it, and what to run instead.
@@ -42,16 +31,64 @@ ELSEWHERE = {
     "untrack": "`mvc rm --keep PATH`, or `mvc track --remove PATTERN`",
 }
 
-app = typer.Typer(
-    name="mvc",
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-)
+# In the order in which `mvc --help` lists them: where each command is declared, below modelvc.cli.commands.
+_COMMANDS = {
+    "init": "setup",
+    "install": "setup",
+    "uninstall": "setup",
+    "add": "tracking",
+    "track": "track",
+    "status": "tracking",
+    "checkout": "tracking",
+    "rm": "tracking",
+    "mv": "tracking",
+    "resolve": "merging",
+    "check": "gate",
+    "rollback": "gate",
+    "plot": "plot",
+    "ls": "reading",
+    "log": "reading",
+    "show": "reading",
+    "diff": "reading",
+    "push": "transfer",
+    "fetch": "transfer",
+    "pull": "transfer",
+    "trust": "transfer",
+    "get": "transfer",
+    "fsck": "upkeep",
+    "gc": "upkeep",
+    "doctor": "upkeep",
+}
+_GROUPS = {"remote": "transfer", "store": "upkeep", "notebook": "notebook", "metrics": "metrics"}
 
 
-@app.callback()
+def build(name: str = "") -> typer.Typer:
+    """Return the program with the command or group NAME alone, so that no other is imported.
+
+    The program has all of them where NAME is none, for help and for words that are mistyped.
+    """
+    app = typer.Typer(
+        name="mvc",
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+    app.callback()(_root)
+    known = name in _COMMANDS or name in _GROUPS
+    for command, module in _COMMANDS.items():
+        if command == name or not known:
+            app.command()(getattr(_module(module), command))
+    for group, module in _GROUPS.items():
+        if group == name or not known:
+            app.add_typer(getattr(_module(module), f"{group}_app"), name=group)
+    return app
+
+
+def _module(name: str) -> ModuleType:
+    return import_module(f"modelvc.cli.commands.{name}")
+
+
 def _root(
     repo: Annotated[str, typer.Option("--repo", metavar="DIR", help="Work in this folder.")] = ".",
     as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON, like --format json.")] = False,
@@ -66,40 +103,6 @@ def _root(
     del repo, as_json, as_md, form, quiet, verbose, version
 
 
-for _command in (
-    setup.init,
-    setup.install,
-    setup.uninstall,
-    tracking.add,
-    track.track,
-    tracking.status,
-    tracking.checkout,
-    tracking.rm,
-    tracking.mv,
-    merging.resolve,
-    gate.check,
-    gate.rollback,
-    plot.plot,
-    reading.ls,
-    reading.log,
-    reading.show,
-    reading.diff,
-    transfer.push,
-    transfer.fetch,
-    transfer.pull,
-    transfer.trust,
-    transfer.get,
-    upkeep.fsck,
-    upkeep.gc,
-    upkeep.doctor,
-):
-    app.command()(_command)
-app.add_typer(transfer.remote_app, name="remote")
-app.add_typer(upkeep.store_app, name="store")
-app.add_typer(notebook.notebook_app, name="notebook")
-app.add_typer(metrics.metrics_app, name="metrics")
-
-
 def run(argv: Sequence[str]) -> int:
     """Run one command line; its exit code."""
     found = context.Context()
@@ -111,9 +114,9 @@ def run(argv: Sequence[str]) -> int:
         if words[:1] == ["--version"]:
             render.out(f"mvc {__version__}") if not found.json else render.dump({"version": __version__})
             return 0
-        if words in ([], ["remote"], ["store"], ["notebook"], ["metrics"]):
+        if not words or words in [[group] for group in _GROUPS]:
             words.append("--help")
-        result = app(words, standalone_mode=False, prog_name="mvc")
+        result = build(words[0])(words, standalone_mode=False, prog_name="mvc")
         sys.stdout.flush()
         if result == INTERRUPTED:  # typer's answer to Ctrl-C
             return explain(KeyboardInterrupt(), as_json=found.json, debug=False)

@@ -19,7 +19,7 @@ import typer.main
 
 import modelvc.models
 import modelvc.ops
-from modelvc.cli.app import app
+from modelvc.cli.app import build
 from modelvc.git.setup import drivers
 from modelvc.models.remotes import configured, fetching
 from modelvc.ops.history import diff, log, plot, rollback, show
@@ -81,7 +81,7 @@ RESULTS: dict[str, tuple[type, ...]] = {
 
 def commands() -> dict[str, Any]:
     """Every command of the program by the words that call it."""
-    return dict(_commands(typer.main.get_command(app), ""))
+    return dict(_commands(typer.main.get_command(build()), ""))
 
 
 def _commands(group: Any, prefix: str) -> typing.Iterator[tuple[str, Any]]:

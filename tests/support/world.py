@@ -38,12 +38,12 @@ def _built() -> Callable[[], object]:
     import typer.main
 
     import modelvc
-    from modelvc.cli.app import app
+    from modelvc.cli.app import build
 
     for module in pkgutil.walk_packages(modelvc.__path__, "modelvc."):
         if not module.name.startswith(("modelvc.__main__", "modelvc.drivers.script")):
             importlib.import_module(module.name)
-    built = typer.main.get_command(app)
+    built = typer.main.get_command(build())
     return lambda *_: built
 
 
