@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelvc.cli.commands.tracking import Force, Paths  # noqa: TC001 - typer reads them
+from modelvc.cli.arguments import Force, Paths  # noqa: TC001 - typer reads them
 from modelvc.cli.context import CONTEXT
 from modelvc.cli.progress import progress
 from modelvc.cli.views import render

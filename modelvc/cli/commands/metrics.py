@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from modelvc.cli.commands.tracking import (
+from modelvc.cli.arguments import (
     MetricsOption,
     OnlyOption,
     ParamsOption,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelvc.cli.commands.tracking import Force  # noqa: TC001 - typer reads it
+from modelvc.cli.arguments import Force  # noqa: TC001 - typer reads it
 from modelvc.cli.context import CONTEXT
 from modelvc.cli.views import render
 from modelvc.errors import UsageError, shown

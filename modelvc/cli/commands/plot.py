@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelvc.cli.commands.reading import AllRefs, Since, Where  # noqa: TC001 - typer reads them
-from modelvc.cli.commands.tracking import Force  # noqa: TC001 - typer reads it
+from modelvc.cli.arguments import (  # noqa: TC001 - typer reads them
+    AllRefs,
+    Force,
+    Since,
+    Where,
+)
 from modelvc.cli.context import CONTEXT
 from modelvc.cli.views import render
 from modelvc.errors import UsageError, shown

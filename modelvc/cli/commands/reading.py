@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelvc.cli.commands.tracking import EXIT_NO, Words
+from modelvc.cli.arguments import EXIT_NO, AllRefs, Since, Where, Words
 from modelvc.cli.context import CONTEXT, sides, split
 from modelvc.cli.views import render
 from modelvc.errors import UsageError, shown
@@ -15,12 +15,6 @@ if TYPE_CHECKING:
     from modelvc.ops.history.diff import Diff, MetricChange, ModelChange
     from modelvc.ops.history.log import Log
     from modelvc.ops.history.show import Shown
-
-AllRefs = Annotated[bool, typer.Option("--all", help="On every branch and tag.")]
-Where = Annotated[str, typer.Option("--where", metavar="CONDITION", help="Only where this holds.", show_default=False)]
-Since = Annotated[
-    str, typer.Option("--since", metavar="DATE", help="Only since then, as Git reads dates.", show_default=False)
-]
 
 _MOST_NAMED = 5  # models in one line
 _MOST_FILES = 50  # of a folder, before the rest is counted

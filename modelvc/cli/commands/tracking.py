@@ -10,6 +10,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from modelvc.cli.arguments import (
+    EXIT_NO,
+    Metric,
+    MetricsOption,
+    OnlyOption,
+    ParamsOption,
+    Paths,
+    PositiveOption,
+    PredictionsOption,
+    Words,
+    given,
+)
 from modelvc.cli.context import CONTEXT, split
 from modelvc.cli.progress import progress
 from modelvc.cli.views import render
@@ -19,43 +31,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from modelvc.models.files.model_status import ModelStatus
-    from modelvc.models.measures.measurements import Measurements
     from modelvc.ops.tracking.add import Added
     from modelvc.ops.tracking.checkout import CheckedOut
     from modelvc.ops.tracking.status import LostVersion
     from modelvc.repo import Repo
 
-Paths = Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", show_default=False)]
-Words = Annotated[list[str] | None, typer.Argument(metavar="[REV] [--] [PATH]...", show_default=False)]
-Force = Annotated[bool, typer.Option("--force", help="Write over a model; it is stored first.")]
-EXIT_NO = 1
 _NOTHING_DONE = "nothing was changed (--dry-run)"
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would happen; change nothing.")]
-Metric = Annotated[
-    list[str] | None,
-    typer.Option("-m", "--metric", metavar="NAME=VALUE", help="Record a metric.", show_default=False),
-]
-MetricsOption = Annotated[
-    str,
-    typer.Option("--metrics", metavar="FILE", help="Record its metrics: JSON, YAML, TOML, CSV.", show_default=False),
-]
-ParamsOption = Annotated[
-    str, typer.Option("--params", metavar="FILE", help="Record the parameters in it.", show_default=False)
-]
-OnlyOption = Annotated[
-    list[str] | None,
-    typer.Option("--only", metavar="GLOB", help="Of the metrics in FILE, these; repeatable.", show_default=False),
-]
-PositiveOption = Annotated[
-    str, typer.Option("--positive", metavar="LABEL", help="The positive label of predictions.", show_default=False)
-]
-PredictionsOption = Annotated[
-    str,
-    typer.Option(
-        "--predictions", metavar="FILE", help="Keep a CSV of id,y_true,y_pred[,y_score...].", show_default=False
-    ),
-]
 
 
 def add(
@@ -91,15 +74,6 @@ def add(
         render.dump(done)
     else:
         _print_added(done, "no model is modified" if update else "no new or modified file matches (see mvc track)")
-
-
-def given(pairs: list[str] | None, metrics: str, params: str, predictions: str) -> Measurements:
-    """What the options about metrics say."""
-    from modelvc.formats.pointer.metrics import parse_assignment
-    from modelvc.models.measures.measurements import Measurements
-
-    found = dict(parse_assignment(text) for text in pairs or ())
-    return Measurements(tuple(found.items()), metrics, params, predictions)
 
 
 _CHANGES = {"new": "added", "updated": "updated", "unchanged": "unchanged", "metrics": "metrics recorded"}

@@ -1,0 +1,53 @@
+"""Arguments and options that commands of several modules take."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from modelvc.models.measures.measurements import Measurements
+
+Paths = Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", show_default=False)]
+Words = Annotated[list[str] | None, typer.Argument(metavar="[REV] [--] [PATH]...", show_default=False)]
+Force = Annotated[bool, typer.Option("--force", help="Write over a model; it is stored first.")]
+EXIT_NO = 1
+Metric = Annotated[
+    list[str] | None,
+    typer.Option("-m", "--metric", metavar="NAME=VALUE", help="Record a metric.", show_default=False),
+]
+MetricsOption = Annotated[
+    str,
+    typer.Option("--metrics", metavar="FILE", help="Record its metrics: JSON, YAML, TOML, CSV.", show_default=False),
+]
+ParamsOption = Annotated[
+    str, typer.Option("--params", metavar="FILE", help="Record the parameters in it.", show_default=False)
+]
+OnlyOption = Annotated[
+    list[str] | None,
+    typer.Option("--only", metavar="GLOB", help="Of the metrics in FILE, these; repeatable.", show_default=False),
+]
+PositiveOption = Annotated[
+    str, typer.Option("--positive", metavar="LABEL", help="The positive label of predictions.", show_default=False)
+]
+PredictionsOption = Annotated[
+    str,
+    typer.Option(
+        "--predictions", metavar="FILE", help="Keep a CSV of id,y_true,y_pred[,y_score...].", show_default=False
+    ),
+]
+AllRefs = Annotated[bool, typer.Option("--all", help="On every branch and tag.")]
+Where = Annotated[str, typer.Option("--where", metavar="CONDITION", help="Only where this holds.", show_default=False)]
+Since = Annotated[
+    str, typer.Option("--since", metavar="DATE", help="Only since then, as Git reads dates.", show_default=False)
+]
+
+
+def given(pairs: list[str] | None, metrics: str, params: str, predictions: str) -> Measurements:
+    """What the options about metrics say."""
+    from modelvc.formats.pointer.metrics import parse_assignment
+    from modelvc.models.measures.measurements import Measurements
+
+    found = dict(parse_assignment(text) for text in pairs or ())
+    return Measurements(tuple(found.items()), metrics, params, predictions)
