@@ -1,1 +1,1 @@
-"""Whether a version of a model is worse than another one, told from what both predicted."""
+"""Statistics of the gate: whether a version of a model is worse than another, by the predictions of both."""

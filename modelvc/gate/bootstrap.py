@@ -28,7 +28,7 @@ LEAST, MOST = 2_000, 20_000  # resamples
 
 @dataclass(frozen=True, slots=True)
 class Resampled:
-    """A difference, the sorted differences of the resamples, and the two corrections of BCa."""
+    """The estimate of a BCa bootstrap: a difference, the sorted differences of the resamples, and two corrections."""
 
     difference: float
     values: tuple[float, ...]
@@ -37,24 +37,28 @@ class Resampled:
 
     @property
     def spread(self) -> float:
+        """The standard deviation of the resampled differences."""
         mean = math.fsum(self.values) / len(self.values)
         return math.sqrt(math.fsum((value - mean) ** 2 for value in self.values) / (len(self.values) - 1))
 
     def interval(self, confidence: float) -> Interval:
+        """The BCa interval at CONFIDENCE, such as 0.95."""
         tail = (1 - confidence) / 2
         return Interval(self._end(tail), self._end(1 - tail), confidence)
 
     def _end(self, share: float) -> float:
+        """The end of an interval that has SHARE of the distribution below it, interpolated between two resamples."""
         shifted = self.bias + normal_quantile(share)
         below = 1 - self.acceleration * shifted
         corrected = normal_cdf(self.bias + shifted / below) if below > 0 else float(shifted > 0)
-        place = corrected * (len(self.values) - 1)
-        first = min(int(place), len(self.values) - 2)
+        position = corrected * (len(self.values) - 1)
+        first = min(int(position), len(self.values) - 2)
         low, high = self.values[first], self.values[first + 1]
-        return low + (high - low) * (place - first)
+        return low + (high - low) * (position - first)
 
     def tails(self, value: float) -> tuple[float, float]:
-        # A value that no resample reached is less likely than one in their number, not impossible.
+        """One-sided p-values, as in `Estimate.tails`: the BCa interval solved for its confidence."""
+        # A value that no resample reached is rarer than one in their number, and still possible.
         count = len(self.values)
         at = (bisect_left(self.values, value) + bisect_right(self.values, value)) / 2
         w = normal_quantile(min(max(at, 0.5), count - 0.5) / count) - self.bias
@@ -63,16 +67,20 @@ class Resampled:
         return normal_cdf(z), normal_cdf(-z)
 
     def p_value(self) -> float:
+        """The two-sided p-value of no difference."""
         return min(1.0, 2 * min(self.tails(0.0)))
 
 
 def resample_count(confidence: float) -> int:
-    """How many are drawn: enough that twenty lie beyond each end of the interval."""
+    """The number of resamples to draw: on average twenty lie beyond each end of the interval."""
     return min(MOST, max(LEAST, math.ceil(40 / (1 - confidence))))
 
 
 def bca(difference: float, drawn: Sequence[float], left_out: Sequence[tuple[int, float]]) -> Resampled | NotEnough:
-    """BCa from the DRAWN differences; LEFT_OUT: (how many rows or groups, the difference without one of them)."""
+    """The BCa estimate from the DRAWN differences; NotEnough where they tell no spread. Source: Efron 1987.
+
+    LEFT_OUT: for rows or groups that are alike, how many there are and the difference without one of them.
+    """
     values = tuple(sorted(value for value in drawn if value == value))  # noqa: PLR0124 - nan: the metric is not defined
     if len(values) < len(drawn) * 0.99:
         return NotEnough("in many resamples the metric is not defined: a class has too few rows")
@@ -85,7 +93,7 @@ def bca(difference: float, drawn: Sequence[float], left_out: Sequence[tuple[int,
 
 
 def acceleration(left_out: Sequence[tuple[int, float]]) -> float:
-    """BCa's second correction, from the jackknife."""
+    """The second correction of BCa, from the jackknife; 0.0 where no value is defined or all are equal."""
     known = [(count, value) for count, value in left_out if value == value]  # noqa: PLR0124 - nan
     total = sum(count for count, _ in known)
     if not total:
@@ -98,7 +106,7 @@ def acceleration(left_out: Sequence[tuple[int, float]]) -> float:
 
 
 def jackknife_spread(left_out: Sequence[tuple[int, float]]) -> float:
-    """The standard error from leaving out one row at a time."""
+    """The standard error of a difference by the jackknife, which leaves out one row at a time."""
     total = sum(count for count, _ in left_out)
     mean = math.fsum(count * value for count, value in left_out) / total
     return math.sqrt((total - 1) / total * math.fsum(count * (mean - value) ** 2 for count, value in left_out))
@@ -111,7 +119,11 @@ def resample_sums(
     count: int = LEAST,
     seed: int = 0,
 ) -> Resampled | NotEnough:
-    """The bootstrap of DIFFERENCE(rows, sums of the COLUMNS over them)."""
+    """Bootstrap a metric that is a function of sums; NotEnough for fewer than two rows.
+
+    COLUMNS: the values to sum, one per row. DIFFERENCE takes the number of rows and the sum of each column over them.
+    COUNT: resamples.
+    """
     rows = len(columns[0])
     if rows < 2:
         return NotEnough(f"{rows} of at least 2 rows")
@@ -123,9 +135,9 @@ def resample_sums(
     def drawn() -> Iterator[float]:
         draw = rng.random
         for _ in range(count):
-            places = [int(draw() * groups) for _ in range(groups)]
-            size = sum(map(sizes.__getitem__, places))
-            yield difference(size, [math.fsum(map(column.__getitem__, places)) for column in grouped])
+            picks = [int(draw() * groups) for _ in range(groups)]
+            size = sum(map(sizes.__getitem__, picks))
+            yield difference(size, [math.fsum(map(column.__getitem__, picks)) for column in grouped])
 
     left_out = [
         (1, difference(rows - sizes[g], [total - column[g] for total, column in zip(totals, grouped, strict=True)]))
@@ -135,7 +147,10 @@ def resample_sums(
 
 
 def _groups(columns: Sequence[Sequence[float]], rng: Random) -> tuple[list[int], list[Sequence[float]]]:
-    """Sizes and sums of groups of rows. Dealt at random: a sorted file would make groups that are too much alike."""
+    """The sizes of the groups, and for each column its sum over each group.
+
+    Rows are dealt at random: groups of neighbours in a sorted file would be too much alike.
+    """
     rows = len(columns[0])
     if rows <= GROUPS:
         return [1] * rows, list(columns)
@@ -150,7 +165,7 @@ def _groups(columns: Sequence[Sequence[float]], rng: Random) -> tuple[list[int],
 
 
 def resample_cells(counts: Sequence[int], *, count: int = LEAST, seed: int = 0) -> Iterator[list[int]]:
-    """COUNT times: how often each cell is drawn when as many rows are drawn again as there are."""
+    """Yield COUNT times how often each cell occurs when all rows are drawn again. COUNTS: rows in each cell."""
     rng = Random(seed)  # noqa: S311 - reproducible on purpose
     rows = sum(counts)
     for _ in range(count):
@@ -165,7 +180,10 @@ def resample_cells(counts: Sequence[int], *, count: int = LEAST, seed: int = 0) 
 
 
 def binomial(rng: Random, n: int, p: float) -> int:
-    """A binomial number: by waiting times when it is small, else by rejection (Hörmann's BTRS, 1993)."""
+    """A binomial random number of N tries with probability P.
+
+    Small means (N * P < 10) are drawn by waiting times, others by rejection. Source: BTRS, Hörmann 1993.
+    """
     if n <= 0 or p <= 0:
         return 0
     if p > 0.5:
@@ -174,6 +192,7 @@ def binomial(rng: Random, n: int, p: float) -> int:
 
 
 def _waited(rng: Random, n: int, p: float) -> int:
+    """A binomial number by waiting times: the tries up to each success are geometric."""
     scale = math.log1p(-p)
     found, at = 0, 0
     while True:
@@ -184,6 +203,7 @@ def _waited(rng: Random, n: int, p: float) -> int:
 
 
 def _rejected(rng: Random, n: int, p: float) -> int:
+    """A binomial number by transformed rejection with squeeze (BTRS); the letters are those of the paper."""
     deviation = math.sqrt(n * p * (1 - p))
     b = 1.15 + 2.53 * deviation
     a = -0.0873 + 0.0248 * b + 0.01 * p

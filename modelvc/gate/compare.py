@@ -1,4 +1,4 @@
-"""What predictions of two versions say about a metric: its change, how sure that is, and what follows for a gate."""
+"""Compare a metric of two versions by their predictions: its change, how sure that is, and the decision of a gate."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ if TYPE_CHECKING:
     from modelvc.gate.pairing import PairedRows
     from modelvc.gate.stats import Decision, Estimate
 
-ENOUGH_TO_BE_SAME = 30  # rows in which all is equal before that counts as unchanged
+ENOUGH_TO_BE_SAME = 30  # rows; in fewer, equal predictions do not count as an unchanged metric
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """How a metric is judged: it may get worse by `margin`; `higher`: whether higher is better.
+    """How to judge a metric.
 
-    `positive`: the label that precision, recall, F1, AUC and Brier are about; "": the larger of two numbers. `measure`:
-    what to compute; "": what the metric's name says.
+    `margin`: how much worse it may get. `higher`: whether higher is better. `positive`: the label that precision,
+    recall, F1, AUC and Brier are about; "" for the larger of two numbers. `measure`: the measure to compute; "" for the
+    one that the metric's name means. `seed`: of the bootstrap.
     """
 
     margin: float = 0.0
@@ -37,12 +38,12 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A metric over the same rows with both versions.
+    """A metric of two versions over the same rows.
 
-    `difference`: new less old; `interval`: of it; `p_value`: two-sided, of no difference; `p_worse`: one-sided, of a
-    loss no larger than the margin: small when a larger one is shown; `enough`: whether there is an interval at all, and
-    if not, `why`; `same`: both versions said the same in every row; `rows_needed`: about how many would decide, None
-    where they do already or none would.
+    `difference`: new less old, with its `interval`. `p_value`: two-sided, of no difference. `p_worse`: one-sided, of a
+    loss within the margin; it is small when a larger loss is shown. `enough`: whether there is an interval; where there
+    is none, `why` says so. `same`: both versions predicted the same in every row. `rows_needed`: about how many rows
+    would decide; None where these rows decide, or no number would.
     """
 
     metric: str
@@ -59,12 +60,12 @@ class Comparison:
     enough: bool
     why: str
     same: bool = False
-    slack: tuple[float, float] = (0.0, 0.0)  # by how much `old` and `new` may be off: rounded predictions
+    slack: tuple[float, float] = (0.0, 0.0)  # by how much rounded predictions let `old` and `new` be off
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """What becomes of a metric. `p_adjusted`: `p_worse` after Holm's correction, None where there is none."""
+    """The decision about one metric. `p_adjusted`: `p_worse` after Holm's correction; None without a `p_worse`."""
 
     outcome: Decision
     why: str
@@ -72,7 +73,7 @@ class Settled:
 
 
 def compare_metric(paired: PairedRows, metric: str, question: Question) -> Comparison | NotComputable:
-    """METRIC of both versions over the rows of PAIRED."""
+    """Compare METRIC of both versions over the rows of PAIRED; NotComputable where predictions do not give it."""
     count = bootstrap.resample_count(question.confidence)
     spec = MeasureSpec(metric, question.positive, question.measure, count, question.seed)
     try:
@@ -117,6 +118,8 @@ def _compared(paired: PairedRows, metric: str, question: Question, found: Measur
 
 @dataclass(frozen=True, slots=True)
 class _Tested:
+    """What an estimate tells about a question; the fields are those of `Comparison`."""
+
     interval: Interval
     p_value: float
     p_worse: float
@@ -138,12 +141,12 @@ def _outcome(interval: Interval, question: Question) -> Decision:
 
 
 def settle(comparisons: Sequence[Comparison], *, unread: int = 0) -> tuple[Settled, ...]:
-    """What becomes of metrics that are gated together.
+    """Decide metrics that are gated together, in the order of COMPARISONS.
 
-    Each is decided by its interval (`decide`). Then the losses that are shown are corrected by Holm for the number of
-    metrics that could be compared: the more are looked at, the likelier one looks worse by chance. One that does not
-    hold is inconclusive. Passing needs no correction: all have to. UNREAD is how many more could not be computed; each
-    counts as one that shows no loss, so that fewer losses hold.
+    `decide` decides each metric by its interval. Holm's correction then raises the p-values of the losses, because with
+    more metrics one of them looks worse by chance more easily. A loss that does not hold after it is inconclusive. A
+    pass needs no correction, since every metric has to pass. UNREAD: the number of further metrics that could not be
+    computed. Each counts as a metric without a loss, so that fewer losses hold.
     """
     tested = [one for one in comparisons if one.p_worse is not None]
     p_values = [one.p_worse or 0.0 for one in tested]
@@ -158,7 +161,7 @@ def _settled(one: Comparison, p_adjusted: float | None, metrics: int) -> Settled
     if one.same and one.rows >= ENOUGH_TO_BE_SAME:
         return Settled("pass", f"every prediction is the same in {one.rows:,} rows", p_adjusted)
     outcome = _outcome(one.interval, question)
-    if outcome == "fail" and not _holds(one.p_worse, question):  # the exact test against the interval of the score test
+    if outcome == "fail" and not _holds(one.p_worse, question):  # the exact test can contradict the score interval
         outcome = "inconclusive"
     within = f"{percent} interval of the change {one.interval.low:+.4g} to {one.interval.high:+.4g}"
     if outcome == "fail" and not _holds(p_adjusted, question):
@@ -174,15 +177,16 @@ def _settled(one: Comparison, p_adjusted: float | None, metrics: int) -> Settled
 
 
 def _holds(p_value: float | None, question: Question) -> bool:
+    """Whether a one-sided P_VALUE shows a loss at the confidence of QUESTION."""
     return p_value is not None and p_value <= (1 - question.confidence) / 2
 
 
 def agrees(computed: float, recorded: float, slack: float = 0.0) -> bool:
-    """Whether a RECORDED metric is what its predictions give, as far as neither was rounded.
+    """Whether a RECORDED metric equals the one COMPUTED from predictions, apart from rounding.
 
-    A number with d decimals may be off by half a unit of the last one, but by no more than 0.005, and a large one by a
-    millionth: `0.93` is 0.9341 rounded, and `0.9` is not taken for it. SLACK comes on top: by how much COMPUTED may be
-    off, because the predictions are rounded.
+    RECORDED with d decimals may be off by half a unit of the last decimal, and by at most 0.005. A large number may be
+    off by a millionth. So `0.93` agrees with 0.9341, and `0.9` does not. SLACK is added: by how much COMPUTED may be
+    off because the predictions are rounded.
     """
     if computed != computed or recorded != recorded:  # noqa: PLR0124 - nan agrees with nan alone
         return computed != computed and recorded != recorded  # noqa: PLR0124
@@ -195,9 +199,9 @@ def agrees(computed: float, recorded: float, slack: float = 0.0) -> bool:
 
 
 def disagreement(comparison: Comparison, old: float, new: float) -> str:
-    """What is wrong when the metrics that were recorded are not those of the predictions; "" if they are.
+    """In words, how the recorded metrics OLD and NEW differ from those of the predictions; "" where they agree.
 
-    A metric that the predictions do not define, because a row lacks a value, contradicts nothing.
+    A metric that the predictions leave undefined, because a row lacks a value, agrees with every recorded one.
     """
     said = []
     sides = (("old", comparison.old, old), ("new", comparison.new, new))

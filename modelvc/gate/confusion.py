@@ -1,7 +1,7 @@
-"""Metrics that depend only on which label was taken for which: precision, recall, F1 and balanced accuracy.
+"""Metrics that depend on the confusion table alone: precision, recall, F1 and balanced accuracy.
 
-Of two labels one is positive, and the metric is about it. Of more, it is the plain mean over the labels that occur in
-`y_true` or `y_pred` of that version ("macro"). A precision without any positive prediction is 0.
+With two labels, the metric is about the positive one. With more labels, it is the plain mean ("macro") over the labels
+that occur in `y_true` or in `y_pred` of that version. A precision without any positive prediction is 0.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import TypeAlias
 
-    LabelTriple: TypeAlias = tuple[int, int, int]  # truth, what the old version said, what the new one said
-    OfClass: TypeAlias = Callable[[int, int, int], float]  # right, predicted, there -> its value, nan if it has none
+    LabelTriple: TypeAlias = tuple[int, int, int]  # true label, prediction of the old version, of the new version
+    OfClass: TypeAlias = Callable[[int, int, int], float]  # right, predicted, there -> value; nan where it has none
 
-MOST_CELLS = 1_000
+MOST_CELLS = 1_000  # with more, resampling takes too long: the jackknife gives the standard error
 
 
 def _f1(right: int, predicted: int, there: int) -> float:
@@ -50,7 +50,11 @@ OF_CLASS: Mapping[str, OfClass] = {
 def measure_cells(
     cells: Mapping[LabelTriple, int], metric: str, positive: int | None, *, count: int, seed: int
 ) -> Measurement:
-    """METRIC from how often each cell occurs; for the label POSITIVE alone, or for all. COUNT: resamples."""
+    """Measure METRIC from how often each cell of the confusion table occurs.
+
+    POSITIVE: the label that the metric is about; None for the mean over all labels. COUNT: resamples of the bootstrap.
+    A table with more than `MOST_CELLS` cells gets its standard error from the jackknife.
+    """
     if positive is not None:
         cells = _about(cells, positive)
     table = sorted(cells.items())  # so that the order of rows makes no difference
@@ -86,11 +90,12 @@ def measure_cells(
 
 
 def cells_of(truth: Iterable[int], old: Iterable[int], new: Iterable[int]) -> Counter[LabelTriple]:
+    """How often each triple of labels occurs in rows."""
     return Counter(zip(truth, old, new, strict=True))
 
 
 def _about(cells: Mapping[LabelTriple, int], positive: int) -> Counter[LabelTriple]:
-    """The cells of a table with two labels: POSITIVE, which is 1, and any other, 0."""
+    """The table with two labels instead: 1 for POSITIVE, 0 for any other."""
     found: Counter[LabelTriple] = Counter()
     for (truth, old, new), times in cells.items():
         found[int(truth == positive), int(old == positive), int(new == positive)] += times
@@ -102,7 +107,10 @@ def _difference(sides: tuple[_LabelCounts, _LabelCounts]) -> float:
 
 
 class _LabelCounts:
-    """What one version did, by label: how often it was right, said it, and it was there."""
+    """Counts of one version by label: how often it was predicted rightly, predicted at all, and true.
+
+    ONLY: the label that the metric is about; None for the mean over all labels.
+    """
 
     def __init__(self, classes: int, of_class: OfClass, only: int | None) -> None:
         self._of_class = of_class
@@ -118,16 +126,18 @@ class _LabelCounts:
             self.right[truth] += times
 
     def values(self) -> list[float]:
+        """The metric of each label that counts; nan for a label that does not occur."""
         if self._only is not None:
             one = self._only
             return [self._of_class(self.right[one], self.predicted[one], self.there[one])]
         return list(map(self._of_class, self.right, self.predicted, self.there))
 
     def value(self) -> float:
+        """The metric; nan where no label has a value."""
         return _mean(self.values())
 
     def leaving_out(self) -> Callable[[int, int], float]:
-        """The value without one row of a given truth and prediction: only its labels are computed anew."""
+        """A function of (truth, prediction): the metric without one such row. It recomputes those two labels alone."""
         known = [value for value in self.values() if value == value]  # noqa: PLR0124 - nan
         total, number = math.fsum(known), len(known)
 

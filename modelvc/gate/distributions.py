@@ -1,26 +1,29 @@
 """The distributions that the comparisons need, to about twelve digits: normal, Student's t, and binomial tails.
 
-Nothing here subtracts two logarithms of factorials: for a million rows they agree in so many digits that eight of the
-result are lost. The binomial probability is Loader's (Fast and accurate computation of binomial probabilities, 2000);
-the incomplete beta function is its continued fraction (DLMF 8.17.22), and the ratio of gamma functions before it a
-series for large arguments (DLMF 5.11.13).
+No function here subtracts two logarithms of factorials. For a million rows they agree in so many digits that the
+difference loses eight.
+
+Sources: the binomial probability is Loader's (Fast and accurate computation of binomial probabilities, 2000). The
+incomplete beta function is its continued fraction (DLMF 8.17.22). The ratio of gamma functions before that fraction is
+a series for large arguments (DLMF 5.11.13).
 """
 
 from __future__ import annotations
 
 import math
 
-_SMALL = 1e-300
-_DONE = 1e-16
-_NORMAL_FROM = 1e8  # degrees of freedom from which Student's t is the normal distribution in all digits kept
+_SMALL = 1e-300  # in the place of a denominator of 0
+_DONE = 1e-16  # relative size of a term that changes no digit
+_NORMAL_FROM = 1e8  # degrees of freedom; from here on Student's t is the normal distribution in all digits kept
 
 
 def normal_cdf(x: float) -> float:
+    """The share of the standard normal distribution below X."""
     return 0.5 * math.erfc(-x / math.sqrt(2))
 
 
 def normal_quantile(p: float) -> float:
-    """The x below which lies the share P."""
+    """The x that has the share P of the standard normal distribution below it; infinite for 0 and 1."""
     if not 0 < p < 1:
         return math.inf if p >= 1 else -math.inf
     from statistics import NormalDist
@@ -29,7 +32,7 @@ def normal_quantile(p: float) -> float:
 
 
 def t_sf(t: float, df: float) -> float:
-    """The share of Student's t above T."""
+    """The share of Student's t distribution with DF degrees of freedom above T; nan where DF is not positive."""
     if t != t or df <= 0:  # noqa: PLR0124 - nan
         return math.nan
     if df >= _NORMAL_FROM or math.isinf(t):
@@ -40,11 +43,12 @@ def t_sf(t: float, df: float) -> float:
 
 
 def t_cdf(t: float, df: float) -> float:
+    """The share of Student's t distribution with DF degrees of freedom below T."""
     return t_sf(-t, df)
 
 
 def t_quantile(p: float, df: float) -> float:
-    """The t below which lies the share P."""
+    """The t that has the share P of Student's t distribution below it, by bisection; infinite for 0 and 1."""
     if not 0 < p < 1:
         return math.inf if p >= 1 else -math.inf
     if p == 0.5:
@@ -68,7 +72,7 @@ def t_quantile(p: float, df: float) -> float:
 
 
 def _beta_tail(df: float, square: float) -> float:
-    """I_x(df/2, 1/2) at x = df/(df + square): both tails of Student's t beyond the root of SQUARE."""
+    """I_x(df/2, 1/2) at x = df/(df + square): both tails of Student's t beyond the square root of SQUARE."""
     a, b = df / 2, 0.5
     if square == 0:
         return 1.0
@@ -81,7 +85,7 @@ def _beta_tail(df: float, square: float) -> float:
 
 
 def _gamma_ratio(a: float) -> float:
-    """gamma(a + 1/2) / gamma(a)."""
+    """gamma(a + 1/2) / gamma(a). Source for large A: DLMF 5.11.13."""
     if a < 40:
         return math.exp(math.lgamma(a + 0.5) - math.lgamma(a))
     u = 1 / a
@@ -91,7 +95,7 @@ def _gamma_ratio(a: float) -> float:
 
 
 def _fraction(a: float, b: float, x: float) -> float:
-    """The continued fraction of the incomplete beta function, by Lentz's method."""
+    """The continued fraction of the incomplete beta function (DLMF 8.17.22), by Lentz's method."""
     c, d = 1.0, 1 / _away(1 - (a + b) * x / (a + 1))
     value = d
     for m in range(1, 100_000):
@@ -108,11 +112,12 @@ def _fraction(a: float, b: float, x: float) -> float:
 
 
 def _away(x: float) -> float:
+    """X, kept away from 0, as Lentz's method needs it."""
     return x if abs(x) > _SMALL else _SMALL
 
 
 def binomial_pmf(k: int, n: int, p: float) -> float:
-    """The probability of K successes in N tries."""
+    """The probability of K successes in N tries with probability P each. Source: Loader 2000."""
     if k == 0:
         return math.exp(n * math.log1p(-p))
     if k == n:
@@ -128,7 +133,7 @@ def half_tail(k: int, n: int) -> float:
         return 0.0
     if k >= n:
         return 1.0
-    if 2 * k >= n:  # so that the sum runs down the small side
+    if 2 * k >= n:  # so that the sum runs over the smaller tail
         return 1 - half_tail(n - k - 1, n)
     term = total = binomial_pmf(k, n, 0.5)
     while k > 0 and term > total * _DONE:
@@ -139,7 +144,7 @@ def half_tail(k: int, n: int) -> float:
 
 
 def _stirling_error(n: int) -> float:
-    """log(n!) less Stirling's formula for it."""
+    """log(n!) less Stirling's formula: Loader's series (2000), and the difference itself below 16."""
     if n < 16:
         return math.lgamma(n + 1) - (n + 0.5) * math.log(n) + n - 0.5 * math.log(2 * math.pi)
     u = 1 / (n * n)
@@ -147,7 +152,7 @@ def _stirling_error(n: int) -> float:
 
 
 def _deviance(x: float, mean: float) -> float:
-    """The deviance x log(x/mean) + mean - x, without losing digits where they are close."""
+    """The deviance x log(x/mean) + mean - x, without loss of digits where X is close to MEAN. Source: Loader 2000."""
     if abs(x - mean) >= 0.1 * (x + mean):
         return x * math.log(x / mean) + mean - x
     v = (x - mean) / (x + mean)

@@ -1,4 +1,4 @@
-"""How metrics are computed from predictions, and how far rounded predictions let a metric be off."""
+"""Compute metrics of two versions from their predictions, and how far rounded predictions let a metric be off."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
     from modelvc.gate.pairing import PairedRows, Side
 
-_LEAST_PROBABILITY = 2.0**-52
+_LEAST_PROBABILITY = 2.0**-52  # log loss takes a smaller probability for this one, so that it stays finite
 _BOOLEANS = {"true": 1.0, "false": 0.0}
 _NAME_IT = 'name it with `mvc add --positive LABEL`, or in the policy: [[model]] positive = "LABEL"'
 
 
 @dataclass(frozen=True, slots=True)
 class NotComputable:
-    """Why a metric cannot be computed from these predictions."""
+    """The reason why a metric cannot be computed from these predictions."""
 
     metric: str
     why: str
@@ -35,8 +35,11 @@ class NotComputable:
 
 @dataclass(frozen=True, slots=True)
 class MeasureSpec:
-    """What is asked: the metric's name, the positive label ("": the larger of two numbers), the number of resamples, a
-    seed. `measure`: what to compute ("": what the name says); `macro`: the mean over all labels, also of two.
+    """What to compute.
+
+    `metric`: its name, for messages. `positive`: the positive label; "" for the larger of two numbers. `measure`: the
+    measure; "" for the one that the name means. `count`: resamples of a bootstrap. `macro`: the mean over all labels,
+    even of two.
     """
 
     metric: str
@@ -52,7 +55,10 @@ if TYPE_CHECKING:
 
 
 def measure(paired: PairedRows, spec: MeasureSpec) -> Measurement | NotComputable:
-    """The metric of both versions over the same rows."""
+    """Measure SPEC of both versions over the same rows; NotComputable where predictions do not give it.
+
+    The estimate of the result is NotEnough where the rows tell no interval.
+    """
     meant = meaning(spec.measure or spec.metric)
     found = MEASURES.get(meant.measure)
     if found is None:
@@ -61,7 +67,7 @@ def measure(paired: PairedRows, spec: MeasureSpec) -> Measurement | NotComputabl
     if meant.mean and meant.mean not in _MEANS.get(meant.measure, ()):
         return NotComputable(spec.metric, f"the {meant.mean} mean over labels of {meant.measure} is not computed")
     positive = canonical(spec.positive)
-    if not meant.mean:  # else it may be a row of scikit-learn's report, such as cat.f1-score
+    if not meant.mean:  # the name may be a row of scikit-learn's report, such as cat.f1-score: then it is about cat
         positive = next((label for label in map(canonical, meant.labels) if label in paired.labels), positive)
     if paired.truth and meant.measure not in _OF_NUMBERS and (why := _missing(paired)):
         return Measurement(math.nan, math.nan, NotEnough(why), "")
@@ -69,7 +75,7 @@ def measure(paired: PairedRows, spec: MeasureSpec) -> Measurement | NotComputabl
 
 
 def _missing(paired: PairedRows) -> str:
-    """What is wrong where a label is missing, as pandas writes it; "" where none is."""
+    """In words, how many rows have the label "nan", which pandas writes for a missing one; "" for none."""
     missing = {code for code, label in enumerate(paired.labels) if label.lower() == "nan"}
     columns = (paired.truth, paired.old.predicted, paired.new.predicted)
     return (
@@ -112,6 +118,7 @@ def _auc(paired: PairedRows, spec: MeasureSpec) -> Measurement | NotComputable:
 
 
 def _row_losses(sides: Sequence[Sequence[float]], slack: tuple[float, float]) -> Measurement:
+    """A measure that is the mean of one loss per row."""
     old, new = sides
     if why := _not_finite(*sides):
         return Measurement(math.nan, math.nan, NotEnough(why), "")
@@ -121,7 +128,7 @@ def _row_losses(sides: Sequence[Sequence[float]], slack: tuple[float, float]) ->
 
 
 def _not_finite(*columns: Sequence[float]) -> str:
-    """What is wrong with rows in which a number is missing or infinite; "" where none is."""
+    """In words, how many rows have a number that is missing or infinite; "" for none."""
     missing = sum(any(map(math.isnan, row)) for row in zip(*columns, strict=True))
     if missing:
         return missing_values(missing, len(columns[0]))
@@ -130,7 +137,7 @@ def _not_finite(*columns: Sequence[float]) -> str:
 
 
 def _probabilities(paired: PairedRows, spec: MeasureSpec) -> Measurement | NotComputable:
-    """Log loss, and the Brier score of two labels."""
+    """Log loss, and the Brier score with two labels."""
     brier = spec.measure == "brier"
     if not paired.truth:
         return NotComputable(spec.metric, "y_true and y_pred are numbers, not labels")
@@ -167,14 +174,14 @@ def _log_loss(p: float) -> float:
 
 
 def _columns_of_truth(paired: PairedRows, side: Side) -> dict[int, array[float]] | None:
-    """The column of scores of each label that is true in a row; None where a label has no column of its own."""
+    """By label that is true in some row, its column of scores; None unless each of them has a column of its own."""
     columns = {code: side.scores.get(f"y_score_{paired.labels[code]}") for code in set(paired.truth)}
     found = {code: column for code, column in columns.items() if column is not None}
     return found if len(found) == len(columns) else None
 
 
 def _errors(paired: PairedRows, spec: MeasureSpec) -> Measurement | NotComputable:
-    """Mean squared and mean absolute error."""
+    """Mean squared error and mean absolute error."""
     if why := _no_numbers(paired):
         return NotComputable(spec.metric, why)
     squared = spec.measure == "mse"
@@ -187,7 +194,7 @@ def _errors(paired: PairedRows, spec: MeasureSpec) -> Measurement | NotComputabl
 
 
 def _rooted(paired: PairedRows, spec: MeasureSpec) -> Measurement | NotComputable:
-    """RMSE and R2: functions of sums over the rows."""
+    """RMSE and R2, which are functions of sums over the rows."""
     if why := _no_numbers(paired):
         return NotComputable(spec.metric, why)
     errors = [_residuals(paired, side) for side in (paired.old, paired.new)]
@@ -213,7 +220,7 @@ def _rooted(paired: PairedRows, spec: MeasureSpec) -> Measurement | NotComputabl
 
 
 def _root_slack(root: float, slack: float) -> float:
-    """By how much the root of a mean may be off that itself may be off by SLACK."""
+    """By how much ROOT may be off, when the mean that it is the root of may be off by SLACK."""
     return math.sqrt(root * root + slack) - math.sqrt(max(0.0, root * root - slack))
 
 
@@ -272,7 +279,10 @@ _OF_NUMBERS = frozenset({"mse", "mae", "rmse", "r2"})
 
 
 def _positive(paired: PairedRows, spec: MeasureSpec, used: array[int] | set[int]) -> int | NotComputable:
-    """The place of the positive label: the one that was named, or the larger of the two numbers that are USED."""
+    """The code of the positive label: the label that SPEC names, else the larger of two numbers among those USED.
+
+    NotComputable where SPEC names none and the labels are not two numbers: a guess could measure the wrong label.
+    """
     if not paired.truth:
         return NotComputable(spec.metric, "y_true and y_pred are numbers, not labels")
     codes = set(used)
@@ -280,7 +290,7 @@ def _positive(paired: PairedRows, spec: MeasureSpec, used: array[int] | set[int]
         if spec.positive not in paired.labels:
             return NotComputable(spec.metric, f'no row has the positive label "{shown(spec.positive, 80)}"')
         return paired.labels.index(spec.positive)
-    if len(codes) == 1:  # the larger of one may be the negative label: what was predicted can tell
+    if len(codes) == 1:  # a single label may be the negative one: the predicted labels can tell
         codes = set(range(len(paired.labels)))
     if len(codes) != 2:
         many = f"{len(codes):,}" if len(codes) > 1 else "only one"
@@ -294,7 +304,7 @@ def _positive(paired: PairedRows, spec: MeasureSpec, used: array[int] | set[int]
 
 
 def _rank(label: str) -> float | None:
-    """The number that a label is, true and false included; None for a text."""
+    """LABEL as a number, where true is 1 and false 0; None for a text."""
     try:
         return _BOOLEANS[label.lower()] if label.lower() in _BOOLEANS else float(label)
     except ValueError:
@@ -302,6 +312,7 @@ def _rank(label: str) -> float | None:
 
 
 def _score(side: Side, label: str) -> array[float] | None:
+    """The scores of LABEL: its own column, else `y_score`; None where there is neither."""
     return side.scores.get(f"y_score_{label}", side.scores.get("y_score"))
 
 
@@ -313,12 +324,13 @@ def _no_score(spec: MeasureSpec, old: bool, label: str) -> NotComputable:  # noq
 
 
 def _no_numbers(paired: PairedRows) -> str:
+    """In words, that a column is not numeric; "" where all are."""
     if paired.truth_values and paired.old.values and paired.new.values:
         return ""
     return "y_true and y_pred are not numbers in every row"
 
 
 def _residuals(paired: PairedRows, side: Side) -> tuple[list[float], float]:
-    """The error of each row, and by how much rounded numbers let it be off."""
+    """The error of each row, and by how much rounded numbers let an error be off."""
     unit = rounding.half_unit(paired.truth_values) + rounding.half_unit(side.values)
     return [a - b for a, b in zip(side.values, paired.truth_values, strict=True)], unit

@@ -1,11 +1,11 @@
-"""Which measure a metric's name means, and which labels are one label: by tables, never by a guess."""
+"""Which measure a metric's name means, and which spellings are one label. Tables decide; nothing is guessed."""
 
 from __future__ import annotations
 
 from decimal import Context, Decimal, InvalidOperation
 from typing import NamedTuple
 
-# The names of scikit-learn, Keras and Lightning for what predictions can give.
+# The measures that predictions can give, and the names that scikit-learn, Keras and Lightning have for each.
 _MEASURES = {
     "accuracy": ("acc", "accuracy_score", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy"),
     "error_rate": (),
@@ -22,17 +22,18 @@ _MEASURES = {
     "balanced_accuracy": ("balanced_accuracy_score",),
 }
 _BY_NAME = {name: measure for measure, others in _MEASURES.items() for name in (measure, *others)}
-_PARTS = ("train_", "val_", "valid_", "test_", "eval_")  # what it was measured on
+_PARTS = ("train_", "val_", "valid_", "test_", "eval_")  # the part of the data that was measured
 _MEANS = {f"{mean}{rest}": mean for mean in ("macro", "micro", "weighted") for rest in ("", "_avg", "_average")}
 
-_MOST_EXPONENT = 400
-_EXACT = Context(prec=1_100)
+_MOST_EXPONENT = 400  # a number with a larger one is compared as text: written out, it would be as long
+_EXACT = Context(prec=1_100)  # digits: more than a field of predictions has characters, so that nothing is rounded
 
 
 class Meaning(NamedTuple):
-    """A measure ("": unknown), the mean over labels that the name says ("" for none), and what may be a label.
+    """What a metric's name says.
 
-    `labels`: what stands before the measure, the longest first: of `test.1.0.f1` it is `test.1.0`, `1.0` and `0`.
+    `measure`: "" for an unknown one. `mean`: the mean over labels that the name asks for; "" for none. `labels`: the
+    texts before the measure that may be a label, the longest first; of `test.1.0.f1`: `test.1.0`, `1.0` and `0`.
     """
 
     measure: str
@@ -41,8 +42,8 @@ class Meaning(NamedTuple):
 
 
 def meaning(metric: str) -> Meaning:
-    """What the metric's name says: its last part between dots and slashes, such as val/accuracy or f1_macro."""
-    starts = [0, *(at + 1 for at, sign in enumerate(metric) if sign in "./")]
+    """What the name METRIC says. The measure is its last part between dots and slashes: val/accuracy, f1_macro."""
+    starts = [0, *(at + 1 for at, character in enumerate(metric) if character in "./")]
     labels = tuple(metric[start : starts[-1] - 1] for start in starts[:-1])
     mean = _MEANS.get(_plain(labels[-1]), "") if labels else ""
     name = _plain(metric[starts[-1] :])
@@ -61,10 +62,10 @@ def _plain(text: str) -> str:
 
 
 def canonical(text: str) -> str:
-    """The label, or id, that TEXT means: numbers that are equal are equal, however they are written; else TEXT."""
+    """The one spelling of the label or id TEXT: numbers that are equal get one text; other texts stay as they are."""
     text = text.strip()
     if text.isdigit() and text.isascii() and (text[0] != "0" or text == "0"):
-        return text  # nearly always
+        return text  # the usual case
     if not text or text[-1] not in "0123456789." or not text.isascii() or "_" in text:
         return text
     try:

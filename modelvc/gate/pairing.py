@@ -1,4 +1,4 @@
-"""Two versions' predictions, row beside row: only over the same rows, with the same labels."""
+"""Put the predictions of two versions side by side, row by row. Both must have the same rows and true labels."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 Reason: TypeAlias = Literal["labels-differ", "rows-differ"]
 
-_EXAMPLES = 3
+_EXAMPLES = 3  # ids that a refusal names
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Why two files cannot be compared: the test set changed. `count` rows are concerned, of `rows`."""
+    """Why two files cannot be compared: the test set changed in `count` of `rows` rows."""
 
     reason: Reason
     why: str
@@ -33,7 +33,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """What one version said, in the order of the pair."""
+    """The predictions of one version, in the order of the pair; the fields are those of `PairedRows`."""
 
     predicted: array[int]
     values: array[float]
@@ -42,10 +42,11 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class PairedRows:
-    """The rows of a test set and what two versions said of each.
+    """The rows of a test set with the predictions of two versions.
 
-    `truth` and both sides' `predicted` are places in `labels`; empty where there are no labels. `truth_values` and the
-    sides' `values` are numbers; empty where they are none. `same`: every column that both have is equal in every row.
+    `truth` and the `predicted` of both sides are positions in `labels`; they are empty where there are no labels.
+    `truth_values` and the `values` of both sides are numbers; they are empty where a column is not numeric. `same`:
+    both versions have the same columns, equal in every row.
     """
 
     rows: int
@@ -58,10 +59,10 @@ class PairedRows:
 
 
 def pair_rows(old: Predictions, new: Predictions) -> PairedRows | Refused:
-    """Match rows by id, in the order of OLD.
+    """Match the rows of both versions by id, in the order of OLD.
 
-    Refused unless both have the same ids and the same label for each of them. A comparison over the rows that both have
-    would be over a test set that nobody chose, and a version could drop the rows that it gets wrong.
+    Refused unless both have the same ids, and the same true label for each. A comparison over the common rows alone
+    would use a test set that nobody chose, and a version could drop the rows that it gets wrong.
     """
     order = _order(old, new)
     if isinstance(order, Refused):
@@ -90,17 +91,17 @@ def pair_rows(old: Predictions, new: Predictions) -> PairedRows | Refused:
 
 
 def _order(old: Predictions, new: Predictions) -> list[int] | Refused | None:
-    """The places in NEW of OLD's rows; None when they are in the same order."""
+    """For each row of OLD its position in NEW; None where both have the same order."""
     if old.ids == new.ids:
         return None
     wanted, found = old.ids, new.ids
     if isinstance(wanted, array) != isinstance(found, array):
         wanted, found = tuple(map(str, wanted)), tuple(map(str, found))
-    places: dict[object, int] = {key: place for place, key in enumerate(found)}
-    missing = [key for key in wanted if key not in places]
+    positions: dict[object, int] = {key: position for position, key in enumerate(found)}
+    missing = [key for key in wanted if key not in positions]
     if missing or len(wanted) != len(found):
         return _rows_differ(wanted, found, missing)
-    return [places[key] for key in wanted]
+    return [positions[key] for key in wanted]
 
 
 def _rows_differ(wanted: Sequence[object], found: Sequence[object], missing: list[int | str]) -> Refused:
@@ -122,7 +123,7 @@ def _some(keys: Iterable[object]) -> str:
 
 
 class _Moved:
-    """Columns of the new version in the order of the old one."""
+    """Brings columns of the new version into the order of the old one."""
 
     def __init__(self, new: Predictions, order: list[int] | None) -> None:
         self.new = new
@@ -136,7 +137,7 @@ class _Moved:
 
 
 def _translation(old: Predictions, new: Predictions) -> tuple[tuple[str, ...], list[int]]:
-    """All labels, old ones first, and the place among them of each of NEW's."""
+    """The labels of both versions, those of OLD first, and for each label of NEW its position among them."""
     known = {label: code for code, label in enumerate(old.labels)}
     translated = [known.setdefault(label, len(known)) for label in new.labels]
     return tuple(known), translated
@@ -149,7 +150,7 @@ def _truths_differ(old: Predictions, moved: _Moved, translated: list[int]) -> Re
         values = moved.values(new.truth_values)
         if old.truth_values == values:
             return None
-        # a label that is nan in both is the same label
+        # a value that is nan in both versions is the same value
         wrong = [
             at
             for at, (a, b) in enumerate(zip(old.truth_values, values, strict=True))
@@ -175,7 +176,7 @@ def _truths_differ(old: Predictions, moved: _Moved, translated: list[int]) -> Re
 
 
 def _rounded(old: array[float], new: array[float]) -> str:
-    """What is wrong where y_true is the same but for its rounding; "" where it is another."""
+    """In words, that y_true of one version is y_true of the other, rounded; "" where they differ by more."""
     for which, exact, rounded in (("new", old, new), ("old", new, old)):
         if (places := is_rounded(exact, rounded)) is not None:
             return (
@@ -186,6 +187,7 @@ def _rounded(old: array[float], new: array[float]) -> str:
 
 
 def _same(old: Side, new: Side) -> bool:
+    """Whether both versions have the same columns, and predicted the same in every row."""
     pairs = [(old.scores[name], new.scores[name]) for name in old.scores if name in new.scores]
     said = [(old.values, new.values)] if old.values and new.values else []
     if old.predicted != new.predicted or (not said and not old.predicted):

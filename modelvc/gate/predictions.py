@@ -1,10 +1,12 @@
 """Files of predictions: CSV with the columns `id`, `y_true`, `y_pred` and any number of scores.
 
-Scores are numbers: `y_score` is the score (for log loss and Brier: the probability) of the positive class,
-`y_score_LABEL` that of LABEL; an empty field there is a score that is missing. Any other column is ignored. Labels and
-ids are texts, and numbers that are equal are one label: `1`, `1.0`, `01` and `1e0`, since pandas and spreadsheets write
-them in their own ways. With more than `MAX_LABELS` different labels the columns must be numbers: then it is a
-regression, and has no labels.
+Scores are numbers. `y_score` is the score of the positive label; log loss and Brier take it for the probability.
+`y_score_LABEL` is the score of LABEL. An empty field in a column of scores is a missing score. Any other column is
+ignored.
+
+Labels and ids are texts. Numbers that are equal are one label, such as `1`, `1.0`, `01` and `1e0`: pandas and
+spreadsheets write them in their own ways. With more than `MAX_LABELS` different labels, `y_true` and `y_pred` must be
+numbers: the file is of a regression, which has no labels.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     Ids: TypeAlias = array[int] | tuple[str, ...]
 
+# Limits of this reader alone, so that no file exhausts memory: in the store, a file of predictions is a blob as any.
 MAX_ROWS = 10_000_000
 MAX_COLUMNS = 1_000
 MAX_VALUES = 100_000_000  # rows times columns of scores
@@ -36,11 +39,12 @@ NAN = float("nan")
 
 @dataclass(frozen=True, slots=True)
 class Predictions:
-    """What one version said about each row of a test set, in the order of the file.
+    """The predictions of one version for each row of a test set, in the order of the file.
 
-    `ids`: numbers when all are whole numbers without leading zeros, else texts. `truth`, `predicted`: places in
-    `labels`, empty when there are no labels. `truth_values`, `predicted_values`: the same as numbers, empty when not
-    all are. `scores`: one array per column of scores, NaN where the field is empty. `ignored`: other columns.
+    `ids`: numbers when all are whole numbers of at most 18 digits, else texts. `truth` and `predicted`: positions in
+    `labels`; empty where there are no labels. `truth_values` and `predicted_values`: the same columns as numbers; empty
+    unless every value is one. `scores`: one array for each column of scores, NaN where a field is empty. `ignored`: the
+    names of other columns.
     """
 
     ids: Ids
@@ -58,14 +62,14 @@ class Predictions:
 
 
 def parse(data: bytes, name: str) -> Predictions:
-    """The predictions in the bytes of the file NAME."""
+    """The predictions in DATA. NAME: the file, for messages. Raises FormatError, which names the line."""
     import io
 
     return read(io.BytesIO(data), name)
 
 
 def read(stream: BinaryIO, name: str) -> Predictions:
-    """The predictions in a stream; FormatError names the file NAME and the line."""
+    """The predictions in STREAM. NAME: the file, for messages. Raises FormatError, which names the line."""
     lines = _Lines(stream, name)
     rows = csv.reader(iter(lines), strict=True)
     try:
@@ -80,7 +84,7 @@ def read(stream: BinaryIO, name: str) -> Predictions:
 
 
 class _Lines:
-    """The lines of a stream as text, none too long, and the number of the last one for messages."""
+    """The lines of a stream as text; `number` counts them for messages. Raises FormatError for a line too long."""
 
     def __init__(self, stream: BinaryIO, name: str) -> None:
         self._stream = stream
@@ -109,7 +113,7 @@ class _Lines:
 
 
 class _Columns:
-    """The columns while rows are added."""
+    """Builds the columns of a file of predictions, row by row."""
 
     def __init__(self, lines: _Lines, header: list[str]) -> None:
         self._lines = lines
@@ -118,10 +122,10 @@ class _Columns:
         if len(header) > MAX_COLUMNS:
             raise lines.broken(f"it has more than {MAX_COLUMNS:,} columns")
         header = [_column_name(column) for column in header]
-        for place, column in enumerate(header):
+        for position, column in enumerate(header):
             if len(column) > MAX_FIELD:
-                raise lines.broken(f"the name of column {place + 1} has more than {MAX_FIELD:,} characters")
-            if column and column in header[:place]:
+                raise lines.broken(f"the name of column {position + 1} has more than {MAX_FIELD:,} characters")
+            if column and column in header[:position]:
                 raise lines.broken(f'the column "{shown(column, 80)}" is there twice')
         for needed in (ID, TRUTH, PREDICTED):
             if needed not in header:
@@ -137,6 +141,7 @@ class _Columns:
         self._rows = 0
 
     def add(self, row: list[str]) -> None:
+        """Append one row. Raises FormatError, which names the line."""
         if len(row) != self._width:
             raise self._lines.broken(f"it has {len(row):,} fields, the header {self._width:,}")
         if max(map(len, row)) > MAX_FIELD:
@@ -146,8 +151,8 @@ class _Columns:
         self._rows += 1
         if why := self._ids.add(row[self._id].strip()) or self._labels.add(row):
             raise self._lines.broken(why)
-        for place, column, values in self._scores:
-            text = row[place]
+        for position, column, values in self._scores:
+            text = row[position]
             try:
                 values.append(float(text))
             except ValueError:
@@ -158,6 +163,7 @@ class _Columns:
                 values.append(NAN)
 
     def done(self) -> Predictions:
+        """All rows. Raises FormatError where there is none."""
         if not self._rows:
             raise self._lines.broken("it has a header and no row")
         labels = self._labels
@@ -173,7 +179,11 @@ class _Columns:
 
 
 class _Ids:
-    """Ids: an array as long as all are whole numbers; remembered in a set only from where they stop to rise."""
+    """The column of ids, checked for doubles.
+
+    It stays an array of numbers as long as every id is a whole number. A set of seen ids is kept only from the first
+    id that is not larger than the one before it: rising ids cannot repeat.
+    """
 
     def __init__(self) -> None:
         self._numbers = array("q")
@@ -182,7 +192,7 @@ class _Ids:
         self._last = -1
 
     def add(self, text: str) -> str:
-        """What is wrong with the id, or nothing."""
+        """Append the id TEXT. Return in words what is wrong with it; "" where nothing is."""
         text = canonical(text)
         if not text:
             return "its id is empty"
@@ -215,33 +225,34 @@ class _Ids:
 
 
 class _Labels:
-    """`y_true` and `y_pred`: codes of labels, until there are so many of them that only numbers make sense."""
+    """The columns `y_true` and `y_pred`: codes of labels, or numbers once there are more than `MAX_LABELS` labels."""
 
-    def __init__(self, places: tuple[int, int]) -> None:
-        self._places = places
+    def __init__(self, positions: tuple[int, int]) -> None:
+        self._positions = positions  # of both columns in a row
         self._known: dict[str, int] = {}
         self.names: dict[str, int] = {}
         self.codes = (array("i"), array("i"))
         self._values: tuple[array[float], array[float]] | None = None
 
     def add(self, row: list[str]) -> str:
-        """What is wrong with the labels of a row, or nothing."""
+        """Append the labels of a row. Return in words what is wrong with them; "" where nothing is."""
         if self._values is not None:
             return self._add_numbers(row)
-        for place, codes in zip(self._places, self.codes, strict=True):
-            text = row[place]
+        for position, codes in zip(self._positions, self.codes, strict=True):
+            text = row[position]
             code = self._known.get(text)
             if code is None:
                 label = canonical(text)
                 if not label:
-                    return f"its {_column(place == self._places[0])} is empty"
+                    return f"its {_column(position == self._positions[0])} is empty"
                 code = self.names.setdefault(label, len(self.names))
                 if len(self._known) < 2 * MAX_LABELS:
                     self._known[text] = code
             codes.append(code)
-        return self._give_up() if len(self.names) > MAX_LABELS else ""
+        return self._use_numbers() if len(self.names) > MAX_LABELS else ""
 
-    def _give_up(self) -> str:
+    def _use_numbers(self) -> str:
+        """Turn both columns into numbers. Return in words what is wrong; "" where nothing is."""
         values = self.numbers()
         if not values[0] or not values[1]:
             return f"there are more than {MAX_LABELS:,} different labels, and they are no numbers"
@@ -251,28 +262,29 @@ class _Labels:
 
     def _add_numbers(self, row: list[str]) -> str:
         assert self._values is not None  # noqa: S101 - for the type checker
-        for place, values in zip(self._places, self._values, strict=True):
-            number = _number(row[place])
+        for position, values in zip(self._positions, self._values, strict=True):
+            number = _number(row[position])
             if number is None:
                 return (
-                    f'"{shown(row[place], 40)}" is no number, and with more than {MAX_LABELS:,} different ones '
-                    f"{_column(place == self._places[0])} must be"
+                    f'"{shown(row[position], 40)}" is no number, and with more than {MAX_LABELS:,} different ones '
+                    f"{_column(position == self._positions[0])} must be"
                 )
             values.append(number)
         return ""
 
     def numbers(self) -> tuple[array[float], array[float]]:
-        """Both columns as numbers; each empty unless all of it are."""
+        """Both columns as numbers; a column is empty unless each of its values is a number."""
         if self._values is not None:
             return self._values
-        of = [_number(name) for name in self.names]
-        truth, predicted = (_looked_up(of, codes) for codes in self.codes)
+        by_code = [_number(name) for name in self.names]
+        truth, predicted = (_values_of(by_code, codes) for codes in self.codes)
         return truth, predicted
 
 
-def _looked_up(of: list[float | None], codes: array[int]) -> array[float]:
-    used = [NAN if value is None else value for value in of]
-    if any(of[code] is None for code in set(codes)):
+def _values_of(by_code: list[float | None], codes: array[int]) -> array[float]:
+    """The number of each code in CODES; empty where one has none."""
+    used = [NAN if value is None else value for value in by_code]
+    if any(by_code[code] is None for code in set(codes)):
         return array("d")
     return array("d", map(used.__getitem__, codes))
 
@@ -282,12 +294,13 @@ def _column(truth: bool) -> str:  # noqa: FBT001 - which of two
 
 
 def _column_name(text: str) -> str:
-    """`y_score_1.0` is the column of the label `1`."""
+    """TEXT with the canonical label in it: `y_score_1.0` is the column of the label `1`."""
     head, mark, label = text.partition(f"{SCORE}_")
     return f"{mark}{canonical(label)}" if mark and not head else text
 
 
 def _number(text: str) -> float | None:
+    """TEXT as a number; None for anything else, and for `1_000`, which Python alone takes for one."""
     if "_" in text:
         return None
     try:

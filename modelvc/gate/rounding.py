@@ -1,7 +1,7 @@
 """How far a metric may be off because the file of predictions holds rounded numbers.
 
-Rounded to d decimals, a number may be half a unit of the last one away from what the metric was computed with. Numbers
-without a fraction are taken for exact, and so are those with nine decimals or more.
+A number that was rounded to d decimals is off by at most half a unit of the last decimal. Numbers without a fraction
+count as exact, and so do numbers with nine decimals or more.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_EXACT = 9  # decimals from which on a number counts as exact
+_EXACT = 9  # decimals; a number with so many counts as exact
 
 
 def decimals(values: Sequence[float]) -> int:
-    """The most decimals of any of VALUES; 0 when all are whole, at most 9."""
+    """The largest number of decimals among VALUES: 0 when all are whole, at most 9."""
     most = 0
     for value in values:
         fraction, _, exponent = repr(value).partition("e")
@@ -30,13 +30,16 @@ def decimals(values: Sequence[float]) -> int:
 
 
 def half_unit(values: Sequence[float]) -> float:
-    """By how much each of VALUES may be off; 0.0 where they are exact."""
+    """By how much each of VALUES may be off; 0.0 where they count as exact."""
     most = decimals(values)
     return 0.0 if most in {0, _EXACT} else 0.5 * 10.0**-most
 
 
 def of_ranks(positive: Sequence[bool], scores: Sequence[float]) -> float:
-    """Of an area under the curve: rounding ties pairs, and each tied pair counts one half for either order."""
+    """How far rounded SCORES let an area under the ROC curve be off.
+
+    Rounding ties pairs of a positive and a negative row; each tied pair may be off by one half.
+    """
     if not half_unit(scores):
         return 0.0
     pairs = Counter(zip(scores, positive, strict=True))
@@ -46,12 +49,15 @@ def of_ranks(positive: Sequence[bool], scores: Sequence[float]) -> float:
 
 
 def of_brier(probabilities: Sequence[float], unit: float) -> float:
-    """Of the mean of (1 - p)^2 over the rows, each p off by at most UNIT."""
+    """How far a Brier score, the mean of (1 - p)^2 over the rows, may be off when each p is off by at most UNIT."""
     return math.fsum(2 * abs(1 - p) * unit + unit * unit for p in probabilities) / len(probabilities) if unit else 0.0
 
 
 def of_log_loss(probabilities: Sequence[float], unit: float, least: float) -> float:
-    """Of the mean of -log p over the rows, each p off by at most UNIT; a p below LEAST counts as LEAST."""
+    """How far a log loss, the mean of -log p over the rows, may be off when each p is off by at most UNIT.
+
+    A p below LEAST counts as LEAST.
+    """
     if not unit:
         return 0.0
     spread = (
@@ -62,12 +68,12 @@ def of_log_loss(probabilities: Sequence[float], unit: float, least: float) -> fl
 
 
 def of_squares(residuals: Sequence[float], unit: float) -> float:
-    """Of the mean of e^2 over the rows, each e off by at most UNIT."""
+    """How far a mean of squares e^2 over the rows may be off when each e is off by at most UNIT."""
     return math.fsum(2 * abs(e) * unit + unit * unit for e in residuals) / len(residuals) if unit else 0.0
 
 
 def is_rounded(exact: Sequence[float], rounded: Sequence[float]) -> int | None:
-    """To how many decimals ROUNDED are the numbers EXACT; None when they are others."""
+    """The decimals to which ROUNDED rounds EXACT; None where ROUNDED holds other numbers, or as many decimals."""
     places = decimals(rounded)
     most = max((abs(a - b) for a, b in zip(exact, rounded, strict=True) if a != b), default=0.0)
     return places if most <= 0.5 * 10.0**-places * (1 + 1e-6) and places < decimals(exact) else None

@@ -1,12 +1,12 @@
-"""Paired tests: how two versions differ over the same rows, and how sure that is.
+"""Paired tests: how much two versions differ over the same rows, and how sure that is.
 
-Each method is an `Estimate`: a difference (new less old), an interval for it at any confidence, and one-sided tails.
+Each method gives an `Estimate`: a difference (new less old), its interval at any confidence, and one-sided p-values.
 
 | class | for | source |
 |---|---|---|
 | `Matched` | accuracy, error rate | score interval of Tango (Statistics in Medicine 17, 1998); exact McNemar test |
 | `Ranked` | AUC | DeLong, DeLong and Clarke-Pearson (Biometrics 44, 1988), computed from one sort per version |
-| `Losses` | means of per-row losses | Student's t over the rows' differences |
+| `Losses` | means of one loss per row | Student's t over the rows' differences |
 | `modelvc.gate.bootstrap.Resampled` | the rest | paired bootstrap, BCa (Efron, JASA 82, 1987) |
 """
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 Decision: TypeAlias = Literal["pass", "fail", "inconclusive"]
 
-_POWER = 0.8
-_MOST_ROWS = 10**12
+_POWER = 0.8  # the share of cases that as many rows as `rows_needed` says would decide
+_MOST_ROWS = 10**12  # more are no advice
 
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """Where the true difference lies, at a confidence such as 0.95; half of the rest is on each side."""
+    """Where the true difference lies at a confidence such as 0.95; half of the remaining share is on each side."""
 
     low: float
     high: float
@@ -38,38 +38,43 @@ class Interval:
 
 @dataclass(frozen=True, slots=True)
 class NotEnough:
-    """Why no interval can be given: too few rows, or nothing in them that could vary."""
+    """The reason why there is no interval: too few rows, or rows in which nothing varies."""
 
     why: str
 
 
 class Estimate(Protocol):
-    """A difference between two versions, as far as the rows tell it."""
+    """A difference between two versions, estimated from rows."""
 
     @property
-    def difference(self) -> float: ...
+    def difference(self) -> float:
+        """New less old."""
+        ...
 
     @property
     def spread(self) -> float:
         """The standard error of the difference."""
         ...
 
-    def interval(self, confidence: float) -> Interval: ...
+    def interval(self, confidence: float) -> Interval:
+        """The interval of the true difference at CONFIDENCE, such as 0.95."""
+        ...
 
     def tails(self, value: float) -> tuple[float, float]:
         """One-sided p-values: that the true difference is at most VALUE, and that it is at least VALUE."""
         ...
 
     def p_value(self) -> float:
-        """Two-sided, of no difference at all."""
+        """The two-sided p-value of no difference."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """A metric of both versions (nan: not defined for these rows) and the estimate of its change, if there is one.
+    """A metric of both versions, and the estimate of its change.
 
-    `slack`: by how much each may be off, because scores or values in the file are rounded.
+    `old` and `new` are nan where the rows do not define the metric. `method`: the test, in words. `slack`: by how much
+    `old` and `new` may be off, because scores or values in the file are rounded.
     """
 
     old: float
@@ -81,11 +86,12 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """Rows that are right or wrong: `gained` only in the new version right, `lost` only in the old one.
+    """The estimate for rows that are right or wrong.
 
-    The interval is Tango's, which keeps its confidence for few discordant rows and for none; the p-value is McNemar's
-    exact one. A tail is the larger of the score test's and, against no difference, the exact one: who is shown to be
-    worse by more than a margin is shown to be worse.
+    `gained` rows are right only with the new version, `lost` rows only with the old one. The interval is Tango's score
+    interval, which keeps its confidence for few discordant rows and for none. The p-value is McNemar's exact one. A
+    one-sided p-value is that of the score test, and at least the exact one where VALUE includes no difference. So a
+    version that is shown to be worse by more than a margin is also shown to be worse.
     """
 
     rows: int
@@ -102,7 +108,7 @@ class Matched:
         return math.sqrt(max(0.0, either - net * net / self.rows)) / self.rows
 
     def score(self, value: float) -> float:
-        """Tango's statistic for a true difference of VALUE: standard normal if that is so."""
+        """Tango's statistic: standard normal if the true difference is VALUE. Source: Tango 1998."""
         n, b, c = self.rows, self.gained, self.lost
         top = b - c - n * value
         linear = -b - c + (2 * n - b + c) * value
@@ -118,7 +124,7 @@ class Matched:
         return Interval(self._where(z, -1.0, self.difference), self._where(-z, self.difference, 1.0), confidence)
 
     def _where(self, wanted: float, low: float, high: float) -> float:
-        """Where the statistic, which falls with the value, is WANTED."""
+        """The value between LOW and HIGH at which the statistic is WANTED, by bisection: it falls with the value."""
         for _ in range(200):
             middle = (low + high) / 2
             if middle in {low, high}:
@@ -143,13 +149,13 @@ class Matched:
 
 
 def mcnemar(gained: int, lost: int) -> float:
-    """The exact two-sided p-value of McNemar's test."""
+    """The exact two-sided p-value of McNemar's test for GAINED and LOST discordant rows."""
     return min(1.0, 2 * half_tail(min(gained, lost), gained + lost))
 
 
 @dataclass(frozen=True, slots=True)
 class Losses:
-    """The mean of differences that are independent from row to row, by Student's t."""
+    """The estimate for a mean of differences that are independent from row to row, by Student's t."""
 
     difference: float
     spread: float
@@ -168,7 +174,7 @@ class Losses:
 
 
 def losses(differences: Sequence[float]) -> Losses | NotEnough:
-    """The estimate from what each row's loss changed by."""
+    """The estimate from DIFFERENCES, one change of loss per row; NotEnough where they tell no spread."""
     n = len(differences)
     if n < 2:
         return NotEnough(f"{n} of at least 2 rows")
@@ -176,7 +182,7 @@ def losses(differences: Sequence[float]) -> Losses | NotEnough:
     if not math.isfinite(mean):
         return NotEnough("there are values that are not finite")
     variance = math.fsum((d - mean) ** 2 for d in differences) / (n - 1)
-    # What rounding leaves of a variance that is none would look like certainty.
+    # A variance of 0 that rounding makes a little larger would look like certainty.
     if not variance > (1e-12 * abs(mean)) ** 2 or not math.isfinite(variance):
         return NotEnough("every row changed by the same amount, so that the spread is not known")
     return Losses(mean, math.sqrt(variance / n), n - 1)
@@ -184,7 +190,7 @@ def losses(differences: Sequence[float]) -> Losses | NotEnough:
 
 @dataclass(frozen=True, slots=True)
 class Linear:
-    """A difference with a standard error that is normal for many rows."""
+    """The estimate for a difference that is normal for many rows, from its standard error."""
 
     difference: float
     spread: float
@@ -203,10 +209,11 @@ class Linear:
 
 @dataclass(frozen=True, slots=True)
 class Unmoved:
-    """No ranking of a positive against a negative row changed, in PAIRS of rows that share none.
+    """The estimate for an AUC where no positive row changed its rank against any negative row.
 
-    Then the share of pairs that would change is, at confidence c, at most 1 - ((1-c)/2)^(1/pairs), as for any event
-    that was never seen (Clopper and Pearson); AUC changes by no more than that share.
+    `pairs`: the largest number of pairs of a positive and a negative row that share no row. At confidence c, the share
+    of pairs that would change is at most 1 - ((1-c)/2)^(1/pairs), as for any event that was never seen (Clopper and
+    Pearson 1934). The AUC changes by no more than that share.
     """
 
     pairs: int
@@ -230,7 +237,7 @@ class Unmoved:
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """The areas under two ROC curves over the same rows, and how their difference is spread."""
+    """The areas under two ROC curves over the same rows, and the estimate of their difference."""
 
     old: float
     new: float
@@ -238,12 +245,16 @@ class Ranked:
 
 
 def missing_values(count: int, rows: int) -> str:
-    """That COUNT of ROWS cannot be computed with."""
+    """In words, that COUNT of ROWS rows lack a value."""
     return f"{count:,} {'row' if count == 1 else 'rows'} of {rows:,} {'lacks' if count == 1 else 'lack'} a value"
 
 
 def delong(positive: Sequence[bool | int], old: Sequence[float], new: Sequence[float]) -> Ranked | NotEnough:
-    """DeLong's comparison: POSITIVE says of each row whether it is of the positive class."""
+    """Compare the AUC of two versions; NotEnough where a score is missing or one class is empty.
+
+    POSITIVE: for each row whether its true label is the positive one. OLD, NEW: the scores. Source: DeLong, DeLong and
+    Clarke-Pearson, Biometrics 44, 1988, computed from one sort per version.
+    """
     if bad := sum(a != a or b != b for a, b in zip(old, new, strict=True)):  # noqa: PLR0124 - nan
         return NotEnough(missing_values(bad, len(old)))
     positives = sum(map(bool, positive))
@@ -275,7 +286,7 @@ def _area_estimate(difference: float, moved: tuple[list[float], list[float]]) ->
 
 
 def _placements(positive: Sequence[bool | int], scores: Sequence[float]) -> list[float]:
-    """For each row the share of the other class that it is ranked right against; a tie counts half."""
+    """For each row, the share of rows of the other class that it is ranked correctly against; a tie counts half."""
     order = sorted(range(len(scores)), key=scores.__getitem__)
     positives = sum(map(bool, positive))
     negatives = len(scores) - positives
@@ -305,30 +316,32 @@ def _variance(values: Sequence[float]) -> float:
 
 
 def holm(p_values: Sequence[float]) -> tuple[float, ...]:
-    """Each p-value made larger by Holm's step-down rule, so that one level holds for all of them together."""
+    """P_VALUES adjusted by Holm's step-down rule, in their order: one level then holds for all of them together.
+
+    Source: Holm, Scandinavian Journal of Statistics 6, 1979.
+    """
     order = sorted(range(len(p_values)), key=p_values.__getitem__)
     adjusted = [0.0] * len(p_values)
     least = 0.0
-    for place, which in enumerate(order):
-        least = max(least, min(1.0, (len(p_values) - place) * p_values[which]))
+    for rank, which in enumerate(order):
+        least = max(least, min(1.0, (len(p_values) - rank) * p_values[which]))
         adjusted[which] = least
     return tuple(adjusted)
 
 
 def decide(interval: Interval, margin: float, *, higher: bool = True) -> Decision:
-    """What an interval for the difference (new less old) says of a metric that may get worse by MARGIN.
+    """Decide by the INTERVAL of a difference (new less old) about a metric that may get worse by MARGIN.
 
-    HIGHER: whether higher is better; otherwise both ends change sign and places. Then
+    HIGHER: whether higher is better. If lower is better, both ends of the interval change their sign and swap. Then:
 
-    - **pass**: the whole interval is at or above -MARGIN: a loss of more than that is ruled out;
-    - **fail**: the whole interval is below -MARGIN: a loss of more than that is shown;
-    - **inconclusive**: -MARGIN lies inside, so that the rows tell neither. This is so whenever the interval reaches
-      further than MARGIN to the wrong side of no difference: too few rows for so small a margin.
+    - **pass**: the whole interval is at or above -MARGIN, so that a larger loss is ruled out;
+    - **fail**: the whole interval is below -MARGIN, so that a larger loss is shown;
+    - **inconclusive**: -MARGIN lies inside the interval: too few rows for so small a margin. An undefined interval and
+      a negative MARGIN are inconclusive as well.
 
-    At confidence c a model that is as good as the old one, or worse by no more than MARGIN, fails in at most (1-c)/2 of
-    cases, and one that is worse by more passes in at most (1-c)/2. With a MARGIN of 0 an equal model is inconclusive
-    nearly always: only one that is shown to be better passes; `on_inconclusive = "warn"` then gates on shown losses
-    alone.
+    At confidence c, a model that is worse by at most MARGIN fails in at most (1-c)/2 of cases. A model that is worse by
+    more passes in at most (1-c)/2 of cases. With a MARGIN of 0, an equal model is nearly always inconclusive, and only
+    a model that is shown to be better passes. With `on_inconclusive = "warn"`, shown losses alone then fail.
     """
     low, high = (interval.low, interval.high) if higher else (-interval.high, -interval.low)
     if low != low or high != high or margin != margin or margin < 0:  # noqa: PLR0124 - nan is no answer
@@ -337,10 +350,10 @@ def decide(interval: Interval, margin: float, *, higher: bool = True) -> Decisio
 
 
 def rows_needed(estimate: Estimate, rows: int, margin: float, confidence: float, *, higher: bool = True) -> int | None:
-    """About how many rows would decide, in four of five cases, if they are like the ROWS that there are.
+    """About how many rows would decide in four of five cases, if further rows are like these ROWS.
 
-    First on the assumption that both versions are equally good; where so many are there already, or MARGIN is 0, that
-    the difference is the one that was seen. None when no number of rows would do.
+    The estimate assumes that both versions are equally good. If ROWS are that many already, or MARGIN is 0, it assumes
+    that the true difference is the one that was seen. None where no number of rows would decide.
     """
     z = normal_quantile((1 + confidence) / 2) + normal_quantile(_POWER)
     spread = max(estimate.spread, 1 / rows)
