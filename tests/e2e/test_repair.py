@@ -74,7 +74,7 @@ def spoil(folder: Path, *cids: bytes) -> None:
     count = 0
     for path in folder.glob("packs/*/*"):
         data = bytearray(path.read_bytes())
-        length, _ = pack.parse_footer(data[-pack.FOOTER.size :])
+        length, _, _ = pack.parse_footer(data[-pack.FOOTER.size :])
         start = len(data) - pack.FOOTER.size - length
         for chunk in pack.Trailer(bytes(data[start : start + length]), start):
             if chunk.cid in cids:

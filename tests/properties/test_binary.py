@@ -43,7 +43,7 @@ def test_a_trailer_finds_every_chunk_and_no_other(chunks: list[Stored], salt: by
         assert found.find(chunk.cid) == chunk
     missing = blake3(b"another").digest()
     assert found.find(missing) is None
-    assert pack.parse_footer(pack.footer(data)) == (len(data), blake3(data).digest())
+    assert pack.parse_footer(pack.footer(data)) == (len(data), found.count, blake3(data).digest())
 
 
 @given(st.lists(stored, min_size=1, max_size=5, unique_by=lambda s: s.cid), st.data())

@@ -106,44 +106,71 @@ def pack_id(trailer: bytes | memoryview) -> bytes:
     return blake3(trailer, derive_key_context=_CONTEXT).digest()
 
 
+class Footer(NamedTuple):
+    """The last bytes of a pack."""
+
+    length: int  # bytes of the trailer
+    records: int
+    digest: bytes  # blake3 of the trailer
+
+
 def footer(trailer: bytes) -> bytes:
+    """Return the last bytes of a pack with this TRAILER."""
     (count,) = struct.unpack_from("<I", trailer, 20)
     return FOOTER.pack(len(trailer), count, blake3(trailer).digest(), END)
 
 
-def parse_footer(data: bytes | memoryview) -> tuple[int, bytes]:
-    """The length of the trailer before this footer, and its hash."""
+def parse_footer(data: bytes | memoryview) -> Footer:
+    """Read the last bytes of a pack. Raises FormatError for other bytes and for a trailer above the limit."""
     if len(data) != FOOTER.size:
         raise FormatError("not a valid pack: it ends too early")
-    length, _, digest, end = FOOTER.unpack(data)
+    length, count, digest, end = FOOTER.unpack(data)
     if end != END:
         raise FormatError("not a valid pack: its last bytes are not a pack's")
     if length > limits.TRAILER:
         raise FormatError(f"not a valid pack: a trailer of {length} bytes is too large")
-    return length, digest
+    return Footer(length, count, digest)
 
 
-def read_trailer(size: int, read_at: ReadAt, name: bytes) -> Trailer:
-    """The trailer of a pack of SIZE bytes, compared with the pack's NAME. Raises FormatError."""
+def bytes_at(data: bytes | bytearray) -> ReadAt:
+    """Return what reads a pack that is in memory."""
+    return lambda offset, length: bytes(data[offset : offset + length])
+
+
+def read_trailer(size: int, read_at: ReadAt, name: bytes, *, ahead: int = 0, strict: bool = False) -> Trailer:
+    """Find the trailer of a pack of SIZE bytes, bound it, and compare it with the pack's NAME.
+
+    The last AHEAD bytes are read at once: where they hold the whole trailer, nothing else is read. STRICT: also refuse
+    a footer that counts other records, which no reader needs. Raises FormatError, and what READ_AT raises.
+    """
     end = size - FOOTER.size
     if end < len(MAGIC):
         raise FormatError("not a valid pack: it ends too early")
-    length, digest = parse_footer(read_at(end, FOOTER.size))
+    known = max(0, min(end, size - ahead))
+    tail = read_at(known, size - known)
+    length, count, digest = parse_footer(tail[end - known :])
     start = end - length
     if start < len(MAGIC):
         raise FormatError("not a valid pack: its trailer is longer than the pack")
-    data = read_at(start, length)
+    head = bytes(read_at(start, known - start)) if start < known else b""
+    data = head + tail[max(0, start - known) : end - known]
     if pack_id(data) != name:
         raise FormatError("not a valid pack: its trailer does not belong to its name")
-    return Trailer(data, start, digest)
+    found = Trailer(data, start, digest)
+    if strict and found.count != count:
+        raise FormatError("not a valid pack: its last bytes are damaged")
+    return found
 
 
-def prove(size: int, read_at: ReadAt, name: bytes, count: int) -> Trailer:
-    """Read a pack of COUNT chunks back as any reader will. Every writer asks this before the pack gets its NAME."""
-    found = read_trailer(size, read_at, name)
-    if read_at(0, len(MAGIC)) != MAGIC or read_at(size - FOOTER.size, FOOTER.size) != found.footer():
-        raise FormatError("not a valid pack: its first or last bytes are damaged")
-    if found.count != count:
+def prove(size: int, read_at: ReadAt, name: bytes, count: int | None = None) -> Trailer:
+    """Read a pack back as any reader will, its first and last bytes as well. A writer does so before it uses the NAME.
+
+    Raises FormatError, also for a pack that does not hold COUNT chunks (None: any number).
+    """
+    found = read_trailer(size, read_at, name, strict=True)
+    if read_at(0, len(MAGIC)) != MAGIC:
+        raise FormatError("not a valid pack: its first bytes are damaged")
+    if count is not None and found.count != count:
         raise FormatError(f"not a valid pack: it holds {found.count:,} chunks instead of {count:,}")
     return found
 

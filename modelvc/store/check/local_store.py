@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from modelvc.errors import IntegrityError, ModelvcError, NotFoundError
-from modelvc.formats.binary import pack
 from modelvc.store.local import packfile
 from modelvc.store.local.index import list_packs
 from modelvc.store.local.proof import prove
@@ -47,12 +46,13 @@ def check_pack(store: LocalStore, name: bytes, *, every_byte: bool) -> PackHealt
     try:
         health = PackHealth(name, os.fstat(fd).st_size)
         try:
-            trailer = packfile.read_trailer(fd, name)
+            trailer = packfile.prove(fd, name)
         except IntegrityError as error:
             health.unreadable = str(error)
-            return health
-        if os.pread(fd, len(pack.MAGIC), 0) != pack.MAGIC or trailer.footer() != _last(fd, health.size):
-            health.unreadable = "not a valid pack: its first or last bytes are damaged"
+            try:
+                trailer = packfile.read_trailer(fd, name)
+            except IntegrityError:
+                return health
         if every_byte:
             chunks = sorted(trailer, key=lambda chunk: chunk.offset)
             batches = [chunks[at : at + _LOOK] for at in range(0, len(chunks), _LOOK)]
@@ -62,10 +62,6 @@ def check_pack(store: LocalStore, name: bytes, *, every_byte: bool) -> PackHealt
         return health
     finally:
         os.close(fd)
-
-
-def _last(fd: int, size: int) -> bytes:
-    return os.pread(fd, pack.FOOTER.size, size - pack.FOOTER.size)
 
 
 def _bad_chunks(fd: int, chunks: Iterable[Stored]) -> list[bytes]:

@@ -146,6 +146,11 @@ def read_trailer(fd: int, name: bytes) -> Trailer:
     return pack.read_trailer(os.fstat(fd).st_size, _reading(fd), name)
 
 
+def prove(fd: int, name: bytes) -> Trailer:
+    """Read the trailer, and compare the first and last bytes of the pack as well. Raises FormatError."""
+    return pack.prove(os.fstat(fd).st_size, _reading(fd), name)
+
+
 def open_trailer(root: str, name: bytes) -> Trailer:
     """The trailer of a pack of the store at ROOT; FileNotFoundError or FormatError."""
     fd = os.open(path_of(root, name), os.O_RDONLY | os.O_CLOEXEC)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from modelvc.errors import FormatError, KeyMissing
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from modelvc.formats.binary.pack import Stored
     from modelvc.store.remote.store import Listing, RemoteStore
 
-_TAIL = 16 << 10  # bytes: the trailer of nearly every pack of 16 MiB, in one request
+_TAIL = 16 << 10  # bytes that hold the trailer of nearly every pack of 16 MiB
 _READ = 9 << 20  # bytes of one request for chunks: half a pack of 16 MiB
 _KEPT = 48 << 20  # bytes of trailers in memory; what is dropped is read again
 GONE = "is not there"
@@ -121,7 +122,8 @@ class FarPacks:
         if one.trouble:
             return None
         try:
-            found = self._read_trailer(one)
+            read_at = partial(self.read, one.name)
+            found = pack.read_trailer(one.size, read_at, one.name, ahead=_TAIL, strict=True)
         except KeyMissing:
             one.trouble, one.readable = GONE, False
             return None
@@ -152,22 +154,6 @@ class FarPacks:
         if entry is None:
             return GONE
         return "" if entry.size == one.size else f"has {entry.size:,} of {one.size:,} bytes"
-
-    def _read_trailer(self, one: FarPack) -> Trailer:
-        """In one request where the end of the pack holds all of it, else in two."""
-        tail = max(0, one.size - _TAIL)
-        data = self.read(one.name, tail, one.size - tail)
-
-        def read_at(offset: int, length: int) -> bytes:
-            if offset >= tail:
-                return data[offset - tail : offset - tail + length]
-            head = self.read(one.name, offset, min(length, tail - offset))
-            return head + data[: max(0, length - len(head))]
-
-        found = pack.read_trailer(one.size, read_at, one.name)
-        if found.footer() != data[-pack.FOOTER.size :]:
-            raise FormatError("not a valid pack: its last bytes are damaged")
-        return found
 
     def need(self, chunks: Iterable[tuple[bytes, Stored]], trailers: Trailers, *, read: bool = False) -> None:
         """(pack, place) of chunks that an object needs; READ: that were looked at already."""

@@ -199,7 +199,7 @@ class RemoteStore:
                 return bytes(data)
 
             try:
-                pack.read_trailer(size, read_at, name)
+                pack.read_trailer(size, read_at, name, strict=True)
             except KeyMissing:
                 return False
             except FormatError as error:

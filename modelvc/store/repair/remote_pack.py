@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from modelvc.errors import FormatError, IntegrityError, NotFoundError
 from modelvc.formats.binary import pack
-from modelvc.formats.binary.pack import RAW, Trailer
+from modelvc.formats.binary.pack import RAW
 from modelvc.store.backends.api import KeyDenied
 from modelvc.store.objects import codec
 from modelvc.store.remote.store import pack_key
 
 if TYPE_CHECKING:
-    from modelvc.formats.binary.pack import Stored
+    from modelvc.formats.binary.pack import Stored, Trailer
     from modelvc.store.local.store import LocalStore
     from modelvc.store.remote.packs import FarPack
     from modelvc.store.remote.store import RemoteStore
@@ -46,7 +46,7 @@ def mend_pack(local: LocalStore, remote: RemoteStore, bad: FarPack) -> bool:
         if stored is None:
             return False
         body[place] = stored
-    pack.prove(bad.size, lambda offset, length: bytes(body[offset : offset + length]), bad.name, trailer.count)
+    pack.prove(bad.size, pack.bytes_at(body), bad.name, trailer.count)
     if body != data or there != bad.size:
         remote.backend.put(pack_key(bad.name), body)
     return True
@@ -64,12 +64,11 @@ def _bytes_of(remote: RemoteStore, bad: FarPack) -> tuple[bytes, int]:
 
 def _trailer(data: bytes, bad: FarPack) -> Trailer | None:
     """The trailer of a pack: from its bytes, or made again where roots name all chunks that it held."""
-    with suppress(FormatError):
-        return pack.read_trailer(len(data), lambda offset, length: data[offset : offset + length], bad.name)
     made = pack.encode_trailer(bad.loose.values())
-    start = len(data) - pack.FOOTER.size - len(made)
-    with suppress(FormatError):
-        return Trailer(made, start) if start >= len(pack.MAGIC) and pack.pack_id(made) == bad.name else None
+    end = made + pack.footer(made)
+    for whole in (data, data[: -len(end)] + end):
+        with suppress(FormatError):
+            return pack.read_trailer(len(whole), pack.bytes_at(whole), bad.name)
     return None
 
 

@@ -135,7 +135,7 @@ class Outgoing:
             trailer = pack.encode_trailer(chunks, os.urandom(16))
         body += trailer + pack.footer(trailer)
         built.name, built.size = pack.pack_id(trailer), len(body)
-        pack.prove(built.size, lambda offset, length: bytes(body[offset : offset + length]), built.name, len(chunks))
+        pack.prove(built.size, pack.bytes_at(body), built.name, len(chunks))
         built.records = pack.Building()
         if self._far.listing.has_pack(built.name, built.size):
             self._on_bytes(built.size)

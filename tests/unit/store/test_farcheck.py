@@ -146,7 +146,7 @@ def test_a_damaged_trailer_hurts_no_reader_and_is_made_again(tmp_path: Path) -> 
     remote = Remote(tmp_path, versions=2)
     key = remote.packs[0]
     whole = remote.backend.objects[key][0]
-    length, _ = pack.parse_footer(whole[-pack.FOOTER.size :])
+    length, _, _ = pack.parse_footer(whole[-pack.FOOTER.size :])
     start = len(whole) - pack.FOOTER.size - length
     salted = pack.encode_trailer(pack.Trailer(whole[start : start + length], start), b"s" * 16)  # another pack's
     for bad in (

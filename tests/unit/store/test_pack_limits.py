@@ -266,8 +266,7 @@ def test_nothing_is_sent_that_can_not_be_read_back(
         return pack.FOOTER.pack(len(trailer), 7, blake3(trailer).digest(), pack.END)
 
     monkeypatch.setattr("modelvc.store.transfer.outgoing.pack.footer", torn)
-    monkeypatch.setattr(Trailer, "footer", lambda self: b"another")
-    with pytest.raises(FormatError, match="its first or last bytes are damaged"):
+    with pytest.raises(FormatError, match="its last bytes are damaged"):
         Uploader(store, RemoteStore(far), {}, Terms(jobs=1)).run([Wanted("file", content.oid, "m")])
     assert not [key for key in far.objects if key.startswith(("packs/", "b/"))]
 
