@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import time
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from modelvc.atomic import FileLock, write_all
 from modelvc.errors import (
     FormatError,
     LockHeld,
@@ -25,7 +25,6 @@ from modelvc.formats.pointer import pointer as pointers
 from modelvc.git import index
 from modelvc.git.layout import Layout, discover
 from modelvc.ids import Oid
-from modelvc.worktree.descriptors import write_all
 from modelvc.worktree.files import Worktree
 from modelvc.worktree.state import State
 
@@ -258,20 +257,11 @@ class Repo:
         """
         folder = self.layout.state_dir
         os.makedirs(folder, exist_ok=True)
-        fd = os.open(os.path.join(folder, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        try:
-            deadline = time.monotonic() + _LOCK_WAIT
-            while True:
-                try:
-                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > deadline:
-                        raise LockHeld(
-                            "another mvc has been changing this worktree for a minute",
-                            hint="wait for it to end, or stop it; the lock goes with its process",
-                        ) from None
-                    time.sleep(0.05)
+        busy = LockHeld(
+            f"waited {_LOCK_WAIT:g} s to change this worktree, and another mvc still changes it",
+            hint="wait for it to end, or stop it; the lock goes with its process",
+        )
+        with FileLock(os.path.join(folder, "lock"), _LOCK_WAIT, busy):
             if not self.state.changed:
                 del self.state  # another process may have written it while this one waited
             self.worktree.clean_tmp()
@@ -281,8 +271,6 @@ class Repo:
             self.state.save()
             if agreed or every_model:
                 index.write_seen(self.layout)
-        finally:
-            os.close(fd)
 
 
 def open_repo(start: str, env: Mapping[str, str]) -> Repo:

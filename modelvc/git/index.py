@@ -8,6 +8,7 @@ import shutil
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+from modelvc.atomic import RealDisk, replace_file, write_file
 from modelvc.errors import GitError
 from modelvc.formats.limits import POINTER
 from modelvc.formats.paths import is_pointer
@@ -225,7 +226,8 @@ def _delete_leftovers(layout: Layout) -> None:
 
 def write_seen(layout: Layout) -> None:
     """Note that the models agree with the pointers of index and worktree as they are now. The follow shim reads it."""
-    _write_seen(layout, _seen_now(layout))
+    os.makedirs(layout.state_dir, exist_ok=True)
+    replace_file(os.path.join(layout.state_dir, SEEN), _seen_now(layout))
 
 
 def take_seen(layout: Layout) -> bool:
@@ -262,15 +264,6 @@ def _hash(layout: Layout, data: bytes) -> bytes:
     return git(layout, "hash-object", "--stdin", stdin=data)
 
 
-def _write_seen(layout: Layout, seen: bytes) -> None:
-    os.makedirs(layout.state_dir, exist_ok=True)
-    path = os.path.join(layout.state_dir, SEEN)
-    temporary = f"{path}.{os.getpid()}"
-    with open(temporary, "wb") as file:
-        file.write(seen)
-    os.replace(temporary, path)
-
-
 def write_kept(layout: Layout, *, kept: bool) -> None:
     """Note for the shims whether a model differs from its pointer: in a conflict, or because of unsaved changes."""
     path = os.path.join(layout.state_dir, KEPT)
@@ -291,24 +284,19 @@ def _index_lock(layout: Layout) -> Iterator[None]:
     """
     lock = os.path.join(layout.git_dir, "index.lock")
     journal = os.path.join(layout.state_dir, "journal")
-    os.makedirs(layout.state_dir, exist_ok=True)
+    tmp = os.path.join(layout.state_dir, "tmp")
+    os.makedirs(tmp, exist_ok=True)
     token = b"mvc " + os.urandom(16).hex().encode()
-    private, noted = f"{lock}.mvc", f"{journal}.new"
+    private = f"{lock}.mvc"
     drop_dead_lock(layout)
     try:
-        for path in (private, noted):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(path)  # a killed process left it; perhaps a hard link to the lock, so it is not written to
-            with open(path, "xb") as file:
-                file.write(token)
-                file.flush()
-                os.fsync(file.fileno())
-        os.replace(noted, journal)
-        folder = os.open(layout.state_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(folder)  # a power failure must not leave the lock without the note
-        finally:
-            os.close(folder)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(private)  # a killed process left it; perhaps a hard link to the lock, so it is not written to
+        with open(private, "xb") as file:
+            file.write(token)
+            file.flush()
+            os.fsync(file.fileno())
+        write_file(RealDisk(), journal, token, tmp=tmp)  # a power failure must not leave the lock without the note
         deadline = time.monotonic() + _PATIENCE
         while True:
             try:

@@ -10,6 +10,7 @@ import json
 import os
 from hashlib import sha256
 
+from modelvc.atomic import replace_file
 from modelvc.errors import FormatError
 from modelvc.notebook import platforms
 from modelvc.notebook.document import JUPYTER, LOOSE, cell_lists, dumps, keys, major, parse
@@ -113,10 +114,7 @@ class Kept:
         import zlib
 
         os.makedirs(self._folder, exist_ok=True)
-        temporary = f"{path}.{os.getpid()}"
-        with open(temporary, "wb") as file:
-            file.write(digest + zlib.compress(data, 1))
-        os.replace(temporary, path)
+        replace_file(path, digest + zlib.compress(data, 1))
         self._written = True
 
 

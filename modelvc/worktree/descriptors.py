@@ -14,12 +14,6 @@ NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _FICLONERANGE = 0x4020940D  # ioctl_ficlonerange(2)
 
 
-def write_all(fd: int, data: memoryview | bytes) -> None:
-    view = memoryview(data)
-    while view:
-        view = view[os.write(fd, view) :]
-
-
 def sync_file_system(fd: int) -> None:
     """Bring to the disk what the file system of FD still holds back."""
     if sys.platform == "linux":

@@ -13,9 +13,10 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
+from modelvc.atomic import write_all
 from modelvc.errors import ConflictError, FileError, FileInUse, shown
 from modelvc.worktree import replacing
-from modelvc.worktree.descriptors import FOLDER, NEW, stamp, write_all
+from modelvc.worktree.descriptors import FOLDER, NEW, stamp
 from modelvc.worktree.folders import Folders, in_the_way
 from modelvc.worktree.newfolder import NewFolder
 from modelvc.worktree.replacing import JOURNAL, Journal, Placed, Wanted, mend

@@ -6,9 +6,10 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
+from modelvc.atomic import write_all
 from modelvc.errors import ConflictError, shown
 from modelvc.worktree import descriptors
-from modelvc.worktree.descriptors import FOLDER, NEW, stamp, write_all
+from modelvc.worktree.descriptors import FOLDER, NEW, stamp
 from modelvc.worktree.state import stat_of
 from modelvc.worktree.swap import Place, Temporary
 

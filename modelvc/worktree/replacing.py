@@ -13,6 +13,7 @@ import os
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from modelvc.errors import ConflictError, FileError, shown
+from modelvc.worktree.descriptors import write_all_at
 from modelvc.worktree.state import stat_of
 from modelvc.worktree.swap import CHANGED, Place, Seen, Swap, Temporary, settle, swap
 
@@ -168,7 +169,7 @@ class Journal:
     def noting(self, where: str | None, noted: Sequence[tuple[object, ...]]) -> Iterator[None]:
         """Keep NOTED while the block runs. A block that raises is mended."""
         text = f"{json.dumps([where, noted], default=bytes.hex)}\n".encode("ascii")
-        _write_at(self._fd, text, 1)
+        write_all_at(self._fd, text, 1)
         os.pwrite(self._fd, _MARK, 0)
         self._under_way = True
         try:
@@ -182,12 +183,6 @@ class Journal:
     def _end(self) -> None:
         os.pwrite(self._fd, b" ", 0)
         self._under_way = False
-
-
-def _write_at(fd: int, data: bytes, offset: int) -> None:
-    while data:
-        done = os.pwrite(fd, data, offset)
-        data, offset = data[done:], offset + done
 
 
 def mend(worktree: Folders, journal: str) -> None:

@@ -72,17 +72,12 @@ class State:
     def save(self) -> None:
         if not self.changed:
             return
+        from modelvc.atomic import replace_file
+
         body = marshal.dumps((self.pointers, self.files, self.trees, self.tracked, self.answer))
         os.makedirs(os.path.dirname(self._path), exist_ok=True)
-        temporary = f"{self._path}.{os.getpid()}"
-        try:
-            with open(temporary, "wb") as file:
-                file.write(_MAGIC + zlib.crc32(body).to_bytes(4, "little") + body)
-            os.replace(temporary, self._path)  # not synced: after a power cut the checksum fails, and it is built anew
-        except OSError:
-            if os.path.exists(temporary):
-                os.unlink(temporary)
-            raise
+        # not synced: after a power cut the checksum fails, and it is built anew
+        replace_file(self._path, _MAGIC + zlib.crc32(body).to_bytes(4, "little") + body)
         self.changed = False
 
     def remember_file(self, path: str, stat: Stat, oid: bytes, *, settled: bool) -> None:

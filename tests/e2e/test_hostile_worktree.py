@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from modelvc.atomic import write_all
 from modelvc.errors import ConflictError, FormatError, ModelvcError, ObjectCorrupt, UsageError
 from modelvc.formats.binary.tree import TreeEntry
 from modelvc.formats.paths import SafeRelPath
@@ -23,7 +24,6 @@ from modelvc.ops.upkeep.fsck import Depth, fsck
 from modelvc.repo import open_repo
 from modelvc.store.local.writer import StoreWriter
 from modelvc.store.objects.manifest import tree_content
-from modelvc.worktree.descriptors import write_all
 from modelvc.worktree.files import Worktree
 from tests.support.clone import Clone
 from tests.support.strangers import everything, write_tree

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from modelvc.atomic import replace_file
 from modelvc.drivers.notebooks.rules import read_rules
 from modelvc.drivers.say import CONFLICT, say
 from modelvc.errors import FormatError, ModelvcError, shown
@@ -45,7 +46,7 @@ def merge(args: Sequence[str]) -> int:
             say(f"{shown(path)}: {words} between {shown(sides[0])} and {shown(sides[1])}", conflict_hint(path))
             for key, mine, other in _values(data):
                 say(f"  {key}: {shown(sides[0])} has {mine}, {shown(sides[1])} has {other}")
-    _write(ours_file, data)
+    replace_file(ours_file, data)
     return CONFLICT if conflicts else 0
 
 
@@ -94,11 +95,3 @@ def _is_json(data: bytes) -> bool:
 def _read(path: str) -> bytes:
     with open(path, "rb") as file:
         return file.read()
-
-
-def _write(path: str, data: bytes) -> None:
-    """Replace PATH as a whole: until then Git has what it had."""
-    temporary = f"{path}.mvc"
-    with open(temporary, "wb") as file:
-        file.write(data)
-    os.replace(temporary, path)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from modelvc.atomic import replace_file
 from modelvc.drivers.say import FAILED, NOT_HERE, say
 from modelvc.errors import shown
 
@@ -41,7 +42,8 @@ def pointer(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
     tips = (head, merge_sides.merged_commit(env))
     three = [_read(cwd, one) for one in (base, ours, theirs)]
     done = merge(repo, model_of(path), Sides(three[0], three[1], three[2], named, tips))
-    _replace(os.path.join(cwd, ours), done.data)
+    answer = os.path.join(cwd, ours)
+    replace_file(answer, done.data, mode=os.stat(answer).st_mode & 0o777)
     for place, words in enumerate(done.words):
         say(words if not place else f"  {words}")
     return CONFLICT if done.conflict else 0
@@ -52,17 +54,3 @@ def _read(cwd: str, path: str) -> bytes:
 
     with open(os.path.join(cwd, path), "rb") as file:
         return file.read(POINTER + 1)
-
-
-def _replace(path: str, data: bytes) -> None:
-    """Git's own temporary file: it must hold the answer whole or not at all."""
-    beside = f"{path}.mvc-{os.getpid()}"
-    try:
-        with open(beside, "xb") as file:
-            file.write(data)
-        os.chmod(beside, os.stat(path).st_mode & 0o777)
-        os.replace(beside, path)
-    except BaseException:
-        if os.path.lexists(beside):
-            os.unlink(beside)
-        raise

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from modelvc.atomic import replace_file
 from modelvc.git.run import git, run
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ _FILTER = {
 # library.
 _COPIED_PACKAGES = ("drivers/notebooks", "formats", "formats/pointer", "notebook")
 _COPIED_MODULES = (
-    "__init__", "errors", "ids", "drivers/__init__", "drivers/say", "drivers/script", "drivers/utf8",
+    "__init__", "atomic", "errors", "ids", "drivers/__init__", "drivers/say", "drivers/script", "drivers/utf8",
     "git/__init__", "git/layout", "git/merge_sides", "git/mergefile", "git/run", "git/versions",
 )  # fmt: skip
 
@@ -177,10 +178,6 @@ def _read(path: str) -> bytes:
 
 
 def _write(path: str, data: bytes) -> None:
-    """Replace PATH as a whole: Git may be running it."""
-    if _read(path) == data:
-        return
-    temporary = f"{path}.{os.getpid()}.tmp"
-    with open(temporary, "wb") as file:
-        file.write(data)
-    os.replace(temporary, path)
+    """Replace the file PATH unless it holds DATA: Git may be running it."""
+    if _read(path) != data:
+        replace_file(path, data)

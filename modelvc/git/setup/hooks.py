@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from modelvc.atomic import replace_file
 from modelvc.errors import ConflictError, shown
 from modelvc.git.index import KEPT, SEEN
 from modelvc.git.run import run
@@ -181,12 +182,8 @@ def _read(path: str) -> bytes:
 
 
 def _write(path: str, data: bytes, *, executable: bool) -> None:
-    """Replace PATH as a whole: Git may be reading it."""
+    """Replace the file PATH unless it holds DATA: Git may be reading it."""
     if _read(path) == data and (not executable or os.access(path, os.X_OK)):
         return
-    temporary = f"{path}.{os.getpid()}.tmp"
-    with open(temporary, "wb") as file:
-        file.write(data)
-    if executable:
-        os.chmod(temporary, 0o755)  # noqa: S103 - Git runs it for everyone who may use the clone
-    os.replace(temporary, path)
+    # Git runs it for everyone who may use the clone
+    replace_file(path, data, mode=0o755 if executable else None)

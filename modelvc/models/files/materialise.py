@@ -10,13 +10,14 @@ import stat
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
+from modelvc.atomic import write_all
 from modelvc.errors import FileInUse
 from modelvc.formats.paths import SafeRelPath, pointer_of
 from modelvc.ids import Oid
 from modelvc.models.files.trees import contents, entries_of, oid_of, stored_files
 from modelvc.store.local.content import ContentReader
 from modelvc.worktree import survey
-from modelvc.worktree.descriptors import clone_range, write_all
+from modelvc.worktree.descriptors import clone_range
 from modelvc.worktree.digest import digest_of
 from modelvc.worktree.swap import Seen
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
+from modelvc.atomic import replace_file
 from modelvc.errors import ConflictError, FileError, ModelvcError, shown
 from modelvc.formats.paths import SafeRelPath, is_pointer, model_of
 from modelvc.git import index
@@ -104,21 +104,10 @@ def _is_descriptor(path: str) -> bool:
 
 def _replace(path: str, data: bytes, mode: int) -> None:
     """Give PATH these bytes, and MODE unless that is 0. Raises FileError if the system refuses."""
-    beside = os.path.join(os.path.dirname(path), f".mvc-{os.getpid()}-{os.urandom(6).hex()}")
     try:
-        with open(beside, "xb") as opened:
-            if mode:
-                os.fchmod(opened.fileno(), mode)
-            opened.write(data)
-            opened.flush()
-            os.fsync(opened.fileno())
-        os.replace(beside, path)
-    except BaseException as error:
-        with suppress(FileNotFoundError):
-            os.unlink(beside)
-        if isinstance(error, OSError):
-            raise FileError(path, error) from None
-        raise
+        replace_file(path, data, mode=mode, sync=True)
+    except OSError as error:
+        raise FileError(path, error) from None
 
 
 def _clone_around(target: str) -> Repo | None:

@@ -7,6 +7,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from modelvc.atomic import replace_file
 from modelvc.errors import GitError, ModelvcError, shown
 from modelvc.formats.paths import SafeRelPath, pointer_of
 from modelvc.git import history, index
@@ -99,8 +100,5 @@ def _load(repo: Repo) -> dict[str, str]:
 
 def _save(repo: Repo, known: dict[str, str]) -> None:
     path = os.path.join(repo.layout.mvc_dir, _KEPT)
-    temporary = f"{path}.{os.getpid()}"
     with suppress(OSError):  # a full disk, or a clone that one may only read: asked again next time
-        with open(temporary, "w", encoding="ascii") as file:
-            json.dump(known, file)
-        os.replace(temporary, path)
+        replace_file(path, json.dumps(known).encode("ascii"))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from modelvc.atomic import write_all
 from modelvc.errors import FormatError, ObjectCorrupt, UsageError, shown
 from modelvc.formats.binary import tree
 from modelvc.formats.binary.tree import TreeEntry
 from modelvc.formats.paths import SafeRelPath, is_pointer
 from modelvc.ids import Oid
 from modelvc.store.objects import manifest
-from modelvc.worktree.descriptors import write_all
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping, Sequence

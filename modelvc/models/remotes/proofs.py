@@ -10,6 +10,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
+from modelvc.atomic import replace_file
 from modelvc.errors import FormatError
 from modelvc.formats.text import proofs as proofformat
 from modelvc.formats.text.proofs import Lost, Proof
@@ -138,7 +139,5 @@ def config_hash(layout: Layout) -> str:
 def _save(repo: Repo, name: str, proof: Proof) -> None:
     path = _path(repo, name)
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    temporary = os.path.join(repo.layout.mvc_dir, f"proof.{os.getpid()}.tmp")  # the shim reads all that lies in proofs/
-    with open(temporary, "wb") as file:
-        file.write(proofformat.encode(proof))
-    os.replace(temporary, path)
+    # the shim reads all that lies in proofs/
+    replace_file(path, proofformat.encode(proof), tmp=repo.layout.mvc_dir)

@@ -9,6 +9,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from modelvc.atomic import replace_file
 from modelvc.ids import Oid
 from modelvc.store.remote.seen import Seen
 
@@ -48,14 +49,11 @@ def save(repo: Repo, remote: str, found: Mapping[Named, Seen]) -> None:
     """Replace what is known of REMOTE."""
     path = _path(repo, remote)
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    temporary = f"{path}.{os.getpid()}.tmp"
-    with open(temporary, "w", encoding="ascii") as file:
-        file.writelines(
-            " ".join((_LETTER[kind], oid.hex(), str(seen.root), *(f"{name.hex()}:{size}" for name, size in seen.packs)))
-            + "\n"
-            for (kind, oid), seen in found.items()
-        )
-    os.replace(temporary, path)
+    lines = (
+        " ".join((_LETTER[kind], oid.hex(), str(seen.root), *(f"{name.hex()}:{size}" for name, size in seen.packs)))
+        for (kind, oid), seen in found.items()
+    )
+    replace_file(path, "".join(f"{line}\n" for line in lines).encode("ascii"))
 
 
 def rename(repo: Repo, old: str, new: str) -> None:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from modelvc.atomic import write_all
 from modelvc.errors import (
     ConfigError,
     ConflictError,
@@ -40,7 +41,6 @@ from modelvc.store.backends import is_relative
 from modelvc.store.local.content import ContentReader
 from modelvc.store.local.store import LocalStore
 from modelvc.store.transfer.download import Downloader
-from modelvc.worktree.descriptors import write_all
 from modelvc.worktree.files import Worktree
 from modelvc.worktree.state import stat_of
 from modelvc.worktree.swap import CAME, Place, Seen, Swap, give, swap

@@ -7,14 +7,13 @@ releases when a process dies.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from modelvc.atomic import create_file, share_folder
+from modelvc.atomic import create_file, share_folder, try_lock, unlock, wait_for_lock
 from modelvc.errors import KeyMissing, RemoteBusy, RemoteChanged, RemoteError, shown
 from modelvc.store.backends import openat
 from modelvc.store.backends.api import Capabilities, Entry, KeyDenied
@@ -278,37 +277,28 @@ class FolderBackend:
     def _locked(self) -> Iterator[None]:
         self._prepare()
         with self._mutex:
-            held = self._locks and self._take_lock()
+            if self._locks:
+                wait_for_lock(self._lock_fd, _PATIENCE, self._busy(), pause=0.001)
             try:
                 yield
             finally:
-                if held:
-                    fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
+                if self._locks:
+                    unlock(self._lock_fd)
 
-    def _take_lock(self) -> bool:
-        end = time.monotonic() + _PATIENCE
-        while True:
-            try:
-                fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() > end:
-                    raise RemoteBusy(
-                        f"another process holds {shown(self.name)}/{_LOCK}", hint="see who: `fuser -v` on that file"
-                    ) from None
-                time.sleep(0.001)
-            else:
-                return True
+    def _busy(self) -> RemoteBusy:
+        return RemoteBusy(
+            f"waited {_PATIENCE} s to write to {shown(self.name)}, and another process still holds {_LOCK} there",
+            hint="see who: `fuser -v` on that file",
+        )
 
 
 def _has_locks(fd: int) -> bool:
     """Whether this file system has locks. Without them push goes on, and says so in the store's config."""
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        if try_lock(fd):
+            unlock(fd)
     except OSError as error:
         if error.errno not in _NO_LOCKS:
             raise
         return False
-    fcntl.flock(fd, fcntl.LOCK_UN)
     return True

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modelvc.atomic import create_file, share_folder
+from modelvc.atomic import create_file, share_folder, write_all
 from modelvc.errors import RemoteBusy, RemoteDenied, RemoteError, shown
 from modelvc.store.backends.api import Entry
 from modelvc.store.backends.keys import is_part
@@ -117,9 +117,7 @@ def write_temporary(root: int, data: Data) -> TemporaryFile:
     name = f"{_TEMPORARY}{os.getpid()}-{os.urandom(8).hex()}"
     fd = create_file(name, _NEW, folder=root)
     try:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(fd, view) :]
+        write_all(fd, data)
         # Inodes are used again at once and clocks tick in milliseconds: the time's last digits tell versions apart.
         stamped = os.fstat(fd)
         mtime = stamped.st_mtime_ns - stamped.st_mtime_ns % 1_000_000 + int.from_bytes(os.urandom(4)) % 1_000_000

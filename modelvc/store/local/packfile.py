@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from modelvc.atomic import create_file, make_folder
+from modelvc.atomic import create_file, lock, make_folder
 from modelvc.formats.binary import pack
 from modelvc.formats.binary.pack import Encoding, Stored
 from modelvc.store.objects import codec
@@ -43,7 +42,7 @@ class PackWriter:
         self._disk = disk
         self._tmp = os.path.join(root, "tmp", f"pack-{os.getpid()}-{os.urandom(8).hex()}")
         self._fd = create_file(self._tmp, os.O_RDWR | os.O_EXCL)
-        fcntl.flock(self._fd, fcntl.LOCK_EX)
+        lock(self._fd)
         self._pending = bytearray(pack.MAGIC)
         self._size = len(pack.MAGIC)
         self._records = pack.Building()

@@ -7,7 +7,6 @@ the kernel frees both when a process dies.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import threading
 import time
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
-from modelvc.atomic import RealDisk, create_file, make_folder, write_file
+from modelvc.atomic import FileLock, RealDisk, make_folder, try_lock, write_file
 from modelvc.errors import ConfigError, FormatError, LockHeld, ObjectCorrupt, ObjectMissing
 from modelvc.formats import limits
 from modelvc.formats.binary import root as rootformat
@@ -226,38 +225,24 @@ class LocalStore:
 
     # -- locks
 
-    @contextlib.contextmanager
-    def shared(self) -> Iterator[None]:
-        """For writers: packs that were found stay until the roots that need them are written."""
-        with self._flock(fcntl.LOCK_SH):
-            yield
+    def shared(self) -> FileLock:
+        """Return the lock of writers: packs that were found stay until the roots that need them are written."""
+        return self._lock(shared=True)
 
-    @contextlib.contextmanager
-    def exclusive(self) -> Iterator[None]:
-        """For gc: no writer is at work."""
-        with self._flock(fcntl.LOCK_EX):
-            yield
+    def exclusive(self) -> FileLock:
+        """Return the lock of gc: no writer is at work."""
+        return self._lock(shared=False)
 
-    @contextlib.contextmanager
-    def _flock(self, how: int) -> Iterator[None]:
+    def _lock(self, *, shared: bool) -> FileLock:
         make_folder(self.disk, self.root)
-        fd = create_file(os.path.join(self.root, "lock"), os.O_RDWR)
-        try:
-            deadline = time.monotonic() + _LOCK_WAIT
-            while True:
-                try:
-                    fcntl.flock(fd, how | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > deadline:
-                        raise LockHeld(
-                            "another mvc has been writing to the local store for ten minutes",
-                            hint="wait for it to end, or stop it; the lock goes with its process",
-                        ) from None
-                    time.sleep(0.05)
-            yield
-        finally:
-            os.close(fd)
+        use, other = (
+            ("write to the local store", "has it alone") if shared else ("have the local store alone", "uses it")
+        )
+        busy = LockHeld(
+            f"waited {_LOCK_WAIT:g} s to {use}, and another mvc still {other}",
+            hint="wait for it to end, or stop it; the lock goes with its process",
+        )
+        return FileLock(os.path.join(self.root, "lock"), _LOCK_WAIT, busy, shared=shared)
 
     def clean_tmp(self) -> None:
         """Remove temporary files whose process is gone."""
@@ -267,8 +252,7 @@ class LocalStore:
             with contextlib.suppress(OSError):
                 fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
                 try:
-                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    if time.time() - os.fstat(fd).st_mtime > 60:  # between open and flock of its maker
+                    if try_lock(fd) and time.time() - os.fstat(fd).st_mtime > 60:  # its maker opens, then locks
                         os.unlink(path)
                 finally:
                     os.close(fd)

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from modelvc.atomic import write_all
 from modelvc.errors import ConflictError, FileChanged, UsageError
 from modelvc.formats.paths import SafeRelPath
 from modelvc.worktree import survey
-from modelvc.worktree.descriptors import clone_range, write_all
+from modelvc.worktree.descriptors import clone_range
 from modelvc.worktree.files import Worktree
 from modelvc.worktree.reading import Reading
 from modelvc.worktree.scan import scan

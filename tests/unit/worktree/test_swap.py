@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 
+from modelvc.atomic import write_all
 from modelvc.errors import FileChanged, FileInUse
 from modelvc.formats.paths import SafeRelPath
 from modelvc.worktree import lease, replacing, survey, swap
-from modelvc.worktree.descriptors import write_all
 from modelvc.worktree.files import ANY, Worktree
 from modelvc.worktree.reading import Reading
 from modelvc.worktree.state import GRAIN, Stat
