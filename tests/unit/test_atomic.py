@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from modelvc.formats.text.honoured import Honoured
 
 from modelvc import atomic
 from modelvc.atomic import FileLock, RealDisk, replace_file, try_lock, unlock, write_file
@@ -19,7 +20,6 @@ from modelvc.drivers.pointers import merge as pointer_merge
 from modelvc.errors import FileError, LockHeld, RemoteBusy
 from modelvc.formats.binary.root import Root
 from modelvc.formats.text.config import CloneConfig, Remote
-from modelvc.formats.text.honoured import Honoured
 from modelvc.formats.text.proofs import Proof
 from modelvc.git import index
 from modelvc.git.setup import drivers, hooks
