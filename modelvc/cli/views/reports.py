@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import escape, quoteattr
 
 from modelvc.cli.views import render
 from modelvc.errors import shown
@@ -171,10 +170,14 @@ def _facts(v: Verdict) -> str:
 
 
 def _attribute(value: str) -> str:
+    from xml.sax.saxutils import quoteattr  # brings http and ssl along
+
     return quoteattr(shown(value, 2_000))
 
 
 def _text(value: str) -> str:
+    from xml.sax.saxutils import escape
+
     return escape("\n".join(shown(line, 2_000) for line in value.split("\n")))
 
 

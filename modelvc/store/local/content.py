@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
 from blake3 import blake3
@@ -46,6 +45,8 @@ class ContentReader:
 
     def __init__(self, store: LocalStore) -> None:
         self._store = store
+        from concurrent.futures import ThreadPoolExecutor
+
         self._hasher = ThreadPoolExecutor(1, "mvc-hash")
         self._buffers = [bytearray(0) for _ in range(_SLOTS)]
 

@@ -13,7 +13,6 @@ import os
 import stat
 from array import array
 from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from blake3 import blake3
@@ -30,6 +29,7 @@ from modelvc.store.objects import codec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from concurrent.futures import Future
     from typing import Any, Self
 
     class ChunkSink(Protocol):
@@ -89,6 +89,8 @@ class Ingest:
         self._writer = writer
         self._on_bytes = on_bytes
         jobs = max(2, os.cpu_count() or 2)
+        from concurrent.futures import ThreadPoolExecutor
+
         self._workers = ThreadPoolExecutor(min(jobs, 8), "mvc-name")
         self._hasher = ThreadPoolExecutor(1, "mvc-hash")
         self._appender = ThreadPoolExecutor(1, "mvc-append")

@@ -6,7 +6,6 @@ import threading
 from typing import TYPE_CHECKING
 
 import xxhash
-import zstandard
 from blake3 import blake3
 
 from modelvc.errors import FormatError
@@ -14,6 +13,8 @@ from modelvc.formats.binary.pack import RAW, ZSTD, Encoding
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import zstandard
 
     from modelvc.formats.binary.pack import Stored
 
@@ -28,6 +29,8 @@ _local = threading.local()  # zstd contexts are not safe to share between thread
 
 def _compressor() -> zstandard.ZstdCompressor:
     if not hasattr(_local, "compressor"):
+        import zstandard  # 5 ms, which a command that stores nothing does not pay
+
         _local.compressor = zstandard.ZstdCompressor(level=LEVEL, write_content_size=True, write_checksum=False)
     found: zstandard.ZstdCompressor = _local.compressor
     return found
@@ -35,6 +38,8 @@ def _compressor() -> zstandard.ZstdCompressor:
 
 def _decompressor() -> zstandard.ZstdDecompressor:
     if not hasattr(_local, "decompressor"):
+        import zstandard
+
         _local.decompressor = zstandard.ZstdDecompressor()
     found: zstandard.ZstdDecompressor = _local.decompressor
     return found
@@ -65,6 +70,8 @@ def decode(encoding: Encoding, stored: bytes | memoryview, raw: int) -> bytes | 
         return stored
     if encoding != ZSTD:
         raise FormatError(f"encoding {encoding[0]} is not known; a newer mvc may read it")
+    import zstandard
+
     try:
         # The frame's own claim is compared before anything is allocated: a few bytes can ask for a terabyte.
         if zstandard.frame_content_size(stored) != raw:
