@@ -1,4 +1,4 @@
-"""Object ids: the name of content is its BLAKE3 hash. No imports here: every short path loads this."""
+"""Names of objects: an oid is the BLAKE3 hash of content. No imports here: every short path loads this."""
 
 from __future__ import annotations
 
@@ -41,3 +41,29 @@ class Oid(bytes):
 
     def __repr__(self) -> str:
         return f"Oid({self.short})"
+
+
+class ObjectName(tuple[str, Oid]):
+    """What an object is asked for by: its kind and its oid. A named tuple, written by hand to import nothing."""
+
+    __slots__ = ()
+
+    def __new__(cls, kind: str, oid: Oid) -> Self:
+        return super().__new__(cls, (kind, oid))
+
+    def __getnewargs__(self) -> tuple[str, Oid]:
+        """Return what copy and pickle make the same name of."""
+        return self.kind, self.oid
+
+    @property
+    def kind(self) -> str:
+        """`file` (a blob) or `tree`."""
+        return self[0]
+
+    @property
+    def oid(self) -> Oid:
+        """The hash that names the object among all of its kind."""
+        return self[1]
+
+    def __repr__(self) -> str:
+        return f"ObjectName({self.kind!r}, {self.oid!r})"

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modelvc.errors import RemoteBusy
+from modelvc.ids import ObjectName
 from modelvc.store.backends import RemoteOptions, open_backend
 from modelvc.store.gc.collector import Collector
 from modelvc.store.gc.survey import Rules
@@ -112,7 +113,7 @@ class Load:
             time.sleep(chance.random())
         remote.close()
 
-    def reached(self) -> set[tuple[str, Oid]]:
+    def reached(self) -> set[ObjectName]:
         with self.lock:
             return {("file", oid) for oid in self.refs}
 

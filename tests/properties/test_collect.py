@@ -17,6 +17,7 @@ from blake3 import blake3
 
 from modelvc.errors import ModelvcError, ObjectCorrupt, ObjectMissing, RemoteBusy, RemoteChanged
 from modelvc.formats.binary import root as rootformat
+from modelvc.ids import ObjectName
 from modelvc.store.backends import retry
 from modelvc.store.gc import survey
 from modelvc.store.gc.collector import Collector
@@ -98,7 +99,7 @@ class World:
         return RemoteStore(TurnBackend(self.far, self.turns, who, requests))
 
     def gc(self, who: str = "", grace: float = GRACE) -> Callable[[], object]:
-        def reached() -> set[tuple[str, Oid]]:
+        def reached() -> set[ObjectName]:
             if who:
                 self.turns.step(who)
             return {("file", oid) for oid in self.refs}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from modelvc.errors import FormatError
 from modelvc.formats.paths import SafeRelPath
-from modelvc.ids import Oid
+from modelvc.ids import ObjectName, Oid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,8 +37,8 @@ class Lost(NamedTuple):
     path: SafeRelPath
 
     @property
-    def name(self) -> tuple[str, Oid]:
-        return self.kind, self.oid
+    def name(self) -> ObjectName:
+        return ObjectName(self.kind, self.oid)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from modelvc.atomic import write_all
 from modelvc.errors import FileInUse
 from modelvc.formats.paths import SafeRelPath, pointer_of
-from modelvc.ids import Oid
+from modelvc.ids import ObjectName, Oid
 from modelvc.models.files.trees import contents, entries_of, oid_of, stored_files
 from modelvc.store.local.content import ContentReader
 from modelvc.worktree import survey
@@ -68,7 +68,7 @@ def plan(repo: Repo, path: SafeRelPath, pointer: Pointer) -> ModelPlan:
         return _plan_tree(repo, path, pointer, oid, files)
     if not repo.store.has_root(kind, oid):
         return ModelPlan(path, pointer, "dirty", "has changes that are in no store")
-    return ModelPlan(path, pointer, "write", was=(kind, oid), files=files, seen=seen)
+    return ModelPlan(path, pointer, "write", was=ObjectName(kind, oid), files=files, seen=seen)
 
 
 def plan_removal(repo: Repo, path: SafeRelPath) -> ModelPlan:
@@ -79,7 +79,7 @@ def plan_removal(repo: Repo, path: SafeRelPath) -> ModelPlan:
     kind, oid, files, seen = here
     if not repo.store.has_root(kind, oid):
         return ModelPlan(path, None, "dirty", "has changes that are in no store")
-    return ModelPlan(path, None, "remove", was=(kind, oid), files=files, seen=seen)
+    return ModelPlan(path, None, "remove", was=ObjectName(kind, oid), files=files, seen=seen)
 
 
 class _Present(NamedTuple):

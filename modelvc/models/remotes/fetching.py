@@ -18,13 +18,12 @@ from modelvc.store.transfer.download import Downloader
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from modelvc.ids import Oid
+    from modelvc.ids import ObjectName
     from modelvc.models.progress import Progress
     from modelvc.models.versions.scope import ScopedObject
     from modelvc.repo import Repo
     from modelvc.store.remote.store import RemoteStore
 
-    Named = tuple[str, Oid]
 
 JOBS = 6
 
@@ -68,7 +67,7 @@ def plan_fetch(repo: Repo, name: str, objects: Sequence[ScopedObject]) -> Fetche
     return replace(_ask_in_turn(repo, name, objects, _DryRun(repo, 0, SILENT, _lacking(repo, objects))), dry_run=True)
 
 
-def _lacking(repo: Repo, objects: Sequence[ScopedObject]) -> dict[Named, ScopedObject]:
+def _lacking(repo: Repo, objects: Sequence[ScopedObject]) -> dict[ObjectName, ScopedObject]:
     return {one.name: one for one in objects if not repo.store.has_root(*one.name)}
 
 
@@ -107,7 +106,7 @@ def _ask_in_turn(repo: Repo, name: str, objects: Sequence[ScopedObject], work: _
 class _Fetch:
     """A fetch from one remote after the other. `gave`: those that had something."""
 
-    def __init__(self, repo: Repo, jobs: int, progress: Progress, wanted: Mapping[Named, ScopedObject]) -> None:
+    def __init__(self, repo: Repo, jobs: int, progress: Progress, wanted: Mapping[ObjectName, ScopedObject]) -> None:
         self._repo = repo
         self._jobs = jobs
         self._progress = progress
@@ -139,16 +138,16 @@ class _Fetch:
         finally:
             store.close()
 
-    def _has(self, name: Named) -> bool:
+    def _has(self, name: ObjectName) -> bool:
         return self._repo.store.has_root(*name)
 
-    def _bring(self, store: RemoteStore, left: Sequence[Named]) -> None:
+    def _bring(self, store: RemoteStore, left: Sequence[ObjectName]) -> None:
         done = Downloader(self._repo.store, store, self._jobs).run(left, self._progress.advance)
         self.received += done.bytes
         with StoreWriter(self._repo.store) as writer:
             compact.tidy(self._repo.store, writer)
 
-    def _remember(self, place: str, came: Sequence[Named]) -> None:
+    def _remember(self, place: str, came: Sequence[ObjectName]) -> None:
         if came:
             self.gave.append(place)
             known = seen_cache.load(self._repo, place)
@@ -158,20 +157,20 @@ class _Fetch:
 class _DryRun(_Fetch):
     """The same without writing: what remotes list counts as brought."""
 
-    def __init__(self, repo: Repo, jobs: int, progress: Progress, wanted: Mapping[Named, ScopedObject]) -> None:
+    def __init__(self, repo: Repo, jobs: int, progress: Progress, wanted: Mapping[ObjectName, ScopedObject]) -> None:
         super().__init__(repo, jobs, progress, wanted)
-        self._listed: set[Named] = set()
+        self._listed: set[ObjectName] = set()
 
-    def _has(self, name: Named) -> bool:
+    def _has(self, name: ObjectName) -> bool:
         return name in self._listed
 
-    def _bring(self, store: RemoteStore, left: Sequence[Named]) -> None:
+    def _bring(self, store: RemoteStore, left: Sequence[ObjectName]) -> None:
         store.check()
         listing = list_roots(store, left)
         found = [name for name in left if listing.has_root(*name)]
         self._listed.update(found)
         self.received += sum(self.wanted[name].pointer.size for name in found)
 
-    def _remember(self, place: str, came: Sequence[Named]) -> None:
+    def _remember(self, place: str, came: Sequence[ObjectName]) -> None:
         if came:
             self.gave.append(place)

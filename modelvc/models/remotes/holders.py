@@ -11,11 +11,10 @@ from modelvc.store.remote.store import Listing, root_key
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-    from modelvc.ids import Oid
+    from modelvc.ids import ObjectName
     from modelvc.repo import Repo
     from modelvc.store.remote.store import RemoteStore
 
-    Named = tuple[str, Oid]
 
 _FEW = 16  # objects that are asked for one by one
 
@@ -23,13 +22,13 @@ _FEW = 16  # objects that are asked for one by one
 class Holders(NamedTuple):
     """The remote that lists each object, and why other remotes could not be asked."""
 
-    where: Mapping[Named, str]
+    where: Mapping[ObjectName, str]
     unasked: tuple[str, ...]
 
 
-def find_holders(repo: Repo, wanted: Collection[Named], *, skip: str = "") -> Holders:
+def find_holders(repo: Repo, wanted: Collection[ObjectName], *, skip: str = "") -> Holders:
     """Ask every remote that this clone may read, the default one first and SKIP not at all, for the objects WANTED."""
-    found: dict[Named, str] = {}
+    found: dict[ObjectName, str] = {}
     unasked = []
     for name in others(repo, skip):
         left = [one for one in wanted if one not in found]
@@ -55,7 +54,7 @@ def others(repo: Repo, first: str = "") -> list[str]:
     return sorted(named, key=lambda one: (one != default, one))
 
 
-def list_roots(store: RemoteStore, wanted: Collection[Named]) -> Listing:
+def list_roots(store: RemoteStore, wanted: Collection[ObjectName]) -> Listing:
     if len(wanted) > _FEW:
         return store.listing()
     return Listing(store.backend.stat([root_key(*one) for one in wanted]))

@@ -16,11 +16,9 @@ from modelvc.store.check.remote_store import FarCheck, How
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from modelvc.ids import Oid
+    from modelvc.ids import ObjectName
     from modelvc.models.progress import Progress
     from modelvc.repo import Repo
-
-    Named = tuple[str, Oid]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +29,7 @@ class CopyCheck:
     progress: Progress = SILENT
 
 
-def find_on_remote(repo: Repo, wanted: Collection[Named], name: str, look: CopyCheck) -> set[Named]:
+def find_on_remote(repo: Repo, wanted: Collection[ObjectName], name: str, look: CopyCheck) -> set[ObjectName]:
     """Those of WANTED that the remote NAME has, with every pack they need, none of which is to go."""
     from modelvc.store.transfer.upload import needed_packs
 
@@ -55,7 +53,7 @@ def find_on_remote(repo: Repo, wanted: Collection[Named], name: str, look: CopyC
         store.close()
 
 
-def kept_by_gc(repo: Repo, name: str, grace: float) -> set[Named]:
+def kept_by_gc(repo: Repo, name: str, grace: float) -> set[ObjectName]:
     """What a clean-up of the remote NAME keeps for this clone: all that Git's remotes reach, which are asked now.
 
     Those that are not registered there do not count. Without Git remotes: what this clone reaches. Raises GitError for
@@ -73,9 +71,11 @@ def kept_by_gc(repo: Repo, name: str, grace: float) -> set[Named]:
     return set(repositories.reached_objects(repo, urls))
 
 
-def find_on_remotes(repo: Repo, wanted: Collection[Named], look: CopyCheck) -> tuple[dict[Named, str], tuple[str, ...]]:
+def find_on_remotes(
+    repo: Repo, wanted: Collection[ObjectName], look: CopyCheck
+) -> tuple[dict[ObjectName, str], tuple[str, ...]]:
     """Those of WANTED that some remote has, each with its name; and why remotes could not be asked."""
-    found: dict[Named, str] = {}
+    found: dict[ObjectName, str] = {}
     unasked = []
     for remote in configured.remotes(repo).remotes:
         left = [one for one in wanted if one not in found]

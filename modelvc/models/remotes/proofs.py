@@ -23,11 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from modelvc.git.layout import Layout
-    from modelvc.ids import Oid
+    from modelvc.ids import ObjectName
     from modelvc.repo import Repo
     from modelvc.store.remote.store import RemoteStore
-
-    Named = tuple[str, Oid]
 
 
 class StoreState(NamedTuple):
@@ -42,7 +40,7 @@ class Verified(NamedTuple):
 
     tips: Sequence[str]
     lost: Sequence[Lost]
-    there: Collection[Named]
+    there: Collection[ObjectName]
 
 
 def store_state(store: RemoteStore) -> StoreState:
@@ -110,7 +108,7 @@ def forget(repo: Repo, name: str) -> None:
 
 def lost(repo: Repo, names: Iterable[str]) -> list[Lost]:
     """Versions that pushes to the remotes NAMES found nowhere, and that are not in the local store now; each once."""
-    found: dict[Named, Lost] = {}
+    found: dict[ObjectName, Lost] = {}
     for name in names:
         known = load(repo, name)
         for one in known.lost if known else ():

@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from modelvc.atomic import replace_file
-from modelvc.ids import Oid
+from modelvc.ids import ObjectName, Oid
 from modelvc.store.remote.seen import Seen
 
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from modelvc.repo import Repo
 
-Named = tuple[str, Oid]
 
 _KIND = {"b": "file", "t": "tree"}
 _LETTER = {"file": "b", "tree": "t"}
@@ -28,15 +27,15 @@ def _path(repo: Repo, remote: str) -> str:
     return os.path.join(repo.layout.mvc_dir, "remotes", remote)
 
 
-def load(repo: Repo, remote: str) -> dict[Named, Seen]:
+def load(repo: Repo, remote: str) -> dict[ObjectName, Seen]:
     """Objects seen on REMOTE, and what tells that they are complete."""
-    found: dict[Named, Seen] = {}
+    found: dict[ObjectName, Seen] = {}
     with suppress(FileNotFoundError), open(_path(repo, remote), encoding="ascii", errors="replace") as file:
         for line in file:
             with suppress(ValueError, KeyError):
                 letter, name, *packs = line.split()
                 size = int(packs.pop(0)) if packs and ":" not in packs[0] else 0
-                found[_KIND[letter], Oid(bytes.fromhex(name))] = Seen(size, tuple(_pack(text) for text in packs))
+                found[ObjectName(_KIND[letter], Oid(bytes.fromhex(name)))] = Seen(size, tuple(map(_pack, packs)))
     return found
 
 
@@ -45,7 +44,7 @@ def _pack(text: str) -> tuple[bytes, int]:
     return bytes.fromhex(name), int(size)
 
 
-def save(repo: Repo, remote: str, found: Mapping[Named, Seen]) -> None:
+def save(repo: Repo, remote: str, found: Mapping[ObjectName, Seen]) -> None:
     """Replace what is known of REMOTE."""
     path = _path(repo, remote)
     os.makedirs(os.path.dirname(path), exist_ok=True)

@@ -11,6 +11,7 @@ from modelvc.formats.limits import POINTER
 from modelvc.formats.paths import model_of, pointer_of
 from modelvc.formats.pointer.pointer import parse
 from modelvc.git import history, index, worktrees
+from modelvc.ids import ObjectName
 from modelvc.worktree import state
 from modelvc.worktree.files import Worktree
 
@@ -18,10 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from modelvc.formats.pointer.pointer import Pointer
-    from modelvc.ids import Oid
     from modelvc.repo import Repo
-
-    Named = tuple[str, Oid]
 
 
 class Reached(NamedTuple):
@@ -29,10 +27,10 @@ class Reached(NamedTuple):
     names, and which of these are versions; the others are predictions.
     """
 
-    needed: set[Named]
-    current: set[Named]
-    names: dict[Named, str]
-    versions: set[Named]
+    needed: set[ObjectName]
+    current: set[ObjectName]
+    names: dict[ObjectName, str]
+    versions: set[ObjectName]
 
 
 def reachable(repo: Repo, grace: float) -> Reached:
@@ -40,18 +38,19 @@ def reachable(repo: Repo, grace: float) -> Reached:
     found = Reached(set(), set(), {}, set())
     for path, data, now in _pointers(repo):
         pointer = parse_or_stop(path, data)
-        found.versions.update((side.kind, side.oid) for side in pointer.sides)
+        found.versions.update(ObjectName(side.kind, side.oid) for side in pointer.sides)
         for one in pointer.versions:
-            name = (one.kind, one.oid)
+            name = ObjectName(one.kind, one.oid)
             found.needed.add(name)
             found.names.setdefault(name, model_of(path))
             if now:
                 found.current.add(name)
     for when, path, kind, oid in repo.replaced():
-        found.names.setdefault((kind, oid), path)
-        found.versions.add((kind, oid))
+        name = ObjectName(kind, oid)
+        found.names.setdefault(name, path)
+        found.versions.add(name)
         if time.time() - when < grace:
-            found.needed.add((kind, oid))
+            found.needed.add(name)
     return found
 
 

@@ -11,15 +11,13 @@ from modelvc.errors import ConflictError, GitError, UsageError, shown, shown_url
 from modelvc.formats.paths import model_of
 from modelvc.git import git_remotes, history, other_repository
 from modelvc.git.layout import git_dir_of
+from modelvc.ids import ObjectName
 from modelvc.models.versions.reachable import parse_or_stop
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from modelvc.ids import Oid
     from modelvc.repo import Repo
-
-    Named = tuple[str, Oid]
 
 
 def own_registrations(repo: Repo, url: str = "") -> tuple[str, ...]:
@@ -65,12 +63,12 @@ def _named(repo: Repo, url: str, registered: Mapping[str, str]) -> str:
     return git_remotes.canonical_name(inside, repo.layout.worktree) if inside else place
 
 
-def reached_objects(repo: Repo, urls: Sequence[str]) -> dict[Named, str]:
+def reached_objects(repo: Repo, urls: Sequence[str]) -> dict[ObjectName, str]:
     """Every object that a ref of the repositories at URLS reaches, as of now, with a path.
 
     Raises GitError when one cannot be read, BrokenPointer for a pointer that cannot.
     """
-    found: dict[Named, str] = {}
+    found: dict[ObjectName, str] = {}
     for url in urls:
         with tempfile.TemporaryDirectory(prefix="mvc-refs-") as folder:
             try:
@@ -82,5 +80,5 @@ def reached_objects(repo: Repo, urls: Sequence[str]) -> dict[Named, str]:
                 raise GitError(words, hint="nothing is removed that they may need; see `git fetch`") from None
             for seen in history.pointers_in(layout, all_refs=True):
                 named = parse_or_stop(seen.path, seen.data, url).versions
-                found |= dict.fromkeys(((one.kind, one.oid) for one in named), model_of(seen.path))
+                found |= dict.fromkeys((ObjectName(one.kind, one.oid) for one in named), model_of(seen.path))
     return found

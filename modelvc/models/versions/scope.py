@@ -9,13 +9,13 @@ from modelvc.errors import ModelvcError, UsageError, shown
 from modelvc.formats.paths import SafeRelPath, model_of
 from modelvc.formats.pointer.pointer import parse
 from modelvc.git import history, index
+from modelvc.ids import ObjectName
 from modelvc.models.versions import claims
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from modelvc.formats.pointer.pointer import Pointer
-    from modelvc.ids import Oid
     from modelvc.models.versions.claims import Extent
     from modelvc.repo import Repo
 
@@ -30,8 +30,8 @@ class ScopedObject:
     predictions: bool = False
 
     @property
-    def name(self) -> tuple[str, Oid]:
-        return self.pointer.kind, self.pointer.oid
+    def name(self) -> ObjectName:
+        return ObjectName(self.pointer.kind, self.pointer.oid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +43,15 @@ class Scope:
 
     objects: tuple[ScopedObject, ...]
     broken: tuple[tuple[str, str], ...] = ()  # (path and commit, why)
-    needed_by: Mapping[tuple[str, Oid], tuple[str, ...]] = field(
-        default_factory=dict
-    )  # "path (commit)" of each pointer
-    claims: Mapping[tuple[str, Oid], Mapping[Extent, ScopedObject]] = field(
-        default_factory=dict
-    )  # the first that says each
-    versions: frozenset[tuple[str, Oid]] = field(init=False)
+    needed_by: Mapping[ObjectName, tuple[str, ...]] = field(default_factory=dict)  # "path (commit)" of each pointer
+    claims: Mapping[ObjectName, Mapping[Extent, ScopedObject]] = field(default_factory=dict)  # the first that says each
+    versions: frozenset[ObjectName] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "versions", versions_in(self.objects))
 
 
-def versions_in(objects: Iterable[ScopedObject]) -> frozenset[tuple[str, Oid]]:
+def versions_in(objects: Iterable[ScopedObject]) -> frozenset[ObjectName]:
     """The names of MEANT that are versions of models: what a person counts."""
     return frozenset(one.name for one in objects if not one.predictions)
 
@@ -90,10 +86,10 @@ def scope_between(repo: Repo, include: Sequence[str], exclude: Sequence[str]) ->
 
 
 def _collect(repo: Repo, seen: Iterable[tuple[str, bytes, str]], paths: Sequence[str]) -> Scope:
-    found: dict[tuple[str, Oid], ScopedObject] = {}
+    found: dict[ObjectName, ScopedObject] = {}
     broken: dict[tuple[str, str], None] = {}
-    users: dict[tuple[str, Oid], dict[str, None]] = {}
-    said: dict[tuple[str, Oid], dict[Extent, ScopedObject]] = {}
+    users: dict[ObjectName, dict[str, None]] = {}
+    said: dict[ObjectName, dict[Extent, ScopedObject]] = {}
     wanted = [repo.inside(text) for text in paths]
     for path, data, commit in seen:
         try:

@@ -31,6 +31,7 @@ from modelvc.formats.pointer.pointer import parse
 from modelvc.formats.text import config
 from modelvc.git.layout import discover
 from modelvc.git.other_repository import snapshot
+from modelvc.ids import ObjectName
 from modelvc.models.files.output_file import check_target, store_replaced
 from modelvc.models.files.trees import contents, stored_files
 from modelvc.models.progress import SILENT
@@ -187,7 +188,7 @@ def _working_folder(target: str) -> Iterator[str]:
 
 def _fetched_store(request: _Request, place: str, work: str, progress: Progress) -> tuple[LocalStore, str]:
     """A store that has the object, and its name: the repository's own, or a new one filled from its remote."""
-    name = (request.pointer.kind, request.pointer.oid)
+    name = ObjectName(request.pointer.kind, request.pointer.oid)
     near = _local_store(place) if place else None
     if near is not None and near.has_root(*name):
         return near, near.root

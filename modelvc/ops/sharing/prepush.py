@@ -21,12 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from modelvc.errors import ModelvcError
-    from modelvc.ids import Oid
+    from modelvc.ids import ObjectName
     from modelvc.models.versions.scope import Scope
     from modelvc.repo import Repo
     from modelvc.store.transfer.upload import Uploaded
 
-    Named = tuple[str, Oid]
 
 _NAMED = 3  # versions in one line
 
@@ -103,7 +102,7 @@ def _stored_again(repo: Repo, lost: Sequence[Lost], scope: Scope) -> Iterator[Sc
             yield ScopedObject(one.path, pointer, one.commit)
 
 
-def _refuse_new(repo: Repo, hub: _GitRemote, lost: Mapping[Named, ModelvcError], scope: Scope) -> None:
+def _refuse_new(repo: Repo, hub: _GitRemote, lost: Mapping[ObjectName, ModelvcError], scope: Scope) -> None:
     """Raise what is wrong with a version or pointer that no commit of Git's remote names."""
     if not lost and not scope.broken:
         return
@@ -123,7 +122,7 @@ def _refuse_new(repo: Repo, hub: _GitRemote, lost: Mapping[Named, ModelvcError],
 
 
 def _summary(
-    repo: Repo, to: OpenRemote, done: Uploaded, scope: Scope, lacking: tuple[Sequence[Lost], Mapping[Named, str]]
+    repo: Repo, to: OpenRemote, done: Uploaded, scope: Scope, lacking: tuple[Sequence[Lost], Mapping[ObjectName, str]]
 ) -> str:
     lost, elsewhere = lacking
     models = scope.versions

@@ -12,6 +12,7 @@ from modelvc.errors import BrokenPointer, ModelvcError
 from modelvc.formats.paths import pointer_of
 from modelvc.formats.pointer.pointer import parse
 from modelvc.git import reachability
+from modelvc.ids import ObjectName
 from modelvc.models.progress import SILENT
 from modelvc.models.remotes import configured, proofs, seen_cache
 from modelvc.models.remotes.holders import find_holders
@@ -24,7 +25,6 @@ from modelvc.store.transfer.wanted import Wanted
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from modelvc.ids import Oid
     from modelvc.models.progress import Progress
     from modelvc.models.versions.scope import Scope, ScopedObject
     from modelvc.ops.sharing.transfer import TransferOptions
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from modelvc.store.remote.store import RemoteStore
     from modelvc.store.transfer.upload import Uploaded
 
-    Named = tuple[str, Oid]
 
 JOBS = 4
 _RELATED = 16  # objects that may share chunks with a new one
@@ -118,7 +117,7 @@ def push(
         store.close()
 
 
-def _sizes(scope: Scope, names: Sequence[Named]) -> int:
+def _sizes(scope: Scope, names: Sequence[ObjectName]) -> int:
     chosen = set(names)
     return sum(one.pointer.size for one in scope.objects if one.name in chosen)
 
@@ -132,7 +131,7 @@ def _refuse_broken(scope: Scope) -> None:
         )
 
 
-def _unsent(repo: Repo, name: str, done: Uploaded, paths: Mapping[Named, str]) -> tuple[Unsent, ...]:
+def _unsent(repo: Repo, name: str, done: Uploaded, paths: Mapping[ObjectName, str]) -> tuple[Unsent, ...]:
     """What could not be sent, with the command that helps where another remote has it."""
     elsewhere = find_holders(repo, list(done.absent), skip=name).where if done.absent else {}
     found = []
@@ -163,15 +162,15 @@ def send(
     return done
 
 
-def _related(repo: Repo, one: ScopedObject) -> list[Named]:
+def _related(repo: Repo, one: ScopedObject) -> list[ObjectName]:
     """Objects that may share chunks: the version before, other versions of the path, models beside it."""
-    found: dict[Named, None] = {}
+    found: dict[ObjectName, None] = {}
     if one.pointer.parent is not None:
-        found[one.pointer.kind, one.pointer.parent] = None
+        found[ObjectName(one.pointer.kind, one.pointer.parent)] = None
     for data in _candidates(repo, one):
         with suppress(ModelvcError):
             pointer = parse(data)
-            found[pointer.kind, pointer.oid] = None
+            found[ObjectName(pointer.kind, pointer.oid)] = None
         if len(found) > _RELATED:
             break
     found.pop(one.name, None)

@@ -173,7 +173,7 @@ def _by_oid(repo: Repo, text: str, paths: Sequence[str]) -> dict[SafeRelPath, by
         raise UsageError("an oid belongs to one model", hint=f"mvc checkout {shown(text)} PATH")
     path = repo.path(paths[0])
     digits = text.removeprefix(PREFIX)
-    found = [(kind, oid) for kind, oid in repo.store.roots() if oid.hex().startswith(digits)]
+    found = [name for name in repo.store.roots() if name.oid.hex().startswith(digits)]
     if len(digits) < _LEAST_DIGITS or len(found) != 1:
         why = "is in no store here" if not found else "is too short to name one object"
         raise NotFoundError(

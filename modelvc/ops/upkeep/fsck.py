@@ -32,13 +32,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from modelvc.errors import ModelvcError
-    from modelvc.ids import Oid
+    from modelvc.ids import ObjectName
     from modelvc.models.progress import Progress
     from modelvc.ops.upkeep.fsck_remote import RemoteCheck
     from modelvc.repo import Repo
     from modelvc.store.check.local_store import PackHealth
 
-    Named = tuple[str, Oid]
 
 __all__ = ["MISSING", "WRONG", "Depth", "Fsck", "Problem", "fsck"]
 
@@ -136,10 +135,10 @@ def _pack(repo: Repo, bad: PackHealth) -> Problem:
     return Problem(DAMAGED, f"pack {bad.name.hex()[:10]}: {why}", repo.store.name)
 
 
-def _needing(repo: Repo, sick: Sequence[PackHealth]) -> dict[bytes, set[Named]]:
+def _needing(repo: Repo, sick: Sequence[PackHealth]) -> dict[bytes, set[ObjectName]]:
     """The objects that need a damaged chunk, by pack."""
     where = {cid: bad.name for bad in sick for cid in bad.damaged}
-    found: dict[bytes, set[Named]] = {bad.name: set() for bad in sick}
+    found: dict[bytes, set[ObjectName]] = {bad.name: set() for bad in sick}
     for name in repo.store.roots() if where else ():
         content = copies.described_here(repo.store, name)
         for cid, _ in content.recipe if content else ():
@@ -148,20 +147,20 @@ def _needing(repo: Repo, sick: Sequence[PackHealth]) -> dict[bytes, set[Named]]:
     return found
 
 
-def _blame(repo: Repo, bad: PackHealth, pack: FsckFinding, objects: dict[Named, FsckFinding]) -> None:
+def _blame(repo: Repo, bad: PackHealth, pack: FsckFinding, objects: dict[ObjectName, FsckFinding]) -> None:
     """Name the objects that suffer from a damaged pack."""
     for name in pack.names:
-        words = f"{name[1].short} has damaged chunks"
+        words = f"{name.oid.short} has damaged chunks"
         objects.setdefault(name, FsckFinding(Problem(DAMAGED, words, repo.store.name), (name,)))
     if bad.unreadable:  # nobody knows what it held: what lacks something may have had it there
         pack.names = [name for name, found in objects.items() if found.problem.kind == MISSING]
 
 
 def _objects(
-    repo: Repo, needed: Mapping[Named, Sequence[str]], *, deep: bool
-) -> tuple[dict[Named, FsckFinding], set[Named]]:
+    repo: Repo, needed: Mapping[ObjectName, Sequence[str]], *, deep: bool
+) -> tuple[dict[ObjectName, FsckFinding], set[ObjectName]]:
     """What is wrong with the objects of the store, and those that history names and that are not here at all."""
-    found: dict[Named, FsckFinding] = {}
+    found: dict[ObjectName, FsckFinding] = {}
     here = set(repo.store.roots())
     for name in sorted(here):
         error = local_store.check_object(repo.store, name, every_byte=deep)
@@ -170,18 +169,18 @@ def _objects(
     return found, {name for name in needed if name not in here}
 
 
-def _lost_versions(repo: Repo, absent: Collection[Named]) -> tuple[dict[Named, FsckFinding], tuple[str, ...]]:
+def _lost_versions(repo: Repo, absent: Collection[ObjectName]) -> tuple[dict[ObjectName, FsckFinding], tuple[str, ...]]:
     """Versions that are not here and that no remote lists; and why remotes could not be asked."""
     there = find_holders(repo, absent)
     stores = repo.store.name
     if configured.remotes(repo).remotes:
         stores = f"{stores} and every remote that could be asked"
     gone = (name for name in absent if name not in there.where)
-    return {name: FsckFinding(Problem(MISSING, name[1].short, stores), (name,)) for name in gone}, there.unasked
+    return {name: FsckFinding(Problem(MISSING, name.oid.short, stores), (name,)) for name in gone}, there.unasked
 
 
-def _object(repo: Repo, name: Named, error: ModelvcError) -> Problem:
-    short = name[1].short
+def _object(repo: Repo, name: ObjectName, error: ModelvcError) -> Problem:
+    short = name.oid.short
     if isinstance(error, NotFoundError):
         return Problem(MISSING, f"{short}: chunks are missing", repo.store.name)
     words = " has damaged chunks" if isinstance(error, ObjectCorrupt) else f": {error}"

@@ -16,7 +16,7 @@ from modelvc.store.remote.store import pack_key
 
 if TYPE_CHECKING:
     from modelvc.formats.pointer.pointer import Pointer
-    from modelvc.ids import Oid
+    from modelvc.ids import ObjectName
     from modelvc.models.progress import Progress
     from modelvc.models.versions.scope import Scope
     from modelvc.ops.upkeep.repair import Mender
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from modelvc.store.check.remote_store import FarHealth, Fault
     from modelvc.store.remote.packs import FarPack
     from modelvc.store.remote.store import Listing, RemoteStore
-
-    Named = tuple[str, Oid]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +116,10 @@ def _config(store: RemoteStore, listing: Listing, asked: RemoteCheckOptions) -> 
     return [found]
 
 
-def _findings(store: RemoteStore, health: FarHealth) -> tuple[dict[Named, FsckFinding], dict[bytes, FsckFinding]]:
+def _findings(store: RemoteStore, health: FarHealth) -> tuple[dict[ObjectName, FsckFinding], dict[bytes, FsckFinding]]:
     objects = {}
     for name, fault in sorted(health.faults.items()):
-        objects[name] = FsckFinding(Problem(_kind(fault), f"{name[1].short}: {fault.why}", store.name), (name,))
+        objects[name] = FsckFinding(Problem(_kind(fault), f"{name.oid.short}: {fault.why}", store.name), (name,))
     packs = {}
     for one in health.packs.values():
         problem = Problem(_kind(one), f"pack {one.short}: {one.why}", store.name)

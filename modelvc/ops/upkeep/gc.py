@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from modelvc.errors import IntegrityError, ModelvcError, NotFoundError, shown
 from modelvc.formats.paths import model_of, pointer_of
-from modelvc.ids import Oid
+from modelvc.ids import ObjectName, Oid
 from modelvc.models.progress import SILENT
 from modelvc.models.remotes import configured
 from modelvc.models.remotes.kept_copies import CopyCheck, find_on_remote, find_on_remotes, kept_by_gc
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from modelvc.models.progress import Progress
     from modelvc.repo import Repo
 
-    Named = tuple[str, Oid]
 
 GRACE = 14 * 86_400.0  # seconds
 UNREACHABLE, ONLY_HERE = "unreachable", "only here"
@@ -96,8 +95,8 @@ DEFAULT = GcOptions()
 class _RemoteCopies(NamedTuple):
     """What remotes have: of unreachable objects, and of those that may be evicted."""
 
-    spare: Mapping[Named, str]
-    evicted: Mapping[Named, str]
+    spare: Mapping[ObjectName, str]
+    evicted: Mapping[ObjectName, str]
     unasked: tuple[str, ...]
     unpushed: int
 
@@ -120,7 +119,7 @@ def _find_remote_copies(repo: Repo, rules: GcOptions, look: CopyCheck) -> _Remot
                 hint="see `mvc gc`, which names what no branch, tag or reflog reaches",
             )
     found, unasked = find_on_remotes(repo, spare, look)
-    evicted: dict[Named, str] = {}
+    evicted: dict[ObjectName, str] = {}
     unpushed = 0
     if rules.evict:
         remote = configured.chosen_name(repo)
@@ -130,7 +129,7 @@ def _find_remote_copies(repo: Repo, rules: GcOptions, look: CopyCheck) -> _Remot
     return _RemoteCopies(found, evicted, unasked, unpushed)
 
 
-def _spare(repo: Repo, needed: set[Named], rules: GcOptions) -> Iterator[Named]:
+def _spare(repo: Repo, needed: set[ObjectName], rules: GcOptions) -> Iterator[ObjectName]:
     """Yield the unreachable objects that are older than the grace period."""
     before = time.time() - rules.grace
     for name in repo.store.roots():
@@ -138,17 +137,17 @@ def _spare(repo: Repo, needed: set[Named], rules: GcOptions) -> Iterator[Named]:
             yield name
 
 
-def _is_older(repo: Repo, name: Named, before: float) -> bool:
+def _is_older(repo: Repo, name: ObjectName, before: float) -> bool:
     try:
         return os.stat(repo.store.root_path(*name)).st_mtime <= before
     except FileNotFoundError:  # another gc was faster
         return False
 
 
-def _is_called(repo: Repo, word: str, name: Named, names: Mapping[Named, str]) -> bool:
+def _is_called(repo: Repo, word: str, name: ObjectName, names: Mapping[ObjectName, str]) -> bool:
     """Whether WORD is the path of an object, or the beginning of its digest."""
     digest = word.removeprefix("blake3:")
-    if len(digest) >= _SHORTEST and name[1].hex().startswith(digest):
+    if len(digest) >= _SHORTEST and name.oid.hex().startswith(digest):
         return True
     try:
         return bool(names.get(name)) and model_of(pointer_of(repo.inside(word))) == names[name]
@@ -179,7 +178,7 @@ def _plan(repo: Repo, rules: GcOptions, there: _RemoteCopies) -> tuple[GcPlan, s
         if why:
             age = now - os.stat(store.root_path(*name)).st_mtime
             what = "version" if name in versions else "predictions" if name in names else "object"
-            item = GcItem(names.get(name, ""), name[0], str(name[1]), _size(repo, name), age, why, what)
+            item = GcItem(names.get(name, ""), name.kind, str(name.oid), _size(repo, name), age, why, what)
             (only_here if why == ONLY_HERE else items).append(item)
         if why in {"", ONLY_HERE}:
             kept += 1
@@ -213,7 +212,7 @@ def apply_gc(repo: Repo, rules: GcOptions = DEFAULT, progress: Progress = SILENT
 
             copied = compact.copy_chunks(store, plan.rewrite_packs, keep, writer)
             writer.commit()
-        compact.remove_roots(store, [(item.kind, Oid.parse(item.oid)) for item in plan.items])
+        compact.remove_roots(store, [ObjectName(item.kind, Oid.parse(item.oid)) for item in plan.items])
         # a pack is named by what it holds: a rewritten one may be one of those that were to go
         compact.remove_packs(store, set(plan.remove_packs) - writer.packs)
         compact.remove_copied(store, copied, writer.packs)
@@ -224,7 +223,7 @@ def apply_gc(repo: Repo, rules: GcOptions = DEFAULT, progress: Progress = SILENT
         return GcDone(plan.items, plan.only_here, plan.unasked, plan.unpushed, freed)
 
 
-def _chunks(repo: Repo, name: Named) -> set[bytes]:
+def _chunks(repo: Repo, name: ObjectName) -> set[bytes]:
     """Every chunk that an object needs, its manifests included."""
     root = repo.store.read_root(*name)
     found = {part.name for part in root.parts() if part.data is None}
@@ -233,14 +232,14 @@ def _chunks(repo: Repo, name: Named) -> set[bytes]:
     return found
 
 
-def _chunks_if_readable(repo: Repo, name: Named) -> set[bytes] | None:
+def _chunks_if_readable(repo: Repo, name: ObjectName) -> set[bytes] | None:
     try:
         return _chunks(repo, name)
     except (IntegrityError, NotFoundError):
         return None
 
 
-def _size(repo: Repo, name: Named) -> int:
+def _size(repo: Repo, name: ObjectName) -> int:
     try:
         return repo.store.read_root(*name).size
     except IntegrityError:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelvc.errors import ConflictError, NotFoundError, UsageError, shown, shown_url
+from modelvc.ids import ObjectName
 from modelvc.models.progress import SILENT
 from modelvc.models.remotes import configured
 from modelvc.models.versions import repositories
@@ -19,12 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from modelvc.formats.text.store_config import StoreConfig
-    from modelvc.ids import Oid
     from modelvc.models.progress import Progress
     from modelvc.repo import Repo
     from modelvc.store.remote.store import RemoteStore
-
-    Named = tuple[str, Oid]
 
 
 _CLOCKS_APART = 600.0  # seconds
@@ -102,7 +100,7 @@ def gc_remote(repo: Repo, asked: RemoteGcOptions, *, apply: bool = False, progre
         if asked.forget:
             _forget(store, registered, asked.forget)
         urls = repositories.urls_to_read(repo, registered, asked.also, name)
-        names: dict[Named, str] = {}
+        names: dict[ObjectName, str] = {}
         rules = Rules(_reached(repo, urls, names, asked.grace), asked.grace, registered=registered.values())
         work = Collector(store, rules, progress.advance)
         done = work.run() if apply else work.plan()
@@ -113,7 +111,7 @@ def gc_remote(repo: Repo, asked: RemoteGcOptions, *, apply: bool = False, progre
             grace=asked.grace,
             repositories=tuple(map(shown_url, urls)),
             items=tuple(
-                RemoteItem(names.get((one.kind, one.oid), ""), one.kind, str(one.oid), one.size, one.age)
+                RemoteItem(names.get(ObjectName(one.kind, one.oid), ""), one.kind, str(one.oid), one.size, one.age)
                 for one in done.roots
             ),
             doomed=done.doomed,
@@ -160,10 +158,12 @@ def _forget(store: RemoteStore, registered: dict[str, str], place: str) -> None:
     store.backend.delete(key, None)
 
 
-def _reached(repo: Repo, urls: Sequence[str], names: dict[Named, str], grace: float) -> Callable[[], set[Named]]:
+def _reached(
+    repo: Repo, urls: Sequence[str], names: dict[ObjectName, str], grace: float
+) -> Callable[[], set[ObjectName]]:
     """What asks for all that refs reach, when it is called; a path for each goes to NAMES."""
 
-    def ask() -> set[Named]:
+    def ask() -> set[ObjectName]:
         mine = reachable(repo, grace)
         found = repositories.reached_objects(repo, urls)
         names.update(mine.names | found)

@@ -9,18 +9,17 @@ from modelvc.errors import ModelvcError
 from modelvc.formats.paths import model_of
 from modelvc.formats.pointer.pointer import parse
 from modelvc.git import history
+from modelvc.ids import ObjectName
 from modelvc.models.versions import claims
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from modelvc.formats.pointer.pointer import Pointer
-    from modelvc.ids import Oid
     from modelvc.models.versions.claims import Extent
     from modelvc.models.versions.scope import Scope
     from modelvc.repo import Repo
 
-    Named = tuple[str, Oid]
 
 DAMAGED, MISSING, UNREADABLE, BROKEN = "damaged", "missing", "unreadable", "broken-pointer"
 WRONG = "wrong-pointer"
@@ -46,7 +45,7 @@ class FsckFinding:
     """A problem and the objects that suffer from it."""
 
     problem: Problem
-    names: Iterable[Named] = ()
+    names: Iterable[ObjectName] = ()
 
     def repaired(self) -> None:
         self.problem = replace(self.problem, repaired=True)
@@ -69,7 +68,7 @@ def wrong_pointers(scope: Scope, actual: Callable[[Pointer], Extent | None]) -> 
 
 
 def with_pointers(
-    repo: Repo, findings: Sequence[FsckFinding], users: Mapping[Named, Sequence[str]]
+    repo: Repo, findings: Sequence[FsckFinding], users: Mapping[ObjectName, Sequence[str]]
 ) -> tuple[Problem, ...]:
     """The problems of FINDINGS, each with the pointers concerned. History is walked again only when there are some."""
     concerned = {name for found in findings for name in found.names}
@@ -79,7 +78,7 @@ def with_pointers(
     for found in findings:
         names = sorted(found.names)
         places = (*found.problem.needed_by, *(user for name in names for user in users.get(name, ())))
-        keys: list[Named | str] = [*names, *(place.rpartition(" in ")[0] for place in found.problem.needed_by)]
+        keys: list[ObjectName | str] = [*names, *(place.rpartition(" in ")[0] for place in found.problem.needed_by)]
         since = (user for key in keys for user in first.get(key, ()))
         problems.append(
             replace(found.problem, needed_by=tuple(dict.fromkeys(places)), introduced_by=tuple(dict.fromkeys(since)))
@@ -87,16 +86,16 @@ def with_pointers(
     return tuple(problems)
 
 
-def _introduced(repo: Repo, names: set[Named]) -> dict[Named | str, list[str]]:
+def _introduced(repo: Repo, names: set[ObjectName]) -> dict[ObjectName | str, list[str]]:
     """By object, or by the path of a pointer that cannot be read: "path (commit)" of what had it first."""
-    found: dict[Named | str, dict[str, str]] = {}
+    found: dict[ObjectName | str, dict[str, str]] = {}
     for seen in history.introductions(repo.layout):
         commit = seen.commit[:10]
         try:
             model = model_of(seen.path)
             for one in parse(seen.data, seen.path).versions:
-                if (one.kind, one.oid) in names:
-                    found.setdefault((one.kind, one.oid), {}).setdefault(model, commit)
+                if ObjectName(one.kind, one.oid) in names:
+                    found.setdefault(ObjectName(one.kind, one.oid), {}).setdefault(model, commit)
         except ModelvcError:
             found.setdefault(seen.path, {}).setdefault(seen.path, commit)
     return {key: [f"{path} ({commit})" for path, commit in places.items()] for key, places in found.items()}

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from modelvc.errors import IntegrityError, ModelvcError, NotFoundError
+from modelvc.ids import ObjectName
 from modelvc.models.files.present import store_present
 from modelvc.models.files.trees import entries_of, oid_of
 from modelvc.models.remotes import configured, seen_cache
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from modelvc.formats.paths import SafeRelPath
-    from modelvc.ids import Oid
     from modelvc.models.progress import Progress
     from modelvc.ops.upkeep.problems import FsckFinding
     from modelvc.repo import Repo
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from modelvc.store.objects.manifest import Content
     from modelvc.store.remote.store import RemoteStore
 
-    Named = tuple[str, Oid]
 
 _JOBS = 4
 
@@ -45,7 +44,7 @@ _JOBS = 4
 class Mender:
     """One repair. PATHS: where history has each object; `not_asked`: remotes that could not be asked, and why."""
 
-    def __init__(self, repo: Repo, paths: Mapping[Named, SafeRelPath], progress: Progress) -> None:
+    def __init__(self, repo: Repo, paths: Mapping[ObjectName, SafeRelPath], progress: Progress) -> None:
         self._repo = repo
         self._paths = paths
         self._progress = progress
@@ -53,7 +52,7 @@ class Mender:
 
     # -- the local store
 
-    def mend_local(self, objects: Mapping[Named, FsckFinding]) -> None:
+    def mend_local(self, objects: Mapping[ObjectName, FsckFinding]) -> None:
         """Mend the OBJECTS that good copies can mend, chunk by chunk, and note it in their findings."""
         store = self._repo.store
         store.forget_packs()
@@ -78,7 +77,7 @@ class Mender:
             if content is not None and self._is_whole(name, content, known=name in intact):
                 objects[name].repaired()
 
-    def _is_whole(self, name: Named, content: Content, *, known: bool) -> bool:
+    def _is_whole(self, name: ObjectName, content: Content, *, known: bool) -> bool:
         store = self._repo.store
         if copies.lacking(store, content):
             return False
@@ -86,7 +85,7 @@ class Mender:
             copies.write_again(store, content, os.path.join(self._repo.layout.mvc_dir, "damaged"))
         return local_store.check_object(store, name, every_byte=True) is None
 
-    def _gather(self, wanted: set[bytes], first: Collection[Named]) -> None:
+    def _gather(self, wanted: set[bytes], first: Collection[ObjectName]) -> None:
         """Bring the chunks WANTED here, from the worktree and from remotes, where objects FIRST may lead to them."""
         if wanted:
             self._chunks_of_worktree(wanted)
@@ -112,10 +111,10 @@ class Mender:
 
     # -- the worktree
 
-    def _shown(self) -> dict[Named, SafeRelPath]:
-        return {(one.kind, one.oid): path for path, one in self._repo.worktree_pointers()[0].items()}
+    def _shown(self) -> dict[ObjectName, SafeRelPath]:
+        return {ObjectName(one.kind, one.oid): path for path, one in self._repo.worktree_pointers()[0].items()}
 
-    def _from_worktree(self, name: Named, path: SafeRelPath) -> bool:
+    def _from_worktree(self, name: ObjectName, path: SafeRelPath) -> bool:
         """Store the worktree's file or folder again, if it is what the object was."""
         repo, (kind, oid) = self._repo, name
         found = repo.worktree.stat(path)
@@ -173,14 +172,16 @@ class Mender:
                 self._fetch(name, skip=remote_name)
         self._send(remote_name, remote, anew, frozenset(health.packs))
 
-    def _fetch(self, name: Named, skip: str) -> None:
+    def _fetch(self, name: ObjectName, skip: str) -> None:
         for remote_name, remote in self._remotes():
             if remote_name != skip:
                 with self._asking(remote_name), suppress(IntegrityError, NotFoundError):
                     if Downloader(self._repo.store, remote, _JOBS).run([name], self._progress.advance).came:
                         return
 
-    def _send(self, remote_name: str, remote: RemoteStore, anew: frozenset[Named], damaged: frozenset[bytes]) -> None:
+    def _send(
+        self, remote_name: str, remote: RemoteStore, anew: frozenset[ObjectName], damaged: frozenset[bytes]
+    ) -> None:
         repo = self._repo
         known = {one: seen for one, seen in seen_cache.load(repo, remote_name).items() if one not in anew}
         here = [  # an object that is damaged here as well stays as it is there

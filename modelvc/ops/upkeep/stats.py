@@ -10,6 +10,7 @@ from modelvc.errors import IntegrityError, ModelvcError, NotFoundError
 from modelvc.formats.paths import model_of
 from modelvc.formats.pointer.pointer import parse
 from modelvc.git import history, index
+from modelvc.ids import ObjectName
 from modelvc.models.remotes import configured
 from modelvc.store.objects import manifest
 from modelvc.store.remote.store import root_key
@@ -17,10 +18,8 @@ from modelvc.store.remote.store import root_key
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
 
-    from modelvc.ids import Oid
     from modelvc.repo import Repo
 
-    Named = tuple[str, Oid]
 
 _SHARED = -1  # in place of a model: several use the chunk
 
@@ -95,15 +94,15 @@ def stats(repo: Repo, remote: str | None = None) -> StoreStats:
     )
 
 
-def _models(repo: Repo) -> tuple[dict[str, set[Named]], set[Named]]:
+def _models(repo: Repo) -> tuple[dict[str, set[ObjectName]], set[ObjectName]]:
     """The objects of each model, and which objects are versions: predictions are none."""
-    found: dict[str, set[Named]] = {}
-    versions: set[Named] = set()
+    found: dict[str, set[ObjectName]] = {}
+    versions: set[ObjectName] = set()
     for path, data in _pointers(repo):
         try:
             pointer = parse(data, path)
-            found.setdefault(model_of(path), set()).update((one.kind, one.oid) for one in pointer.versions)
-            versions.update((one.kind, one.oid) for one in pointer.sides)
+            found.setdefault(model_of(path), set()).update(ObjectName(one.kind, one.oid) for one in pointer.versions)
+            versions.update(ObjectName(one.kind, one.oid) for one in pointer.sides)
         except ModelvcError:
             continue  # fsck is there to say so
     named = {name for names in found.values() for name in names}
@@ -125,15 +124,15 @@ def _pointers(repo: Repo) -> Iterator[tuple[str, bytes]]:
 class _Counter:
     """Adds chunks up, each once. Eight bytes of a cid are enough to count by."""
 
-    def __init__(self, repo: Repo, countable: Container[Named]) -> None:
+    def __init__(self, repo: Repo, countable: Container[ObjectName]) -> None:
         self._store = repo.store
         self._countable = countable
         self._owner: dict[bytes, int] = {}
         self._common: set[bytes] = set()  # shared chunks that the total has
         self._raw = self._kept = self._shared = 0
-        self.bad: set[Named] = set()
+        self.bad: set[ObjectName] = set()
 
-    def note_owners(self, names: Iterable[Named], model: int) -> None:
+    def note_owners(self, names: Iterable[ObjectName], model: int) -> None:
         """First every model says which chunks it uses."""
         for name in names:
             try:
@@ -143,7 +142,7 @@ class _Counter:
             except (IntegrityError, NotFoundError):
                 self.bad.add(name)
 
-    def add_up(self, path: str, names: Iterable[Named]) -> ModelStats:
+    def add_up(self, path: str, names: Iterable[ObjectName]) -> ModelStats:
         """Then their chunks are counted, model by model."""
         versions, count, here, logical = self._versions(names)
         seen: set[bytes] = set()
@@ -166,19 +165,19 @@ class _Counter:
                 self._raw, self._kept = self._raw + length, self._kept + stored
         return ModelStats(path, versions, count, None, logical, kept, shared, logical - raw, raw - kept)
 
-    def total(self, names: Iterable[Named]) -> ModelStats:
+    def total(self, names: Iterable[ObjectName]) -> ModelStats:
         versions, count, _, logical = self._versions(names)
         raw, kept = self._raw, self._kept
         return ModelStats("", versions, count, None, logical, kept, self._shared, logical - raw, raw - kept)
 
-    def _versions(self, names: Iterable[Named]) -> tuple[int, int, list[Named], int]:
+    def _versions(self, names: Iterable[ObjectName]) -> tuple[int, int, list[ObjectName], int]:
         """How many versions there are and are here; the objects that are here and whole, and the bytes of these."""
         names = list(names)
         counted = {name for name in names if name in self._countable}
         here = [name for name in names if name not in self.bad and self._store.has_root(*name)]
         return len(counted), len(counted.intersection(here)), here, sum(self._store.read_root(*n).size for n in here)
 
-    def _chunks(self, name: Named) -> Iterator[tuple[bytes, int]]:
+    def _chunks(self, name: ObjectName) -> Iterator[tuple[bytes, int]]:
         if not self._store.has_root(*name):
             return
         root = self._store.read_root(*name)
@@ -204,5 +203,5 @@ def _remote(repo: Repo, name: str) -> tuple[frozenset[str], RemoteStats]:
         store.close()
 
 
-def _there(names: Iterable[Named], keys: frozenset[str] | None) -> int | None:
+def _there(names: Iterable[ObjectName], keys: frozenset[str] | None) -> int | None:
     return None if keys is None else sum(root_key(*name) in keys for name in names)

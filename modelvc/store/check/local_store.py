@@ -21,10 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from modelvc.formats.binary.pack import Stored, Trailer
-    from modelvc.ids import Oid
+    from modelvc.ids import ObjectName
     from modelvc.store.local.store import LocalStore
 
-    Named = tuple[str, Oid]
 
 _LOOK = 64  # chunks verified by one worker at a time
 
@@ -68,7 +67,7 @@ def _bad_chunks(fd: int, chunks: Iterable[Stored]) -> list[bytes]:
     return [chunk.cid for chunk in chunks if packfile.good_bytes(fd, chunk) is None]
 
 
-def check_object(store: LocalStore, name: Named, *, every_byte: bool) -> ModelvcError | None:
+def check_object(store: LocalStore, name: ObjectName, *, every_byte: bool) -> ModelvcError | None:
     """What is wrong with an object: its root, its manifests, chunks that are nowhere, or (EVERY_BYTE) its content."""
     try:
         root = store.read_root(*name)

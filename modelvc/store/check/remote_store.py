@@ -25,12 +25,11 @@ if TYPE_CHECKING:
 
     from modelvc.formats.binary.root import Part, Root
     from modelvc.formats.binary.segment import Recipe, Segment
-    from modelvc.ids import Oid
+    from modelvc.ids import ObjectName
     from modelvc.store.local.store import LocalStore
     from modelvc.store.remote.packs import FarPack
     from modelvc.store.remote.store import Listing, RemoteStore
 
-    Named = tuple[str, Oid]
     Tell = Callable[[int], None]  # of bytes
 
 JOBS = 6  # requests at once, of up to 9 MiB
@@ -60,11 +59,11 @@ class Fault(NamedTuple):
 class FarHealth:
     """What was looked at, and what is wrong. Bytes are stored ones; `proven`: objects that are right as a whole."""
 
-    faults: dict[Named, Fault] = field(default_factory=dict)
+    faults: dict[ObjectName, Fault] = field(default_factory=dict)
     packs: dict[bytes, FarPack] = field(default_factory=dict)  # that are not as they should be
-    users: dict[bytes, set[Named]] = field(default_factory=dict)  # of these packs, who needs what is damaged
-    proven: set[Named] = field(default_factory=set)
-    sizes: dict[Named, tuple[int, int]] = field(default_factory=dict)  # bytes and files, as good roots say
+    users: dict[bytes, set[ObjectName]] = field(default_factory=dict)  # of these packs, who needs what is damaged
+    proven: set[ObjectName] = field(default_factory=set)
+    sizes: dict[ObjectName, tuple[int, int]] = field(default_factory=dict)  # bytes and files, as good roots say
     count: int = 0  # packs
     needed_bytes: int = 0
     checked_bytes: int = 0
@@ -103,11 +102,13 @@ class FarCheck:
         self._whole = how.whole
         self._known: dict[bytes, _Known] = {}
         self._trees: set[bytes] = set()  # leaves that fit their segments
-        self._faults: dict[Named, Fault] = {}
-        self._sizes: dict[Named, tuple[int, int]] = {}
+        self._faults: dict[ObjectName, Fault] = {}
+        self._sizes: dict[ObjectName, tuple[int, int]] = {}
         self._packs = FarPacks(remote, listing, JOBS)
 
-    def run(self, names: Sequence[Named], on_bytes: Tell = lambda _: None, expect: Tell = lambda _: None) -> FarHealth:
+    def run(
+        self, names: Sequence[ObjectName], on_bytes: Tell = lambda _: None, expect: Tell = lambda _: None
+    ) -> FarHealth:
         """Look at the objects NAMES. Raises only what says nothing of them: that the remote cannot be asked."""
         packs = self._packs
         try:
@@ -129,7 +130,7 @@ class FarCheck:
 
     # -- structure
 
-    def _describe(self, name: Named) -> bool:
+    def _describe(self, name: ObjectName) -> bool:
         """Read all manifests of an object and mark what it needs; whether its whole was proven here before."""
         try:
             try:
@@ -150,11 +151,11 @@ class FarCheck:
             return found.recipe == self._local_recipe(name)
         return False
 
-    def _walk(self, name: Named) -> _Object:
+    def _walk(self, name: ObjectName) -> _Object:
         """The packs and recipe of an object, its manifests compared with their names and with each other."""
         read = self._remote.read_root(*name)
         if read is None:
-            raise KeyMissing(f"{name[1].short} is not there")
+            raise KeyMissing(f"{name.oid.short} is not there")
         root, found = read[0], _Object()
         self._packs.open(root.packs)
         found.packs.update(self._packs.packs[one].name for one, _ in root.packs)
@@ -208,7 +209,7 @@ class FarCheck:
         recipe = segment.content()
         return _Known(recipe.size, _digest(recipe), tuple(names))
 
-    def _local_recipe(self, name: Named) -> list[bytes] | None:
+    def _local_recipe(self, name: ObjectName) -> list[bytes] | None:
         """The recipe of an object whose whole was hashed in this clone."""
         with suppress(IntegrityError, NotFoundError):
             root = self._local.read_root(*name)
@@ -218,7 +219,7 @@ class FarCheck:
 
     # -- the whole
 
-    def _prove(self, name: Named, on_bytes: Tell) -> bool:
+    def _prove(self, name: ObjectName, on_bytes: Tell) -> bool:
         """Hash the content of an object, as a rule if that reads little twice; whether it is what its name says."""
         whole = FarWhole(self._remote, self._local, self._packs)
         with suppress(KeyMissing, KeyDenied, FormatError):  # said by the look that follows
@@ -232,7 +233,7 @@ class FarCheck:
 
     # -- what came of it
 
-    def _report(self, names: Sequence[Named], proven: set[Named]) -> FarHealth:
+    def _report(self, names: Sequence[ObjectName], proven: set[ObjectName]) -> FarHealth:
         packs = self._packs
         health = FarHealth(faults=dict(self._faults), count=len(packs.packs), sizes=self._sizes)
         for one in packs.packs.values():
@@ -248,7 +249,7 @@ class FarCheck:
         health.proven = proven - health.faults.keys()
         return health
 
-    def _suffers(self, name: Named, health: FarHealth) -> Fault | None:
+    def _suffers(self, name: ObjectName, health: FarHealth) -> Fault | None:
         """Whether an object needs a chunk that is damaged, or a pack that went away while this ran."""
         fault = None
         try:
@@ -264,7 +265,7 @@ class FarCheck:
             return fault  # said before
         return fault
 
-    def _places(self, name: Named, packs: Collection[bytes]) -> Iterator[tuple[bytes, bytes]]:
+    def _places(self, name: ObjectName, packs: Collection[bytes]) -> Iterator[tuple[bytes, bytes]]:
         """(pack, cid) of what an object needs of PACKS."""
         read = self._remote.read_root(*name)
         if read is None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from modelvc.errors import KeyMissing, ObjectCorrupt, RemoteBusy, RemoteChanged
+from modelvc.ids import ObjectName
 from modelvc.store.gc.survey import Surveyor, Use, named, packs_of
 from modelvc.store.objects import codec, manifest
 from modelvc.store.remote.store import pack_key
@@ -98,7 +99,7 @@ class Collector:
             try:
                 self._remote.backend.delete(one.entry.key, one.entry.etag)
             except RemoteChanged:  # pushed again since: its packs are not counted, so none may be doomed for it
-                use = self._surveyor.use((one.kind, one.oid))
+                use = self._surveyor.use(ObjectName(one.kind, one.oid))
                 if use:
                     found.used[use[0]] = use[1]
                     for name in use[1].packs:

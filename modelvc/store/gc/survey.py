@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from modelvc.errors import FormatError, KeyMissing, ObjectCorrupt, RemoteBusy
 from modelvc.formats.binary import pack
 from modelvc.formats.text import repository_registration
-from modelvc.ids import Oid
+from modelvc.ids import ObjectName, Oid
 from modelvc.store.objects import manifest
 from modelvc.store.remote.store import pack_key, root_key
 from modelvc.store.remote.workers import Workers, windowed
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from modelvc.store.backends.api import Entry
     from modelvc.store.remote.store import Listing, RemoteStore
 
-Named = tuple[str, Oid]
 
 _DEAD_SHARE = 0.25  # of a pack's bytes, from which it is written anew
 _ATTEMPTS = 5
@@ -36,7 +35,7 @@ class Rules:
     `registered`: the keys of the repositories that it asks; None for all that there may be.
     """
 
-    reached: Callable[[], Collection[Named]]
+    reached: Callable[[], Collection[ObjectName]]
     grace: float
     jobs: int = 8
     registered: Collection[str] | None = None
@@ -95,17 +94,17 @@ class Surveyor:
         now = self._remote.backend.now(write=write)
         reached = self._rules.reached()
         self._check_listing(listing, reached)
-        going: list[Named] = []
-        staying: list[Named] = []
-        for kind, oid, entry in _roots(listing):
-            unreached = (kind, oid) not in reached and entry.mtime and _age(entry, now) >= self._rules.grace
-            (going if unreached else staying).append((kind, oid))
+        going: list[ObjectName] = []
+        staying: list[ObjectName] = []
+        for name, entry in _roots(listing):
+            unreached = name not in reached and entry.mtime and _age(entry, now) >= self._rules.grace
+            (going if unreached else staying).append(name)
         found = Survey({entry.key for entry in dooms}, listing, now, self._goings(going, listing, now))
         found.doomed = self._remote.doomed(dooms)
         self._judge(found, self._uses(staying, found))
         return found
 
-    def _check_listing(self, listing: Listing, reached: Collection[Named]) -> None:
+    def _check_listing(self, listing: Listing, reached: Collection[ObjectName]) -> None:
         """RemoteBusy when LISTING lacks a key that is there: packs that are needed would seem not to be."""
         unlisted = [root_key(*name) for name in reached if not listing.has_root(*name)]
         if unlisted and self._remote.backend.stat(unlisted):
@@ -117,8 +116,8 @@ class Surveyor:
         if self._rules.registered is not None and not there <= set(self._rules.registered):
             raise RemoteBusy(f"another repository came to use {self._remote.name} just now", hint="run it again")
 
-    def _goings(self, names: Sequence[Named], listing: Listing, now: float) -> tuple[Going, ...]:
-        def going(name: Named) -> Going:
+    def _goings(self, names: Sequence[ObjectName], listing: Listing, now: float) -> tuple[Going, ...]:
+        def going(name: ObjectName) -> Going:
             size = 0
             with suppress(ObjectCorrupt):  # nothing needs it, so it may be damaged
                 root = self._remote.read_root(*name)
@@ -129,7 +128,7 @@ class Surveyor:
         with Workers(self._remote.backend, self._rules.jobs, "mvc-gc") as pool:
             return tuple(pool.map(going, names))
 
-    def _uses(self, roots: Sequence[Named], found: Survey) -> _Places:
+    def _uses(self, roots: Sequence[ObjectName], found: Survey) -> _Places:
         """Note in FOUND what each of ROOTS needs; what they need together."""
         live: defaultdict[bytes, dict[int, int]] = defaultdict(dict)
         with Workers(self._remote.backend, self._rules.jobs, "mvc-gc") as pool:
@@ -140,11 +139,11 @@ class Surveyor:
                         live[name].update(more)
         return live
 
-    def use(self, name: Named) -> tuple[str, Use] | None:
+    def use(self, name: ObjectName) -> tuple[str, Use] | None:
         need = self._need(name)
         return need and need[:2]
 
-    def _need(self, name: Named) -> tuple[str, Use, _Places] | None:
+    def _need(self, name: ObjectName) -> tuple[str, Use, _Places] | None:
         """What a root needs; None when there is none. ObjectCorrupt for one of which that cannot be known."""
         etags: list[str] = []
         while True:
@@ -176,10 +175,10 @@ class Surveyor:
         found.ripe = frozenset(ripe)
 
 
-def _roots(listing: Listing) -> Iterator[tuple[str, Oid, Entry]]:
+def _roots(listing: Listing) -> Iterator[tuple[ObjectName, Entry]]:
     for key, entry in listing.keys.items():
         if key.startswith(("b/", "t/")):
-            yield *named(key), entry
+            yield named(key), entry
 
 
 def packs_of(listing: Listing) -> Iterator[tuple[bytes, Entry]]:
@@ -191,10 +190,10 @@ def packs_of(listing: Listing) -> Iterator[tuple[bytes, Entry]]:
                     yield name, entry
 
 
-def named(key: str) -> Named:
+def named(key: str) -> ObjectName:
     kind = "file" if key.startswith("b/") else "tree"
     try:
-        return kind, Oid(bytes.fromhex(key.rpartition("/")[2]))
+        return ObjectName(kind, Oid(bytes.fromhex(key.rpartition("/")[2])))
     except ValueError:
         raise KeyMissing(f"{key} is no key of a root", hint="see what else lies there, and remove it") from None
 

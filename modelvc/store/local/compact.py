@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
     from modelvc.formats.binary.pack import Stored
-    from modelvc.ids import Oid
+    from modelvc.ids import ObjectName
     from modelvc.store.local.store import LocalStore
     from modelvc.store.local.writer import StoreWriter
 
@@ -108,7 +108,7 @@ def remove_copied(store: LocalStore, copied: Sequence[Copied], packs: Collection
     return done
 
 
-def remove_roots(store: LocalStore, names: Iterable[tuple[str, Oid]]) -> None:
+def remove_roots(store: LocalStore, names: Iterable[ObjectName]) -> None:
     """Delete roots for good: one that came back after a power cut would promise chunks that are gone."""
     folders = set()
     for name in names:

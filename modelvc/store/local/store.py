@@ -21,7 +21,7 @@ from modelvc.formats import limits
 from modelvc.formats.binary import root as rootformat
 from modelvc.formats.text import repository_registration, store_config
 from modelvc.formats.text.store_config import StoreConfig
-from modelvc.ids import Oid
+from modelvc.ids import ObjectName, Oid
 from modelvc.store.local import packfile
 from modelvc.store.local.index import ChunkIndex, is_shard, list_packs
 from modelvc.store.objects import codec
@@ -151,8 +151,8 @@ class LocalStore:
             data = replace(root, unproven=False).encode()
             write_file(self.disk, self.root_path(root.kind, root.oid), data, tmp=os.path.join(self.root, "tmp"))
 
-    def roots(self) -> Iterator[tuple[str, Oid]]:
-        """(kind, oid) of every root here."""
+    def roots(self) -> Iterator[ObjectName]:
+        """Yield the name of every object that has a root here."""
         self.check()
         for kind, top in _SHARD.items():
             folder = os.path.join(self.root, top)
@@ -161,7 +161,7 @@ class LocalStore:
                     continue
                 for name in sorted(os.listdir(os.path.join(folder, shard))):
                     with contextlib.suppress(ValueError):
-                        yield kind, Oid(bytes.fromhex(name))
+                        yield ObjectName(kind, Oid(bytes.fromhex(name)))
 
     # -- chunks
 

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from modelvc.errors import IntegrityError, KeyMissing, NotFoundError, RemoteDenied, RemoteError
+from modelvc.ids import ObjectName
 from modelvc.store.backends.spans import merge
 from modelvc.store.local.packfile import NewChunk
 from modelvc.store.local.writer import StoreWriter
@@ -17,17 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from modelvc.formats.binary.pack import Stored
-    from modelvc.ids import Oid
     from modelvc.store.local.store import LocalStore
     from modelvc.store.objects.manifest import Content
     from modelvc.store.remote.store import RemoteStore
 
-    Named = tuple[str, Oid]
 
 _READ = 8 << 20  # bytes of one request
 
 
-def gather(local: LocalStore, remote: RemoteStore, wanted: set[bytes], names: Iterable[Named]) -> None:
+def gather(local: LocalStore, remote: RemoteStore, wanted: set[bytes], names: Iterable[ObjectName]) -> None:
     """Take chunks of WANTED from a remote, as far as the objects NAMES there lead to good copies; WANTED shrinks.
 
     Raises RemoteError when it cannot be asked any more; what came before is kept.
@@ -45,7 +44,7 @@ def gather(local: LocalStore, remote: RemoteStore, wanted: set[bytes], names: It
         writer.commit()
 
 
-def _gather_object(remote: RemoteStore, writer: StoreWriter, wanted: set[bytes], name: Named) -> None:
+def _gather_object(remote: RemoteStore, writer: StoreWriter, wanted: set[bytes], name: ObjectName) -> None:
     found = remote.read_root(*name)
     for segment in manifest.read_segments(remote, found[0]) if found else ():
         places: dict[bytes, dict[bytes, Stored]] = {}
@@ -72,7 +71,7 @@ def _take(remote: RemoteStore, writer: StoreWriter, wanted: set[bytes], where: b
                 wanted.discard(chunk.cid)
 
 
-def describe(remote: RemoteStore, name: Named) -> Content | None:
+def describe(remote: RemoteStore, name: ObjectName) -> Content | None:
     """What an object is made of, from a remote whose manifests of it are whole; None where they are not."""
     try:
         found = remote.read_root(*name)
@@ -81,7 +80,7 @@ def describe(remote: RemoteStore, name: Named) -> Content | None:
         return None
 
 
-def described_here(local: LocalStore, name: Named) -> Content | None:
+def described_here(local: LocalStore, name: ObjectName) -> Content | None:
     """The same from the local store, whose chunks may be gone."""
     try:
         return manifest.read(local, local.read_root(*name))
@@ -96,7 +95,7 @@ def lacking(local: LocalStore, content: Content) -> set[bytes]:
 
 def write_again(local: LocalStore, content: Content, folder: str) -> None:
     """Give an object a new root; the old one goes to FOLDER. All its chunks are here."""
-    local_store.forget_root(local, (content.kind, content.oid), folder)
+    local_store.forget_root(local, ObjectName(content.kind, content.oid), folder)
     with StoreWriter(local) as writer:
         writer.add(content, unproven=True)
         writer.commit()

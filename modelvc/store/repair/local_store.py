@@ -13,10 +13,8 @@ from modelvc.store.local.writer import StoreWriter
 from modelvc.store.repair import damaged_pack
 
 if TYPE_CHECKING:
-    from modelvc.ids import Oid
+    from modelvc.ids import ObjectName
     from modelvc.store.local.store import LocalStore
-
-    Named = tuple[str, Oid]
 
 
 def set_aside(store: LocalStore, name: bytes, folder: str) -> int:
@@ -53,9 +51,9 @@ def set_aside(store: LocalStore, name: bytes, folder: str) -> int:
     return lost
 
 
-def forget_root(store: LocalStore, name: Named, folder: str) -> None:
+def forget_root(store: LocalStore, name: ObjectName, folder: str) -> None:
     """Move a damaged root out of the way, so that a good one can be written."""
     make_folder(store.disk, folder)
     path = store.root_path(*name)
     if os.path.exists(path):
-        store.disk.rename(path, os.path.join(folder, f"root-{name[1].hex()}"))
+        store.disk.rename(path, os.path.join(folder, f"root-{name.oid.hex()}"))

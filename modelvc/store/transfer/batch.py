@@ -8,6 +8,7 @@ import xxhash
 
 from modelvc.errors import FormatError, IntegrityError, ObjectCorrupt, ObjectMissing, RemoteChanged
 from modelvc.formats.binary.pack import RAW
+from modelvc.ids import ObjectName
 from modelvc.store.backends.api import KeyDenied
 from modelvc.store.local.proof import read_content
 from modelvc.store.objects import codec, manifest
@@ -22,13 +23,11 @@ if TYPE_CHECKING:
     from modelvc.errors import ModelvcError
     from modelvc.formats.binary.root import Root
     from modelvc.formats.binary.segment import Recipe
-    from modelvc.ids import Oid
     from modelvc.store.local.store import LocalStore
     from modelvc.store.remote.store import RemoteStore
     from modelvc.store.transfer.outgoing import Far, Packs, Source
     from modelvc.store.transfer.wanted import Wanted
 
-    Named = tuple[str, Oid]
 
 LEAST_RUN, LEAST_CHUNKS = 1 << 20, 8  # reusing shorter runs costs readers more requests than it saves bytes
 
@@ -43,7 +42,7 @@ class Batch:
         self._jobs = jobs
         self.sent_bytes = 0
         self.sizes: dict[str, int] = {}  # of the keys that were written
-        self.unreadable: dict[Named, ModelvcError] = {}  # objects that the local store has, but not whole
+        self.unreadable: dict[ObjectName, ModelvcError] = {}  # objects that the local store has, but not whole
 
     def prepare(self, wanted: Sequence[Wanted], on_bytes: Callable[[int], None]) -> list[tuple[Root, Packs]]:
         """Send all packs; the roots to write then, each with the packs that it needs.
@@ -66,14 +65,14 @@ class Batch:
             self.sizes |= {pack_key(name): size for name, size in out.sent}
             return [(root, out.packs_of(content, root)) for content, root in zip(contents, roots, strict=True)]
 
-    def write(self, roots: Sequence[tuple[Root, Packs]]) -> dict[Named, Seen]:
+    def write(self, roots: Sequence[tuple[Root, Packs]]) -> dict[ObjectName, Seen]:
         """Write roots; those that could be."""
         if any(self._far.listing.has_root(root.kind, root.oid) for root, _ in roots):
             self._remote.confirm(self.sizes)  # what is replaced may be whole
         with Workers(self._remote.backend, self._jobs, "mvc-push") as pool:
             done = pool.map(self._write_root, [root for root, _ in roots])
             written = [root for root, good in zip(roots, done, strict=True) if good]
-            return {(root.kind, root.oid): Seen(len(root.encode()), packs) for root, packs in written}
+            return {ObjectName(root.kind, root.oid): Seen(len(root.encode()), packs) for root, packs in written}
 
     def _reuse(self, want: Wanted, out: Outgoing) -> None:
         """Learn where chunks of related objects lie."""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from modelvc.errors import ModelvcError
     from modelvc.formats.binary.pack import Stored
     from modelvc.formats.binary.segment import Segment
-    from modelvc.ids import Oid
+    from modelvc.ids import ObjectName
     from modelvc.store.local.store import LocalStore
     from modelvc.store.objects.manifest import Content
     from modelvc.store.remote.store import RemoteStore
@@ -36,15 +36,13 @@ if TYPE_CHECKING:
 RANGE = 18 << 20  # bytes of one request: a pack is 16 MiB and one chunk, in one piece
 SEAL = 256 << 20  # bytes after which what arrived is made durable
 
-Named = tuple[str, "Oid"]
-
 
 @dataclass(frozen=True, slots=True)
 class Downloaded:
     """What a fetch did: objects that came, those that are not on the remote, bytes received."""
 
-    came: tuple[Named, ...]
-    missing: tuple[Named, ...]
+    came: tuple[ObjectName, ...]
+    missing: tuple[ObjectName, ...]
     bytes: int
 
 
@@ -73,17 +71,17 @@ class Downloader:
         self._jobs = jobs
         self._bytes = 0
 
-    def run(self, wanted: Sequence[Named], on_bytes: Callable[[int], None] = lambda _: None) -> Downloaded:
+    def run(self, wanted: Sequence[ObjectName], on_bytes: Callable[[int], None] = lambda _: None) -> Downloaded:
         """Bring WANTED into the local store, as far as the remote has it.
 
         Raises ObjectCorrupt, KeyMissing or KeyDenied for what is damaged or refused there, when all else is here.
         """
-        came: list[Named] = []
-        missing: list[Named] = []
+        came: list[ObjectName] = []
+        missing: list[ObjectName] = []
         damage: ModelvcError | None = None
         self._remote.check()
         with Workers(self._remote.backend, self._jobs, "mvc-fetch") as pool, StoreWriter(self._local) as writer:
-            flying: deque[tuple[Named, Future[_Found | None]]] = deque()
+            flying: deque[tuple[ObjectName, Future[_Found | None]]] = deque()
             waiting = deque(wanted)
             while flying or waiting:
                 while waiting and len(flying) < self._jobs:
@@ -108,7 +106,7 @@ class Downloader:
             raise damage
         return Downloaded(tuple(came), tuple(missing), self._bytes)
 
-    def _look(self, name: Named) -> _Found | None:
+    def _look(self, name: ObjectName) -> _Found | None:
         """The root of an object with all its manifests."""
         found = self._remote.read_root(*name)
         if found is None:
@@ -123,7 +121,7 @@ class Downloader:
 
     def _bring(
         self,
-        name: Named,
+        name: ObjectName,
         found: _Found,
         pool: Workers,
         writer: StoreWriter,
@@ -134,7 +132,7 @@ class Downloader:
         except KeyMissing:  # its pack was replaced since the root was read: the root says where it is now
             again = self._look(name)
             if again is None:
-                raise ObjectMissing(name[1], self._remote.name) from None
+                raise ObjectMissing(name.oid, self._remote.name) from None
             found = again
             self._bring_chunks(found, pool, writer, on_bytes)
         writer.add(found.content, unproven=True)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from modelvc.errors import IntegrityError, ObjectCorrupt, ObjectMissing, RemoteBusy, RemoteChanged
 from modelvc.formats.text import repository_registration
-from modelvc.ids import Oid
 from modelvc.store.backends import retry
 from modelvc.store.backends.api import KeyDenied
 from modelvc.store.objects import manifest
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
     from modelvc.errors import ModelvcError
     from modelvc.formats.binary.root import Root
+    from modelvc.ids import ObjectName, Oid
     from modelvc.store.local.store import LocalStore
     from modelvc.store.remote.store import Listing, RemoteStore
     from modelvc.store.transfer.outgoing import Packs
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
 PUSH_ALL = "mvc push --all"  # without --all only what HEAD's history needs goes
 GRACE = 14 * 86_400.0  # seconds for which gc leaves alone what is new on a remote; what pushes rely on
-
-Named = tuple[str, Oid]  # kind, oid
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +44,11 @@ class Uploaded:
     `absent`: objects that neither side has whole, with what a person is told of each.
     """
 
-    sent: tuple[Named, ...]
+    sent: tuple[ObjectName, ...]
     sent_bytes: int
-    there: tuple[Named, ...]
-    seen: Mapping[Named, Seen]
-    absent: Mapping[Named, ModelvcError]
+    there: tuple[ObjectName, ...]
+    seen: Mapping[ObjectName, Seen]
+    absent: Mapping[ObjectName, ModelvcError]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,23 +61,23 @@ class Terms:
     jobs: int
     grace: float = GRACE
     repositories: tuple[str, ...] = ()
-    anew: frozenset[Named] = frozenset()
+    anew: frozenset[ObjectName] = frozenset()
     damaged: frozenset[bytes] = frozenset()
 
 
 class Uploader:
     """One push to one remote. `known` tells how objects looked that this clone has seen there."""
 
-    def __init__(self, local: LocalStore, remote: RemoteStore, known: Mapping[Named, Seen], terms: Terms) -> None:
+    def __init__(self, local: LocalStore, remote: RemoteStore, known: Mapping[ObjectName, Seen], terms: Terms) -> None:
         self._local = local
         self._remote = remote
         self._known = known
         self._terms = terms
-        self._seen: dict[Named, Seen] = {}
-        self._sent: dict[Named, None] = {}
+        self._seen: dict[ObjectName, Seen] = {}
+        self._sent: dict[ObjectName, None] = {}
         self._sent_bytes = 0
-        self._absent: dict[Named, ModelvcError] = {}
-        self._denied: set[Named] = set()  # whose root this account may not read
+        self._absent: dict[ObjectName, ModelvcError] = {}
+        self._denied: set[ObjectName] = set()  # whose root this account may not read
         self._unseen = ""  # a key that was written, and was not there afterwards
 
     def run(self, wanted: Sequence[Wanted], on_bytes: Callable[[int], None] = lambda _: None) -> Uploaded:
@@ -193,12 +191,12 @@ class Uploader:
                 return True
         return False
 
-    def _is_late(self, name: Named, needed: Packs, far: Far) -> bool:
+    def _is_late(self, name: ObjectName, needed: Packs, far: Far) -> bool:
         """Whether gc may not have seen that a root names a doomed pack: it sees those that are older than its doom."""
         written = float("inf") if name in self._sent else far.listing.keys[root_key(*name)].mtime
         return any(one in far.doomed and far.doomed[one] <= written for one, _ in needed)
 
-    def _ask(self, name: Named) -> Seen | None:
+    def _ask(self, name: ObjectName) -> Seen | None:
         try:
             found = self._remote.read_root(*name)
             return None if found is None else Seen(found[1].size, _needed(self._remote, found[0]))

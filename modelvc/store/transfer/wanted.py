@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from modelvc.ids import ObjectName
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from modelvc.ids import Oid
-
-    Named = tuple[str, Oid]  # kind, oid
 
 
 class Wanted(NamedTuple):
@@ -18,9 +18,9 @@ class Wanted(NamedTuple):
     kind: str
     oid: Oid
     path: str
-    related: Callable[[], Sequence[Named]] = tuple
+    related: Callable[[], Sequence[ObjectName]] = tuple
     here: bool = True  # without, the remote must have it already
 
     @property
-    def name(self) -> Named:
-        return self.kind, self.oid
+    def name(self) -> ObjectName:
+        return ObjectName(self.kind, self.oid)

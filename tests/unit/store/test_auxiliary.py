@@ -10,6 +10,7 @@ import pytest
 from modelvc.errors import FormatError
 from modelvc.formats import limits
 from modelvc.formats.binary import segment
+from modelvc.ids import ObjectName
 from modelvc.models.files.trees import stored_recipes
 from modelvc.store.check import local_store
 from modelvc.store.check.remote_store import FarCheck, How
@@ -70,7 +71,7 @@ def made(tmp_path: Path) -> tuple[LocalStore, DictBackend, tuple[Content, Conten
 
 
 def push(store: LocalStore, far: DictBackend, contents: tuple[Content, ...], *, anew: bool = False) -> None:
-    wanted = [Wanted(one.kind, one.oid, "m", lambda: [(c.kind, c.oid) for c in contents]) for one in contents]
+    wanted = [Wanted(one.kind, one.oid, "m", lambda: [ObjectName(c.kind, c.oid) for c in contents]) for one in contents]
     terms = Terms(jobs=1, anew=frozenset(one.name for one in wanted) if anew else frozenset())
     Uploader(store, RemoteStore(far), {}, terms).run(wanted)
 
@@ -100,7 +101,7 @@ def test_the_local_store(made: Made) -> None:
 def test_a_fetch(made: Made, tmp_path: Path) -> None:
     _, far, contents = made
     other = LocalStore(str(tmp_path / "other"))
-    Downloader(other, RemoteStore(far), 2).run([(one.kind, one.oid) for one in contents])
+    Downloader(other, RemoteStore(far), 2).run([ObjectName(one.kind, one.oid) for one in contents])
     for one in contents:
         is_right(other, one)
 
@@ -109,13 +110,13 @@ def test_a_push_and_what_it_reuses(made: Made, tmp_path: Path) -> None:
     store, far, contents = made
     push(store, far, contents, anew=True)
     other = LocalStore(str(tmp_path / "other"))
-    Downloader(other, RemoteStore(far), 2).run([(one.kind, one.oid) for one in contents])
+    Downloader(other, RemoteStore(far), 2).run([ObjectName(one.kind, one.oid) for one in contents])
     for one in contents:
         is_right(other, one)
     empty = DictBackend()
     push(store, empty, contents)
     again = LocalStore(str(tmp_path / "again"))
-    Downloader(again, RemoteStore(empty), 2).run([(one.kind, one.oid) for one in contents])
+    Downloader(again, RemoteStore(empty), 2).run([ObjectName(one.kind, one.oid) for one in contents])
     for one in contents:
         is_right(again, one)
 
@@ -126,12 +127,12 @@ def test_a_look_at_a_remote(made: Made, tmp_path: Path, where: str) -> None:
     _, far, contents = made
     local = LocalStore(str(tmp_path / where))
     remote = RemoteStore(far)
-    names = [(one.kind, one.oid) for one in contents]
+    names = [ObjectName(one.kind, one.oid) for one in contents]
     health = FarCheck(remote, remote.listing(), local, How(whole=True)).run(names)
     assert health.faults == {}
     assert health.proven == set(names)
     for one in contents:
-        found = copies.describe(remote, (one.kind, one.oid))
+        found = copies.describe(remote, ObjectName(one.kind, one.oid))
         assert found is not None
         assert found.recipe == one.recipe
 
@@ -140,7 +141,7 @@ def test_a_clean_up_that_copies(made: Made, tmp_path: Path) -> None:
     _, far, contents = made
     far.clock = lambda: 2e9
     before = {key for key in far.objects if key.startswith("packs/")}
-    names = {(one.kind, one.oid) for one in contents}
+    names = {ObjectName(one.kind, one.oid) for one in contents}
     Collector(RemoteStore(far), Rules(lambda: names, 0.0, jobs=1)).run()
     assert not before & far.objects.keys()
     other = LocalStore(str(tmp_path / "other"))

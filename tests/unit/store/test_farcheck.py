@@ -11,7 +11,7 @@ import pytest
 from modelvc.formats.binary import pack
 from modelvc.formats.binary import root as rootformat
 from modelvc.formats.binary.segment import Recipe
-from modelvc.ids import Oid
+from modelvc.ids import ObjectName, Oid
 from modelvc.store.check.remote_store import FarCheck, FarHealth, How
 from modelvc.store.local.proof import read_content
 from modelvc.store.local.store import LocalStore
@@ -49,7 +49,7 @@ class Remote:
             self.push(self.contents[-1], *self.contents[:-1])
 
     @property
-    def names(self) -> list[tuple[str, Oid]]:
+    def names(self) -> list[ObjectName]:
         return [("file", content.oid) for content in self.contents]
 
     def push(self, content: Content, *related: Content) -> None:

@@ -15,6 +15,7 @@ from modelvc.errors import FormatError
 from modelvc.formats import limits
 from modelvc.formats.binary import pack
 from modelvc.formats.binary.pack import RAW, Stored, Trailer
+from modelvc.ids import ObjectName
 from modelvc.store.check import local_store
 from modelvc.store.local import compact, packfile
 from modelvc.store.local.index import LOOSE
@@ -87,7 +88,7 @@ def add_folder(store: LocalStore, top: Path, count: int, seed: int = 0) -> Conte
 
 
 def whole(store: LocalStore, content: Content) -> bool:
-    return local_store.check_object(store, (content.kind, content.oid), every_byte=True) is None
+    return local_store.check_object(store, ObjectName(content.kind, content.oid), every_byte=True) is None
 
 
 @pytest.mark.parametrize("at_once", [1, 7, FEW, 3 * FEW])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from modelvc.errors import RemoteBusy
-from modelvc.ids import Oid
+from modelvc.ids import ObjectName
 from modelvc.store.local.store import LocalStore
 from modelvc.store.remote.store import RemoteStore
 from modelvc.store.repair.copies import gather
@@ -34,7 +34,7 @@ class Dying(DictBackend):
 def test_a_remote_that_breaks_off_is_not_asked_again_and_what_came_stays(tmp_path: Path) -> None:
     local, empty = LocalStore(str(tmp_path / "local")), LocalStore(str(tmp_path / "empty"))
     backend = Dying()
-    names: list[tuple[str, Oid]] = []
+    names: list[ObjectName] = []
     wanted: set[bytes] = set()
     for seed in range(5):
         content = add_bytes(local, tmp_path, random.Random(seed).randbytes(100_000))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from modelvc.errors import ObjectCorrupt, ObjectMissing, RemoteError
-from modelvc.ids import Oid
+from modelvc.ids import ObjectName, Oid
 from modelvc.store.local.ingest import Ingest
 from modelvc.store.local.store import LocalStore
 from modelvc.store.local.writer import StoreWriter
@@ -341,7 +341,7 @@ def test_a_push_that_took_too_long_looks_again(store: LocalStore, far: DictBacke
 
     delays = [4 * DAY]
 
-    def slow() -> list[tuple[str, Oid]]:
+    def slow() -> list[ObjectName]:
         now[0] += delays.pop() if delays else 0
         return []
 

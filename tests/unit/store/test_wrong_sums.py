@@ -17,6 +17,7 @@ from modelvc.formats.binary.root import Root, inline
 from modelvc.formats.binary.segment import Placement, Recipe, Segment
 from modelvc.formats.binary.tree import TreeEntry
 from modelvc.formats.paths import SafeRelPath
+from modelvc.ids import ObjectName
 from modelvc.models.files import trees
 from modelvc.store.check import local_store
 from modelvc.store.check.remote_store import FarCheck, How
@@ -141,10 +142,12 @@ RAISING: dict[str, Callable[[Made], object]] = {
     "the proof of the whole": lambda made: prove(made.local, made.root(made.local), "m"),
     "files of the worktree": write_all_of,
     "entries": stored_files,
-    "a fetch": lambda made: Downloader(made.empty, made.remote, 1).run([(made.content.kind, made.content.oid)]),
+    "a fetch": lambda made: Downloader(made.empty, made.remote, 1).run(
+        [ObjectName(made.content.kind, made.content.oid)]
+    ),
     "packs that a remote needs": lambda made: needed_packs(made.remote, made.content.kind, made.content.oid),
     "a clean-up": lambda made: Collector(
-        made.remote, Rules(lambda: {(made.content.kind, made.content.oid)}, 0.0, jobs=1)
+        made.remote, Rules(lambda: {ObjectName(made.content.kind, made.content.oid)}, 0.0, jobs=1)
     ).run(),
 }
 
