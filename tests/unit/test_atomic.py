@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from modelvc.formats.text.honoured import Honoured
 
 from modelvc import atomic
 from modelvc.atomic import FileLock, RealDisk, replace_file, try_lock, unlock, write_file
@@ -21,11 +20,12 @@ from modelvc.errors import FileError, LockHeld, RemoteBusy
 from modelvc.formats.binary.root import Root
 from modelvc.formats.text.config import CloneConfig, Remote
 from modelvc.formats.text.proofs import Proof
+from modelvc.formats.text.server_support import ServerSupport
 from modelvc.git import index
 from modelvc.git.setup import drivers, hooks
 from modelvc.ids import Oid
 from modelvc.models.files import output_file, seen_by_git
-from modelvc.models.remotes import configured, proofs, pushed
+from modelvc.models.remotes import configured, proofs, seen_cache
 from modelvc.notebook.kept import Kept
 from modelvc.notebook.strip import Taken
 from modelvc.repo import open_repo
@@ -92,7 +92,9 @@ def _store_config(repo: Repo, value: int) -> None:
 
 
 def _server(repo: Repo, value: int) -> None:
-    Servers(os.path.join(repo.layout.mvc_dir, "servers")).keep(Honoured("a" * 32, "s", bool(value), checksums=False))
+    Servers(os.path.join(repo.layout.mvc_dir, "servers")).keep(
+        ServerSupport("a" * 32, "s", bool(value), checksums=False)
+    )
 
 
 def _kept(repo: Repo, value: int) -> None:
@@ -133,7 +135,7 @@ WRITERS: dict[str, Callable[[Repo, int], object]] = {
         repo, CloneConfig().with_pin("origin", Remote(f"/{value}"))
     ),
     "server": _server,
-    "pushed": lambda repo, value: pushed.save(repo, "origin", {("file", OIDS[value]): Seen(1, ())}),
+    "seen on a remote": lambda repo, value: seen_cache.save(repo, "origin", {("file", OIDS[value]): Seen(1, ())}),
     "proof": lambda repo, value: proofs._save(repo, "origin", Proof("a" * 32, value, SUMS[0])),
     "in git": lambda repo, value: seen_by_git._save(repo, {"model.bin": SUMS[value]}),
     "hook": lambda repo, value: hooks.install(repo.layout, f"/python{value}"),
