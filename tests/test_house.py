@@ -189,6 +189,20 @@ def test_phrases_that_are_not_used() -> None:
     assert not found, "\n".join(found)
 
 
+def test_the_glossary_defines_each_word_once_and_only_words_that_are_used() -> None:
+    page = ROOT / "docs/glossary.md"
+    defined = [
+        word for line in re.findall(r"^\| ([^|]+) \|", page.read_text(), re.MULTILINE) for word in line.split(", ")
+    ]
+    words = [word for word in defined if word != "word"]  # the heads of the tables
+    assert len(words) > MOST_MODULES
+    assert sorted(words) == sorted(set(words)), "defined twice"
+    used = " ".join(
+        " ".join(text.split()) for where, text in _texts() if not where.startswith(("docs/glossary.md", "tests"))
+    )
+    assert [word for word in words if not re.search(rf"\b{word}", used, re.IGNORECASE)] == []
+
+
 def _texts() -> Iterator[tuple[str, str]]:
     """All that the project says: its code and pages, and of tests what stands in their docstrings and tables."""
     written = (one for folder in ("modelvc", "hooks", "docs") for one in (ROOT / folder).rglob("*"))
