@@ -1,16 +1,16 @@
-"""Every failure modelvc can explain.
+"""Every failure that modelvc can explain.
 
     ModelvcError
     ├── UsageError        2   fix the command
     ├── ConfigError       2   fix the file it names
-    ├── NotFoundError    10   it is not here
-    ├── ConflictError    11   other work is in the way
-    ├── IntegrityError   12   bytes are not what their name says
-    ├── RemoteError      13   the remote failed; `transient` if a retry may help
-    └── GitError         14   Git refused; carries its command and its words
+    ├── NotFoundError    10   fetch it, or name something else
+    ├── ConflictError    11   settle the other work that is in the way
+    ├── IntegrityError   12   repair bytes that are not what their name says
+    ├── RemoteError      13   see to the remote; `transient` if a retry may help
+    └── GitError         14   see to what Git refused; the message has Git's words
 
-Grouped by what a caller would do about them, not by where they are raised. `code` is stable and
-append-only: scripts and docs/errors.md key on it. No imports here: every short path loads this.
+The groups follow from what a caller does about an error, not from where it is raised. A `code` never changes and is
+never removed: scripts and docs/errors.md key on it. This module imports nothing, because every short path loads it.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
     from modelvc.ids import Oid
 
-_NAMED = 10  # files that one error names
+_MOST_FILES = 10  # that one message names
 
 
 def shown(text: object, limit: int = 500) -> str:
-    """TEXT made safe for a terminal: control characters escaped, cut at LIMIT characters."""
+    """TEXT made safe for a terminal: control characters are escaped, and the text is cut at LIMIT characters."""
     safe = str(text)
     if not safe.isprintable():
         safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in safe)
@@ -34,15 +34,15 @@ def shown(text: object, limit: int = 500) -> str:
 
 
 def shown_url(url: str, limit: int = 200) -> str:
-    """URL made safe for a terminal, without the account in it: a password may be part of that, or a token be all."""
+    """URL made safe for a terminal, without its account: that may hold a password, or be a token as a whole."""
     scheme, separator, rest = url.rpartition("://") if "://" in url else ("", "", url)
-    account, at, place = rest.rpartition("@")
+    account, at, address = rest.rpartition("@")
     secret = ":" in account or scheme in {"http", "https"}
-    return shown(f"{scheme}{separator}...@{place}" if at and secret else url, limit)
+    return shown(f"{scheme}{separator}...@{address}" if at and secret else url, limit)
 
 
 class ModelvcError(Exception):
-    """Base of all. `str(e)` says what is wrong, `e.hint` names the next command."""
+    """Base of all errors. `str(e)` says what is wrong, `e.hint` names the next command."""
 
     code: ClassVar[str] = "error"
     exit_code: ClassVar[int] = 1
@@ -53,14 +53,17 @@ class ModelvcError(Exception):
 
 
 class UsageError(ModelvcError):
-    """The command asks for something that makes no sense."""
+    """The command cannot be run as it was given."""
 
     code = "usage"
     exit_code = 2
 
 
 class AmbiguousRev(UsageError):
-    """A name of two refs: a tag arrives with a clone, and Git would prefer it to a branch of the same name."""
+    """A revision names two refs.
+
+    Nothing is guessed: a tag arrives with a clone, and Git would prefer it to the branch of the same name.
+    """
 
     code = "ambiguous-rev"
 
@@ -86,26 +89,26 @@ class UntrustedRemote(ConfigError):
 
 
 class NotFoundError(ModelvcError):
-    """Something that was asked for is not here."""
+    """Something that the command needs is not here."""
 
     code = "not-found"
     exit_code = 10
 
 
 class NoRepository(NotFoundError):
-    """No Git repository, or one without `mvc init`."""
+    """There is no Git repository, or `mvc init` was not run in it."""
 
     code = "no-repository"
 
 
 class NoRemote(NotFoundError):
-    """Nothing says where models are to be kept."""
+    """No remote is configured, or nothing says which remote has the models."""
 
     code = "no-remote"
 
 
 class ObjectMissing(NotFoundError):
-    """No store at hand has the object."""
+    """None of the stores that were asked has the object."""
 
     code = "object-missing"
 
@@ -154,14 +157,14 @@ class FileChanged(ConflictError):
 
 
 class FileInUse(ConflictError):
-    """Files that a command was to replace are in use, or were edited meanwhile. They stay; all else is done."""
+    """Files that a command was to replace are in use, or were edited meanwhile. They stay; the command did the rest."""
 
     code = "file-in-use"
 
     def __init__(self, kept: Sequence[tuple[str, str]]) -> None:
         """KEPT: (path, why) of at least one file."""
         path, why = kept[0]
-        others = [shown(other) for other, _ in kept[1:_NAMED]] + ["..."] * (len(kept) > _NAMED)
+        others = [shown(other) for other, _ in kept[1:_MOST_FILES]] + ["..."] * (len(kept) > _MOST_FILES)
         more = f"; so do {', '.join(others)}" if others else ""
         super().__init__(
             f"{shown(path)} {why} and stays{more}",
@@ -171,7 +174,7 @@ class FileInUse(ConflictError):
 
 
 class PointerConflict(ConflictError):
-    """A pointer holds the conflict markers of a text merge."""
+    """A pointer has conflict markers in it: Git merged it as text."""
 
     code = "pointer-conflict"
 
@@ -185,11 +188,12 @@ class PointerConflict(ConflictError):
 
 
 class NoSpace(ConflictError):
-    """The disk has no room for what is to be stored."""
+    """The disk has no room for an object."""
 
     code = "no-space"
 
     def __init__(self, needed: int, free: int, where: str) -> None:
+        """NEEDED, FREE: bytes."""
         super().__init__(
             f"{needed / 1e9:.1f} GB may be needed in {shown(where)}, and {free / 1e9:.1f} GB are free",
             hint="free some space (`mvc gc`, `mvc gc --evict`), or set store.path in .git/mvc/config.toml",
@@ -197,7 +201,7 @@ class NoSpace(ConflictError):
 
 
 class FileError(ConflictError):
-    """The operating system refuses something about a file."""
+    """The operating system refused an operation on a file."""
 
     code = "file-error"
 
@@ -211,7 +215,7 @@ class FileError(ConflictError):
 
 
 class LockHeld(ConflictError):
-    """Another process works here and did not finish in time."""
+    """Another process holds the lock and did not release it in time."""
 
     code = "lock-held"
 
@@ -224,7 +228,7 @@ class IntegrityError(ModelvcError):
 
 
 class ObjectCorrupt(IntegrityError):
-    """A stored object does not hash to its name."""
+    """A stored object does not hash to its name, so it is not handed out."""
 
     code = "object-corrupt"
 
@@ -239,13 +243,13 @@ class ObjectCorrupt(IntegrityError):
 
 
 class FormatError(IntegrityError):
-    """Bytes that are not the format they claim to be."""
+    """Bytes are not of the format that they claim to be."""
 
     code = "bad-format"
 
 
 class BrokenPointer(FormatError):
-    """A pointer that is empty, torn, or says something impossible."""
+    """A pointer is empty, cut off, or says something impossible."""
 
     code = "broken-pointer"
 
@@ -262,26 +266,26 @@ class RemoteError(ModelvcError):
 
 
 class RemoteBusy(RemoteError):
-    """The remote failed in a way that a retry may cure; retries are used up."""
+    """The remote failed in a way that a later try may cure; mvc's own retries are used up."""
 
     code = "remote-busy"
     transient = True
 
 
 class RemoteDenied(RemoteError):
-    """Credentials are missing, expired or not allowed to do this."""
+    """Credentials are missing or expired, or do not allow this."""
 
     code = "remote-denied"
 
 
 class RemoteChanged(RemoteError):
-    """A compare-and-swap lost: the key exists, is gone, or holds something else."""
+    """A compare-and-swap failed: the key exists already, is gone, or holds something else."""
 
     code = "remote-changed"
 
 
 class KeyMissing(RemoteError):
-    """A remote has no such key."""
+    """The remote does not have the key."""
 
     code = "key-missing"
 
@@ -290,7 +294,7 @@ class KeyMissing(RemoteError):
 
 
 class GitError(ModelvcError):
-    """Git refused."""
+    """Git refused a command; the message has Git's words."""
 
     code = "git"
     exit_code = 14

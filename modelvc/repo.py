@@ -19,7 +19,7 @@ from modelvc.errors import (
     UsageError,
     shown,
 )
-from modelvc.formats.limits import POINTER
+from modelvc.formats import limits
 from modelvc.formats.paths import POINTER_SUFFIX, SafeRelPath, is_pointer, model_of, pointer_of
 from modelvc.formats.pointer import pointer as pointers
 from modelvc.git import index
@@ -78,7 +78,7 @@ class Repo:
         from modelvc.formats.text import config
 
         try:
-            return config.parse(self.worktree.read(CONFIG, config.MAX_BYTES))
+            return config.parse(self.worktree.read(CONFIG, limits.CONFIG))
         except (FileNotFoundError, NotADirectoryError):
             return config.Config()
 
@@ -89,7 +89,7 @@ class Repo:
 
         try:
             with open(self.clone_config_path, "rb") as file:
-                data = file.read(config.MAX_BYTES + 1)
+                data = file.read(limits.CONFIG + 1)
         except FileNotFoundError:
             data = b""
         return config.parse_clone(data)
@@ -173,7 +173,7 @@ class Repo:
     def pointer(self, path: SafeRelPath) -> Pointer:
         """The pointer in the worktree; NotFoundError without one, BrokenPointer for one that cannot be read."""
         try:
-            data = self.worktree.read(pointer_of(path), POINTER)
+            data = self.worktree.read(pointer_of(path), limits.POINTER)
         except (FileNotFoundError, NotADirectoryError):
             there = os.path.lexists(os.path.join(self.layout.worktree, path))
             hint = f"track it with `mvc add {shown(path)}`" if there else "run `mvc ls` to see the models"

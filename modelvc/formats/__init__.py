@@ -1,1 +1,1 @@
-"""Bytes in, values out. Every layout is specified in docs/format.md."""
+"""Readers and writers of every format: bytes in, values out. docs/format.md specifies the layouts."""

@@ -1,6 +1,6 @@
-"""What is stripped from notebooks: the table `[notebooks]` of `.mvc/config.toml`.
+"""Which parts of a notebook the filter strips: the table `[notebooks]` of `.mvc/config.toml`.
 
-The notebook filter reads it for every `git add`: standard library only, and no dataclasses.
+The notebook filter reads it for every `git add`, so this module has the standard library alone, and no dataclasses.
 """
 
 from __future__ import annotations
@@ -13,25 +13,29 @@ if TYPE_CHECKING:
     from modelvc.formats.tables import Table
 
 COMMITTED = ".mvc/config.toml"
-MAX_BYTES = 1 << 20
 KEEP_LOCAL = 256 << 20  # bytes of outputs that a clone keeps for the worktree
 MAX_SIZE = 32 << 20  # bytes of the largest notebook that is stripped
 STRIP, REFUSE = "strip", "refuse"
 KEEP, JUPYTER = "keep", "jupyter"
-_MOST = 1_000  # items of one list
+_MOST = 1_000  # items of one list; a limit of this reader alone, so that no rule slows the filter down
 _FLAGS = ("keep_counts", "strip_init_cells", "strip_kernel", "strip_zeppelin_times")
 _LISTS = ("keep_outputs", "skip", "keep_types", "extra_keys", "keep_keys", "drop_tags")
 
 
 class NotebookRules:
-    """What the filter leaves in a notebook. Spec: docs/notebooks.md#rules.
+    """Which parts of a notebook the filter keeps, and which it strips. Spec: docs/notebooks.md#rules.
 
-    `keep_outputs`, `skip`: patterns of paths. `keep_types`: output types and MIME types that stay. `max_output`: bytes
-    up to which an output stays. `extra_keys`: dotted names below the notebook, or below `cell`. `keep_keys`: the same
-    of what stays although a platform writes it at each run. `drop_tags`: cells that have one are left out.
-    `keep_local`: bytes of outputs that this clone keeps, 0 for none. `max_size`: bytes of the largest notebook that is
-    stripped. `form`: "keep" the form of Git's version, or write all in that of "jupyter". `on_commit`: what pre-commit
-    does about outputs that slipped through, "strip" or "refuse".
+    Patterns of paths: notebooks that match `keep_outputs` keep their outputs; those that match `skip` stay as they are.
+
+    Outputs: `keep_types` are output types and MIME types that stay. `max_output`: an output of at most so many bytes
+    stays. `keep_local`: bytes of stripped outputs that this clone keeps, 0 for none.
+
+    Keys and cells: `extra_keys` are further metadata to strip, as dotted names below the notebook or below `cell`.
+    `keep_keys` are such names that stay although a platform writes them at each run. A cell with a tag of `drop_tags`
+    is left out.
+
+    Files: `max_size`: bytes of the largest notebook that is stripped. `form`: "keep" the form of Git's version, or
+    write every notebook as "jupyter" does. `on_commit`: pre-commit can "strip" or "refuse" outputs that are staged.
     """
 
     __slots__ = (*_LISTS, *_FLAGS, "extra", "form", "keep_local", "max_output", "max_size", "on_commit", "written")
@@ -61,27 +65,30 @@ class NotebookRules:
         self.written: Mapping[str, toml.Value] = {}  # the table as it was, for a file that is written again
 
     def keeps_outputs_of(self, path: str) -> bool:
+        """Whether the notebook at PATH keeps its outputs."""
         return _matches(path, self.keep_outputs)
 
     def skips(self, path: str) -> bool:
+        """Whether the filter leaves the notebook at PATH as it is."""
         return _matches(path, self.skip)
 
 
 def read(data: bytes) -> NotebookRules:
-    """The rules in a configuration file; ConfigError names its key. Nothing else in the file is looked at."""
+    """The rules in a configuration file; other tables in it are ignored. Raises ConfigError, which names the key."""
     if b"notebooks" not in data:
         return NotebookRules()
     from modelvc.errors import ConfigError
+    from modelvc.formats import limits
     from modelvc.formats.tables import Table
 
     def failure(why: str) -> ConfigError:
         return ConfigError(why, hint=f"edit {COMMITTED}")
 
-    return from_table(Table.read(data, COMMITTED, failure, limit=MAX_BYTES).table("notebooks"))
+    return from_table(Table.read(data, COMMITTED, failure, limit=limits.CONFIG).table("notebooks"))
 
 
 def from_table(table: Table) -> NotebookRules:
-    """The rules in the table `[notebooks]`."""
+    """The rules in the table `[notebooks]`. Raises the error of TABLE, which names the key."""
     found = NotebookRules()
     for key in _LISTS:
         setattr(found, key, _texts(table, key))
@@ -118,7 +125,7 @@ def _size(table: Table, key: str, default: int) -> int:
 
 
 def _matches(path: str, patterns: Sequence[str]) -> bool:
-    """Whether a pattern fits: on the name alone without a slash in it, else on the whole path; `*` crosses slashes."""
+    """Whether one of PATTERNS matches PATH; `*` crosses slashes. A pattern without a slash is matched with the name."""
     if not patterns:
         return False
     from fnmatch import fnmatchcase

@@ -1,6 +1,6 @@
-"""Paths that are safe to write below a folder, whatever the file system. Spec: docs/format.md#paths.
+"""Paths that every file system takes for the same file below a folder. Spec: docs/format.md#paths.
 
-On the short path: nothing is imported but modelvc.errors.
+This module is on the short path: it imports modelvc.errors alone.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from typing import Self
 
 POINTER_SUFFIX = ".mvc"
-MAX_BYTES = 4_096
+MAX_BYTES = 4_096  # here and not in formats/limits.py: the short path imports no further module
 MAX_PART = 255
 
-# What almost every path is made of, and where in it something may still be wrong: such paths are read part by part.
+# Almost every path is made of _ORDINARY bytes. One that has a part of _DUBIOUS in it is checked part by part.
 _ORDINARY = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._-+=,@#%&!()[]{} "
 _DUBIOUS = ("//", "/.", "./", " /", "/con", "/prn", "/aux", "/nul", "/com", "/lpt")
 
@@ -23,7 +23,7 @@ CONTROL = frozenset(map(chr, [*range(0x20), *range(0x7F, 0xA0)]))
 _DEVICES = frozenset(
     ["con", "prn", "aux", "nul", "conin$", "conout$", *(port + n for port in ("com", "lpt") for n in "123456789¹²³")]
 )
-# Default_Ignorable_Code_Point: HFS+ skips some of them in a name, ext4 with case folding others.
+# Default_Ignorable_Code_Point of Unicode: HFS+ ignores some of them in a name, ext4 with case folding others.
 _IGNORED = (
     "\u00ad\u034f\u061c\u3164\ufeff\uffa0",
     (
@@ -43,7 +43,7 @@ _IGNORED = (
 
 
 class SafeRelPath(str):
-    """A relative, `/`-separated path that no file system takes for anything else. There is no other way to make one."""
+    """A relative, `/`-separated path that no file system takes for another. Each instance has passed `parse`."""
 
     __slots__ = ()
 
@@ -64,30 +64,32 @@ class SafeRelPath(str):
 
     @property
     def parts(self) -> tuple[str, ...]:
+        """The names between the slashes."""
         return tuple(self.split("/"))
 
     @property
     def parent(self) -> str:
-        """The folder it lies in; "" at the top, which is why this is no SafeRelPath."""
+        """The folder that holds this path; "" at the top, so the result is a plain str."""
         return self.rpartition("/")[0]
 
     @property
     def name(self) -> str:
+        """The last part."""
         return self.rpartition("/")[2]
 
 
 def is_pointer(path: str) -> bool:
-    """Whether PATH is named like a pointer (`x.mvc`; the folder `.mvc` is none)."""
+    """Whether PATH has the name of a pointer, such as `x.mvc`; the folder `.mvc` has not."""
     return path.endswith(POINTER_SUFFIX) and not path.endswith("/" + POINTER_SUFFIX) and path != POINTER_SUFFIX
 
 
 def pointer_of(path: str) -> SafeRelPath:
-    """The pointer that stands for the model at PATH."""
+    """The path of the pointer to the model at PATH. Raises FormatError where that is no safe path."""
     return SafeRelPath.parse(path + POINTER_SUFFIX)
 
 
 def model_of(pointer: str) -> SafeRelPath:
-    """The model that the pointer at POINTER stands for."""
+    """The path of the model whose pointer is at POINTER. Raises FormatError where POINTER is no pointer's path."""
     if not is_pointer(pointer):
         raise FormatError(
             f'"{shown(pointer)}" is not the path of a pointer: its name does not end in {POINTER_SUFFIX}',
@@ -97,7 +99,7 @@ def model_of(pointer: str) -> SafeRelPath:
 
 
 def _ordinary(text: str) -> bool:
-    """True only when no rule can be broken; False when a slower look is needed."""
+    """Whether TEXT certainly breaks no rule; False where `_broken_rule` has to look."""
     if not text.isascii() or len(text) > MAX_PART or text.encode().translate(None, _ORDINARY):
         return False
     rooted = "/" + text.lower()
@@ -135,6 +137,7 @@ def _broken_rule(text: str) -> str:
 
 
 def _broken_part(part: str) -> str:
+    """The rule that PART, a name between slashes, breaks, in words; "" for none."""
     if not part:
         return "it has an empty part"
     if part in {".", ".."}:
@@ -154,7 +157,7 @@ def _broken_part(part: str) -> str:
 
 
 def _visible(part: str) -> str:
-    """PART without what some file system does not look at."""
+    """PART without the characters that some file system ignores."""
     if part.isascii():
         return part
     single, ranges = _IGNORED
@@ -162,7 +165,7 @@ def _visible(part: str) -> str:
 
 
 def _short_name_of_git(folded: str) -> bool:
-    """The 8.3 names that Windows gives to `.git`: git~1 and so on, gi7d29~1 once those are taken."""
+    """Whether FOLDED is an 8.3 name that Windows gives to `.git`: git~1 and so on; once those are taken, gi7d29~1."""
     stem, tilde, number = folded.partition("~")
     if not tilde or not (number.isascii() and number.isdigit()):
         return False

@@ -1,4 +1,4 @@
-"""Sizes as people write them in a configuration, `10 MiB`, and numbers as people read them."""
+"""Sizes as people write them in a configuration, such as `10 MiB`, and numbers as people read them."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import math
 
 _UNITS = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 _LOWER = {unit.lower(): factor for unit, factor in _UNITS.items()}
-MAX = (1 << 63) - 1
+MAX = (1 << 63) - 1  # bytes
 
 
 def parse(text: str) -> int:
-    """The bytes in `10 MiB`, `10MiB` or `512`; ValueError for anything else."""
+    """The number of bytes in a text such as `10 MiB`, `10MiB` or `512`. Raises ValueError for anything else."""
     stripped = text.strip()
     digits = stripped.rstrip("BKMGTibkmgt ")
     factor = _LOWER.get(stripped[len(digits) :].strip().lower() or "b")
@@ -20,13 +20,13 @@ def parse(text: str) -> int:
 
 
 def written(size: int) -> str:
-    """SIZE in the largest unit that needs no fraction."""
+    """SIZE, in bytes, as `parse` reads it: in the largest unit that needs no fraction."""
     unit, factor = next((u, f) for u, f in reversed(_UNITS.items()) if size % f == 0 and (size or f == 1))
     return f"{size // factor} {unit}"
 
 
 def about(size: int) -> str:
-    """SIZE for people: `999 B`, `4.2 MB`; powers of ten, three digits."""
+    """SIZE, in bytes, for people: `999 B`, `4.2 MB`. Units are powers of ten, and at most three digits are shown."""
     number = float(size)
     for unit in ("B", "kB", "MB", "GB"):
         if number < 999.5:
@@ -36,7 +36,7 @@ def about(size: int) -> str:
 
 
 def six_digits(number: float) -> str:
-    """NUMBER to six digits, beside others."""
+    """NUMBER rounded to six significant digits, to be shown beside others."""
     if not math.isfinite(number) or not number:
         return repr(number)
     power = math.floor(math.log10(abs(number)))

@@ -1,7 +1,7 @@
-"""TOML as mvc writes it: one way to write a given table. Reading is tomllib's, with caps in front of it.
+"""TOML as mvc writes it: one text for a given table. tomllib reads it, behind limits on size and nesting.
 
-The subset has no arrays of tables and no dotted keys: a table below a table gets a header, one inside an array is
-written inline. A table that has nothing but tables gets no header of its own.
+The written subset has no arrays of tables and no dotted keys. A table below a table gets a header; a table inside an
+array is written inline. A table that holds tables alone gets no header of its own.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     Scalar: TypeAlias = str | int | float | bool | datetime | date | time
     Value: TypeAlias = Scalar | Sequence["Value"] | Mapping[str, "Value"]
 
-NAN = float("nan")  # the only one that is handed out, so that equal documents compare equal
-INT_MIN, INT_MAX = -(1 << 63), (1 << 63) - 1  # what every TOML reader can hold
-DEPTH = 16
+NAN = float("nan")  # every nan that is read is this object, so that equal documents compare equal
+INT_MIN, INT_MAX = -(1 << 63), (1 << 63) - 1  # every TOML reader can hold these
+DEPTH = 16  # of nested tables, of nested arrays, and of dots in a key
 
 _BARE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 _ESCAPES = {n: f"\\u{n:04X}" for n in [*range(0x20), 0x7F]} | {
     ord(c): "\\" + letter for c, letter in zip('\b\t\n\f\r"\\', 'btnfr"\\', strict=True)
 }
-# Strings and comments, so that what is left is structure. Strings first tried as multi-line ones, as in the grammar.
+# Strings and comments: the rest of a document is its structure. As in the grammar, multi-line strings are tried first.
 _OPAQUE = re.compile(
     r'"""(?:[^\\"]|\\[\s\S]|"(?!""))*+"{3,5}'
     r"|'''(?:[^']|'(?!''))*+'{3,5}"
@@ -36,21 +36,21 @@ _OPAQUE = re.compile(
     r"|'[^'\n]*+'"
     r"|#[^\n]*+"
 )
-_PLAIN = frozenset({str, int, float, bool})  # asked first: whether something is a Mapping takes long to tell
-_DIGITS = len(str(INT_MAX))  # of a whole number that may be too large
+_PLAIN = frozenset({str, int, float, bool})  # checked first: isinstance(value, Mapping) is slow
+_DIGITS = len(str(INT_MAX))  # a whole number with fewer digits fits into 64 bits
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,15})\.[0-9]{1,20}")
 _BRACKETS = re.compile(r"[\[\]{}]")
 _BETWEEN_KEYS = re.compile(r"[=,\[\]{}\n]")
 
 
 def encode(table: Mapping[str, Value]) -> str:
-    """TABLE as TOML, values before tables and otherwise in the order given; FormatError for what TOML cannot say."""
+    """TABLE as TOML: values before tables, otherwise in the given order. Raises FormatError for a value without one."""
     blocks = list(_blocks(table, ()))
     return "\n\n".join(blocks) + "\n" if blocks else ""
 
 
 def ordered(value: Value) -> Value:
-    """VALUE with the keys of every table in sorted order: for what has no order of its own."""
+    """VALUE with the keys of every table in sorted order, for tables that have no order of their own."""
     if isinstance(value, str):
         return value
     if isinstance(value, Mapping):
@@ -61,7 +61,10 @@ def ordered(value: Value) -> Value:
 
 
 def read(data: bytes, what: str, *, limit: int) -> dict[str, Value]:
-    """The table in DATA; FormatError names WHAT and the line. A BOM and CRLF are tolerated."""
+    """The table in DATA, a document of at most LIMIT bytes; a BOM and CRLF are accepted.
+
+    Raises FormatError, which begins with WHAT and names the line where tomllib does.
+    """
     if len(data) > limit:
         raise FormatError(f"{what} is larger than {limit:,} bytes")
     try:
@@ -81,16 +84,16 @@ def read(data: bytes, what: str, *, limit: int) -> dict[str, Value]:
         raise FormatError(f"{what} is nested too deeply") from None
     except tomllib.TOMLDecodeError as error:
         raise FormatError(f"{what} is not valid TOML: {shown(error)}") from None
-    except ValueError:  # int() refuses more than 4,300 digits, a date the 31st of February
+    except ValueError:  # int() refuses more than 4,300 digits, date() the 31st of February
         raise FormatError(f"{what} is not valid TOML: a number or a date in it is impossible") from None
     _check_values(found, what, ())
     return found
 
 
 def _plain(text: str) -> dict[str, Value] | None:
-    """TEXT, if every line is what mvc itself writes most: one value or the head of a table. None: tomllib must look.
+    """The table in TEXT, if every line is a plain value or the header of a table; None where tomllib has to read it.
 
-    Pointers are read by the thousand, and tomllib takes four times as long.
+    mvc writes such lines most, and reads pointers by the thousand: tomllib takes four times as long.
     """
     top: dict[str, Value] = {}
     table = top
@@ -117,27 +120,28 @@ def _plain(text: str) -> dict[str, Value] | None:
 
 
 def _inside(text: str) -> str:
-    """The string in TEXT; "" where it is not plain."""
+    """The string between the quotes of TEXT; "" for one that is empty, has escapes, or is no string."""
     found = text[1:-1]
     plain = len(text) > 2 and text[0] == text[-1] == '"' and '"' not in found and "\\" not in found
     return found if plain and found.isprintable() else ""
 
 
 def _simple(value: str) -> str | int | float | None:
-    """A string, a number or true; None for anything else."""
+    """The string, number or true that VALUE is; None for anything else."""
     if value[:1] == '"':
         return _inside(value) or None
     return True if value == "true" else parse_number(value)
 
 
 def parse_number(value: str) -> int | float | None:
-    """The number that VALUE is, if it is written as most are; None for anything else."""
+    """The number that VALUE is in its usual spelling, `123` or `-0.5`; None for anything else."""
     if value.isascii() and value.isdigit() and len(value) < _DIGITS and (value[0] != "0" or value == "0"):
         return int(value)
     return float(value) if _DECIMAL.fullmatch(value) else None
 
 
 def _blocks(table: Mapping[str, Value], name: tuple[str, ...]) -> Iterator[str]:
+    """Yield the text of TABLE, whose dotted name is NAME, and of each table below it."""
     if len(name) > DEPTH:
         raise FormatError(f"tables are nested deeper than {DEPTH}")
     lines, tables = [], []
@@ -189,11 +193,11 @@ def _value(value: Value, depth: int) -> str:
 
 def _float(text: str) -> float:
     number = float(text)
-    return number if number == number else NAN  # noqa: PLR0124 - how nan is told
+    return number if number == number else NAN  # noqa: PLR0124 - nan is not equal to itself
 
 
 def _check_shape(text: str, what: str) -> None:
-    """Refuse nesting before tomllib sees it: it recurses, and takes quadratic time over a long dotted key."""
+    """Refuse deep nesting before tomllib reads it: tomllib recurses, and a long dotted key takes it quadratic time."""
     structure = _OPAQUE.sub("_", text)
     depth = 0
     for bracket in _BRACKETS.findall(structure):
@@ -208,6 +212,7 @@ def _check_shape(text: str, what: str) -> None:
 
 
 def _check_values(value: Value, what: str, name: tuple[str, ...]) -> None:
+    """Refuse deep nesting and numbers that do not fit into 64 bits. NAME: where VALUE is in the document."""
     kind = type(value)
     if kind in _PLAIN and kind is not int:
         return

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelvc.errors import FormatError, shown
+from modelvc.formats import limits
 from modelvc.gate.names import canonical
 
 if TYPE_CHECKING:
@@ -25,14 +26,7 @@ if TYPE_CHECKING:
 
     Ids: TypeAlias = array[int] | tuple[str, ...]
 
-# Limits of this reader alone, so that no file exhausts memory: in the store, a file of predictions is a blob as any.
-MAX_ROWS = 10_000_000
-MAX_COLUMNS = 1_000
-MAX_VALUES = 100_000_000  # rows times columns of scores
-MAX_BYTES = 4 << 30
-MAX_LINE = 1 << 16  # bytes
-MAX_FIELD = 1_000  # characters
-MAX_LABELS = 10_000
+MAX_LABELS = 10_000  # a file with more different labels is one of a regression
 ID, TRUTH, PREDICTED, SCORE = "id", "y_true", "y_pred", "y_score"
 NAN = float("nan")
 
@@ -92,14 +86,14 @@ class _Lines:
         self.number = 0
 
     def __iter__(self) -> Iterator[str]:
-        left = MAX_BYTES
-        while line := self._stream.readline(MAX_LINE + 1):
+        left = limits.PREDICTIONS
+        while line := self._stream.readline(limits.PREDICTION_LINE + 1):
             self.number += 1
             left -= len(line)
-            if len(line) > MAX_LINE:
-                raise self.broken(f"it is longer than {MAX_LINE:,} bytes")
+            if len(line) > limits.PREDICTION_LINE:
+                raise self.broken(f"it is longer than {limits.PREDICTION_LINE:,} bytes")
             if left < 0:
-                raise self.broken(f"the file is larger than {MAX_BYTES:,} bytes")
+                raise self.broken(f"the file is larger than {limits.PREDICTIONS:,} bytes")
             try:
                 yield line.decode("utf-8-sig" if self.number == 1 else "utf-8")
             except UnicodeDecodeError:
@@ -119,12 +113,14 @@ class _Columns:
         self._lines = lines
         if not header:
             raise lines.broken("it is empty", 1)
-        if len(header) > MAX_COLUMNS:
-            raise lines.broken(f"it has more than {MAX_COLUMNS:,} columns")
+        if len(header) > limits.PREDICTION_COLUMNS:
+            raise lines.broken(f"it has more than {limits.PREDICTION_COLUMNS:,} columns")
         header = [_column_name(column) for column in header]
         for position, column in enumerate(header):
-            if len(column) > MAX_FIELD:
-                raise lines.broken(f"the name of column {position + 1} has more than {MAX_FIELD:,} characters")
+            if len(column) > limits.PREDICTION_FIELD:
+                raise lines.broken(
+                    f"the name of column {position + 1} has more than {limits.PREDICTION_FIELD:,} characters"
+                )
             if column and column in header[:position]:
                 raise lines.broken(f'the column "{shown(column, 80)}" is there twice')
         for needed in (ID, TRUTH, PREDICTED):
@@ -137,15 +133,15 @@ class _Columns:
         scores = [column for column in header if column == SCORE or column.startswith(f"{SCORE}_")]
         self._scores = [(header.index(column), column, array("d")) for column in scores]
         self._ignored = tuple(one for one in header if one not in {ID, TRUTH, PREDICTED, *scores})
-        self._most = min(MAX_ROWS, MAX_VALUES // max(1, len(self._scores)))
+        self._most = min(limits.PREDICTION_ROWS, limits.PREDICTION_SCORES // max(1, len(self._scores)))
         self._rows = 0
 
     def add(self, row: list[str]) -> None:
         """Append one row. Raises FormatError, which names the line."""
         if len(row) != self._width:
             raise self._lines.broken(f"it has {len(row):,} fields, the header {self._width:,}")
-        if max(map(len, row)) > MAX_FIELD:
-            raise self._lines.broken(f"a field is longer than {MAX_FIELD:,} characters")
+        if max(map(len, row)) > limits.PREDICTION_FIELD:
+            raise self._lines.broken(f"a field is longer than {limits.PREDICTION_FIELD:,} characters")
         if self._rows >= self._most:
             raise self._lines.broken(f"there are more than {self._most:,} rows")
         self._rows += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from modelvc.formats import limits
 from modelvc.formats.paths import SafeRelPath
 from modelvc.formats.text import policy
 
@@ -14,6 +15,6 @@ if TYPE_CHECKING:
 def read_policy(repo: Repo) -> policy.Policy:
     """The policy of the worktree; an empty one where there is none."""
     try:
-        return policy.parse(repo.worktree.read(SafeRelPath(policy.POLICY), policy.MAX_BYTES))
+        return policy.parse(repo.worktree.read(SafeRelPath(policy.POLICY), limits.POLICY))
     except (FileNotFoundError, NotADirectoryError):
         return policy.Policy()

@@ -6,7 +6,7 @@ import os
 import stat
 
 from modelvc.errors import ConflictError, shown
-from modelvc.formats import notebook_rules
+from modelvc.formats import limits, notebook_rules
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,4 +25,4 @@ def read_rules() -> NotebookRules:
     with open(fd, "rb") as file:
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             raise ConflictError(f"{notebook_rules.COMMITTED} is not a regular file")
-        return notebook_rules.read(file.read(notebook_rules.MAX_BYTES + 1))
+        return notebook_rules.read(file.read(limits.CONFIG + 1))

@@ -1,1 +1,1 @@
-"""The pointer, its metrics, and how both are shown. The standard library alone."""
+"""The pointer, its metrics, and their text for people. This package has the standard library alone."""

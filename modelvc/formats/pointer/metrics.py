@@ -1,7 +1,7 @@
-"""Metrics: flat (name, value) pairs, out of a JSON document or a command line.
+"""Metrics: flat (name, value) pairs, read from a JSON document or a command line.
 
-In JSON, names of nested objects are joined with dots and lists count their items from 0. `null` says that a metric was
-not measured, so it is left out, as are empty objects and lists.
+The names of nested JSON objects are joined with dots, and the items of a list are numbered from 0. `null` means that a
+metric was not measured: it is left out, and so are empty objects and lists.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from modelvc.errors import FormatError, UsageError, shown
+from modelvc.formats import limits
 from modelvc.formats.paths import CONTROL
 from modelvc.formats.toml import INT_MAX, INT_MIN, NAN
 
@@ -19,11 +20,8 @@ if TYPE_CHECKING:
     MetricValue: TypeAlias = int | float | bool | str
     Pairs: TypeAlias = tuple[tuple[str, MetricValue], ...]
 
-MAX_COUNT = 1_000
-MAX_NAME = 200  # characters
-MAX_TEXT = 1_000
-MAX_FILE = 4 << 20  # a file of metrics, bytes
-MAX_DEPTH = 50
+MAX_FILE = 4 << 20  # bytes of a file that metrics are read from; such files are input, and no format of mvc
+MAX_DEPTH = 50  # of nested values in such a file
 RESERVED = "of"  # the pointer's own key beside the metrics
 
 _DIGITS = frozenset("0123456789")
@@ -33,15 +31,15 @@ _NOT_FINITE = frozenset({"nan", "inf", "infinity"})
 
 
 def check_pairs(pairs: Iterable[tuple[str, object]]) -> Pairs:
-    """PAIRS as a pointer may hold them; FormatError names the metric and the rule that it breaks."""
+    """PAIRS, if a pointer may hold them. Raises FormatError, which names the metric and the rule that it breaks."""
     found: dict[str, MetricValue] = {}
     for name, value in pairs:
         _check_name(name)
         if name in found:
             raise FormatError(f'the metric "{shown(name)}" is there twice')
         found[name] = _checked_value(name, value)
-        if len(found) > MAX_COUNT:
-            raise FormatError(f"there are more than {MAX_COUNT:,} metrics")
+        if len(found) > limits.METRICS:
+            raise FormatError(f"there are more than {limits.METRICS:,} metrics")
     return tuple(found.items())
 
 
@@ -54,12 +52,12 @@ def flatten(value: object) -> Iterator[tuple[str, object]]:
 
 
 def parse_assignment(text: str) -> tuple[str, MetricValue]:
-    """`NAME=VALUE` of a command line: an integer, a float, true or false, otherwise a string."""
+    """The metric in `NAME=VALUE` of a command line; `parse_value` reads VALUE. Raises UsageError."""
     name, equals, value = text.partition("=")
     hint = "write NAME=VALUE, such as accuracy=0.93; a message belongs to `git commit -m`"
     if not equals:
         raise UsageError(f'"{shown(text)}" is no metric: it has no "="', hint=hint)
-    if not value.strip():  # such as -m acc=$ACC where nothing set it
+    if not value.strip():  # such as -m acc=$ACC where ACC is not set
         raise UsageError(f'"{shown(text)}" is no metric: nothing stands behind "="', hint=hint)
     try:
         ((found, number),) = check_pairs([(name.strip(), parse_value(value.strip()))])
@@ -69,10 +67,10 @@ def parse_assignment(text: str) -> tuple[str, MetricValue]:
 
 
 def parse_value(text: str) -> MetricValue:
-    """What a text without a type says: an integer, a float, true or false, otherwise itself."""
+    """The integer, float, or boolean that TEXT spells; any other TEXT is a string, and returned as it is."""
     unsigned = text[1:] if text.startswith(("+", "-")) else text
     if unsigned and _DIGITS.issuperset(unsigned):
-        return int(text) if len(unsigned) < 30 else INT_MAX + 1  # which is then refused by name
+        return int(text) if len(unsigned) < 30 else INT_MAX + 1  # check_pairs() refuses that with its name
     if unsigned and _NUMERIC.issuperset(unsigned):
         try:
             return float(text)
@@ -86,7 +84,7 @@ def parse_value(text: str) -> MetricValue:
 
 
 def load_json(data: bytes) -> object:
-    """The JSON document in DATA, its objects as `Members`. FormatError names line and column."""
+    """The JSON document in DATA, with its objects as `Members`. Raises FormatError, which names line and column."""
     import json
 
     try:
@@ -101,11 +99,11 @@ def load_json(data: bytes) -> object:
 
 
 class Members(list[tuple[str, object]]):
-    """An object of JSON, or a table of another format, that still knows which keys came twice."""
+    """The members of a JSON object, or of a table in another format, in order; a key may occur twice."""
 
 
 def integer(digits: str) -> int:
-    """A whole number of at most 20 digits; FormatError for a longer one, which takes time to read."""
+    """The whole number in DIGITS. Raises FormatError for more than 20 characters: int() is slow with long texts."""
     if len(digits) > 20:
         raise FormatError(f"the whole number {digits[:20]}… does not fit into 64 bits")
     return int(digits)
@@ -120,8 +118,8 @@ def _flat(value: object, name: tuple[str, ...], depth: int) -> Iterator[tuple[st
                 raise FormatError(f"a metric below {shown('.'.join(name)) or 'the top'} has an empty name")
             yield from _flat(item, (*name, key), depth + 1)
     elif isinstance(value, list):
-        for place, item in enumerate(value):
-            yield from _flat(item, (*name, str(place)), depth + 1)
+        for position, item in enumerate(value):
+            yield from _flat(item, (*name, str(position)), depth + 1)
     elif not name:
         raise FormatError("it holds a single value without a name")
     elif value is not None:
@@ -131,8 +129,8 @@ def _flat(value: object, name: tuple[str, ...], depth: int) -> Iterator[tuple[st
 def _check_name(name: str) -> None:
     if not name:
         raise FormatError("a metric has an empty name")
-    if len(name) > MAX_NAME:
-        raise FormatError(f'the name of the metric "{shown(name, 40)}" is longer than {MAX_NAME} characters')
+    if len(name) > limits.METRIC_NAME:
+        raise FormatError(f'the name of the metric "{shown(name, 40)}" is longer than {limits.METRIC_NAME} characters')
     _check_text(name, "the name of the metric", name)
     if name == RESERVED:
         raise FormatError(f'a metric cannot be called "{RESERVED}": pointers use that key themselves')
@@ -140,8 +138,8 @@ def _check_name(name: str) -> None:
 
 def _checked_value(name: str, value: object) -> MetricValue:
     if isinstance(value, str):
-        if len(value) > MAX_TEXT:
-            raise FormatError(f'the metric "{shown(name)}" is longer than {MAX_TEXT:,} characters')
+        if len(value) > limits.METRIC_TEXT:
+            raise FormatError(f'the metric "{shown(name)}" is longer than {limits.METRIC_TEXT:,} characters')
         _check_text(value, "the metric", name)
         return value
     if isinstance(value, bool):

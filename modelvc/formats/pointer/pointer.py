@@ -1,6 +1,6 @@
-"""Pointers: what Git sees in place of a model. Spec: docs/format.md#pointer.
+"""Pointers: the small text files that stand in Git for models. Spec: docs/format.md#pointer.
 
-There is one way to write a pointer, so that the same meaning is the same Git blob. `formats.quick` reads the usual
+A pointer has one text, so that equal pointers are the same Git blob. `formats.quick` reads the usual
 ones without the imports that this module needs.
 """
 
@@ -24,24 +24,23 @@ if TYPE_CHECKING:
 Kind: TypeAlias = Literal["file", "tree"]
 
 FORMAT = 1
-MAX_HEAD = 4 * limits.KIB  # before [metrics]
 _MEASURED = frozenset({"metrics", "metrics_file", "params", "predictions"})
-_VERSION = frozenset({"kind", "oid", "size", "files", "executable", "parent"}) | _MEASURED  # what tells one version
+_VERSION = frozenset({"kind", "oid", "size", "files", "executable", "parent"}) | _MEASURED  # keys of one version
 _KNOWN = _VERSION | {"format", "conflict"}
 _SIDES = frozenset({"ours", "theirs"})
-MAX_LABEL = 100
 _MARKERS = (b"<<<<<<<", b">>>>>>>")
 _DIGEST = '"(blake3:[0-9a-f]{64})"\n'
-# What mvc writes for a version with numbers: pointers are read by ten thousands, and this takes a quarter of the time.
+# The usual text: a version with numbers as metrics. Tens of thousands of pointers are read; this pattern takes a
+# quarter of the time that the TOML reader takes.
 _USUAL = re.compile(
     rf'format = 1\nkind = "file"\noid = {_DIGEST}size = (0|[1-9][0-9]{{0,17}})\n(?:parent = {_DIGEST})?'
-    rf"(?:\n\[metrics\]\nof = {_DIGEST}((?:[A-Za-z0-9_-]{{1,{metrics.MAX_NAME}}} = [0-9.-]{{1,40}}\n)*+))?".encode()
+    rf"(?:\n\[metrics\]\nof = {_DIGEST}((?:[A-Za-z0-9_-]{{1,{limits.METRIC_NAME}}} = [0-9.-]{{1,40}}\n)*+))?".encode()
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """What was measured, in the order given, and the oid that it was measured on."""
+    """Metrics, in the order given, and the oid of the version `of` which they were measured."""
 
     of: Oid
     values: metrics.Pairs
@@ -52,7 +51,7 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class MetricsFile:
-    """The file that metrics were read from: where it lay below the top of the worktree, and its digest."""
+    """The file that metrics were read from: its path below the top of the worktree, and the hash of its bytes."""
 
     path: SafeRelPath
     digest: Oid
@@ -60,9 +59,9 @@ class MetricsFile:
 
 @dataclass(frozen=True, slots=True)
 class PredictionsBlob:
-    """What a version said about each row of a test set: a blob in the store. `of`: the version that said it.
+    """A blob in the store: the predictions of the version `of` for each row of a test set.
 
-    `positive`: the label that precision, recall, F1, AUC and Brier are about; "" where nobody said.
+    `positive`: the label that precision, recall, F1, AUC and Brier are about; "" where none was named.
     """
 
     of: Oid
@@ -72,23 +71,23 @@ class PredictionsBlob:
     positive: str = ""
 
     def __post_init__(self) -> None:
-        if len(self.positive) > metrics.MAX_NAME or not (self.positive.isprintable()):
-            raise FormatError(f"its positive label is not a text of at most {metrics.MAX_NAME} characters")
+        if len(self.positive) > limits.METRIC_NAME or not (self.positive.isprintable()):
+            raise FormatError(f"its positive label is not a text of at most {limits.METRIC_NAME} characters")
         if not 0 <= self.size <= toml.INT_MAX or not 0 <= self.rows <= toml.INT_MAX:
             raise FormatError("the size or the number of rows of its predictions is impossible")
 
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """A merge that could not choose: the pointer itself is our version, `other` is theirs."""
+    """A merge that could not choose: the pointer itself is our version, and `other` is theirs."""
 
-    ours: str  # what our side is called: a branch, as a rule
+    ours: str  # the name of our side, usually a branch
     theirs: str
     other: Pointer  # without unknown keys and a conflict of its own
 
     def __post_init__(self) -> None:
         for label in (self.ours, self.theirs):
-            if not label or len(label) > MAX_LABEL or not label.isprintable():
+            if not label or len(label) > limits.CONFLICT_LABEL or not label.isprintable():
                 raise FormatError(f'a side of a conflict cannot be called "{shown(label, 40)}"')
         if self.other.extra or self.other.conflict is not None:
             raise FormatError("the other side of a conflict is one plain version")
@@ -96,17 +95,17 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """One version of a model. What cannot be written cannot be made: FormatError says why."""
+    """One version of a model. A Pointer that could not be written raises FormatError when it is made."""
 
     kind: Kind
     oid: Oid
     size: int  # bytes; of a tree: of all its files together
     files: int | None = None  # trees only
     executable: bool = False  # files only
-    parent: Oid | None = None  # the oid that this one replaced
+    parent: Oid | None = None  # the oid that this version replaced
     metrics: Metrics | None = None
     metrics_file: MetricsFile | None = None
-    params: Pairs = ()  # how it was trained, in the order given
+    params: Pairs = ()  # how the version was trained, in the order given
     predictions: PredictionsBlob | None = None
     extra: Mapping[str, toml.Value] = field(default_factory=dict, hash=False)  # unknown keys, kept
     conflict: Conflict | None = None
@@ -132,17 +131,17 @@ class Pointer:
 
     @property
     def versions(self) -> tuple[Pointer, ...]:
-        """Every object that it names, as a version: its sides, and the predictions of each."""
+        """Every object that this pointer names, each as a version: its sides, and the predictions of each side."""
         said = [one.predictions for one in self.sides if one.predictions]
         return (*self.sides, *(Pointer("file", one.oid, one.size) for one in said))
 
     @property
     def sides(self) -> tuple[Pointer, ...]:
-        """The versions of the model that it names: of a conflict, both."""
+        """The versions of the model that this pointer names: one, or both sides of a conflict."""
         return (self,) if self.conflict is None else (self, self.conflict.other)
 
     def encode(self) -> bytes:
-        """The one text of this pointer; FormatError when it is too large."""
+        """The one text of this pointer. Raises FormatError when it is larger than a limit."""
         head: dict[str, toml.Value] = {"format": FORMAT, **_head(self)}
         head |= {key: value for key, value in self.extra.items() if not isinstance(value, dict)}
         tables: dict[str, toml.Value] = {**_measured(self)}
@@ -152,8 +151,10 @@ class Pointer:
             tables["conflict"] = {**sides, **_head(other), **_measured(other)}
         tables |= {key: value for key, value in self.extra.items() if isinstance(value, dict)}
         data = toml.encode(head | tables).encode()
-        if len(data) > MAX_HEAD and len(data.partition(b"\n\n[")[0]) >= MAX_HEAD:  # its last line has an end, too
-            raise FormatError(f"the part before [metrics] is larger than {MAX_HEAD:,} bytes")
+        if (
+            len(data) > limits.POINTER_HEAD and len(data.partition(b"\n\n[")[0]) >= limits.POINTER_HEAD
+        ):  # its last line has an end, too
+            raise FormatError(f"the part before [metrics] is larger than {limits.POINTER_HEAD:,} bytes")
         if len(data) > limits.POINTER:
             raise FormatError(
                 f"a pointer cannot be larger than {limits.POINTER:,} bytes; record fewer metrics (--only 'test.*')"
@@ -162,6 +163,7 @@ class Pointer:
 
 
 def _head(version: Pointer) -> dict[str, toml.Value]:
+    """The keys of VERSION before its tables."""
     found: dict[str, toml.Value] = {"kind": version.kind, "oid": str(version.oid), "size": version.size}
     if version.files is not None:
         found["files"] = version.files
@@ -173,6 +175,7 @@ def _head(version: Pointer) -> dict[str, toml.Value]:
 
 
 def _measured(version: Pointer) -> dict[str, toml.Value]:
+    """The tables of VERSION: metrics, params, and the files that they and the predictions come from."""
     found: dict[str, toml.Value] = {}
     if version.metrics is not None:
         found["metrics"] = {metrics.RESERVED: str(version.metrics.of), **dict(version.metrics.values)}
@@ -193,9 +196,9 @@ def _measured(version: Pointer) -> dict[str, toml.Value]:
 
 
 def parse(data: bytes, path: str = "") -> Pointer:
-    """The pointer in DATA. PATH, for the words of errors, is where it lies.
+    """The pointer in DATA. PATH: where it is, for messages.
 
-    Raises PointerConflict for the markers of a text merge and BrokenPointer for anything else that is no pointer.
+    Raises PointerConflict for the markers of a text merge, and BrokenPointer for anything else that is no pointer.
     """
     usual = _usual(data)
     if usual is not None:
@@ -222,8 +225,8 @@ def parse(data: bytes, path: str = "") -> Pointer:
 
 
 def _usual(data: bytes) -> Pointer | None:
-    """The pointer in DATA, if it is of the usual form and so small that it can be written again; else None."""
-    match = _USUAL.fullmatch(data) if len(data) < MAX_HEAD else None
+    """The pointer in DATA, if it has the usual text and is small enough to be written again; else None."""
+    match = _USUAL.fullmatch(data) if len(data) < limits.POINTER_HEAD else None
     if match is None:
         return None
     oid, size, parent, of, lines = match.groups()
@@ -294,7 +297,7 @@ def _version(table: dict[str, toml.Value], extra: dict[str, toml.Value], conflic
 def _metrics(table: dict[str, toml.Value]) -> Metrics:
     of = _oid(table, metrics.RESERVED)
     pairs = [(name, value) for name, value in table.items() if name != metrics.RESERVED]
-    return Metrics(of, cast("metrics.Pairs", tuple(pairs)))  # which checks them
+    return Metrics(of, cast("metrics.Pairs", tuple(pairs)))  # Metrics checks them
 
 
 def _metrics_file(table: dict[str, toml.Value]) -> MetricsFile:
@@ -330,7 +333,7 @@ def _take(table: dict[str, toml.Value], key: str, kind: type[_T]) -> _T:
     value = table.get(key)
     if value is None:
         raise FormatError(f'it has no "{key}"')
-    if type(value) is not kind:  # isinstance() takes true for a number
+    if type(value) is not kind:  # isinstance() accepts true as a number
         raise FormatError(f'"{key}" is not {_KINDS[kind]}')
     return value
 

@@ -1,4 +1,4 @@
-"""A pointer as text for `git diff`, `log -p` and `show`: one fact a line. Standard library only."""
+"""The text of a pointer for `git diff`, `git log -p` and `git show`: one fact a line. The standard library alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def text(data: bytes, name: str) -> str:
-    """The pointer DATA of the model NAME; one that cannot be read is shown as it is."""
+    """The text for people of the pointer DATA of the model NAME; DATA itself where it cannot be read."""
     try:
         pointer = parse(data)
     except (FormatError, PointerConflict):
@@ -29,14 +29,14 @@ def text(data: bytes, name: str) -> str:
 
 
 def value(found: MetricValue | None) -> str:
-    """A metric as it was given."""
+    """The text of a metric, exact; "" for None."""
     if isinstance(found, bool):
         return "true" if found else "false"
     return "" if found is None else repr(found) if isinstance(found, float) else shown(found)
 
 
 def brief(found: MetricValue | None) -> str:
-    """A metric beside others, to six digits. Exact ones stand in JSON, in `mvc show` and in trailers."""
+    """The text of a metric to six digits, to be shown beside others. JSON, `mvc show` and trailers have it exact."""
     return six_digits(found) if isinstance(found, float) else value(found)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 from modelvc.errors import ConfigError, NotFoundError, UsageError, shown, shown_url
-from modelvc.formats import notebook_rules, sizes, toml
+from modelvc.formats import limits, notebook_rules, sizes, toml
 from modelvc.formats.paths import CONTROL
 from modelvc.formats.tables import Table
 from modelvc.formats.text import remote_options, track_patterns
@@ -26,7 +26,6 @@ Gate: TypeAlias = Literal["warn", "block", "off"]
 Extra: TypeAlias = "Mapping[str, toml.Value]"
 
 FORMAT = 1
-MAX_BYTES = 1 << 20
 COMMITTED = ".mvc/config.toml"
 CLONE = ".git/mvc/config.toml"
 
@@ -111,10 +110,8 @@ class Config:
         for pattern in wanted:
             if why := track_patterns.wrong(pattern):
                 raise UsageError(f'the pattern "{shown(pattern, 80)}" {why}', hint="try '*.pt' or 'models/**'")
-        if len(wanted) > track_patterns.MOST:
-            raise UsageError(
-                f"more than {track_patterns.MOST:,} patterns", hint="remove some with `mvc track --remove`"
-            )
+        if len(wanted) > limits.PATTERNS:
+            raise UsageError(f"more than {limits.PATTERNS:,} patterns", hint="remove some with `mvc track --remove`")
         return replace(self, track=replace(self.track, patterns=tuple(dict.fromkeys(wanted))))
 
     def encode(self, header: str = "") -> bytes:
@@ -265,7 +262,7 @@ def check_usable(name: str, remote: Remote, where: str = COMMITTED) -> None:
 
 
 def _read(data: bytes, where: str) -> Table:
-    return Table.read(data, where, lambda why: ConfigError(why, hint=f"edit {shown(where)}"), limit=MAX_BYTES)
+    return Table.read(data, where, lambda why: ConfigError(why, hint=f"edit {shown(where)}"), limit=limits.CONFIG)
 
 
 def _unusable(name: str, where: str, why: str) -> ConfigError:

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     Holds: TypeAlias = Callable[[Values], Truth]
     Operand: TypeAlias = Callable[[Values], MetricValue | None]
 
-MAX_LENGTH = 2_000  # characters
-_DEPTH = 50
+MAX_LENGTH = 2_000  # characters; a condition is typed, and in no file
+_DEPTH = 50  # of nested parentheses and "not"
 _TOKEN = re.compile(
     r"""\s*(?:
     (?P<number>[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w.]))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from modelvc.formats.pointer.metrics import Pairs
 
-_MOST_NODES = 100_000  # values in one document
+_MOST_NODES = 100_000  # values of one document: in YAML, aliases make few bytes many values
 _TOO_MUCH = re.compile(r"more than [\d,]+ metrics|is longer than")
 
 

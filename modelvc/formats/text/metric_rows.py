@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Row = dict[str, object]
     Named = list[tuple[str, object]]
 
-MOST_COLUMNS = 10_000
+MOST_COLUMNS = 10_000  # more than a pointer holds, since `--only` may choose among them
 _DELIMITERS = (",", ";", "\t")
 _COUNTERS = frozenset({"epoch", "step"})  # say when a row was logged, and measure nothing
 _NAME_COLUMNS = frozenset({"metric", "name", "key"})

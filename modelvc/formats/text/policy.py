@@ -13,7 +13,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
 from modelvc.errors import ConfigError, FormatError, shown
-from modelvc.formats import toml
+from modelvc.formats import limits, toml
 from modelvc.formats.paths import SafeRelPath
 
 if TYPE_CHECKING:
@@ -24,9 +24,7 @@ OnInconclusive: TypeAlias = Literal["fail", "warn"]
 
 POLICY = ".mvc/policy.toml"
 SHORTEST = '[[metric]] · name = "accuracy" · direction = "higher" · max_drop = { abs = 0.01 }'
-MAX_BYTES = 1 << 20
-MAX_RULES = 1_000
-MAX_ONLY = 100  # globs over the metrics of a file, each of which is compared with each
+MAX_ONLY = 100  # globs; each metric of a file is matched with each, so that more would take long
 DIRECTIONS: tuple[Direction, ...] = ("higher", "lower", "target", "info")
 
 _METRIC = frozenset(
@@ -151,7 +149,7 @@ def matches(pattern: str, model: str) -> bool:
 def parse(data: bytes, where: str = POLICY) -> Policy:
     """The policy in DATA; ConfigError names the line."""
     try:
-        table = toml.read(data, shown(where), limit=MAX_BYTES)
+        table = toml.read(data, shown(where), limit=limits.POLICY)
     except FormatError as error:
         raise ConfigError(str(error), hint=f"edit {shown(where)}") from None
     text = data.decode("utf-8", "replace").replace("\r\n", "\n")
@@ -190,8 +188,8 @@ class _PolicyReader:
         found = table.get(kind, [])
         if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
             raise self.error(self.top(kind), f"{kind} must be written as [[{kind}]]")
-        if len(found) > MAX_RULES:
-            raise self.error(1, f"there are more than {MAX_RULES:,} of [[{kind}]]")
+        if len(found) > limits.POLICY_ENTRIES:
+            raise self.error(1, f"there are more than {limits.POLICY_ENTRIES:,} of [[{kind}]]")
         return list(enumerate(found))
 
     def line(self, kind: str, number: int, key: str = "") -> int:

@@ -10,16 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from modelvc.errors import FormatError
+from modelvc.formats import limits
 from modelvc.formats.paths import SafeRelPath
 from modelvc.ids import ObjectName, Oid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-TIPS = 1_000
-LOST = 1_000
-SERVED = 100
-MAX_BYTES = 8 << 20
 _HEAD = "modelvc proof 1"
 _KINDS = {"b": "file", "t": "tree"}
 _LETTERS = {kind: letter for letter, kind in _KINDS.items()}
@@ -70,7 +67,7 @@ def encode(proof: Proof) -> bytes:
 
 def parse(data: bytes) -> Proof:
     """The proof in DATA; FormatError for anything else."""
-    if len(data) > MAX_BYTES or not data.endswith(b"\n"):
+    if len(data) > limits.PROOF or not data.endswith(b"\n"):
         raise _invalid("its length")
     try:
         lines = data.decode().split("\n")[:-1]
@@ -87,7 +84,7 @@ def parse(data: bytes) -> Proof:
             raise _invalid(f"a line that begins with {word[:20]!r}")
         at = order.index(word)
         found[word].append(rest)
-    for word, most in (("serves", SERVED), ("tip", TIPS), ("lost", LOST)):
+    for word, most in (("serves", limits.PROOF_REMOTES), ("tip", limits.PROOF_TIPS), ("lost", limits.PROOF_LOST)):
         if len(found[word]) > most:
             raise _invalid(f"more than {most:,} lines of {word}")
     tips = tuple(_one([tip], _COMMIT) for tip in found["tip"])

@@ -10,7 +10,6 @@ from modelvc.formats.tables import Table
 
 FORMAT = 1
 FOLDER = "gc/repositories/"
-_LONGEST = 2_000  # characters of a place
 
 
 def key_of(place: str) -> str:
@@ -31,7 +30,11 @@ def encode(place: str) -> bytes:
 def one_line(place: str) -> str:
     """PLACE as it can be registered: what cannot be printed as %XX, and a long one cut and told apart by its hash."""
     safe = "".join(c if c.isprintable() else _percent(c) for c in place)
-    return safe if len(safe) <= _LONGEST else f"{safe[: _LONGEST - 33]}~{blake3(safe.encode()).hexdigest(length=16)}"
+    return (
+        safe
+        if len(safe) <= limits.REGISTRATION_PLACE
+        else f"{safe[: limits.REGISTRATION_PLACE - 33]}~{blake3(safe.encode()).hexdigest(length=16)}"
+    )
 
 
 def _percent(sign: str) -> str:
@@ -44,6 +47,6 @@ def parse(data: bytes, where: str) -> str:
     if table.number("format") != FORMAT:
         raise table.error("format", f"must be {FORMAT}")
     place = table.text("repository", None)
-    if not place or len(place) > _LONGEST or not place.isprintable():
-        raise table.error("repository", f"must be one line of 1 to {_LONGEST:,} characters")
+    if not place or len(place) > limits.REGISTRATION_PLACE or not place.isprintable():
+        raise table.error("repository", f"must be one line of 1 to {limits.REGISTRATION_PLACE:,} characters")
     return place

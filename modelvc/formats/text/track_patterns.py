@@ -6,16 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from modelvc.errors import shown
+from modelvc.formats import limits
 from modelvc.formats.paths import CONTROL, POINTER_SUFFIX
-from modelvc.formats.tables import MAX_TEXT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from modelvc.formats import toml
     from modelvc.formats.tables import Table
-
-MOST = 1_000  # patterns
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +29,8 @@ def from_table(table: Table) -> Track:
     if "patterns" not in table.values:
         return Track((), table.unknown)
     patterns = table.texts("patterns")
-    if len(patterns) > MOST:
-        raise table.error("patterns", f"has more than {MOST:,} of them")
+    if len(patterns) > limits.PATTERNS:
+        raise table.error("patterns", f"has more than {limits.PATTERNS:,} of them")
     for pattern in patterns:
         if why := wrong(pattern):
             raise table.error("patterns", f'has "{shown(pattern, 80)}", which {why}')
@@ -43,7 +41,7 @@ def wrong(pattern: str) -> str:
     """Why a pattern cannot choose files; "" when it can."""
     if not pattern.strip("/"):
         return "is empty"
-    if len(pattern) > MAX_TEXT or not CONTROL.isdisjoint(pattern):
+    if len(pattern) > limits.CONFIG_TEXT or not CONTROL.isdisjoint(pattern):
         return "is too long, or has a control character in it"
     if pattern.startswith("!"):
         return "excludes files, which only .gitignore can do"

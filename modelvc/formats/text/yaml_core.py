@@ -13,8 +13,8 @@ import yaml
 from modelvc.errors import FormatError, shown
 from modelvc.formats.pointer import metrics
 
-MAX_BYTES = 1 << 20  # what reads it is slow
-MAX_NODES = 100_000  # values looked at in one document: aliases of YAML can make few bytes many
+MAX_BYTES = 1 << 20  # less than metrics.MAX_FILE: PyYAML is slow
+MAX_NODES = 100_000  # values of one document: aliases make few bytes many values
 
 _NULL = re.compile(r"(~|null|Null|NULL|)$")
 _BOOL = re.compile(r"(true|True|TRUE|false|False|FALSE)$")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from modelvc.atomic import replace_file
 from modelvc.errors import FormatError
+from modelvc.formats import limits
 from modelvc.formats.text import proofs as proofformat
 from modelvc.formats.text.proofs import Lost, Proof
 from modelvc.git import git_remotes, reachability
@@ -56,7 +57,7 @@ def load(repo: Repo, name: str) -> Proof | None:
     """What is proven on the remote NAME, as far as this clone knows; None without a proof that can be read."""
     try:
         with open(_path(repo, name), "rb") as file:
-            return proofformat.parse(file.read(proofformat.MAX_BYTES + 1))
+            return proofformat.parse(file.read(limits.PROOF + 1))
     except (OSError, FormatError):
         return None
 
@@ -79,7 +80,7 @@ def note(repo: Repo, name: str, store: RemoteStore, before: StoreState, found: V
     old = valid(repo, name, now)
     known = {one.name: one for one in (*(old.lost if old else ()), *found.lost)}
     lost = [one for one in known.values() if one.name not in found.there]
-    if len(lost) > proofformat.LOST:
+    if len(lost) > limits.PROOF_LOST:
         forget(repo, name)
         return False
     served = [one for one in git_remotes.names(repo.layout) if configured.for_git_remote(repo, one) == name]
@@ -93,8 +94,8 @@ def note(repo: Repo, name: str, store: RemoteStore, before: StoreState, found: V
             now.store,
             now.generation,
             config_hash(repo.layout),
-            tuple(served[: proofformat.SERVED]),
-            tuple(kept[: proofformat.TIPS]),
+            tuple(served[: limits.PROOF_REMOTES]),
+            tuple(kept[: limits.PROOF_TIPS]),
             tuple(lost),
         ),
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelvc.errors import ModelvcError, shown
+from modelvc.formats import limits
 from modelvc.formats.paths import model_of
 from modelvc.formats.pointer.pointer import parse
 from modelvc.formats.text import config, policy
@@ -61,7 +62,7 @@ def _configuration(repo: Repo) -> list[str]:
     """What is wrong with the policy and configuration that the commit in progress changes."""
     problems = []
     readers = {policy.POLICY: policy.parse, config.COMMITTED: config.parse}
-    for path, data in index.newly_staged(repo.layout, tuple(readers), policy.MAX_BYTES + 1).items():
+    for path, data in index.newly_staged(repo.layout, tuple(readers), limits.POLICY + 1).items():
         try:
             readers[path](data)
         except ModelvcError as error:

@@ -50,7 +50,7 @@ def test_a_pointer() -> None:
 
 def test_the_head_of_a_pointer() -> None:
     plain = Pointer("file", OID, 1, extra={"a": ""})
-    room = pointer.MAX_HEAD - len(plain.encode())
+    room = limits.POINTER_HEAD - len(plain.encode())
     full = replace(plain, extra={"a": "x" * room})
     assert pointer.parse(full.encode()) == full
     with pytest.raises(FormatError, match=re.escape("before [metrics]")):
@@ -227,7 +227,7 @@ def test_a_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
         Config().with_remote("origin", Remote(longest + "p")).encode()
     with pytest.raises(ConfigError, match="is longer than 4,096 characters"):
         CloneConfig(store_path=longest + "p").encode()
-    monkeypatch.setattr(config, "MAX_BYTES", len(made.encode()))
+    monkeypatch.setattr(limits, "CONFIG", len(made.encode()))
     assert config.parse(made.encode()) == config.parse(made.encode())
     with pytest.raises(ConfigError, match="bytes"):
         made.encode("one line more")

@@ -11,7 +11,7 @@ import pytest
 import modelvc
 from modelvc.errors import BrokenPointer, FormatError, PointerConflict
 from modelvc.formats import limits, toml
-from modelvc.formats.pointer import metrics, pointer
+from modelvc.formats.pointer import pointer
 from modelvc.formats.pointer import quick as quick_module
 from modelvc.formats.pointer.pointer import Conflict, Metrics, Pointer
 from modelvc.formats.pointer.quick import quick
@@ -212,11 +212,11 @@ def test_what_is_not_canonical_is_left_to_parse(data: bytes):
 
 def test_quick_has_the_limits_of_parse():
     ours = quick_module
-    assert (ours._MAX_BYTES, ours._MAX_HEAD, ours._MAX_INT) == (limits.POINTER, pointer.MAX_HEAD, toml.INT_MAX)
+    assert (ours._MAX_BYTES, ours._MAX_HEAD, ours._MAX_INT) == (limits.POINTER, limits.POINTER_HEAD, toml.INT_MAX)
     assert (ours._MAX_METRICS, ours._MAX_NAME, ours._MAX_TEXT) == (
-        metrics.MAX_COUNT,
-        metrics.MAX_NAME,
-        metrics.MAX_TEXT,
+        limits.METRICS,
+        limits.METRIC_NAME,
+        limits.METRIC_TEXT,
     )
     for number in (toml.INT_MIN, toml.INT_MAX):
         assert quick(FILE.replace(b"= 3", b"= %d" % number))

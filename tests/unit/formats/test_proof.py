@@ -7,9 +7,10 @@ from dataclasses import replace
 import pytest
 
 from modelvc.errors import FormatError
+from modelvc.formats import limits
 from modelvc.formats.paths import SafeRelPath
 from modelvc.formats.text import proofs
-from modelvc.formats.text.proofs import LOST, SERVED, TIPS, Lost, Proof
+from modelvc.formats.text.proofs import Lost, Proof
 from modelvc.ids import Oid
 
 
@@ -28,15 +29,15 @@ def test_what_was_written_is_read(one: Proof) -> None:
 def test_at_the_limits_and_above() -> None:
     many = replace(
         FULL,
-        serves=tuple(f"r{n}" for n in range(SERVED)),
-        tips=tuple(f"{n:040x}" for n in range(TIPS)),
-        lost=tuple(lost(n) for n in range(LOST)),
+        serves=tuple(f"r{n}" for n in range(limits.PROOF_REMOTES)),
+        tips=tuple(f"{n:040x}" for n in range(limits.PROOF_TIPS)),
+        lost=tuple(lost(n) for n in range(limits.PROOF_LOST)),
     )
     assert proofs.parse(proofs.encode(many)) == many
     for more in (
         replace(many, serves=(*many.serves, "one more")),
         replace(many, tips=(*many.tips, "f" * 40)),
-        replace(many, lost=(*many.lost, lost(LOST + 1))),
+        replace(many, lost=(*many.lost, lost(limits.PROOF_LOST + 1))),
     ):
         with pytest.raises(FormatError):
             proofs.encode(more)
@@ -72,7 +73,7 @@ def test_what_is_no_proof() -> None:
         data + b"more\n",
         data.replace(b" x\n", b" ../x\n"),
         data.replace("ü".encode(), b"\xff"),
-        data + b" " * proofs.MAX_BYTES + b"\n",
+        data + b" " * limits.PROOF + b"\n",
     ):
         with pytest.raises(FormatError):
             proofs.parse(bad)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 import pytest
 
 from modelvc.errors import FormatError
+from modelvc.formats import limits
 from modelvc.gate import predictions
 from modelvc.gate.pairing import PairedRows, Refused, pair_rows
 from modelvc.gate.predictions import parse, read
@@ -116,10 +117,10 @@ def test_what_is_wrong_names_file_and_line(data: bytes, why: str):
 
 
 def test_there_is_a_most_of_rows_and_bytes(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(predictions, "MAX_ROWS", 2)
+    monkeypatch.setattr(limits, "PREDICTION_ROWS", 2)
     with pytest.raises(FormatError, match="line 4: there are more than 2 rows"):
         parse(HEAD + b"1,a,a\n2,a,a\n3,a,a\n", "p")
-    monkeypatch.setattr(predictions, "MAX_BYTES", 20)
+    monkeypatch.setattr(limits, "PREDICTIONS", 20)
     with pytest.raises(FormatError, match="line 2: the file is larger than 20 bytes"):
         parse(HEAD + b"1,a,a\n", "p")
 
