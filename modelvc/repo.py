@@ -58,6 +58,13 @@ class Repo:
         return State(self.layout.state_dir)
 
     @cached_property
+    def strips_notebooks(self) -> bool:
+        """True if Git strips notebooks when they are added here. Git is asked once."""
+        from modelvc.git.setup import drivers
+
+        return drivers.filters(self.layout)
+
+    @cached_property
     def history(self) -> HistoryCache:
         from modelvc.git.history_cache import HistoryCache
 

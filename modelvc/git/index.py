@@ -257,11 +257,20 @@ def _seen_now(layout: Layout) -> bytes:
     if run(layout, "diff-files", "--quiet", "--", "*.mvc")[0]:
         patch = git(layout, *_PATCH, "--", "*.mvc", quote_paths=True).replace(b"\0", b"")  # a shell drops NUL bytes
         edits = b"".join(line + b"\n" for line in patch.split(b"\n") if line[:1] in {b"-", b"+", b"*"})
-    return _hash(layout, listed) + b"".join(_hash(layout, part) if part else b"-\n" for part in (edits, sparse))
+    sha256 = len(listed.split(b" ", 3)[2]) == 64 if listed else None
+    parts = (listed, edits, sparse)
+    return b"".join(_hash(layout, part, sha256=sha256) if part or part is listed else b"-\n" for part in parts)
 
 
-def _hash(layout: Layout, data: bytes) -> bytes:
-    return git(layout, "hash-object", "--stdin", stdin=data)
+def _hash(layout: Layout, data: bytes, *, sha256: bool | None) -> bytes:
+    """Return the name that Git gives DATA, and a line feed. SHA256: the repository's format, None if it is unknown."""
+    if sha256 is None:
+        return git(layout, "hash-object", "--stdin", stdin=data)
+    import hashlib
+
+    digest = hashlib.new("sha256" if sha256 else "sha1", b"blob %d\0" % len(data), usedforsecurity=False)
+    digest.update(data)
+    return f"{digest.hexdigest()}\n".encode("ascii")
 
 
 def write_kept(layout: Layout, *, kept: bool) -> None:

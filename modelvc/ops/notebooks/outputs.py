@@ -11,7 +11,6 @@ from modelvc.formats.notebook_rules import JUPYTER as JUPYTER_FORM
 from modelvc.formats.paths import SafeRelPath
 from modelvc.git import index
 from modelvc.git.run import git
-from modelvc.git.setup import drivers
 from modelvc.models.notebooks import (
     PATTERNS,
     edition,
@@ -67,7 +66,7 @@ def strip(repo: Repo, paths: Sequence[str]) -> StrippedNotebooks:
     """Take outputs out of files of the worktree (of all notebooks that Git tracks, without PATHS)."""
     rules = repo.config.notebooks
     # where the filter runs, a checkout can bring outputs back: these too, then
-    kept = Kept(os.path.join(repo.layout.mvc_dir, "outputs"), rules.keep_local if drivers.filters(repo.layout) else 0)
+    kept = Kept(os.path.join(repo.layout.mvc_dir, "outputs"), rules.keep_local if repo.strips_notebooks else 0)
     changed, unchanged, skipped = [], 0, []
     chosen = _chosen(repo, paths)
     blobs, models = staged(repo), repo.tracked()
@@ -132,7 +131,7 @@ def _version(repo: Repo, blob: str) -> bytes:
 
 def _filtered(repo: Repo, paths: Sequence[str]) -> set[str]:
     """The notebooks that Git strips as it adds them, in this clone."""
-    if not paths or not drivers.filters(repo.layout):
+    if not paths or not repo.strips_notebooks:
         return set()
     asked = b"".join(os.fsencode(path) + b"\0" for path in paths)
     fields = git(repo.layout, "check-attr", "--stdin", "-z", "filter", stdin=asked).split(b"\0")
@@ -145,7 +144,7 @@ def refresh(repo: Repo) -> RefreshedNotebooks:
 
     Git compares sizes before it runs a filter, and takes such a notebook for modified: `git pull` would refuse.
     """
-    if not drivers.filters(repo.layout):
+    if not repo.strips_notebooks:
         return RefreshedNotebooks(())
     out = git(repo.layout, "diff-files", "--name-only", "--diff-filter=M", "-z", "--", *PATTERNS)
     names = [name for name in map(os.fsdecode, out.split(b"\0")) if name and "\n" not in name]
@@ -161,7 +160,7 @@ def refresh(repo: Repo) -> RefreshedNotebooks:
 
 def newly_stripped(repo: Repo) -> tuple[str, ...]:
     """The notebooks in Git's index that this release strips, where an earlier one set this clone up; once."""
-    if not drivers.filters(repo.layout) or edition(repo) == platforms.EDITION:
+    if not repo.strips_notebooks or edition(repo) == platforms.EDITION:
         return ()
     note_edition(repo)  # first: where nothing can be written, nothing is looked at each time
     return unstripped(repo)

@@ -6,7 +6,6 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modelvc.git.setup import drivers
 from modelvc.ids import Oid
 from modelvc.models import notebooks
 from modelvc.models.files.model_status import model_statuses, save_state
@@ -87,7 +86,7 @@ def _remember(repo: Repo, index_stat: Stat | None, rows: tuple[ModelStatus, ...]
 
 def _notebooks(repo: Repo) -> list[str]:
     """Notebooks that Git must be told of when they were run again (ops/notebooks/outputs.py)."""
-    if not drivers.filters(repo.layout):
+    if not repo.strips_notebooks:
         return []
     return [os.path.join(repo.layout.worktree, path) for path in notebooks.tracked_notebooks(repo)]
 

@@ -17,10 +17,10 @@ from modelvc.git.layout import Layout, discover
 
 
 class Repo:
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *init: str) -> None:
         self.path = path
         path.mkdir(parents=True)
-        self.git("init", "-q", "-b", "main")
+        self.git("init", "-q", "-b", "main", *init)
 
     def git(self, *words: str, code: int = 0) -> str:
         done = subprocess.run(["git", *words], cwd=self.path, capture_output=True, text=True, check=False)
@@ -348,6 +348,15 @@ def test_seen_is_what_the_shim_computes(repo: Repo) -> None:
     repo.git("config", "core.quotePath", "false")
     index.write_seen(repo.layout)
     assert seen.read_bytes() == _note_of_the_shim(repo)
+
+
+def test_seen_is_what_the_shim_computes_in_a_sha256_repository(tmp_path: Path) -> None:
+    repo = Repo(tmp_path / "r", "--object-format=sha256")
+    for name in (None, *ODD):  # first without any pointer
+        if name:
+            index.stage(repo.layout, add=[repo.write(name)])
+        index.write_seen(repo.layout)
+        assert (repo.path / ".git/mvc/seen").read_bytes() == _note_of_the_shim(repo)
 
 
 def test_seen_knows_edits_of_the_worktree_and_what_is_sparse(repo: Repo) -> None:
