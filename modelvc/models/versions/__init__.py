@@ -1,1 +1,1 @@
-"""Versions in history: which a command means, which are reachable, how they descend."""
+"""Versions in history: those that a command selects, those that are reachable, and how they descend."""

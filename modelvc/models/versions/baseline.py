@@ -1,4 +1,4 @@
-"""Which version a model is compared with: the one before, a revision's, the best."""
+"""Find the version that a model is compared with: its parent, the one of a revision, or the best one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,11 @@ BEST = "best"
 
 
 class Baseline:
-    """The other side of a comparison, looked up once for all models. TEXT: "", REV, `REV...` or "best"."""
+    """The other side of a comparison, looked up once for all models.
+
+    TEXT is "" for each model's parent, a revision, `REV...` for the merge base with REV, or "best". `commit` is the
+    commit of a revision or merge base, else "".
+    """
 
     def __init__(self, repo: Repo, text: str, policy: Policy, head: str = "HEAD") -> None:
         self._repo = repo
@@ -35,15 +39,15 @@ class Baseline:
         self.commit = ""
         if text and not self._best:
             self.commit = _merge_base(repo, text, head) if "..." in text else history.resolve(repo.layout, text)
-        self._there = repo.history.at(self.commit) if self.commit else {}
+        self._pointers = repo.history.at(self.commit) if self.commit else {}
 
     def version(self, path: SafeRelPath, new: Pointer) -> Pointer | None:
-        """The version to compare NEW with; None where there is none."""
+        """Return the version to compare NEW with; None without one. Raises GitError if a shallow clone lacks it."""
         if self.commit:
             name = pointer_of(path)
-            if name not in self._there:
+            if name not in self._pointers:
                 name = self._renamed(path, new)
-            return parse(self._there[name], name) if name in self._there else None
+            return parse(self._pointers[name], name) if name in self._pointers else None
         if self._best:
             return self._best_of(path, new)
         found = previous(self._repo, path, new, self._head)
@@ -52,18 +56,18 @@ class Baseline:
         return found
 
     def _renamed(self, path: SafeRelPath, new: Pointer) -> SafeRelPath:
-        """The pointer that the model had there under an earlier name: a new name is no way around a gate."""
+        """Return the model's pointer in the commit, under its earlier name. A rename must not evade a gate."""
         if self._head == "HEAD" and not self._repo.history.has_head():
             return pointer_of(path)
         at = name_in_commit(self._repo, path, new, self._head)
         earlier = (pointer_of(name) for name, _ in versions_of(self._repo, at, start=self._head))
-        found = next((name for name in earlier if name in self._there), None)
+        found = next((name for name in earlier if name in self._pointers), None)
         if found is None and new.parent is not None and self._repo.layout.shallow:
             raise not_in_shallow_clone(f"the history that tells what {shown(path)} was called in {shown(self._text)}")
         return found or pointer_of(path)
 
     def _best_of(self, path: SafeRelPath, new: Pointer) -> Pointer | None:
-        """The best other version by the first metric whose better direction the policy declares."""
+        """Return the best other version by the first metric whose direction the policy declares; None without one."""
         rule = next((one for one in self._policy.rules_for(path) if one.direction != "info" and one.exact), None)
         if rule is None:
             raise UsageError(
@@ -84,7 +88,7 @@ class Baseline:
 
 
 def previous(repo: Repo, path: SafeRelPath, new: Pointer, head: str = "HEAD") -> Pointer | None:
-    """The version that NEW replaced, by its `parent`; None for a first one, or where history does not have it."""
+    """Return the version that NEW names as its parent; None for a first version, or if history lacks the parent."""
     if new.parent is None:
         return None
     found = (pointer for pointer in known_versions(repo, path, new, head) if pointer.oid == new.parent)
@@ -92,7 +96,7 @@ def previous(repo: Repo, path: SafeRelPath, new: Pointer, head: str = "HEAD") ->
 
 
 def known_versions(repo: Repo, path: SafeRelPath, new: Pointer, head: str = "HEAD") -> Iterator[Pointer]:
-    """The versions of a model in history that can be read, newest first; NEW is the one at PATH."""
+    """Yield the readable versions of a model in the history of HEAD, newest first. NEW is the version at PATH."""
     if head == "HEAD" and not repo.history.has_head():
         return
     for at, version in versions_of(repo, name_in_commit(repo, path, new, head), start=head):
@@ -110,7 +114,7 @@ def _number(pointer: Pointer, name: str) -> float | None:
 
 
 def _merge_base(repo: Repo, text: str, head: str) -> str:
-    """Where two branches parted: `A...` means A and what is checked."""
+    """Return the merge base of `A...B`. An empty A is HEAD, an empty B is HEAD of the check."""
     first, _, second = text.partition("...")
     sides = [history.resolve(repo.layout, first or "HEAD"), history.resolve(repo.layout, second or head)]
     code, out, _ = run(repo.layout, "merge-base", *sides)
@@ -122,5 +126,5 @@ def _merge_base(repo: Repo, text: str, head: str) -> str:
 
 
 def not_in_shallow_clone(what: str) -> GitError:
-    """A gate that looks at half of history would let everything pass."""
+    """Return the error for history that a shallow clone lacks. A gate over half of history would pass everything."""
     return GitError(f"{what} is not in this shallow clone", hint=history.DEEPEN)

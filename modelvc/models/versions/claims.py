@@ -1,6 +1,6 @@
-"""The size and the number of files that a pointer says, beside those of its object.
+"""Compare the size and number of files that a pointer claims with those of its object.
 
-The oid alone decides which bytes a model has. Size and files are for people: a wrong one is reported, never obeyed.
+The oid alone decides which bytes a model has. The claims are for people: mvc reports a wrong one and never obeys it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Extent(NamedTuple):
-    """What is said of an object: its bytes, and for a tree its files."""
+    """Size in bytes and, for a tree, number of files."""
 
     size: int
     files: int | None = None
@@ -32,12 +32,12 @@ class Extent(NamedTuple):
 
 
 def claimed(pointer: Pointer) -> Extent:
-    """What a pointer says."""
+    """Return the extent that POINTER claims."""
     return Extent(pointer.size, pointer.files)
 
 
 def stored(store: LocalStore, pointer: Pointer) -> Extent | None:
-    """What the root of its object says; None where the local store has none that can be read."""
+    """Return the extent in the root of POINTER's object; None if the local store has no readable root."""
     with suppress(IntegrityError, NotFoundError):
         root = store.read_root(pointer.kind, pointer.oid)
         return Extent(root.size, root.files if pointer.kind == "tree" else None)
@@ -45,10 +45,10 @@ def stored(store: LocalStore, pointer: Pointer) -> Extent | None:
 
 
 def of_files(files: Mapping[str, Known]) -> Extent:
-    """What can be said of a folder with FILES."""
+    """Return the extent of a folder that holds FILES."""
     return Extent(sum(stat[1] for stat, _, _ in files.values()), len(files))
 
 
 def difference(claim: Extent, actual: Extent | None) -> str:
-    """Words for a CLAIM that is not true; "" for one that is, or that nobody can compare."""
+    """Return words for a CLAIM that is wrong; "" if it is right or ACTUAL is unknown."""
     return "" if actual in {None, claim} else f"its pointer says {claim}, the model has {actual}"

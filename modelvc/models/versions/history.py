@@ -1,4 +1,4 @@
-"""The versions of a model in Git's history, under all of its names, and the best of them by a metric."""
+"""List the versions of a model in Git's history, under all of its names, and find the best by a metric."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def versions_of(
     repo: Repo, path: SafeRelPath, *, start: str = "HEAD", all_refs: bool = False
 ) -> Iterator[tuple[SafeRelPath, history.Version]]:
-    """Versions at PATH, newest first, and before it was renamed under the names that it had."""
+    """Yield (path, version) of the model at PATH, newest first. Before a rename, its former name is followed."""
     seen = {path}
     last: history.Version | None = None
     for version in repo.history.of(pointer_of(path), start=start, all_refs=all_refs):
@@ -41,7 +41,7 @@ def versions_of(
 
 
 def _renamed_from(repo: Repo, version: history.Version, seen: set[SafeRelPath]) -> SafeRelPath | None:
-    """The path that the model had in the commit before, if that went away with this one."""
+    """Return the model's path before VERSION's commit if that commit removed the path; else None."""
     lost = repo.history.gone(version.commit)
     if not lost:
         return None
@@ -52,9 +52,10 @@ def _renamed_from(repo: Repo, version: history.Version, seen: set[SafeRelPath]) 
 
 
 def best_of(policy: Policy, path: str, metric: str, rows: Sequence[Mapping[str, MetricValue]]) -> int | None:
-    """The place of the best by METRIC, None when the policy says what is better and nothing has it.
+    """Return the index of the best of ROWS by METRIC; None if no row has a number for METRIC.
 
-    UsageError when the policy does not say, NotFoundError for a metric that nobody knows: mistyped, most likely.
+    Raises UsageError if the policy declares no direction. Raises NotFoundError if moreover no row has METRIC: then the
+    name is probably mistyped.
     """
     rule = policy.rule(path, metric)
     if rule is None or rule.direction == "info":
@@ -72,10 +73,10 @@ def best_of(policy: Policy, path: str, metric: str, rows: Sequence[Mapping[str, 
     return best[1] if best else None
 
 
-def no_such_metric(model: str, metric: str, there: Iterable[str]) -> NotFoundError:
-    """No version of MODEL has METRIC as a number, but perhaps those that are THERE."""
+def no_such_metric(model: str, metric: str, known: Iterable[str]) -> NotFoundError:
+    """Return the error for a METRIC that no version of MODEL has as a number. KNOWN: metrics that some version has."""
     names = (
-        ", ".join(shown(name) for name in list(dict.fromkeys(there))[:10])
+        ", ".join(shown(name) for name in list(dict.fromkeys(known))[:10])
         or "nothing; add it with `mvc add PATH -m NAME=NUMBER`"
     )
     words = f"no version of {shown(model)} has a number for {shown(metric)}"

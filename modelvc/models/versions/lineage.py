@@ -1,4 +1,4 @@
-"""Which of two versions was made from the other, as the `parent` of pointers tells it."""
+"""Decide which of two versions was made from the other, by the parents that pointers name."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MOST = 100_000  # steps of one chain
 
 
 class Lineage:
-    """The parents of versions, read from history only as far as a question needs it."""
+    """The parents of versions. History is read only as far as a question needs."""
 
     def __init__(self, repo: Repo, path: SafeRelPath, known: Iterable[Pointer]) -> None:
         self._parents: dict[Oid, set[Oid]] = {}
@@ -33,7 +33,7 @@ class Lineage:
         self._more = _versions(repo, path)
 
     def chain(self, start: Oid, goal: Oid, stop: Oid | None = None) -> tuple[Oid, ...] | None:
-        """The versions from START back to GOAL, without the latter; None when no way is known that avoids STOP."""
+        """Return the versions from START back to GOAL, GOAL excluded; None if no known chain avoids STOP."""
         while True:
             found, unknown = self._search(start, goal, stop)
             if found is not None or not unknown:
@@ -54,7 +54,7 @@ class Lineage:
                     steps.append(step)
                     step = came_from[step]
                 return tuple(reversed(steps)), set()
-            if at == stop:  # what lies behind is older than what is asked for, so it need not be read
+            if at == stop:  # ancestors of STOP are older than GOAL, so they need not be read
                 continue
             if at not in self._parents:
                 unknown.add(at)
@@ -65,7 +65,7 @@ class Lineage:
         return None, unknown
 
     def _read(self, wanted: set[Oid]) -> bool:
-        """Read history on until it tells of one that is WANTED."""
+        """Read on in history until a version of WANTED is found. Return False at the end of history."""
         for pointer in self._more:
             self._note(pointer)
             if pointer.oid in wanted:
@@ -81,10 +81,10 @@ class Lineage:
 def newer(
     repo: Repo, path: SafeRelPath, base: Pointer | None, sides: tuple[Pointer, Pointer], commits: tuple[str, str]
 ) -> Newer:
-    """Which of the SIDES (ours, theirs) was made from the other after BASE.
+    """Return which of SIDES (ours, theirs) was made from the other after BASE; "unknown" if neither was.
 
-    "rolled-back": one was, but the other side had that version (or one on the way to it) and went back: COMMITS, the
-    tips of both where they are known, tell. A version at or before BASE is newer than nothing.
+    Return "rolled-back" if the other side once had that version, or one between, and went back. The history of COMMITS
+    (the tips of both sides, "" if unknown) tells. A version at or before BASE is never the newer one.
     """
     lineage = Lineage(repo, path, (*sides, *((base,) if base else ())))
     names: tuple[Newer, Newer] = ("ours", "theirs")
@@ -100,7 +100,7 @@ def newer(
 
 
 def _held(repo: Repo, path: SafeRelPath, oids: set[Oid], commit: str, other: str) -> bool:
-    """Whether COMMIT, apart from what OTHER reaches too, once had a version of OIDS at PATH."""
+    """Return whether a commit that COMMIT reaches and OTHER does not had a version of OIDS at PATH."""
     if not commit or not history.has_commit(repo.layout, commit):
         return False
     if other and history.has_commit(repo.layout, other):
@@ -112,7 +112,7 @@ def _held(repo: Repo, path: SafeRelPath, oids: set[Oid], commit: str, other: str
 
 
 def _versions(repo: Repo, path: SafeRelPath) -> Iterator[Pointer]:
-    """Pointers at PATH in all of history, newest first; then, in case it was renamed, all others."""
+    """Yield the pointers at PATH in all of history, newest first; then all others, since PATH may be a new name."""
     yield from _parsed(one.data for one in history.versions(repo.layout, pointer_of(path), all_refs=True))
     yield from _parsed(one.data for one in history.pointers_in(repo.layout, all_refs=True))
 

@@ -1,4 +1,4 @@
-"""What must stay: every version that a ref, a reflog, an index or a worktree of this clone leads to."""
+"""List the objects that must stay: all that a ref, a reflog, an index or a worktree of this clone reaches."""
 
 from __future__ import annotations
 
@@ -23,18 +23,19 @@ if TYPE_CHECKING:
 
 
 class Reached(NamedTuple):
-    """Objects that must stay, those that the worktrees show now, a path for each that a pointer or the reflog of models
-    names, and which of these are versions; the others are predictions.
-    """
+    """Objects that a clone reaches."""
 
-    needed: set[ObjectName]
-    current: set[ObjectName]
-    names: dict[ObjectName, str]
-    versions: set[ObjectName]
+    needed: set[ObjectName]  # they must stay
+    current: set[ObjectName]  # worktrees and indexes show them now
+    names: dict[ObjectName, str]  # a path for each object that a pointer or the reflog of models names
+    versions: set[ObjectName]  # of `names`, the versions of models; the others are predictions
 
 
 def reachable(repo: Repo, grace: float) -> Reached:
-    """What this clone reaches, replaced versions included that are younger than GRACE seconds."""
+    """Return what this clone reaches, including versions replaced less than GRACE seconds ago.
+
+    Raises BrokenPointer for a pointer that cannot be read: its object is unknown and must not be removed.
+    """
     found = Reached(set(), set(), {}, set())
     for path, data, now in _pointers(repo):
         pointer = parse_or_stop(path, data)
@@ -55,7 +56,7 @@ def reachable(repo: Repo, grace: float) -> Reached:
 
 
 def parse_or_stop(path: str, data: bytes, url: str = "") -> Pointer:
-    """The pointer DATA of the repository at URL. Raises BrokenPointer if it cannot be read."""
+    """Parse the pointer DATA of the repository at URL ("": this clone). Raises BrokenPointer if it cannot be read."""
     try:
         return parse(data, path)
     except ModelvcError as error:
@@ -67,7 +68,7 @@ def parse_or_stop(path: str, data: bytes, url: str = "") -> Pointer:
 
 
 def _pointers(repo: Repo) -> Iterator[tuple[str, bytes, bool]]:
-    """(path, bytes, whether a worktree shows it now) of every pointer that anything reaches."""
+    """Yield (path, bytes, whether a worktree shows it now) of every reachable pointer."""
     history.check_refs(repo.layout)
     for seen in history.pointers_in(repo.layout, all_refs=True, reflog=True):
         yield seen.path, seen.data, False

@@ -1,4 +1,4 @@
-"""Models under a new name: the version that is there was there before under another, or was made from one that was."""
+"""Find the former name of a renamed model: its version, or that version's parent, had another name before."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class FormerNames:
-    """The models of BEFORE whose name NOW has no longer, by version."""
+    """Names in BEFORE that are missing NOW, by version."""
 
     def __init__(self, before: Mapping[SafeRelPath, Pointer], now: Container[str]) -> None:
         self._gone: dict[Oid, SafeRelPath] = {}
@@ -27,31 +27,31 @@ class FormerNames:
                 self._gone.setdefault(old.oid, path)
 
     def name(self, pointer: Pointer) -> SafeRelPath | None:
-        """The name of a model that has the version of POINTER, or else its parent."""
+        """Return the former name of POINTER's version, or else of its parent; None without one."""
         return self._gone.get(pointer.oid) or (self._gone.get(pointer.parent) if pointer.parent else None)
 
 
 def name_in_commit(repo: Repo, path: SafeRelPath, pointer: Pointer, head: str = "HEAD") -> SafeRelPath:
-    """The name that a commit has for the model whose version is POINTER: PATH, unless it was renamed since."""
+    """Return the name of a model in the commit HEAD: PATH, unless it was renamed since. POINTER is its version now."""
     if head == "HEAD" and not repo.history.has_head():
         return path
-    there = repo.history.at(head)
-    if pointer_of(path) in there:
+    pointers = repo.history.at(head)
+    if pointer_of(path) in pointers:
         return path
-    # a pointer that names no such version is not worth reading
+    # parse only pointers that hold one of the digests
     digests = [one.hex().encode() for one in (pointer.oid, pointer.parent) if one]
-    like = {name: data for name, data in there.items() if any(one in data for one in digests)}
+    like = {name: data for name, data in pointers.items() if any(one in data for one in digests)}
     now = set(repo.tracked()) if like else set()
     return FormerNames(readable(like), now).name(pointer) or path
 
 
 def only_renamed(repo: Repo, path: SafeRelPath, pointer: Pointer) -> bool:
-    """Whether POINTER at PATH is a version that the last commit has, under a name that is gone."""
+    """Return whether the last commit has the version of POINTER under a name that is gone."""
     name = name_in_commit(repo, path, pointer)
     if name == path:
         return False
-    there = readable({pointer_of(name): repo.history.at("HEAD")[pointer_of(name)]})
-    return name in there and there[name].oid == pointer.oid
+    found = readable({pointer_of(name): repo.history.at("HEAD")[pointer_of(name)]})
+    return name in found and found[name].oid == pointer.oid
 
 
 def readable(pointers: Mapping[str, bytes]) -> dict[SafeRelPath, Pointer]:

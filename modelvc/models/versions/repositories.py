@@ -1,4 +1,4 @@
-"""Which Git repositories use a remote, and what the refs of all of them reach."""
+"""Find the Git repositories that use a remote, and the objects that their refs reach."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def own_registrations(repo: Repo, url: str = "") -> tuple[str, ...]:
-    """The places to register with a remote: those of Git's remotes and of URL, or of the clone itself without any."""
+    """Return the places to register with a remote: those of Git's remotes and of URL, else the clone itself."""
     found = list(git_remotes.own_repositories(repo.layout))
     if url:
         found.insert(0, git_remotes.canonical_name(url, repo.layout.worktree))
@@ -29,9 +29,10 @@ def own_registrations(repo: Repo, url: str = "") -> tuple[str, ...]:
 
 
 def urls_to_read(repo: Repo, registered: Mapping[str, str], also: Sequence[str], name: str) -> tuple[str, ...]:
-    """The URLs whose refs decide what stays on the remote NAME, given what is REGISTERED there.
+    """Return the URLs whose refs decide what stays on the remote NAME. REGISTERED: places of repositories that use it.
 
-    Raises ConflictError while a repository uses the remote that is neither this clone's nor named in ALSO.
+    Raises UsageError for a URL in ALSO that is not registered. Raises ConflictError if this clone is not registered,
+    or if another repository is that ALSO does not name.
     """
     own = git_remotes.own_repositories(repo.layout)
     named = {_named(repo, url, registered): url for url in also}
@@ -52,21 +53,21 @@ def urls_to_read(repo: Repo, registered: Mapping[str, str], also: Sequence[str],
                 hint=f"let its refs be read with `--also {url if mark else 'URL'}`, "
                 f"or if it is gone for good, drop it with `--forget {entry}`",
             )
-    itself = list(own)[-1]  # what this clone reaches is counted without asking anybody
+    itself = list(own)[-1]  # the caller counts this clone's objects without reading a URL
     return tuple(url for place, url in {**own, **named}.items() if place in registered and place != itself)
 
 
 def _named(repo: Repo, url: str, registered: Mapping[str, str]) -> str:
-    """The place of the repository at URL; for the folder of a worktree that of its Git folder, as clones register."""
+    """Return the place of the repository at URL. For a worktree it is that of its Git folder, as clones register."""
     place = git_remotes.canonical_name(url, repo.layout.worktree)
     inside = "" if place in registered else git_dir_of(os.path.join(repo.layout.worktree, url))
     return git_remotes.canonical_name(inside, repo.layout.worktree) if inside else place
 
 
 def reached_objects(repo: Repo, urls: Sequence[str]) -> dict[ObjectName, str]:
-    """Every object that a ref of the repositories at URLS reaches, as of now, with a path.
+    """Return every object that the refs of the repositories at URLS reach now, each with a path.
 
-    Raises GitError when one cannot be read, BrokenPointer for a pointer that cannot.
+    Raises GitError for a repository that cannot be read, BrokenPointer for a pointer that cannot be read.
     """
     found: dict[ObjectName, str] = {}
     for url in urls:

@@ -1,4 +1,4 @@
-"""Which objects a command means: revisions, ranges and paths turned into pointers."""
+"""Turn the revisions, ranges and paths of a command into the pointers that it covers."""
 
 from __future__ import annotations
 
@@ -22,37 +22,35 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ScopedObject:
-    """One version of one model, or the PREDICTIONS of one. `commit` is empty for the index and the worktree."""
+    """One version of one model, or its predictions, as some pointer names it."""
 
     path: SafeRelPath
     pointer: Pointer
-    commit: str = ""
+    commit: str = ""  # "": the index or the worktree
     predictions: bool = False
 
     @property
     def name(self) -> ObjectName:
+        """Kind and oid of the object."""
         return ObjectName(self.pointer.kind, self.pointer.oid)
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The versions that a command means, each object once, and pointers that could not be read.
-
-    `versions`: the names of models' versions, without those of predictions alone.
-    """
+    """The objects that a command covers, each once, and the pointers that cannot be read."""
 
     objects: tuple[ScopedObject, ...]
     broken: tuple[tuple[str, str], ...] = ()  # (path and commit, why)
     needed_by: Mapping[ObjectName, tuple[str, ...]] = field(default_factory=dict)  # "path (commit)" of each pointer
-    claims: Mapping[ObjectName, Mapping[Extent, ScopedObject]] = field(default_factory=dict)  # the first that says each
-    versions: frozenset[ObjectName] = field(init=False)
+    claims: Mapping[ObjectName, Mapping[Extent, ScopedObject]] = field(default_factory=dict)  # first to claim it
+    versions: frozenset[ObjectName] = field(init=False)  # names of versions of models, without predictions
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "versions", versions_in(self.objects))
 
 
 def versions_in(objects: Iterable[ScopedObject]) -> frozenset[ObjectName]:
-    """The names of MEANT that are versions of models: what a person counts."""
+    """Return the names of OBJECTS that are versions of models, without predictions: people count versions."""
     return frozenset(one.name for one in objects if not one.predictions)
 
 
@@ -64,10 +62,11 @@ def scope_of(
     everything: bool = False,
     history_too: bool = False,
 ) -> Scope:
-    """Versions in REVS (`REV` or `A..B`), or of HEAD, index and worktree; EVERYTHING: every branch, tag and stash.
+    """Return the objects in REVS (`REV` or `A..B`) and below PATHS; without REVS, those of HEAD, index and worktree.
 
-    HISTORY_TOO: without REVS also all that the history of HEAD has. Raises UsageError for the name of a remote: Git
-    reads it as the branch that the remote had last, so `mvc push origin` would send nothing new.
+    EVERYTHING adds every branch, tag and stash. HISTORY_TOO adds the history of HEAD if REVS is empty.
+    Raises UsageError for the name of a remote: Git reads it as the remote's last known branch, so `mvc push origin`
+    would send nothing new.
     """
     for rev in revs:
         if rev in repo.config.remotes:
@@ -75,12 +74,12 @@ def scope_of(
             raise UsageError(f"{shown(rev)} is a remote, and a revision is meant here", hint=hint)
     scope = _collect(repo, _seen(repo, revs, everything=everything, history_too=history_too), paths)
     if paths and not scope.objects and not revs and not everything:
-        repo.selected(paths, repo.tracked())  # says which path is not tracked
+        repo.selected(paths, repo.tracked())  # raises for a path that is not tracked
     return scope
 
 
 def scope_between(repo: Repo, include: Sequence[str], exclude: Sequence[str]) -> Scope:
-    """Versions in the history of the commits INCLUDE, without that of the commits EXCLUDE."""
+    """Return the objects in the history of the commits INCLUDE, without the history of the commits EXCLUDE."""
     seen = history.pointers_in(repo.layout, include=include, exclude=exclude) if include else ()
     return _collect(repo, ((one.path, one.data, one.commit) for one in seen), ())
 
@@ -141,7 +140,7 @@ def _seen(repo: Repo, revs: Sequence[str], *, everything: bool, history_too: boo
 
 
 def _worktree(repo: Repo) -> Iterable[tuple[str, bytes, str]]:
-    """Pointers of the worktree and the index."""
+    """Yield (path, bytes, "") of the pointers in the worktree and in the index."""
     from modelvc.formats.limits import POINTER
     from modelvc.formats.paths import pointer_of
 
@@ -149,7 +148,7 @@ def _worktree(repo: Repo) -> Iterable[tuple[str, bytes, str]]:
         try:
             yield pointer_of(path), repo.worktree.read(pointer_of(path), POINTER), ""
         except (OSError, ModelvcError):
-            continue  # gone, or behind a link: the index and HEAD still speak for it
+            continue  # gone, or behind a link: the index and HEAD still name its version
     entries = repo.index_pointers()
     blobs = index.read_blobs(repo.layout, sorted({entry.blob for entry in entries}))
     for entry in entries:

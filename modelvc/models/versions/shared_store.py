@@ -1,4 +1,4 @@
-"""Clones that keep their objects in one local store, by `store.path`: what must stay for all of them."""
+"""List what must stay in a local store that several clones share (`store.path`)."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from modelvc.errors import ConflictError, ModelvcError, NotFoundError, shown
 from modelvc.formats import limits
 from modelvc.formats.text import repository_registration
 from modelvc.git.layout import of_git_dir
-from modelvc.models.versions import reachable as one_clone
+from modelvc.models.versions.reachable import Reached, reachable
 from modelvc.repo import Repo
 
 
-def reachable_from_all_clones(repo: Repo, grace: float) -> one_clone.Reached:
-    """As `reachable.reachable`, for every clone that uses the store. ConflictError while one of them cannot be read."""
-    found = one_clone.reachable(repo, grace)
+def reachable_from_all_clones(repo: Repo, grace: float) -> Reached:
+    """Return what all clones that use the store reach; GRACE in seconds, as for `reachable`.
+
+    Raises ConflictError while one of the clones cannot be read.
+    """
+    found = reachable(repo, grace)
     for place in other_clones(repo):
         try:
-            more = one_clone.reachable(Repo(of_git_dir(place), place), grace)
+            more = reachable(Repo(of_git_dir(place), place), grace)
         except (ModelvcError, OSError) as error:
             raise ConflictError(
                 f"the clone {shown(place)} keeps its models in this store too, and cannot be read: {shown(error)}",
@@ -31,11 +34,11 @@ def reachable_from_all_clones(repo: Repo, grace: float) -> one_clone.Reached:
 
 
 def other_clones(repo: Repo) -> dict[str, str]:
-    """The Git folders of the other clones, each with the file that says so ("" where nothing needs to)."""
+    """Return the Git folders of the other clones, each with its registration file; "" for the clone that owns it."""
     store = repo.store
     found: dict[str, str] = {}
     owner = os.path.dirname(os.path.dirname(os.path.realpath(store.root)))
-    if os.path.exists(os.path.join(owner, "HEAD")):  # the store lies in a clone, whose it is
+    if os.path.exists(os.path.join(owner, "HEAD")):  # the store lies inside the clone that owns it
         found[owner] = ""
     for path in store.clones():
         with open(path, "rb") as file:
