@@ -1,7 +1,7 @@
-"""Remotes: which there are, which this clone trusts, and opening one.
+"""List, trust, change and open remotes.
 
-The repository names remotes, this clone pins what it accepted. What was never pinned is used only for reading, and only
-where that sends nothing to a place the repository chose: a folder, or `s3://` without an endpoint.
+The repository names remotes; this clone pins those that it accepted. A remote without a pin is only read, and only if
+reading sends nothing to a place that the repository chose: a folder, or `s3://` without an endpoint.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _CLONE_HEADER = "modelvc: settings of this clone only."
 
 @dataclass(frozen=True, slots=True)
 class RemoteInfo:
-    """A remote as `mvc remote list` shows it. `trusted`: pinned, and unchanged since; `options`: this clone's own."""
+    """A remote as `mvc remote list` shows it. `trusted`: pinned and unchanged since; `options`: those of this clone."""
 
     name: str
     url: str
@@ -48,14 +48,19 @@ class Remotes:
 
 
 def remotes(repo: Repo) -> Remotes:
-    """Every remote that the repository or this clone names."""
+    """Describe every remote that the repository or this clone names."""
     repo.require_init()
-    named = {**repo.clone_config.trust, **repo.clone_config.remotes, **repo.config.remotes}
     default = default_name(repo)
-    return Remotes(tuple(describe(repo, name, default) for name in sorted(named)))
+    return Remotes(tuple(describe(repo, name, default) for name in sorted(names(repo))))
+
+
+def names(repo: Repo) -> set[str]:
+    """Return the names of all remotes that the repository or this clone names."""
+    return {*repo.clone_config.trust, *repo.clone_config.remotes, *repo.config.remotes}
 
 
 def describe(repo: Repo, name: str, default: str | None) -> RemoteInfo:
+    """Describe the remote NAME; DEFAULT is the name of the default remote. Raises NotFoundError without a remote."""
     remote = find(repo, name)
     pin = repo.clone_config.trust.get(name)
     trusted = name in repo.clone_config.remotes and bool(repo.clone_config.remotes[name].url)
@@ -73,32 +78,31 @@ def describe(repo: Repo, name: str, default: str | None) -> RemoteInfo:
 
 
 def default_name(repo: Repo) -> str | None:
-    """The remote that is meant when none is named; None without any."""
-    named = {**repo.clone_config.trust, **repo.clone_config.remotes, **repo.config.remotes}
+    """Return the name of the remote to use if a command names none; None without remotes."""
+    named = names(repo)
     if repo.config.default_remote in named:
         return repo.config.default_remote
     return "origin" if "origin" in named else min(named, default=None)
 
 
 def for_git_remote(repo: Repo, git_remote: str) -> str | None:
-    """Where the models of Git's remote GIT_REMOTE go: the mvc remote of that name, else the default one, if any."""
-    named = {**repo.clone_config.trust, **repo.clone_config.remotes, **repo.config.remotes}
-    return git_remote if git_remote in named else default_name(repo)
+    """Return the mvc remote for models of Git's remote GIT_REMOTE: the one of that name, else the default one."""
+    return git_remote if git_remote in names(repo) else default_name(repo)
 
 
 def for_upstream(repo: Repo) -> str:
-    """The remote to read from: for models of the Git remote that the branch follows, else the default one."""
+    """Return the mvc remote of the Git remote that the branch follows, else the default one."""
     return for_git_remote(repo, upstream(repo.layout)) or chosen_name(repo)
 
 
-def accepted(repo: Repo, first: str) -> list[str]:
-    """The names of the remotes that this clone accepted, without FIRST; the default one first."""
-    named = [info for info in remotes(repo).remotes if info.trusted and info.name != first]
-    return [info.name for info in sorted(named, key=lambda info: (not info.default, info.name))]
+def others(repo: Repo, first: str = "", *, trusted: bool = False) -> list[str]:
+    """Return the names of all remotes but FIRST, the default one first; with TRUSTED only those accepted here."""
+    found = [info for info in remotes(repo).remotes if info.name != first and (info.trusted or not trusted)]
+    return [info.name for info in sorted(found, key=lambda info: (not info.default, info.name))]
 
 
 def chosen_name(repo: Repo, name: str = "") -> str:
-    """NAME if there is such a remote, or the default one; NotFoundError with the command that adds one."""
+    """Return NAME, or the name of the default remote if NAME is "". Raises NotFoundError if there is no such remote."""
     found = name or default_name(repo)
     if found is None:
         raise NoRemote("no remote is configured", hint="add one with `mvc remote add origin URL`")
@@ -107,7 +111,10 @@ def chosen_name(repo: Repo, name: str = "") -> str:
 
 
 def find(repo: Repo, name: str) -> Remote:
-    """The remote as it is to be used: the repository's word, else this clone's pin, for history without one."""
+    """Return the remote NAME as it is used: from the repository, else from this clone, else its pin.
+
+    The pin serves commits whose configuration does not name the remote. Raises NotFoundError without a remote.
+    """
     clone = repo.clone_config
     own = clone.remotes.get(name)
     found = repo.config.remotes.get(name) or (own if own and own.url else None) or clone.trust.get(name)
@@ -120,14 +127,14 @@ def find(repo: Repo, name: str) -> Remote:
 
 
 def used_url(repo: Repo, url: str) -> str:
-    """URL as it is used here: a relative folder begins at the top of the clone's main worktree."""
+    """Return URL as this clone uses it: a relative folder begins at the top of the main worktree."""
     from modelvc.store.backends import is_relative
 
     return os.path.normpath(os.path.join(repo.layout.main_worktree, url)) if is_relative(url) else url
 
 
 def as_committed(repo: Repo, remote: Remote, cwd: str) -> Remote:
-    """REMOTE, whose folder may be relative to CWD, as it is committed."""
+    """Return REMOTE as it is committed. Its folder may be relative to CWD."""
     from modelvc.store.backends import committed_url
 
     url = committed_url(remote.url, os.path.realpath(cwd), repo.layout.main_worktree)
@@ -135,11 +142,12 @@ def as_committed(repo: Repo, remote: Remote, cwd: str) -> Remote:
 
 
 def as_used(repo: Repo, remote: Remote) -> Remote:
+    """Return the committed REMOTE with its URL as this clone uses it."""
     return replace(remote, url=used_url(repo, remote.url))
 
 
 def open_remote(repo: Repo, name: str = "", *, writing: bool) -> RemoteStore:
-    """The store behind a remote. Raises UntrustedRemote for one that this clone has not accepted."""
+    """Open the store of the remote NAME ("": the default one). Raises UntrustedRemote unless this clone accepted it."""
     chosen = chosen_name(repo, name)
     remote = find(repo, chosen)
     config.check_usable(chosen, remote)
@@ -148,7 +156,7 @@ def open_remote(repo: Repo, name: str = "", *, writing: bool) -> RemoteStore:
 
 
 def open_unchecked(remote: Remote, servers: str = "") -> RemoteStore:
-    """The store at a place, whoever named it. SERVERS is the folder that remembers what servers honour."""
+    """Open the store at REMOTE without a check of trust. SERVERS: the folder that remembers what servers honour."""
     from modelvc.store.backends import RemoteOptions, open_backend
     from modelvc.store.remote.servers import Servers
     from modelvc.store.remote.store import RemoteStore
@@ -178,7 +186,7 @@ def _check_trust(repo: Repo, name: str, remote: Remote, *, writing: bool) -> Non
 
 
 def harmless(remote: Remote) -> bool:
-    """Whether reading from it sends nothing to a place that the repository chose."""
+    """Return whether reading from REMOTE sends nothing to a place that the repository chose."""
     local = "://" not in remote.url or remote.url.startswith("file://")
     return local or (remote.url.startswith("s3://") and not remote.endpoint_url)
 
@@ -189,11 +197,11 @@ def _place(remote: Remote) -> str:
     return shown_url(remote.url) + shown(f" ({', '.join(extra)})" if extra else "")
 
 
-# -- changing them
+# -- changes
 
 
 def add_remote(repo: Repo, name: str, remote: Remote, *, cwd: str) -> RemoteInfo:
-    """Name a remote in the repository's configuration and pin it. A relative folder is committed as one."""
+    """Add a remote to the repository's configuration and pin it. A folder relative to CWD is committed as relative."""
     repo.require_init()
     place = as_committed(repo, remote, cwd)
     if remote.options and not place.url.startswith("s3://"):
@@ -213,7 +221,7 @@ def add_remote(repo: Repo, name: str, remote: Remote, *, cwd: str) -> RemoteInfo
 
 
 def trust(repo: Repo, names: tuple[str, ...] = ()) -> Remotes:
-    """Pin the remotes called NAMES (default: all that the repository names) as they are now."""
+    """Pin the remotes NAMES (default: all that the repository names) as they are now."""
     repo.require_init()
     with repo.updating():
         clone = repo.clone_config
@@ -239,6 +247,7 @@ def save_config(repo: Repo, changed: Config) -> None:
 
 
 def save_clone_config(repo: Repo, changed: CloneConfig) -> None:
+    """Write this clone's configuration."""
     disk = RealDisk()
     tmp = os.path.join(repo.layout.mvc_dir, "tmp")
     make_folder(disk, tmp)

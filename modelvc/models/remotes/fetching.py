@@ -1,4 +1,4 @@
-"""Ask remotes for objects that the local store lacks, one remote after the other."""
+"""Fetch objects that the local store lacks, from one remote after the other."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ JOBS = 6
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What a fetch did. `missing`: (path, oid) of objects that no remote had that was asked; `predictions`: of how many
-    versions the predictions came. `came_from`: the remotes that gave them; `unasked`: those that could not be asked.
+    """The result of a fetch. `came`: paths of versions that came; `predictions`: number of versions whose predictions
+    came. `missing`: (path, oid) of objects that no asked remote had. `came_from`: remotes that had objects;
+    `unasked`: remotes that could not be asked, and why.
 
-    `dry_run`: what would be; `received_bytes` is then the size of the versions, of which less would be received.
+    `dry_run`: nothing was written; `received_bytes` is then the size of the versions, an upper bound.
     """
 
     remote: str
@@ -52,10 +53,10 @@ class Fetched:
 def fetch_objects(
     repo: Repo, name: str, objects: Sequence[ScopedObject], jobs: int = JOBS, progress: Progress = SILENT
 ) -> Fetched:
-    """Download those of MEANT that the local store lacks from the remote NAME.
+    """Download from the remote NAME those of OBJECTS that the local store lacks.
 
-    Without NAME from the remote that belongs to the upstream of the branch; what it lacks, from every other remote that
-    this clone accepted. Raises the error of the first remote when something stays away that it could not answer for.
+    Without NAME, ask the remote of the branch's upstream first, then every other remote that this clone accepted.
+    If the first remote fails and objects are still missing in the end, its error is raised.
     """
     wanted = _lacking(repo, objects)
     progress.expect(sum(one.pointer.size for one in wanted.values()))
@@ -63,7 +64,7 @@ def fetch_objects(
 
 
 def plan_fetch(repo: Repo, name: str, objects: Sequence[ScopedObject]) -> Fetched:
-    """What `fetch_objects` would bring, by what the same remotes list; nothing is written."""
+    """Return what `fetch_objects` would fetch, according to listings of the same remotes. Writes nothing."""
     return replace(_ask_in_turn(repo, name, objects, _DryRun(repo, 0, SILENT, _lacking(repo, objects))), dry_run=True)
 
 
@@ -72,20 +73,20 @@ def _lacking(repo: Repo, objects: Sequence[ScopedObject]) -> dict[ObjectName, Sc
 
 
 def _ask_in_turn(repo: Repo, name: str, objects: Sequence[ScopedObject], work: _Fetch) -> Fetched:
-    """Let WORK ask one remote after the other, as far as needed."""
+    """Let WORK ask one remote after the other until it has all objects."""
     first = name or configured.for_upstream(repo)
     failure: ModelvcError | None = None
     unasked = []
-    for place in (first,) if name else (first, *configured.accepted(repo, first)):
-        if place != first and not work.left():
+    for remote in (first,) if name else (first, *configured.others(repo, first, trusted=True)):
+        if remote != first and not work.left():
             break
         try:
-            work.ask(place)
+            work.ask(remote)
         except ModelvcError as error:
-            if place == first:
+            if remote == first:
                 failure = error
             else:
-                unasked.append(f"{shown(place)}: {error}")
+                unasked.append(f"{shown(remote)}: {error}")
     if failure and (name or work.left() or not work.wanted):
         raise failure
     came = [one for one in work.came if not one.predictions]
@@ -104,7 +105,7 @@ def _ask_in_turn(repo: Repo, name: str, objects: Sequence[ScopedObject], work: _
 
 
 class _Fetch:
-    """A fetch from one remote after the other. `gave`: those that had something."""
+    """A fetch from one remote after the other. `gave`: the remotes that had objects."""
 
     def __init__(self, repo: Repo, jobs: int, progress: Progress, wanted: Mapping[ObjectName, ScopedObject]) -> None:
         self._repo = repo
@@ -117,45 +118,47 @@ class _Fetch:
         self.gave: list[str] = []
 
     def left(self) -> list[ScopedObject]:
+        """Return the wanted objects that are still missing."""
         return [one for name, one in self.wanted.items() if not self._has(name)]
 
     @property
     def came(self) -> list[ScopedObject]:
+        """The wanted objects that were fetched."""
         return [one for name, one in self.wanted.items() if self._has(name)]
 
-    def ask(self, place: str) -> None:
-        """Bring what the remote PLACE has of what is left."""
+    def ask(self, remote: str) -> None:
+        """Fetch the missing objects that REMOTE has."""
         left = [one.name for one in self.left()]
-        store = configured.open_remote(self._repo, place, writing=False)
+        store = configured.open_remote(self._repo, remote, writing=False)
         try:
             self.url = self.url or store.name
             if left:
                 try:
-                    self._bring(store, left)
+                    self._fetch(store, left)
                 finally:
                     self.requests += store.backend.requests
-                    self._remember(place, [name for name in left if self._has(name)])
+                    self._remember(remote, [name for name in left if self._has(name)])
         finally:
             store.close()
 
     def _has(self, name: ObjectName) -> bool:
         return self._repo.store.has_root(*name)
 
-    def _bring(self, store: RemoteStore, left: Sequence[ObjectName]) -> None:
+    def _fetch(self, store: RemoteStore, left: Sequence[ObjectName]) -> None:
         done = Downloader(self._repo.store, store, self._jobs).run(left, self._progress.advance)
         self.received += done.bytes
         with StoreWriter(self._repo.store) as writer:
             compact.tidy(self._repo.store, writer)
 
-    def _remember(self, place: str, came: Sequence[ObjectName]) -> None:
+    def _remember(self, remote: str, came: Sequence[ObjectName]) -> None:
         if came:
-            self.gave.append(place)
-            known = seen_cache.load(self._repo, place)
-            seen_cache.save(self._repo, place, {**known, **{one: known.get(one, Seen(0, ())) for one in came}})
+            self.gave.append(remote)
+            known = seen_cache.load(self._repo, remote)
+            seen_cache.save(self._repo, remote, {**known, **{one: known.get(one, Seen(0, ())) for one in came}})
 
 
 class _DryRun(_Fetch):
-    """The same without writing: what remotes list counts as brought."""
+    """A fetch that writes nothing: an object that a remote lists counts as fetched."""
 
     def __init__(self, repo: Repo, jobs: int, progress: Progress, wanted: Mapping[ObjectName, ScopedObject]) -> None:
         super().__init__(repo, jobs, progress, wanted)
@@ -164,13 +167,13 @@ class _DryRun(_Fetch):
     def _has(self, name: ObjectName) -> bool:
         return name in self._listed
 
-    def _bring(self, store: RemoteStore, left: Sequence[ObjectName]) -> None:
+    def _fetch(self, store: RemoteStore, left: Sequence[ObjectName]) -> None:
         store.check()
         listing = list_roots(store, left)
         found = [name for name in left if listing.has_root(*name)]
         self._listed.update(found)
         self.received += sum(self.wanted[name].pointer.size for name in found)
 
-    def _remember(self, place: str, came: Sequence[ObjectName]) -> None:
+    def _remember(self, remote: str, came: Sequence[ObjectName]) -> None:
         if came:
-            self.gave.append(place)
+            self.gave.append(remote)

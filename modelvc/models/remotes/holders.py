@@ -1,7 +1,8 @@
-"""Which remotes list a version, before a command says that it is nowhere."""
+"""Find the remotes that list a version, before a command reports that no store has it."""
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
 from modelvc.errors import ModelvcError, shown
@@ -9,7 +10,7 @@ from modelvc.models.remotes import configured
 from modelvc.store.remote.store import Listing, root_key
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from modelvc.ids import ObjectName
     from modelvc.repo import Repo
@@ -27,34 +28,45 @@ class Holders(NamedTuple):
 
 
 def find_holders(repo: Repo, wanted: Collection[ObjectName], *, skip: str = "") -> Holders:
-    """Ask every remote that this clone may read, the default one first and SKIP not at all, for the objects WANTED."""
+    """Find a remote that lists each object of WANTED, among all remotes but SKIP."""
+
+    def listed(name: str, left: Collection[ObjectName]) -> list[ObjectName]:
+        with closing(configured.open_remote(repo, name, writing=False)) as store:
+            store.check()
+            listing = list_roots(store, left)
+            return [one for one in left if listing.has_root(*one)]
+
+    found, errors = ask_in_turn(repo, wanted, listed, skip=skip)
+    return Holders(found, tuple(f"{shown(name)}: {error}" for name, error in errors))
+
+
+def ask_in_turn(
+    repo: Repo,
+    wanted: Collection[ObjectName],
+    ask: Callable[[str, Collection[ObjectName]], Iterable[ObjectName]],
+    *,
+    skip: str = "",
+) -> tuple[dict[ObjectName, str], list[tuple[str, ModelvcError]]]:
+    """Call ASK for the default remote, then every other one but SKIP, until all objects of WANTED are found.
+
+    ASK gets the name of a remote and the objects still missing, and returns those that the remote has. Return the
+    remote of each object found, and the errors of ASK by remote.
+    """
     found: dict[ObjectName, str] = {}
-    unasked = []
-    for name in others(repo, skip):
+    errors = []
+    for name in configured.others(repo, skip):
         left = [one for one in wanted if one not in found]
         if not left:
             break
         try:
-            store = configured.open_remote(repo, name, writing=False)
-            try:
-                store.check()
-                listed = list_roots(store, left)
-                found |= {one: name for one in left if listed.has_root(*one)}
-            finally:
-                store.close()
+            found |= dict.fromkeys(ask(name, left), name)
         except ModelvcError as error:
-            unasked.append(f"{shown(name)}: {error}")
-    return Holders(found, tuple(unasked))
-
-
-def others(repo: Repo, first: str = "") -> list[str]:
-    """The names of all remotes but FIRST, the default one first."""
-    default = configured.default_name(repo)
-    named = [info.name for info in configured.remotes(repo).remotes if info.name != first]
-    return sorted(named, key=lambda one: (one != default, one))
+            errors.append((name, error))
+    return found, errors
 
 
 def list_roots(store: RemoteStore, wanted: Collection[ObjectName]) -> Listing:
+    """Return a listing that tells which roots of WANTED are in STORE. For a few objects only their roots are listed."""
     if len(wanted) > _FEW:
         return store.listing()
     return Listing(store.backend.stat([root_key(*one) for one in wanted]))

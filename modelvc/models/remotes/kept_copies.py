@@ -1,14 +1,15 @@
-"""Which objects of this clone a remote has too, asked before they are deleted here."""
+"""Find the objects of this clone that remotes keep, before gc deletes local copies."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modelvc.errors import IntegrityError, ModelvcError
+from modelvc.errors import IntegrityError
 from modelvc.git import git_remotes
 from modelvc.models.progress import SILENT
 from modelvc.models.remotes import configured
+from modelvc.models.remotes.holders import ask_in_turn
 from modelvc.models.versions import repositories
 from modelvc.models.versions.reachable import reachable
 from modelvc.store.check.remote_store import FarCheck, How
@@ -23,14 +24,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CopyCheck:
-    """How to look: at all that manifests and a listing say or, DEEP, at every byte and what they add up to."""
+    """How to check the copies: by manifests and a listing or, if `deep`, by hashing every byte and each object."""
 
     deep: bool
     progress: Progress = SILENT
 
 
-def find_on_remote(repo: Repo, wanted: Collection[ObjectName], name: str, look: CopyCheck) -> set[ObjectName]:
-    """Those of WANTED that the remote NAME has, with every pack they need, none of which is to go."""
+def find_on_remote(repo: Repo, wanted: Collection[ObjectName], name: str, check: CopyCheck) -> set[ObjectName]:
+    """Return those of WANTED that the remote NAME has with every pack that they need. A doomed pack does not count."""
     from modelvc.store.transfer.upload import needed_packs
 
     store = configured.open_remote(repo, name, writing=False)
@@ -42,25 +43,25 @@ def find_on_remote(repo: Repo, wanted: Collection[ObjectName], name: str, look: 
             try:
                 packs = needed_packs(store, *one) if listing.has_root(*one) else None
             except IntegrityError:
-                continue  # what is damaged there is not there
+                continue  # a damaged copy does not count
             if packs is not None and all(listing.has_pack(*pack) and pack[0] not in doomed for pack in packs):
                 found.append(one)
-        how = How(share=1.0 if look.deep else 0.0, whole=look.deep)
-        health = FarCheck(store, listing, repo.store, how).run(found, look.progress.advance, look.progress.expect)
-        # another writer may have put good chunks of something else under this name
-        return health.proven if look.deep else set(found) - health.faults.keys()
+        how = How(share=1.0 if check.deep else 0.0, whole=check.deep)
+        health = FarCheck(store, listing, repo.store, how).run(found, check.progress.advance, check.progress.expect)
+        # another writer may have stored good chunks of another object under this name
+        return health.proven if check.deep else set(found) - health.faults.keys()
     finally:
         store.close()
 
 
 def kept_by_gc(repo: Repo, name: str, grace: float) -> set[ObjectName]:
-    """What a clean-up of the remote NAME keeps for this clone: all that Git's remotes reach, which are asked now.
+    """Return the objects that `gc --remote` of the remote NAME keeps for this clone.
 
-    Those that are not registered there do not count. Without Git remotes: what this clone reaches. Raises GitError for
-    a Git remote that cannot be read.
+    These are the objects that registered Git remotes of this clone reach now; without Git remotes, those that the clone
+    reaches. GRACE: seconds. Raises GitError for a Git remote that cannot be read.
     """
     own = git_remotes.own_repositories(repo.layout)
-    if len(own) == 1:  # the clone alone: remotes know it by itself
+    if len(own) == 1:  # only the clone itself, which is registered without a URL
         return reachable(repo, grace).needed
     store = configured.open_remote(repo, name, writing=False)
     try:
@@ -72,17 +73,8 @@ def kept_by_gc(repo: Repo, name: str, grace: float) -> set[ObjectName]:
 
 
 def find_on_remotes(
-    repo: Repo, wanted: Collection[ObjectName], look: CopyCheck
+    repo: Repo, wanted: Collection[ObjectName], check: CopyCheck
 ) -> tuple[dict[ObjectName, str], tuple[str, ...]]:
-    """Those of WANTED that some remote has, each with its name; and why remotes could not be asked."""
-    found: dict[ObjectName, str] = {}
-    unasked = []
-    for remote in configured.remotes(repo).remotes:
-        left = [one for one in wanted if one not in found]
-        if not left:
-            break
-        try:
-            found |= dict.fromkeys(find_on_remote(repo, left, remote.name, look), remote.name)
-        except ModelvcError as error:
-            unasked.append(f"{remote.name} could not be asked: {error}")
-    return found, tuple(unasked)
+    """Return the objects of WANTED that a remote has, each with its name; and why remotes could not be asked."""
+    found, errors = ask_in_turn(repo, wanted, lambda name, left: find_on_remote(repo, left, name, check))
+    return found, tuple(f"{name} could not be asked: {error}" for name, error in errors)

@@ -1,7 +1,7 @@
-"""What this clone found complete on its remotes: for each, commits whose whole history was verified there.
+"""Proofs: for each remote, the commits whose whole history this clone verified there.
 
-A push verifies and notes; the pre-push shim and the hook leave out what is proven. Why a proof needs the generation of
-the store: docs/decisions/0014-proofs.md.
+A push verifies and writes a proof; the pre-push shim and the hook skip proven commits. docs/decisions/0014-proofs.md
+says why a proof needs the generation of the store.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ if TYPE_CHECKING:
 
 
 class StoreState(NamedTuple):
-    """A store before a push looks at what lies in it. `store`: its id, "" where it has no valid config yet."""
+    """The id and generation of a store. `store` is "" while the store has no valid config."""
 
     store: str
     generation: int
 
 
 class Verified(NamedTuple):
-    """What a push verified: the history of `tips` is complete, apart from `lost`; `there`: objects that were seen."""
+    """What a push verified: the history of `tips` is complete on the remote, apart from `lost`."""
 
     tips: Sequence[str]
     lost: Sequence[Lost]
-    there: Collection[ObjectName]
+    seen: Collection[ObjectName]  # objects that the push saw on the remote
 
 
 def store_state(store: RemoteStore) -> StoreState:
-    """Ask for the id and the generation of STORE, in this order: both before its listing."""
+    """Read the id, then the generation of STORE. A push reads both before it lists the store."""
     try:
         config = store.check()
     except FormatError:  # torn: a push writes another one
@@ -54,7 +54,7 @@ def store_state(store: RemoteStore) -> StoreState:
 
 
 def load(repo: Repo, name: str) -> Proof | None:
-    """What is proven on the remote NAME, as far as this clone knows; None without a proof that can be read."""
+    """Return the proof for the remote NAME; None without a readable one."""
     try:
         with open(_path(repo, name), "rb") as file:
             return proofformat.parse(file.read(limits.PROOF + 1))
@@ -63,7 +63,7 @@ def load(repo: Repo, name: str) -> Proof | None:
 
 
 def valid(repo: Repo, name: str, now: StoreState) -> Proof | None:
-    """What is proven on the remote NAME, whose store stands as NOW says; a proof of other times is deleted."""
+    """Return the proof for the remote NAME if it fits the store's state NOW. Otherwise delete it and return None."""
     found = load(repo, name)
     if found is not None and (found.store, found.generation) != now:
         forget(repo, name)
@@ -71,15 +71,18 @@ def valid(repo: Repo, name: str, now: StoreState) -> Proof | None:
     return found
 
 
-def note(repo: Repo, name: str, store: RemoteStore, before: StoreState, found: Verified) -> bool:
-    """Keep what a push FOUND on the remote NAME, whose STORE stood as BEFORE says; False where that proves nothing."""
+def note(repo: Repo, name: str, store: RemoteStore, before: StoreState, verified: Verified) -> bool:
+    """Write the proof of what a push VERIFIED on the remote NAME. Return False if it proves nothing.
+
+    BEFORE: the state of STORE before the push listed it. A shallow clone and a store with another id prove nothing.
+    """
     config = store.check()
     now = StoreState(config.id if config else "", before.generation)
     if repo.layout.shallow or not now.store or (before.store and before.store != now.store):
         return False
     old = valid(repo, name, now)
-    known = {one.name: one for one in (*(old.lost if old else ()), *found.lost)}
-    lost = [one for one in known.values() if one.name not in found.there]
+    known = {one.name: one for one in (*(old.lost if old else ()), *verified.lost)}
+    lost = [one for one in known.values() if one.name not in verified.seen]
     if len(lost) > limits.PROOF_LOST:
         forget(repo, name)
         return False
@@ -103,12 +106,13 @@ def note(repo: Repo, name: str, store: RemoteStore, before: StoreState, found: V
 
 
 def forget(repo: Repo, name: str) -> None:
+    """Delete the proof for the remote NAME, if any."""
     with suppress(FileNotFoundError):
         os.unlink(_path(repo, name))
 
 
 def lost(repo: Repo, names: Iterable[str]) -> list[Lost]:
-    """Versions that pushes to the remotes NAMES found nowhere, and that are not in the local store now; each once."""
+    """Return the versions that pushes to the remotes NAMES found nowhere and the local store lacks; each once."""
     found: dict[ObjectName, Lost] = {}
     for name in names:
         known = load(repo, name)
@@ -119,6 +123,7 @@ def lost(repo: Repo, names: Iterable[str]) -> list[Lost]:
 
 
 def folder(repo: Repo) -> str:
+    """Return the folder of the proofs, one file for each remote."""
     return os.path.join(repo.layout.mvc_dir, "proofs")
 
 

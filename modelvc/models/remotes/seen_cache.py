@@ -1,4 +1,4 @@
-"""What this clone has seen on its remotes: a cache, one text file per remote, one line per object.
+"""A cache of the objects that this clone has seen on its remotes: one text file for each remote, one line an object.
 
 <b or t> <oid> <size of the root> <pack id>:<size> ...
 """
@@ -28,7 +28,7 @@ def _path(repo: Repo, remote: str) -> str:
 
 
 def load(repo: Repo, remote: str) -> dict[ObjectName, Seen]:
-    """Objects seen on REMOTE, and what tells that they are complete."""
+    """Return the objects seen on REMOTE, each with the sizes by which a push knows that it is complete."""
     found: dict[ObjectName, Seen] = {}
     with suppress(FileNotFoundError), open(_path(repo, remote), encoding="ascii", errors="replace") as file:
         for line in file:
@@ -45,7 +45,7 @@ def _pack(text: str) -> tuple[bytes, int]:
 
 
 def save(repo: Repo, remote: str, found: Mapping[ObjectName, Seen]) -> None:
-    """Replace what is known of REMOTE."""
+    """Replace the entries of REMOTE by FOUND."""
     path = _path(repo, remote)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     lines = (
@@ -56,29 +56,29 @@ def save(repo: Repo, remote: str, found: Mapping[ObjectName, Seen]) -> None:
 
 
 def rename(repo: Repo, old: str, new: str) -> None:
-    """Keep what is known of the remote OLD under the name NEW."""
+    """Move the entries of the remote OLD to the name NEW."""
     with suppress(FileNotFoundError):
         os.replace(_path(repo, old), _path(repo, new))
 
 
 def forget(repo: Repo, remote: str) -> None:
+    """Delete the entries of REMOTE, if any."""
     with suppress(FileNotFoundError):
         os.unlink(_path(repo, remote))
 
 
-def is_pushed(there: frozenset[bytes] | None, oid: Oid, *, stored: bool) -> bool | None:
-    """Whether the default remote, with THERE seen on it, has OID; None where this clone cannot know.
+def is_pushed(pushed: frozenset[bytes] | None, oid: Oid, *, stored: bool) -> bool | None:
+    """Return whether OID is in PUSHED, the oids seen on the default remote; None if this clone cannot know.
 
-    A version that came from the remote was noted as it came. One that is not STORED here and was never seen there is
-    one that this clone never asked for.
+    A fetch adds each version to the cache. If OID is neither seen nor STORED locally, this clone never asked for it.
     """
-    if there is None:
+    if pushed is None:
         return None
-    return True if bytes(oid) in there else (False if stored else None)
+    return True if bytes(oid) in pushed else (False if stored else None)
 
 
 def pushed_oids(repo: Repo, remote: str = "") -> frozenset[bytes] | None:
-    """Oids seen on REMOTE (default: the default remote); None without a remote."""
+    """Return the oids seen on REMOTE (default: the default remote); None without a remote."""
     from modelvc.models.remotes.configured import default_name
 
     name = remote or default_name(repo)

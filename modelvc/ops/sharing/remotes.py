@@ -52,7 +52,7 @@ def rename_remote(repo: Repo, old: str, new: str) -> RemoteInfo:
         if old == new:
             return configured.describe(repo, new, configured.default_name(repo))
         config.check_name(new)
-        if new in {**repo.clone_config.trust, **repo.clone_config.remotes, **repo.config.remotes}:
+        if new in configured.names(repo):
             raise UsageError(f"there is a remote {new} already", hint=f"remove it first with `mvc remote remove {new}`")
         changed = repo.config.renamed(old, new)
         if changed != repo.config:

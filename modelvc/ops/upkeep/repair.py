@@ -13,7 +13,6 @@ from modelvc.ids import ObjectName
 from modelvc.models.files.present import store_present
 from modelvc.models.files.trees import entries_of, oid_of
 from modelvc.models.remotes import configured, seen_cache
-from modelvc.models.remotes.holders import others
 from modelvc.store.check import local_store
 from modelvc.store.local.ingest import Ingest
 from modelvc.store.local.writer import StoreWriter
@@ -97,7 +96,7 @@ class Mender:
 
     def _remotes(self) -> Iterator[tuple[str, RemoteStore]]:
         """Every remote that this clone may read, the default one first, open while it is used."""
-        for name in others(self._repo):
+        for name in configured.others(self._repo):
             with self._asking(name):
                 store = configured.open_remote(self._repo, name, writing=False)
                 try:
