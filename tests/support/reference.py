@@ -121,9 +121,9 @@ NAMESPACE = _namespace()
 
 
 def fields_of(kind: type) -> dict[str, Any]:
-    """Fields of a result and their types."""
+    """Fields of a result that its JSON has, and their types."""
     hints = typing.get_type_hints(kind, localns=NAMESPACE)
-    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
+    return {field.name: hints[field.name] for field in dataclasses.fields(kind) if field.metadata.get("json", True)}
 
 
 def shape(hint: Any, indent: int = 0) -> str:

@@ -71,9 +71,10 @@ def as_json(value: Any, *, indent: int | None = 2) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A result as what json takes."""
+    """A result as what json takes, without the fields whose metadata has `json` False."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        fields = (field for field in dataclasses.fields(value) if field.metadata.get("json", True))
+        return {field.name: plain(getattr(value, field.name)) for field in fields}
     if isinstance(value, dict):
         return {str(key): plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):

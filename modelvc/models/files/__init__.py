@@ -1,1 +1,1 @@
-"""The files of a model in the worktree: read, compared, hidden from Git, written."""
+"""Read, compare, write and hide from Git the files of a model in the worktree."""

@@ -1,4 +1,4 @@
-"""After Git changed pointers: let the models follow, from the local store alone, losing nothing."""
+"""Update models after Git changed their pointers, from the local store alone and without loss."""
 
 from __future__ import annotations
 
@@ -24,18 +24,19 @@ _OF_GIT = "Git holds the file itself"
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """What became of the models.
+    """The models by outcome.
 
-    `kept`: (path, why) of files left as they are; `missing`: not in this clone; `lost`: models with unsaved changes
-    that Git replaced or removed; `replaced`: models that are now files of Git's own; `exposed`: models that Git sees;
-    `wrong`: (path, words) of models that were updated and whose pointers say another size or number of files.
+    `kept`: (path, why) of files left as they are; `missing`: their objects are not in this clone; `conflicts`: their
+    pointers hold two versions; `lost`: Git replaced or removed their unsaved changes; `replaced`: Git now tracks their
+    files itself; `exposed`: Git does not ignore them; `wrong`: (path, words) of updated models whose pointers claim a
+    wrong size or number of files.
     """
 
     updated: tuple[str, ...] = ()
     removed: tuple[str, ...] = ()
     kept: tuple[tuple[str, str], ...] = ()
     missing: tuple[str, ...] = ()
-    conflicts: tuple[str, ...] = ()  # models whose pointer holds two versions
+    conflicts: tuple[str, ...] = ()
     lost: tuple[str, ...] = ()
     replaced: tuple[str, ...] = ()
     exposed: tuple[str, ...] = ()
@@ -43,7 +44,7 @@ class Followed:
 
 
 def follow(repo: Repo) -> Followed:
-    """Make every model what its pointer says where that loses nothing. Never uses the network."""
+    """Make every model match its pointer if no unsaved file is lost. Never uses the network."""
     kept: list[tuple[str, str]] = []
     conflicts: list[str] = []
     plans: list[materialise.ModelPlan] = []
@@ -99,7 +100,7 @@ def _wrong(repo: Repo, step: materialise.ModelPlan) -> str:
 
 
 def _unsaved(repo: Repo, path: SafeRelPath) -> bool:
-    """Whether the model at PATH, when it was last looked at, had content that is in no store, and is not there now."""
+    """Return whether the model at PATH had content that the store lacks when it was last read, and is gone now."""
     file, tree = repo.state.files.get(path), repo.state.trees.get(path)
     found = repo.worktree.stat(path)
     if file is not None and not tree:
@@ -111,19 +112,19 @@ def _plan(
     repo: Repo, path: SafeRelPath, stage: int | None, sparse: set[SafeRelPath], held: Container[str]
 ) -> materialise.ModelPlan:
     pointer = repo.pointer_or_none(path)
-    if pointer is not None and (not stage or pointer.conflict):  # which is ours, so the file is too
+    if pointer is not None and (not stage or pointer.conflict):  # a pointer in conflict is ours, and so is the file
         return materialise.plan(repo, path, pointer)
     if stage is not None and path not in sparse:
         return materialise.ModelPlan(
             path, None, "keep"
         )  # in conflict, or its pointer was only deleted from the worktree
     if path in held:
-        return materialise.ModelPlan(path, None, "keep", _OF_GIT)  # before it was a model it was a file of Git's
+        return materialise.ModelPlan(path, None, "keep", _OF_GIT)  # Git tracked the file before it became a model
     return materialise.plan_removal(repo, path)
 
 
 def _remember(repo: Repo, plans: list[materialise.ModelPlan]) -> None:
-    """Keep the pointers known, so that the next change finds what was here."""
+    """Note the pointers in the state file, so that the next call knows what the models were."""
     for step in plans:
         found = repo.worktree.stat(pointer_of(step.path))
         if step.pointer is None and found is None and step.action != "dirty":

@@ -1,4 +1,4 @@
-"""Keep models out of Git's sight: entries in the `.gitignore` of a model's own folder."""
+"""Hide models from Git by entries in the `.gitignore` of their folder."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ def _file(path: SafeRelPath) -> SafeRelPath:
 
 
 def hide(repo: Repo, path: SafeRelPath, *, again: bool = False) -> SafeRelPath | None:
-    """Add the entry for PATH; the `.gitignore` to stage, if it changed, or if a run that died may have changed it
-    (AGAIN).
+    """Add the entry for PATH. Return the `.gitignore` to stage, None if it did not change.
+
+    AGAIN: return it anyway, since a killed command may have changed it.
     """
     return _edit(repo, path, hidden=True) or (_file(path) if again else None)
 
 
 def reveal(repo: Repo, path: SafeRelPath, *, again: bool = False) -> SafeRelPath | None:
-    """Remove the entry for PATH; the `.gitignore` to stage, as in `hide`. An empty one is removed."""
+    """Remove the entry for PATH, and the `.gitignore` if it is empty then. Return the file to stage, as `hide` does."""
     return _edit(repo, path, hidden=False) or (_file(path) if again else None)
 
 

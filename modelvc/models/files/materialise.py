@@ -1,6 +1,7 @@
-"""Make files of the worktree what pointers say. Shared by checkout, pull and the hook that follows Git.
+"""Make files of the worktree match their pointers. Checkout, pull and the hook that follows Git share this module.
 
-One rule: a file may be replaced or removed if its bytes are in the store. First everything is looked at, then changed.
+One rule: a file may be replaced or removed only if its bytes are in the store. All files are compared before any
+is changed.
 """
 
 from __future__ import annotations
@@ -38,22 +39,25 @@ _IN_MEMORY = 1 << 20  # files up to this are written from memory
 
 @dataclass(frozen=True, slots=True)
 class ModelPlan:
-    """What is to be done to one model. `write` names the files of a tree that are missing or differ."""
+    """The steps that make one model match its pointer."""
 
     path: SafeRelPath
-    pointer: Pointer | None  # None: the model goes away
+    pointer: Pointer | None  # None: remove the model
     action: Literal["keep", "write", "mode", "remove", "missing", "dirty"]
     why: str = ""
-    was: tuple[str, bytes] | None = None  # kind and oid of what is replaced and stored
-    write: frozenset[str] = frozenset()
+    was: tuple[str, bytes] | None = None  # kind and oid of the stored version that is replaced
+    write: frozenset[str] = frozenset()  # files of a tree that are missing or differ
     remove: tuple[str, ...] = ()
-    files: dict[str, Known] = field(default_factory=dict)  # of a tree: what is there
-    seen: Known | None = None  # of a file: what is there
+    files: dict[str, Known] = field(default_factory=dict)  # files of the folder now
+    seen: Known | None = None  # the file now
     extra: tuple[str, ...] = ()  # files of a folder that are in no store: they stay
 
 
 def plan(repo: Repo, path: SafeRelPath, pointer: Pointer) -> ModelPlan:
-    """How to make PATH what POINTER says; changes nothing."""
+    """Plan how to make PATH match POINTER. Changes nothing.
+
+    The action is "dirty" if an unsaved file is in the way, "missing" if the local store lacks the object.
+    """
     here = _present(repo, path)
     stored = repo.store.has_root(pointer.kind, pointer.oid)
     if here is None:
@@ -72,7 +76,7 @@ def plan(repo: Repo, path: SafeRelPath, pointer: Pointer) -> ModelPlan:
 
 
 def plan_removal(repo: Repo, path: SafeRelPath) -> ModelPlan:
-    """How to take away a model that is tracked no longer: only what is in the store."""
+    """Plan how to remove a model that is no longer tracked. The action is "dirty" if it is not in the store."""
     here = _present(repo, path)
     if here is None:
         return ModelPlan(path, None, "keep")
@@ -83,7 +87,7 @@ def plan_removal(repo: Repo, path: SafeRelPath) -> ModelPlan:
 
 
 class _Present(NamedTuple):
-    """What is at a path now: the files of a folder, or the file."""
+    """The file, or the files of the folder, at a path now."""
 
     kind: str
     oid: Oid
@@ -132,7 +136,7 @@ def _plan_tree(repo: Repo, path: SafeRelPath, pointer: Pointer, oid: Oid, files:
 
 
 def plan_unfetched(repo: Repo, path: SafeRelPath, pointer: Pointer) -> ModelPlan:
-    """As `plan`, for a version that a fetch would bring first; of a folder its list of files is not known yet."""
+    """Plan as `plan` does for a version that must be fetched first. The files of its tree are not known yet."""
     here = _present(repo, path)
     if here is None:
         return ModelPlan(path, pointer, "write")
@@ -148,7 +152,7 @@ def plan_unfetched(repo: Repo, path: SafeRelPath, pointer: Pointer) -> ModelPlan
 
 
 def foreign_files(repo: Repo, path: SafeRelPath, pointer: Pointer) -> frozenset[str]:
-    """Files in the folder PATH that belong to no version and stand in no file's way: a checkout leaves them."""
+    """Return the files in folder PATH that are in no version and block no file of POINTER: a checkout keeps them."""
     here = _present(repo, path)
     if here is None or here[0] != "tree" or pointer.kind != "tree" or not repo.store.has_root("tree", pointer.oid):
         return frozenset()
@@ -160,18 +164,18 @@ def foreign_files(repo: Repo, path: SafeRelPath, pointer: Pointer) -> frozenset[
 
 
 def _folders(name: str) -> list[str]:
-    """The folders that the file NAME lies in."""
-    return [name[:place] for place, char in enumerate(name) if char == "/"]
+    """Return the folders that hold the file NAME."""
+    return [name[:position] for position, char in enumerate(name) if char == "/"]
 
 
 def without_removing(step: ModelPlan, names: frozenset[str]) -> ModelPlan:
-    """STEP without removing the files NAMES of a folder."""
+    """Return STEP without the removal of the files NAMES."""
     extra = tuple(sorted(names.intersection(step.remove) | set(step.extra)))
     return replace(step, remove=tuple(name for name in step.remove if name not in names), extra=extra)
 
 
 def _saved(repo: Repo, path: SafeRelPath, oid: Oid) -> dict[SafeRelPath, TreeEntry] | None:
-    """The files of the tree that was here last; None when all that is here now is stored as one tree."""
+    """Return the files of the tree last checked out at PATH; None if the store has the folder's present tree OID."""
     if repo.store.has_root("tree", oid):
         return None
     known = repo.state.pointers.get(path)
@@ -187,13 +191,13 @@ def _is_saved(saved: dict[SafeRelPath, TreeEntry] | None, name: str, there: Know
     return entry is not None and entry.oid == there[1]
 
 
-# -- doing it
+# -- carry plans out
 
 
 def apply(repo: Repo, plans: Sequence[ModelPlan], why: str, on_bytes: Progress = lambda _: None) -> KeptFiles:
-    """Carry out PLANS; none of them may be missing or dirty. WHY goes into the log of what was replaced.
+    """Carry out PLANS, none of which may be "missing" or "dirty". WHY goes into the reflog.
 
-    Return the models that kept files which somebody writes or changed since the plan, and those files.
+    A file that somebody is writing, or changed since the plan, is kept. Return the models with such files, and these.
     """
     for step in plans:
         if step.action in {"missing", "dirty"}:
@@ -214,13 +218,13 @@ def apply(repo: Repo, plans: Sequence[ModelPlan], why: str, on_bytes: Progress =
 
 
 def raise_kept(kept: KeptFiles) -> None:
-    """Raise FileInUse for all files that `apply` kept, if any."""
+    """Raise FileInUse for the files in KEPT, if any."""
     if files := [file for _, error in kept for file in error.kept]:
         raise FileInUse(files)
 
 
 def _is_removed_first(step: ModelPlan) -> bool:
-    """Whether what is there goes before anything else comes: it is no model any more, or of the other kind."""
+    """Return whether the present files are removed before any are written: no longer a model, or of another kind."""
     return step.action == "remove" or bool(
         step.action == "write" and step.pointer and step.was and step.was[0] != step.pointer.kind
     )
@@ -240,7 +244,7 @@ def _apply(repo: Repo, reader: ContentReader, step: ModelPlan, on_bytes: Progres
 
 
 def _remove(repo: Repo, steps: Sequence[ModelPlan]) -> dict[SafeRelPath, FileInUse]:
-    """Remove the files of models. Return those that kept one."""
+    """Remove the files of the models in STEPS. Return the models that kept a file."""
     files: dict[str, Seen] = {}
     owner: dict[str, SafeRelPath] = {}
     for step in steps:
@@ -257,7 +261,7 @@ def _remove(repo: Repo, steps: Sequence[ModelPlan]) -> dict[SafeRelPath, FileInU
 
 
 def _remove_empty(repo: Repo, path: SafeRelPath, names: Iterable[str], *, stop: str | None = None) -> None:
-    """Remove the folders that files of the folder PATH left empty; STOP: as of `Worktree.remove_empty`."""
+    """Remove the folders that the files NAMES of the folder PATH left empty. STOP: as for `Worktree.remove_empty`."""
     end = os.path.dirname(path) if stop is None else stop
     for folder in sorted({os.path.dirname(f"{path}/{name}") for name in names}, key=len, reverse=True):
         repo.worktree.remove_empty(folder, stop=end)
@@ -282,7 +286,7 @@ def _write_file(repo: Repo, reader: ContentReader, step: ModelPlan, on_bytes: Pr
 
 
 def _clone(reader: ContentReader, root: Root, fd: int) -> bool:
-    """Let the file share its blocks with the pack, then check what it holds."""
+    """Let the file FD share its blocks with the pack, then hash it. Return False if it must be written by chunks."""
     found = reader.clone_range(root)
     if found is None:
         return False
@@ -294,7 +298,7 @@ def _clone(reader: ContentReader, root: Root, fd: int) -> bool:
         os.close(source)
     if digest_of(fd) != root.oid:
         os.ftruncate(fd, 0)
-        return False  # written chunk by chunk instead, which finds the fault
+        return False  # writing chunk by chunk finds the corrupt chunk
     return True
 
 
@@ -352,11 +356,11 @@ def _reserve(fd: int, size: int) -> None:
 
 
 def _pointer_time(repo: Repo, path: SafeRelPath) -> int:
-    """When the pointer was written, in ns: the pre-commit shim takes a model that is newer for one trained anew."""
+    """Return the mtime of the pointer in ns, 0 without one. The pre-commit shim takes a newer model as modified."""
     found = repo.worktree.stat(pointer_of(path))
     return found[2] if found else 0
 
 
 def _has_fine_time(found: Stat) -> bool:
-    """Whether the file system kept the fine time that was set: then any later write shows in it."""
+    """Return whether the file system keeps times below 1 µs. If so, any later write changes the mtime."""
     return bool(found[2] % 1000)

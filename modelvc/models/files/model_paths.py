@@ -1,4 +1,4 @@
-"""Where a model can be: not in the place of a file that Git or mvc reads, and not inside another Git repository."""
+"""Refuse paths that no model can have: files that Git or mvc reads, and paths inside another Git repository."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _OF_GIT = frozenset({".gitattributes", ".gitignore", ".gitmodules"})  # Git read
 
 
 def check_model_paths(repo: Repo, paths: Sequence[SafeRelPath]) -> None:
-    """Raise UsageError for the first of PATHS that no model can have. Nothing is written."""
+    """Raise UsageError for the first of PATHS that no model can have."""
     for path in paths:
         _check_name(path)
     folders = {folder for path in paths for folder in (*_above(path), str(path))}
@@ -27,9 +27,9 @@ def check_model_paths(repo: Repo, paths: Sequence[SafeRelPath]) -> None:
     for path in paths:
         for folder in (*_above(path), str(path)):
             if folder in links:
-                raise _elsewhere(path, folder, "the submodule")
+                raise _in_other_repository(path, folder, "the submodule")
             if git_dir_of(os.path.join(repo.layout.worktree, folder)):
-                raise _elsewhere(path, folder, "the Git repository")
+                raise _in_other_repository(path, folder, "the Git repository")
 
 
 def _check_name(path: SafeRelPath) -> None:
@@ -41,7 +41,7 @@ def _check_name(path: SafeRelPath) -> None:
         raise UsageError(f"mvc keeps names that begin with .mvc for itself: {shown(path)}", hint="rename the file")
 
 
-def _elsewhere(path: str, folder: str, what: str) -> UsageError:
+def _in_other_repository(path: str, folder: str, what: str) -> UsageError:
     if path == folder:
         return UsageError(
             f"{shown(path)} is a Git repository of its own, so it cannot be a model",
@@ -55,6 +55,6 @@ def _elsewhere(path: str, folder: str, what: str) -> UsageError:
 
 
 def _above(path: str) -> list[str]:
-    """The folders that PATH lies in, the outermost first."""
+    """Return the folders that hold PATH, the outermost first."""
     parts = path.split("/")[:-1]
     return ["/".join(parts[: count + 1]) for count in range(len(parts))]

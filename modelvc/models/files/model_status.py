@@ -1,12 +1,12 @@
-"""How models in the worktree differ from what their pointers say."""
+"""Compare models in the worktree with their pointers."""
 
 from __future__ import annotations
 
 import os
 import stat
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from modelvc.errors import (
     BrokenPointer,
@@ -47,7 +47,7 @@ CLEAN, NEW, MODIFIED, MISSING, CONFLICT, BROKEN, STALE, UNIGNORED, LEFTOVER, OBS
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """One model. `stored`: the local store has what the pointer names; `pushed`: None when unknown."""
+    """One model. `stored`: whether the local store has its version; `pushed`: None if unknown."""
 
     path: str
     state: str
@@ -57,21 +57,25 @@ class ModelStatus:
     stored: bool = True
     pushed: bool | None = None
     detail: str = ""
+    only_new: bool = field(default=False, metadata={"json": False})  # the folder has new files and no other change
 
     @property
     def clean(self) -> bool:
+        """Whether the model matches its pointer."""
         return self.state == CLEAN
 
     @property
     def wrong(self) -> bool:
-        """Whether its pointer can be read and says a size or files that the model does not have."""
+        """Whether its pointer can be read and claims a wrong size or number of files."""
         return self.state == BROKEN and bool(self.oid)
 
-    @property
-    def only_new(self) -> bool:
-        """Whether a folder is modified by files that its version does not have, and by nothing else."""
-        counts = (part.removesuffix(" new") for part in self.detail.split("; ") if part.endswith(" new"))
-        return self.state == MODIFIED and self.kind == "tree" and any(map(str.isdecimal, counts))
+
+class _Difference(NamedTuple):
+    """How a model differs from its pointer. `only_new`: as of ModelStatus."""
+
+    state: str
+    detail: str = ""
+    only_new: bool = False
 
 
 def model_statuses(repo: Repo, paths: Sequence[str] = ()) -> tuple[ModelStatus, ...]:
@@ -96,7 +100,7 @@ def model_statuses(repo: Repo, paths: Sequence[str] = ()) -> tuple[ModelStatus, 
 
 
 def save_state(repo: Repo) -> None:
-    """Keep what was read, so that the next look need not read it; on a full disk nothing is kept."""
+    """Save what was read in the state file, so that the next command need not read it. A full disk is ignored."""
     with suppress(OSError):
         repo.state.save()
 
@@ -118,48 +122,49 @@ def _status_of(repo: Repo, path: SafeRelPath, stages: set[int] | None, there: fr
         return ModelStatus(path, CONFLICT if unmerged else MISSING, detail=_sides(unmerged) or "its pointer is gone")
     if read_as is not None:
         repo.state.remember_pointer(path, read_as, pointer.kind, pointer.oid, pointer.size)
-    state, detail = _compare(repo, path, pointer)
+    found = _compare(repo, path, pointer)
     if pointer.conflict:
-        state, detail = CONFLICT, f"{pointer.conflict.ours} or {pointer.conflict.theirs}"
+        found = _Difference(CONFLICT, f"{pointer.conflict.ours} or {pointer.conflict.theirs}")
     elif unmerged:
-        state, detail = CONFLICT, _sides(unmerged)
-    if state == CLEAN and stages is None:
-        state, detail = NEW, "its pointer is not staged"
-    if state == CLEAN and pointer.metrics and pointer.metrics.of != pointer.oid:
-        state, detail = STALE, "its metrics were measured on another version"
+        found = _Difference(CONFLICT, _sides(unmerged))
+    if found.state == CLEAN and stages is None:
+        found = _Difference(NEW, "its pointer is not staged")
+    if found.state == CLEAN and pointer.metrics and pointer.metrics.of != pointer.oid:
+        found = _Difference(STALE, "its metrics were measured on another version")
     stored = repo.store.has_root(pointer.kind, pointer.oid)
-    if state in {MISSING, MODIFIED} and stored:
+    if found.state in {MISSING, MODIFIED} and stored:
         wrong = claims.difference(claims.claimed(pointer), claims.stored(repo.store, pointer))
-        detail = "; ".join(filter(None, (wrong, detail)))
+        found = found._replace(detail="; ".join(filter(None, (wrong, found.detail))))
     return ModelStatus(
         path=path,
-        state=state,
+        state=found.state,
         kind=pointer.kind,
         oid=str(pointer.oid),
         size=pointer.size,
         stored=stored,
         pushed=is_pushed(there, pointer.oid, stored=stored),
-        detail=detail,
+        detail=found.detail,
+        only_new=found.only_new,
     )
 
 
 def _against_git(repo: Repo, rows: Sequence[ModelStatus]) -> list[ModelStatus]:
-    """ROWS with what Git makes of the models: not ignored, or to be overwritten while they are not saved."""
+    """Return ROWS, marked where Git does not ignore a model or would overwrite its unsaved changes."""
     open_to_git = set(exposed(repo, [row.path for row in rows if row.state in {CLEAN, NEW, STALE}]))
     held = held_by_git(repo, [row.path for row in rows if row.state == MODIFIED])
 
-    def told(row: ModelStatus) -> ModelStatus:
+    def marked(row: ModelStatus) -> ModelStatus:
         if row.path in open_to_git:
             return replace(row, state=UNIGNORED, detail="Git does not ignore it")
         if row.path in held:
             return replace(row, detail="; ".join(filter(None, (row.detail, would_overwrite(held[row.path])))))
         return row
 
-    return [told(row) for row in rows]
+    return [marked(row) for row in rows]
 
 
 def _sides(unmerged: set[int]) -> str:
-    """What a merge that is not settled left in the index."""
+    """Describe the stages that an unresolved merge left in the index; "" without any."""
     if not unmerged:
         return ""
     return (
@@ -167,43 +172,42 @@ def _sides(unmerged: set[int]) -> str:
     )
 
 
-def _compare(repo: Repo, path: SafeRelPath, pointer: Pointer) -> tuple[str, str]:
+def _compare(repo: Repo, path: SafeRelPath, pointer: Pointer) -> _Difference:
     found = repo.worktree.stat(path)
     if found is None:
         behind_a_link = os.path.lexists(os.path.join(repo.layout.worktree, path))
-        return (OBSTRUCTED, "a folder on the way to it is a symbolic link") if behind_a_link else (MISSING, "")
+        words = "a folder on the way to it is a symbolic link"
+        return _Difference(OBSTRUCTED, words) if behind_a_link else _Difference(MISSING)
     if stat.S_ISDIR(found[4]) != (pointer.kind == "tree"):
-        return (
-            MODIFIED,
-            "a folder stands where a file was" if pointer.kind == "file" else "a file stands where a folder was",
-        )
+        words = "a folder stands where a file was" if pointer.kind == "file" else "a file stands where a folder was"
+        return _Difference(MODIFIED, words)
     try:
         if pointer.kind == "tree":
             return _compare_tree(repo, path, pointer)
         oid = survey.file_oid(repo.worktree, repo.state, path)
         if oid != pointer.oid:
-            return _behind(repo, pointer, oid) or (MODIFIED, "")
+            return _behind(repo, pointer, oid) or _Difference(MODIFIED)
         if wrong := claims.difference(claims.claimed(pointer), claims.Extent(found[1])):
-            return BROKEN, wrong
+            return _Difference(BROKEN, wrong)
         if bool(found[4] & 0o100) != pointer.executable:
-            return MODIFIED, "is executable" if found[4] & 0o100 else "is not executable"
+            return _Difference(MODIFIED, "is executable" if found[4] & 0o100 else "is not executable")
     except (FileChanged, FileError) as error:
-        return MODIFIED, str(error)
+        return _Difference(MODIFIED, str(error))
     except (ConflictError, UsageError) as error:  # no file: a link, a pipe, a socket, or a folder that holds one
-        return OBSTRUCTED, str(error)
+        return _Difference(OBSTRUCTED, str(error))
     except ModelvcError as error:
-        return MODIFIED, str(error)
-    return CLEAN, ""
+        return _Difference(MODIFIED, str(error))
+    return _Difference(CLEAN)
 
 
-def _behind(repo: Repo, pointer: Pointer, oid: bytes | None) -> tuple[str, str] | None:
-    """For a model that was not trained anew, but whose pointer moved on to a version that this clone does not have."""
+def _behind(repo: Repo, pointer: Pointer, oid: bytes | None) -> _Difference | None:
+    """Return MISSING for a stored model whose pointer names a version that this clone lacks; None for any other."""
     if oid is None or repo.store.has_root(pointer.kind, pointer.oid) or not repo.store.has_root(pointer.kind, Oid(oid)):
         return None
-    return MISSING, "another version lies there; the one that its pointer names is not in this clone"
+    return _Difference(MISSING, "another version lies there; the one that its pointer names is not in this clone")
 
 
-def _compare_tree(repo: Repo, path: SafeRelPath, pointer: Pointer) -> tuple[str, str]:
+def _compare_tree(repo: Repo, path: SafeRelPath, pointer: Pointer) -> _Difference:
     oid, _ = repo.state.trees.get(path, (b"", {}))
     if oid == pointer.oid and survey.unchanged_tree(repo.worktree, repo.state, path):
         return _same_tree(repo, path, pointer)
@@ -215,14 +219,15 @@ def _compare_tree(repo: Repo, path: SafeRelPath, pointer: Pointer) -> tuple[str,
     if now_oid == pointer.oid:
         return _same_tree(repo, path, pointer)
     if not repo.store.has_root("tree", pointer.oid):
-        return _behind(repo, pointer, now_oid) or (MODIFIED, f"{len(found)} files")
+        return _behind(repo, pointer, now_oid) or _Difference(MODIFIED, f"{len(found)} files")
     before = {str(name): entry.oid for name, entry in stored_files(repo.store, pointer.oid).items()}
     new, gone = found.keys() - before.keys(), before.keys() - found.keys()
     changed = [name for name in found.keys() & before.keys() if found[name][1] != before[name]]
     counts = ((len(new), "new"), (len(changed), "changed"), (len(gone), "gone"))
-    return MODIFIED, ", ".join(f"{count} {word}" for count, word in counts if count) or "a mode changed"
+    words = ", ".join(f"{count} {word}" for count, word in counts if count) or "a mode changed"
+    return _Difference(MODIFIED, words, only_new=bool(new) and not changed and not gone)
 
 
-def _same_tree(repo: Repo, path: SafeRelPath, pointer: Pointer) -> tuple[str, str]:
+def _same_tree(repo: Repo, path: SafeRelPath, pointer: Pointer) -> _Difference:
     wrong = claims.difference(claims.claimed(pointer), claims.of_files(repo.state.trees[path][1]))
-    return (BROKEN, wrong) if wrong else (CLEAN, "")
+    return _Difference(BROKEN, wrong) if wrong else _Difference(CLEAN)

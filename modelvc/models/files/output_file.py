@@ -1,4 +1,4 @@
-"""Files that a command writes where a person says: a model at that place is stored before it is replaced."""
+"""Write the output file of a command. A model at its path is stored before it is replaced."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _ELSEWHERE = "name another place"
 
 
 class Replaced(NamedTuple):
-    """A model that lay at the place of a file to be written, and the oid under which its content is stored."""
+    """A model that an output file replaced, and the oid under which it was stored."""
 
     path: SafeRelPath
     oid: Oid
 
 
 def check_target(target: str, *, force: bool) -> tuple[Repo, SafeRelPath] | None:
-    """The model that writing the absolute path TARGET would change, with its clone; None without one.
+    """Return the model that writing the absolute path TARGET would change, with its clone; None without one.
 
-    Raises ConflictError for a model unless FORCE. Always refuses a pointer, and a folder with files of Git or models.
+    Raises ConflictError for a model without FORCE, and always for a pointer or a folder with models or files of Git.
     """
     repo = _clone_around(target)
     if repo is None:
@@ -53,9 +53,9 @@ def check_target(target: str, *, force: bool) -> tuple[Repo, SafeRelPath] | None
 
 
 def store_replaced(target: str, why: str, *, force: bool) -> Replaced | None:
-    """Store the model that writing the absolute path TARGET changes, and note it in the reflog with WHY.
+    """Store the model that writing the absolute path TARGET changes, and write it to the reflog with WHY.
 
-    Returns None if no model lies there. Raises ConflictError like `check_place`.
+    Return None without a model. Raises ConflictError as `check_target` does.
     """
     found = check_target(target, force=force)
     if found is None:
@@ -71,7 +71,7 @@ def store_replaced(target: str, why: str, *, force: bool) -> Replaced | None:
 
 
 def write_file(target: str, data: bytes, why: str, *, force: bool) -> Replaced | None:
-    """Write DATA to the absolute path TARGET, through a link to where it leads; see `make_way`.
+    """Write DATA to the absolute path TARGET, or where a link at TARGET leads. Return the model that it replaced.
 
     A regular file is replaced whole and keeps its mode: a kill leaves the old file or the new one, and other names of
     the old file keep its bytes. A pipe, a device or an open file (`/dev/stdout`) is written to.
@@ -111,7 +111,7 @@ def _replace(path: str, data: bytes, mode: int) -> None:
 
 
 def _clone_around(target: str) -> Repo | None:
-    """The clone with mvc whose worktree holds TARGET."""
+    """Return the clone that uses mvc and whose worktree holds TARGET; None without one."""
     folder = os.path.realpath(os.path.dirname(target))
     try:
         repo = Repo(discover(folder, {}), folder)

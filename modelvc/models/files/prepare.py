@@ -1,4 +1,4 @@
-"""Bring versions into the worktree: fetch what is missing, and settle which files may be replaced."""
+"""Prepare a checkout: fetch missing objects, and make sure that no unsaved file is replaced."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CheckoutOptions:
-    """How to check out."""
+    """Options of all commands that check out models."""
 
-    force: bool = False  # overwrite unsaved changes, after storing them
+    force: bool = False  # store unsaved changes, then replace them
     offline: bool = False  # do not fetch
-    remote: str = ""
-    dry_run: bool = False  # write nothing, say what would be
+    remote: str = ""  # "": as for a fetch
+    dry_run: bool = False  # write nothing
 
 
 DEFAULT = CheckoutOptions()
@@ -37,9 +37,12 @@ DEFAULT = CheckoutOptions()
 def fetch_missing(
     repo: Repo, wanted: Mapping[SafeRelPath, Pointer], options: CheckoutOptions, progress: Progress
 ) -> tuple[str, ...]:
-    """Bring what WANTED names and no store here has; the paths for which something came."""
+    """Fetch the objects of WANTED that neither the local store nor the worktree has. Return the paths that came.
+
+    Raises ObjectMissing if one is still missing then, or if options forbid the fetch.
+    """
     absent = [ScopedObject(path, p) for path, p in wanted.items() if not repo.store.has_root(p.kind, p.oid)]
-    absent = [one for one in absent if not _already_here(repo, one)]
+    absent = [one for one in absent if not _is_in_worktree(repo, one)]
     if not absent:
         return ()
     name = configured.default_name(repo) if not options.remote else options.remote
@@ -62,13 +65,16 @@ def fetch_missing(
     return done.came
 
 
-def _already_here(repo: Repo, one: ScopedObject) -> bool:
-    """Whether the worktree holds the content although the store does not (evicted, or pushed by somebody else)."""
+def _is_in_worktree(repo: Repo, one: ScopedObject) -> bool:
+    """Return whether the worktree holds the content that the store lacks: evicted, or pushed by somebody else."""
     return materialise.plan(repo, one.path, one.pointer).action in {"keep", "mode"}
 
 
 def make_ready(repo: Repo, plans: list[materialise.ModelPlan], options: CheckoutOptions) -> list[materialise.ModelPlan]:
-    """PLANS that can be carried out: WorktreeDirty for a dirty one, unless (with force) what is there is stored."""
+    """Return PLANS that can be carried out. With `force`, store the unsaved files of dirty plans first.
+
+    Raises WorktreeDirty for a dirty plan without `force`, ObjectMissing for a plan whose object is missing.
+    """
     dirty = [plan for plan in plans if plan.action == "dirty"]
     if dirty and not options.force:
         raise WorktreeDirty(dirty[0].path, dirty[0].why)

@@ -1,4 +1,4 @@
-"""Store what lies in the worktree without tracking it: before something replaces it."""
+"""Store the files of the worktree before a command replaces them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 
 def store_present(repo: Repo, paths: Sequence[SafeRelPath]) -> dict[SafeRelPath, Oid]:
-    """Store the present content of PATHS; the oid of each. The reflog is written by whoever replaces them."""
+    """Store the files and folders PATHS as they are now. Return the oid of each.
+
+    The caller that replaces them writes the reflog.
+    """
     found: dict[SafeRelPath, Oid] = {}
     with StoreWriter(repo.store) as writer, Ingest(writer) as ingest:
         for path in paths:

@@ -1,4 +1,4 @@
-"""Models that Git sees otherwise than mvc: no longer ignored, without a pointer, or also in Git's own history."""
+"""Find models that Git handles itself: not ignored, left without a pointer, or in Git's own history."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ _LARGEST = 16 << 20  # bytes of that file
 
 
 def unignored(repo: Repo, paths: Iterable[str]) -> list[str]:
-    """Those of PATHS that are there and that Git does not ignore, or tracks itself."""
+    """Return those of PATHS that exist and that Git does not ignore or tracks itself."""
     return exposed(repo, [path for path in paths if repo.worktree.stat(path) is not None])
 
 
-def exposed(repo: Repo, there: Sequence[str]) -> list[str]:
-    """Those of THERE, which are in the worktree, that Git does not ignore, or tracks itself."""
-    with suppress(GitError):  # a `.gitignore` that Git cannot read is Git's to name
-        ignored = index.ignored(repo.layout, there)
-        return [path for path in there if path not in ignored]
+def exposed(repo: Repo, existing: Sequence[str]) -> list[str]:
+    """Return those of the EXISTING paths that Git does not ignore or tracks itself."""
+    with suppress(GitError):  # Git itself reports a `.gitignore` that it cannot read
+        ignored = index.ignored(repo.layout, existing)
+        return [path for path in existing if path not in ignored]
     return []
 
 
 def leftovers(repo: Repo, known: Collection[str]) -> list[tuple[SafeRelPath, str]]:
-    """(path, what becomes of it) of models whose pointer Git alone removed or renamed. KNOWN: models in the index."""
+    """Return the models whose pointer Git removed or renamed, each with its fate. KNOWN: models in the index."""
     found = []
     for text in sorted(repo.state.pointers.keys() - set(known)):
         path = SafeRelPath(text)
         if repo.worktree.stat(path) is None or repo.worktree.stat(pointer_of(path)) is not None:
             continue
         found.append(path)
-    held = index.tracked_at(repo.layout, found)  # there a file of Git's own stands
+    held = index.tracked_at(repo.layout, found)  # Git tracks a file of its own at that path
     return [(path, fate(repo, path, known)) for path in found if path not in held]
 
 
 def fate(repo: Repo, path: SafeRelPath, known: Collection[str]) -> str:
-    """What becomes of the model PATH, whose pointer is gone. KNOWN: models that have one."""
+    """Return in words what happens to the model PATH, whose pointer is gone. KNOWN: models that have a pointer."""
     oid = repo.state.pointers[path][2]
     same = [other for other in sorted(known) if _oid(repo, other) == oid]
     before = index.head_blobs(repo.layout, [pointer_of(SafeRelPath(other)) for other in same])
@@ -58,7 +58,7 @@ def fate(repo: Repo, path: SafeRelPath, known: Collection[str]) -> str:
 
 
 def _oid(repo: Repo, path: str) -> bytes | None:
-    """What the pointer of PATH names, as it was when somebody last looked, or now."""
+    """Return the oid in the pointer of PATH, from the state file or else the pointer itself; None without one."""
     if path in repo.state.pointers:
         return repo.state.pointers[path][2]
     with suppress(ModelvcError):
@@ -71,9 +71,9 @@ def _oid(repo: Repo, path: str) -> bytes | None:
 
 
 def held_by_git(repo: Repo, paths: Sequence[str]) -> dict[str, str]:
-    """Commits in which Git itself holds PATHS, by path: a checkout of these overwrites the model.
+    """Return for each of PATHS a commit in which Git tracks the path itself. Checking it out overwrites the model.
 
-    Git's history is asked once for each path; the answer is kept in the clone.
+    Git's history is searched once for each path; the clone keeps the answer.
     """
     known = _load(repo)
     if new := [path for path in paths if path not in known]:
@@ -84,7 +84,7 @@ def held_by_git(repo: Repo, paths: Sequence[str]) -> dict[str, str]:
 
 
 def would_overwrite(commit: str) -> str:
-    """Words for a model whose path Git holds itself in COMMIT."""
+    """Return the warning for a model whose path Git tracks itself in COMMIT."""
     return f"Git's own history holds that path, and `git checkout {commit[:10]}` overwrites what was not added"
 
 

@@ -1,4 +1,4 @@
-"""Between the files of a folder and the tree that stands for them."""
+"""Convert between the files of a folder and its tree."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _EMPTY = Oid.parse("blake3:af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a9
 
 
 def entries_of(files: Mapping[str, Known]) -> list[TreeEntry]:
-    """Entries from what a survey found. UsageError for a name that a tree cannot hold."""
+    """Return the tree entries of FILES from a survey. Raises UsageError for a name that a tree cannot hold."""
     return [
         TreeEntry(tree_path(name), bool(stat[4] & 0o100), stat[1], Oid(oid)) for name, (stat, oid, _) in files.items()
     ]
 
 
 def tree_path(name: str) -> SafeRelPath:
-    """The path of a file in a tree; UsageError when a tree cannot hold it."""
+    """Return NAME as a path in a tree. Raises UsageError if a tree cannot hold it."""
     try:
         path = SafeRelPath(name)
     except FormatError as error:
@@ -47,7 +47,7 @@ def tree_path(name: str) -> SafeRelPath:
 
 
 def check_names(path: str, names: Collection[str]) -> None:
-    """UsageError when a tree cannot hold the files NAMES of the folder PATH."""
+    """Raise UsageError if a tree cannot hold the files NAMES of the folder PATH."""
     for name in names:
         tree_path(name)
     try:
@@ -58,6 +58,7 @@ def check_names(path: str, names: Collection[str]) -> None:
 
 
 def oid_of(entries: Sequence[TreeEntry]) -> Oid:
+    """Return the oid of the tree of ENTRIES."""
     leaves = tree.leaves(entries)
     return tree.tree_oid([leaf.digest for leaf in leaves], len(entries), sum(entry.size for entry in entries))
 
@@ -80,7 +81,7 @@ def _sections(store: LocalStore, oid: Oid) -> Iterator[Section]:
 
 
 def stored_files(store: LocalStore, oid: Oid) -> dict[SafeRelPath, TreeEntry]:
-    """The entries of a tree in the local store, by path; ObjectMissing or ObjectCorrupt when they cannot be read."""
+    """Return the entries of a tree in the local store by path. Raises ObjectMissing or ObjectCorrupt."""
     try:
         found = {entry.path: entry for section in _sections(store, oid) for entry, _, _ in section.files}
         tree.check_shape(found.values())
@@ -92,9 +93,9 @@ def stored_files(store: LocalStore, oid: Oid) -> dict[SafeRelPath, TreeEntry]:
 def contents(
     store: LocalStore, reader: ContentReader, oid: Oid, what: str, only: Collection[str] | None = None
 ) -> Iterator[tuple[TreeEntry, Callable[[int], None]]]:
-    """The files of a tree (those in ONLY), each with a function that writes its verified content to a descriptor.
+    """Yield each file of a tree (in ONLY, if given) with a function that writes its verified content to a descriptor.
 
-    WHAT names the tree in an error.
+    WHAT names the tree in errors. The functions raise ObjectMissing or ObjectCorrupt.
     """
     for entry, recipe in stored_recipes(store, oid, lambda entry: only is None or entry.path in only):
 

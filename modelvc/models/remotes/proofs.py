@@ -88,7 +88,7 @@ def note(repo: Repo, name: str, store: RemoteStore, before: StoreState, verified
         return False
     served = [one for one in git_remotes.names(repo.layout) if configured.for_git_remote(repo, one) == name]
     kept = reachability.maximal(
-        repo.layout, found.tips, reachability.local_commits(repo.layout, old.tips) if old else []
+        repo.layout, verified.tips, reachability.local_commits(repo.layout, old.tips) if old else []
     )
     _save(
         repo,
