@@ -1,1 +1,1 @@
-"""What several verbs share about tracked models. Nothing here prints or asks."""
+"""Code about tracked models that several verbs share. It neither prints nor prompts."""

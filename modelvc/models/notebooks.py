@@ -1,4 +1,4 @@
-"""Notebooks of the worktree and of Git's index: which there are, what they hold, what is wrong with them."""
+"""List, read and check the notebooks of the worktree and of Git's index."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ if TYPE_CHECKING:
 
     from modelvc.repo import Repo
 
-_LARGEST = 1 << 30  # bytes of a notebook that is looked at
+_LARGEST = 1 << 30  # bytes; a larger file is not read as a notebook
 _EDITION = "notebook-keys"  # file below .git/mvc
-_TOGETHER = 64  # notebooks read from Git at once
+_BATCH = 64  # notebooks read from Git at once
 PATTERNS = ("*.ipynb", "*.zpln", NOTE, f"*/{NOTE}")
 
 
 def tracked_notebooks(repo: Repo) -> list[str]:
-    """Notebooks of the worktree that Git tracks."""
+    """Return the paths of notebooks in the worktree that Git tracks, sorted."""
     return sorted(list_notebooks(repo, "--cached"))
 
 
 def list_notebooks(repo: Repo, *args: str) -> Iterator[str]:
+    """Yield the paths of notebooks in the worktree that `git ls-files ARGS` lists, each once."""
     out = git(repo.layout, "ls-files", "-z", *args)
     for name in dict.fromkeys(map(os.fsdecode, out.split(b"\0"))):
         if name and is_notebook(name) and os.path.isfile(os.path.join(repo.layout.worktree, name)):
@@ -38,7 +39,7 @@ def list_notebooks(repo: Repo, *args: str) -> Iterator[str]:
 
 
 def staged(repo: Repo, *paths: str) -> dict[str, str]:
-    """The blobs of all notebooks in the index (of PATHS, if given) that are not in conflict, by path."""
+    """Return Git's blobs of the notebooks in the index (of PATHS, if given) that are not in conflict, by path."""
     literal = [f":(top,literal){path}" for path in paths]
     out = git(repo.layout, "ls-files", "-s", "-z", "--", *(literal or PATTERNS))
     found = {}
@@ -52,7 +53,7 @@ def staged(repo: Repo, *paths: str) -> dict[str, str]:
 
 
 def read(repo: Repo, path: str) -> bytes:
-    """A notebook of the worktree; UsageError for one that is too large to be one."""
+    """Return the bytes of the worktree's file PATH. Raises UsageError if it is too large for a notebook."""
     with open(repo.worktree.open(SafeRelPath.parse(path)), "rb") as file:
         if os.fstat(file.fileno()).st_size > _LARGEST:
             raise UsageError(f"{shown(path)} is larger than {_LARGEST:,} bytes", hint="name notebooks only")
@@ -60,7 +61,7 @@ def read(repo: Repo, path: str) -> bytes:
 
 
 def in_batches(repo: Repo, wanted: Sequence[tuple[str, str]]) -> Iterator[list[tuple[str, str]]]:
-    """The paths and blobs WANTED that are not above `max_size`, in groups that memory can hold."""
+    """Yield the (path, blob) pairs of WANTED in batches that fit into memory. Blobs above `max_size` are skipped."""
     limit = repo.config.notebooks.max_size
     asked = "".join(f"{blob}\n" for _, blob in wanted).encode("ascii")
     sizes = git(repo.layout, "cat-file", "--batch-check=%(objectsize)", stdin=asked).split(b"\n")
@@ -70,7 +71,7 @@ def in_batches(repo: Repo, wanted: Sequence[tuple[str, str]]) -> Iterator[list[t
         number = int(size) if size.isdigit() else 0
         if not 0 < number <= limit:
             continue
-        if len(some) == _TOGETHER or (some and total + number > limit):
+        if len(some) == _BATCH or (some and total + number > limit):
             yield some
             some, total = [], 0
         some.append(one)
@@ -80,7 +81,7 @@ def in_batches(repo: Repo, wanted: Sequence[tuple[str, str]]) -> Iterator[list[t
 
 
 def too_large(repo: Repo, path: str) -> str:
-    """Why a notebook is not stripped for its size; "" when it is."""
+    """Return why the notebook PATH is too large to be stripped; "" if it is not."""
     rules = repo.config.notebooks
     found = repo.worktree.stat(SafeRelPath.parse(path))
     if not found or found[1] <= rules.max_size or rules.skips(path):
@@ -89,7 +90,7 @@ def too_large(repo: Repo, path: str) -> str:
 
 
 def problem(data: bytes, path: str) -> str:
-    """Why a notebook cannot be used as it is; "" when it can."""
+    """Return what is wrong with the notebook DATA: unreadable, or in conflict; "" if nothing is."""
     if not data.strip():
         return ""
     try:
@@ -103,7 +104,7 @@ def problem(data: bytes, path: str) -> str:
 
 
 def unstripped(repo: Repo, among: Collection[str] | None = None) -> tuple[str, ...]:
-    """The notebooks in Git's index (of those AMONG, if given) that the filter would change."""
+    """Return the paths of notebooks in Git's index (in AMONG, if given) that the filter would change."""
     if among is not None and not among:
         return ()
     rules = repo.config.notebooks
@@ -122,12 +123,13 @@ def unstripped(repo: Repo, among: Collection[str] | None = None) -> tuple[str, .
 
 
 def note_edition(repo: Repo) -> None:
-    """Note that this clone was told what the filter strips."""
+    """Note in the clone that its user was told which keys this release strips."""
     with open(os.path.join(repo.layout.mvc_dir, _EDITION), "w", encoding="ascii") as file:
         file.write(f"{platforms.EDITION}\n")
 
 
 def edition(repo: Repo) -> int:
+    """Return the edition of stripped keys that `note_edition` noted last; 0 if none."""
     try:
         with open(os.path.join(repo.layout.mvc_dir, _EDITION), encoding="ascii") as file:
             return int(file.read(20))

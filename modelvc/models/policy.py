@@ -1,4 +1,4 @@
-"""The policy that this worktree keeps in .mvc/policy.toml."""
+"""Read the policy in .mvc/policy.toml."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def read_policy(repo: Repo) -> policy.Policy:
-    """The policy of the worktree; an empty one where there is none."""
+    """Return the worktree's policy, an empty one without a file."""
     try:
         return policy.parse(repo.worktree.read(SafeRelPath(policy.POLICY), limits.POLICY))
     except (FileNotFoundError, NotADirectoryError):

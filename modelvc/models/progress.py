@@ -1,4 +1,4 @@
-"""How an operation tells of its progress, without knowing who listens."""
+"""The interface by which an operation reports its progress."""
 
 from __future__ import annotations
 
@@ -6,22 +6,24 @@ from typing import Protocol
 
 
 class Progress(Protocol):
-    """Told in bytes; may be called from any thread."""
+    """A receiver of progress in bytes. Both methods may be called from any thread."""
 
     def expect(self, size: int) -> None:
-        """SIZE more bytes are to be worked on."""
+        """Add SIZE bytes to the work ahead."""
 
     def advance(self, size: int) -> None:
-        """SIZE bytes are done."""
+        """Count SIZE bytes as done."""
 
 
 class Silent:
-    """Nobody listens."""
+    """Progress that is not shown."""
 
     def expect(self, size: int) -> None:
+        """Ignore SIZE."""
         del size
 
     def advance(self, size: int) -> None:
+        """Ignore SIZE."""
         del size
 
 

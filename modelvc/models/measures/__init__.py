@@ -1,1 +1,1 @@
-"""What was measured on a version, and what a policy makes of it."""
+"""Record measurements of a version, and judge them by a policy."""

@@ -1,4 +1,4 @@
-"""Judge one version of one model by the policy, alone or beside another version."""
+"""Judge a version of a model by the policy, alone or compared with another version."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NAMES_NOTHING = "names no metric that is recorded"
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One model, and the version that it is compared with."""
+    """A version to judge, and the version that it is compared with; `old` is None without one."""
 
     path: SafeRelPath
     new: Pointer
@@ -32,9 +32,10 @@ class Case:
 
 
 def passes(policy: Policy, path: SafeRelPath, pointer: Pointer, before: Pointer | None) -> tuple[bool, str]:
-    """Whether a version passes the policy by its recorded numbers, beside the version BEFORE; if not, the first reason.
+    """Return whether the version POINTER passes the policy by its recorded numbers, compared with BEFORE.
 
-    Predictions are left alone: what passes by them passes by the numbers too, and they may have to be fetched.
+    If not, the second value is the first reason, else "". Predictions are not read: a version that passes by them also
+    passes by its numbers, and they might have to be fetched.
     """
     case = Case(path, pointer, before)
     for rule in policy.rules_for(path):
@@ -49,8 +50,8 @@ def passes(policy: Policy, path: SafeRelPath, pointer: Pointer, before: Pointer 
 
 
 def judge(repo: Repo, policy: Policy, case: Case) -> list[Judgement]:
-    """Every rule that means the model, for every metric that it names."""
-    paired = RowComparison(repo, case.path, case.new, case.old, policy.positive_for(case.path))
+    """Judge the case by each rule for the model and each metric that the rule names."""
+    rows = RowComparison(repo, case.path, case.new, case.old, policy.positive_for(case.path))
     found = []
     for rule in policy.rules_for(case.path):
         names = _names(rule, case.new, case.old)
@@ -60,7 +61,7 @@ def judge(repo: Repo, policy: Policy, case: Case) -> list[Judgement]:
             verdict = _alone(case, rule, name)
             if verdict is None:
                 numbers = _by_numbers(case, rule, name)
-                found.append(paired.judged(numbers, rule) if rule.paired else Judgement(numbers))
+                found.append(rows.judge(numbers, rule) if rule.paired else Judgement(numbers))
             else:
                 found.append(Judgement(verdict))
     return found
@@ -78,7 +79,7 @@ def _values(pointer: Pointer) -> Mapping[str, MetricValue]:
 
 
 def _alone(case: Case, rule: MetricRule, name: str) -> Verdict | None:
-    """What can be said without another version; None when it depends on one."""
+    """Return the verdict that needs no comparison with another version; None if one is needed."""
     new = _values(case.new).get(name)
     old = _values(case.old).get(name) if case.old else None
 
@@ -113,7 +114,7 @@ def _alone(case: Case, rule: MetricRule, name: str) -> Verdict | None:
 
 
 def _moved(rule: MetricRule, old: MetricValue | None, new: float) -> str:
-    """How a metric changed, in words."""
+    """Describe how a metric changed."""
     if old is None or isinstance(old, bool | str) or old != old:  # noqa: PLR0124 - nan
         return "is recorded"
     gain = rule.gain(float(old), float(new)) or 0.0
@@ -127,7 +128,7 @@ def _not_recorded(pointer: Pointer) -> str:
 
 
 def _by_numbers(case: Case, rule: MetricRule, name: str) -> Verdict:
-    before, after = _values(_there(case))[name], _values(case.new)[name]
+    before, after = _values(_old(case))[name], _values(case.new)[name]
     old, new = float(before), float(after)
     gain = rule.gain(old, new) or 0.0
     margin = rule.margin.allowed(old) if rule.margin else 0.0
@@ -150,6 +151,6 @@ def _by_numbers(case: Case, rule: MetricRule, name: str) -> Verdict:
     )
 
 
-def _there(case: Case) -> Pointer:
+def _old(case: Case) -> Pointer:
     assert case.old is not None  # noqa: S101 - for the type checker: _alone() answered otherwise
     return case.old

@@ -1,4 +1,4 @@
-"""What is recorded beside a version: its metrics, its parameters, what it said about each row of a test set."""
+"""Record measurements in a pointer: metrics, parameters and predictions of a version."""
 
 from __future__ import annotations
 
@@ -28,32 +28,30 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Measurements:
-    """What a person says to record: pairs, and paths of files as they typed them; "" for none.
+    """The measurements that a person wants recorded. Files are paths as typed; "" for none."""
 
-    `only`: globs over the metrics of the file that are recorded, empty for all; `positive`: the positive label.
-    """
-
-    pairs: Pairs = ()
-    metrics: str = ""
-    params: str = ""
-    predictions: str = ""
-    only: tuple[str, ...] = ()
-    positive: str = ""
+    pairs: Pairs = ()  # metrics by name
+    metrics: str = ""  # file
+    params: str = ""  # file
+    predictions: str = ""  # file
+    only: tuple[str, ...] = ()  # globs over the metrics of the file; empty: all of them
+    positive: str = ""  # the positive label
 
     def __bool__(self) -> bool:
         return bool(self.pairs or self.metrics or self.params or self.predictions or self.positive)
 
 
 NO_MEASUREMENTS = Measurements()
-_NAMED = 5  # columns that a note lists
+_NAMED = 5  # columns that a note names
 
 
 def with_measurements(
     repo: Repo, path: SafeRelPath, pointer: Pointer, before: Pointer | None, given: Measurements
 ) -> tuple[Pointer, str]:
-    """POINTER with what GIVEN says, and with the files that the policy or the version BEFORE names; and a word on what
-    was left out. A file that still holds what it held for another version describes that one: it is not recorded
-    unless a person names it.
+    """Return POINTER with the measurements GIVEN and those of files that the policy or the version BEFORE names.
+
+    The second value says what was left out, "" if nothing was. A file that has not changed since another version
+    describes that one, so it is recorded only if GIVEN names it.
     """
     files = read_policy(repo).files_for(path)
     notes: list[str] = []
@@ -61,7 +59,7 @@ def with_measurements(
     if named and pointer.metrics and not (pointer.stale or given.metrics) and _is_older(repo, named, path):
         if not _is_of(pointer, Oid(blake3(_read(repo, named, typed=False)).digest())):
             notes.append(f"{shown(named)} is older than the model here, so its metrics are not recorded")
-        named, files = "", None  # of another version, which lay here before a checkout or a pull
+        named, files = "", None  # the file describes a version that a checkout or a pull replaced
     if given.only and not (given.metrics or named):
         raise UsageError("--only chooses among the metrics of a file", hint="name the file: --metrics FILE")
     if given.metrics or given.pairs or (named and not given.pairs):
@@ -89,7 +87,7 @@ def with_measurements(
 
 
 def _left_out(pointer: Pointer, before: Pointer) -> list[str]:
-    """What the version before had and this one has not, though nobody may have meant that."""
+    """Return a note on measurements that the version BEFORE had and POINTER lacks, perhaps by mistake."""
     pairs = (
         ("metrics", before.metrics, pointer.metrics),
         ("parameters", before.params, pointer.params),
@@ -101,7 +99,7 @@ def _left_out(pointer: Pointer, before: Pointer) -> list[str]:
 
 
 def _is_older(repo: Repo, name: str, path: SafeRelPath) -> bool:
-    """Whether a file was written before the model came here. Of folders nothing is said: their times do not tell."""
+    """Return whether the file NAME is older than the model file PATH. False for a folder: its mtime proves nothing."""
     model = repo.worktree.stat(path)
     try:
         then = os.stat(os.path.join(repo.layout.worktree, name)).st_mtime_ns
@@ -113,7 +111,10 @@ def _is_older(repo: Repo, name: str, path: SafeRelPath) -> bool:
 def _with_metrics(
     repo: Repo, versions: tuple[Pointer, Pointer | None], given: Measurements, named: str, notes: list[str]
 ) -> Pointer:
-    """The first of VERSIONS with metrics; the second is the one before. NAMED is a file that nobody typed."""
+    """Return the first of VERSIONS with metrics; the second is the version before.
+
+    NAMED: the metrics file that the policy or the version before names; "" for none.
+    """
     pointer, before = versions
     old = dict(pointer.metrics.values) if pointer.metrics and not pointer.stale else {}
     file = pointer.metrics_file
@@ -123,8 +124,8 @@ def _with_metrics(
         digest = Oid(blake3(data).digest())
         if not given.metrics and before and before.oid != pointer.oid and _is_of(before, digest):
             notes.append(f"{shown(name)} was not written anew since the last version, so its metrics are not recorded")
-            file = before.metrics_file  # remembered all the same: the next add looks again
-        elif given.metrics or not _is_of(pointer, digest):  # else recorded, and perhaps amended since
+            file = before.metrics_file  # keep its name, so that the next add reads it again
+        elif given.metrics or not _is_of(pointer, digest):  # else it is recorded, and may have been amended since
             chosen = metric_files.choose(data, name, given.only)
             old = dict(chosen.pairs)
             if chosen.left_out:
@@ -136,12 +137,12 @@ def _with_metrics(
 
 
 def _is_of(pointer: Pointer, digest: Oid) -> bool:
-    """Whether the metrics of a version were read from the file with this digest."""
+    """Return whether the metrics of POINTER were read from a file with the hash DIGEST."""
     return pointer.metrics_file is not None and pointer.metrics_file.digest == digest
 
 
 def _inside(repo: Repo, name: str, *, typed: bool) -> str:
-    """Where a file lies below the worktree; its name alone when it lies outside of it."""
+    """Return the path of the file NAME below the worktree; its last part if it lies outside."""
     if not typed:
         return name
     try:
@@ -151,7 +152,7 @@ def _inside(repo: Repo, name: str, *, typed: bool) -> str:
 
 
 def _read(repo: Repo, name: str, *, typed: bool) -> bytes:
-    """A file that a person named, wherever it lies; without TYPED one below the worktree."""
+    """Read a file. If a person TYPED its name, it may lie anywhere; else it must lie below the worktree."""
     if not typed:
         return repo.worktree.read(SafeRelPath.parse(name), metrics.MAX_FILE)
     try:
@@ -164,7 +165,7 @@ def _read(repo: Repo, name: str, *, typed: bool) -> bytes:
 
 
 def _if_there(repo: Repo, name: str, notes: list[str]) -> bytes | None:
-    """A file that the policy or the last version names."""
+    """Read a file that the policy or the version before names. Return None and add a note if it does not exist."""
     try:
         return _read(repo, name, typed=False)
     except (FileNotFoundError, NotADirectoryError):
@@ -184,11 +185,11 @@ def _with_positive(pointer: Pointer, label: str) -> Pointer:
 
 
 def _stored(repo: Repo, name: str, of: Oid, notes: list[str], *, typed: bool = True) -> PredictionsBlob:
-    """Keep a file of predictions, after a look that it is one."""
+    """Check and store the predictions file NAME of the version OF. TYPED: as for `_read`."""
     try:
         if typed:
             fd = os.open(repo.absolute(name), os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe must not block
-        else:  # the repository's word: no link is followed to a file of somebody's
+        else:  # the repository chose the name: links out of the worktree are not followed
             fd = repo.worktree.open(SafeRelPath.parse(name))
     except FileNotFoundError:
         raise UsageError(f"there is no file {shown(name)}", hint="check its name") from None

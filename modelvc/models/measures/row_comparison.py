@@ -1,4 +1,4 @@
-"""Comparison row by row, by what two versions predicted."""
+"""Compare two versions of a model row by row, by their predictions."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
 
 class RowComparison:
-    """The predictions of two versions of one model, read when a rule first asks for them.
+    """The predictions of two versions of a model, read when the first rule needs them.
 
-    POSITIVE: the positive label by the policy; "": the one that was recorded with the predictions.
+    POSITIVE: the policy's positive label; "": the label that was recorded with the predictions.
     """
 
     def __init__(self, repo: Repo, path: SafeRelPath, new: Pointer, old: Pointer | None, positive: str = "") -> None:
@@ -36,10 +36,11 @@ class RowComparison:
         self._pairs: PairedRows | Refused | None = None
         self._positive = positive or (new.predictions.positive if new.predictions else "")
 
-    def judged(self, verdict: Verdict, rule: MetricRule) -> Judgement:
-        """VERDICT, which is by the numbers, by the rows; where a version has no predictions it stays, and says so.
+    def judge(self, verdict: Verdict, rule: MetricRule) -> Judgement:
+        """Replace VERDICT, which rests on the numbers, by one that rests on the rows.
 
-        Raises ObjectMissing or RemoteError when predictions cannot be had.
+        If a version has no predictions, VERDICT stays and says so. Raises ObjectMissing or RemoteError if predictions
+        cannot be fetched.
         """
         from modelvc.gate.compare import Question, agrees, compare_metric, disagreement
         from modelvc.gate.measures import NotComputable
@@ -92,7 +93,7 @@ class RowComparison:
         return self._pairs
 
     def _rows(self, version: Pointer) -> Predictions:
-        """The predictions of one version, fetched if this disk does not have them."""
+        """Return the predictions of VERSION. Fetch them if the local store lacks them."""
         from modelvc.gate.predictions import parse
 
         said = version.predictions
@@ -118,7 +119,10 @@ class RowComparison:
 
 
 def _unread(verdict: Verdict, rule: MetricRule, why: str, rows: int) -> Verdict:
-    """VERDICT where rows tell nothing. A loss by the numbers is then no mere warning: its author chose the rows."""
+    """Return VERDICT as inconclusive, since the rows decide nothing.
+
+    It is never a mere warning if the numbers got worse: the author of the version chose the rows.
+    """
     warn = rule.on_inconclusive == "warn" and verdict.outcome != FAIL
     return replace(verdict, outcome=INCONCLUSIVE, why=why, rows=rows, warn=warn, method="predictions")
 

@@ -1,4 +1,4 @@
-"""What becomes of metrics under a policy, one by one and together."""
+"""Verdicts on metrics under a policy, one by one and corrected for their number."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ Outcome: TypeAlias = Literal["pass", "fail", "inconclusive", "info"]
 PASS: Outcome = "pass"  # noqa: S105 - not a password
 FAIL: Outcome = "fail"
 INCONCLUSIVE: Outcome = "inconclusive"
-INFO: Outcome = "info"  # no limit is set: it is shown, and decides nothing
+INFO: Outcome = "info"  # no limit is set, so it decides nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What became of one metric of one model.
+    """The verdict on one metric of one model.
 
-    `why`: in words; `change`: new minus old; `allowed`: how much worse it may get; `interval`: of the change, at
-    `confidence`; `method`: what the comparison rests on; `rows`, `rows_needed`: of the predictions that were compared,
-    and about how many would decide; `warn`: an outcome that does not fail the check.
+    `why`: in words; `change`: new minus old; `allowed`: the most that the metric may get worse; `interval`: that of the
+    change at `confidence`; `method`: the basis of the comparison; `rows`: rows of predictions that were compared;
+    `rows_needed`: rows that would decide, estimated; `line`: of the rule in the policy; `warn`: the outcome does not
+    fail the check.
     """
 
     model: str
@@ -48,9 +49,9 @@ class Verdict:
 
 
 class Judgement(NamedTuple):
-    """A verdict; where it rests on predictions, the comparison by rows and the rule, which settle it with the others.
+    """A verdict. If it rests on predictions, `decide` sets its outcome from the comparison and the rule.
 
-    `unread`: predictions that could not be read may belong to it, so that it counts as one more comparison.
+    `unread`: its predictions cannot be read, but it counts in the correction for many comparisons.
     """
 
     verdict: Verdict
@@ -60,7 +61,7 @@ class Judgement(NamedTuple):
 
 
 def decide(judged: Sequence[Judgement]) -> list[Verdict]:
-    """The verdicts in their order; those by rows are decided together: the more there are, the more must be shown."""
+    """Return the verdicts in order. Those by rows are corrected for their number: more comparisons need more proof."""
     compared = [one.comparison for one in judged if one.comparison]
     if not compared:
         return [one.verdict for one in judged]
