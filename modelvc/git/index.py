@@ -258,8 +258,8 @@ def _seen_now(layout: Layout) -> bytes:
         patch = git(layout, *_PATCH, "--", "*.mvc", quote_paths=True).replace(b"\0", b"")  # a shell drops NUL bytes
         edits = b"".join(line + b"\n" for line in patch.split(b"\n") if line[:1] in {b"-", b"+", b"*"})
     sha256 = len(listed.split(b" ", 3)[2]) == 64 if listed else None
-    parts = (listed, edits, sparse)
-    return b"".join(_hash(layout, part, sha256=sha256) if part or part is listed else b"-\n" for part in parts)
+    rest = (_hash(layout, part, sha256=sha256) if part else b"-\n" for part in (edits, sparse))
+    return b"".join((_hash(layout, listed, sha256=sha256), *rest))
 
 
 def _hash(layout: Layout, data: bytes, *, sha256: bool | None) -> bytes:
