@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from modelvc.errors import FormatError
 from modelvc.formats.binary import pack, root, segment, tree
-from modelvc.formats.binary.pack import RAW, ZSTD, Stored, Trailer
+from modelvc.formats.binary.pack import RAW, ZSTD, Encoding, Stored, Trailer
 from modelvc.formats.binary.root import LeafRef, Part, Place, Root, inline
 from modelvc.formats.binary.segment import Placement, Recipe, Segment
 from modelvc.formats.binary.tree import TreeEntry
@@ -29,7 +29,7 @@ stored = st.builds(
     stored=lengths,
     raw=lengths,
     xxh3=st.integers(0, (1 << 64) - 1),
-    encoding=st.sampled_from([RAW, ZSTD, (2, b"\x04\x00"), (130, b"base")]),
+    encoding=st.sampled_from([RAW, ZSTD, Encoding(2, b"\x04\x00"), Encoding(130, b"base")]),
 )
 
 

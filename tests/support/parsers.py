@@ -23,7 +23,7 @@ from modelvc.drivers.notebooks import pktline
 from modelvc.errors import FormatError, ModelvcError
 from modelvc.formats import limits, notebook_rules, toml
 from modelvc.formats.binary import pack, root, segment, tree
-from modelvc.formats.binary.pack import RAW, ZSTD, Stored, Trailer
+from modelvc.formats.binary.pack import RAW, ZSTD, Encoding, Stored, Trailer
 from modelvc.formats.binary.root import LeafRef, Part, Place, Root, inline
 from modelvc.formats.binary.segment import Placement, Recipe, Segment
 from modelvc.formats.binary.tree import TreeEntry
@@ -320,7 +320,7 @@ def _index(data: bytes) -> None:
 def _codec(data: bytes) -> None:
     """One byte for the encoding, four for the length that a record claims, stored bytes."""
     raw = int.from_bytes(data[1:5], "little") % (limits.CHUNK + 1)
-    encoding = (RAW, ZSTD, (2, b"\x04\x00"), (1, b"x"))[data[0] % 4 if data else 0]
+    encoding = (RAW, ZSTD, Encoding(2, b"\x04\x00"), Encoding(1, b"x"))[data[0] % 4 if data else 0]
     found = _accepts(lambda: codec.decode(encoding, data[5:], raw))
     assert found is None or len(found) == raw  # type: ignore[arg-type]
 
@@ -497,7 +497,7 @@ def _chunks() -> list[Stored]:
     return [
         Stored(bytes(_A), 8, 100, 100, 7, RAW),
         Stored(bytes(_B), 4096, 50, 1000, 8, ZSTD),
-        Stored(b"\xfe" * 32, 5000, 50, 1000, 8, (130, b"base")),
+        Stored(b"\xfe" * 32, 5000, 50, 1000, 8, Encoding(130, b"base")),
     ]
 
 

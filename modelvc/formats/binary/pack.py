@@ -25,13 +25,34 @@ _HEAD = struct.Struct("<HH16sIH")
 NO_SALT = bytes(16)
 _CONTEXT = "modelvc v1 pack"
 
-Encoding = tuple[int, bytes]  # id, parameters
-RAW: Encoding = (0, b"")
-ZSTD: Encoding = (1, b"")
+
+class Encoding(NamedTuple):
+    """How the bytes of a chunk were changed to be stored. Ids and parameters: docs/format.md#encodings."""
+
+    id: int
+    params: bytes = b""
+
+
+RAW = Encoding(0)
+ZSTD = Encoding(1)
+
+
+class NewChunk(NamedTuple):
+    """A chunk that goes into a pack: its name, and how its stored bytes are read."""
+
+    cid: bytes
+    stored: int  # bytes as stored
+    raw: int  # bytes of content
+    xxh3: int  # xxh3-64 of the stored bytes
+    encoding: Encoding
+
+    def at(self, offset: int) -> Stored:
+        """Return the chunk as it lies at byte OFFSET of a pack."""
+        return Stored(self.cid, offset, self.stored, self.raw, self.xxh3, self.encoding)
 
 
 class Stored(NamedTuple):
-    """One chunk in a pack: its name, where its stored bytes lie, and how to read them."""
+    """A chunk in a pack: its name, where its stored bytes lie, and how they are read."""
 
     cid: bytes
     offset: int
@@ -39,6 +60,24 @@ class Stored(NamedTuple):
     raw: int  # bytes of content
     xxh3: int  # xxh3-64 of the stored bytes
     encoding: Encoding
+
+    def as_new(self) -> NewChunk:
+        """Return the chunk as it goes into another pack."""
+        return NewChunk(self.cid, self.stored, self.raw, self.xxh3, self.encoding)
+
+
+class Located(NamedTuple):
+    """A chunk and the id of the pack in which it lies."""
+
+    pack: bytes
+    chunk: Stored
+
+
+class PackRef(NamedTuple):
+    """A pack: its id, and its size in bytes."""
+
+    name: bytes
+    size: int
 
 
 class Building:
@@ -58,7 +97,7 @@ class Building:
         """Whether a reader accepts the pack with one more chunk in each of ENCODINGS."""
         new = set(encodings) - self._encodings
         records = (len(self.chunks) + len(encodings)) * RECORD.size
-        table = self._table + sum(3 + len(params) for _, params in new)
+        table = self._table + sum(3 + len(one.params) for one in new)
         return table + records <= limits.TRAILER and len(self._encodings) + len(new) <= limits.ENCODINGS
 
     def add(self, chunk: Stored) -> None:
@@ -67,7 +106,7 @@ class Building:
             raise FormatError(f"a chunk of {max(chunk.stored, chunk.raw):,} bytes is too large for a pack")
         if chunk.encoding not in self._encodings:
             self._encodings.add(chunk.encoding)
-            self._table += 3 + len(chunk.encoding[1])
+            self._table += 3 + len(chunk.encoding.params)
         self.chunks[chunk.cid] = chunk
 
     @property
@@ -253,7 +292,7 @@ def read_encodings(reader: Reader, count: int) -> tuple[Encoding, ...]:
     found = []
     for _ in range(count):
         code, length = reader.fields("BH")
-        found.append((code, reader.raw(length)))
+        found.append(Encoding(code, reader.raw(length)))
     return tuple(found)
 
 

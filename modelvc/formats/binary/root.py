@@ -10,6 +10,7 @@ from blake3 import blake3
 
 from modelvc.errors import FormatError
 from modelvc.formats import limits
+from modelvc.formats.binary.pack import PackRef
 from modelvc.formats.binary.reader import Reader
 from modelvc.ids import Oid
 
@@ -67,7 +68,7 @@ class Root:
     size: int
     files: int
     write_id: bytes
-    packs: tuple[tuple[bytes, int], ...] = ()
+    packs: tuple[PackRef, ...] = ()
     segments: tuple[Part, ...] = ()
     leaves: tuple[LeafRef, ...] = ()
     placed: bool = False
@@ -143,7 +144,7 @@ def parse(data: bytes) -> Root:
     count = reader.number("I")
     if count * 40 > reader.left:
         raise reader.fail("it claims too many packs")
-    packs = tuple((reader.raw(32), reader.number("Q")) for _ in range(count))
+    packs = tuple(PackRef(reader.raw(32), reader.number("Q")) for _ in range(count))
     parts = _PartReader(reader, packs, placed=placed)
     segments: tuple[Part, ...] = ()
     leaves: tuple[LeafRef, ...] = ()
@@ -163,7 +164,7 @@ def parse(data: bytes) -> Root:
 class _PartReader:
     __slots__ = ("_packs", "_placed", "_reader")
 
-    def __init__(self, reader: Reader, packs: tuple[tuple[bytes, int], ...], *, placed: bool) -> None:
+    def __init__(self, reader: Reader, packs: tuple[PackRef, ...], *, placed: bool) -> None:
         self._reader = reader
         self._packs = packs
         self._placed = placed
@@ -194,7 +195,7 @@ class _PartReader:
 
     def _place(self) -> Place:
         place = Place(*_PLACE.unpack(self._reader.take(_PLACE.size)))
-        if place.pack >= len(self._packs) or place.offset + place.stored > self._packs[place.pack][1]:
+        if place.pack >= len(self._packs) or place.offset + place.stored > self._packs[place.pack].size:
             raise self._reader.fail("a part lies outside its pack")
         if place.stored > limits.CHUNK:
             raise self._reader.fail("a part is too large")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from modelvc.errors import FormatError
 from modelvc.formats import limits
-from modelvc.formats.binary.pack import Encoding, Stored, read_encodings, write_encodings
+from modelvc.formats.binary.pack import Encoding, Located, PackRef, Stored, read_encodings, write_encodings
 from modelvc.formats.binary.reader import Reader, column
 
 if TYPE_CHECKING:
@@ -59,14 +59,14 @@ EMPTY = Recipe(b"", array("I"), ())
 class Placement:
     """Where the chunks of a recipe lie in one remote: a pack's place in `packs`, and a Stored for each record."""
 
-    packs: tuple[tuple[bytes, int], ...]  # (pack id, pack size in bytes)
+    packs: tuple[PackRef, ...]
     pack: array[int]  # 'I', place in `packs`
     stored: tuple[Stored, ...]
 
-    def chunks(self, count: int | None = None) -> Iterator[tuple[bytes, Stored]]:
-        """(pack id, place) of each record, or of the first COUNT."""
+    def chunks(self, count: int | None = None) -> Iterator[Located]:
+        """Yield where the chunk of each record lies, or of the first COUNT."""
         for place, stored in zip(self.pack[:count], self.stored[:count], strict=True):
-            yield self.packs[place][0], stored
+            yield Located(self.packs[place].name, stored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +91,16 @@ class Segment:
         """The records that are content. Nothing else may be joined to the content of an object."""
         return self.recipe.cut(0, self.count) if self.auxiliary else self.recipe
 
-    def places(self) -> Iterator[tuple[bytes, Stored]]:
-        """(pack id, place) of the records that are content; FormatError for a segment without placement."""
+    def places(self) -> Iterator[Located]:
+        """Yield where the chunks of the content lie. Raises FormatError for a segment without placement."""
         return self.placed().chunks(self.count)
 
-    def all_places(self) -> Iterator[tuple[bytes, Stored]]:
-        """The same of every record, auxiliary ones included: what the object needs."""
+    def all_places(self) -> Iterator[Located]:
+        """Yield where all chunks that the object needs lie, auxiliary ones included. Raises FormatError as `places`."""
         return self.placed().chunks()
 
     def placed(self) -> Placement:
-        """The placement; FormatError for a segment without one."""
+        """Return the placement. Raises FormatError for a segment without one."""
         if self.placement is None:
             raise FormatError("not a valid root: a segment does not say where its chunks are")
         return self.placement
@@ -161,7 +161,7 @@ def parse(data: bytes | memoryview) -> Segment:
     if sum(count for count, _ in runs) != n:
         raise reader.fail("its spans do not add up")
     kinds: tuple[Encoding, ...] = read_encodings(reader, encodings)
-    table = tuple((reader.raw(32), reader.number("Q")) for _ in range(packs))
+    table = tuple(PackRef(reader.raw(32), reader.number("Q")) for _ in range(packs))
     total = n + m
     recipe = Recipe(reader.raw(total * 32), reader.column("I", total), runs)
     if any(length > limits.CHUNK or not length for length in recipe.lengths):
@@ -173,16 +173,14 @@ def parse(data: bytes | memoryview) -> Segment:
     return Segment(recipe, placement, m)
 
 
-def _placement(
-    reader: Reader, recipe: Recipe, packs: tuple[tuple[bytes, int], ...], kinds: tuple[Encoding, ...]
-) -> Placement:
+def _placement(reader: Reader, recipe: Recipe, packs: tuple[PackRef, ...], kinds: tuple[Encoding, ...]) -> Placement:
     total = len(recipe)
     pack, offset = reader.column("I", total), reader.column("Q", total)
     stored, encoding, xxh3 = reader.column("I", total), reader.column("H", total), reader.column("Q", total)
     if total and (max(pack) >= len(packs) or max(encoding) >= len(kinds)):
         raise reader.fail("a record names a pack or an encoding that is not listed")
     for place, start, length in zip(pack, offset, stored, strict=True):
-        if length > limits.CHUNK or start + length > packs[place][1]:
+        if length > limits.CHUNK or start + length > packs[place].size:
             raise reader.fail("a chunk lies outside its pack or is too large")
     records = zip(recipe, offset, stored, encoding, xxh3, strict=True)
     return Placement(packs, pack, tuple(Stored(cid, o, s, raw, x, kinds[e]) for (cid, raw), o, s, e, x in records))

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from modelvc.atomic import replace_file
+from modelvc.formats.binary.pack import PackRef
 from modelvc.ids import ObjectName, Oid
 from modelvc.store.remote.seen import Seen
 
@@ -39,9 +40,9 @@ def load(repo: Repo, remote: str) -> dict[ObjectName, Seen]:
     return found
 
 
-def _pack(text: str) -> tuple[bytes, int]:
+def _pack(text: str) -> PackRef:
     name, _, size = text.partition(":")
-    return bytes.fromhex(name), int(size)
+    return PackRef(bytes.fromhex(name), int(size))
 
 
 def save(repo: Repo, remote: str, found: Mapping[ObjectName, Seen]) -> None:

@@ -287,7 +287,7 @@ def _packs(repo: Repo, chunks: _Chunks, before: float) -> tuple[list[bytes], lis
 
 def _is_good_elsewhere(repo: Repo, cid: bytes, name: bytes) -> bool:
     """Whether readers take a chunk from another pack than NAME, where it is whole."""
-    if repo.store.locate(cid)[0] == name:
+    if repo.store.locate(cid).pack == name:
         return False
     try:
         repo.store.read_chunk(cid)

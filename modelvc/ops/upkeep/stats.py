@@ -154,7 +154,7 @@ class _Counter:
                     continue
                 seen.add(key)
                 found = self._store.find(cid)
-                stored = found[1].stored if found else 0
+                stored = found.chunk.stored if found else 0
                 raw, kept = raw + length, kept + stored
                 if self._owner[key] == _SHARED:
                     shared += stored

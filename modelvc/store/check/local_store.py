@@ -104,10 +104,10 @@ def _is_indexed(store: LocalStore, name: bytes) -> bool:
             return False
         if found == (name, chunk):
             continue
-        if found[0] not in others:
-            others[found[0]] = _trailer(store, found[0])
-        other = others[found[0]]
-        if found[0] == name or other is None or other.find(chunk.cid) != found[1]:
+        if found.pack not in others:
+            others[found.pack] = _trailer(store, found.pack)
+        other = others[found.pack]
+        if found.pack == name or other is None or other.find(chunk.cid) != found.chunk:
             return False
     return True
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from blake3 import blake3
 
 from modelvc.errors import FormatError, IntegrityError, KeyMissing, NotFoundError, ObjectCorrupt
-from modelvc.formats.binary.pack import Stored
+from modelvc.formats.binary.pack import Encoding, Located, Stored
 from modelvc.store.backends.api import KeyDenied
 from modelvc.store.check.remote_whole import FarWhole
 from modelvc.store.objects import manifest
@@ -55,6 +55,13 @@ class Fault(NamedTuple):
     denied: bool = False
 
 
+class ContentSize(NamedTuple):
+    """How much an object holds."""
+
+    size: int  # bytes
+    files: int
+
+
 @dataclass(slots=True)
 class FarHealth:
     """What was looked at, and what is wrong. Bytes are stored ones; `proven`: objects that are right as a whole."""
@@ -63,7 +70,7 @@ class FarHealth:
     packs: dict[bytes, FarPack] = field(default_factory=dict)  # that are not as they should be
     users: dict[bytes, set[ObjectName]] = field(default_factory=dict)  # of these packs, who needs what is damaged
     proven: set[ObjectName] = field(default_factory=set)
-    sizes: dict[ObjectName, tuple[int, int]] = field(default_factory=dict)  # bytes and files, as good roots say
+    sizes: dict[ObjectName, ContentSize] = field(default_factory=dict)  # as good roots say
     count: int = 0  # packs
     needed_bytes: int = 0
     checked_bytes: int = 0
@@ -103,7 +110,7 @@ class FarCheck:
         self._known: dict[bytes, _Known] = {}
         self._trees: set[bytes] = set()  # leaves that fit their segments
         self._faults: dict[ObjectName, Fault] = {}
-        self._sizes: dict[ObjectName, tuple[int, int]] = {}
+        self._sizes: dict[ObjectName, ContentSize] = {}
         self._packs = FarPacks(remote, listing, JOBS)
 
     def run(
@@ -156,7 +163,7 @@ class FarCheck:
         read = self._remote.read_root(*name)
         if read is None:
             raise KeyMissing(f"{name.oid.short} is not there")
-        root, found = read[0], _Object()
+        root, found = read.root, _Object()
         self._packs.open(root.packs)
         found.packs.update(self._packs.packs[one].name for one, _ in root.packs)
         self._refuse_unreadable(found.packs)  # before parts are read from them
@@ -171,7 +178,7 @@ class FarCheck:
                 manifest.read_section(self._remote, root, ref)
                 self._note_part(root, ref.leaf)
                 self._trees.add(fits)
-        self._sizes[name] = (root.size, root.files)
+        self._sizes[name] = ContentSize(root.size, root.files)
         self._refuse_unreadable(found.packs)
         return found
 
@@ -197,15 +204,15 @@ class FarCheck:
         """A part that lies in a pack was read and compared with its name: that is a chunk of the pack, looked at."""
         if part.place is not None:
             pack, offset, stored, encoding, xxh3 = part.place
-            chunk = Stored(part.name, offset, stored, part.length, xxh3, (encoding, b""))
-            self._packs.need([(root.packs[pack][0], chunk)], self._packs.open(root.packs), read=True)
+            chunk = Stored(part.name, offset, stored, part.length, xxh3, Encoding(encoding))
+            self._packs.need([Located(root.packs[pack].name, chunk)], self._packs.open(root.packs), read=True)
             self._packs.count(stored)
 
     def _mark(self, segment: Segment) -> _Known:
         placement = segment.placed()
         trailers = self._packs.open(placement.packs)
-        names = [self._packs.packs[name].name for name, _ in placement.packs]
-        self._packs.need(zip(map(names.__getitem__, placement.pack), placement.stored, strict=True), trailers)
+        self._packs.need(placement.chunks(), trailers)
+        names = (self._packs.packs[pack.name].name for pack in placement.packs)  # one copy of each name in memory
         recipe = segment.content()
         return _Known(recipe.size, _digest(recipe), tuple(names))
 
@@ -225,8 +232,8 @@ class FarCheck:
         with suppress(KeyMissing, KeyDenied, FormatError):  # said by the look that follows
             read = self._remote.read_root(*name)
             try:
-                worth = read is not None and (self._whole or whole.is_cheap(read[0]))
-                return read is not None and worth and whole.prove(read[0], on_bytes)
+                worth = read is not None and (self._whole or whole.is_cheap(read.root))
+                return read is not None and worth and whole.prove(read.root, on_bytes)
             except ObjectCorrupt as error:
                 self._faults[name] = Fault(str(error), gone=False)
         return False
@@ -270,10 +277,10 @@ class FarCheck:
         read = self._remote.read_root(*name)
         if read is None:
             return
-        root = read[0]
+        root = read.root
         for part in root.parts():
-            if part.place is not None and root.packs[part.place.pack][0] in packs:
-                yield root.packs[part.place.pack][0], part.name
+            if part.place is not None and root.packs[part.place.pack].name in packs:
+                yield root.packs[part.place.pack].name, part.name
         for part in root.records():
             known = self._known.get(_key(part))
             if known is not None and not any(pack in packs for pack in known.packs):

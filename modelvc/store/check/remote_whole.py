@@ -124,7 +124,7 @@ class FarWhole:
         except (KeyMissing, KeyDenied):
             raise _Damaged from None
         one = self._packs.packs[piece.pack]
-        trailer = self._packs.open([(one.name, one.size)])[one.name]
+        trailer = self._packs.open([one.ref])[one.name]
         view, found = memoryview(data), []
         for stored in piece.records:
             at = stored.offset - start

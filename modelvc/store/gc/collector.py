@@ -101,8 +101,8 @@ class Collector:
             except RemoteChanged:  # pushed again since: its packs are not counted, so none may be doomed for it
                 use = self._surveyor.use(ObjectName(one.kind, one.oid))
                 if use:
-                    found.used[use[0]] = use[1]
-                    for name in use[1].packs:
+                    found.used[use.key] = use
+                    for name in use.packs:
                         found.dead.pop(name, None)
             else:
                 done.roots.append(one)
@@ -143,16 +143,16 @@ class Collector:
         """Write the roots KEYS anew, without the ripe packs; False when one of them changed."""
         roots, contents = [], []
         for key in keys:
-            root = self._remote.read_root(*named(key))
-            if root is None or root[1].etag != found.used[key].etag:
+            old = self._remote.read_root(*named(key))
+            if old is None or old.entry.etag != found.used[key].etag:
                 return False
-            roots.append(root)
+            roots.append(old)
             try:
-                contents.append(self._gather(root[0], out))
+                contents.append(self._gather(old.root, out))
             except KeyMissing as error:
                 now = self._remote.read_root(*named(key))
-                if now is not None and now[1].etag == root[1].etag:
-                    raise ObjectCorrupt(f"{root[0].oid.short} ({error})", self._remote.name, far=True) from None
+                if now is not None and now.entry.etag == old.entry.etag:
+                    raise ObjectCorrupt(f"{old.root.oid.short} ({error})", self._remote.name, far=True) from None
                 return False  # another clean-up has moved it, and deleted where it was
         fresh_roots = out.finish(contents)
         self._remote.confirm({pack_key(name): size for name, size in out.sent})
@@ -164,7 +164,7 @@ class Collector:
                 swapped = self._remote.backend.replace(entry.key, fresh.encode(), entry.etag)
             except RemoteChanged:
                 return False
-            found.used[entry.key] = Use(swapped.etag, ())
+            found.used[entry.key] = Use(entry.key, swapped.etag, ())
         return True
 
     def _gather(self, root: Root, out: Outgoing) -> Content:
@@ -181,7 +181,7 @@ class Collector:
                 lost[name][chunk.cid] = chunk
         for name, chunks in lost.items():
             for chunk, data in self._read(name, sorted(chunks.values(), key=_offset)):
-                out.append(data, chunk)
+                out.append(data, chunk.as_new())
         return manifest.content_of(root, sections)
 
     def _read(self, name: bytes, chunks: Sequence[Stored]) -> Iterator[tuple[Stored, bytes]]:
@@ -204,7 +204,7 @@ class Collector:
                 known = found.used.get(entry.key)
                 if known is None or known.etag != entry.etag:
                     use = self._surveyor.use(named(entry.key))
-                    if not use or not found.ripe.isdisjoint(use[1].packs):  # listed, and not there: look again
+                    if not use or not found.ripe.isdisjoint(use.packs):  # listed, and not there: look again
                         return False
                 elif not found.ripe.isdisjoint(known.packs):
                     return False

@@ -18,7 +18,6 @@ from modelvc.store.remote.workers import Workers, windowed
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
-    from modelvc.formats.binary.pack import Stored
     from modelvc.formats.binary.root import Root
     from modelvc.store.backends.api import Entry
     from modelvc.store.remote.store import Listing, RemoteStore
@@ -71,13 +70,21 @@ class Survey:
 
 
 class Use(NamedTuple):
-    """A root, and the packs that it needs."""
+    """A root: its key, its etag, and the packs that it needs."""
 
+    key: str
     etag: str
     packs: Collection[bytes]
 
 
 _Places = dict[bytes, dict[int, int]]  # pack -> offset -> stored bytes
+
+
+class _Need(NamedTuple):
+    """A root with its packs, and where in them what it needs lies."""
+
+    use: Use
+    places: _Places
 
 
 class Surveyor:
@@ -121,7 +128,7 @@ class Surveyor:
             size = 0
             with suppress(ObjectCorrupt):  # nothing needs it, so it may be damaged
                 root = self._remote.read_root(*name)
-                size = root[0].size if root else 0
+                size = root.root.size if root else 0
             entry = listing.keys[root_key(*name)]
             return Going(*name, size, entry, _age(entry, now))
 
@@ -134,16 +141,17 @@ class Surveyor:
         with Workers(self._remote.backend, self._rules.jobs, "mvc-gc") as pool:
             for one in windowed(pool, self._rules.jobs * 2, self._need, roots):
                 if one is not None:
-                    key, found.used[key], places = one
-                    for name, more in places.items():
+                    found.used[one.use.key] = one.use
+                    for name, more in one.places.items():
                         live[name].update(more)
         return live
 
-    def use(self, name: ObjectName) -> tuple[str, Use] | None:
+    def use(self, name: ObjectName) -> Use | None:
+        """Read which packs a root needs. Return None when there is none. Raises ObjectCorrupt for a damaged one."""
         need = self._need(name)
-        return need and need[:2]
+        return need and need.use
 
-    def _need(self, name: ObjectName) -> tuple[str, Use, _Places] | None:
+    def _need(self, name: ObjectName) -> _Need | None:
         """What a root needs; None when there is none. ObjectCorrupt for one of which that cannot be known."""
         etags: list[str] = []
         while True:
@@ -158,7 +166,7 @@ class Surveyor:
                     raise ObjectCorrupt(f"the root of {root.oid.short}", self._remote.name, far=True) from None
                 etags.append(entry.etag)  # it may have been swapped, and what it said deleted
             else:
-                return entry.key, Use(entry.etag, frozenset(places)), places
+                return _Need(Use(entry.key, entry.etag, frozenset(places)), places)
 
     def _judge(self, found: Survey, live: _Places) -> None:
         """Which packs are to be doomed, where LIVE is needed, and which were doomed long enough ago."""
@@ -206,13 +214,8 @@ def _places(remote: RemoteStore, root: Root) -> _Places:
     places: defaultdict[bytes, dict[int, int]] = defaultdict(dict)
     for part in root.parts():
         if part.place is not None:
-            places[root.packs[part.place.pack][0]][part.place.offset] = part.place.stored
-    for name, chunk in chunks_of(remote, root):
-        places[name][chunk.offset] = chunk.stored
-    return dict(places)
-
-
-def chunks_of(remote: RemoteStore, root: Root) -> Iterator[tuple[bytes, Stored]]:
-    """(pack, place) of every record of an object, auxiliary ones included."""
+            places[root.packs[part.place.pack].name][part.place.offset] = part.place.stored
     for segment in manifest.read_segments(remote, root):
-        yield from segment.all_places()
+        for name, chunk in segment.all_places():
+            places[name][chunk.offset] = chunk.stored
+    return dict(places)

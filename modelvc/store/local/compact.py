@@ -14,7 +14,6 @@ from modelvc.formats import limits
 from modelvc.formats.text import store_config
 from modelvc.store.local import packfile
 from modelvc.store.local.index import LOOSE
-from modelvc.store.local.packfile import NewChunk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -86,7 +85,7 @@ def copy_chunks(
                 stored = packfile.good_bytes(fd, chunk)
                 if stored is None:
                     break
-                writer.append(stored, (NewChunk(chunk.cid, chunk.stored, chunk.raw, chunk.xxh3, chunk.encoding),))
+                writer.append(stored, (chunk.as_new(),))
             else:
                 done.append(Copied(name, tuple(chunk.cid for chunk in wanted)))
         except IntegrityError:

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import Self
 
+    from modelvc.formats.binary.pack import Located, Stored
     from modelvc.formats.binary.root import Root
     from modelvc.formats.binary.segment import Recipe
     from modelvc.ids import Oid
-    from modelvc.store.local.index import Found
     from modelvc.store.local.store import LocalStore
 
     Write = Callable[[memoryview], None]
@@ -30,14 +30,22 @@ _SLOTS = 4
 
 
 class _Run(NamedTuple):
-    """Chunks that lie behind each other in one pack, in the order of the content."""
+    """Chunks that lie one behind the other in one pack, in the order of the content."""
 
     pack: bytes
-    chunks: tuple[Found, ...]
+    chunks: tuple[Stored, ...]
 
     @property
     def stored(self) -> int:
-        return sum(chunk.stored for _, chunk in self.chunks)
+        """Bytes as stored."""
+        return sum(chunk.stored for chunk in self.chunks)
+
+
+class CloneSource(NamedTuple):
+    """An open pack (its caller closes it), and the offset of a blob's content in it."""
+
+    fd: int
+    offset: int
 
 
 class ContentReader:
@@ -108,21 +116,21 @@ class ContentReader:
                 self._buffers[slot] = bytearray(size)
             view = memoryview(self._buffers[slot])[:size]
             self._read(run, view)
-            if all(chunk.encoding == RAW for _, chunk in run.chunks):
+            if all(chunk.encoding == RAW for chunk in run.chunks):
                 yield view
                 continue
             at = 0
-            for _, chunk in run.chunks:
+            for chunk in run.chunks:
                 yield memoryview(codec.decode(chunk.encoding, view[at : at + chunk.stored], chunk.raw))
                 at += chunk.stored
 
     def _read(self, run: _Run, view: memoryview) -> None:
-        start = run.chunks[0][1].offset
+        start = run.chunks[0].offset
         try:
             got = os.preadv(self._store.pack_fd(run.pack), [view], start)
         except FileNotFoundError:  # merged into another pack since the index was read
             at = 0
-            for _, chunk in run.chunks:
+            for chunk in run.chunks:
                 _, stored = self._store.read_stored(chunk.cid)
                 if len(stored) != chunk.stored:
                     raise FormatError("a chunk was stored anew in another size") from None
@@ -144,39 +152,40 @@ class ContentReader:
                     raise ObjectCorrupt(f"{what} ({oid.short}, chunk {cid.hex()[:10]})", self._store.name) from None
         raise ObjectCorrupt(f"{what} ({oid.short}, its manifest)", self._store.name)
 
-    def clone_range(self, root: Root) -> tuple[int, int] | None:
-        """(descriptor, offset) of a blob that lies in one pack as one raw aligned run, so that it can be cloned."""
-        first: tuple[bytes, int] | None = None
+    def clone_range(self, root: Root) -> CloneSource | None:
+        """Find a blob that lies in one pack as one raw aligned run. Return None for any other: it cannot be cloned."""
+        first: Located | None = None
         expected = 0
         for recipe in self.recipes(root):
             for cid, length in recipe:
                 found = self._store.find(cid)
-                if found is None or found[1].encoding != RAW:
+                if found is None or found.chunk.encoding != RAW:
                     return None
-                name, chunk = found
                 if first is None:
-                    first, expected = (name, chunk.offset), chunk.offset
-                if (name, chunk.offset) != (first[0], expected):
+                    first, expected = found, found.chunk.offset
+                if (found.pack, found.chunk.offset) != (first.pack, expected):
                     return None
                 expected += length
-        if first is None or first[1] % ALIGN:
+        if first is None or first.chunk.offset % ALIGN:
             return None
-        return os.open(packfile.path_of(self._store.root, first[0]), os.O_RDONLY | os.O_CLOEXEC), first[1]
+        fd = os.open(packfile.path_of(self._store.root, first.pack), os.O_RDONLY | os.O_CLOEXEC)
+        return CloneSource(fd, first.chunk.offset)
 
 
 def _runs(store: LocalStore, recipe: Recipe) -> Iterator[_Run]:
-    run: list[Found] = []
+    pack = b""
+    run: list[Stored] = []
     size = end = 0
     for cid, length in recipe:
-        found = store.locate(cid)
-        name, chunk = found
+        name, chunk = store.locate(cid)
         if chunk.raw != length:
             raise FormatError("a chunk has another length than its manifest says")
-        if run and (name != run[0][0] or chunk.offset != end or size + chunk.stored > RUN):
-            yield _Run(run[0][0], tuple(run))
+        if run and (name != pack or chunk.offset != end or size + chunk.stored > RUN):
+            yield _Run(pack, tuple(run))
             run, size = [], 0
-        run.append(found)
+        pack = name
+        run.append(chunk)
         size += chunk.stored
         end = chunk.offset + chunk.stored
     if run:
-        yield _Run(run[0][0], tuple(run))
+        yield _Run(pack, tuple(run))

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from modelvc.atomic import make_folder, write_file
 from modelvc.errors import FormatError, IntegrityError
 from modelvc.formats import limits
-from modelvc.formats.binary.pack import Stored, read_encodings, write_encodings
+from modelvc.formats.binary.pack import Located, Stored, read_encodings, write_encodings
 from modelvc.formats.binary.reader import Reader
 from modelvc.store.local import packfile
 
@@ -32,8 +32,6 @@ _RECORD = struct.Struct("<IQIIQH")
 _FAN = struct.Struct("<256Q")
 _HEX = frozenset("0123456789abcdef")
 LOOSE = 16  # packs read one by one before they are merged into a generation
-
-Found = tuple[bytes, Stored]  # pack id, place in it
 
 
 class _Generation:
@@ -57,7 +55,7 @@ class _Generation:
         self._cids = len(self._map) - reader.left
         self._records = self._cids + self.count * 32
 
-    def find(self, cid: bytes) -> Found | None:
+    def find(self, cid: bytes) -> Located | None:
         data, base = self._map, self._cids
         low, high = (self._fan[cid[0] - 1] if cid[0] else 0), self._fan[cid[0]]
         while low < high:
@@ -72,13 +70,14 @@ class _Generation:
             return None
         return self._at(cid, low)
 
-    def _at(self, cid: bytes, place: int) -> Found:
+    def _at(self, cid: bytes, place: int) -> Located:
         pack, offset, stored, raw, xxh3, encoding = _RECORD.unpack_from(self._map, self._records + place * _RECORD.size)
         if stored > limits.CHUNK or raw > limits.CHUNK:  # a cache is not asked for gigabytes
             raise ValueError
-        return self.packs[pack], Stored(cid, offset, stored, raw, xxh3, self._encodings[encoding])
+        chunk = Stored(cid, offset, stored, raw, xxh3, self._encodings[encoding])
+        return Located(self.packs[pack], chunk)
 
-    def __iter__(self) -> Iterator[Found]:
+    def __iter__(self) -> Iterator[Located]:
         for place in range(self.count):
             at = self._cids + place * 32
             yield self._at(self._map[at : at + 32], place)
@@ -102,7 +101,7 @@ class ChunkIndex:
         self._covered = frozenset(self._generation.packs) if self._generation else frozenset()
         self._loose = {name: self._loose.get(name) or self._open(name) for name in here - self._covered}
 
-    def find(self, cid: bytes) -> Found | None:
+    def find(self, cid: bytes) -> Located | None:
         generation = self._generation
         try:
             if generation and (found := generation.find(cid)):
@@ -112,7 +111,7 @@ class ChunkIndex:
             self.refresh()
         for name, trailer in self._loose.items():
             if chunk := trailer.find(cid):
-                return name, chunk
+                return Located(name, chunk)
         return None
 
     @property
@@ -127,8 +126,8 @@ class ChunkIndex:
         """Write a generation over all packs, and drop the one before."""
         old = self._names()
         number = int(old[-1]) + 1 if old else 1
-        found = [*(self._generation or ()), *((name, chunk) for name, t in self._loose.items() for chunk in t)]
-        found.sort(key=lambda item: item[1].cid)
+        found = [*(self._generation or ()), *(Located(name, chunk) for name, t in self._loose.items() for chunk in t)]
+        found.sort(key=lambda one: one.chunk.cid)
         make_folder(self._disk, self._folder)
         data = _encode(found)
         write_file(self._disk, os.path.join(self._folder, f"{number:08d}"), data, tmp=os.path.join(self._root, "tmp"))
@@ -170,7 +169,7 @@ class ChunkIndex:
             return _EMPTY  # its chunks count as missing; fsck names the pack
 
 
-def _encode(found: list[Found]) -> bytes:
+def _encode(found: list[Located]) -> bytes:
     packs = sorted({name for name, _ in found})
     pack_number = {name: place for place, name in enumerate(packs)}
     encodings: list[Encoding] = sorted({chunk.encoding for _, chunk in found})

@@ -16,15 +16,13 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from blake3 import blake3
-from xxhash import xxh3_64_intdigest
 
 from modelvc.chunking.fastcdc import MAX_CHUNK, Cutter
 from modelvc.chunking.sniff import plan
 from modelvc.errors import FileChanged
-from modelvc.formats.binary.pack import RAW
+from modelvc.formats.binary.pack import RAW, NewChunk
 from modelvc.formats.binary.segment import EMPTY, Recipe
 from modelvc.ids import Oid
-from modelvc.store.local.packfile import NewChunk
 from modelvc.store.objects import codec
 
 if TYPE_CHECKING:
@@ -74,12 +72,19 @@ class Ingested(NamedTuple):
     stat: FileStat
 
 
-class _Named(NamedTuple):
-    """Chunks of one block: the names and lengths of all, and what is new as stretches of bytes to append."""
+class _Run(NamedTuple):
+    """New chunks, and their stored bytes one behind the other."""
+
+    data: Bytes
+    chunks: list[NewChunk]
+
+
+class _Block(NamedTuple):
+    """The chunks of one block: the names and lengths of all, and the runs of new ones to append."""
 
     cids: list[bytes]
     lengths: list[int]
-    new: list[tuple[Bytes, list[NewChunk]]]
+    new: list[_Run]
 
 
 class Ingest:
@@ -135,7 +140,7 @@ class Ingest:
         def collect() -> None:
             batch, future = pending.popleft()
             found = future.result()
-            new = [stretch for small in found if small for stretch in small.new]
+            new = [run for small in found if small for run in small.new]
             self._appender.submit(self._append, new, start=False).result()
             for name, small in zip(batch, found, strict=True):
                 results.append(small.done if small else self._one(name, open_folder, what, opened))
@@ -175,7 +180,7 @@ class Ingest:
         cids: list[bytes] = []
         lengths = array("I")
         self._appender.submit(self._writer.begin_blob, 0 if compress else size).result()
-        flying: deque[Future[_Named]] = deque()
+        flying: deque[Future[_Block]] = deque()
 
         def settle() -> None:
             named = flying.popleft().result()
@@ -211,7 +216,7 @@ class Ingest:
     def _buffer(self) -> bytearray:
         return self._free.pop() if self._free else bytearray(BLOCK + MAX_CHUNK)
 
-    def _append_named(self, naming: Future[_Named], hashed: Future[Any], buffer: bytearray) -> _Named:
+    def _append_named(self, naming: Future[_Block], hashed: Future[Any], buffer: bytearray) -> _Block:
         named = naming.result()
         self._append(named.new, start=False)
         named.new.clear()  # views of the buffer, which is filled anew
@@ -219,15 +224,15 @@ class Ingest:
         self._free.append(buffer)
         return named
 
-    def _append(self, new: Sequence[tuple[Bytes, list[NewChunk]]], *, start: bool) -> None:
+    def _append(self, new: Sequence[_Run], *, start: bool) -> None:
         if start:
             self._writer.begin_blob()
         for data, chunks in new:
             self._writer.append(data, chunks)
 
 
-def _name(view: memoryview, ends: Sequence[int], writer: ChunkSink, *, compress: bool) -> _Named:
-    found = _Named([], [], [])
+def _name(view: memoryview, ends: Sequence[int], writer: ChunkSink, *, compress: bool) -> _Block:
+    found = _Block([], [], [])
     run: list[NewChunk] = []
     start = run_start = 0
     for end in ends:
@@ -239,23 +244,24 @@ def _name(view: memoryview, ends: Sequence[int], writer: ChunkSink, *, compress:
         if encoding == RAW:
             if not run:
                 run_start = start
-            run.append(NewChunk(cid, end - start, end - start, xxh3_64_intdigest(piece), RAW))
+            run.append(codec.new_chunk(cid, piece, end - start))
         else:
             if run:
-                found.new.append((view[run_start:start], run))
+                found.new.append(_Run(view[run_start:start], run))
                 run = []
             if encoding:
-                chunk = NewChunk(cid, len(stored), end - start, xxh3_64_intdigest(stored), encoding)
-                found.new.append((stored, [chunk]))
+                found.new.append(_Run(stored, [codec.new_chunk(cid, stored, end - start, encoding)]))
         start = end
     if run:
-        found.new.append((view[run_start:start], run))
+        found.new.append(_Run(view[run_start:start], run))
     return found
 
 
 class _Small(NamedTuple):
+    """A small file that was read, and its chunk where that is new."""
+
     done: Ingested
-    new: list[tuple[Bytes, list[NewChunk]]]
+    new: list[_Run]
 
 
 def _batch(
@@ -308,5 +314,4 @@ def _small(fd: int, before: FileStat, path: str, writer: ChunkSink) -> _Small:
     if writer.has(digest):
         return _Small(done, [])
     encoding, stored = codec.encode(data, compress=True)
-    chunk = NewChunk(digest, len(stored), len(data), xxh3_64_intdigest(stored), encoding)
-    return _Small(done, [(stored, [chunk])])
+    return _Small(done, [_Run(stored, [codec.new_chunk(digest, stored, len(data), encoding)])])

@@ -4,31 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from modelvc.atomic import create_file, lock, make_folder
 from modelvc.formats.binary import pack
-from modelvc.formats.binary.pack import Encoding, Stored
 from modelvc.store.objects import codec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from modelvc.atomic import Disk
-    from modelvc.formats.binary.pack import ReadAt, Trailer
+    from modelvc.formats.binary.pack import NewChunk, ReadAt, Stored, Trailer
 
 _BUFFER = 1 << 20  # small chunks are written together
 _WRITEBACK = 16 << 20  # bytes written before the disk is told to start on them
-
-
-class NewChunk(NamedTuple):
-    """A chunk to be kept."""
-
-    cid: bytes
-    stored: int  # bytes as stored
-    raw: int  # bytes of content
-    xxh3: int  # of the stored bytes
-    encoding: Encoding
 
 
 class PackWriter:
@@ -76,7 +65,7 @@ class PackWriter:
         """Write DATA, the stored bytes of CHUNKS one behind the other, at once."""
         size = len(data)
         for chunk in chunks:
-            self._records.add(Stored(chunk.cid, self._size, chunk.stored, chunk.raw, chunk.xxh3, chunk.encoding))
+            self._records.add(chunk.at(self._size))
             self._size += chunk.stored
         if size >= _BUFFER >> 3:
             self._flush()

@@ -19,6 +19,7 @@ from modelvc.atomic import FileLock, RealDisk, make_folder, try_lock, write_file
 from modelvc.errors import ConfigError, FormatError, LockHeld, ObjectCorrupt, ObjectMissing
 from modelvc.formats import limits
 from modelvc.formats.binary import root as rootformat
+from modelvc.formats.binary.pack import PackRef
 from modelvc.formats.text import repository_registration, store_config
 from modelvc.formats.text.store_config import StoreConfig
 from modelvc.ids import ObjectName, Oid
@@ -30,9 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from modelvc.atomic import Disk
-    from modelvc.formats.binary.pack import Stored
+    from modelvc.formats.binary.pack import Located, Stored
     from modelvc.formats.binary.root import Part, Root
-    from modelvc.store.local.index import Found
 
 _SHARD = {"file": "b", "tree": "t"}
 _OPEN_PACKS = 64
@@ -171,10 +171,10 @@ class LocalStore:
             self._index = ChunkIndex(self.root, self.disk)
         return self._index
 
-    def find(self, cid: bytes) -> Found | None:
+    def find(self, cid: bytes) -> Located | None:
         return self.index.find(cid)
 
-    def locate(self, cid: bytes) -> Found:
+    def locate(self, cid: bytes) -> Located:
         """Where a chunk is; ObjectMissing when no pack has it, even after another look."""
         found = self.index.find(cid)
         if found is None:
@@ -257,12 +257,12 @@ class LocalStore:
                 finally:
                     os.close(fd)
 
-    def packs(self) -> list[tuple[bytes, int]]:
-        """(pack id, size in bytes) of every pack here."""
+    def packs(self) -> list[PackRef]:
+        """List every pack here."""
         found = []
         for name in list_packs(self.root):
             with contextlib.suppress(FileNotFoundError):  # merged into another since it was listed
-                found.append((name, os.path.getsize(packfile.path_of(self.root, name))))
+                found.append(PackRef(name, os.path.getsize(packfile.path_of(self.root, name))))
         return found
 
     def forget_packs(self) -> None:

@@ -6,14 +6,13 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
-import xxhash
 from blake3 import blake3
 
 from modelvc.atomic import make_folder, write_file
-from modelvc.formats.binary.pack import RAW
 from modelvc.formats.binary.root import Part
 from modelvc.formats.binary.segment import Segment
-from modelvc.store.local.packfile import NewChunk, PackWriter
+from modelvc.store.local.packfile import PackWriter
+from modelvc.store.objects import codec
 from modelvc.store.objects.manifest import Content, write_root
 
 if TYPE_CHECKING:
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from modelvc.formats.binary.pack import NewChunk
     from modelvc.formats.binary.segment import Recipe
     from modelvc.store.local.store import LocalStore
 
@@ -99,7 +99,7 @@ class StoreWriter:
         """Keep a segment or leaf like a chunk."""
         name = blake3(data).digest()
         if not self.has(name):
-            self.append(data, (NewChunk(name, len(data), len(data), xxhash.xxh3_64_intdigest(data), RAW),))
+            self.append(data, (codec.new_chunk(name, data, len(data)),))
         return Part(None, name, len(data), content)
 
     def segment(self, recipe: Recipe) -> Segment:

@@ -9,7 +9,7 @@ import xxhash
 from blake3 import blake3
 
 from modelvc.errors import FormatError
-from modelvc.formats.binary.pack import RAW, ZSTD, Encoding
+from modelvc.formats.binary.pack import RAW, ZSTD, Encoding, NewChunk
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -62,6 +62,11 @@ def encode(raw: bytes | bytearray | memoryview, *, compress: bool) -> tuple[Enco
     return RAW, raw
 
 
+def new_chunk(cid: bytes, stored: bytes | bytearray | memoryview, raw: int, encoding: Encoding = RAW) -> NewChunk:
+    """Return what a pack notes of the chunk CID with RAW bytes of content, kept as the bytes STORED."""
+    return NewChunk(cid, len(stored), raw, xxhash.xxh3_64_intdigest(stored), encoding)
+
+
 def decode(encoding: Encoding, stored: bytes | memoryview, raw: int) -> bytes | memoryview:
     """The RAW bytes that STORED stands for; FormatError for bytes that are not what the record says."""
     if encoding == RAW:
@@ -69,7 +74,7 @@ def decode(encoding: Encoding, stored: bytes | memoryview, raw: int) -> bytes | 
             raise FormatError(f"a raw chunk of {raw} bytes is stored in {len(stored)}")
         return stored
     if encoding != ZSTD:
-        raise FormatError(f"encoding {encoding[0]} is not known; a newer mvc may read it")
+        raise FormatError(f"encoding {encoding.id} is not known; a newer mvc may read it")
     import zstandard
 
     try:

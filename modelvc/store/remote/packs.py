@@ -10,11 +10,11 @@ import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from modelvc.errors import FormatError, KeyMissing
 from modelvc.formats.binary import pack
-from modelvc.formats.binary.pack import Trailer
+from modelvc.formats.binary.pack import Located, PackRef, Trailer
 from modelvc.store.backends.api import KeyDenied
 from modelvc.store.backends.spans import merge
 from modelvc.store.objects import codec
@@ -35,8 +35,14 @@ GONE = "is not there"
 DENIED = "cannot be read by this account"
 
 Content = bytes | memoryview
-Spot = tuple[int, bytes]  # offset, cid
 Trailers = dict[bytes, Trailer | None]
+
+
+class Spot(NamedTuple):
+    """Where in its pack a root says that a chunk lies."""
+
+    offset: int
+    cid: bytes
 
 
 @dataclass(slots=True)
@@ -54,7 +60,13 @@ class FarPack:
     bad: set[bytes] = field(default_factory=set)  # cids
 
     @property
+    def ref(self) -> PackRef:
+        """Its name and the size that roots say."""
+        return PackRef(self.name, self.size)
+
+    @property
     def short(self) -> str:
+        """The first ten hex digits of its name: what people compare."""
         return self.name.hex()[:10]
 
     @property
@@ -97,7 +109,7 @@ class FarPacks:
 
     # -- what is needed
 
-    def open(self, packs: Iterable[tuple[bytes, int]]) -> Trailers:
+    def open(self, packs: Iterable[PackRef]) -> Trailers:
         """The trailers of PACKS; None for what has none that can be used."""
         asked = [(name, self._ask(name, size)) for name, size in packs]
         return {name: future.result() for name, future in asked}
@@ -155,7 +167,7 @@ class FarPacks:
             return GONE
         return "" if entry.size == one.size else f"has {entry.size:,} of {one.size:,} bytes"
 
-    def need(self, chunks: Iterable[tuple[bytes, Stored]], trailers: Trailers, *, read: bool = False) -> None:
+    def need(self, chunks: Iterable[Located], trailers: Trailers, *, read: bool = False) -> None:
         """(pack, place) of chunks that an object needs; READ: that were looked at already."""
         with self._lock:
             for name, chunk in chunks:
@@ -163,7 +175,7 @@ class FarPacks:
 
     def _mark(self, one: FarPack, chunk: Stored, trailer: Trailer | None, *, read: bool) -> None:
         place = _place(trailer, chunk)
-        spot = chunk.offset, chunk.cid
+        spot = Spot(chunk.offset, chunk.cid)
         if place is None:
             known, done = spot in one.loose, spot in one.loose_done
             one.loose[spot] = chunk
@@ -182,7 +194,7 @@ class FarPacks:
         """Whether a chunk was looked at."""
         place = _place(trailer, chunk)
         if place is None:
-            return (chunk.offset, chunk.cid) in self.packs[name].loose_done
+            return Spot(chunk.offset, chunk.cid) in self.packs[name].loose_done
         return _bit(self.packs[name].done, place)
 
     def look(self, name: bytes, chunk: Stored, stored: bytes | memoryview, trailer: Trailer | None) -> Content | None:
@@ -207,7 +219,7 @@ class FarPacks:
                 on_bytes(size)
 
     def _chosen(self, one: FarPack, choose: Callable[[int], bool]) -> list[Stored]:
-        (trailer,) = self.open([(one.name, one.size)]).values()
+        (trailer,) = self.open([one.ref]).values()
         found = [chunk for spot, chunk in one.loose.items() if spot not in one.loose_done]
         if trailer is not None:
             left = (place for place in range(trailer.count) if _bit(one.needed, place) and not _bit(one.done, place))
@@ -216,7 +228,7 @@ class FarPacks:
 
     def _read_pack(self, one: FarPack, chunks: list[Stored]) -> int:
         size = 0
-        (trailer,) = self.open([(one.name, one.size)]).values()
+        (trailer,) = self.open([one.ref]).values()
         for span in merge([(chunk.offset, chunk.stored) for chunk in chunks], most=_READ):
             try:
                 data = self.read(one.name, span.start, span.stop - span.start)

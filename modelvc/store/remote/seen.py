@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from modelvc.formats.binary.pack import PackRef
 
 
 class Seen(NamedTuple):
     """An object as it was seen on a remote: the size of its root, and the packs that it needs."""
 
     root: int  # bytes; 0 where that is not known
-    packs: tuple[tuple[bytes, int], ...]  # (pack id, size)
+    packs: tuple[PackRef, ...]

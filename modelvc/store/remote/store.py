@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from blake3 import blake3
 
@@ -13,6 +13,7 @@ from modelvc.errors import FormatError, KeyMissing, ObjectCorrupt, RemoteBusy, R
 from modelvc.formats import limits
 from modelvc.formats.binary import pack
 from modelvc.formats.binary import root as rootformat
+from modelvc.formats.binary.pack import Encoding
 from modelvc.formats.text import doom_list, repository_registration, store_config
 from modelvc.formats.text.server_support import ServerSupport
 from modelvc.formats.text.store_config import StoreConfig
@@ -25,6 +26,7 @@ from modelvc.store.remote.servers import Servers
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
+    from modelvc.formats.binary.pack import PackRef
     from modelvc.formats.binary.root import Part, Root
     from modelvc.ids import Oid
     from modelvc.store.backends.api import Backend, Entry
@@ -40,6 +42,13 @@ def root_key(kind: str, oid: Oid) -> str:
 def pack_key(name: bytes) -> str:
     digits = name.hex()
     return f"packs/{digits[:2]}/{digits}"
+
+
+class RemoteRoot(NamedTuple):
+    """The root of an object on a remote, and the entry of its key: who replaces the root names its etag."""
+
+    root: Root
+    entry: Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +199,7 @@ class RemoteStore:
                 raise self.unseen(lacking[0])
             retry.pause(self.unseen(lacking[0]), waits.pop(0))
 
-    def prove(self, packs: Iterable[tuple[bytes, int]]) -> bool:
+    def prove(self, packs: Iterable[PackRef]) -> bool:
         """Read the trailers of PACKS (name, size) that were just sent; False when one is gone by now."""
         for name, size in packs:
 
@@ -218,8 +227,8 @@ class RemoteStore:
         found.update((entry.key, entry) for entry in self.doom_lists())
         return Listing(found)
 
-    def read_root(self, kind: str, oid: Oid) -> tuple[Root, Entry] | None:
-        """The root of an object and the entry to replace it by; None when there is none."""
+    def read_root(self, kind: str, oid: Oid) -> RemoteRoot | None:
+        """Read the root of an object. Return None when there is none. Raises ObjectCorrupt for a damaged one."""
         try:
             data, entry = self.backend.read(root_key(kind, oid), limit=limits.ROOT)
         except KeyMissing:
@@ -230,7 +239,7 @@ class RemoteStore:
             raise ObjectCorrupt(f"the root of {oid.short} ({error})", self.name, far=True) from None
         if found.oid != oid or found.kind != kind or not found.placed:
             raise ObjectCorrupt(f"the root of {oid.short}", self.name, far=True)
-        return found, entry
+        return RemoteRoot(found, entry)
 
     def read_part(self, root: Root, part: Part) -> bytes:
         """A segment or leaf, verified against its name."""
@@ -243,10 +252,10 @@ class RemoteStore:
             known = self._segments.get(part.name)
         if known is not None:
             return known
-        key = pack_key(root.packs[place.pack][0])
+        key = pack_key(root.packs[place.pack].name)
         (stored,) = self.backend.read_ranges(key, [(place.offset, place.stored)])
         try:
-            data = bytes(codec.decode((place.encoding, b""), stored, part.length))
+            data = bytes(codec.decode(Encoding(place.encoding), stored, part.length))
         except FormatError as error:
             raise ObjectCorrupt(f"a part of {root.oid.short} ({error})", self.name, far=True) from None
         if blake3(data).digest() != part.name:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from modelvc.errors import IntegrityError, KeyMissing, NotFoundError, RemoteDenied, RemoteError
 from modelvc.ids import ObjectName
 from modelvc.store.backends.spans import merge
-from modelvc.store.local.packfile import NewChunk
 from modelvc.store.local.writer import StoreWriter
 from modelvc.store.objects import codec, manifest
 from modelvc.store.remote.store import pack_key
@@ -17,7 +16,7 @@ from modelvc.store.repair import local_store
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from modelvc.formats.binary.pack import Stored
+    from modelvc.formats.binary.pack import NewChunk, Stored
     from modelvc.store.local.store import LocalStore
     from modelvc.store.objects.manifest import Content
     from modelvc.store.remote.store import RemoteStore
@@ -46,7 +45,7 @@ def gather(local: LocalStore, remote: RemoteStore, wanted: set[bytes], names: It
 
 def _gather_object(remote: RemoteStore, writer: StoreWriter, wanted: set[bytes], name: ObjectName) -> None:
     found = remote.read_root(*name)
-    for segment in manifest.read_segments(remote, found[0]) if found else ():
+    for segment in manifest.read_segments(remote, found.root) if found else ():
         places: dict[bytes, dict[bytes, Stored]] = {}
         for pack, stored in segment.all_places():
             if stored.cid in wanted:
@@ -67,7 +66,7 @@ def _take(remote: RemoteStore, writer: StoreWriter, wanted: set[bytes], where: b
         for chunk in (chunks[place] for place in span.members):
             stored = data[chunk.offset - span.start : chunk.offset - span.start + chunk.stored]
             if codec.content_of(chunk, stored) is not None:
-                writer.append(stored, [NewChunk(chunk.cid, chunk.stored, chunk.raw, chunk.xxh3, chunk.encoding)])
+                writer.append(stored, [chunk.as_new()])
                 wanted.discard(chunk.cid)
 
 
@@ -75,7 +74,7 @@ def describe(remote: RemoteStore, name: ObjectName) -> Content | None:
     """What an object is made of, from a remote whose manifests of it are whole; None where they are not."""
     try:
         found = remote.read_root(*name)
-        return None if found is None else manifest.read(remote, found[0])
+        return None if found is None else manifest.read(remote, found.root)
     except (IntegrityError, KeyMissing):
         return None
 

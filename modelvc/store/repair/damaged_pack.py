@@ -5,12 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-import xxhash
-
 from modelvc.formats import limits
 from modelvc.formats.binary import pack
-from modelvc.formats.binary.pack import RAW, ZSTD
-from modelvc.store.local.packfile import NewChunk
+from modelvc.formats.binary.pack import RAW, ZSTD, NewChunk
 from modelvc.store.objects import codec
 
 if TYPE_CHECKING:
@@ -42,5 +39,5 @@ def _from_records(fd: int, data: bytes) -> Iterator[tuple[NewChunk, bytes]]:
             continue
         for encoding, length in ((RAW, stored), (ZSTD, raw)):
             if codec.named(cid, encoding, found, length) is not None:
-                yield NewChunk(cid, stored, length, xxhash.xxh3_64_intdigest(found), encoding), found
+                yield codec.new_chunk(cid, found, length, encoding), found
                 break

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from modelvc.atomic import make_folder
 from modelvc.errors import IntegrityError
 from modelvc.store.local import packfile
-from modelvc.store.local.packfile import NewChunk
 from modelvc.store.local.writer import StoreWriter
 from modelvc.store.repair import damaged_pack
 
@@ -38,7 +37,7 @@ def set_aside(store: LocalStore, name: bytes, folder: str) -> int:
                     if good is None:
                         lost += 1
                     else:
-                        writer.append(good, [NewChunk(place.cid, place.stored, place.raw, place.xxh3, place.encoding)])
+                        writer.append(good, [place.as_new()])
             writer.commit()
             make_folder(store.disk, folder)
             store.index.drop()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from modelvc.errors import FormatError, IntegrityError, NotFoundError
 from modelvc.formats.binary import pack
@@ -29,7 +29,7 @@ def mend_pack(local: LocalStore, remote: RemoteStore, bad: FarPack) -> bool:
     if not pack.FOOTER.size + len(pack.MAGIC) <= bad.size <= _LARGEST:
         return False
     try:
-        data, there = _bytes_of(remote, bad)
+        data, size = _bytes_of(remote, bad)
     except KeyDenied:
         return False
     trailer = _trailer(data, bad)
@@ -47,19 +47,26 @@ def mend_pack(local: LocalStore, remote: RemoteStore, bad: FarPack) -> bool:
             return False
         body[place] = stored
     pack.prove(bad.size, pack.bytes_at(body), bad.name, trailer.count)
-    if body != data or there != bad.size:
+    if body != data or size != bad.size:
         remote.backend.put(pack_key(bad.name), body)
     return True
 
 
-def _bytes_of(remote: RemoteStore, bad: FarPack) -> tuple[bytes, int]:
-    """What is there of a pack, and zeros for the rest; and how much lies there, which may be too much."""
+class _Present(NamedTuple):
+    """What lies on the remote of a pack."""
+
+    data: bytes  # as long as the pack, with zeros for what is missing
+    size: int  # bytes that lie there, which may be more
+
+
+def _bytes_of(remote: RemoteStore, bad: FarPack) -> _Present:
+    """Read what lies on the remote of a pack. Raises KeyDenied."""
     key = pack_key(bad.name)
     entry = remote.backend.stat([key]).get(key)
-    there = entry.size if entry else 0
-    some = min(there, bad.size)
+    size = entry.size if entry else 0
+    some = min(size, bad.size)
     (data,) = remote.backend.read_ranges(key, [(0, some)]) if some else (b"",)
-    return bytes(data).ljust(bad.size, b"\0"), there
+    return _Present(bytes(data).ljust(bad.size, b"\0"), size)
 
 
 def _trailer(data: bytes, bad: FarPack) -> Trailer | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import xxhash
 
@@ -32,6 +32,13 @@ if TYPE_CHECKING:
 LEAST_RUN, LEAST_CHUNKS = 1 << 20, 8  # reusing shorter runs costs readers more requests than it saves bytes
 
 
+class Prepared(NamedTuple):
+    """A root to write, and every pack that its object needs."""
+
+    root: Root
+    packs: Packs
+
+
 class Batch:
     """Sends a number of objects together, so that many small ones share packs."""
 
@@ -44,8 +51,8 @@ class Batch:
         self.sizes: dict[str, int] = {}  # of the keys that were written
         self.unreadable: dict[ObjectName, ModelvcError] = {}  # objects that the local store has, but not whole
 
-    def prepare(self, wanted: Sequence[Wanted], on_bytes: Callable[[int], None]) -> list[tuple[Root, Packs]]:
-        """Send all packs; the roots to write then, each with the packs that it needs.
+    def prepare(self, wanted: Sequence[Wanted], on_bytes: Callable[[int], None]) -> list[Prepared]:
+        """Send all packs. Return the roots to write then.
 
         An object that the local store cannot read is noted in `unreadable` and stops no other.
         """
@@ -63,9 +70,9 @@ class Batch:
             roots = out.finish(contents)
             self.sent_bytes = out.sent_bytes
             self.sizes |= {pack_key(name): size for name, size in out.sent}
-            return [(root, out.packs_of(content, root)) for content, root in zip(contents, roots, strict=True)]
+            return [Prepared(root, out.packs_of(content, root)) for content, root in zip(contents, roots, strict=True)]
 
-    def write(self, roots: Sequence[tuple[Root, Packs]]) -> dict[ObjectName, Seen]:
+    def write(self, roots: Sequence[Prepared]) -> dict[ObjectName, Seen]:
         """Write roots; those that could be."""
         if any(self._far.listing.has_root(root.kind, root.oid) for root, _ in roots):
             self._remote.confirm(self.sizes)  # what is replaced may be whole
@@ -83,7 +90,7 @@ class Batch:
                 found = self._remote.read_root(kind, oid)
                 if found is None:
                     continue
-                root = found[0]
+                root = found.root
                 for segment in manifest.read_segments(self._remote, root):
                     out.learn(segment)
                 out.learn_parts(root)
@@ -103,7 +110,7 @@ class Batch:
             good = codec.named(cid, chunk.encoding, stored, chunk.raw) is not None
         if not good:
             raise ObjectCorrupt(f"{path} (chunk {cid.hex()[:10]})", self._local.name)
-        out.append(stored, chunk)
+        out.append(stored, chunk.as_new())
 
     def _write_root(self, root: Root) -> bool:
         """Write a root if its key is as it was listed; False when somebody else was faster: theirs may be whole."""
@@ -119,23 +126,31 @@ class Batch:
                 found = self._remote.read_root(root.kind, root.oid)
             except (ObjectCorrupt, KeyDenied):
                 return False
-            if found is None or found[0].write_id != root.write_id:
+            if found is None or found.root.write_id != root.write_id:
                 return False
             # ours: only the answer was lost
         self.sizes[key] = len(data)
         return True
 
 
-def _decide(recipe: Recipe, sources: Mapping[bytes, Source]) -> Iterator[tuple[bytes, int, bool]]:
-    """(cid, raw length, whether to reuse it) in order. Short runs of old chunks between new ones are sent again."""
-    run: list[tuple[bytes, int]] = []
+class _Choice(NamedTuple):
+    """A chunk of RAW bytes of content, and whether the copy on the remote is reused."""
+
+    cid: bytes
+    raw: int
+    reuse: bool
+
+
+def _decide(recipe: Recipe, sources: Mapping[bytes, Source]) -> Iterator[_Choice]:
+    """Decide in order which chunks are reused. Short runs of old chunks between new ones are sent again."""
+    run: list[tuple[bytes, int]] = []  # as a recipe has them
     size = 0
     lonely = len(recipe) > LEAST_CHUNKS
 
-    def flush(*, inner: bool) -> Iterator[tuple[bytes, int, bool]]:
+    def flush(*, inner: bool) -> Iterator[_Choice]:
         worth = not inner or not lonely or size >= LEAST_RUN or len(run) >= LEAST_CHUNKS
         for cid, length in run:
-            yield cid, length, worth
+            yield _Choice(cid, length, worth)
 
     for cid, length in recipe:
         if cid in sources:
@@ -144,5 +159,5 @@ def _decide(recipe: Recipe, sources: Mapping[bytes, Source]) -> Iterator[tuple[b
         else:
             yield from flush(inner=True)
             run, size = [], 0
-            yield cid, length, False
+            yield _Choice(cid, length, reuse=False)
     yield from flush(inner=bool(run) and len(run) < len(recipe))

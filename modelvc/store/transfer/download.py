@@ -15,7 +15,6 @@ from blake3 import blake3
 from modelvc.errors import FormatError, IntegrityError, KeyMissing, ObjectCorrupt, ObjectMissing
 from modelvc.store.backends.api import KeyDenied
 from modelvc.store.backends.spans import GAP
-from modelvc.store.local.packfile import NewChunk
 from modelvc.store.local.writer import StoreWriter
 from modelvc.store.objects import codec, manifest
 from modelvc.store.remote.store import pack_key
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from modelvc.errors import ModelvcError
-    from modelvc.formats.binary.pack import Stored
+    from modelvc.formats.binary.pack import Located, NewChunk, Stored
     from modelvc.formats.binary.segment import Segment
     from modelvc.ids import ObjectName
     from modelvc.store.local.store import LocalStore
@@ -111,7 +110,7 @@ class Downloader:
         found = self._remote.read_root(*name)
         if found is None:
             return None
-        root = found[0]
+        root = found.root
         try:
             sections = list(manifest.sections(self._remote, root))
         except FormatError as error:
@@ -145,7 +144,7 @@ class Downloader:
             part, future = flying.popleft()
             data = future.result()
             view = memoryview(data)
-            for start, stop, chunks in _together(part):
+            for start, stop, chunks in _stretches(part):
                 writer.append(view[start:stop], chunks)
             self._bytes += len(data)
             on_bytes(len(data))
@@ -185,34 +184,43 @@ class Downloader:
         )
 
 
-def _together(part: _Range) -> Iterator[tuple[int, int, list[NewChunk]]]:
-    """(start, stop, chunks) of the stretches of a range that hold nothing but wanted chunks."""
+class _Stretch(NamedTuple):
+    """A piece of a range that holds wanted chunks and nothing else; its offsets count from the start of the range."""
+
+    start: int
+    stop: int
+    chunks: list[NewChunk]
+
+
+def _stretches(part: _Range) -> Iterator[_Stretch]:
+    """Cut a range into the pieces that hold wanted chunks."""
     run: list[NewChunk] = []
     start = stop = 0
     for chunk in part.chunks:
         at = chunk.offset - part.start
         if run and at != stop:
-            yield start, stop, run
+            yield _Stretch(start, stop, run)
             run = []
         if not run:
             start = at
-        run.append(NewChunk(chunk.cid, chunk.stored, chunk.raw, chunk.xxh3, chunk.encoding))
+        run.append(chunk.as_new())
         stop = at + chunk.stored
     if run:
-        yield start, stop, run
+        yield _Stretch(start, stop, run)
 
 
-def _wanted(segments: Sequence[Segment], writer: StoreWriter) -> Iterator[tuple[bytes, Stored]]:
-    """(pack id, place) of every chunk that is not here, once."""
+def _wanted(segments: Sequence[Segment], writer: StoreWriter) -> Iterator[Located]:
+    """Yield each chunk that is not here, once."""
     seen: set[bytes] = set()
     for segment in segments:
-        for pack, stored in segment.places():
-            if stored.cid not in seen and not writer.has(stored.cid):
-                seen.add(stored.cid)
-                yield pack, stored
+        for place in segment.places():
+            cid = place.chunk.cid
+            if cid not in seen and not writer.has(cid):
+                seen.add(cid)
+                yield place
 
 
-def _ranges(chunks: Iterator[tuple[bytes, Stored]]) -> Iterator[_Range]:
+def _ranges(chunks: Iterator[Located]) -> Iterator[_Range]:
     """Neighbours are read together, in the order in which the content wants them."""
     pack = b""
     run: list[Stored] = []

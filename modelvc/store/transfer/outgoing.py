@@ -11,11 +11,10 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-import xxhash
 from blake3 import blake3
 
 from modelvc.formats.binary import pack
-from modelvc.formats.binary.pack import RAW, Stored
+from modelvc.formats.binary.pack import RAW, PackRef, Stored
 from modelvc.formats.binary.root import Part, Place
 from modelvc.formats.binary.segment import Placement, Recipe, Segment
 from modelvc.store.objects import codec, manifest
@@ -28,13 +27,14 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from typing import Self
 
+    from modelvc.formats.binary.pack import NewChunk
     from modelvc.formats.binary.root import Root
     from modelvc.store.objects.manifest import Content
     from modelvc.store.remote.store import Listing, RemoteStore
 
 PACK = 16 << 20  # bytes from which a remote pack is sent
 
-Packs = tuple[tuple[bytes, int], ...]
+Packs = tuple[PackRef, ...]
 
 
 @dataclass(slots=True, eq=False)
@@ -73,11 +73,11 @@ class Outgoing:
         self._jobs = jobs
         self._building = RemotePack(size=len(pack.MAGIC))
         self._body = bytearray(pack.MAGIC)
-        self._flying: deque[Future[tuple[bytes, int]]] = deque()
+        self._flying: deque[Future[PackRef]] = deque()
         self._parts: dict[bytes, Part] = {}
         self._part_packs: list[RemotePack] = []  # what Place.pack counts in until a root gets its own table
         self.sources: dict[bytes, Source] = {}
-        self.sent: list[tuple[bytes, int]] = []  # packs
+        self.sent: list[PackRef] = []  # packs
         self.sent_bytes = 0
 
     def __enter__(self) -> Self:
@@ -111,11 +111,11 @@ class Outgoing:
 
     # -- chunks
 
-    def append(self, data: bytes, chunk: Stored) -> Source:
+    def append(self, data: bytes, chunk: NewChunk) -> Source:
         """Send DATA, the stored bytes of CHUNK, in the next pack; where it will lie."""
         if not self._building.records.fits((chunk.encoding,)):
             self._seal()
-        placed = chunk._replace(offset=len(self._body))
+        placed = chunk.at(len(self._body))
         self._building.records.add(placed)
         self._body += data
         source = self.sources[placed.cid] = Source(self._building, placed)
@@ -144,15 +144,15 @@ class Outgoing:
             self._land()
         self._flying.append(self.pool.submit(self._put, built, body))
 
-    def _put(self, built: RemotePack, body: bytearray) -> tuple[bytes, int]:
+    def _put(self, built: RemotePack, body: bytearray) -> PackRef:
         self._remote.backend.put(pack_key(built.name), body)
         self._on_bytes(len(body))
-        return built.name, len(body)
+        return PackRef(built.name, len(body))
 
     def _land(self) -> None:
         """Count the pack that was begun first; here, where no other thread counts."""
         self.sent.append(self._flying.popleft().result())
-        self.sent_bytes += self.sent[-1][1]
+        self.sent_bytes += self.sent[-1].size
 
     def _settle(self) -> None:
         """Every pack so far is complete on the remote."""
@@ -174,7 +174,7 @@ class Outgoing:
 
     def packs_of(self, content: Content, root: Root) -> Packs:
         """Every pack that an object needs."""
-        packs = {(source.pack.name, source.pack.size) for source in map(self._source, cids(content.recipe))}
+        packs = {PackRef(source.pack.name, source.pack.size) for source in map(self._source, cids(content.recipe))}
         return tuple(sorted(packs | set(root.packs)))
 
     def _source(self, cid: bytes) -> Source:
@@ -185,24 +185,23 @@ class Outgoing:
     def put_part(self, data: bytes, content: int) -> Part:
         name = blake3(data).digest()
         if name not in self._parts:
-            chunk = Stored(name, 0, len(data), len(data), xxhash.xxh3_64_intdigest(data), RAW)
-            owner, placed = self.append(data, chunk)
+            owner, placed = self.append(data, codec.new_chunk(name, data, len(data)))
             if not self._part_packs or self._part_packs[-1] is not owner:
                 self._part_packs.append(owner)
-            place = Place(len(self._part_packs) - 1, placed.offset, placed.stored, RAW[0], placed.xxh3)
+            place = Place(len(self._part_packs) - 1, placed.offset, placed.stored, RAW.id, placed.xxh3)
             self._parts[name] = Part(None, name, len(data), content, place)
         return replace(self._parts[name], content=content)
 
     def segment(self, recipe: Recipe) -> Segment:
         table: dict[bytes, int] = {}
-        packs: list[tuple[bytes, int]] = []
+        packs: list[PackRef] = []
         numbers: array[int] = recipe.lengths[:0]
         stored = []
         for cid in cids(recipe):
             source = self.sources[cid]
             if source.pack.name not in table:
                 table[source.pack.name] = len(packs)
-                packs.append((source.pack.name, source.pack.size))
+                packs.append(PackRef(source.pack.name, source.pack.size))
             numbers.append(table[source.pack.name])
             stored.append(source.stored)
         return Segment(recipe, Placement(tuple(packs), numbers, tuple(stored)))
@@ -223,7 +222,7 @@ def _with_table(root: Root, packs: Sequence[RemotePack]) -> Root:
 
     return replace(
         root,
-        packs=tuple((packs[old].name, packs[old].size) for old in used),
+        packs=tuple(PackRef(packs[old].name, packs[old].size) for old in used),
         segments=tuple(moved(part) for part in root.segments),
         leaves=tuple(
             replace(leaf, leaf=moved(leaf.leaf), segments=tuple(moved(part) for part in leaf.segments))

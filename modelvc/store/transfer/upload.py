@@ -199,7 +199,7 @@ class Uploader:
     def _ask(self, name: ObjectName) -> Seen | None:
         try:
             found = self._remote.read_root(*name)
-            return None if found is None else Seen(found[1].size, _needed(self._remote, found[0]))
+            return None if found is None else Seen(found.entry.size, _needed(self._remote, found.root))
         except (IntegrityError, KeyDenied):  # it is sent again
             return None
 
@@ -228,7 +228,7 @@ class Uploader:
 def needed_packs(remote: RemoteStore, kind: str, oid: Oid) -> Packs | None:
     """Every pack that an object on a remote needs; None when it has no root there."""
     found = remote.read_root(kind, oid)
-    return None if found is None else _needed(remote, found[0])
+    return None if found is None else _needed(remote, found.root)
 
 
 def _needed(remote: RemoteStore, root: Root) -> Packs:

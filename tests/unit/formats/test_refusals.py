@@ -170,7 +170,7 @@ OTHERS: dict[str, tuple[Callable[[], object], str]] = {
     "a leaf of too many bytes": (lambda: tree.parse_leaf(bytes(limits.LEAF + 1)), "bytes are too many"),
     "a number of 65 bits": (lambda: toml.read(b"a = 9223372036854775808", "it", limit=99), "does not fit into 64"),
     "raw bytes of another length": (lambda: codec.decode(RAW, b"abc", 4), "of 4 bytes is stored in 3"),
-    "an encoding of a later version": (lambda: codec.decode((9, b""), b"abc", 3), "encoding 9 is not known"),
+    "an encoding of a later version": (lambda: codec.decode(pack.Encoding(9), b"abc", 3), "encoding 9 is not known"),
     "a place that is none": (
         lambda: repository_registration.parse(repository_registration.encode(""), "it"),
         "must be one line",

@@ -43,11 +43,11 @@ def test_what_was_added_is_read_back(store: LocalStore, tmp_path: Path, size: in
 def test_text_is_compressed_and_noise_is_not(store: LocalStore, tmp_path: Path) -> None:
     text = b"".join(b"%d,%d\n" % (i, i * i) for i in range(200_000))
     written = add_bytes(store, tmp_path, text)
-    assert {store.locate(cid)[1].encoding for cid, _ in written.recipe} == {ZSTD}
+    assert {store.locate(cid).chunk.encoding for cid, _ in written.recipe} == {ZSTD}
     assert sum(size for _, size in store.packs()) < len(text) / 2
     assert read_bytes(store, written.oid) == text
     written = add_bytes(store, tmp_path, noise(MIB))
-    assert {store.locate(cid)[1].encoding for cid, _ in written.recipe} == {RAW}
+    assert {store.locate(cid).chunk.encoding for cid, _ in written.recipe} == {RAW}
 
 
 def test_adding_again_stores_nothing_new(store: LocalStore, tmp_path: Path) -> None:
@@ -249,13 +249,13 @@ def test_a_chunk_of_a_pack_that_is_gone_is_not_had(store: LocalStore, tmp_path: 
     content = add_bytes(store, tmp_path, noise(1000))
     add_bytes(store, tmp_path, noise(1000, seed=2))
     LocalStore(store.root).index.merge()
-    Path(packfile.path_of(store.root, store.locate(content.oid)[0])).unlink()
+    Path(packfile.path_of(store.root, store.locate(content.oid).pack)).unlink()
     assert LocalStore(store.root).find(content.oid) is None
 
 
 def test_a_pack_under_another_name_is_none(store: LocalStore, tmp_path: Path) -> None:
     content = add_bytes(store, tmp_path, noise(1000))
-    path = Path(packfile.path_of(store.root, store.locate(content.oid)[0]))
+    path = Path(packfile.path_of(store.root, store.locate(content.oid).pack))
     path.rename(path.with_name(path.name[:2] + "0" * 62))
     assert LocalStore(store.root).find(content.oid) is None
 

@@ -14,13 +14,12 @@ from modelvc.atomic import RealDisk
 from modelvc.errors import FormatError
 from modelvc.formats import limits
 from modelvc.formats.binary import pack
-from modelvc.formats.binary.pack import RAW, Stored, Trailer
+from modelvc.formats.binary.pack import RAW, Encoding, NewChunk, Stored, Trailer
 from modelvc.ids import ObjectName
 from modelvc.store.check import local_store
 from modelvc.store.local import compact, packfile
 from modelvc.store.local.index import LOOSE
 from modelvc.store.local.ingest import Ingest
-from modelvc.store.local.packfile import NewChunk
 from modelvc.store.local.store import LocalStore
 from modelvc.store.local.writer import StoreWriter
 from modelvc.store.objects import manifest
@@ -109,12 +108,12 @@ def test_a_table_of_encodings_at_the_limit_is_one_pack(monkeypatch: pytest.Monke
     monkeypatch.setattr(limits, "ENCODINGS", 5)
     records = pack.Building()
     for number in range(5):
-        assert records.fits([(number, b"x")])
-        records.add(Stored(bytes([number]) * 32, 8, 1, 1, 0, (number, b"x")))
-    assert records.fits([(4, b"x")])
-    assert not records.fits([(5, b"x")])
+        assert records.fits([Encoding(number, b"x")])
+        records.add(Stored(bytes([number]) * 32, 8, 1, 1, 0, Encoding(number, b"x")))
+    assert records.fits([Encoding(4, b"x")])
+    assert not records.fits([Encoding(5, b"x")])
     assert Trailer(pack.encode_trailer(records.chunks.values()), 9).count == 5
-    more = [*records.chunks.values(), Stored(b"y" * 32, 8, 1, 1, 0, (5, b"x"))]
+    more = [*records.chunks.values(), Stored(b"y" * 32, 8, 1, 1, 0, Encoding(5, b"x"))]
     with pytest.raises(FormatError, match="6 encodings are too many"):
         Trailer(pack.encode_trailer(more), 9)
 
@@ -125,7 +124,7 @@ def test_the_table_of_encodings_counts_as_bytes(few: int) -> None:
         records.add(Stored(bytes([number]) * 32, 8, 1, 1, 0, RAW))
     records.chunks.popitem()
     assert records.fits([RAW])
-    assert not records.fits([(1, b"long")])
+    assert not records.fits([Encoding(1, b"long")])
 
 
 def test_a_chunk_at_the_limit_is_kept_and_a_larger_one_refused(
