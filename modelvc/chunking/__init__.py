@@ -1,1 +1,1 @@
-"""Where content is cut into chunks: pure, bytes in, numbers out."""
+"""Decide where content is cut into chunks. Pure: bytes in, numbers out."""

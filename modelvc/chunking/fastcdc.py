@@ -1,8 +1,10 @@
-"""The border to pyfastcdc: cuts that depend on the content alone, not on the blocks it was read in.
+"""The border to pyfastcdc: cuts depend on the content alone, and not on the blocks in which it is read.
 
-The parameters below are part of the format (docs/format.md, Chunkers): other ones find other cuts, and nothing
-that was stored before is shared any more. tests/golden/cuts.json notices when the library changes its mind.
-The mean chunk is larger than the "average" (about 312 KiB for 256): no cut is looked for in the first `least` bytes.
+The parameters below are part of the format (docs/format.md, Chunkers). With others, new versions would share no chunk
+with stored ones. tests/golden/cuts.json notices when the library cuts otherwise.
+
+The mean chunk is larger than the "average" (about 312 KiB for 256), because no cut is sought in the first `least`
+bytes. Source: FastCDC, Xia et al. 2020, as pyfastcdc has it.
 """
 
 from __future__ import annotations
@@ -19,13 +21,13 @@ if TYPE_CHECKING:
     from pyfastcdc import FastCDC
 
 KIB = 1 << 10
-MAX_CHUNK = 1024 * KIB  # no chunk is larger, whatever the chunker; what a caller carries over is smaller
+MAX_CHUNK = 1024 * KIB  # bytes; the largest chunk of any chunker
 NORMALIZATION: Literal[1] = 1
 SEED = 0
 
 
 class Sizes(NamedTuple):
-    """What FastCDC aims at, in bytes: no chunk but the one before a forced cut or the end is under `least`."""
+    """The sizes of FastCDC, in bytes. Only a chunk before a forced cut or the end is smaller than `least`."""
 
     least: int
     average: int
@@ -43,9 +45,9 @@ SIZES = {
 class Cutter:
     """Finds the chunks of one stream of bytes.
 
-    HINTS are the absolute offsets of forced cuts, strictly increasing; only chunker 3 has any. A Cutter keeps no
-    state: the caller holds a buffer that begins at a cut, asks for its `ends`, uses the chunks up to the last of
-    them, and puts the bytes behind it (fewer than MAX_CHUNK) in front of what it reads next.
+    HINTS: absolute offsets of forced cuts, strictly increasing; only chunker 3 has any. A Cutter keeps no state. The
+    caller holds a buffer that begins at a cut, asks for its `ends`, and uses the chunks up to the last end. It puts the
+    bytes behind that end (fewer than MAX_CHUNK) in front of the bytes that it reads next.
     """
 
     __slots__ = ("_engine", "_hints", "_most")
@@ -60,11 +62,11 @@ class Cutter:
         self._most = MAX_CHUNK if chunker == WHOLE else SIZES[chunker].most
 
     def ends(self, buf: memoryview, base: int, *, last: bool) -> list[int]:
-        """Where the chunks of BUF end that are certain, as positions in BUF, ascending.
+        """The certain ends of chunks in BUF, as ascending positions in BUF.
 
-        BASE is the offset in the stream of BUF's first byte, where a chunk starts. With LAST the stream ends with
-        BUF, and so does a chunk. Otherwise bytes that follow could still move the end of a chunk that reaches the
-        end of BUF; all others are certain.
+        BASE: the offset of BUF in the stream; a chunk starts there. LAST: whether the stream ends with BUF, as a chunk
+        then does. Otherwise the end of a chunk that reaches the end of BUF is not certain, because bytes that follow
+        could move it. Raises ValueError where chunker 0 gets more than MAX_CHUNK bytes.
         """
         stop = len(buf)
         if self._engine is None:
@@ -74,12 +76,12 @@ class Cutter:
         ends: list[int] = []
         start = 0
         hints = self._hints
-        place = bisect_right(hints, base)
-        while place < len(hints) and hints[place] - base <= stop:
-            forced = hints[place] - base
+        at = bisect_right(hints, base)
+        while at < len(hints) and hints[at] - base <= stop:
+            forced = hints[at] - base
             _cut(self._engine, buf[start:forced], start, ends)
             start = forced
-            place += 1
+            at += 1
         if start < stop:
             _cut(self._engine, buf[start:], start, ends)
             before = ends[-2] if len(ends) > 1 else 0
@@ -89,8 +91,8 @@ class Cutter:
 
 
 def _cut(engine: FastCDC, part: memoryview, start: int, ends: list[int]) -> None:
-    """Append where the chunks of PART end, which begins at START of the buffer that `ends` counts in."""
-    # A Chunk holds a view of the buffer; none outlives this loop, so the buffer can be filled anew.
+    """Append the ends of the chunks of PART to ENDS, as positions in the buffer where PART begins at START."""
+    # A Chunk of the library holds a view of the buffer; none outlives this loop, so that the buffer can be refilled.
     for chunk in engine.cut_buf(part):
         start += chunk.length
         ends.append(start)
@@ -100,10 +102,10 @@ def _engine(sizes: Sizes) -> FastCDC:
     import warnings
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the library warns where we refuse
+        warnings.simplefilter("ignore")  # the library warns where mvc raises an error below
         import pyfastcdc
 
-    if not pyfastcdc.FastCDC.__module__.startswith("pyfastcdc.cy"):
+    if not is_compiled():
         raise ConfigError(
             "pyfastcdc was installed without its compiled part and would cut at 10 MB/s",
             hint="reinstall a wheel for this platform: `pip install --force-reinstall --only-binary=:all: pyfastcdc`",
@@ -118,7 +120,7 @@ def _engine(sizes: Sizes) -> FastCDC:
 
 
 def is_compiled() -> bool:
-    """Whether the library is the one that was compiled; it falls back to Python without being asked."""
+    """Whether the compiled part of the library is installed. Without it the library runs in Python, and slowly."""
     from pyfastcdc import FastCDC
 
     return FastCDC.__module__.startswith("pyfastcdc.cy")

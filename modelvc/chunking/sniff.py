@@ -1,7 +1,7 @@
-"""How to cut a file, told from its content alone: never from its name, nor from a size that it may outgrow.
+"""Plan how to cut a file, from its content alone: never from its name, nor from a size that it may outgrow.
 
-What is read here was written by anyone. All of it is advice: a wrong answer costs shared chunks and nothing else, so
-whatever looks odd gives no hints, and no claim of a file makes this read more than a few MiB.
+A plan is advice. A wrong plan costs shared chunks and nothing else, so a file that looks odd gets no hints. Files are
+hostile: no claim in a file makes this module read more than a few MiB.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from modelvc.modelfiles.containers import Region
 
 KIB = 1 << 10
-ONE_PIECE = 64 * KIB  # files up to this are one chunk
+ONE_PIECE = 64 * KIB  # a file of at most so many bytes is one chunk
 TENSOR = 64 * KIB  # smaller tensors share chunks with their neighbours
-MOST_HINTS = 65_536
+MOST_HINTS = 65_536  # advice to a writer alone: no reader needs the hints, so that it is no limit of a format
 
-_PROTOCOLS = (b"\x02", b"\x03", b"\x04", b"\x05")
+_PROTOCOLS = (b"\x02", b"\x03", b"\x04", b"\x05")  # of pickle
 _XGBOOST = b"{L\0\0\0\0\0\0\0"
 _TEXT = bytes([*b"\t\n\f\r", *range(0x20, 0x7F), *range(0x80, 0x100)])
-_TRY = 1024
+_TRY = 1024  # bytes at the start that must be text in a text file
 
 
 class CutPlan(NamedTuple):
     """How to cut one file.
 
-    Hints are offsets of forced cuts. `compressible` is False when compressing is known to be in vain, None when
-    only a try can tell.
+    `hints`: offsets of forced cuts. `compressible`: False if compression is known to gain nothing, None if only a try
+    can tell.
     """
 
     chunker: int
@@ -40,7 +40,7 @@ class CutPlan(NamedTuple):
 
 
 def plan(head: bytes, read_at: Callable[[int, int], bytes], size: int) -> CutPlan:
-    """The plan for SIZE bytes that begin with HEAD (64 KiB are enough); READ_AT takes an offset and a length."""
+    """The plan for a file of SIZE bytes. HEAD: its first 64 KiB. READ_AT: (offset, length) to bytes of the file."""
     if compressed.is_compressed(head):
         return CutPlan(WHOLE if size <= ONE_PIECE else COARSE, (), compressible=False)
     if size <= ONE_PIECE:
@@ -53,20 +53,20 @@ def plan(head: bytes, read_at: Callable[[int, int], bytes], size: int) -> CutPla
 
 
 def _many_small_parts(head: bytes) -> bool:
-    """Whether HEAD begins what holds trees and objects rather than tensors: a pickle, xgboost's UBJSON, text."""
+    """Whether the file holds trees and objects instead of tensors: a pickle, UBJSON of xgboost, or text."""
     pickled = head[:1] == b"\x80" and head[1:2] in _PROTOCOLS
     return pickled or head.startswith(_XGBOOST) or not head[:_TRY].translate(None, _TEXT)
 
 
 def forced_cuts(tensors: list[Region], size: int) -> tuple[int, ...]:
-    """Where a file of SIZE bytes is cut for its TENSORS: at most once per 64 KiB, and 65,536 times in all."""
+    """Offsets at which to cut a file of SIZE bytes for its TENSORS, sorted: one per 64 KiB at most, 65,536 in all."""
     regions = sorted(region for region in tensors if 0 <= region[0] < region[1] <= size)
     starts_from = ends_from = TENSOR
     while True:
         cuts = _edges(regions, starts_from, ends_from) - {0, size}
         if len(cuts) <= min(MOST_HINTS, size // TENSOR):
             return tuple(sorted(cuts))
-        # Ends are given up before starts, then the smallest tensors: every version of a file gives up the same.
+        # First ends are dropped, then the smallest tensors: every version of a file drops the same, and shares chunks.
         if ends_from == starts_from:
             ends_from *= 2
         else:
@@ -74,10 +74,10 @@ def forced_cuts(tensors: list[Region], size: int) -> tuple[int, ...]:
 
 
 def _edges(regions: list[Region], starts_from: int, ends_from: int) -> set[int]:
-    """The starts of all REGIONS of STARTS_FROM bytes, and the ends of those of ENDS_FROM.
+    """The starts of the REGIONS of at least STARTS_FROM bytes, and the ends of those of at least ENDS_FROM bytes.
 
-    An end matters where something small follows that changes without the tensor: a zip header that names the file,
-    a bias, a running mean.
+    An end is worth a cut where something small follows that changes without the tensor: a zip header that names the
+    file, a bias, a running mean.
     """
     cuts: set[int] = set()
     taken = 0

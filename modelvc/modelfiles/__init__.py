@@ -1,1 +1,1 @@
-"""Containers of model formats: where tensors lie, and whether bytes were compressed. Pure."""
+"""Containers of model formats: the positions of tensors, and whether bytes are compressed. Pure."""

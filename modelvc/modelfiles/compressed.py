@@ -1,4 +1,4 @@
-"""Whether bytes were compressed before: then compressing again is in vain, and versions share hardly a chunk."""
+"""Recognise files that are compressed: compressing them again gains nothing, and versions share hardly a chunk."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ MAGIC = (
 )
 _BZIP2 = tuple(b"BZh%d1AY&SY" % level for level in range(1, 10))
 _ZLIB = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
-_TRY = 4096
+_TRY = 4096  # bytes
 
 
 def is_compressed(head: bytes) -> bool:
-    """Whether HEAD begins a file that is compressed as a whole."""
+    """Whether HEAD, the first bytes of a file, is of a format that compresses the whole file."""
     return head.startswith(MAGIC) or head.startswith(_BZIP2) or (head.startswith(_ZLIB) and _inflates(head[:_TRY]))
 
 
 def _inflates(head: bytes) -> bool:
-    """Whether HEAD really is zlib's: two bytes are little proof, and level 0 only wraps."""
+    """Whether HEAD is compressed by zlib. Its two magic bytes prove little, and level 0 compresses nothing."""
     import zlib
 
     try:

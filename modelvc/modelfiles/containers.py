@@ -1,7 +1,7 @@
-"""Where the tensors lie in the files that frameworks write, found without the frameworks.
+"""Find the tensors in the files that frameworks write, without the frameworks.
 
-Each reader gets what the file claims and trusts none of it: what it reads is capped, what it returns need not
-be inside the file, and it raises Unclear for anything it does not expect.
+The readers trust no claim of a file. They read a bounded number of bytes, and raise Unclear for anything unexpected.
+The regions that they return may lie outside of the file.
 """
 
 from __future__ import annotations
@@ -14,28 +14,32 @@ if TYPE_CHECKING:
 
     ReadAt = Callable[[int, int], bytes]
 
-Region = tuple[int, int]  # first byte, and the one behind the last
+Region = tuple[int, int]  # the offsets of the first byte, and of the byte behind the last
 
 KIB, MIB = 1 << 10, 1 << 20
-WORTHY = 64 * KIB  # smaller tensors get no cut of their own, so they need not be looked up
-SAFETENSORS_HEADER = 8 * MIB  # some 80,000 tensors: more than there are hints
+# Bounds of these readers alone: a container above them gets no hints, which costs shared chunks and no correctness.
+WORTHY = 64 * KIB  # smaller tensors get no cut of their own, so they are not looked up
+SAFETENSORS_HEADER = 8 * MIB  # some 80,000 tensors: more than a file gets hints
 ZIP_DIRECTORY = 4 * MIB
-ZIP_END = 64 * KIB + 22 + 20  # the record at the end with the longest comment, and the locator before it
+ZIP_END = 64 * KIB + 22 + 20  # the end record with the longest comment, and the locator before it
 
 
 class Container(NamedTuple):
-    """What a container holds: where its tensors of 64 KiB and more lie, and whether it deflated nearly all of them."""
+    """What a container holds.
+
+    `tensors`: the regions of its tensors of 64 KiB and more. `compressed`: whether it is deflated nearly as a whole.
+    """
 
     tensors: list[Region]
     compressed: bool = False
 
 
 class Unclear(Exception):
-    """The bytes are not what they seemed to be; never leaves this module."""
+    """The bytes are not of the format that they began like. This never leaves the module."""
 
 
 def read_container(head: bytes, read_at: ReadAt, size: int) -> Container:
-    """What lies in the file of SIZE bytes that begins with HEAD; nothing, if it is no container that is known."""
+    """The container that a file of SIZE bytes is, beginning with HEAD; an empty one for an unknown format."""
     try:
         if head.startswith(b"PK\x03\x04"):
             return _zip(read_at, size)
@@ -49,7 +53,7 @@ def read_container(head: bytes, read_at: ReadAt, size: int) -> Container:
 
 
 def _npy_data(head: bytes) -> int:
-    """Where the numbers begin: behind magic, version, a length and a header of text."""
+    """The offset of the numbers: behind magic, version, the length of the header, and the header."""
     if head[6:7] == b"\x01":
         (length,) = struct.unpack_from("<H", head, 8)
         return 10 + int(length)
@@ -60,7 +64,7 @@ def _npy_data(head: bytes) -> int:
 
 
 def _safetensors(head: bytes, read_at: ReadAt, size: int) -> list[Region]:
-    """A length, a JSON object of names with their data_offsets, the data."""
+    """The regions of tensors in a safetensors file: a length, a JSON object with data_offsets by name, and the data."""
     import re
 
     (length,) = struct.unpack_from("<Q", head)
@@ -69,8 +73,8 @@ def _safetensors(head: bytes, read_at: ReadAt, size: int) -> list[Region]:
     header = read_at(8, length)
     if len(header) != length or not header.rstrip(b" ").endswith(b"}"):
         raise Unclear
-    # Not parsed as JSON: eight hostile MiB of it are a hundred times that in memory. Inside a JSON string each quote
-    # has a backslash before it, so a name or a note cannot look like this.
+    # This does not parse JSON: eight hostile MiB of it would take a hundred times that in memory. Inside a JSON string
+    # each quote has a backslash before it, so that no name or note can look like data_offsets.
     offsets = re.compile(rb'"data_offsets"\s{0,8}:\s{0,8}\[\s{0,8}(\d{1,18})\s{0,8},\s{0,8}(\d{1,18})\s{0,8}\]')
     data = 8 + length
     spans = ((int(found[1]), int(found[2])) for found in offsets.finditer(header))
@@ -78,21 +82,21 @@ def _safetensors(head: bytes, read_at: ReadAt, size: int) -> list[Region]:
 
 
 class _Entry(NamedTuple):
-    """A line of a zip's directory."""
+    """One file in the central directory of a zip."""
 
-    method: int
-    stored: int
-    header: int  # where its local header begins
+    method: int  # of compression, 0 for none
+    stored: int  # bytes
+    header: int  # the offset of its local header
 
 
 def _zip(read_at: ReadAt, size: int) -> Container:
-    """The entries of a zip that are not compressed: torch's tensors, the arrays of an .npz."""
+    """The entries of a zip that are not compressed: the tensors of torch, the arrays of an .npz file."""
     entries = sorted(set(_entries(_directory(read_at, size))), key=lambda entry: entry.header)
     packed = sum(entry.stored for entry in entries if entry.method)
     tensors: list[Region] = []
     end = 0
     for method, stored, header in entries:
-        # Entries that overlap are a trick to make few bytes look like many; each is skipped unread.
+        # Entries that overlap are a trick to make few bytes look like many; they are skipped unread.
         if method or stored < WORTHY or header < end or header + stored > size:
             continue
         local = read_at(header, 30)
@@ -106,14 +110,16 @@ def _zip(read_at: ReadAt, size: int) -> Container:
 
 
 def _directory(read_at: ReadAt, size: int) -> bytes:
-    """The central directory, found from the end of the file."""
+    """The central directory of a zip, found from the end of the file."""
     tail_at = max(0, size - ZIP_END)
     tail = read_at(tail_at, size - tail_at)
     at = tail.rfind(b"PK\x05\x06")
     if at < 0:
         raise Unclear
     length, start = struct.unpack_from("<II", tail, at + 12)
-    if at >= 20 and tail[at - 20 : at - 16] == b"PK\x06\x07":  # zip64: the true numbers are elsewhere
+    if (
+        at >= 20 and tail[at - 20 : at - 16] == b"PK\x06\x07"
+    ):  # zip64: the locator before the end record leads to the true numbers
         (where,) = struct.unpack_from("<Q", tail, at - 12)
         record = read_at(where, 56) if where <= size - 56 else b""
         if not record.startswith(b"PK\x06\x06"):
@@ -125,6 +131,7 @@ def _directory(read_at: ReadAt, size: int) -> bytes:
 
 
 def _entries(directory: bytes) -> Iterator[_Entry]:
+    """Yield the files in a central DIRECTORY."""
     at = 0
     while directory[at : at + 4] == b"PK\x01\x02":
         (method,) = struct.unpack_from("<H", directory, at + 10)
@@ -139,7 +146,7 @@ def _entries(directory: bytes) -> Iterator[_Entry]:
 
 
 def _wide(extra: bytes, fields: list[int]) -> list[int]:
-    """FIELDS with those that did not fit 32 bits taken from the zip64 part of EXTRA, in order."""
+    """FIELDS, where those that do not fit into 32 bits come from the zip64 part of EXTRA, in order."""
     at = 0
     while at + 4 <= len(extra):
         tag, length = struct.unpack_from("<HH", extra, at)

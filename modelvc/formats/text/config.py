@@ -1,8 +1,7 @@
-"""Configuration: what the repository says to everyone (`.mvc/config.toml`) and what this clone says
-to itself (`.git/mvc/config.toml`).
+"""The configuration of a repository (`.mvc/config.toml`, committed) and of a clone (`.git/mvc/config.toml`).
 
-The repository's word is hostile until this clone has pinned it. Keys that this version does not know are never
-honoured; they are kept when the file is written again, and listed in `unknown`.
+A remote of the repository is hostile until this clone has pinned it. Keys that this version does not know have no
+effect. They stay when the file is written again, and `unknown` lists them.
 """
 
 from __future__ import annotations
@@ -31,37 +30,40 @@ CLONE = ".git/mvc/config.toml"
 
 _NAME_START = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
 _NAME = _NAME_START | frozenset("._-")
+# A key that this version does not know and that holds one of these words could run a program in another version.
 _COMMANDS = ("command", "cmd", "exec", "run", "program", "process", "helper", "plugin", "script", "shell")
 
 
 @dataclass(frozen=True, slots=True)
 class Remote:
-    """Where a store lies."""
+    """A remote as a configuration has it: the URL of a store, and how to reach it."""
 
-    url: str = ""  # "" only in a clone, which may add a profile to a remote that the repository names
+    url: str = ""  # "" only in a clone that adds a profile or options to a remote of the repository
     endpoint_url: str = ""
     region: str = ""
-    profile: str = ""  # of credentials; only in a clone
+    profile: str = ""  # the name of a profile of credentials; only in a clone
     extra: Extra = field(default_factory=dict, hash=False)
     options: Mapping[str, remote_options.OptionValue] = field(default_factory=dict, hash=False)  # only in a clone
 
     def same_place(self, other: Remote) -> bool:
-        """Whether bytes sent to both end up in one place; profiles do not matter."""
+        """Whether OTHER leads to the same store; profiles and options do not matter."""
         return (self.url, self.endpoint_url, self.region) == (other.url, other.endpoint_url, other.region)
 
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    modified: OnModified = "warn"  # when a model is newer than its pointer in a commit
-    large_file: int = 10 << 20  # bytes; larger new blobs are refused in a commit
-    commit_metrics: CommitMetrics = "comment"  # how a commit's message shows what becomes of metrics
-    gate: Gate = "warn"  # what a push does about a model that does not keep the policy
+    """The table `[hooks]`: what the hooks of mvc do."""
+
+    modified: OnModified = "warn"  # what a commit does about a model that is newer than its pointer
+    large_file: int = 10 << 20  # bytes; a commit refuses a larger new blob
+    commit_metrics: CommitMetrics = "comment"  # how the message of a commit shows changes of metrics
+    gate: Gate = "warn"  # what a push does about a model that fails the policy
     extra: Extra = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """`.mvc/config.toml`: the same for everyone who clones."""
+    """`.mvc/config.toml`: the committed configuration, which every clone gets. A Config is never changed."""
 
     default_remote: str = ""
     remotes: Mapping[str, Remote] = field(default_factory=dict, hash=False)
@@ -72,13 +74,13 @@ class Config:
 
     @property
     def unknown(self) -> tuple[str, ...]:
-        """The keys that this version does not know, dotted: what `mvc doctor` warns about."""
+        """The dotted keys that this version does not know; `mvc doctor` warns about them."""
         tables = (("hooks", self.hooks.extra), ("notebooks", self.notebooks.extra), ("track", self.track.extra))
         inside = (f"{name}.{key}" for name, extra in tables for key in extra)
         return (*self.extra, *inside, *_unknown("remotes", self.remotes))
 
     def with_remote(self, name: str, remote: Remote) -> Config:
-        """A configuration that names one more remote."""
+        """A copy with one more remote. Raises UsageError for a name in use, and for what one clone owns."""
         _check_new(name, remote, self.remotes, COMMITTED)
         if remote.profile or remote.options:
             raise UsageError(
@@ -88,25 +90,26 @@ class Config:
         return replace(self, remotes={**self.remotes, name: remote})
 
     def with_place(self, name: str, remote: Remote) -> Config:
-        """A configuration whose remote NAME, which must be there, lies where REMOTE says. Keys of others stay."""
+        """A copy with the URL, endpoint and region of REMOTE for its remote NAME; other keys stay."""
         return replace(self, remotes=_moved(name, remote, self.remotes, COMMITTED))
 
     def renamed(self, old: str, new: str) -> Config:
-        """A configuration that calls the remote OLD, which must be there, NEW."""
+        """A copy with its remote OLD called NEW. Raises UsageError for a NEW that is in use."""
         default = new if self.default_remote == old else self.default_remote
         return replace(self, remotes=_renamed(old, new, self.remotes), default_remote=default)
 
     def without_remote(self, name: str) -> Config:
+        """A copy without the remote NAME. Raises NotFoundError where it has none."""
         default = "" if self.default_remote == name else self.default_remote
         return replace(self, remotes=_without(name, self.remotes), default_remote=default)
 
     def with_default(self, name: str) -> Config:
-        """A configuration whose default is NAME, which may also be a remote of this clone only."""
+        """A copy with the default remote NAME, which may also be a remote of this clone alone."""
         check_name(name)
         return replace(self, default_remote=name)
 
     def with_patterns(self, wanted: Sequence[str]) -> Config:
-        """A configuration that tracks what the patterns WANTED match. UsageError for one that cannot be used."""
+        """A copy with the patterns WANTED. Raises UsageError for a pattern that cannot be used."""
         for pattern in wanted:
             if why := track_patterns.wrong(pattern):
                 raise UsageError(f'the pattern "{shown(pattern, 80)}" {why}', hint="try '*.pt' or 'models/**'")
@@ -115,7 +118,7 @@ class Config:
         return replace(self, track=replace(self.track, patterns=tuple(dict.fromkeys(wanted))))
 
     def encode(self, header: str = "") -> bytes:
-        """The file, with the lines of HEADER as a comment on top."""
+        """The bytes of the file, with the lines of HEADER as a comment on top. Raises ConfigError above a limit."""
         table: dict[str, toml.Value] = {"format": FORMAT}
         if self.default_remote:
             table["default_remote"] = self.default_remote
@@ -134,54 +137,61 @@ class Config:
         if self.track.patterns or self.track.extra:
             table["track"] = {"patterns": list(self.track.patterns), **self.track.extra}
         data = _file(table, header)
-        parse(data)  # what no reader accepts is not written
+        parse(data)  # a file that no reader accepts must not be written
         return data
 
 
 @dataclass(frozen=True, slots=True)
 class CloneConfig:
-    """`.git/mvc/config.toml`: this clone's own, never committed."""
+    """`.git/mvc/config.toml`: the configuration of this clone, which is never committed or changed in place."""
 
-    store_path: str = ""  # "" is .git/mvc/store
+    store_path: str = ""  # an absolute path; "" for .git/mvc/store
     remotes: Mapping[str, Remote] = field(default_factory=dict, hash=False)
-    trust: Mapping[str, Remote] = field(default_factory=dict, hash=False)  # remotes as they were when accepted
+    trust: Mapping[str, Remote] = field(default_factory=dict, hash=False)  # the pins, by name of the remote
     extra: Extra = field(default_factory=dict, hash=False)
     store_extra: Extra = field(default_factory=dict, hash=False)
 
     @property
     def unknown(self) -> tuple[str, ...]:
+        """The dotted keys that this version does not know; `mvc doctor` warns about them."""
         tables = (*_unknown("remotes", self.remotes), *_unknown("trust", self.trust))
         return (*self.extra, *(f"store.{key}" for key in self.store_extra), *tables)
 
     def with_pin(self, name: str, remote: Remote) -> CloneConfig:
-        """A clone that accepts REMOTE, exactly as it is, under NAME."""
+        """A copy with a pin: it accepts REMOTE under NAME, with exactly this URL, endpoint and region."""
         check_name(name)
         check_usable(name, remote, CLONE)
         pin = Remote(remote.url, remote.endpoint_url, remote.region)
         return replace(self, trust={**self.trust, name: pin})
 
     def without_pin(self, name: str) -> CloneConfig:
+        """A copy without a pin of NAME."""
         return replace(self, trust={known: pin for known, pin in self.trust.items() if known != name})
 
     def with_remote(self, name: str, remote: Remote) -> CloneConfig:
-        """A clone with one more remote of its own, or with a profile for one that the repository names."""
+        """A copy with one more remote, or with a profile for a remote of the repository.
+
+        Raises UsageError for a name in use.
+        """
         _check_new(name, remote, self.remotes, CLONE)
         return replace(self, remotes={**self.remotes, name: remote})
 
     def with_place(self, name: str, remote: Remote) -> CloneConfig:
-        """A clone whose own remote NAME, which must be there, lies where REMOTE says. Its profile and keys stay."""
+        """A copy with the URL, endpoint and region of REMOTE for its own remote NAME; other keys stay."""
         return replace(self, remotes=_moved(name, remote, self.remotes, CLONE))
 
     def renamed(self, old: str, new: str) -> CloneConfig:
-        """A clone that calls the remote OLD, where it has one or has accepted one, NEW."""
+        """A copy with its remote and its pin OLD, if any, called NEW."""
         own = _renamed(old, new, self.remotes) if old in self.remotes else self.remotes
         pins = _renamed(old, new, self.trust) if old in self.trust else self.trust
         return replace(self, remotes=own, trust=pins)
 
     def without_remote(self, name: str) -> CloneConfig:
+        """A copy without its own remote NAME. Raises NotFoundError where it has none."""
         return replace(self, remotes=_without(name, self.remotes))
 
     def encode(self, header: str = "") -> bytes:
+        """The bytes of the file, with the lines of HEADER as a comment on top. Raises ConfigError above a limit."""
         table: dict[str, toml.Value] = dict(self.extra)
         if self.store_path or self.store_extra:
             table["store"] = ({"path": self.store_path} if self.store_path else {}) | dict(self.store_extra)
@@ -195,7 +205,7 @@ class CloneConfig:
 
 
 def parse(data: bytes, where: str = COMMITTED) -> Config:
-    """The repository's configuration; ConfigError names file and key."""
+    """The repository's configuration in DATA. Raises ConfigError, which names the file WHERE and the key."""
     table = _read(data, where)
     version = table.number("format")
     if version > FORMAT:
@@ -219,7 +229,7 @@ def parse(data: bytes, where: str = COMMITTED) -> Config:
 
 
 def parse_clone(data: bytes, where: str = CLONE) -> CloneConfig:
-    """The configuration of a clone; ConfigError names file and key. No bytes at all are an empty one."""
+    """The configuration of a clone in DATA, which may be empty. Raises ConfigError, which names WHERE and the key."""
     table = _read(data, where)
     store = table.table("store")
     path = store.text("path")
@@ -233,7 +243,7 @@ def parse_clone(data: bytes, where: str = CLONE) -> CloneConfig:
 
 
 def check_name(name: str, where: str = "") -> None:
-    """Refuse what cannot name a remote: UsageError, or ConfigError when it stands in the file WHERE."""
+    """Refuse a NAME that no remote can have: raise UsageError, or ConfigError where NAME is in the file WHERE."""
     if name and len(name) <= 64 and name[0] in _NAME_START and _NAME.issuperset(name):
         return
     why = f'"{shown(name, 80)}" cannot name a remote: letters, digits, ".", "_" and "-" can, at most 64'
@@ -243,18 +253,18 @@ def check_name(name: str, where: str = "") -> None:
 
 
 def check_usable(name: str, remote: Remote, where: str = COMMITTED) -> None:
-    """Refuse, before it is honoured, a remote that could run something or that gives a secret away."""
+    """Refuse, before any use, a REMOTE that could run a program or give a secret away. Raises ConfigError."""
     for key in remote.extra:
         if any(word in key.lower() for word in _COMMANDS):
             raise _unusable(name, where, f'its key "{shown(key, 80)}" could run a program')
-    if "::" in remote.url:  # an endpoint may have it: http://[::1]:9000
+    if "::" in remote.url:  # an endpoint may hold "::", as in http://[::1]:9000
         raise _unusable(name, where, f'"{shown_url(remote.url)}" chains file systems with "::"')
     for url in (remote.url, remote.endpoint_url, remote.region, remote.profile):
         if not CONTROL.isdisjoint(url):
             raise _unusable(name, where, f'"{shown_url(url)}" has a control character in it')
         if url.startswith("-"):
             raise _unusable(name, where, f'"{shown_url(url)}" looks like an option')
-        account, at, _ = url.partition("://")[2].rpartition("@")  # a secret may have a slash in it
+        account, at, _ = url.partition("://")[2].rpartition("@")  # from the right: a secret may hold a slash
         if at and ":" in account:
             raise _unusable(name, where, "its URL holds a password, which everyone who clones could read")
     if remote.endpoint_url and not remote.endpoint_url.startswith(("https://", "http://")):
@@ -281,9 +291,8 @@ def _check_new(name: str, remote: Remote, known: Mapping[str, Remote], where: st
 
 def _moved(name: str, remote: Remote, known: Mapping[str, Remote], where: str) -> dict[str, Remote]:
     check_usable(name, remote, where)
-    before = known[name]
-    place = replace(before, url=remote.url, endpoint_url=remote.endpoint_url, region=remote.region)
-    return {**known, name: place}
+    moved = replace(known[name], url=remote.url, endpoint_url=remote.endpoint_url, region=remote.region)
+    return {**known, name: moved}
 
 
 def _renamed(old: str, new: str, known: Mapping[str, Remote]) -> dict[str, Remote]:
@@ -300,7 +309,7 @@ def _without(name: str, known: Mapping[str, Remote]) -> dict[str, Remote]:
 
 
 def _remotes(table: Table, *, own: bool) -> dict[str, Remote]:
-    """The remotes in TABLE; OWN says that it is this clone's word, which may have options."""
+    """The remotes in TABLE. OWN: whether TABLE is of the clone's configuration, whose remotes may have options."""
     found: dict[str, Remote] = {}
     for name, entry in table.tables().items():
         check_name(name, table.where)
@@ -311,7 +320,7 @@ def _remotes(table: Table, *, own: bool) -> dict[str, Remote]:
 
 
 def _own_keys(remote: Remote) -> list[str]:
-    """The keys of REMOTE, as it was committed, that belong to one clone."""
+    """The keys of a committed REMOTE that only a clone's configuration may have."""
     return ["profile"] * bool(remote.profile) + [key for key in remote_options.RULES if key in remote.extra]
 
 
@@ -321,9 +330,9 @@ def _hooks(table: Table) -> Hooks:
         large = sizes.parse(table.text("large_file", "10 MiB"))
     except ValueError:
         raise table.error("large_file", 'must be a size such as "10 MiB"') from None
-    said = table.choice("commit_metrics", ("comment", "trailer", "off"), "comment")
+    metrics = table.choice("commit_metrics", ("comment", "trailer", "off"), "comment")
     gate = table.choice("gate", ("warn", "block", "off"), "warn")
-    return Hooks(cast("OnModified", modified), large, cast("CommitMetrics", said), cast("Gate", gate), table.unknown)
+    return Hooks(cast("OnModified", modified), large, cast("CommitMetrics", metrics), cast("Gate", gate), table.unknown)
 
 
 def _remotes_table(remotes: Mapping[str, Remote]) -> dict[str, toml.Value]:

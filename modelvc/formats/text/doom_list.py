@@ -1,4 +1,4 @@
-"""Packs of a remote that are to go. Spec: docs/format.md#doom-lists."""
+"""Doom lists: the packs of a remote that gc will delete. Spec: docs/format.md#doom-lists."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 FOLDER = "gc/doomed/"
 _HEAD = b"modelvc dooms 1\n"
-_LINE = 65  # bytes: 64 hex digits of a pack id and a line feed
+_LINE = 65  # bytes: the 64 hex digits of a pack id and a line feed
 _DIGITS = frozenset(b"0123456789abcdef")
 
 
 def encode(packs: Iterable[bytes]) -> bytes:
-    """The bytes of a doom list; FormatError when they are more than a reader accepts."""
+    """The bytes of a doom list of PACKS, which are pack ids. Raises FormatError for a list above the limit."""
     data = _HEAD + b"".join(name.hex().encode() + b"\n" for name in sorted(set(packs)))
     if len(data) > limits.DOOM_LIST:
         raise FormatError(f"a doom list cannot be larger than {limits.DOOM_LIST:,} bytes")
@@ -26,7 +26,7 @@ def encode(packs: Iterable[bytes]) -> bytes:
 
 
 def parse(data: bytes) -> tuple[bytes, ...]:
-    """The ids of the packs; FormatError for a list that is torn, or of a later version."""
+    """The pack ids in a doom list, sorted. Raises FormatError for a list that is cut off or of another version."""
     lines = data[len(_HEAD) :]
     if not data.startswith(_HEAD) or len(lines) % _LINE:
         raise FormatError("not a valid doom list")

@@ -5,10 +5,11 @@
     one         "not" one | "(" condition ")" | value ("<" | "<=" | ">" | ">=" | "==" | "!=") value
     value       number | "text" | 'text' | true | false | name | `any name`
 
-A quoted word left of a sign is a name, and so is one beside < or >, which order numbers alone. Right of == and != it is
-the metric of that name where the version has one, else a text. Nothing is evaluated but this. A metric that is not
-there, or is nan, makes a comparison unknown, and so is "not" of it; a condition that is unknown does not hold (the
-three-valued logic of Kleene, and of SQL).
+A quoted word left of an operator is the name of a metric. Beside < and >, which order numbers alone, it is a name too.
+Right of == and != it is the metric of that name where the version has one, else a text. Nothing else is evaluated.
+
+A metric that is missing or nan makes its comparison unknown, and "not" of an unknown is unknown. An unknown condition
+does not hold. This is the three-valued logic of Kleene and of SQL.
 """
 
 from __future__ import annotations
@@ -56,31 +57,31 @@ _WORDS = {"and", "or", "not"}
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A condition that was read; `names` are the metrics in it."""
+    """A parsed condition; `names` are the metrics in it."""
 
     text: str
     names: tuple[str, ...]
     _holds: Holds
 
     def holds(self, values: Values) -> bool:
-        """Whether VALUES fulfil it; False also where they do not tell."""
+        """Whether VALUES, the metrics of a version, fulfil the condition; False where that is unknown."""
         return self._holds(values) is True
 
 
 @dataclass(frozen=True, slots=True)
 class _Token:
-    kind: str  # "number", "text" (quoted), "name", "sign", "word", "end"
+    kind: str  # "number", "text" (quoted), "name", "sign" (an operator or a parenthesis), "word", "end"
     text: str
     column: int  # from 1
 
     @property
     def is_constant(self) -> bool:
-        """Whether it is a value wherever it stands."""
+        """Whether this token is a value at any position."""
         return self.kind == "number" or (self.kind == "name" and self.text in {"true", "false"})
 
 
 def parse(text: str) -> Condition:
-    """The condition in TEXT; UsageError points at the column where it goes wrong."""
+    """The condition in TEXT. Raises UsageError, which names the column of the first mistake."""
     if len(text) > MAX_LENGTH:
         raise UsageError(f"a condition cannot be longer than {MAX_LENGTH:,} characters", hint="write a shorter one")
     reader = _Parser(text, _tokens(text))
@@ -112,7 +113,7 @@ def _tokens(text: str) -> list[_Token]:
 
 
 def _not_understood(rest: str) -> str:
-    """Of a sign that there is elsewhere, all of it and what there is here."""
+    """In words, the beginning of REST; for an operator of other languages, the whole of it and mvc's own ones."""
     found = re.match(r"[=<>!&|]+", rest)
     known = f"; there is {' '.join([*sorted(_SIGNS), *sorted(_WORDS)])}" if found else ""
     return f"{shown(found[0] if found else rest[:1])} is not understood{known}"
@@ -125,7 +126,7 @@ def _wrong(text: str, column: int, why: str) -> UsageError:
 
 
 class _Parser:
-    """Recursive descent over the tokens."""
+    """Recursive descent over the tokens; one method for each rule of the grammar above."""
 
     def __init__(self, text: str, tokens: list[_Token]) -> None:
         self._text = text
@@ -218,7 +219,7 @@ def _is_number(value: MetricValue | None) -> bool:
 
 
 def _compare(sign: str, left: MetricValue | None, right: MetricValue | None) -> Truth:
-    if left is None or right is None or left != left or right != right:  # noqa: PLR0124 - how nan is told
+    if left is None or right is None or left != left or right != right:  # noqa: PLR0124 - nan is not equal to itself
         return None
     if sign in _ORDER:
         if isinstance(left, str | bool) or isinstance(right, str | bool):
@@ -229,10 +230,12 @@ def _compare(sign: str, left: MetricValue | None, right: MetricValue | None) -> 
 
 
 def _every(parts: Iterable[Truth]) -> Truth:
+    """The "and" of PARTS in three-valued logic."""
     found = list(parts)
     return False if False in found else None if None in found else True
 
 
 def _any(parts: Iterable[Truth]) -> Truth:
+    """The "or" of PARTS in three-valued logic."""
     found = list(parts)
     return True if True in found else None if None in found else False

@@ -1,7 +1,7 @@
-"""Files of metrics and parameters: JSON, JSON lines, YAML, TOML and tables (CSV, TSV), told apart by their suffix.
+"""Files of metrics and parameters: JSON, JSON lines, YAML, TOML and tables (CSV, TSV). The suffix tells the format.
 
-Whatever the format, names of nested tables are joined with dots, and an error names the file and, where there is one,
-the line. A file that holds nothing is an error too: an empty table would pass for an answer.
+In every format, the names of nested tables are joined with dots. An error names the file, and the line where there is
+one. A file without metrics is an error: an empty result would pass for an answer.
 """
 
 from __future__ import annotations
@@ -24,19 +24,22 @@ _TOO_MUCH = re.compile(r"more than [\d,]+ metrics|is longer than")
 
 
 class Chosen(NamedTuple):
-    """The metrics that are recorded of a file, and how many others it holds."""
+    """The metrics that were chosen from a file, and the number of its other metrics."""
 
     pairs: Pairs
     left_out: int
 
 
 def read(data: bytes, name: str) -> Pairs:
-    """The (name, value) pairs in the file NAME; FormatError says what is wrong with it, and where."""
+    """All metrics in DATA, the content of the file NAME. Raises FormatError, which names the file and the line."""
     return choose(data, name).pairs
 
 
 def choose(data: bytes, name: str, only: Sequence[str] = ()) -> Chosen:
-    """The metrics in the file NAME that a glob of ONLY matches; all of them without ONLY. Raises FormatError."""
+    """The metrics in DATA, the content of the file NAME, whose names a glob of ONLY matches; all without ONLY.
+
+    Raises FormatError, which names the file and the line, also where no metric matches.
+    """
     suffix = name.rpartition(".")[2].lower()
     reader = _READERS.get(suffix, _json)
     try:
@@ -117,7 +120,10 @@ def _text(data: bytes) -> str:
 
 
 def _nested(value: object, seen: list[int], depth: int = 0) -> object:
-    """VALUE with its tables as `metrics.Members`, which knows order and double keys."""
+    """VALUE with its tables as `metrics.Members`, which keep their order. SEEN: a counter of values so far.
+
+    Raises FormatError for a document that is nested too deeply or has too many values.
+    """
     if depth > metrics.MAX_DEPTH:  # in YAML a list can hold itself
         raise FormatError(f"it is nested deeper than {metrics.MAX_DEPTH}")
     seen[0] += 1

@@ -1,8 +1,8 @@
 """Metrics that were logged in rows: tables with a header (CSV, TSV), JSON lines, and lists of one value per epoch.
 
-Three forms of a table are known, each by its header: the course of a training, of which the last row counts; the log
-of Lightning, whose rows of training and validation alternate, so that the last value of each column counts; and one
-metric per row, `metric,value`. A table that may mean something else is refused with the reason.
+The header tells three forms of tables apart. In the course of a training, the last row counts. In a log of Lightning,
+rows of training and validation alternate, so that the last value of each column counts. A table `metric,value` has one
+metric per row. A table that may mean something else is refused with the reason.
 """
 
 from __future__ import annotations
@@ -24,16 +24,19 @@ if TYPE_CHECKING:
 
 MOST_COLUMNS = 10_000  # more than a pointer holds, since `--only` may choose among them
 _DELIMITERS = (",", ";", "\t")
-_COUNTERS = frozenset({"epoch", "step"})  # say when a row was logged, and measure nothing
+_COUNTERS = frozenset({"epoch", "step"})  # columns that say when a row was logged
 _NAME_COLUMNS = frozenset({"metric", "name", "key"})
-# Columns of tables whose rows stand side by side, so that none is the last: folds of scikit-learn's cross_validate,
-# candidates of its searches, trials of Optuna.
+# Columns of tables whose rows are alternatives, so that the last row is no result: folds of scikit-learn's
+# cross_validate, candidates of its searches, trials of Optuna.
 _SIDE_BY_SIDE = frozenset({"fold", "fit_time", "mean_fit_time", "trial", "datetime_start"})
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+")
 
 
 def table(text: str, *, tabs: bool) -> Named:
-    """The (name, value) pairs of a table; TABS: it is separated by tabs. FormatError names the line."""
+    """The (name, value) pairs of a table. TABS: whether tabs separate its fields; else the delimiter is found.
+
+    Raises FormatError, which names the line.
+    """
     lines = [*_rows(text, "\t" if tabs else _delimiter(text))]
     if not lines:
         raise FormatError("it is empty")
@@ -62,6 +65,7 @@ def table(text: str, *, tabs: bool) -> Named:
 
 
 def _last_of_each(rows: Iterable[dict[str, str]]) -> Named:
+    """The last value of each column."""
     found: dict[str, str] = {}
     for row in rows:
         found.update(row)
@@ -69,11 +73,12 @@ def _last_of_each(rows: Iterable[dict[str, str]]) -> Named:
 
 
 def json_lines(text: str) -> Named:
-    """The (name, value) pairs of an object per line: of the last one where all have the same names, else the last of
-    each name.
+    """The (name, value) pairs of a text with one JSON object per line. Raises FormatError, which names the line.
+
+    Where all objects have the same names, the last object counts; else the last value of each name.
     """
     rows: list[metrics.Members] = []
-    for number, line in enumerate(text.split("\n"), 1):  # a text in JSON may hold other line ends
+    for number, line in enumerate(text.split("\n"), 1):  # splitlines() would cut JSON strings at U+2028 and others
         if not line.strip():
             continue
         try:
@@ -97,10 +102,10 @@ def json_lines(text: str) -> Named:
 
 
 def last_epoch(value: object) -> object:
-    """Of a history, as Keras keeps it (a list of numbers per metric, one number per epoch), the last epoch; else VALUE.
+    """The last epoch of VALUE, if that is a history as Keras keeps it: per metric a list of one number per epoch.
 
-    A table of lists is a history when all have one length and one of them is a loss: lists without a loss may be
-    anything, such as one number per class.
+    Any other VALUE is returned as it is. A table of lists is a history if all lists have one length and one of them is
+    a loss. Lists without a loss may be anything, such as one number per class.
     """
     if not isinstance(value, metrics.Members) or not value:
         return value
@@ -119,7 +124,7 @@ def _is_number(value: object) -> bool:
 
 
 def _rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """(line, fields) of each row that has any; every row as long as the first."""
+    """Yield (line, fields) of each row that is not empty. Raises FormatError for a row unlike the first in length."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     width = 0
     try:
@@ -138,7 +143,10 @@ def _rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _delimiter(text: str) -> str:
-    """The sign between fields: the one that cuts every row into the same number of fields, more than one."""
+    """The character between fields: the one that cuts every row into the same number of fields, and into at least two.
+
+    "," where none does. Raises FormatError where several do.
+    """
     fits = []
     for delimiter in _DELIMITERS:
         try:
@@ -158,17 +166,18 @@ def _delimiter(text: str) -> str:
 def _without_index(
     header: list[str], rows: list[tuple[int, list[str]]]
 ) -> tuple[list[str], list[tuple[int, list[str]]]]:
-    """Without the index that pandas writes: a first column without a name that counts the rows from 0."""
+    """HEADER and ROWS without the index of pandas: a first column without a name that counts the rows from 0."""
     if header[0] or [row[0] for _, row in rows] != [str(number) for number in range(len(rows))]:
         return header, rows
     return header[1:], [(at, row[1:]) for at, row in rows]
 
 
 def _check_header(header: list[str]) -> None:
+    """Refuse a header with a column that has no name, a value for a name, or a name twice."""
     known: set[str] = set()
-    for place, name in enumerate(header, 1):
+    for position, name in enumerate(header, 1):
         if not name:
-            raise FormatError(f"column {place} has no name")
+            raise FormatError(f"column {position} has no name")
         if not isinstance(metrics.parse_value(name), str):
             raise FormatError(f"its first line is not a header: {shown(name, 40)} is a value, not a name")
         if name in known:
@@ -177,6 +186,7 @@ def _check_header(header: list[str]) -> None:
 
 
 def _value(field: str, at: int) -> object:
+    """The value in FIELD, on the line AT (0: unknown). Raises FormatError for a comma that may mean a thousand."""
     if _DECIMAL_COMMA.fullmatch(field):
         where = f" (line {at})" if at else ""
         raise FormatError(f"{shown(field, 40)} has a comma, which may mean a thousand: write a decimal point{where}")

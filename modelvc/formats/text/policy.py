@@ -1,7 +1,6 @@
-"""`.mvc/policy.toml`: which metrics of which models count, which way is better, and what a release must keep.
+"""`.mvc/policy.toml`: which metrics of which models count, which direction is better, and what a version must keep.
 
-Spec: docs/policy.md. A key that is not known is an error here, unlike in the configuration: a misspelt floor would
-guard nothing.
+Spec: docs/policy.md. Unlike in the configuration, an unknown key is an error: a misspelt floor would guard nothing.
 """
 
 from __future__ import annotations
@@ -37,47 +36,52 @@ _KEY = re.compile(r"""^\s*["']?([A-Za-z0-9_-]+)["']?\s*[=.]""")
 
 @dataclass(frozen=True, slots=True)
 class Margin:
-    """How much worse a metric may get: only what exceeds both is a regression. `rel` is a share of the old value."""
+    """How much worse a metric may get: only a loss above both parts is a regression.
+
+    `absolute` is in the unit of the metric, `relative` is a share of the old value.
+    """
 
     absolute: float = 0.0
     relative: float = 0.0
 
     def allowed(self, old: float) -> float:
-        """The largest loss, in the metric's own unit, that is no regression from OLD."""
+        """The largest loss from OLD that is no regression, in the unit of the metric."""
         share = self.relative * abs(old) if math.isfinite(old) else 0.0  # a share of infinity would allow everything
         return max(self.absolute, share)
 
 
 @dataclass(frozen=True, slots=True)
 class MetricRule:
-    """One `[[metric]]`. `margin`: None where no comparison with another version is asked for; `line` is in the file."""
+    """One `[[metric]]`."""
 
-    model: str  # glob over paths of models; "*" for every one
+    model: str  # a glob over paths of models; "*" for every model
     name: str  # of the metric, exact or a glob
     direction: Direction
     floor: float | None = None  # min
     ceiling: float | None = None  # max
     target: float | None = None  # for the direction "target"
-    margin: Margin | None = None  # max_drop or max_rise
-    paired: bool = False  # compare row by row, by the predictions of both versions
-    metric: str = ""  # what is computed from predictions; "": what the name says
+    margin: Margin | None = None  # max_drop or max_rise; None for no comparison with another version
+    paired: bool = False  # whether to compare row by row, by the predictions of both versions
+    metric: str = ""  # the measure to compute from predictions; "" for the one that the name means
     confidence: float = 0.95
     on_inconclusive: OnInconclusive = "fail"
-    line: int = 0
+    line: int = 0  # in the file
 
     def covers(self, model: str, metric: str) -> bool:
+        """Whether this rule is about METRIC of MODEL."""
         return matches(self.model, model) and self.covers_metric(metric)
 
     def covers_metric(self, metric: str) -> bool:
+        """Whether this rule is about METRIC, for the models that it names."""
         return metric == self.name or fnmatchcase(metric, self.name)
 
     @property
     def exact(self) -> bool:
-        """Whether it names one metric, which then must be there."""
+        """Whether this rule names one metric, which a version then must have."""
         return not _is_glob(self.name)
 
     def crossed(self, value: float) -> str:
-        """Which bound VALUE does not keep, in words; "" if it keeps both."""
+        """In words, the bound that VALUE does not keep; "" where it keeps both."""
         if self.floor is not None and value < self.floor:
             return f"is below its floor {self.floor:g}"
         if self.ceiling is not None and value > self.ceiling:
@@ -85,7 +89,7 @@ class MetricRule:
         return ""
 
     def gain(self, old: float, new: float) -> float | None:
-        """How much better NEW is than OLD, negative when it is worse; None where no direction is better."""
+        """How much better NEW is than OLD; negative where it is worse, None where no direction is better."""
         if self.direction == "higher":
             return new - old
         if self.direction == "lower":
@@ -97,10 +101,11 @@ class MetricRule:
 
 @dataclass(frozen=True, slots=True)
 class ModelFiles:
-    """One `[[model]]`: where its metrics, parameters and predictions lie, below the top of the worktree.
+    """One `[[model]]`: the files with its metrics, parameters and predictions.
 
-    `only`: globs over the names of the metrics that are recorded; empty for all. `positive`: the label that precision,
-    recall, F1, AUC and Brier are about; "" where the policy does not say.
+    `metrics`, `params` and `predictions` are paths below the top of the worktree, "" for none. `only`: globs over the
+    names of the metrics to record; empty for all. `positive`: the label that precision, recall, F1, AUC and Brier are
+    about; "" where the policy names none.
     """
 
     model: str
@@ -114,40 +119,42 @@ class ModelFiles:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """All of the file, in its order."""
+    """The whole file, in its order."""
 
     rules: tuple[MetricRule, ...] = ()
     files: tuple[ModelFiles, ...] = ()
 
     def rules_for(self, model: str) -> tuple[MetricRule, ...]:
+        """The rules about MODEL."""
         return tuple(rule for rule in self.rules if matches(rule.model, model))
 
     def rule(self, model: str, metric: str) -> MetricRule | None:
-        """The rule that says which way METRIC of MODEL is better: one with its exact name before a glob."""
+        """The rule with the direction of METRIC of MODEL: the first with its exact name, else the first; or None."""
         found = [rule for rule in self.rules if rule.covers(model, metric)]
         return next((rule for rule in found if rule.name == metric), found[0] if found else None)
 
     def gain(self, model: str, metric: str, old: object, new: object) -> float | None:
-        """How much better NEW is than OLD; None where that is not declared, or one of them is no number."""
+        """How much better NEW is than OLD; None where no rule gives a direction, or one of them is no number."""
         rule = self.rule(model, metric)
         numbers = [value for value in (old, new) if isinstance(value, int | float) and not isinstance(value, bool)]
         return rule.gain(*map(float, numbers)) if rule and len(numbers) == 2 else None
 
     def files_for(self, model: str) -> ModelFiles | None:
+        """The first `[[model]]` about MODEL, or None."""
         return next((one for one in self.files if matches(one.model, model)), None)
 
     def positive_for(self, model: str) -> str:
-        """The positive label of MODEL, by the first `[[model]]` that names one; "" where none does."""
+        """The positive label of MODEL, from the first `[[model]]` that names one; "" where none does."""
         return next((one.positive for one in self.files if one.positive and matches(one.model, model)), "")
 
 
 def matches(pattern: str, model: str) -> bool:
-    """Whether a glob over models means MODEL; `*` crosses slashes."""
+    """Whether PATTERN, a glob over paths of models, matches MODEL; `*` crosses slashes."""
     return pattern == model or fnmatchcase(model, pattern)
 
 
 def parse(data: bytes, where: str = POLICY) -> Policy:
-    """The policy in DATA; ConfigError names the line."""
+    """The policy in DATA. Raises ConfigError, which names the file WHERE and the line."""
     try:
         table = toml.read(data, shown(where), limit=limits.POLICY)
     except FormatError as error:
@@ -163,12 +170,12 @@ def parse(data: bytes, where: str = POLICY) -> Policy:
 
 
 class _PolicyReader:
-    """Finds the line of what is wrong: the parser of TOML does not tell."""
+    """Reads the entries of a policy, and finds the line of a mistake, which tomllib does not give."""
 
     def __init__(self, where: str, lines: Sequence[str]) -> None:
         self._where = where
         self._lines = lines
-        # Where the entries of each kind begin, as places in `lines`: looked for once, not once for every rule.
+        # For each kind the positions in `lines` of its headers: found once here, and not again for every rule.
         self._starts: dict[str, list[int]] = {}
         for at, text in enumerate(lines):
             if header := _HEADER.match(text):
@@ -178,13 +185,14 @@ class _PolicyReader:
         return ConfigError(f"{shown(self._where)}, line {line}: {why}", hint=f"edit {shown(self._where)}")
 
     def top(self, key: str) -> int:
+        """The line of a top-level KEY; 1 where it is not found."""
         for number, line in enumerate(self._lines, 1):
             if re.match(rf"\s*(\[+\s*)?[\"']?{re.escape(key)}\b", line):
                 return number
         return 1
 
     def entries(self, table: Mapping[str, Any], kind: str) -> list[tuple[int, dict[str, Any]]]:
-        """The tables of one kind, each with its place among them."""
+        """The entries of a kind, each with its number."""
         found = table.get(kind, [])
         if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
             raise self.error(self.top(kind), f"{kind} must be written as [[{kind}]]")
@@ -193,7 +201,7 @@ class _PolicyReader:
         return list(enumerate(found))
 
     def line(self, kind: str, number: int, key: str = "") -> int:
-        """Where the entry NUMBER of a kind begins, or where KEY stands in it."""
+        """The line on which the entry NUMBER of a kind begins, or on which it has KEY."""
         starts = self._starts.get(kind, [])
         if number >= len(starts):
             return 1
@@ -206,6 +214,8 @@ class _PolicyReader:
         return start + 1
 
     def rule(self, number: int, entry: dict[str, Any]) -> MetricRule:
+        """The rule in ENTRY, the [[metric]] with this NUMBER. Raises ConfigError."""
+
         def fail(key: str, why: str) -> ConfigError:
             return self.error(self.line("metric", number, key), f"{shown(key, 40)} {why}")
 
@@ -254,6 +264,8 @@ class _PolicyReader:
         )
 
     def files(self, number: int, entry: dict[str, Any]) -> ModelFiles:
+        """The files in ENTRY, the [[model]] with this NUMBER. Raises ConfigError."""
+
         def fail(key: str, why: str) -> ConfigError:
             return self.error(self.line("model", number, key), f"{shown(key, 40)} {why}")
 
@@ -281,7 +293,7 @@ class _PolicyReader:
 
 
 def _is_glob(text: str) -> bool:
-    return any(sign in text for sign in "*?[")
+    return any(character in text for character in "*?[")
 
 
 def _text(entry: Mapping[str, Any], key: str, fail: Any, default: str | None = None) -> str:

@@ -1,6 +1,7 @@
-"""What was found complete on a remote: `.git/mvc/proofs/<remote>`. Spec: docs/format.md#proofs.
+"""Proofs: the history that was found complete on a remote (`.git/mvc/proofs/<remote>`). Spec: docs/format.md#proofs.
 
-Lines of words, since the pre-push shim reads them in shell. A cache: whatever does not parse is no proof.
+A proof consists of lines of words, because the pre-push hook reads it in shell. It is a cache: a file that does not
+parse is no proof.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ _NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 class Lost(NamedTuple):
-    """A version that history names and no store had that could be asked. `commit`: one that names it."""
+    """A version that history names, and that none of the stores that could be asked had.
+
+    `commit`: a commit that names it. `path`: of the model there.
+    """
 
     kind: str
     oid: Oid
@@ -40,9 +44,10 @@ class Lost(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """The history of each of `tips` was complete in the store `store` at `generation`, apart from `lost`.
+    """The history of each of `tips` was complete in a store at a generation, apart from `lost`.
 
-    `config` is a hash of the configuration by which the Git remotes `serves` push their models there.
+    `store`: the id in its config. `config`: a hash of the configuration by which pushes to the Git remotes `serves`
+    send their models to that store.
     """
 
     store: str
@@ -54,7 +59,7 @@ class Proof:
 
 
 def encode(proof: Proof) -> bytes:
-    """The bytes of PROOF. Raises FormatError for a proof that no reader would accept."""
+    """The bytes of PROOF. Raises FormatError for a proof that no reader accepts."""
     lines = [_HEAD, f"store {proof.store}", f"generation {proof.generation}", f"config {proof.config}"]
     lines += [f"serves {name}" for name in proof.serves]
     lines += [f"tip {tip}" for tip in proof.tips]
@@ -66,7 +71,7 @@ def encode(proof: Proof) -> bytes:
 
 
 def parse(data: bytes) -> Proof:
-    """The proof in DATA; FormatError for anything else."""
+    """The proof in DATA. Raises FormatError for anything else."""
     if len(data) > limits.PROOF or not data.endswith(b"\n"):
         raise _invalid("its length")
     try:
@@ -87,18 +92,19 @@ def parse(data: bytes) -> Proof:
     for word, most in (("serves", limits.PROOF_REMOTES), ("tip", limits.PROOF_TIPS), ("lost", limits.PROOF_LOST)):
         if len(found[word]) > most:
             raise _invalid(f"more than {most:,} lines of {word}")
-    tips = tuple(_one([tip], _COMMIT) for tip in found["tip"])
+    tips = tuple(_only_value([tip], _COMMIT) for tip in found["tip"])
     return Proof(
-        _one(found["store"], _STORE),
-        int(_one(found["generation"], _NUMBER)),
-        _one(found["config"], _COMMIT),
+        _only_value(found["store"], _STORE),
+        int(_only_value(found["generation"], _NUMBER)),
+        _only_value(found["config"], _COMMIT),
         tuple(found["serves"]),
         tips,
         tuple(map(_lost, found["lost"])),
     )
 
 
-def _one(values: Sequence[str], shape: re.Pattern[str]) -> str:
+def _only_value(values: Sequence[str], shape: re.Pattern[str]) -> str:
+    """The one value in VALUES. Raises FormatError where there are none or several, or it has not this SHAPE."""
     if len(values) != 1 or not shape.fullmatch(values[0]):
         raise _invalid("a value")
     return values[0]
@@ -108,7 +114,7 @@ def _lost(text: str) -> Lost:
     letter, digits, commit, path = (*text.split(" ", 3), "", "", "")[:4]
     if letter not in _KINDS or not re.fullmatch(r"[0-9a-f]{64}", digits):
         raise _invalid("a lost version")
-    return Lost(_KINDS[letter], Oid(bytes.fromhex(digits)), _one([commit], _COMMIT), SafeRelPath.parse(path))
+    return Lost(_KINDS[letter], Oid(bytes.fromhex(digits)), _only_value([commit], _COMMIT), SafeRelPath.parse(path))
 
 
 def _invalid(why: str) -> FormatError:

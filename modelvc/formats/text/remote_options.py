@@ -1,6 +1,7 @@
-"""How one clone reaches an S3 remote: keys of `[remotes.NAME]` in its own configuration, and `-o KEY=VALUE`.
+"""Options of an S3 remote: keys of `[remotes.NAME]` in the configuration of a clone, and `-o KEY=VALUE`.
 
-They choose who pays, which key encrypts and whom TLS trusts, so the repository cannot set them.
+They choose who pays, which key encrypts and which authority TLS trusts. So the configuration of a repository cannot
+set them.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ _ACLS = "private|public-read|public-read-write|authenticated-read|aws-exec-read|
 
 
 class _Rule(NamedTuple):
-    """What a value may be: a pattern for the whole of it ("" is true or false), and that in words."""
+    """Which values an option accepts: a pattern for the whole value ("" for true or false), and the same in words."""
 
     pattern: str
     words: str
@@ -43,7 +44,7 @@ RULES = {
 
 
 def read(table: Table) -> dict[str, OptionValue]:
-    """The options in TABLE, an entry of the clone's configuration; its own error names the key."""
+    """The options in TABLE, a remote in a clone's configuration. Raises the error of TABLE, which names the key."""
     found: dict[str, OptionValue] = {}
     for key, rule in RULES.items():
         if key not in table.values:
@@ -58,7 +59,7 @@ def read(table: Table) -> dict[str, OptionValue]:
 
 
 def parse(words: Sequence[str]) -> dict[str, OptionValue]:
-    """The options in WORDS of the form KEY=VALUE; UsageError for anything else."""
+    """The options in WORDS, each KEY=VALUE. Raises UsageError."""
     found: dict[str, OptionValue] = {}
     for word in words:
         key, _, text = word.partition("=")
@@ -81,5 +82,6 @@ def _fits(rule: _Rule, value: OptionValue) -> bool:
 
 
 def _contradiction(options: Mapping[str, OptionValue]) -> str:
+    """In words, what the key of an encryption needs besides; "" where OPTIONS fit together."""
     needs = "sse_kms_key_id" in options and not str(options.get("sse", "")).startswith("aws:kms")
     return "needs sse = aws:kms" if needs else ""

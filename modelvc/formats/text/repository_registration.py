@@ -1,4 +1,7 @@
-"""Who uses a store: the Git repositories whose history names objects in it. Spec: docs/format.md#registrations."""
+"""Registrations: the Git repositories whose history names objects in a store. Spec: docs/format.md#registrations.
+
+The place of a repository is one line that tells it from others, such as `host/path`.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +16,12 @@ FOLDER = "gc/repositories/"
 
 
 def key_of(place: str) -> str:
-    """The key under which the repository at PLACE is registered."""
+    """The key of the registration of the repository at PLACE."""
     return FOLDER + blake3(place.encode("utf-8", "surrogateescape")).hexdigest(length=16)
 
 
 def encode(place: str) -> bytes:
-    """The bytes of a registration; FormatError for a PLACE that no reader accepts."""
+    """The bytes of a registration. Raises FormatError for a PLACE that no reader accepts."""
     try:
         data = toml.encode({"format": FORMAT, "repository": place}).encode()
     except UnicodeEncodeError:
@@ -28,7 +31,10 @@ def encode(place: str) -> bytes:
 
 
 def one_line(place: str) -> str:
-    """PLACE as it can be registered: what cannot be printed as %XX, and a long one cut and told apart by its hash."""
+    """PLACE as a registration can hold it: characters that cannot be printed become %XX.
+
+    A long place is cut, and ends in a hash of the whole, so that two long places stay different.
+    """
     safe = "".join(c if c.isprintable() else _percent(c) for c in place)
     return (
         safe
@@ -37,12 +43,12 @@ def one_line(place: str) -> str:
     )
 
 
-def _percent(sign: str) -> str:
-    return "".join(f"%{byte:02X}" for byte in sign.encode("utf-8", "surrogateescape"))
+def _percent(character: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in character.encode("utf-8", "surrogateescape"))
 
 
 def parse(data: bytes, where: str) -> str:
-    """The place that a registration names; FormatError when it cannot be read, or not by this version."""
+    """The place in a registration. WHERE: its name for messages. Raises FormatError, also for another format."""
     table = Table.read(data, where, FormatError, limit=limits.REGISTRATION)
     if table.number("format") != FORMAT:
         raise table.error("format", f"must be {FORMAT}")

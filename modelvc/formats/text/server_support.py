@@ -1,4 +1,4 @@
-"""What a clone has seen a server honour, kept so that it is measured once. Spec: docs/format.md#servers."""
+"""Which parts of S3 a server supports: a clone measures that once and keeps it. Spec: docs/format.md#servers."""
 
 from __future__ import annotations
 
@@ -16,14 +16,18 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class ServerSupport:
-    """One store behind one server. `conditional`: writes may name what must be there; `checksums`: x-amz-checksum-*."""
+    """What one server supports for one store.
+
+    `conditional`: writes on condition, that is compare-and-swap. `checksums`: the headers x-amz-checksum-*.
+    """
 
     store: str  # the id in the store's config
-    server: str  # its endpoint and the URL of the remote
+    server: str  # the endpoint, a space, and the URL of the remote
     conditional: bool
     checksums: bool
 
     def encode(self) -> bytes:
+        """The bytes of the file."""
         table: dict[str, toml.Value] = {
             "format": FORMAT,
             "store": self.store,
@@ -35,12 +39,12 @@ class ServerSupport:
 
 
 def file_of(store: str, server: str) -> str:
-    """The name of the file for the store with the id STORE behind SERVER."""
+    """The name of the file in `FOLDER` for the store with the id STORE on SERVER."""
     return blake3(f"{store}\n{server}".encode()).hexdigest()[:32]
 
 
 def parse(data: bytes) -> ServerSupport:
-    """Read a file; FormatError when it is damaged or of another format."""
+    """Read the bytes of a file. Raises FormatError for a damaged file or another format."""
     table = Table.read(data, "what a server honours", FormatError, limit=limits.SERVER_SUPPORT)
     if table.number("format") != FORMAT:
         raise table.error("format", f"must be {FORMAT}")

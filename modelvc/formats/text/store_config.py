@@ -1,7 +1,7 @@
 """The config of a store. Spec: docs/format.md#store-config.
 
-What a later release adds to stores comes with a feature in one of three lists, so that a release which does not know
-it stays away from what it would break. Other unknown keys mean nothing and are ignored.
+A later release that changes stores adds a feature to one of three lists. A release that does not know the feature then
+refuses to read, to write or to run gc, and breaks nothing. Other unknown keys have no meaning and are ignored.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ FORMAT = 1
 NAMES = "plain"
 CHUNKER = "fastcdc-2020"
 SEED = 0
-UNCONDITIONAL = "unconditional-writers"  # packs and roots are written without compare-and-swap: gc has to run alone
+UNCONDITIONAL = "unconditional-writers"  # some client writes without compare-and-swap, so gc has to run alone
 _HEX = frozenset("0123456789abcdef")
 
 
 @dataclass(frozen=True, slots=True)
 class StoreConfig:
-    """What every program that opens a store has to agree on; written once."""
+    """The settings that every program that opens a store has to share; they are written once."""
 
     id: str  # 32 random hex digits
     names: str = NAMES
@@ -35,17 +35,17 @@ class StoreConfig:
 
     @classmethod
     def create(cls) -> StoreConfig:
-        """The config of a new store."""
+        """The config of a new store, with a random id."""
         return cls(os.urandom(16).hex())
 
     def check_read(self, where: str) -> None:
-        """Refuse to read a store that says things this version does not understand."""
+        """Refuse to read the store WHERE if it needs something that this version does not know. Raises ConfigError."""
         if self.names != NAMES:
             raise _newer(where, "read", f'its names are "{shown(self.names, 80)}"')
         _check_features(self.read_features, where, "read")
 
     def check_write(self, where: str) -> None:
-        """Refuse to write; what cannot be read cannot be written either."""
+        """Refuse to write as well as to read. Raises ConfigError."""
         self.check_read(where)
         if self.chunker != CHUNKER:
             raise _newer(where, "write", f'its chunker is "{shown(self.chunker, 80)}"')
@@ -54,20 +54,22 @@ class StoreConfig:
         _check_features(self.write_features, where, "write")
 
     def check_gc(self, where: str) -> None:
-        """Refuse gc, which also reads and writes: an old gc deletes what it does not understand."""
+        """Refuse gc as well as to write and read: an old gc deletes what it does not know. Raises ConfigError."""
         self.check_write(where)
         unknown = tuple(name for name in self.gc_features if name != UNCONDITIONAL)
         _check_features(unknown, where, "clean up")
 
     @property
     def unconditional(self) -> bool:
-        """Whether somebody writes here without compare-and-swap."""
+        """Whether some client writes here without compare-and-swap."""
         return UNCONDITIONAL in self.gc_features
 
     def with_unconditional_writers(self) -> StoreConfig:
+        """A copy with the feature `UNCONDITIONAL`."""
         return replace(self, gc_features=(*self.gc_features, UNCONDITIONAL))
 
     def encode(self) -> bytes:
+        """The bytes of the config. Raises FormatError above the limit."""
         table: dict[str, toml.Value] = {
             "format": FORMAT,
             "id": self.id,
@@ -79,12 +81,12 @@ class StoreConfig:
             "gc_features": self.gc_features,
         }
         data = toml.encode(table).encode()
-        parse(data)  # what no reader accepts is not written
+        parse(data)  # a config that no reader accepts must not be written
         return data
 
 
 def parse(data: bytes, where: str = "the store") -> StoreConfig:
-    """The config in DATA: FormatError when it is damaged, ConfigError when it is of a later format."""
+    """The config in DATA. Raises FormatError for a corrupt one, and ConfigError for one of a later format."""
     table = Table.read(data, f"the config of {where}", _damaged, limit=limits.STORE_CONFIG)
     version = table.number("format")
     if version > FORMAT:
@@ -106,8 +108,8 @@ def parse(data: bytes, where: str = "the store") -> StoreConfig:
 
 
 def is_torn(data: bytes) -> bool:
-    """Whether DATA is the first part of a config that this version wrote."""
-    nobody = "0" * 32
+    """Whether DATA is the beginning of a config that this version wrote: its writer was interrupted."""
+    nobody = "0" * 32  # takes the place of the id
     plain = StoreConfig(nobody)
     wholes = (plain.encode(), plain.with_unconditional_writers().encode())
     at = wholes[0].index(nobody.encode())

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """Globs of `mvc track`, in the order in which they were given."""
+    """The table `[track]`: the globs of `mvc track`, in the order in which they were given."""
 
     patterns: tuple[str, ...] = ()
     extra: Mapping[str, toml.Value] = field(default_factory=dict, hash=False)
 
 
 def from_table(table: Table) -> Track:
-    """The patterns of a configuration; its error for one that cannot be used."""
+    """The patterns in TABLE. Raises the error of TABLE for a pattern that cannot be used, or too many."""
     if "patterns" not in table.values:
         return Track((), table.unknown)
     patterns = table.texts("patterns")
@@ -38,7 +38,7 @@ def from_table(table: Table) -> Track:
 
 
 def wrong(pattern: str) -> str:
-    """Why a pattern cannot choose files; "" when it can."""
+    """In words, why PATTERN cannot choose models; "" where it can."""
     if not pattern.strip("/"):
         return "is empty"
     if len(pattern) > limits.CONFIG_TEXT or not CONTROL.isdisjoint(pattern):

@@ -1,6 +1,6 @@
-"""YAML files by the core schema of YAML 1.2: `no` is a word, `0755` the number 755, `16:9` and `12:30` are texts.
+"""YAML files by the core schema of YAML 1.2: `no` is a text, `0755` the number 755, `16:9` and `12:30` are texts.
 
-PyYAML reads; its own schema is that of YAML 1.1, which took these for false, an octal number and a number to base 60.
+PyYAML parses them. Its own schema is that of YAML 1.1, where these are false, an octal number, and base 60.
 Source: https://yaml.org/spec/1.2.2/#103-core-schema
 """
 
@@ -25,32 +25,37 @@ _MERGE = f"{_TAG}merge"
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe, keeps keys that come twice, and knows no tags but those of the core schema."""
+    """A safe loader with the tags of the core schema alone; it keeps keys that occur twice."""
 
     yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - not those of YAML 1.1
     merged = 0
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Bounded: a merge of merges of merges multiplies, before anything is built."""
+        """Resolve the merges (`<<`) of NODE, within a bound: merges of merges multiply before any value is built.
+
+        Raises FormatError.
+        """
         super().flatten_mapping(node)
         self.merged += len(node.value)
         if self.merged > MAX_NODES:
             raise FormatError(f"it holds more than {MAX_NODES:,} values")
 
     def construct_int(self, node: yaml.ScalarNode) -> int:
+        """The integer in NODE. Raises ValueError or FormatError."""
         text = self.construct_scalar(node)
         if not _INT.match(text):
             raise ValueError(text)
         return int(text, 0) if text[:2] in {"0o", "0x"} else metrics.integer(text)
 
     def construct_float(self, node: yaml.ScalarNode) -> float:
+        """The float in NODE. Raises ValueError."""
         text = self.construct_scalar(node).lower()
         if not _FLOAT.match(text):
             raise ValueError(text)
         return float(text.replace(".inf", "inf").replace(".nan", "nan"))
 
     def construct_table(self, node: yaml.MappingNode) -> metrics.Members:
-        """Its keys in order, also those that come twice; a key of its own stands in the place of a merged one."""
+        """The mapping in NODE with its keys in order, also keys that occur twice. Its own key replaces a merged one."""
         own = sum(key.tag != _MERGE for key, _ in node.value)
         self.flatten_mapping(node)
         made = self.construct_object
@@ -71,7 +76,7 @@ _Loader.add_implicit_resolver(_MERGE, re.compile(r"<<$"), ["<"])  # not in 1.2, 
 
 
 def read(data: bytes) -> object:
-    """The document in DATA: tables are `metrics.Members`. FormatError says what is wrong, and where."""
+    """The document in DATA, with its mappings as `metrics.Members`. Raises FormatError, which names line and column."""
     if len(data) > MAX_BYTES:
         raise FormatError(f"it is larger than {MAX_BYTES:,} bytes")
     try:
@@ -87,7 +92,7 @@ def read(data: bytes) -> object:
         raise FormatError(f"it is not valid YAML: {shown(error, 200)}") from None
     except RecursionError:
         raise FormatError(f"it is nested deeper than {metrics.MAX_DEPTH}") from None
-    except (TypeError, LookupError, AttributeError):  # what PyYAML does about `!!map [a]`, `!!bool x`
+    except (TypeError, LookupError, AttributeError):  # PyYAML raises these for `!!map [a]` and `!!bool x`
         raise FormatError("it is not valid YAML: a value is not what its tag says") from None
 
 
