@@ -1,1 +1,1 @@
-"""Verbs that look at versions or go back to one: log, show, diff, plot, rollback."""
+"""Verbs about versions in history: log, show, diff, plot, rollback."""

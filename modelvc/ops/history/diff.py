@@ -1,4 +1,4 @@
-"""What changed between two versions: bytes, files, metrics."""
+"""Compare two versions of models: bytes, files, metrics and parameters."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class FileChange:
 
 @dataclass(frozen=True, slots=True)
 class MetricChange:
-    """One metric or parameter; None where a side does not have it. `change` only for numbers.
+    """One metric or parameter; None if a side does not have it. `change`: new minus old, for numbers.
 
-    `better`: whether it got better; None where the policy declares no direction.
+    `better`: whether it got better; None if it did not change or the policy declares no direction.
     """
 
     name: str
@@ -53,9 +53,10 @@ class MetricChange:
 
 @dataclass(frozen=True, slots=True)
 class ModelChange:
-    """One model. `change`: "added", "removed", "renamed" (and perhaps changed) or "changed"; `was`: its name before,
-    where that is another; `files`: None when a side is not in the store; `unsaved`: the new side is what lies in the
-    worktree, which no `mvc add` has stored yet and nothing has measured.
+    """One model. `change`: "added", "removed", "renamed" (and perhaps changed) or "changed"; `was`: its former name.
+
+    `files`: None if a side is not in the store; `unsaved`: the new side is the worktree's file or folder, which was not
+    added yet and has no metrics.
     """
 
     path: str
@@ -64,7 +65,7 @@ class ModelChange:
     new_oid: str | None
     old_size: int | None
     new_size: int | None
-    shared: int | None  # bytes that both sides have in common, None when unknown
+    shared: int | None  # bytes that both sides have in common, None if unknown
     files: tuple[FileChange, ...] | None
     metrics: tuple[MetricChange, ...]
     params: tuple[MetricChange, ...] = ()
@@ -74,8 +75,8 @@ class ModelChange:
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """From `old` to `new`: commits, or "" for the worktree. `unreadable`: models left out, since their pointers or
-    their files cannot be read.
+    """From `old` to `new`: commits, or "" for the worktree. `unreadable`: skipped models whose pointers or files cannot
+    be read.
     """
 
     old: str
@@ -86,7 +87,7 @@ class Diff:
 
 @dataclass(frozen=True, slots=True)
 class _Version:
-    """One side of one model. `files`: those of a folder in the worktree that is not stored."""
+    """A version of a model. `files`: the files of an unsaved folder in the worktree."""
 
     pointer: Pointer
     unsaved: bool = False
@@ -94,7 +95,7 @@ class _Version:
 
 
 class _Side(NamedTuple):
-    """A commit ("": the worktree), its models, and those whose pointers or files cannot be read."""
+    """A commit ("": the worktree), its models, and the models whose pointers or files cannot be read."""
 
     commit: str
     models: dict[SafeRelPath, _Version]
@@ -102,7 +103,7 @@ class _Side(NamedTuple):
 
 
 def diff(repo: Repo, old: str = "HEAD", new: str = "", paths: Sequence[str] = ()) -> Diff:
-    """What differs between OLD and NEW ("": the worktree, with models that were trained and not added) below PATHS."""
+    """Compare the models below PATHS in the revisions OLD and NEW. "" is the worktree with its unsaved models."""
     repo.require_init()
     before, after = _side(repo, old), _side(repo, new)
     unreadable = {*before.unreadable, *after.unreadable}
@@ -145,9 +146,9 @@ def _side(repo: Repo, rev: str) -> _Side:
 
 
 def _use_worktree(repo: Repo, models: dict[SafeRelPath, _Version], chosen: Sequence[SafeRelPath]) -> set[SafeRelPath]:
-    """Put what lies in the worktree in the place of the pointers that `mvc status` calls modified.
+    """Replace in MODELS the pointers of modified models by what the worktree holds.
 
-    Returns the models that cannot be read.
+    Return the models that cannot be read.
     """
     here = [os.path.join(repo.layout.worktree, path) for path in chosen if path in models]
     unreadable = set()
@@ -166,7 +167,7 @@ def _use_worktree(repo: Repo, models: dict[SafeRelPath, _Version], chosen: Seque
 
 
 def _version_in_worktree(repo: Repo, path: SafeRelPath, pointer: Pointer) -> _Version:
-    """What lies at PATH now, called as its pointer would be. ModelvcError for what no pointer can name, as a link."""
+    """Return what lies at PATH now as a version. Raises ModelvcError for what no pointer can name, such as a link."""
     files = survey.tree_files(repo.worktree, repo.state, path)
     if files is not None:
         entries = entries_of(files)
@@ -192,7 +193,7 @@ def _differs(old: _Version | None, new: _Version | None) -> bool:
 
 
 def _policy(repo: Repo) -> Policy:
-    """The policy, for what is better; one that cannot be read is for `mvc check` to complain about."""
+    """Return the policy; an empty one if it cannot be read, which `mvc check` reports."""
     try:
         return read_policy(repo)
     except ModelvcError:
@@ -223,7 +224,7 @@ def _changed(
 
 
 def _shared(repo: Repo, old: Pointer | None, new: Pointer | None) -> int | None:
-    """Bytes of NEW whose chunks OLD has too."""
+    """Return the bytes of NEW in chunks that OLD has too; None if the store lacks a side."""
     if old is None or new is None:
         return None
     from modelvc.store.local.proof import read_content
@@ -250,7 +251,7 @@ def _files(repo: Repo, old: _Version | None, new: _Version | None) -> tuple[File
 
 
 def _entries(repo: Repo, side: _Version | None) -> Mapping[SafeRelPath, TreeEntry] | None:
-    """The files of a folder; none of anything else, None when the store does not have them."""
+    """Return the files of a folder; none for a file, None if the store lacks the folder."""
     if side is None or side.pointer.kind != "tree":
         return {}
     if side.files is not None:

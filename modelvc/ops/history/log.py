@@ -1,4 +1,4 @@
-"""The versions of models through Git's history."""
+"""List the versions of models in Git's history."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     from modelvc.formats.pointer.pointer import Pointer
     from modelvc.repo import Repo
 
-_MOST_COLUMNS = 4  # metrics beside a version, where nobody said which
+_MOST_COLUMNS = 4  # metrics beside a version, if the user named none
 
 
 @dataclass(frozen=True, slots=True)
 class LoggedVersion:
-    """One version of one model at the commit that brought it. `time`: seconds since the epoch; `parent`: the oid that
-    this one replaced.
+    """One version of one model at the commit that introduced it. `time`: seconds since the epoch.
+
+    `parent`: the oid that this version replaced; `broken`: why the pointer cannot be read.
     """
 
     path: str
@@ -50,7 +51,7 @@ class LoggedVersion:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """Versions, newest first. `cut_off`: models whose earlier versions are not in this shallow clone."""
+    """Versions, newest first. `cut_off`: models whose earlier versions this shallow clone lacks."""
 
     versions: tuple[LoggedVersion, ...]
     cut_off: tuple[str, ...] = ()
@@ -58,23 +59,24 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which versions: at most `limit` of each model (0: all); on every branch; where a condition holds; the best by a
-    metric; since a date that Git understands; in the history of the revision `rev` ("": HEAD).
-    """
+    """The versions to list. Each filter with its default lets all versions pass."""
 
-    limit: int = 0
-    all_refs: bool = False
-    where: str = ""
-    best: str = ""
-    since: str = ""
-    rev: str = ""
+    limit: int = 0  # at most this many of each model
+    all_refs: bool = False  # on every branch and tag
+    where: str = ""  # those that fulfil this condition over metrics
+    best: str = ""  # only the best by this metric
+    since: str = ""  # since a date that Git understands
+    rev: str = ""  # in the history of this revision; "": of HEAD
 
 
 ALL = Filters()
 
 
 def log(repo: Repo, paths: Sequence[str] = (), filters: Filters = ALL) -> Log:
-    """The versions of the models in PATHS (default: all) that FILTERS let through."""
+    """Return the versions of the models in PATHS (default: all) that pass FILTERS.
+
+    Raises NotFoundError for a path without versions.
+    """
     repo.require_init()
     if filters.rev and filters.all_refs:
         raise UsageError("--all is every branch and tag, a revision is one", hint="leave one of them out")
@@ -125,21 +127,23 @@ def _no_versions(repo: Repo, text: str) -> NotFoundError:
 
 
 def columns(repo: Repo, found: Log, asked: Sequence[str], first: Sequence[str] = ()) -> list[str]:
-    """The metrics to show beside versions: those ASKED for, by name or glob; else a few, FIRST and what the policy
-    judges before the rest. NotFoundError for a name that no version has.
+    """Return the metrics to show beside versions: those ASKED for by name or glob, else a few.
+
+    The few are FIRST, then those that the policy judges, then others. Raises NotFoundError for a name that no version
+    has.
     """
     from modelvc.models.policy import read_policy
 
     known = dict.fromkeys(name for version in found.versions for name in version.metrics)
     if asked:
         for wanted in asked:
-            if known and not any(_meant(name, wanted) for name in known):
-                there = ", ".join(shown(name) for name in list(known)[:10])
-                raise NotFoundError(f"no version has {shown(wanted)}", hint=f"there is: {there}")
-        return list(dict.fromkeys(name for wanted in asked for name in known if _meant(name, wanted)))
+            if known and not any(matches(name, wanted) for name in known):
+                names = ", ".join(shown(name) for name in list(known)[:10])
+                raise NotFoundError(f"no version has {shown(wanted)}", hint=f"there is: {names}")
+        return list(dict.fromkeys(name for wanted in asked for name in known if matches(name, wanted)))
     try:
         policy = read_policy(repo)
-    except ModelvcError:  # for mvc check to complain about
+    except ModelvcError:  # mvc check reports it
         policy = Policy()
     paths = dict.fromkeys(version.path for version in found.versions)
     rules = {name: next((rule for path in paths if (rule := policy.rule(path, name))), None) for name in known}
@@ -147,12 +151,13 @@ def columns(repo: Repo, found: Log, asked: Sequence[str], first: Sequence[str] =
     return list(dict.fromkeys([*(name for name in first if name in known), *judged, *known]))[:_MOST_COLUMNS]
 
 
-def _meant(name: str, wanted: str) -> bool:
+def matches(name: str, wanted: str) -> bool:
+    """Return whether NAME is WANTED or matches it as a glob."""
     return name == wanted or fnmatchcase(name, wanted)
 
 
 def _best(repo: Repo, path: str, rows: Sequence[LoggedVersion], metric: str) -> list[LoggedVersion]:
-    """The best of ROWS; UsageError when nothing says which way is better."""
+    """Return the best of ROWS, none if no row has METRIC. Raises UsageError if the policy declares no direction."""
     from modelvc.models.policy import read_policy
 
     place = best_of(read_policy(repo), path, metric, [row.metrics for row in rows])
@@ -160,13 +165,13 @@ def _best(repo: Repo, path: str, rows: Sequence[LoggedVersion], metric: str) -> 
 
 
 def _since(repo: Repo, text: str) -> int:
-    """Seconds since the epoch of a date as Git reads it; what Git cannot read is now to it."""
+    """Return the date TEXT as Git reads it, in seconds since the epoch. Git reads an unknown date as now."""
     out = git(repo.layout, "rev-parse", f"--since={text}").decode("ascii", "replace").strip()
     return int(out.removeprefix("--max-age="))
 
 
 def chosen(repo: Repo, paths: Sequence[str], tracked: Iterable[str]) -> list[SafeRelPath]:
-    """Those of the models TRACKED that PATHS mean, or, when a name is tracked no longer, the name itself."""
+    """Return the TRACKED models in PATHS; if a path is not tracked, PATHS themselves, which history may have."""
     try:
         return repo.selected(paths, tracked)
     except NotFoundError:

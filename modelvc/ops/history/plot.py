@@ -1,16 +1,15 @@
-"""The history of a model's metrics, in the order in which it happened."""
+"""Collect the history of a model's metrics, oldest version first."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from modelvc.errors import UsageError, shown
 from modelvc.models.policy import read_policy
 from modelvc.models.versions.history import no_such_metric
-from modelvc.ops.history.log import ALL, chosen, log
+from modelvc.ops.history.log import ALL, chosen, log, matches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,8 +21,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class PlotMetric:
-    """One metric and what the policy says of it: `direction` is "" where it says nothing; `best` is a place in
-    `Plot.versions`, None where no direction is better.
+    """One metric and its rule in the policy. `direction`: "" without a rule.
+
+    `best`: the index in `Plot.versions` of the best version, None if the policy declares no better direction.
     """
 
     name: str
@@ -36,7 +36,7 @@ class PlotMetric:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """`versions`: oldest first; `links`: (from, to) places in it, of a version and one that followed it."""
+    """The metrics of one model. `versions`: oldest first; `links`: (from, to) indexes of a version and its next one."""
 
     path: str
     metrics: tuple[PlotMetric, ...]
@@ -45,10 +45,10 @@ class Plot:
 
 
 def plot(repo: Repo, path: str, names: Sequence[str] = (), filters: Filters = ALL) -> Plot:
-    """The versions of one model that FILTERS let through, with the metrics that NAMES (globs; default: all) choose.
+    """Return the versions of one model that pass FILTERS, with the metrics that match NAMES (globs; default: all).
 
-    Metrics that the policy names come first. Raises NotFoundError for a model without versions and for a name that no
-    version has a number for.
+    Metrics that the policy judges come first. Raises NotFoundError for a model without versions, and for a name for
+    which no version has a number.
     """
     model, *more = chosen(repo, [path], repo.tracked())
     if more:
@@ -66,7 +66,7 @@ def plot(repo: Repo, path: str, names: Sequence[str] = (), filters: Filters = AL
 
 
 def value(version: LoggedVersion, name: str) -> float | None:
-    """A metric as a number that can be drawn; None where it is no number, or not a finite one."""
+    """Return the metric NAME of VERSION; None unless it is a finite number."""
     found = version.metrics.get(name)
     if isinstance(found, bool | str) or found is None or not math.isfinite(found):
         return None
@@ -80,7 +80,7 @@ def _has_number(versions: Sequence[LoggedVersion], name: str) -> bool:
 def _wanted(ordered: Sequence[str], names: Sequence[str], model: str) -> list[str]:
     found: dict[str, None] = {}
     for wanted in names:
-        hits = [name for name in ordered if name == wanted or fnmatchcase(name, wanted)]
+        hits = [name for name in ordered if matches(name, wanted)]
         if not hits:
             raise no_such_metric(model, wanted, ordered)
         found.update(dict.fromkeys(hits))
@@ -102,7 +102,7 @@ def _metric(versions: Sequence[LoggedVersion], name: str, rule: MetricRule | Non
 
 
 def _links(versions: Sequence[LoggedVersion], *, branched: bool) -> tuple[tuple[int, int], ...]:
-    """On one branch each version follows the one before it; over all branches, the one that it names as its parent."""
+    """Return the links. On one branch each version follows the previous one; if BRANCHED, the parent that it names."""
     if not branched:
         return tuple((place, place + 1) for place in range(len(versions) - 1))
     found: list[tuple[int, int]] = []

@@ -1,4 +1,4 @@
-"""Go back to a version that worked: the newest earlier one that a policy, a condition or a person chooses."""
+"""Roll a model back to an earlier version that the policy, a condition or the user chooses."""
 
 from __future__ import annotations
 
@@ -33,22 +33,22 @@ if TYPE_CHECKING:
     from modelvc.models.progress import Progress
     from modelvc.repo import Repo
 
-_MOST = 1_000  # versions that are looked at
+_MOST = 1_000  # earlier versions that are considered
 
 
 @dataclass(frozen=True, slots=True)
 class RollbackTarget:
-    """How the version is chosen: by at most one of these, else by the policy's bounds."""
+    """How to choose the version. At most one field is set; without any, the policy chooses."""
 
-    to: str = ""  # a revision
-    where: str = ""  # a condition over metrics
-    best: str = ""  # a metric
-    steps: int = 0
+    to: str = ""  # the version of this revision
+    where: str = ""  # the newest that fulfils this condition over metrics
+    best: str = ""  # the best by this metric
+    steps: int = 0  # the one so many versions back
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An earlier version, and the commit that brought it. `fits`: whether it could be chosen, and `why` not."""
+    """An earlier version, and the commit that introduced it. `fits`: whether it can be chosen; `why`: why it cannot."""
 
     commit: str
     time: int
@@ -63,8 +63,9 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class RolledBack:
-    """From `old` to `new` version. `reason`: why that one; `message`: what to say in the commit, "" when the last one
-    has that version already; `committed`: the commit, "" when there is none yet.
+    """From `old` to `new` version. `reason`: why it was chosen, or why none was; `committed`: the new commit, if any.
+
+    `message`: the message for the commit, "" if the last commit has that version already.
     """
 
     path: str
@@ -86,7 +87,7 @@ class _Step:
 
 @dataclass(frozen=True, slots=True)
 class RollbackPlan:
-    """What a rollback would do: `found.new` is None when nothing fits. `data`: the pointer to write."""
+    """A rollback that was not carried out yet. `found.new` is None if no version fits; `data`: the pointer to write."""
 
     path: SafeRelPath
     found: RolledBack
@@ -94,11 +95,11 @@ class RollbackPlan:
 
 
 def plan_rollback(repo: Repo, text: str, wish: RollbackTarget) -> RollbackPlan:
-    """Choose the version; changes nothing. UsageError when the wish cannot be understood."""
+    """Choose the version to roll back to. Changes nothing. Raises UsageError for a wish that makes no sense."""
     repo.require_init()
     path = repo.path(text)
     now = repo.pointer(path)
-    needed = wish.best or not (wish.to or wish.where or wish.steps)  # at night it may be the policy that is broken
+    needed = wish.best or not (wish.to or wish.where or wish.steps)  # a broken policy must not block the others
     policy = read_policy(repo) if needed else Policy()
     chain = [_at(repo, path, wish.to)] if wish.to else _chain(repo, path, now)
     before = [step.pointer for step in chain[1:]]
@@ -123,7 +124,10 @@ def rollback(
     *,
     commit: bool = False,
 ) -> RolledBack:
-    """Bring the version back and stage its pointer, as it was in history. NotFoundError when none fits."""
+    """Check out the chosen version, stage its pointer byte for byte and, with COMMIT, commit it.
+
+    Raises NotFoundError if no version fits, else as a checkout does.
+    """
     if plan.found.new is None:
         raise NotFoundError(
             f"no earlier version of {shown(plan.path)} fits: {plan.found.reason}",
@@ -138,7 +142,7 @@ def rollback(
 
 
 def _at(repo: Repo, path: SafeRelPath, rev: str) -> _Step:
-    """The version that a revision has."""
+    """Return the version of the revision REV. Raises NotFoundError if it does not have the model."""
     commit = history.resolve(repo.layout, rev)
     for at, version in versions_of(repo, path, start=commit):
         pointer = parse(version.data, pointer_of(at))
@@ -147,7 +151,7 @@ def _at(repo: Repo, path: SafeRelPath, rev: str) -> _Step:
 
 
 def _chain(repo: Repo, path: SafeRelPath, now: Pointer) -> list[_Step]:
-    """The versions before NOW, newest first: each is the parent of the one before it, whatever commits came between."""
+    """Return the versions before NOW, newest first: its parent, that one's parent, and so on."""
     known: dict[Oid, _Step] = {}
     waiting = versions_of(repo, name_in_commit(repo, path, now))
 
@@ -179,7 +183,7 @@ def _chain(repo: Repo, path: SafeRelPath, now: Pointer) -> list[_Step]:
 def _check_history(
     repo: Repo, path: SafeRelPath, known: list[Pointer], wish: RollbackTarget, judged: Sequence[Candidate]
 ) -> None:
-    """Raise GitError when the answer may lie in a part of history that a shallow clone does not have."""
+    """Raise GitError if the answer may lie in history that a shallow clone lacks."""
     if not repo.layout.shallow or wish.to or known[-1].parent is None or len(known) > _MOST:
         return
     if wish.best or wish.steps > len(judged) or not any(one.fits for one in judged):
@@ -189,7 +193,7 @@ def _check_history(
 def _fits(
     policy: Policy, path: SafeRelPath, pair: tuple[Pointer, Pointer | None], wish: RollbackTarget
 ) -> tuple[bool, str]:
-    """Whether a version, beside the one before it, could be chosen, and if not, why."""
+    """Return whether the first of PAIR can be chosen, and if not, why. The second is the version before it."""
     if wish.where:
         fits = expression.parse(wish.where).holds(_values(pair[0]))
         return fits, "" if fits else "does not fulfil the condition"
@@ -199,7 +203,7 @@ def _fits(
 def _choose(
     policy: Policy, path: SafeRelPath, chain: list[Pointer], judged: Sequence[Candidate], wish: RollbackTarget
 ) -> tuple[int | None, str]:
-    """The place in the chain, and why that one (or why none)."""
+    """Return the index of the chosen version in CHAIN, None without one, and the reason."""
     if not chain:
         return None, "it is the first, or the versions before it are not in this history"
     if wish.steps:

@@ -1,4 +1,4 @@
-"""One version of one model."""
+"""Show one version of one model."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ConflictSide:
-    """One version of a model in conflict, and the branch that it is from."""
+    """One version of a model in conflict. `label`: the branch that it comes from."""
 
     label: str
     oid: str
@@ -33,9 +33,9 @@ class ConflictSide:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What a pointer says, and where the bytes are. `lineage`: oids of the versions before, newest first.
+    """A pointer, and where its bytes are. `lineage`: oids of the versions before, newest first.
 
-    `conflict`: ours and theirs, when a merge left both; all the rest is said of ours. `predictions`: rows kept.
+    `conflict`: ours and theirs, if a merge left both; all other fields describe ours. `predictions`: number of rows.
     """
 
     path: str
@@ -56,7 +56,7 @@ class Shown:
 
 
 def show(repo: Repo, what: str) -> Shown:
-    """WHAT is PATH (the worktree's pointer) or REV:PATH."""
+    """Return the version WHAT: PATH (of the worktree) or REV:PATH. Raises NotFoundError if it is not tracked."""
     repo.require_init()
     rev, colon, text = what.rpartition(":")
     path = repo.path(text)
@@ -72,7 +72,6 @@ def show(repo: Repo, what: str) -> Shown:
     else:
         commit = ""
         pointer = _in_worktree(repo, path, what)
-    there = pushed_oids(repo)
     stored = repo.store.has_root(pointer.kind, pointer.oid)
     return Shown(
         path=path,
@@ -85,7 +84,7 @@ def show(repo: Repo, what: str) -> Shown:
         metrics=_values(pointer),
         stale_metrics=pointer.stale,
         stored=stored,
-        pushed=is_pushed(there, pointer.oid, stored=stored),
+        pushed=is_pushed(pushed_oids(repo), pointer.oid, stored=stored),
         lineage=_lineage(repo, path, pointer, commit),
         conflict=_sides(pointer),
         params=dict(pointer.params),
@@ -122,7 +121,7 @@ def _sides(pointer: Pointer) -> tuple[ConflictSide, ...]:
 
 
 def _lineage(repo: Repo, path: SafeRelPath, pointer: Pointer, commit: str) -> tuple[str, ...]:
-    """The chain of parents, as far as pointers in history tell it."""
+    """Return the oids of the chain of parents, as far as history has their pointers."""
     if pointer.parent is None:
         return ()
     parents: dict[bytes, Oid | None] = {}

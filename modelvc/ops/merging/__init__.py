@@ -1,1 +1,1 @@
-"""Verbs that merge: pointers, folders, conflicts and their markers."""
+"""Verbs that merge pointers and folders, resolve conflicts, and find committed conflicts."""

@@ -1,4 +1,4 @@
-"""Conflicts that were committed: for forges that merge without drivers."""
+"""Find committed conflicts. They come from forges, which merge without drivers."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Markers:
-    """Models and notebooks of a commit (or of the worktree) whose pointer, or which themselves, hold a conflict."""
+    """The models and notebooks in conflict, in a commit or ("") in the worktree."""
 
     commit: str
     paths: tuple[str, ...]
 
 
 def markers(repo: Repo, rev: str = "") -> Markers:
-    """Pointers with conflict markers or a `[conflict]` table, notebooks with markers or conflict cells, sorted."""
+    """Find pointers with markers or a `[conflict]` table, and notebooks with markers or conflict cells, in REV."""
     commit = history.resolve(repo.layout, rev) if rev else ""
-    there = history.pointers_at(repo.layout, commit) if rev else dict(_worktree_pointers(repo))
-    found = [str(model_of(name)) for name, data in there.items() if _in_conflict(data, name)]
+    pointers = history.pointers_at(repo.layout, commit) if rev else dict(_worktree_pointers(repo))
+    found = [str(model_of(name)) for name, data in pointers.items() if _in_conflict(data, name)]
     for path, data in _notebooks_at(repo, commit) if rev else _worktree_notebooks(repo):
         if "conflict" in notebooks.problem(data, path):
             found.append(path)
@@ -46,7 +46,7 @@ def _in_conflict(data: bytes, name: str) -> bool:
     except PointerConflict:
         return True
     except ModelvcError:
-        return any(line.startswith(b"[conflict") for line in data.splitlines())  # half of one, edited by hand
+        return any(line.startswith(b"[conflict") for line in data.splitlines())  # a table damaged by hand
 
 
 def _worktree_pointers(repo: Repo) -> Iterator[tuple[str, bytes]]:

@@ -1,7 +1,7 @@
-"""Three-way merge of pointers: what Git asks for when two branches changed one model.
+"""Three-way merge of pointers. Git calls it through a merge driver if two branches changed one model.
 
-Content is merged as a whole: a version, its size, its parent and its metrics belong together. Only folders are merged
-by file. Whatever no rule settles becomes a pointer that is ours and holds theirs in `[conflict]`.
+A version is merged as a whole, with its size, parent and metrics. Only folders are merged file by file. If no rule
+decides, the result is our pointer with theirs in `[conflict]`.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from modelvc.formats.toml import Value
     from modelvc.repo import Repo
 
-DATA = "data"  # the metric that names what the others were measured on
-_MOST = 5  # files or metrics that words name
+DATA = "data"  # the metric that names the data on which the others were measured
+_MOST = 5  # files or metrics that a line names
 
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """What is merged: three pointers as bytes, an empty base when both sides added the model.
+    """Three pointers as bytes. The base is empty if both sides added the model.
 
-    `labels`: what our side and theirs are called; `commits`: their tips, "" where they are not known.
+    `labels`: the names of our side and theirs; `commits`: their tips, "" if unknown.
     """
 
     base: bytes
@@ -45,7 +45,7 @@ class Sides:
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """The pointer to write. `words`: what a person should know, first the one that says it all."""
+    """The pointer to write. `words`: lines for the user, the summary first."""
 
     data: bytes
     conflict: bool
@@ -78,7 +78,7 @@ class _Done:
 
 
 def _base(data: bytes) -> Pointer | None:
-    """A base that cannot be read, or is a conflict itself, is as good as none: then nothing is taken for unchanged."""
+    """Parse the base. Return None if it cannot be read or is in conflict: then no side counts as unchanged."""
     try:
         found = parse(data) if data.strip() else None
     except FormatError:
@@ -96,7 +96,7 @@ def _is_same(one: Pointer, other: Pointer) -> bool:
 
 
 def _same_version(base: Pointer | None, ours: Pointer, theirs: Pointer, sides: Sides) -> _Done:
-    """Metadata, key by key. In a conflict each side keeps its own values of the keys that clash, and all others."""
+    """Merge the metadata of one version by key. In a conflict each side keeps its own values of the clashing keys."""
     known = base if base and _is_same(base, ours) else None
     runs = merge_folders.merge_value(known.executable if known else None, ours.executable, theirs.executable)
     parent = theirs.parent if known and ours.parent == known.parent else ours.parent or theirs.parent
@@ -121,15 +121,15 @@ def _same_version(base: Pointer | None, ours: Pointer, theirs: Pointer, sides: S
 def _metrics(
     base: Pointer | None, ours: Pointer, theirs: Pointer
 ) -> tuple[tuple[Metrics | None, Metrics | None], list[str]]:
-    """The metrics of one version: (as ours wants them, as theirs does) and the names on which they clash."""
+    """Merge the metrics of one version. Return our result, theirs, and the names that clash."""
     a, b = ours.metrics, theirs.metrics
     before = base.metrics if base else None
-    told, told_before = _typed_values(a), _typed_values(before)
-    if _typed_values(b) in {told, told_before}:
+    mine, old_values = _typed_values(a), _typed_values(before)
+    if _typed_values(b) in {mine, old_values}:
         return (a, a), []
-    if told == told_before:
+    if mine == old_values:
         return (b, b), []
-    if a and b and a.of != b.of:  # one of them is stale, so the other is what was measured
+    if a and b and a.of != b.of:  # one of them is stale, so the other was measured on this version
         chosen = a if b.of != theirs.oid else b
         return (chosen, chosen), [] if (a.of == ours.oid) != (b.of == theirs.oid) else ["metrics"]
     if a is None or b is None:
@@ -137,14 +137,14 @@ def _metrics(
             return (a or b, a or b), []
         return (a, b), ["metrics"]
     old = dict(before.values) if before and before.of == a.of else {}
-    (mine, yours), clashes = _keys(old, dict(a.values), dict(b.values))
-    return (Metrics(a.of, tuple(mine.items())), Metrics(a.of, tuple(yours.items()))), clashes
+    (our_values, their_values), clashes = _keys(old, dict(a.values), dict(b.values))
+    return (Metrics(a.of, tuple(our_values.items())), Metrics(a.of, tuple(their_values.items()))), clashes
 
 
 def _records(base: Pointer | None, ours: Pointer, theirs: Pointer) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
-    """Parameters, predictions and the metrics' file, each as a whole: as ours wants them, as theirs does, and clashes.
+    """Merge parameters, predictions and the name of the metrics file, each as a whole.
 
-    Metrics out of two files come from none.
+    Return our result, theirs, and the keys that clash. Metrics merged from two files name no file.
     """
     mine: dict[str, Any] = {}
     yours: dict[str, Any] = {}
@@ -165,14 +165,14 @@ def _records(base: Pointer | None, ours: Pointer, theirs: Pointer) -> tuple[dict
 
 
 def _typed_values(measured: Metrics | None) -> object:
-    """What tells metrics apart: 1, 1.0 and true are equal, and not the same."""
+    """Return a value that is equal only for the same metrics: 1, 1.0 and true are equal in Python and differ here."""
     return measured and (measured.of, tuple((name, type(value), value) for name, value in measured.values))
 
 
 def _keys(
     base: Mapping[str, MetricValue], ours: Mapping[str, MetricValue], theirs: Mapping[str, MetricValue]
 ) -> tuple[tuple[dict[str, MetricValue], dict[str, MetricValue]], list[str]]:
-    """Three-way merge by key: as ours wants it, as theirs does, and the keys on which they clash."""
+    """Merge three tables by key. Return our result, theirs, and the keys that clash."""
     mine: dict[str, MetricValue] = {}
     yours: dict[str, MetricValue] = {}
     clashes = []
@@ -190,7 +190,7 @@ def _keys(
 def _tables(
     base: Mapping[str, Value], ours: Mapping[str, Value], theirs: Mapping[str, Value]
 ) -> tuple[tuple[dict[str, Value], dict[str, Value]], list[str]]:
-    """The same for keys that this version of mvc does not know; their values are compared as a whole."""
+    """Merge the keys that this version of mvc does not know, as `_keys` does. Their values are compared as a whole."""
     mine: dict[str, Value] = {}
     yours: dict[str, Value] = {}
     clashes = []
@@ -234,7 +234,7 @@ def _content(repo: Repo, path: SafeRelPath, three: tuple[Pointer | None, Pointer
 
 
 def _take(base: Pointer | None, winner: Pointer, loser: Pointer, label: str) -> _Done:
-    """WINNER's version, with what LOSER changed that belongs to no version. LABEL is the loser's."""
+    """Return WINNER's version with LOSER's changes of keys that describe no version. LABEL: the loser's."""
     runs = winner.executable
     if base and base.kind == winner.kind == loser.kind == "file":
         runs = bool(merge_folders.merge_value(base.executable, winner.executable, loser.executable))
@@ -284,7 +284,7 @@ def _conflict(ours: Pointer, theirs: Pointer, sides: Sides, *why: str) -> _Done:
 
 
 def _conflict_words(path: SafeRelPath, done: _Done) -> tuple[str, ...]:
-    """Both versions with branch, size and metrics, and the command that settles it."""
+    """Describe both versions with branch, size and metrics, and the command that resolves the conflict."""
     first, *more = done.words
     conflict = done.pointer.conflict
     assert conflict is not None  # noqa: S101 - for the type checker
@@ -297,13 +297,13 @@ def _conflict_words(path: SafeRelPath, done: _Done) -> tuple[str, ...]:
 
 
 def _comparable(ours: Pointer, theirs: Pointer) -> bool:
-    """Whether both say that they were measured on the same data, as `mvc resolve --best` asks."""
+    """Return whether both versions name the same data, as `mvc resolve --best` requires."""
     data = [dict(one.metrics.values).get(DATA) if one.metrics and not one.stale else None for one in (ours, theirs)]
     return bool(data[0]) and isinstance(data[0], str) and data[0] == data[1]
 
 
 def described(version: Pointer) -> str:
-    """One version in a few words: digest, size, metrics."""
+    """Describe a version in a few words: oid, size, metrics."""
     files = "" if version.files is None else f" in {version.files:,} files"
     values = version.metrics.values if version.metrics and not version.stale else ()
     said = [f"{shown(name)} = {brief(value)}" for name, value in values[:_MOST]]

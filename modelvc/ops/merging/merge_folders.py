@@ -31,14 +31,14 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class MergedEntries:
-    """Files of both sides; `conflicts`: (path, why) of those that no rule settles."""
+    """The merged files. `conflicts`: (path, why) of the files for which no rule decides."""
 
     entries: tuple[TreeEntry, ...]
     conflicts: tuple[tuple[str, str], ...]
 
 
 def merge_entries(base: Entries, ours: Entries, theirs: Entries) -> MergedEntries:
-    """What became of each file since BASE, which is empty when both sides added the folder."""
+    """Merge the files of OURS and THEIRS. BASE is empty if both sides added the folder."""
     found: dict[SafeRelPath, TreeEntry] = {}
     conflicts: list[tuple[str, str]] = []
     for path in sorted({*ours, *theirs}):
@@ -68,7 +68,7 @@ def _one(base: TreeEntry | None, ours: TreeEntry | None, theirs: TreeEntry | Non
 
 
 def merge_value(base: _T | None, ours: _T, theirs: _T) -> _T | None:
-    """The value that is not BASE's any more; None when there are two."""
+    """Return the side that differs from BASE, or the value that both agree on; None if both differ."""
     if theirs in (ours, base):
         return ours
     return theirs if ours == base else None
@@ -86,11 +86,11 @@ def _both_kinds(paths: Iterable[SafeRelPath]) -> list[str]:
     return sorted(found)
 
 
-# -- with the store
+# -- the store
 
 
 def absent_trees(repo: Repo, path: SafeRelPath, trees: Sequence[Pointer]) -> str:
-    """Why the TREES are not all in the local store, after an attempt to fetch them; "" when they are."""
+    """Fetch those of TREES that the local store lacks. Return why some are still missing; "" if none is."""
     absent = [ScopedObject(path, one) for one in trees if not repo.store.has_root(one.kind, one.oid)]
     if not absent:
         return ""
@@ -105,7 +105,7 @@ def absent_trees(repo: Repo, path: SafeRelPath, trees: Sequence[Pointer]) -> str
 
 
 def store_tree(repo: Repo, entries: Sequence[TreeEntry], sources: Sequence[Oid]) -> Content:
-    """Store the tree of ENTRIES, each of which is in one of the stored trees SOURCES. Copies no content."""
+    """Store the tree of ENTRIES, which are all in the stored trees SOURCES. Copies no content."""
     wanted = {entry.oid for entry in entries}
     recipes: dict[Oid, Recipe] = {}
     with StoreWriter(repo.store) as writer:
@@ -119,5 +119,5 @@ def store_tree(repo: Repo, entries: Sequence[TreeEntry], sources: Sequence[Oid])
 
 
 def files_of(repo: Repo, tree: Pointer | None) -> Entries:
-    """The files of a stored TREE, none without one."""
+    """Return the files of a stored TREE; none for None."""
     return stored_files(repo.store, tree.oid) if tree is not None else {}

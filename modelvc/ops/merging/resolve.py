@@ -1,4 +1,4 @@
-"""Settle models that a merge left in conflict: choose a version, make the worktree that, and stage its pointer."""
+"""Resolve models in conflict: choose a version, check it out, and stage its pointer."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ Pick: TypeAlias = Literal["ours", "theirs", "best", "both"]
 _OF_A_VERSION = frozenset({"model", "env"})  # reserved tables that describe one version, not the model
 _NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
 _LONGEST = 40  # characters of a branch in a file's name
-# What Git is in the middle of, by what it leaves in its folder
-_UNDER_WAY = {
+# Git's operation in progress, by the file that it leaves in its folder
+_OPERATIONS = {
     "rebase-merge": "rebase",
     "rebase-apply": "rebase",
     "CHERRY_PICK_HEAD": "cherry-pick",
@@ -40,16 +40,16 @@ _UNDER_WAY = {
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Which version is taken. `metric` and `lower` belong to "best"."""
+    """The version to take."""
 
     pick: Pick
-    metric: str = ""
-    lower: bool = False  # the smaller value is the better one
+    metric: str = ""  # for "best"
+    lower: bool = False  # for "best": the smaller value is better
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedModel:
-    """One version that was taken. `side`: "ours" or "theirs"; `change` and `was` as of a checkout."""
+    """One version that was taken. `side`: "ours" or "theirs"; `change` and `was`: as for a checkout."""
 
     path: str
     side: str
@@ -62,7 +62,7 @@ class ResolvedModel:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What was settled. `left`: models still in conflict; `operation`: what Git is in the middle of, "" for nothing."""
+    """The resolved models. `left`: models still in conflict; `operation`: Git's operation in progress, "" for none."""
 
     models: tuple[ResolvedModel, ...]
     left: tuple[str, ...]
@@ -72,7 +72,7 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True)
 class _Sides:
-    """The sides of one conflict; None: that side deleted the model."""
+    """The sides of one conflict; None if that side deleted the model."""
 
     ours: Pointer | None
     theirs: Pointer | None
@@ -89,11 +89,11 @@ class _TakenVersion:
 def resolve(
     repo: Repo, paths: Sequence[str], choice: Choice, options: CheckoutOptions = DEFAULT, progress: Progress = SILENT
 ) -> Resolved:
-    """Settle the conflicts in PATHS (models, or folders of them).
+    """Resolve the conflicts in PATHS (models, or folders of them).
 
-    Raises UsageError when nothing is in conflict there or the choice cannot be made, and WorktreeDirty when unsaved
-    changes are in the way; then nothing was changed. Raises FileInUse for files that somebody writes or changed
-    meanwhile: their conflict is settled, and their models are modified.
+    Raises UsageError if a path is not in conflict or the choice cannot be made, and WorktreeDirty if unsaved changes
+    are in the way; then nothing was changed. Raises FileInUse for files that another program is writing or changed
+    meanwhile: their conflict is resolved, and their models are modified.
     """
     repo.require_init()
     if not paths:
@@ -122,10 +122,10 @@ def resolve(
 
 
 def conflicts(repo: Repo) -> dict[SafeRelPath, _Sides]:
-    """Every model in conflict, with its sides where they can be told."""
+    """Return every model in conflict with its sides. Raises BrokenPointer for a side that cannot be read."""
     stages: dict[SafeRelPath, dict[int, str]] = {}
     for entry in repo.index_pointers():
-        if entry.stage > 1:  # the base is not a side, and may be empty or no pointer: Git makes it up from several
+        if entry.stage > 1:  # skip the base, which may be no pointer: Git merges it from several commits
             stages.setdefault(SafeRelPath(entry.path.removesuffix(".mvc")), {})[entry.stage] = entry.blob
     blobs = index.read_blobs(repo.layout, sorted({blob for found in stages.values() for blob in found.values()}))
     labels = merge_sides.names(repo.layout, {})
@@ -150,7 +150,7 @@ def _parsed(path: SafeRelPath, data: bytes) -> Pointer:
 
 
 def _completed(pointer: Pointer, staged: Pointer | None) -> Pointer:
-    """Their side of a conflict, with the unknown keys that the table does not hold."""
+    """Return their side of a conflict with its unknown keys, which the `[conflict]` table does not hold."""
     assert pointer.conflict is not None  # noqa: S101 - for the type checker
     other = pointer.conflict.other
     extra: Mapping[str, Value]
@@ -181,8 +181,8 @@ def _row(plan: materialise.ModelPlan, taken: _TakenVersion) -> ResolvedModel:
 
 
 def git_operation(repo: Repo) -> str:
-    """What Git is in the middle of: "merge", "rebase", "cherry-pick", "revert" or ""."""
-    for name, operation in _UNDER_WAY.items():
+    """Return Git's operation in progress: "merge", "rebase", "cherry-pick", "revert" or ""."""
+    for name, operation in _OPERATIONS.items():
         if os.path.lexists(os.path.join(repo.layout.git_dir, name)):
             return operation
     return ""
@@ -201,9 +201,9 @@ def _take(repo: Repo, path: SafeRelPath, both: _Sides, choice: Choice) -> dict[S
 
 
 def _side(path: SafeRelPath, both: _Sides, side: str) -> _TakenVersion:
-    place = ("ours", "theirs").index(side)
-    pointer = (both.ours, both.theirs)[place]
-    label = both.labels[place]
+    position = ("ours", "theirs").index(side)
+    pointer = (both.ours, both.theirs)[position]
+    label = both.labels[position]
     if pointer is None:
         other = "theirs" if side == "ours" else "ours"
         raise UsageError(
@@ -218,7 +218,7 @@ def _pair(path: SafeRelPath, both: _Sides) -> tuple[Pointer, Pointer]:
 
 
 def best(path: SafeRelPath, pair: tuple[Pointer, Pointer], labels: tuple[str, str], choice: Choice) -> str:
-    """The side with the better metric; UsageError says why two versions cannot be compared by it."""
+    """Return the side with the better metric. Raises UsageError with the reason if it does not compare the versions."""
     values = [_number(path, pointer, label, choice.metric) for pointer, label in zip(pair, labels, strict=True)]
     data = [_measured(pointer).get(DATA) for pointer in pair]
     hint = f"choose with --ours or --theirs; from now on name the data: `mvc add PATH -m METRIC=VALUE -m {DATA}=NAME`"
@@ -257,7 +257,7 @@ def _number(path: SafeRelPath, pointer: Pointer, label: str, metric: str) -> int
 
 
 def free_path_beside(repo: Repo, path: SafeRelPath, label: str) -> SafeRelPath:
-    """A free path for their version: the model's name and the name of their branch."""
+    """Return a free path for their version: the model's name with their branch. Raises UsageError without one."""
     word = "".join(char if char in _NAME else "-" for char in label).strip("-.")[:_LONGEST].strip("-.") or "theirs"
     stem, suffix = os.path.splitext(path.name)
     tracked = set(repo.tracked())

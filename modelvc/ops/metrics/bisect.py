@@ -1,4 +1,4 @@
-"""Under `git bisect run`: is the model of this commit good or bad? The policy is that of the bad end."""
+"""Judge the commits of `git bisect run` by the policy of the bad end."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from modelvc.ops.metrics.check import Checked
     from modelvc.repo import Repo
 
-_MOST = 1_000_000  # bytes of Git's log of a bisection
+_MOST = 1_000_000  # bytes read of a file of Git's
 _END = re.compile(r"^# (\S+): \[([0-9a-f]{40,64})\]", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class BisectEnds:
-    """What a bisection judges by: the bad end's policy, and the commit of the good end ("" before there is one).
+    """The ends with which a bisection began. `policy`: that of the bad end; `good`: "" before there is a good end.
 
-    `begins`: nothing was judged between the ends yet.
+    `begins`: no commit between the ends was judged yet.
     """
 
     policy: Policy
@@ -38,9 +38,9 @@ class BisectEnds:
 
 
 def bisect_ends(repo: Repo) -> BisectEnds:
-    """The ends with which the bisection began; UsageError or ConfigError when nothing could be judged by them.
+    """Return the ends with which the bisection began. Raises UsageError or ConfigError without a usable policy.
 
-    refs/bisect/bad moves while Git searches, to commits that may be older than the policy.
+    refs/bisect/bad cannot be used: it moves during the search, to commits that may be older than the policy.
     """
     bad_term, good_term = _git_file(repo, "BISECT_TERMS", "bad\ngood\n").split("\n")[:2]
     first: dict[str, str] = {}
@@ -60,7 +60,7 @@ def bisect_ends(repo: Repo) -> BisectEnds:
 
 
 def check_bad_end(repo: Repo, ends: BisectEnds, paths: Sequence[str] = ()) -> None:
-    """UsageError when the bad end passes: Git never has it judged, and would name whatever commit that is."""
+    """Raise UsageError if the bad end passes. Git never has it judged, so it would blame a commit at random."""
     if ends.begins and ends.good:
         found = check(repo, paths, against=ends.good, rev=ends.bad, policy=ends.policy)
         if found.outcome != FAIL:
@@ -71,7 +71,7 @@ def check_bad_end(repo: Repo, ends: BisectEnds, paths: Sequence[str] = ()) -> No
 
 
 def bisect_check(repo: Repo, ends: BisectEnds, paths: Sequence[str] = ()) -> Checked:
-    """Judge the models of HEAD by the bad end's policy, compared with the good end's version."""
+    """Judge the models of HEAD by the bad end's policy, compared with the good end's versions."""
     return check(repo, paths, against=ends.good, rev="HEAD", policy=ends.policy)
 
 

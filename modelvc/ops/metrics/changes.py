@@ -1,4 +1,4 @@
-"""What a commit or a merge does to metrics, in a line for each."""
+"""List the metrics that a commit or a merge changes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MetricMoved:
-    """One metric of one model that is not what it was. `better`: None where the policy declares no direction."""
+    """A changed metric of a model. `better`: None if the policy declares no direction."""
 
     model: str
     name: str
@@ -46,14 +46,14 @@ class MetricMoved:
 
 
 def metric_changes(old: Mapping[str, bytes], new: Mapping[str, bytes], policy: Policy) -> list[MetricMoved]:
-    """The metrics that differ between two sets of pointers, by model and in the order in which they were recorded."""
+    """Return the metrics that differ between two sets of pointers, by model and in the order of their pointers."""
     found = []
-    there = readable(old)
-    names = FormerNames(there, {model_of(path) for path in new})
+    old_pointers = readable(old)
+    names = FormerNames(old_pointers, {model_of(path) for path in new})
     for path in sorted(new):
         before, after = _pointer(old.get(path)), _pointer(new[path])
         if path not in old and after and (former := names.name(after)):
-            before = there[former]
+            before = old_pointers[former]
         if after is None or (before and before.encode() == after.encode()):
             continue
         was, values = _values(before), _values(after)
@@ -66,6 +66,7 @@ def metric_changes(old: Mapping[str, bytes], new: Mapping[str, bytes], policy: P
 
 
 def by_model(found: list[MetricMoved]) -> dict[str, list[MetricMoved]]:
+    """Group the changes by model, in order."""
     rows: dict[str, list[MetricMoved]] = {}
     for one in found:
         rows.setdefault(one.model, []).append(one)

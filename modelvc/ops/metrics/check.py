@@ -1,4 +1,4 @@
-"""Whether models keep what the policy asks of them: floors, ceilings, and no regression from another version."""
+"""Check models against the policy: floors, ceilings, and no regression from another version."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """All verdicts, in the order of models and rules. `against`: what was compared with; `commit`: "" the worktree.
+    """All verdicts, in the order of models and rules. `against`: the baseline; `commit`: "" for the worktree.
 
-    `outcome`: the worst that counts, fail before inconclusive before pass.
+    `outcome`: the worst of the verdicts that are no warnings: fail, then inconclusive, then pass.
     """
 
     against: str
@@ -39,17 +39,17 @@ class Checked:
 def check(
     repo: Repo, paths: Sequence[str] = (), *, against: str = "", rev: str = "", policy: Policy | None = None
 ) -> Checked:
-    """Judge the models below PATHS, of the worktree or of REV, by the POLICY (the worktree's, unless given).
+    """Judge the models below PATHS, of the worktree or of REV, by POLICY (default: the worktree's).
 
-    AGAINST: "" the version before each model's, a revision, `REV...` for where the branches parted, or "best". All
-    models are judged, whatever PATHS say: the correction for many comparisons is over all that the policy names.
+    AGAINST: as for `Baseline`. All models are judged, whatever PATHS are: the correction for many comparisons covers
+    all that the policy names. Raises UsageError if the policy has no rule for these models.
     """
     repo.require_init()
     rules = policy if policy is not None else read_policy(repo)
     if not rules.rules:
-        there = repo.worktree.stat(SafeRelPath.parse(policies.POLICY))
+        exists = repo.worktree.stat(SafeRelPath.parse(policies.POLICY)) is not None
         raise UsageError(
-            f"there is no {'metric in ' if there else ''}{policies.POLICY}",
+            f"there is no {'metric in ' if exists else ''}{policies.POLICY}",
             hint=f"write a line each into it: {policies.SHORTEST} (more: docs/policy.md)",
         )
     commit = history.resolve(repo.layout, rev) if rev else ""

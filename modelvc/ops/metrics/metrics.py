@@ -1,4 +1,4 @@
-"""Metrics by themselves: amend those of one version, look at those of all models."""
+"""Show the recorded metrics of models, and amend those of one version."""
 
 from __future__ import annotations
 
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ModelMetrics:
-    """What is recorded of one model. `stale`: measured on another version; `rows`: of its predictions, 0 for none."""
+    """The recorded measurements of a model. `stale`: its metrics were measured on another version.
+
+    `metrics_file`: the file of the metrics, "" if none; `rows`: rows of its predictions, 0 without any.
+    """
 
     path: str
     oid: str
@@ -36,14 +39,14 @@ class ModelMetrics:
 
 @dataclass(frozen=True, slots=True)
 class MetricsShown:
-    """What is recorded of models, sorted by path; `commit`: "" for the worktree."""
+    """The measurements of models, sorted by path. `commit`: "" for the worktree."""
 
     commit: str
     models: tuple[ModelMetrics, ...]
 
 
 def metrics_show(repo: Repo, rev: str = "", paths: Sequence[str] = ()) -> MetricsShown:
-    """The metrics of the models below PATHS, as the worktree's pointers or those of REV say."""
+    """Return the measurements of the models below PATHS, in the worktree's pointers or those of REV."""
     repo.require_init()
     commit = history.resolve(repo.layout, rev) if rev else ""
     found = {path: pointer for path, pointer in _pointers(repo, commit) if pointer}
@@ -52,7 +55,7 @@ def metrics_show(repo: Repo, rev: str = "", paths: Sequence[str] = ()) -> Metric
 
 
 def metrics_set(repo: Repo, text: str, given: Measurements, remove: Sequence[str] = ()) -> ModelMetrics:
-    """Record what is GIVEN with the version in the worktree's pointer, REMOVE metrics by name, stage the pointer."""
+    """Record GIVEN in the worktree's pointer of the model TEXT, REMOVE metrics by name, and stage the pointer."""
     repo.require_init()
     if not given and not remove:
         raise UsageError("nothing to record", hint="mvc metrics set PATH NAME=VALUE, or --metrics FILE")
@@ -90,7 +93,7 @@ def _pointers(repo: Repo, commit: str) -> Iterator[tuple[SafeRelPath, Pointer | 
         try:
             yield model_of(name), parse(data, name)
         except ModelvcError:
-            continue  # mvc status and mvc ls tell of it
+            continue  # mvc status and mvc ls report it
 
 
 def _row(path: SafeRelPath | str, pointer: Pointer, note: str = "") -> ModelMetrics:

@@ -1,1 +1,1 @@
-"""Verbs that reach a remote: push, fetch, pull, get."""
+"""Verbs that use remotes: push, fetch, pull, get."""

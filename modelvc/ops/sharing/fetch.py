@@ -1,4 +1,4 @@
-"""Bring objects here: verified chunks into the local store."""
+"""Fetch objects into the local store."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def fetch(
     options: TransferOptions = DEFAULT,
     progress: Progress = SILENT,
 ) -> Fetched:
-    """Download the objects that REVS and PATHS mean and that are not here yet."""
+    """Fetch the objects in REVS and below PATHS (default: HEAD, index and worktree) that the local store lacks."""
     repo.require_init()
     configured.chosen_name(repo, options.remote)
     objects = scope_of(repo, revs, paths, everything=options.everything).objects

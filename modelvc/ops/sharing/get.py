@@ -1,4 +1,4 @@
-"""One model of another repository, without cloning it: pointer through Git, bytes from its store or its remote."""
+"""Copy one model out of another repository without cloning it: its pointer by Git, its bytes from a store."""
 
 from __future__ import annotations
 
@@ -63,19 +63,19 @@ _NAMED = 10  # models that an error names
 
 @dataclass(frozen=True, slots=True)
 class GetOptions:
-    """Which revision ("": HEAD), where to ("": its own name), and what was agreed to."""
+    """Options of `mvc get`."""
 
-    rev: str = ""
-    out: str = ""
-    force: bool = False  # replace what is there
-    trust: bool = False  # use an endpoint that the other repository names
+    rev: str = ""  # "": HEAD
+    out: str = ""  # "": the model's own name
+    force: bool = False  # replace an existing file or folder
+    trust: bool = False  # accept an endpoint that the other repository names
 
 
 @dataclass(frozen=True, slots=True)
 class Got:
-    """What came. `came_from`: the store that had the bytes; `was`: the oid of the model that lay there.
+    """The copied model. `out`: where it was written; `came_from`: the store that had the bytes.
 
-    `wrong`: how the size or files that the pointer says differ from the model's.
+    `was`: the oid of a model that it replaced; `wrong`: words if the pointer claims a wrong size or number of files.
     """
 
     source: str
@@ -94,7 +94,11 @@ DEFAULT = GetOptions()
 
 
 def get(source: str, path: str, cwd: str, options: GetOptions = DEFAULT, progress: Progress = SILENT) -> Got:
-    """Write the model at PATH in the repository SOURCE (a URL or a folder, relative to CWD) to a file or folder."""
+    """Write the model at PATH in the repository SOURCE (a URL or a folder, relative to CWD) to a file or folder.
+
+    Raises NotFoundError for an unknown model, ConflictError if a file is in the way, and UntrustedRemote for an
+    endpoint that is not accepted.
+    """
     place = os.path.join(cwd, source)
     local = os.path.isdir(place)
     rev, colon, rest = path.partition(":")
@@ -142,7 +146,7 @@ class _Request:
 
 
 def _target(options: GetOptions, model: SafeRelPath, cwd: str) -> str:
-    """Where to write; ConflictError when something is there."""
+    """Return the absolute path to write to. Raises ConflictError if something is there already."""
     out = os.path.join(cwd, options.out or ".")
     if not options.out or options.out.endswith("/") or os.path.isdir(out):
         out = os.path.join(out, model.parts[-1])
@@ -175,7 +179,7 @@ def _pointer(seen: Snapshot, model: SafeRelPath, source: str) -> Pointer:
 
 @contextlib.contextmanager
 def _working_folder(target: str) -> Iterator[str]:
-    """A folder beside TARGET, so that what is ready only needs a new name."""
+    """Make a temporary folder beside TARGET, so that a finished file only needs a rename."""
     folder = tempfile.mkdtemp(prefix=".mvc-get-", dir=os.path.dirname(target))
     try:
         yield folder
@@ -187,7 +191,10 @@ def _working_folder(target: str) -> Iterator[str]:
 
 
 def _fetched_store(request: _Request, place: str, work: str, progress: Progress) -> tuple[LocalStore, str]:
-    """A store that has the object, and its name: the repository's own, or a new one filled from its remote."""
+    """Return a store that has the object, and the store's name: the repository's own, or a temporary one.
+
+    The temporary one lies in WORK and is filled from the repository's remote.
+    """
     name = ObjectName(request.pointer.kind, request.pointer.oid)
     near = _local_store(place) if place else None
     if near is not None and near.has_root(*name):
@@ -213,7 +220,7 @@ def _fetched_store(request: _Request, place: str, work: str, progress: Progress)
 
 
 def _local_store(place: str) -> LocalStore | None:
-    """The local store of a repository on this machine."""
+    """Return the local store of the clone in the folder PLACE; None for a bare repository."""
     try:
         return Repo(discover(place, {}), place).store
     except NoRepository:
@@ -221,7 +228,7 @@ def _local_store(place: str) -> LocalStore | None:
 
 
 def _remote(request: _Request, place: str) -> tuple[str, Remote]:
-    """The remote that the repository, a clone in the folder PLACE or "" for one elsewhere, keeps its models at."""
+    """Return the name and place of the repository's default remote. PLACE: the folder of a local clone, else ""."""
     said = request.seen.files.get(CONFIG)
     found = config.parse(said) if said is not None else config.Config()
     named = found.remotes
@@ -239,7 +246,10 @@ def _remote(request: _Request, place: str) -> tuple[str, Remote]:
 
 
 def _at_clone(request: _Request, remote: Remote, place: str) -> Remote:
-    """REMOTE, where a relative folder begins at the top of the clone that lies in the folder PLACE."""
+    """Return REMOTE with an absolute URL: a relative folder begins at the top of the clone in the folder PLACE.
+
+    Raises ConfigError for a relative folder of a repository that is no local clone.
+    """
     if not is_relative(remote.url):
         return remote
     with suppress(NoRepository):
@@ -256,7 +266,7 @@ def _at_clone(request: _Request, remote: Remote, place: str) -> Remote:
 
 
 def _write(store: LocalStore, pointer: Pointer, target: str, work: str, options: GetOptions) -> Replaced | None:
-    """Build it in WORK, verified, then give it its name; the model that lay there."""
+    """Write the verified object in WORK, then rename it to TARGET. Return the model that it replaced; None without."""
     root = store.read_root(pointer.kind, pointer.oid)
     tree = Worktree(work, os.path.join(work, "tmp"))
     ready = SafeRelPath("ready")
@@ -265,11 +275,11 @@ def _write(store: LocalStore, pointer: Pointer, target: str, work: str, options:
             tree.write(ready, lambda fd: _fill(reader, root, fd, target), executable=pointer.executable)
         else:
             _fill_folder(store, reader, pointer, tree, ready)
-    there = _stat(target)
-    if there and not options.force:
+    before = _stat(target)
+    if before and not options.force:
         raise ConflictError(f"{shown(target)} came to be there meanwhile", hint="repeat with --force, or with -o")
-    replaced = store_replaced(target, "get", force=True) if there else None
-    _put_in_place(work, target, there)
+    replaced = store_replaced(target, "get", force=True) if before else None
+    _put_in_place(work, target, before)
     return replaced
 
 
@@ -280,17 +290,17 @@ def _stat(path: str) -> Stat | None:
         return None
 
 
-def _put_in_place(work: str, target: str, there: Stat | None) -> None:
-    """Give what is ready in WORK the name TARGET, if THERE still is what was looked at before it was stored."""
+def _put_in_place(work: str, target: str, before: Stat | None) -> None:
+    """Rename `ready` in WORK to TARGET. Raises FileInUse unless TARGET still has the stat data BEFORE."""
     folders = [os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) for path in (work, os.path.dirname(target))]
     new, aside = Place(folders[0], "ready"), Place(folders[0], "old")
     place = Place(folders[1], os.path.basename(target))
     try:
         mine = stat_of(os.lstat(os.path.join(work, "ready")))
-        if there and all(stat.S_ISREG(found[4]) for found in (there, mine)):
-            why = swap(Swap(place, aside, new, mine, Seen(there, b"", settled=True)))
+        if before and all(stat.S_ISREG(found[4]) for found in (before, mine)):
+            why = swap(Swap(place, aside, new, mine, Seen(before, b"", settled=True)))
         else:
-            why = _exchange_folders(place, new, aside if there else None)
+            why = _exchange_folders(place, new, aside if before else None)
     finally:
         for fd in folders:
             os.close(fd)
@@ -299,7 +309,7 @@ def _put_in_place(work: str, target: str, there: Stat | None) -> None:
 
 
 def _exchange_folders(place: Place, new: Place, aside: Place | None) -> str:
-    """Where one of the two is a folder or a link: move the old one ASIDE, then give the new one its name."""
+    """Move the old folder or link ASIDE, then rename NEW to PLACE. Return why it failed; "" if it did not."""
     if aside:
         give(place, aside)
     try:
@@ -324,7 +334,7 @@ def _fill(reader: ContentReader, root: Root, fd: int, what: str) -> None:
 def _fill_folder(
     store: LocalStore, reader: ContentReader, pointer: Pointer, tree: Worktree, ready: SafeRelPath
 ) -> None:
-    stored_files(store, pointer.oid)  # checks that its paths can stand beside each other
+    stored_files(store, pointer.oid)  # checks that no path is both a file and a folder
     with tree.new_folder(ready) as folder:
         for entry, fill in contents(store, reader, pointer.oid, pointer.oid.short):
             folder.fill(entry.path, fill, executable=entry.executable)

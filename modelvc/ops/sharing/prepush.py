@@ -1,4 +1,4 @@
-"""What `git push` needs, before Git sends its refs: for the pre-push hook."""
+"""Push the objects that a `git push` needs, before Git sends its refs. The pre-push hook calls this."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from modelvc.store.transfer.upload import Uploaded
 
 
-_NAMED = 3  # versions in one line
+_NAMED = 3  # versions that a line names
 
 
 class Update(NamedTuple):
-    """A ref that is pushed, as Git tells the hook: zeros stand for no commit."""
+    """A pushed ref, as Git passes it to the hook. Zeros stand for no commit."""
 
     local_ref: str
     local: str
@@ -40,17 +40,17 @@ class Update(NamedTuple):
 
 
 class _GitRemote(NamedTuple):
-    """Git's remote: where it lies, and those commits of this clone that it has in the refs that are pushed."""
+    """Git's remote: its URL, and the commits at its end of the pushed refs, as far as this clone has them."""
 
     url: str
-    there: Sequence[str]
+    tips: Sequence[str]
 
 
 def push_for_git(repo: Repo, git_remote: str, url: str, updates: Sequence[Update]) -> str:
-    """Upload what the pushed refs need. Return one line for the person, "" when all was there.
+    """Upload the objects that the pushed refs need. Return a line for the user, "" if the remote had all of them.
 
-    URL is that of Git's remote GIT_REMOTE. Raises ModelvcError when an upload fails, and for a version that nobody has
-    and that only commits name which Git's remote lacks.
+    URL: that of Git's remote GIT_REMOTE. Raises ModelvcError if an upload fails. Raises it too for a version that no
+    store has, unless commits that Git's remote already has name it.
     """
     layout = repo.layout
     include = reachability.local_commits(layout, [one.local for one in updates if one.local.strip("0")])
@@ -61,10 +61,10 @@ def push_for_git(repo: Repo, git_remote: str, url: str, updates: Sequence[Update
         raise NoRemote(
             "this repository has models, but no remote to keep them", hint="add one with `mvc remote add origin URL`"
         )
-    there = reachability.local_commits(layout, [one.remote for one in updates if one.remote.strip("0")])
+    remote_tips = reachability.local_commits(layout, [one.remote for one in updates if one.remote.strip("0")])
     store = configured.open_remote(repo, name, writing=True)
     try:
-        return _push(repo, OpenRemote(name, store), _GitRemote(url, there), include)
+        return _push(repo, OpenRemote(name, store), _GitRemote(url, remote_tips), include)
     finally:
         store.close()
 
@@ -73,8 +73,8 @@ def _push(repo: Repo, to: OpenRemote, hub: _GitRemote, include: Sequence[str]) -
     before = proofs.store_state(to.store)
     proof = proofs.valid(repo, to.name, before)
     left_out: Sequence[str] = ()
-    if proof:  # Git's remote keeps what its refs reach, so nothing of that went since it was proven
-        left_out = reachability.reached_by(repo.layout, hub.there, reachability.local_commits(repo.layout, proof.tips))
+    if proof:  # gc keeps what refs of Git's remote reach, so all of that is still there since the proof
+        left_out = reachability.reached_by(repo.layout, hub.tips, reachability.local_commits(repo.layout, proof.tips))
     scope = scope_between(repo, include, left_out)
     scope = replace(scope, objects=(*scope.objects, *_stored_again(repo, proof.lost if proof else (), scope)))
     if not scope.objects and not scope.broken:
@@ -84,16 +84,15 @@ def _push(repo: Repo, to: OpenRemote, hub: _GitRemote, include: Sequence[str]) -
     lost = {name: error for name, error in done.absent.items() if name not in elsewhere}
     _refuse_new(repo, hub, lost, scope)
     known = {one.name for one in proof.lost} if proof else set()
-    new = (one for one in scope.objects if one.name in lost and one.name not in known)  # named once
+    new = (one for one in scope.objects if one.name in lost and one.name not in known)  # each is reported once
     gone = [Lost(*one.name, one.commit, one.path) for one in new]
     if not elsewhere:
-        there = {*done.sent, *done.there}
-        proofs.note(repo, to.name, to.store, before, proofs.Verified(include, gone, there))
+        proofs.note(repo, to.name, to.store, before, proofs.Verified(include, gone, {*done.sent, *done.there}))
     return _summary(repo, to, done, scope, (gone, elsewhere))
 
 
 def _stored_again(repo: Repo, lost: Sequence[Lost], scope: Scope) -> Iterator[ScopedObject]:
-    """Those of the versions LOST that somebody stored here since, without those that are MEANT anyway."""
+    """Yield the versions of LOST that the local store has now, without those in SCOPE."""
     for one in lost:
         if one.name not in scope.needed_by and repo.store.has_root(*one.name):
             root = repo.store.read_root(*one.name)
@@ -103,11 +102,11 @@ def _stored_again(repo: Repo, lost: Sequence[Lost], scope: Scope) -> Iterator[Sc
 
 
 def _refuse_new(repo: Repo, hub: _GitRemote, lost: Mapping[ObjectName, ModelvcError], scope: Scope) -> None:
-    """Raise what is wrong with a version or pointer that no commit of Git's remote names."""
+    """Raise the error of the first lost version or broken pointer that no commit on Git's remote names."""
     if not lost and not scope.broken:
         return
-    published = list(hub.there)
-    with suppress(GitError):  # without an answer only what Git told the hook is known to be there
+    published = list(hub.tips)
+    with suppress(GitError):  # without an answer, only the pushed refs of Git's remote are known
         published = list(dict.fromkeys([*published, *reachability.remote_commits(repo.layout, hub.url)]))
     old = scope_between(repo, published, ())
     known = {(where.rpartition(" in ")[0], why) for where, why in old.broken}

@@ -1,4 +1,4 @@
-"""Fetch, then check out."""
+"""Fetch objects, then check out models."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Pulled:
-    """What came, and what became of the worktree."""
+    """The results of the fetch and of the checkout."""
 
     fetched: Fetched
     checked_out: CheckedOut
@@ -35,7 +35,7 @@ def pull(
     options: TransferOptions = DEFAULT,
     progress: Progress = SILENT,
 ) -> Pulled:
-    """Bring the objects that REVS and PATHS mean, then make the worktree's models what their pointers say."""
+    """Fetch the objects in REVS and below PATHS, then check out the models in PATHS by the worktree's pointers."""
     fetched = fetch(repo, revs, paths, options, progress)
     return Pulled(
         fetched, checkout(repo, "", paths, CheckoutOptions(remote=options.remote, dry_run=options.dry_run), progress)

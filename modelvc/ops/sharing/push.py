@@ -1,4 +1,4 @@
-"""Bring objects to a remote, before Git's refs go."""
+"""Push objects to a remote, before Git pushes refs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _RELATED = 16  # objects that may share chunks with a new one
 
 
 class OpenRemote(NamedTuple):
-    """A remote that is open for writing, and its name."""
+    """A remote opened for writing, and its name."""
 
     name: str
     store: RemoteStore
@@ -46,18 +46,17 @@ class OpenRemote(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """What a push did. `sent_bytes`: bytes uploaded; `requests`: made to the remote.
+    """The result of a push. `sent_bytes`: bytes uploaded; `requests`: number of requests to the remote.
 
-    `dry_run`: what it would do; `sent_bytes` is then the size of the versions, of which less would be uploaded.
-    `predictions`: of how many versions the predictions were sent; `unsent`: what this clone could not send and the
-    remote lacks.
+    `predictions`: number of versions whose predictions were sent; `unsent`: versions that the remote lacks and this
+    clone could not send. `dry_run`: nothing was sent; `sent_bytes` is then the size of the versions, an upper bound.
     """
 
     remote: str
     url: str
     sent: tuple[str, ...]  # paths, one for each version
     sent_bytes: int
-    there: int  # versions that were there already, complete
+    there: int  # versions that were on the remote already, complete
     requests: int
     predictions: int = 0
     unsent: tuple[Unsent, ...] = ()
@@ -66,7 +65,7 @@ class Pushed:
 
 @dataclass(frozen=True, slots=True)
 class Unsent:
-    """A version that was not sent, and why; `code`: that of the error; `hint`: the command that helps."""
+    """A version that was not sent, and why. `code`: the error's code; `hint`: the command that helps."""
 
     path: str
     oid: str
@@ -82,10 +81,10 @@ def push(
     options: TransferOptions = DEFAULT,
     progress: Progress = SILENT,
 ) -> Pushed:
-    """Upload what REVS and PATHS mean; without them what the history of HEAD, the index and the worktree need.
+    """Upload the objects in REVS and below PATHS; by default those of HEAD's history, the index and the worktree.
 
-    The remote is looked at as it is now. What cannot be sent stops nothing else, and is named in the answer.
-    Raises BrokenPointer at the end for a pointer that cannot be read.
+    A version that cannot be sent does not stop the others; `unsent` names it. Raises BrokenPointer at the end for a
+    pointer that cannot be read.
     """
     repo.require_init()
     name = configured.chosen_name(repo, options.remote)
@@ -123,7 +122,7 @@ def _sizes(scope: Scope, names: Sequence[ObjectName]) -> int:
 
 
 def _refuse_broken(scope: Scope) -> None:
-    """A pointer that cannot be read may name an object that is nowhere else: saying "done" would be a lie."""
+    """Raise BrokenPointer for a pointer that cannot be read: its object, unknown here, may be on no remote."""
     if scope.broken:
         where, why = scope.broken[0]
         raise BrokenPointer(
@@ -132,7 +131,7 @@ def _refuse_broken(scope: Scope) -> None:
 
 
 def _unsent(repo: Repo, name: str, done: Uploaded, paths: Mapping[ObjectName, str]) -> tuple[Unsent, ...]:
-    """What could not be sent, with the command that helps where another remote has it."""
+    """Return the versions that could not be sent, with the command that helps if another remote has them."""
     elsewhere = find_holders(repo, list(done.absent), skip=name).where if done.absent else {}
     found = []
     for one, error in done.absent.items():
@@ -146,7 +145,7 @@ def _unsent(repo: Repo, name: str, done: Uploaded, paths: Mapping[ObjectName, st
 def send(
     repo: Repo, to: OpenRemote, scope: Scope, options: TransferOptions = DEFAULT, progress: Progress = SILENT
 ) -> Uploaded:
-    """Bring the versions MEANT to a remote, and remember what was seen there."""
+    """Upload the objects in SCOPE to a remote, and note in the cache which objects it has."""
     known = seen_cache.load(repo, to.name)
     wanted = [
         Wanted(*one.name, one.path, partial(_related, repo, one), repo.store.has_root(*one.name))
@@ -163,7 +162,7 @@ def send(
 
 
 def _related(repo: Repo, one: ScopedObject) -> list[ObjectName]:
-    """Objects that may share chunks: the version before, other versions of the path, models beside it."""
+    """Return objects that may share chunks with ONE: its parent, other versions of its path, models beside it."""
     found: dict[ObjectName, None] = {}
     if one.pointer.parent is not None:
         found[ObjectName(one.pointer.kind, one.pointer.parent)] = None

@@ -1,4 +1,4 @@
-"""Change remotes that have a name already: their place, their name, which is the default; forget one."""
+"""Change existing remotes: set the URL, rename, remove, choose the default."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def set_url(repo: Repo, name: str, remote: Remote, *, cwd: str) -> RemoteInfo:
-    """Let the remote NAME lie elsewhere, and pin it. What was seen at the place before is forgotten.
+    """Set the place of the remote NAME to REMOTE, and pin it. If the place changes, its cache and proof are deleted.
 
-    An endpoint and a region that REMOTE does not give stay, where both places are on S3.
+    If both places are on S3, an endpoint or a region that REMOTE does not give stays.
     """
     repo.require_init()
     place = configured.as_committed(repo, remote, cwd)
@@ -33,7 +33,7 @@ def set_url(repo: Repo, name: str, remote: Remote, *, cwd: str) -> RemoteInfo:
             configured.save_config(repo, repo.config.with_place(name, place))
         elif name in clone.remotes and clone.remotes[name].url:
             clone = clone.with_place(name, configured.as_used(repo, place))
-        else:  # accepted here, in a commit that names it no longer
+        else:  # only the pin knows it: the configuration no longer names it
             configured.save_config(repo, repo.config.with_remote(name, place))
         if name in repo.config.remotes:
             clone = clone.without_pin(name).with_pin(name, configured.as_used(repo, place))
@@ -45,7 +45,7 @@ def set_url(repo: Repo, name: str, remote: Remote, *, cwd: str) -> RemoteInfo:
 
 
 def rename_remote(repo: Repo, old: str, new: str) -> RemoteInfo:
-    """Call the remote OLD NEW, with its pin, its profile and what was seen there."""
+    """Rename the remote OLD to NEW, with its pin, its profile and its cache. Raises UsageError if NEW exists."""
     repo.require_init()
     with repo.updating():
         configured.find(repo, old)
@@ -64,7 +64,7 @@ def rename_remote(repo: Repo, old: str, new: str) -> RemoteInfo:
 
 
 def remove_remote(repo: Repo, name: str) -> None:
-    """Forget a remote, its pin and what was seen there. The objects in it stay."""
+    """Remove a remote, its pin, its cache and its proof from this clone. Its objects stay."""
     repo.require_init()
     with repo.updating():
         configured.find(repo, name)
@@ -77,6 +77,7 @@ def remove_remote(repo: Repo, name: str) -> None:
 
 
 def set_default(repo: Repo, name: str) -> RemoteInfo:
+    """Make NAME the default remote. Raises NotFoundError if it does not exist."""
     repo.require_init()
     with repo.updating():
         configured.find(repo, name)

@@ -1,4 +1,4 @@
-"""How to push or fetch: the words of a command line, apart from what carries them out."""
+"""Options and words that push, fetch and pull share."""
 
 from __future__ import annotations
 
@@ -7,23 +7,20 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class TransferOptions:
-    """Which remote ("": the default one), whether all of history, how many requests at once, where Git pushes to.
+    """Options of push, fetch and pull."""
 
-    With `dry_run` nothing is written, here or there: the result says what would be.
-    """
-
-    remote: str = ""
-    everything: bool = False
-    jobs: int = 0  # 0: a number that suits
-    git_url: str = ""  # of Git's remote, where Git told
-    dry_run: bool = False
+    remote: str = ""  # "": the default one
+    everything: bool = False  # all of history: every branch, tag and stash
+    jobs: int = 0  # concurrent requests; 0: the verb's default
+    git_url: str = ""  # URL of the Git remote that is being pushed to; "" if unknown
+    dry_run: bool = False  # write nothing, neither here nor on the remote
 
 
 DEFAULT = TransferOptions()
 
 
 def versions_in_words(versions: int, predictions: int) -> str:
-    """How many versions, and of how many of them the predictions, in words."""
+    """Return the number of versions, and of versions whose predictions were transferred, in words."""
     both = f"{versions:,} version{'' if versions == 1 else 's'}"
     if predictions:
         of = f"the predictions of {predictions:,}"

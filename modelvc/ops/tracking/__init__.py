@@ -1,1 +1,1 @@
-"""Verbs that change which models are tracked and what lies in the worktree."""
+"""Verbs that change the tracked models and their files in the worktree."""

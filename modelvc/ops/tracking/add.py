@@ -1,4 +1,4 @@
-"""Keep the present content of files and folders: objects first, then pointers, then Git's index."""
+"""Store files and folders as they are now: objects first, then pointers, then Git's index."""
 
 from __future__ import annotations
 
@@ -39,13 +39,16 @@ if TYPE_CHECKING:
     from modelvc.repo import Repo
     from modelvc.worktree.state import Known
 
-_LARGE = 64 << 20  # bytes from which free space is looked at first
-_SPARE = 64 << 20  # bytes left free
+_LARGE = 64 << 20  # bytes; for more, free space is checked first
+_SPARE = 64 << 20  # bytes to leave free
 
 
 @dataclass(frozen=True, slots=True)
 class AddedModel:
-    """What became of one path. `change`: "new", "updated", "unchanged" or "metrics"; `stored`: bytes newly kept."""
+    """One model. `change`: "new", "updated", "unchanged" or "metrics"; `stored`: bytes added to the store.
+
+    `was`: the oid in its pointer before, if that was another; `note`: words for the user.
+    """
 
     path: str
     kind: str
@@ -59,7 +62,7 @@ class AddedModel:
 
 @dataclass(frozen=True, slots=True)
 class Added:
-    """The models of one `mvc add`, in the order given. `dry_run`: what would become of them; `stored` is then 0."""
+    """The models of one `mvc add`, in the order given. `dry_run`: nothing was written, and `stored` is 0."""
 
     models: tuple[AddedModel, ...]
     dry_run: bool = False
@@ -67,7 +70,7 @@ class Added:
 
 @dataclass(frozen=True, slots=True)
 class _StoredContent:
-    """Content of a target that is in the store, or will be when the writer commits."""
+    """The content of a target that is in the store, or will be once the writer commits."""
 
     kind: str
     oid: Oid
@@ -85,9 +88,9 @@ def add(
     progress: Progress = SILENT,
     dry_run: bool = False,
 ) -> Added:
-    """Store PATHS, write their pointers and ignore entries, stage both. GIVEN is recorded with a single path.
+    """Store PATHS, write their pointers and ignore entries, and stage both. GIVEN is recorded with a single path.
 
-    DRY_RUN: say what would become of them; metrics are not read then.
+    DRY_RUN: write nothing and read no metrics.
     """
     repo.require_init()
     if given and len(paths) != 1:
@@ -101,7 +104,7 @@ def add(
 def add_matching(
     repo: Repo, *, given: Measurements = NO_MEASUREMENTS, progress: Progress = SILENT, dry_run: bool = False
 ) -> Added:
-    """Store what the patterns of `mvc track` match: new files, and tracked models that were modified."""
+    """Store the new files and modified models that the patterns of `mvc track` match."""
     from modelvc.ops.tracking.track import models_to_add
 
     repo.require_init()
@@ -114,7 +117,7 @@ def add_matching(
 
 
 def add_modified(repo: Repo, paths: Sequence[str] = (), *, progress: Progress = SILENT, dry_run: bool = False) -> Added:
-    """Store every tracked model (below PATHS) whose file differs from its pointer."""
+    """Store every tracked model (below PATHS, if given) that differs from its pointer."""
     from modelvc.models.files.model_status import MODIFIED, UNIGNORED
     from modelvc.ops.tracking.status import status
 
@@ -130,7 +133,7 @@ def _changing(repo: Repo, *, dry_run: bool) -> contextlib.AbstractContextManager
 
 
 def _dry_run(repo: Repo, chosen: Sequence[SafeRelPath], given: Measurements) -> Added:
-    """What `_add` would do, by the names that the contents would have."""
+    """Return the result of `_add` by hashing the contents only."""
     done = []
     for target in targets(repo, list(dict.fromkeys(chosen))):
         content = _unchanged_content(repo, target) or _hashed_content(repo, target)
@@ -140,7 +143,7 @@ def _dry_run(repo: Repo, chosen: Sequence[SafeRelPath], given: Measurements) -> 
 
 
 def _hashed_content(repo: Repo, target: Target) -> _StoredContent:
-    """The content of a target, read and not stored."""
+    """Hash the content of a target without storing it."""
     path = target.path
     files = survey.tree_files(repo.worktree, repo.state, path)
     if files is None:
@@ -190,7 +193,7 @@ def _check_space(repo: Repo, found: Sequence[Target]) -> None:
 
 
 def _unchanged_content(repo: Repo, target: Target) -> _StoredContent | None:
-    """The content of a file that nothing touched since it was stored."""
+    """Return the content of a file that has not changed since it was stored; None for any other target."""
     found = repo.worktree.stat(target.path)
     known = repo.state.files.get(target.path)
     if not found or not known or not known[2] or known[0] != found or not stat.S_ISREG(found[4]):
@@ -256,7 +259,7 @@ def _add_to_store(writer: StoreWriter, content: Content, path: SafeRelPath) -> N
 
 
 def _stored_recipes(repo: Repo, target: Target) -> dict[Oid, Recipe]:
-    """Recipes of the files of the version before, where this store has it."""
+    """Return the recipes of the files of the version before, if the store has it."""
     found: dict[Oid, Recipe] = {}
     if target.before and target.before.kind == "tree" and repo.store.has_root("tree", target.before.oid):
         found = {entry.oid: recipe for entry, recipe in stored_recipes(repo.store, target.before.oid)}
@@ -286,7 +289,7 @@ def _write_pointers(repo: Repo, kept: Sequence[tuple[Target, _StoredContent]], g
 
 
 def _with_git_warnings(repo: Repo, done: Sequence[AddedModel]) -> tuple[AddedModel, ...]:
-    """DONE with a word where Git's own history holds the path; said when a model is new and for what Git tracked."""
+    """Return DONE with a warning for each new model whose path Git's own history holds."""
     held = held_by_git(repo, [model.path for model in done])
     found = []
     for model in done:
@@ -297,9 +300,9 @@ def _with_git_warnings(repo: Repo, done: Sequence[AddedModel]) -> tuple[AddedMod
 
 
 def _pointer(target: Target, content: _StoredContent) -> Pointer:
-    """The pointer to write: the old one where it says the same, with the version before as parent."""
+    """Return the pointer to write: an old one that names the same content, or a new one with its parent."""
     before, head = target.before, target.head
-    sides = before.sides if before else ()  # in a conflict, to add the content of either settles it
+    sides = before.sides if before else ()  # in a conflict, adding the content of one side resolves it
     base = next((p for p in (*sides, head) if p and p.oid == content.oid and p.kind == content.kind), None)
     if base is not None:
         return replace(base, size=content.size, files=content.files, executable=content.executable, conflict=None)

@@ -1,4 +1,4 @@
-"""Make models what pointers say; with a revision, take its pointers first: this is rollback."""
+"""Make models match their pointers. With a revision, take its pointers first."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from modelvc.repo import Repo
 
 
-_LEAST_DIGITS = 8  # of an oid's hex digits, to name an object
+_LEAST_DIGITS = 8  # hex digits of an oid that name an object
 
 
 @dataclass(frozen=True, slots=True)
 class CheckedOutModel:
-    """One model. `change`: "written", "unchanged" or "mode"; `was`: the oid that was replaced, if one was.
+    """One model. `change`: "written", "unchanged" or "mode"; `was`: the oid that was replaced, if any.
 
-    `size`: bytes that it has; `wrong`: how its pointer's size or files differ from them.
+    `size`: its actual bytes; `wrong`: words if its pointer claims a wrong size or number of files.
     """
 
     path: str
@@ -43,7 +43,9 @@ class CheckedOutModel:
 
 @dataclass(frozen=True, slots=True)
 class CheckedOut:
-    """What a checkout did; `commit` is set when pointers were taken from a revision. `dry_run`: what it would do."""
+    """The result of a checkout. `commit`: the revision's commit, "" without a revision; `fetched`: paths of models that
+    were fetched; `dry_run`: nothing was written.
+    """
 
     models: tuple[CheckedOutModel, ...]
     commit: str = ""
@@ -58,10 +60,10 @@ def checkout(
     options: CheckoutOptions = DEFAULT,
     progress: Progress = SILENT,
 ) -> CheckedOut:
-    """Check out the models in PATHS (all without any), as the worktree's pointers or those of REV say.
+    """Check out the models in PATHS (default: all) by the pointers of the worktree or of REV, a revision or an oid.
 
-    Raises WorktreeDirty when unsaved changes are in the way, ObjectMissing when bytes are nowhere at hand; FileInUse
-    for models that somebody writes or changed meanwhile, once the others are checked out.
+    Raises WorktreeDirty if unsaved changes are in the way, and ObjectMissing if no store has the bytes. Raises
+    FileInUse for models that another program is writing or changed meanwhile, once the others are checked out.
     """
     repo.require_init()
     by_oid = rev.startswith(PREFIX)
@@ -80,7 +82,7 @@ def checkout(
 def checkout_pointer(
     repo: Repo, path: SafeRelPath, data: bytes, options: CheckoutOptions = DEFAULT, progress: Progress = SILENT
 ) -> CheckedOut:
-    """Give the model PATH another pointer, as it is in history, stage it, and bring its bytes."""
+    """Write and stage the pointer DATA of the model PATH, and check out its version. Raises as `checkout` does."""
     with repo.updating():
         done, kept = _bring(repo, {path: data}, None, options, ("rollback", progress))
     materialise.raise_kept(kept)
@@ -92,13 +94,13 @@ def _bring(
     taken: Mapping[SafeRelPath, bytes],
     known: Mapping[SafeRelPath, Pointer] | None,
     options: CheckoutOptions,
-    told: tuple[str, Progress],
+    context: tuple[str, Progress],
 ) -> tuple[CheckedOut, materialise.KeptFiles]:
-    """Take the pointers TAKEN, or go by those KNOWN from the worktree. The caller holds the worktree's lock.
+    """Check out the pointers TAKEN from a revision, or KNOWN from the worktree. The caller holds the worktree's lock.
 
-    Models that keep a file keep their pointer as well.
+    CONTEXT: the reason for the reflog, and the progress. A model that keeps a file keeps its pointer as well.
     """
-    why, progress = told
+    why, progress = context
     wanted = known or {path: parse(data, pointer_of(path)) for path, data in taken.items()}
     fetched = fetch_missing(repo, wanted, options, progress)
     plans = [materialise.plan(repo, path, pointer) for path, pointer in wanted.items()]
@@ -106,10 +108,10 @@ def _bring(
     progress.expect(sum(plan.pointer.size for plan in plans if plan.pointer and plan.action == "write"))
     for plan in plans:
         if plan.action == "write":
-            ignores.hide(repo, plan.path)  # its pointer may have been renamed by Git alone
+            ignores.hide(repo, plan.path)  # Git may have renamed its pointer without the entry
     kept = materialise.apply(repo, plans, why, progress.advance)
     stay = {path for path, _ in kept}
-    # last: what dies before it is asked for again, and a rollback then goes no further back
+    # last: a killed rollback that is run again must start from the old pointer, not go further back
     _write_pointers(repo, {path: data for path, data in taken.items() if path not in stay})
     _remember(repo, {path: pointer for path, pointer in wanted.items() if path not in stay})
     return CheckedOut(tuple(_report(repo, plan) for plan in plans), "", fetched), kept
@@ -118,7 +120,7 @@ def _bring(
 def _dry_run(
     repo: Repo, taken: Mapping[SafeRelPath, bytes], paths: Sequence[str], options: CheckoutOptions
 ) -> CheckedOut:
-    """What a checkout would do, with the same plans and errors; what must be fetched is looked for, not fetched."""
+    """Return the result of a checkout, with the same errors. Remotes are asked for objects, and none is fetched."""
     wanted = {path: parse(data, pointer_of(path)) for path, data in taken.items()} or _from_worktree(repo, paths)
     fetched = fetch_missing(repo, wanted, options, SILENT)
     plans = []
@@ -134,7 +136,7 @@ def _dry_run(
 
 
 def _from_worktree(repo: Repo, paths: Sequence[str]) -> dict[SafeRelPath, Pointer]:
-    """Pointers of the worktree. One that a person named must be readable; so must all when none is named."""
+    """Return the worktree's pointers in PATHS (default: all). Raises NotFoundError if all of them are gone."""
     found: dict[SafeRelPath, Pointer] = {}
     gone: list[SafeRelPath] = []
     for path in repo.selected(paths, repo.tracked()):
@@ -150,14 +152,14 @@ def _from_worktree(repo: Repo, paths: Sequence[str]) -> dict[SafeRelPath, Pointe
 
 
 def _from_revision(repo: Repo, commit: str, paths: Sequence[str]) -> dict[SafeRelPath, bytes]:
-    there = {model_of(path): data for path, data in history.pointers_at(repo.layout, commit).items()}
+    pointers = {model_of(path): data for path, data in history.pointers_at(repo.layout, commit).items()}
     if not paths:
-        return there
+        return pointers
     found = {}
     for text in paths:
         inside = repo.inside(text)
         model = model_of(inside) if is_pointer(inside) else inside
-        hits = {p: d for p, d in there.items() if p == model or not inside or p.startswith(inside + "/")}
+        hits = {p: d for p, d in pointers.items() if p == model or not inside or p.startswith(inside + "/")}
         if not hits:
             raise NotFoundError(
                 f"{shown(text)} was not tracked in {commit[:10]}",
@@ -168,7 +170,7 @@ def _from_revision(repo: Repo, commit: str, paths: Sequence[str]) -> dict[SafeRe
 
 
 def _by_oid(repo: Repo, text: str, paths: Sequence[str]) -> dict[SafeRelPath, bytes]:
-    """A pointer to an object of the local store, named by the first digits of its oid: what was replaced, say."""
+    """Return a pointer to the object of the local store whose oid begins with TEXT, such as a replaced version."""
     if len(paths) != 1:
         raise UsageError("an oid belongs to one model", hint=f"mvc checkout {shown(text)} PATH")
     path = repo.path(paths[0])
@@ -194,7 +196,7 @@ def _by_oid(repo: Repo, text: str, paths: Sequence[str]) -> dict[SafeRelPath, by
 
 
 def _write_pointers(repo: Repo, taken: Mapping[SafeRelPath, bytes]) -> None:
-    """Write a revision's pointers as they are, byte for byte, and stage them."""
+    """Write the pointers TAKEN byte for byte, and stage them."""
     staged: list[str] = []
     for path, data in taken.items():
         hidden = ignores.hide(repo, path)
@@ -224,7 +226,7 @@ def _report(repo: Repo, plan: materialise.ModelPlan) -> CheckedOutModel:
 
 
 def _actual_extent(repo: Repo, plan: materialise.ModelPlan, pointer: Pointer) -> claims.Extent | None:
-    """The size and files of a model that is what its pointer names; roots are read only of what was written."""
+    """Return the extent of a model that matches its pointer; None if unknown. Roots are read only of written models."""
     if plan.action == "write":
         return claims.stored(repo.store, pointer)
     if pointer.kind == "tree":

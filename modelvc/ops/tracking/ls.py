@@ -1,4 +1,4 @@
-"""What is tracked, and where its bytes are."""
+"""List the tracked models and the places that have their bytes."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ListedModel:
-    """One tracked model. `pushed`: None without a remote, and of what this clone never asked for.
+    """One tracked model. `worktree`, `store`: whether its file and its object exist there; `pushed`: None if unknown.
 
-    `broken`: why its pointer cannot be read.
-    `conflict`: a merge left two versions; what is said of the model is said of ours.
+    `broken`: why its pointer cannot be read; `conflict`: a merge left two versions, and the other fields describe ours.
     """
 
     path: str
@@ -50,7 +49,7 @@ def ls(repo: Repo, rev: str = "", paths: Sequence[str] = ()) -> ListedModels:
     """List the models below PATHS, of the worktree or of REV."""
     repo.require_init()
     commit = history.resolve(repo.layout, rev) if rev else ""
-    there = pushed_oids(repo)
+    pushed = pushed_oids(repo)
     found: dict[str, Pointer | ModelvcError] = {}
     if rev:
         for path, data in history.pointers_at(repo.layout, commit).items():
@@ -64,7 +63,7 @@ def ls(repo: Repo, rev: str = "", paths: Sequence[str] = ()) -> ListedModels:
         if isinstance(pointer, ModelvcError):
             rows.append(ListedModel(path, broken=str(pointer), conflict=isinstance(pointer, PointerConflict)))
         else:
-            rows.append(_listed(repo, path, pointer, there))
+            rows.append(_listed(repo, path, pointer, pushed))
     return ListedModels(tuple(rows), commit)
 
 
@@ -75,7 +74,7 @@ def _parsed(path: str, data: bytes) -> Pointer | ModelvcError:
         return error
 
 
-def _listed(repo: Repo, path: SafeRelPath, pointer: Pointer, there: frozenset[bytes] | None) -> ListedModel:
+def _listed(repo: Repo, path: SafeRelPath, pointer: Pointer, pushed: frozenset[bytes] | None) -> ListedModel:
     stored = repo.store.has_root(pointer.kind, pointer.oid)
     return ListedModel(
         path=path,
@@ -85,6 +84,6 @@ def _listed(repo: Repo, path: SafeRelPath, pointer: Pointer, there: frozenset[by
         files=pointer.files,
         worktree=repo.worktree.stat(path) is not None,
         store=stored,
-        pushed=is_pushed(there, pointer.oid, stored=stored),
+        pushed=is_pushed(pushed, pointer.oid, stored=stored),
         conflict=pointer.conflict is not None,
     )

@@ -1,4 +1,4 @@
-"""Rename a model: its file, pointer, ignore entry, and what Git's index says."""
+"""Rename a model: its file, its pointer, its ignore entry and its entry in Git's index."""
 
 from __future__ import annotations
 
@@ -23,16 +23,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """A model under its new name."""
+    """The old and the new path of a model."""
 
     old: str
     new: str
 
 
 def mv(repo: Repo, old: str, new: str) -> Moved:
-    """Rename the model OLD to NEW, or into the folder NEW. Content that is not stored yet moves along.
+    """Rename the model OLD to NEW, or into the folder NEW. Unsaved content moves along.
 
-    A file or folder that was moved by hand already stays where it is.
+    Content that was moved to NEW by hand stays there. Raises UsageError for a NEW that no model can have, ConflictError
+    if something is in the way.
     """
     repo.require_init()
     with repo.updating():
@@ -41,7 +42,7 @@ def mv(repo: Repo, old: str, new: str) -> Moved:
         begun = _pointer_of_begun_move(repo, source, target)
         _check(repo, source, target, begun=begun is not None)
         pointer = begun or repo.pointer(source)
-        # first the new name in full, then the old one away: killed between, both stand and nothing is lost
+        # write the new name in full before removing the old one: a kill in between leaves both and loses nothing
         shown_in = ignores.hide(repo, target, again=begun is not None)
         repo.write_pointer(target, pointer)
         if repo.worktree.stat(source) is not None and repo.worktree.stat(target) is None:
@@ -67,29 +68,29 @@ def _target(repo: Repo, source: SafeRelPath, new: str) -> SafeRelPath:
     inside = repo.inside(new)
     is_folder = new.endswith("/") or os.path.isdir(os.path.join(repo.layout.worktree, inside))
     if inside and repo.worktree.stat(pointer_of(SafeRelPath(inside))) is not None:
-        is_folder = False  # a model itself
+        is_folder = False  # NEW is a model
     if inside and is_folder and not new.endswith("/") and _moved_by_hand(repo, source, SafeRelPath(inside)):
-        is_folder = False  # the folder that the model was
+        is_folder = False  # NEW is the model's own folder, moved by hand
     if not is_folder:
         return repo.path(new)
     return SafeRelPath(f"{inside}/{source.name}" if inside else source.name)
 
 
 def _moved_by_hand(repo: Repo, source: SafeRelPath, target: SafeRelPath) -> bool:
-    """Whether `mv` has brought the content of SOURCE to TARGET already: nothing is left there, and the kind fits."""
-    there = repo.worktree.stat(target)
-    if there is None or repo.worktree.stat(source) is not None:
+    """Return whether SOURCE is gone and TARGET has content of its kind, as after `mv SOURCE TARGET`."""
+    found = repo.worktree.stat(target)
+    if found is None or repo.worktree.stat(source) is not None:
         return False
     pointer = repo.pointer_or_none(source)
-    return pointer is not None and stat.S_ISDIR(there[4]) == (pointer.kind == "tree")
+    return pointer is not None and stat.S_ISDIR(found[4]) == (pointer.kind == "tree")
 
 
 def _pointer_of_begun_move(repo: Repo, source: SafeRelPath, target: SafeRelPath) -> Pointer | None:
-    """The pointer of a move that died half way: both names have the same one, and one of them the content."""
+    """Return the pointer of a killed move: both names have it, and only one has the content. None without one."""
     if all(repo.worktree.stat(path) is not None for path in (source, target)):
         return None
     try:
-        there = repo.worktree.read(pointer_of(target), POINTER)
+        data = repo.worktree.read(pointer_of(target), POINTER)
     except (FileNotFoundError, NotADirectoryError):
         return None
     entries = [entry for entry in index.pointers(repo.layout) if entry.path == pointer_of(source)]
@@ -97,7 +98,7 @@ def _pointer_of_begun_move(repo: Repo, source: SafeRelPath, target: SafeRelPath)
     known = set(blobs.values())
     with contextlib.suppress(FileNotFoundError):
         known.add(repo.worktree.read(pointer_of(source), POINTER))
-    return parse(there, pointer_of(target)) if there in known else None
+    return parse(data, pointer_of(target)) if data in known else None
 
 
 def _check(repo: Repo, source: SafeRelPath, target: SafeRelPath, *, begun: bool) -> None:
@@ -108,14 +109,14 @@ def _check(repo: Repo, source: SafeRelPath, target: SafeRelPath, *, begun: bool)
     for path in tracked:
         if path != source and (target.startswith(path + "/") or path.startswith(target + "/")):
             raise UsageError(f"{shown(path)} is tracked, and one would hold the other", hint="choose another name")
-    for there in () if begun else (target, pointer_of(target)):
-        by_hand = there == target and _moved_by_hand(repo, source, target)
+    for path in () if begun else (target, pointer_of(target)):
+        by_hand = path == target and _moved_by_hand(repo, source, target)
         if (
-            (repo.worktree.stat(there) is not None and not by_hand)
-            or there in tracked
-            or index.tracked_under(repo.layout, there)
+            (repo.worktree.stat(path) is not None and not by_hand)
+            or path in tracked
+            or index.tracked_under(repo.layout, path)
         ):
-            raise ConflictError(f"{shown(there)} is in the way", hint="choose another name, or move it away first")
+            raise ConflictError(f"{shown(path)} is in the way", hint="choose another name, or move it away first")
     rule = index.ignore_rule(repo.layout, pointer_of(target))
     if rule is not None:
         raise UsageError(
@@ -125,7 +126,7 @@ def _check(repo: Repo, source: SafeRelPath, target: SafeRelPath, *, begun: bool)
 
 
 def _rename(repo: Repo, source: SafeRelPath, target: SafeRelPath) -> None:
-    """Rename the content, and keep what is known of it: a rename changes ctime and nothing else."""
+    """Rename the content, and keep its entries in the state file: a rename changes only ctime."""
     before = repo.worktree.stat(source)
     file, tree = repo.state.files.get(source), repo.state.trees.get(source)
     repo.worktree.rename(source, target)

@@ -1,4 +1,4 @@
-"""Before a commit: pointers that say nothing impossible, and no model forgotten."""
+"""Check a commit in progress: its pointers and configuration, and models that it forgets."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ if TYPE_CHECKING:
     from modelvc.formats.pointer.pointer import Pointer
     from modelvc.repo import Repo
 
-_NAMED = 10  # files in a warning
-_MOST = 5  # models without a pointer that are named
+_NAMED = 10  # files that a warning names
+_MOST = 5  # models without a pointer that a warning names
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """What is wrong with the commit in progress: problems stop it, warnings do not."""
+    """The findings of a check: problems stop the commit, warnings do not."""
 
     problems: tuple[str, ...]
     warnings: tuple[str, ...]
 
 
 def precommit(repo: Repo) -> Guard:
-    """Look at the pointers that are about to be committed, and at models that are not as their pointers say."""
+    """Check the pointers and configuration about to be committed, and warn of models that the commit leaves out."""
     problems, warnings = _pointers(repo)
     problems = _configuration(repo) + problems
     if repo.config.hooks.modified != "off":
@@ -59,7 +59,7 @@ def precommit(repo: Repo) -> Guard:
 
 
 def _configuration(repo: Repo) -> list[str]:
-    """What is wrong with the policy and configuration that the commit in progress changes."""
+    """Return the errors in the policy and configuration that the commit changes."""
     problems = []
     readers = {policy.POLICY: policy.parse, config.COMMITTED: config.parse}
     for path, data in index.newly_staged(repo.layout, tuple(readers), limits.POLICY + 1).items():
@@ -71,7 +71,7 @@ def _configuration(repo: Repo) -> list[str]:
 
 
 def _pointers(repo: Repo) -> tuple[list[str], list[str]]:
-    """What is wrong with pointers in the index of the commit in progress, and what becomes of models without one."""
+    """Return the problems of the pointers that the commit changes, and warnings for models whose pointer it removes."""
     entries = index.pointers(repo.layout, commit_env=True)
     blobs = index.read_blobs(repo.layout, sorted({entry.blob for entry in entries}))
     head = history.pointers_at(repo.layout, "HEAD") if history.has_head(repo.layout) else {}
@@ -81,7 +81,7 @@ def _pointers(repo: Repo) -> tuple[list[str], list[str]]:
     for entry in entries:
         data = blobs.get(entry.blob, b"")
         if head.get(entry.path) == data:
-            continue  # it is in history already, whatever it says
+            continue  # history has it already
         changed.append(entry.path)
         try:
             pointer = parse(data, entry.path)
@@ -98,7 +98,7 @@ def _pointers(repo: Repo) -> tuple[list[str], list[str]]:
 
 
 def _tracked_by_git(repo: Repo, pointers: Sequence[str]) -> list[str]:
-    """Models that Git would hold itself, beside a pointer that the commit in progress changes."""
+    """Return a problem for each model that Git tracks itself beside a changed pointer."""
     held = index.tracked_at(repo.layout, {str(model_of(path)) for path in pointers}, commit_env=True)
     return [
         f"{shown(model)} is a model, and Git holds {shown(inside[0])} itself: "
@@ -108,7 +108,7 @@ def _tracked_by_git(repo: Repo, pointers: Sequence[str]) -> list[str]:
 
 
 def _without_pointer(repo: Repo, staged: set[str], head: Mapping[str, bytes]) -> list[str]:
-    """What becomes of models whose pointer the commit in progress removes."""
+    """Return a warning with the fate of each model whose pointer the commit removes."""
     known = [model_of(path) for path in staged]
     gone = sorted(model_of(path) for path in head.keys() - staged)
     here = [path for path in gone if path in repo.state.pointers and repo.worktree.stat(path) is not None]
@@ -116,11 +116,11 @@ def _without_pointer(repo: Repo, staged: set[str], head: Mapping[str, bytes]) ->
 
 
 def _unknown_content(repo: Repo, unknown: dict[str, Pointer]) -> list[str]:
-    """Pointers to what is in neither the store, nor history, nor known to be on a remote."""
+    """Return a problem for each pointer to content that is unknown to the store, to history and to remotes."""
     if not unknown:
         return []
     known = set(pushed_oids(repo) or ())
-    for seen in history.pointers_in(repo.layout, all_refs=True, reflog=True):  # what is being merged has no ref yet
+    for seen in history.pointers_in(repo.layout, all_refs=True, reflog=True):  # a commit being merged may have no ref
         try:
             known.add(bytes(parse(seen.data).oid))
         except ModelvcError:

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """Models that are tracked no longer; `files_kept`: their files stayed; `was`: (path, oid) of what was removed.
+    """Models that are no longer tracked. `files_kept`: their files stayed; `was`: (path, oid) of removed versions.
 
-    `uncommitted`: those that the last commit does not have. `dry_run`: what would be, and nothing was.
+    `uncommitted`: models that the last commit lacks; `dry_run`: nothing was removed.
     """
 
     paths: tuple[str, ...]
@@ -34,9 +34,10 @@ class Removed:
 
 
 def rm(repo: Repo, paths: Sequence[str], *, keep: bool = False, force: bool = False, dry_run: bool = False) -> Removed:
-    """Take file, pointer and ignore entry of PATHS away; with KEEP leave the files. Unsaved content is refused.
+    """Remove the file, pointer and ignore entry of the models PATHS; with KEEP, leave the files.
 
-    Raises FileInUse for models that somebody writes or changed meanwhile, once the others are removed.
+    Raises WorktreeDirty for unsaved content; with FORCE it is stored first. Raises FileInUse for models that another
+    program is writing or changed meanwhile, once the others are removed.
     """
     repo.require_init()
     if not paths:
@@ -59,7 +60,7 @@ def rm(repo: Repo, paths: Sequence[str], *, keep: bool = False, force: bool = Fa
         chosen = [path for path in chosen if path not in stay]
         changed: list[str] = []
         for path in chosen:
-            again = repo.worktree.stat(pointer_of(path)) is None  # a run that died got so far
+            again = repo.worktree.stat(pointer_of(path)) is None  # a killed run removed it
             hidden = ignores.reveal(repo, path, again=again)
             changed += [hidden] if hidden else []
             changed.append(pointer_of(path))
@@ -74,7 +75,7 @@ def rm(repo: Repo, paths: Sequence[str], *, keep: bool = False, force: bool = Fa
 
 
 def _log_pointer(repo: Repo, path: SafeRelPath) -> None:
-    """What a pointer names may be in no commit yet, and not what lies in the worktree."""
+    """Write the version in the pointer of PATH to the reflog: it may be in no commit and differ from the worktree."""
     try:
         pointer = repo.pointer_or_none(path)
     except (BrokenPointer, PointerConflict):

@@ -1,4 +1,4 @@
-"""Which models are as their pointers say, and which are not."""
+"""Compare all models with their pointers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LostVersion:
-    """A version of history that no store had when a push looked for it. `commit`: one that names it."""
+    """A version in history that a push found in no store. `commit`: a commit that names it."""
 
     path: str
     oid: str
@@ -31,27 +31,28 @@ class LostVersion:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """All models that were asked for, sorted by path."""
+    """The models in the given paths, sorted by path. `lost`: versions in history that no store has."""
 
     models: tuple[ModelStatus, ...]
     lost: tuple[LostVersion, ...] = ()
 
     @property
     def clean(self) -> bool:
+        """Whether every model matches its pointer."""
         return all(model.clean for model in self.models)
 
 
 def status(repo: Repo, paths: Sequence[str] = (), *, remember: bool = True) -> Status:
-    """Look at every tracked model; files are read only where their stat data changed.
+    """Compare the tracked models in PATHS (default: all) with their pointers. Only files with new stat data are read.
 
-    REMEMBER: keep what was seen, so that the next look need not read it.
+    REMEMBER: save what was read in the state file, so that the next command need not read it.
     """
     repo.require_init()
     started, index_stat = now(), _stat(os.path.join(repo.layout.git_dir, "index"))
     lost = _lost(repo)
     rows = model_statuses(repo, paths)
     if not paths:
-        # an index from this very tick of the clock could be written again without a trace
+        # if the index was written in this very clock tick, another write would not change its stat data
         settled = index_stat is not None and is_settled(index_stat, started)
         _remember(repo, index_stat if settled and not lost else None, rows)
     if remember:
@@ -65,9 +66,9 @@ def _lost(repo: Repo) -> tuple[LostVersion, ...]:
 
 
 def _remember(repo: Repo, index_stat: Stat | None, rows: tuple[ModelStatus, ...]) -> None:
-    """Let the next status answer from stat data alone (cli/quick.py), if all was clean.
+    """Save an answer that lets the next status work from stat data alone (cli/quick.py), if every model is clean.
 
-    The answer: (path, stat data) of what it rests on besides the models, their paths, and how many are not pushed.
+    The answer: (path, stat data) of each other file that it depends on, the models' paths, and the number not pushed.
     """
     answer: tuple[object, ...] = ()
     if rows and index_stat and all(row.clean and row.stored for row in rows):
@@ -85,14 +86,14 @@ def _remember(repo: Repo, index_stat: Stat | None, rows: tuple[ModelStatus, ...]
 
 
 def _notebooks(repo: Repo) -> list[str]:
-    """Notebooks that Git must be told of when they were run again (ops/notebooks/outputs.py)."""
+    """Return the notebooks that `mvc status` refreshes in Git's index if they change (ops/notebooks/outputs.py)."""
     if not repo.strips_notebooks:
         return []
     return [os.path.join(repo.layout.worktree, path) for path in notebooks.tracked_notebooks(repo)]
 
 
 def _watched(repo: Repo, rows: Sequence[ModelStatus]) -> list[str]:
-    """Configuration, what is known of remotes, and the files by which Git ignores models."""
+    """Return the paths of the configuration, the cache of remotes, the proofs, and Git's ignore files."""
     mvc = repo.layout.mvc_dir
     folders = {""}
     for row in rows:

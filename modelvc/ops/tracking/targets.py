@@ -1,4 +1,4 @@
-"""Names that `mvc add` takes or refuses, with what pointers, the last commit and Git's index say of each."""
+"""Check the paths given to `mvc add`, and look up their pointers and entries in Git."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A file or folder to be added."""
+    """A file or folder to add."""
 
     path: SafeRelPath
     before: Pointer | None  # the pointer in the worktree
     head: Pointer | None  # the pointer in the last commit
-    in_git: bool  # Git itself tracks the file, which add ends
-    settles: bool  # a merge left the pointer in conflict, which add ends too
-    renamed: bool = False  # the last commit has that version under a name that is gone
+    in_git: bool  # Git itself tracks the file, until add ends that
+    settles: bool  # the pointer is in conflict, until add resolves it
+    renamed: bool = False  # the last commit has this version under a name that is gone
 
 
 def check_target_path(repo: Repo, text: str) -> SafeRelPath:
-    """The path TEXT of a file or folder. Raises NotFoundError without one, UsageError for a link or a device."""
+    """Return the path TEXT of a file or folder. Raises NotFoundError without one, UsageError for any other kind."""
     path = repo.path(text)
     found = repo.worktree.stat(path)
     if found is None:
@@ -56,7 +56,10 @@ def check_target_path(repo: Repo, text: str) -> SafeRelPath:
 
 
 def targets(repo: Repo, chosen: Sequence[SafeRelPath]) -> list[Target]:
-    """One target for each of CHOSEN. Raises UsageError if two overlap, or for what Git ignores or tracks itself."""
+    """Return a target for each of CHOSEN.
+
+    Raises UsageError if two models overlap, if Git ignores a pointer, or if Git tracks files in a chosen folder.
+    """
     tracked = set(repo.tracked())
     heads = index.head_blobs(repo.layout, [pointer_of(path) for path in chosen])
     rules = index.ignore_rules(repo.layout, [pointer_of(path) for path in chosen])
@@ -87,7 +90,7 @@ def _target(repo: Repo, path: SafeRelPath, head: bytes | None, inside: Sequence[
             committed = parse_pointer(head)
     try:
         before = repo.pointer_or_none(path)
-    except PointerConflict:  # a new version settles it
+    except PointerConflict:  # adding a version resolves it
         return Target(path, None, committed, bool(inside), settles=True)
     renamed = before is not None and head is None and only_renamed(repo, path, before)
     return Target(path, before, committed, bool(inside), settles=bool(before and before.conflict), renamed=renamed)
@@ -110,14 +113,14 @@ def _check_overlap(path: SafeRelPath, others: set[str]) -> None:
 
 
 def check_folders(repo: Repo, paths: Sequence[SafeRelPath]) -> None:
-    """Refuse, before anything is read or written, a folder that cannot be stored."""
+    """Raise UsageError for a folder in PATHS that a tree cannot hold, before any file is read or written."""
     for path in paths:
         if os.path.isdir(os.path.join(repo.layout.worktree, path)):
             check_names(path, scan(repo.worktree.root, path))
 
 
 def size_in_worktree(repo: Repo, path: SafeRelPath) -> int:
-    """Bytes at PATH; of a folder, of all its files."""
+    """Return the bytes of the file PATH, or of all files in the folder PATH; 0 if it does not exist."""
     found = repo.worktree.stat(path)
     if found is None:
         return 0

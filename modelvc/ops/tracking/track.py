@@ -1,4 +1,4 @@
-"""Which files are models by their names: the patterns of `mvc track`, and the files that they match."""
+"""Edit the patterns of `mvc track`, and find the files that they match."""
 
 from __future__ import annotations
 
@@ -21,14 +21,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """The patterns of the repository. `waiting`: files that match one and are neither tracked nor ignored."""
+    """The patterns of the repository. `waiting`: matching files that are neither tracked nor ignored."""
 
     patterns: tuple[str, ...]
     waiting: tuple[str, ...]
 
 
 def track(repo: Repo, patterns: Sequence[str] = (), *, remove: bool = False) -> Tracked:
-    """Add PATTERNS to those of the repository, or REMOVE them, and stage its configuration; without any, list them."""
+    """Add or REMOVE patterns of the repository, and stage its configuration. Without PATTERNS, change nothing.
+
+    Raises NotFoundError for a pattern to remove that does not exist.
+    """
     repo.require_init()
     if not patterns:
         if remove:
@@ -46,20 +49,23 @@ def track(repo: Repo, patterns: Sequence[str] = (), *, remove: bool = False) -> 
 
 
 def waiting_files(repo: Repo) -> tuple[str, ...]:
-    """Files that match a pattern and are neither tracked, by mvc or Git, nor ignored."""
+    """Return the files that match a pattern and are neither tracked (by mvc or Git) nor ignored."""
     found = index.untracked(repo.layout, _globs(repo))
     known = set(repo.tracked()) if found else set()
     return tuple(name for name in found if name not in known and _may_be_model(name))
 
 
 def forgotten_files(repo: Repo) -> tuple[str, ...]:
-    """For a commit in progress: files that wait, and those that it gives to Git itself."""
+    """Return the matching files that a commit in progress leaves out or adds to Git itself."""
     given = index.added(repo.layout, _globs(repo))
     return tuple(dict.fromkeys([*waiting_files(repo), *(name for name in given if _may_be_model(name))]))
 
 
 def models_to_add(repo: Repo, *, dry_run: bool) -> list[SafeRelPath]:
-    """What `mvc add` takes when nothing is named: files that wait, and tracked models that match and are modified."""
+    """Return what `mvc add` without a path stores: waiting files, and modified models that match a pattern.
+
+    Raises UsageError if the repository has no patterns.
+    """
     if not repo.config.track.patterns:
         raise UsageError(
             "nothing to add",
@@ -76,7 +82,7 @@ def models_to_add(repo: Repo, *, dry_run: bool) -> list[SafeRelPath]:
 
 
 def _globs(repo: Repo) -> list[str]:
-    """The patterns as Git reads them: one without a slash matches names in every folder."""
+    """Return the patterns as Git's pathspecs. A pattern without a slash matches names in every folder."""
     return [
         f":(top,glob){'' if '/' in pattern else '**/'}{pattern.lstrip('/')}" for pattern in repo.config.track.patterns
     ]
