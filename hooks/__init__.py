@@ -1,1 +1,1 @@
-"""Git hook shims: shell scripts, installed by `mvc install`."""
+"""Shims for Git's hooks and drivers: shell scripts that `mvc install` copies into a clone."""

@@ -1,12 +1,12 @@
 #!/bin/sh
-# modelvc: what Git's configuration calls for notebooks and pointers: driver.sh NAME [ARGS]. `mvc install` copies it to
-# .git/mvc/. Notebooks need a Python and nothing else: the installed package, or the copy of its notebook part beside this.
+# modelvc: Git's configuration calls this for notebooks and pointers: driver.sh NAME [ARGS]. `mvc install` copies it to
+# .git/mvc/. Notebooks need Python alone: it runs the installed package, else the copied modules in lib/.
 mvc_dir=${0%/*}
 name=$1
 shift
 unset GIT_LITERAL_PATHSPECS GIT_GLOB_PATHSPECS GIT_NOGLOB_PATHSPECS GIT_ICASE_PATHSPECS GIT_EXTERNAL_DIFF GIT_DIFF_OPTS
 
-# mvc_notebooks ARGS: run that part; 127 when no Python here can.
+# mvc_notebooks ARGS: run the notebook drivers. The status is 127 if no suitable Python is installed.
 mvc_notebooks() {
   { read -r mvc_package <"$mvc_dir/package"; } 2>/dev/null
   { read -r mvc_python <"$mvc_dir/python"; } 2>/dev/null
@@ -16,7 +16,8 @@ mvc_notebooks() {
   "$mvc_python" -I -S "$script" "$mvc_dir" "$@"
 }
 
-# A Python that can read the configuration: 3.11 or later. A relative PATH would let the repository bring one.
+# Print the path of a Python 3.11 or later, which can read the configuration. Relative entries of PATH are ignored:
+# through them the repository could bring a program of its own.
 mvc_any_python() {
   for python in python3 python python3.14 python3.13 python3.12 python3.11; do
     python=$(command -v "$python") || continue
@@ -25,7 +26,7 @@ mvc_any_python() {
   return 1
 }
 
-# mvc_text_merge BASE OURS THEIRS SIZE ...: what Git would have done; its conflicts are ours.
+# mvc_text_merge BASE OURS THEIRS SIZE ...: merge lines as Git does without a driver, and exit with its status.
 mvc_text_merge() {
   git merge-file -q -L ours -L base -L theirs --marker-size="$4" "$2" "$1" "$3" || exit 1
   exit 0
@@ -40,7 +41,7 @@ case $name in
     fi
     case $? in
       0) exit 0 ;;
-      3) exit 1 ;; # a conflict; what else comes out of Python is none
+      3) exit 1 ;; # a conflict; any other status is a failure of Python
       *) mvc_text_merge "$@" ;;
     esac
     ;;

@@ -1,11 +1,11 @@
-# Sourced by the hook shims of modelvc; `mvc install` copies it to .git/mvc/.
+# The hook shims of modelvc source this file; `mvc install` copies it to .git/mvc/.
 
-# mvc_hook NAME [ARGS]: run modelvc's part of a hook; 127 when there is no modelvc at hand that works.
+# mvc_hook NAME [ARGS]: run modelvc's part of a hook. The status is 127 if no working modelvc is installed.
 mvc_hook() {
-  # A relative entry would let the repository bring modules of its own; -P keeps its top folder out.
+  # Through a relative entry, the repository could bring modules of its own. -P keeps its top folder out of sys.path.
   case ":$PYTHONPATH:" in *:[!/]* | *::*) unset PYTHONPATH ;; esac
   mvc_try "$(cat "$mvc_dir/python" 2>/dev/null)" "$@" && return $mvc_status
-  # Programs with names like ours exist; a relative PATH would let the repository bring one.
+  # Other programs are called mvc too, so --version decides. Through a relative PATH, the repository could bring one.
   mvc_program=$(command -v mvc 2>/dev/null)
   case $mvc_program in
     /*) case $("$mvc_program" --version 2>/dev/null) in
@@ -21,7 +21,7 @@ mvc_hook() {
   return 127
 }
 
-# mvc_try PYTHON NAME [ARGS]: true when PYTHON has a modelvc that ran; its status is in mvc_status.
+# mvc_try PYTHON NAME [ARGS]: true if PYTHON has a modelvc and ran the hook; mvc_status is the hook's status.
 mvc_try() {
   mvc_python=$1
   shift

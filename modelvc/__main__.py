@@ -1,4 +1,4 @@
-"""Entry point. What Git calls, and what people call all day, takes a short path."""
+"""The entry point. Hooks, `mvc --version` and a clean `mvc status` take a short path that loads little."""
 
 from __future__ import annotations
 
@@ -7,17 +7,18 @@ import os
 import sys
 
 INTERRUPTED = 130
-_RARELY = 1000  # what a command reads lives until it ends: looking through all of it again and again frees nothing
+_RARELY = 1000  # a command keeps what it reads until it ends, so full garbage collections would free little
 
 
 def main() -> int:
+    """Run the command line in sys.argv. Return the exit status."""
     if sys.getfilesystemencoding() != "utf-8":
         from modelvc.drivers import utf8
 
         utf8.ensure()
     try:
         return _main(sys.argv[1:])
-    except KeyboardInterrupt:  # while something was still being imported; commands speak for themselves
+    except KeyboardInterrupt:  # during an import; commands handle it themselves
         sys.stderr.write("interrupted\n")
         return INTERRUPTED
 

@@ -1,1 +1,1 @@
-"""What Git runs: hooks, later filters and merge drivers. No terminal libraries."""
+"""The programs that Git runs: hooks, filters, diff and merge drivers. They load no terminal libraries."""

@@ -1,4 +1,4 @@
-"""`git difftool --tool mvc`: notebooks as nbdime shows them, all else as Git does."""
+"""`git difftool --tool mvc`: nbdime shows notebooks, Git shows all other files."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def difftool(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
-    """ARGS: the two files, and the path that they are versions of."""
+    """Show how two versions of a file differ. ARGS: the two files, and their path. Return the exit status."""
     from modelvc.notebook.document import is_notebook
 
     if len(args) < 3:

@@ -1,4 +1,4 @@
-"""What Git runs through its shims: `mvc hook NAME ARGS`. No terminal libraries; words go to stderr."""
+"""Run `mvc hook NAME ARGS` for the shims. Messages go to stderr, and no terminal library is loaded."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from modelvc.errors import ModelvcError, NoRepository, shown
 
 
 def run(argv: list[str]) -> int:
-    """Run one hook; the exit status that Git acts on."""
+    """Run the hook NAME with ARGS from ARGV. Return the exit status that the shim passes to Git."""
     from modelvc.drivers import hooks
 
     name, *args = argv or [""]
@@ -20,20 +20,20 @@ def run(argv: list[str]) -> int:
         say(f"there is no hook called {shown(name)}")
         return 0  # a shim of a newer version must not stop Git
     try:
-        with _telling(name):
+        with _waits_shown(name):
             return found(os.getcwd(), os.environ, args)
     except NoRepository:
-        return 0  # bare, for instance: there are no models to look after
+        return 0  # such as a bare repository, which has no models
     except ModelvcError as error:
         say(str(error), hint=error.hint)
-    except ModuleNotFoundError as error:  # half an installation: a venv made anew, a Python that was upgraded
+    except ModuleNotFoundError as error:  # an incomplete installation: a new venv, an upgraded Python
         say(f"the installation is not whole: {shown(error)}", hint="install modelvc again, then run `mvc install`")
         return NOT_HERE
     except KeyboardInterrupt:
         say("interrupted")
     except OSError as error:
-        _disk(error)
-    except Exception as error:  # Git's work is not to be lost to a bug of ours
+        _say_os_error(error)
+    except Exception as error:  # a bug in modelvc must not end Git's command with a traceback
         say(
             f"internal error: {shown(error)} ({type(error).__name__})",
             hint="this is a bug in modelvc; `mvc status` may say more",
@@ -43,8 +43,8 @@ def run(argv: list[str]) -> int:
     return FAILED
 
 
-def _disk(error: OSError) -> None:
-    """Say what the operating system refused: a full disk, permissions, a disk that is gone."""
+def _say_os_error(error: OSError) -> None:
+    """Explain an error of the operating system: a full disk, missing permissions, a missing disk."""
     import errno
 
     where = f"{shown(os.fsdecode(error.filename))}: " if isinstance(error.filename, str | bytes) else ""
@@ -55,8 +55,8 @@ def _disk(error: OSError) -> None:
         say(f"{where}{shown(error.strerror or error)}", hint=hint)
 
 
-def _telling(name: str) -> AbstractContextManager[None]:
-    """Say on a terminal what a push waits for."""
+def _waits_shown(name: str) -> AbstractContextManager[None]:
+    """Return a context in which a push shows on a terminal what it waits for."""
     if name != "pre-push" or not sys.stderr.isatty():
         return nullcontext()
     from modelvc.store.backends import retry

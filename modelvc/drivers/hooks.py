@@ -1,4 +1,7 @@
-"""Git's hooks, as far as the shims cannot do them in shell."""
+"""The parts of Git's hooks that the shims leave to Python, by name in HOOKS.
+
+A hook takes the current folder, the environment and its arguments, and returns the exit status.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
 
     Hook = Callable[[str, Mapping[str, str], Sequence[str]], int]
 
-_MOST = 5  # lines about models, before the rest is counted
+_MOST = 5  # most lines about single models; beyond that, one line counts them
 
 
 def _open(cwd: str, env: Mapping[str, str]) -> Repo:
@@ -29,7 +32,7 @@ def _open(cwd: str, env: Mapping[str, str]) -> Repo:
 
 
 def _follow(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
-    """Models follow their pointers; never fails what Git did."""
+    """Update models to their pointers and report the result. Returns 0 always: Git's command is done."""
     del args
     from modelvc.git.index import write_kept
     from modelvc.models.files.follow import follow
@@ -56,25 +59,28 @@ def _follow(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
         )
     for path, words in done.wrong:
         say(f"{shown(path)}: {shown(words)}", hint=f"write the pointer anew: mvc add {shown(path)}")
-    for path in _untold(repo, done.conflicts):
+    for path in _unreported(repo, done.conflicts):
         say(f"{shown(path)} is in conflict", hint=f"settle it: mvc resolve {shown(path)} --ours (or --theirs)")
     if done.missing:
         say(f"not in this clone: {_some(done.missing)}", hint="run `mvc pull`")
     return 0
 
 
-def _untold(repo: Repo, conflicts: Sequence[str]) -> list[str]:
-    """Those of CONFLICTS that no merge driver named: Git merged the pointer as text, or the conflict was committed."""
+def _unreported(repo: Repo, conflicts: Sequence[str]) -> list[str]:
+    """Return the CONFLICTS that the merge driver has not reported.
+
+    In them Git merged the pointer as text, or the conflict was committed.
+    """
     merging = {model_of(entry.path) for entry in repo.index_pointers() if entry.stage} if conflicts else set()
-    untold = []
+    unreported = []
     for path in conflicts:
         try:
             pointer = repo.pointer_or_none(SafeRelPath(path))
         except ModelvcError:
             pointer = None
         if pointer is None or path not in merging:
-            untold.append(path)
-    return untold
+            unreported.append(path)
+    return unreported
 
 
 def _pre_commit(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
@@ -102,14 +108,14 @@ def _pre_push(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
     try:
         done = push_for_git(repo, remote, url, updates)
     except NoRemote as error:
-        say(str(error), hint=error.hint)  # refs go, models stay: said once, and no reason to stop Git
+        say(str(error), hint=error.hint)  # no remote for models is no reason to stop Git's push
         return 0
     except ModelvcError as error:
         _blocked()
         say(str(error), hint=error.hint)
         return error.exit_code
     except ModuleNotFoundError:
-        raise  # not whole is as good as not installed
+        raise  # an incomplete installation counts as none: the shim looks for another
     except Exception:
         _blocked()
         raise
@@ -119,7 +125,7 @@ def _pre_push(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
 
 
 def _gate(repo: Repo, tips: Sequence[str]) -> int:
-    """Judge the models that go out by the policy: a word, or a stop where that is configured."""
+    """Check the pushed models by the policy. Return FAILED if one fails and hooks.gate is "block", else 0."""
     from modelvc.formats.text.policy import POLICY
     from modelvc.models.measures.verdict import INFO, PASS
     from modelvc.ops.metrics.check import check
@@ -132,8 +138,8 @@ def _gate(repo: Repo, tips: Sequence[str]) -> int:
         try:
             found = check(repo, rev=tip)
         except UsageError:
-            continue  # no model there that the policy names
-        except Exception as error:  # noqa: BLE001 - who is only to be warned is not stopped by what cannot be judged
+            continue  # the policy names no model of this commit
+        except Exception as error:  # noqa: BLE001 - with hooks.gate = "warn", a failed check must not stop the push
             hint = error.hint if isinstance(error, ModelvcError) else ""
             say(f"the models could not be judged: {shown(error)}", hint=hint)
             failed = True

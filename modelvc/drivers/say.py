@@ -1,12 +1,12 @@
-"""How drivers and hooks end, and what they tell the person who runs Git."""
+"""Exit statuses of drivers and hooks, and their messages to the person who runs Git."""
 
 from __future__ import annotations
 
 import sys
 
 FAILED = 1
-CONFLICT = 3  # 1 is how a Python ends that could not even start
-NOT_HERE = 127  # for the shims, as if there were no modelvc: they look for another one, or let Git go on
+CONFLICT = 3  # not 1: a Python that fails to start ends with 1
+NOT_HERE = 127  # the shims then look for another modelvc, or let Git go on
 
 
 def say(words: str, hint: str = "") -> None:

@@ -1,7 +1,7 @@
-"""Run by path, without site-packages, by hooks/driver.sh: `python -I -S .../script.py MVC_DIR NAME ARGS`.
+"""Run a notebook driver. hooks/driver.sh calls this file by path: `python -I -S .../script.py MVC_DIR NAME ARGS`.
 
-Finds modelvc beside itself, in the installed package or in the copy of its notebook part below `.git/mvc/`, so that a
-virtual environment that is gone stops neither `git add` nor `git stash`.
+It imports modelvc from its own package: the installed one, or the copy below `.git/mvc/`. With the copy, `git add` and
+`git stash` work without site-packages and after the virtual environment was deleted.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Names on disk are bytes, and UTF-8 in every format of ours, whatever the locale says."""
+"""Read file names as UTF-8 in every locale: on disk they are bytes, and in every format of modelvc UTF-8."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import sys
 
 
 def ensure() -> None:
-    """Start Python again where it takes names for something else, such as Latin-1: os.fsdecode and argv follow this.
+    """Start Python again in UTF-8 mode if it reads file names in another encoding, such as Latin-1.
 
-    Standard input and output stay in the encoding of the locale, which the terminal shows.
+    The mode holds for os.fsdecode and sys.argv. Standard input and output keep the encoding of the locale, which the
+    terminal uses.
     """
     if sys.getfilesystemencoding() == "utf-8" or not sys.executable:
         return

@@ -1,1 +1,1 @@
-"""Notebooks: read, stripped, shown as text, merged. Standard library only, apart from `rich`, which knows nbdime."""
+"""Read, strip, show and merge notebooks. All but `rich`, which uses nbdime, needs the standard library alone."""

@@ -1,4 +1,4 @@
-"""Which cells of two versions of a notebook are the same cell: by id, by what is in them, by likeness."""
+"""Align two versions of a notebook: find the same cells by id, by content, and by likeness."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from modelvc.notebook.document import Cell
 
 _WORD = re.compile(r"\w+|[^\w\s]")
-_ALIKE = 0.4  # likeness from which two cells in the same place are one that was edited
-_ALIKE_BUT_RENAMED = 0.6  # the same, where both have ids and these differ
-_LARGEST_GAP = 20_000  # pairs of cells to compare in one place: beyond that only equal ones are found
-_LARGEST_TABLE = 4_000_000  # pairs of cells in one place: beyond that only what is certain
-_MOST_COMPARED = 100_000_000  # characters, each as often as its cell is compared: beyond that only equal ones, too
-_RETYPED = 0.8  # likeness from which two cells of different types are one
-_MOST_LONGER = 50  # times: a text that much longer shares too little to be compared
+_ALIKE = 0.4  # the least likeness of two cells in one gap that count as one edited cell
+_ALIKE_BUT_RENAMED = 0.6  # the same for two cells with different ids
+_RETYPED = 0.8  # the same for two cells of different types
+_LARGEST_GAP = 20_000  # most pairs of cells in one gap that are compared; in a larger gap only equal cells match
+_LARGEST_TABLE = 4_000_000  # most pairs of cells in one gap; a larger gap is not aligned
+_MOST_COMPARED = 100_000_000  # most characters that the pairs of one gap hold; above, only equal cells match
+_MOST_LONGER = 50  # times: a text that is longer by more than that is not compared
 _DIGITS = re.compile(r"(\d+)$")
 
 
 def align(before: Sequence[Cell], after: Sequence[Cell]) -> list[int | None]:
-    """For each cell of AFTER, which cell of BEFORE it is, or None for a new one. No cell is given twice.
+    """Return for each cell of AFTER the position of the same cell in BEFORE, or None for a new cell.
 
-    FormatError when too many cells are too much alike to tell.
+    No position is returned twice. Raises FormatError if too many cells are alike.
     """
     found: list[int | None] = [None] * len(after)
     taken: set[int] = set()
@@ -39,7 +39,7 @@ def align(before: Sequence[Cell], after: Sequence[Cell]) -> list[int | None]:
             if name in names:
                 found[at] = names[name]
                 taken.add(names[name])
-    for typed in (True, False):  # a cell of another type with the very same text is that cell
+    for typed in (True, False):  # a cell with the same text and another type is the same cell
         places = _unique_contents(before, taken, typed=typed)
         known = {n for n, one in enumerate(found) if one is not None}
         for content, at in _unique_contents(after, known, typed=typed).items():
@@ -51,12 +51,12 @@ def align(before: Sequence[Cell], after: Sequence[Cell]) -> list[int | None]:
 
 
 def likeness(one: str, other: str) -> float:
-    """How much two texts share, from 0 to 1: Dice's coefficient over their words and signs."""
+    """Return how much two texts share, from 0 to 1: Dice's coefficient over their words and punctuation."""
     return 1.0 if one == other else _alike(_words(one), _words(other))
 
 
 def increasing(numbers: Iterable[int]) -> bool:
-    """Whether each number is larger than the one before."""
+    """Return True if each number is larger than the one before."""
     last = -1
     for number in numbers:
         if number <= last:
@@ -66,9 +66,9 @@ def increasing(numbers: Iterable[int]) -> bool:
 
 
 def _unique_ids(cells: Sequence[Cell]) -> dict[str, int]:
-    """Where each id is; nothing if ids only count the cells, as some tools write them, or are given twice."""
+    """Return the position of each id; {} if ids are duplicate, or only count the cells, as in some tools."""
     found: dict[str, int] = {}
-    counting: dict[str, int] = {}  # by what stands before the number
+    counting: dict[str, int] = {}  # ids that equal their position, by the text before the number
     for at, cell in enumerate(cells):
         name = identity(cell)
         if not name:
@@ -84,7 +84,7 @@ def _unique_ids(cells: Sequence[Cell]) -> dict[str, int]:
 
 
 def _unique_contents(cells: Sequence[Cell], without: set[int], *, typed: bool) -> dict[tuple[str, str], int]:
-    """Where each content is that only one of the cells has; TYPED: with its type."""
+    """Return the position of each content that only one cell has. TYPED: the type is part of the content."""
     places: dict[tuple[str, str], list[int]] = {}
     for at, cell in enumerate(cells):
         if at not in without:
@@ -93,7 +93,7 @@ def _unique_contents(cells: Sequence[Cell], without: set[int], *, typed: bool) -
 
 
 def _fill_gaps(before: Sequence[Cell], after: Sequence[Cell], found: list[int | None]) -> None:
-    """Match what is left between cells that kept their order."""
+    """Match the remaining cells in the gaps between matched cells that kept their order."""
     anchors = _in_order([(at, one) for at, one in enumerate(found) if one is not None])
     used = {one for one in found if one is not None}
     previous = (-1, -1)
@@ -107,7 +107,7 @@ def _fill_gaps(before: Sequence[Cell], after: Sequence[Cell], found: list[int | 
 
 
 class _Text:
-    """What is compared of a cell, computed once."""
+    """The compared values of a cell, computed once."""
 
     __slots__ = ("at", "content", "name", "text", "words")
 
@@ -120,7 +120,10 @@ class _Text:
 
 
 def _matched(left: list[_Text], right: list[_Text]) -> list[tuple[int, int]]:
-    """Pairs in order on both sides: of a large gap first equal cells at its ends, then cells that are there once."""
+    """Return pairs of positions, in order on both sides. In a large gap, equal cells at both ends match first.
+
+    Raises FormatError if the rest of the gap is too large.
+    """
     found: list[tuple[int, int]] = []
     if len(left) * len(right) > _LARGEST_GAP:
         for which in (1, -1):
@@ -138,7 +141,7 @@ def _matched(left: list[_Text], right: list[_Text]) -> list[tuple[int, int]]:
 
 
 def _in_order(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The longest run of pairs that grows on both sides (patience sorting)."""
+    """Return the longest sequence of pairs that increases on both sides (patience sorting)."""
     tops: list[int] = []
     piles: list[int] = []
     back: list[int] = []
@@ -156,7 +159,7 @@ def _in_order(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _best(left: Sequence[_Text], right: Sequence[_Text]) -> list[tuple[int, int]]:
-    """The pairs, in order on both sides, whose likeness adds up to most."""
+    """Return the pairs, in order on both sides, with the largest sum of likenesses."""
     sizes = [sum(len(one.text) for one in some) for some in (left, right)]
     exact = len(left) * len(right) > _LARGEST_GAP or len(left) * sizes[1] + len(right) * sizes[0] > _MOST_COMPARED
     scores = [[_score(one, other, exact=exact) for other in right] for one in left]

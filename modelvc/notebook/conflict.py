@@ -1,8 +1,8 @@
-"""Conflicts inside a notebook: cells that say so in `metadata.mvc.conflict`, readable in Jupyter. Spec: docs/format.md.
+"""Conflicts inside a notebook, noted in `metadata.mvc.conflict` and readable in Jupyter. Format: docs/format.md.
 
-Three shapes. In one cell, both sides' lines stand between text markers in its source. As a block, three markdown cells
-(`begin`, `middle`, `end`) stand around the cells of one side and those of the other. Of metadata that both changed, a
-markdown cell (`note`) above shows keys and values.
+A conflict has one of three shapes. In the source of a cell, text markers enclose the lines of both sides. As a block,
+three markdown cells (`begin`, `middle`, `end`) enclose the cells of each side. Above metadata that both sides changed,
+a markdown cell (`note`) shows keys and values.
 """
 
 from __future__ import annotations
@@ -17,34 +17,37 @@ if TYPE_CHECKING:
 
     from modelvc.notebook.document import Cell, Notebook
 
-SOURCE, METADATA = "source", "metadata"  # conflicts in one cell
+SOURCE, METADATA = "source", "metadata"  # kinds of a conflict in one cell
 BEGIN, MIDDLE, END = "begin", "middle", "end"  # the markdown cells around a block
 NOTE = "note"  # the markdown cell that shows a conflict of metadata
-OURS, THEIRS = "ours", "theirs"  # the cells in it
+OURS, THEIRS = "ours", "theirs"  # the cells of each side in a block
 _FENCES = (BEGIN, MIDDLE, END, NOTE)
 _ABSENT: Any = object()
 UNION = "union"
 SIDES = (OURS, THEIRS, UNION)
-_WIDEST = 200  # characters of a value that is shown
+_WIDEST = 200  # most characters of a shown value
 
 
 def mark(cell: Cell, kind: str, number: int, **more: Any) -> None:
-    """Say in CELL what part it has in conflict NUMBER."""
+    """Note in CELL its part (KIND) in conflict NUMBER."""
     about = cell.setdefault("metadata", {})
     own = about.get("mvc")
     about["mvc"] = (own if isinstance(own, dict) else {}) | {"conflict": {"kind": kind, "number": number, **more}}
 
 
 def fence(kind: str, number: int, words: str) -> Cell:
-    """A markdown cell that begins, divides or ends a block; WORDS tell whose cells follow or came before."""
-    sign = {BEGIN: "<<<<<<<", MIDDLE: "=======", END: ">>>>>>>"}[kind]
-    cell: Cell = {"cell_type": "markdown", "metadata": {}, "source": [f"`{sign}` {words}".rstrip()]}
+    """Return a markdown cell that begins, divides or ends a block. WORDS name the side of the enclosed cells."""
+    marker = {BEGIN: "<<<<<<<", MIDDLE: "=======", END: ">>>>>>>"}[kind]
+    cell: Cell = {"cell_type": "markdown", "metadata": {}, "source": [f"`{marker}` {words}".rstrip()]}
     mark(cell, kind, number)
     return cell
 
 
 def note_cell(marked: Cell, names: Sequence[str], *, below: bool = True) -> Cell:
-    """A markdown cell that shows what the two sides, called NAMES, have where MARKED holds ours; BELOW: in a cell."""
+    """Return a markdown cell that shows both sides' values of metadata in conflict in MARKED, which holds ours.
+
+    NAMES are the names of the sides. BELOW: MARKED is the cell below; else it is the notebook.
+    """
     where = "the cell below" if below else "this notebook"
     cell: Cell = {"cell_type": "markdown", "metadata": {}, "source": []}
     mark(cell, NOTE, _number(marked), names=list(names), below=below)
@@ -57,7 +60,10 @@ def note_cell(marked: Cell, names: Sequence[str], *, below: bool = True) -> Cell
 
 
 def values(marked: Cell) -> list[tuple[str, str, str]]:
-    """Of metadata in conflict in a cell, or in the notebook itself: key, our value and theirs, safe to be shown."""
+    """Return (key, our value, their value) of metadata in conflict in MARKED, a cell or the notebook.
+
+    The strings are safe for a terminal.
+    """
     found = []
     for change in _changes(marked):
         at: Any = marked
@@ -68,7 +74,7 @@ def values(marked: Cell) -> list[tuple[str, str, str]]:
 
 
 def _changes(marked: Cell) -> list[dict[str, Any]]:
-    """What is noted of their values."""
+    """Return the notes of their values in MARKED."""
     theirs = note(marked).get("theirs")
     some = theirs if isinstance(theirs, list) else []
     return [one for one in some if isinstance(one, dict) and isinstance(one.get("path"), list)]
@@ -83,47 +89,47 @@ def _shown(value: Any) -> str:
 
 
 def note(cell: Cell) -> dict[str, Any]:
-    """What `mark` left in a cell, or in the notebook itself; empty where there is none."""
+    """Return the note that `mark` left in CELL, a cell or the notebook; {} if there is none."""
     own = metadata(cell).get("mvc")
     found = own.get("conflict") if isinstance(own, dict) else None
     return found if isinstance(found, dict) and isinstance(found.get("kind"), str) else {}
 
 
 def open_conflicts(notebook: Notebook) -> list[Cell]:
-    """The cells (or the notebook itself) that still hold a conflict: one whose markers a person removed is settled."""
+    """Return the cells, and the notebook, that still hold a conflict. Removing the markers settles a conflict."""
     found = [cell for some in cell_lists(notebook) for cell in some if _is_open(cell)]
     return [*found, notebook] if _is_open(notebook) else found
 
 
 def count(notebook: Notebook) -> int:
-    """How many conflicts are not settled."""
+    """Return the number of conflicts that are not settled."""
     return len({_number(cell) for cell in open_conflicts(notebook)})
 
 
 def forget_settled(notebook: Notebook) -> bool:
-    """Take the notes of conflicts away that a person settled by hand; whether there were any."""
-    places = [*(cell for some in cell_lists(notebook) for cell in some), notebook]
-    still = {_number(place) for place in places if _is_open(place)}
-    done = [place for place in places if note(place) and _number(place) not in still]
+    """Remove the notes of conflicts that a person settled by hand. Return True if there were any."""
+    owners = [*(cell for some in cell_lists(notebook) for cell in some), notebook]
+    still = {_number(owner) for owner in owners if _is_open(owner)}
+    done = [owner for owner in owners if note(owner) and _number(owner) not in still]
     for cell in done:
         _unmark(cell)
     return bool(done)
 
 
 def has_markers(text: str) -> bool:
-    """Whether TEXT holds the lines that a text merge leaves."""
+    """Return True if TEXT holds the conflict markers of a text merge."""
     lines = text.split("\n")
     return any(line.startswith("<<<<<<<") for line in lines) and any(line.startswith(">>>>>>>") for line in lines)
 
 
 def resolve(notebook: Notebook, side: str, *, cell: str = "") -> int:
-    """Settle conflicts for SIDE ("union": both, ours first); with CELL only the one that the cell of this id is in.
+    """Settle conflicts for SIDE ("union": both, ours first). CELL, an id, limits that to the conflict of its cell.
 
-    Returns how many were settled.
+    Return the number of settled conflicts.
     """
     lists = cell_lists(notebook)
     wanted = {_number(one) for one in open_conflicts(notebook) if not cell or one.get("id") == cell}
-    if cell:  # any cell of a block names it
+    if cell:  # every cell of a block stands for the block
         wanted |= {_number(one) for some in lists for one in some if note(one) and one.get("id") == cell}
     for some in lists:
         some[:] = [one for one in some if _stays(one, side, wanted)]
@@ -136,31 +142,31 @@ def resolve(notebook: Notebook, side: str, *, cell: str = "") -> int:
 
 
 def resolve_key(notebook: Notebook, side: str, key: str, *, cell: str = "") -> int:
-    """Settle conflicts of metadata about one KEY, such as `metadata.name`; with CELL only of that cell.
+    """Settle conflicts of metadata about one KEY, such as `metadata.name`. CELL, an id, limits that to one cell.
 
-    Returns how many were settled.
+    Return the number of settled conflicts.
     """
     settled = 0
-    for place in [*(one for some in cell_lists(notebook) for one in some), notebook]:
-        wanted = [change for change in _changes(place) if _key(change) == key]
-        if not wanted or (cell and place.get("id") != cell):
+    for owner in [*(one for some in cell_lists(notebook) for one in some), notebook]:
+        wanted = [change for change in _changes(owner) if _key(change) == key]
+        if not wanted or (cell and owner.get("id") != cell):
             continue
         settled += len(wanted)
         if side == THEIRS:
             for change in wanted:
-                _put(place, change["path"], change)
-        found = note(place)
-        found["theirs"] = [change for change in _changes(place) if _key(change) != key]
-        _renew_note(notebook, place)
+                _put(owner, change["path"], change)
+        found = note(owner)
+        found["theirs"] = [change for change in _changes(owner) if _key(change) != key]
+        _renew_note(notebook, owner)
         if not found["theirs"]:
             del found["theirs"]
             if found["kind"] == METADATA:
-                _unmark(place)
+                _unmark(owner)
     return settled
 
 
 def _renew_note(notebook: Notebook, marked: Cell) -> None:
-    """Let the cell that shows a conflict of metadata say what is left of it; nothing left, and it goes."""
+    """Update the note cell of MARKED to the remaining conflicts of metadata. Without any, delete the note cell."""
     for cells in cell_lists(notebook):
         for at, cell in enumerate(cells):
             found = note(cell)
@@ -174,7 +180,7 @@ def _renew_note(notebook: Notebook, marked: Cell) -> None:
 
 
 def sides_of(text: str, side: str) -> str:
-    """TEXT with the lines between its markers replaced by those of SIDE."""
+    """Return TEXT with only the lines of SIDE between its markers, and without the markers."""
     kept: list[str] = []
     where = ""
     for line in text.splitlines(keepends=True):
@@ -193,7 +199,7 @@ def sides_of(text: str, side: str) -> str:
 
 
 def _is_open(cell: Cell) -> bool:
-    """Whether this alone keeps a conflict open. Of metadata that is the `note` cell, if one was made."""
+    """Return True if CELL keeps a conflict open. For metadata the note cell does, if there is one."""
     found = note(cell)
     kind = found.get("kind")
     unnoted = kind == METADATA and found.get("noted") is not True
@@ -224,7 +230,7 @@ def _settle(cell: Cell, side: str) -> None:
 
 
 def _put(at: Any, path: Sequence[Any], change: dict[str, Any]) -> None:
-    """Give the value at PATH the other side's, or take it away where that side has none."""
+    """Set the value at PATH to the other side's value. Delete it if that side has none."""
     *above, last = path or [""]
     for key in above:
         at = at.setdefault(key, {}) if isinstance(at, dict) and isinstance(key, str) else None

@@ -1,6 +1,6 @@
-"""Notebooks as JSON: read without loss, written as Jupyter writes them.
+"""Notebooks as JSON: parse without loss, and write as Jupyter does.
 
-Git waits for this: standard library only, as in everything that the notebook drivers load.
+The drivers that are copied into clones load this module, so it needs the standard library alone.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from hashlib import sha256
 
 from modelvc.errors import FormatError
-from modelvc.notebook.form import BOM, Form, guess, held
+from modelvc.notebook.form import BOM, Form, form_of, guess
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
     Notebook: TypeAlias = dict[str, Any]
 
 JUPYTER, ZEPPELIN, OTHER = "jupyter", "zeppelin", "other"
-LOOSE = "loose"  # an object with cells that is no valid notebook: the filter strips it, nothing else reads it
+LOOSE = "loose"  # an object with cells that is no valid notebook: only the filter reads it, and strips it
 SUFFIXES = (".ipynb", ".zpln")
-FIRST_WORDS = b"%notebook "  # of the text that `view` makes of one
-NOTE = "note.json"  # what older Zeppelins call every note
-MOST_VALUES = 1_000_000  # of one file: a parsed value takes up to 100 bytes of memory
+FIRST_WORDS = b"%notebook "  # the text that `view` makes of a notebook begins with this
+NOTE = "note.json"  # older Zeppelins give every note this name
+MOST_VALUES = 1_000_000  # in one file: a parsed value takes up to 100 bytes of memory
 
-# Gson, with which Zeppelin writes, escapes these in every string; the first five tell that it wrote a file.
+# Zeppelin writes with Gson, which escapes these in every string. An escape of the first five shows that Gson wrote it.
 _GSON = "<>&='\u2028\u2029"
-_GSON_SIGNS = tuple(f"\\u{ord(char):04x}".encode() for char in _GSON[:5])
+_GSON_ESCAPES = tuple(f"\\u{ord(char):04x}".encode() for char in _GSON[:5])
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"', re.DOTALL)
 
 
 class Twice(dict):  # type: ignore[type-arg] # a parameter would cost an import of typing
-    """An object that has a key twice: reads as its last value, as in Jupyter, and is written as it was."""
+    """An object that has a key twice. Reading gives the last value, as in Jupyter; writing keeps both."""
 
     def __init__(self, pairs: list[tuple[str, Any]]) -> None:
         super().__init__(pairs)
         self._pairs = pairs
 
     def items(self) -> Any:
-        """What json writes."""
+        """Return all pairs, because json writes them."""
         return list(self._pairs)
 
     def __setitem__(self, key: str, value: Any) -> None:
@@ -59,7 +59,7 @@ class Twice(dict):  # type: ignore[type-arg] # a parameter would cost an import 
 
 
 class Document:
-    """A notebook, and the form in which `encode` writes it: that of the program that owns it.
+    """A notebook, and the form in which `encode` writes it: that of Jupyter or Zeppelin.
 
     `kind`: "jupyter", "zeppelin", "loose", or "other" for any other JSON.
     """
@@ -74,27 +74,27 @@ class Document:
         if self.kind == ZEPPELIN:
             self.form.indent = "  "
             self.form.end = b"\n" * data.endswith(b"\n")
-            self.form.escaped = _GSON if any(sign in data for sign in _GSON_SIGNS) else ""
+            self.form.escaped = _GSON if any(escape in data for escape in _GSON_ESCAPES) else ""
 
     def keep_form(self, data: bytes) -> None:
-        """Write in the form of DATA, of which this is the notebook as it was read, if that form is known."""
+        """Make `encode` use the form of DATA, if that form is known. This notebook is DATA as it was parsed."""
         if self.kind != ZEPPELIN and not guess(data).is_jupyter:
-            self.form = held(data, self.notebook) or self.form
+            self.form = form_of(data, self.notebook) or self.form
 
     def encode(self) -> bytes:
-        """The bytes of the file."""
+        """Return the bytes of the file."""
         return self.form.encode(self.notebook)
 
 
 def dumps(value: Any) -> str:
-    """VALUE as JSON in one line, without spaces and without ASCII escapes; lone surrogates stay escaped."""
+    """Return VALUE as JSON in one line, without spaces and without ASCII escapes. Lone surrogates stay escaped."""
     form = Form()
     form.indent, form.separators, form.end = None, (",", ":"), b""
     return form.encode(value).decode()
 
 
 def parse(data: bytes) -> Document:
-    """The notebook in DATA; FormatError says why it is not JSON or not shaped like what it claims to be."""
+    """Parse DATA. Raises FormatError if it is not JSON, or holds too many values."""
     if not _is_bounded(data):
         raise FormatError(f"not JSON that is read here: it holds more than {MOST_VALUES:,} values")
     try:
@@ -109,7 +109,7 @@ def parse(data: bytes) -> Document:
 
 
 def jupyter(data: bytes) -> Document:
-    """The Jupyter notebook in DATA; FormatError when it is anything else."""
+    """Parse DATA as a Jupyter notebook. Raises FormatError for anything else."""
     found = parse(data)
     if found.kind != JUPYTER:
         raise FormatError("not a Jupyter notebook")
@@ -117,7 +117,7 @@ def jupyter(data: bytes) -> Document:
 
 
 def is_notebook(path: str) -> bool:
-    """Whether a file of this name is looked at; one called `note.json` then decides by its content."""
+    """Return True if PATH is named like a notebook. The content of a `note.json` then decides."""
     return path.endswith(SUFFIXES) or path == NOTE or path.endswith("/" + NOTE)
 
 
@@ -134,12 +134,12 @@ def _float(text: str) -> float:
 
 
 def _is_bounded(data: bytes) -> bool:
-    """Whether JSON holds at most MOST_VALUES values, told without parsing it."""
+    """Return True if the JSON DATA holds at most MOST_VALUES values. DATA is not parsed."""
 
-    def signs(text: bytes) -> int:
+    def bound(text: bytes) -> int:
         return text.count(b",") + text.count(b"[") + text.count(b"{")
 
-    return signs(data) < MOST_VALUES or signs(_STRING.sub(b"", data)) < MOST_VALUES
+    return bound(data) < MOST_VALUES or bound(_STRING.sub(b"", data)) < MOST_VALUES
 
 
 def _kind(notebook: Notebook) -> str:
@@ -154,7 +154,7 @@ def _kind(notebook: Notebook) -> str:
 
 
 def _lists(notebook: Notebook) -> list[list[Any]] | None:
-    """The lists of cells; None where there is none, or something else in its place."""
+    """Return the lists of cells, or None if one of them is no list."""
     sheets = notebook.get("worksheets", []) if "cells" not in notebook else [notebook]
     if not isinstance(sheets, list) or not all(isinstance(sheet, dict) for sheet in sheets):
         return None
@@ -170,18 +170,18 @@ def _is_cell(cell: Any) -> bool:
 
 
 def cell_lists(notebook: Notebook) -> list[list[Any]]:
-    """The lists of cells in a notebook: one, but in nbformat 3 one for each worksheet. A loose one lists more."""
+    """Return the lists of cells: one, or in nbformat 3 one for each worksheet. A loose notebook may have both."""
     sheets = notebook.get("worksheets", []) if "cells" not in notebook else [notebook]
     return [sheet["cells"] for sheet in sheets if "cells" in sheet]
 
 
 def cells(notebook: Notebook) -> list[Cell]:
-    """The cells of a Jupyter notebook, in order."""
+    """Return the cells of a Jupyter notebook, in order."""
     return [cell for some in cell_lists(notebook) for cell in some]
 
 
 def source(cell: Cell) -> str:
-    """What a person wrote into a cell."""
+    """Return the text that a person wrote into a cell."""
     text = cell.get("source", cell.get("input", ""))
     if isinstance(text, list):
         return "".join(line for line in text if isinstance(line, str))
@@ -189,44 +189,47 @@ def source(cell: Cell) -> str:
 
 
 def set_source(cell: Cell, text: str) -> None:
-    """Give CELL another source, kept as its format keeps it: a list of lines, unless it was one string."""
+    """Set the source of CELL. It becomes a list of lines, unless the cell had one string."""
     key = "source" if "source" in cell or "input" not in cell else "input"
     cell[key] = text if isinstance(cell.get(key), str) else text.splitlines(keepends=True)
 
 
-def metadata(place: dict[str, Any]) -> dict[str, Any]:
-    """The metadata of a cell or a notebook; {} where there is none, or something else in its place."""
-    found = place.get("metadata")
+def metadata(owner: dict[str, Any]) -> dict[str, Any]:
+    """Return the metadata of OWNER, a cell or a notebook; {} if it has none, or no object."""
+    found = owner.get("metadata")
     return found if isinstance(found, dict) else {}
 
 
 def cell_id(cell: Cell) -> str:
-    """The id of a cell, "" where its format has none."""
+    """Return the id of a cell, or ""."""
     found = cell.get("id", "")
     return found if isinstance(found, str) else ""
 
 
 def identity(cell: Cell) -> str:
-    """The id of a cell, else the one that Colab (`id`) or Deepnote (`cell_id`) keeps in its metadata, else ""."""
+    """Return the id of a cell, else the id that Colab (`id`) or Deepnote (`cell_id`) writes into metadata, else ""."""
     own = metadata(cell)
     names = (cell.get("id"), own.get("id"), own.get("cell_id"))
     return next((name for name in names if isinstance(name, str) and name), "")
 
 
 def tags(cell: Cell) -> list[str]:
-    """The tags of a cell."""
+    """Return the tags of a cell."""
     found = metadata(cell).get("tags", [])
     return [tag for tag in found if isinstance(tag, str)] if isinstance(found, list) else []
 
 
 def major(notebook: Notebook) -> int:
-    """The major version of a notebook's format; 4 where it says none."""
+    """Return the major version of a notebook's format; 4 if the notebook names none."""
     found = notebook.get("nbformat")
     return found if type(found) is int else 4
 
 
 def keys(some: Iterable[Cell], version: int = 4) -> Iterator[tuple[str, Cell]]:
-    """Each cell with a name made of the format's VERSION (none for 4), its id and its source: outputs belong to it."""
+    """Yield each cell with the key of its outputs: the format's VERSION (left out for 4), the cell's id and source.
+
+    Equal cells are numbered.
+    """
     seen: dict[str, int] = {}
     start = "" if version == 4 else f"{version}/"
     for cell in some:

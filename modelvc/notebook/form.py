@@ -1,7 +1,7 @@
-"""How a notebook's JSON is laid out: indent, separators, escapes, line ends, byte order mark, end of the file.
+"""The form of a notebook's JSON: indent, separators, escapes, line ends, byte order mark, end of the file.
 
-A form is guessed from bytes, and holds only if writing these bytes anew gives the same ones (`held`). Git waits for
-this: standard library only.
+`guess` derives a form from bytes. The form is certain only if it writes exactly these bytes again (`form_of`). The
+drivers that are copied into clones load this module, so it needs the standard library alone.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _OPENING = re.compile(rb"\{(\r?\n)?([ \t]*)")
 _COLON = re.compile(rb'"(?:[^"\\]|\\.)*"([ \t]*:[ \t]*)')
 _COMMA = re.compile(rb",([ \t]*)\r?\n")  # a line end stands in no string
-# Any escape; the group is the code of a character that Jupyter writes as it is.
+# An escape. The group is the code of a character that Jupyter does not escape.
 _ESCAPE = re.compile(rb"\\(?:u(?!00[01])([0-9a-f]{4})|.)", re.DOTALL)
 _HTML = "<>&"  # Colab, Go and Gson escape these together
-_SIGNS = _HTML + "='\x7f\u2028\u2029"  # what some program escapes of all that Jupyter writes as it is
+_ESCAPED_BY_SOME = _HTML + "='\x7f\u2028\u2029"  # characters that some programs escape, and Jupyter does not
 
 
 class Form:
-    """One layout. `indent` is None for a single line; `escaped` lists the characters that stand as hex digits."""
+    """One form. `indent` is None for JSON in one line; `escaped` holds characters that are written as hex digits."""
 
     __slots__ = ("ascii", "bom", "end", "escaped", "indent", "newline", "separators")
 
     def __init__(self) -> None:
-        """The form of Jupyter."""
+        """Set up the form of Jupyter."""
         self.bom = False
         self.indent: str | None = " "
         self.separators = (",", ": ")
@@ -45,18 +45,21 @@ class Form:
 
     @property
     def is_jupyter(self) -> bool:
-        """Whether this is the form of Jupyter."""
+        """True if this is the form of Jupyter."""
         return all(getattr(self, name) == getattr(JUPYTER, name) for name in self.__slots__)
 
     def encode(self, value: Any, *, sort_keys: bool = False) -> bytes:
-        """VALUE in this form; lone surrogates, which UTF-8 cannot hold, stay escaped. FormatError: nested too deep."""
+        """Return VALUE in this form. Lone surrogates, which UTF-8 cannot encode, stay escaped.
+
+        Raises FormatError if VALUE is nested too deeply.
+        """
         try:
             text = json.dumps(
                 value, ensure_ascii=self.ascii, indent=self.indent, separators=self.separators, sort_keys=sort_keys
             )
-        except RecursionError:  # json reads deeper than it writes
+        except RecursionError:  # json can read values that are too deep for it to write
             raise FormatError("not JSON that can be written again: it is nested too deeply") from None
-        for char in self.escaped:  # these stand in strings and nowhere else
+        for char in self.escaped:  # JSON has these characters only in strings
             text = text.replace(char, f"\\u{ord(char):04x}")
         if self.newline != "\n":
             text = text.replace("\n", self.newline)
@@ -71,7 +74,7 @@ JUPYTER = Form()
 
 
 def guess(data: bytes) -> Form:
-    """The form that DATA seems to have."""
+    """Return the form that DATA seems to have."""
     found = Form()
     found.bom = data.startswith(BOM)
     body = data.removeprefix(BOM)
@@ -88,16 +91,18 @@ def guess(data: bytes) -> Form:
     after = (comma[1].decode() if comma else "") if line else between[1:]
     found.separators = (f",{after}", between)
     codes = {chr(int(code, 16)) for code in {one[1] for one in _ESCAPE.finditer(body)} if code}
-    found.ascii = body.isascii() and any(ord(char) > 0x7F and char not in _SIGNS for char in codes)
-    escaped = codes & set(_SIGNS)
+    found.ascii = body.isascii() and any(ord(char) > 0x7F and char not in _ESCAPED_BY_SOME for char in codes)
+    escaped = codes & set(_ESCAPED_BY_SOME)
     if escaped & set(_HTML):
         escaped |= set(_HTML)
-    found.escaped = "".join(char for char in _SIGNS if char in escaped and not (found.ascii and ord(char) >= 0x7F))
+    found.escaped = "".join(
+        char for char in _ESCAPED_BY_SOME if char in escaped and not (found.ascii and ord(char) >= 0x7F)
+    )
     return found
 
 
-def held(data: bytes, value: Any) -> Form | None:
-    """The form of DATA, which VALUE was read from; None if no form that is known here gives these bytes again."""
+def form_of(data: bytes, value: Any) -> Form | None:
+    """Return the form of DATA, from which VALUE was parsed; None if no known form writes these bytes again."""
     found = guess(data)
     try:
         return found if found.encode(value) == data else None

@@ -1,7 +1,7 @@
-"""Three-way merge of notebooks. Cells are aligned, their order and their sources merged; outputs follow the source.
+"""Three-way merge of notebooks: align cells, merge their order and their sources, keep outputs with their source.
 
-What both sides changed differently becomes a conflict that Jupyter can show (`conflict`). No line that a side wrote is
-lost: `merge` counts them, and gives up (FormatError) rather than hand out a result that lacks one.
+If both sides change one thing differently, the result holds a conflict that Jupyter can show (`conflict`). No line that
+a side wrote is lost: `merge` counts them, and raises FormatError rather than return a result that lacks one.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from hashlib import sha256
 from modelvc.errors import FormatError
 from modelvc.notebook import conflict, platforms
 from modelvc.notebook.align import align, increasing
-from modelvc.notebook.combine import Changes, merged_cell, merged_tables, without_runs
 from modelvc.notebook.document import cell_id, cell_lists, identity, jupyter, source
+from modelvc.notebook.merge_metadata import MetadataConflicts, merged_cell, merged_tables, without_runs
 from modelvc.notebook.upgrade import upgraded
 
 TYPE_CHECKING = False
@@ -26,16 +26,16 @@ if TYPE_CHECKING:
     MergeLines = Callable[[str, str, str], tuple[str, bool]]
 
 _IDS_SINCE = (4, 5)  # nbformat
-_FIRST = -1  # what stands before the first cell
+_FIRST = -1  # the position before the first cell
 
 
 def merge(
     base: bytes, ours: bytes, theirs: bytes, names: tuple[str, str], merge_lines: MergeLines
 ) -> tuple[bytes, int]:
-    """The notebook that both sides' changes to BASE make (empty: there was none), and how many conflicts it holds.
+    """Merge both sides' changes to BASE (b"": no base). Return the notebook and its number of conflicts.
 
-    NAMES are what the sides are called in conflicts. MERGE_LINES(base, ours, theirs) merges texts and tells whether it
-    left markers. Raises FormatError when a side is no notebook.
+    NAMES are the names of the sides in conflicts. MERGE_LINES(base, ours, theirs) merges texts; it returns the text,
+    and True if it left markers. Raises FormatError if a side is no notebook, or if a line would be lost.
     """
     if ours in (theirs, base):
         return theirs, 0
@@ -72,7 +72,7 @@ def _empty_like(notebook: Notebook) -> Notebook:
 
 
 class _Merge:
-    """One merge under way: its names, and the number of conflicts so far."""
+    """One merge: the names of its sides, and the number of conflicts so far."""
 
     def __init__(self, names: tuple[str, str], merge_lines: MergeLines) -> None:
         self._ours, self._theirs = names
@@ -80,8 +80,8 @@ class _Merge:
         self.conflicts = 0
 
     def around(self, base: Notebook, ours: Notebook, theirs: Notebook) -> Notebook:
-        """Everything but the cells; the lists of cells are those of OURS."""
-        changes = Changes()
+        """Merge everything but the cells. The lists of cells in the result are those of OURS."""
+        changes = MetadataConflicts()
         run = without_runs((base, ours, theirs), platforms.NOTEBOOK)
         found = merged_tables((base, ours, theirs), changes, skip=("cells", "worksheets", "nbformat_minor"))
         platforms.put_back(found, run)
@@ -96,6 +96,7 @@ class _Merge:
     # -- the order of cells
 
     def cells(self, base: list[Cell], ours: list[Cell], theirs: list[Cell]) -> list[Cell]:
+        """Merge the lists of cells."""
         in_ours, in_theirs = align(base, ours), align(base, theirs)
         mine = {one: ours[at] for at, one in enumerate(in_ours) if one is not None}
         others = {one: theirs[at] for at, one in enumerate(in_theirs) if one is not None}
@@ -110,19 +111,19 @@ class _Merge:
         return found
 
     def _known(self, base: Cell, ours: Cell | None, theirs: Cell | None) -> list[Cell]:
-        """A cell of the base."""
+        """Merge a cell of the base. A side that deleted it has None."""
         if ours is not None and theirs is not None:
             return self._cell(base, ours, theirs)
         left = ours if ours is not None else theirs
         if left is None or (source(left) == source(base) and left.get("cell_type") == base.get("cell_type")):
-            return []  # deleted, and nothing was written into it
+            return []  # one side deleted it, and the other did not edit it
         words = (self._ours, self._theirs) if ours is not None else (self._theirs, self._ours)
         changed, deleted = words
         kept = ([left], []) if ours is not None else ([], [left])
         return self._block(*kept, f"{changed} changed this cell, {deleted} deleted it")
 
     def _inserted(self, ours: list[Cell], theirs: list[Cell], pairs: dict[int, Cell]) -> list[Cell]:
-        """New cells in one place. PAIRS: by identity, which cell of theirs one of ours is, and the other way round."""
+        """Merge the new cells in one gap. PAIRS maps the id() of each cell that both sides added to its twin."""
         found: list[Cell] = []
         mine: list[Cell] = []
         places = {id(cell): at for at, cell in enumerate(theirs)}
@@ -137,14 +138,14 @@ class _Merge:
                 between = [one for one in theirs[start:at] if id(one) not in pairs]
                 found += self._side_by_side(mine, between)
                 start = at + 1
-            else:  # they have it in another place: ours stands
+            else:  # theirs is in another gap: ours stays
                 found += mine
             mine = []
             found += self._cell(None, cell, other)
         return [*found, *self._side_by_side(mine, [one for one in theirs[start:] if id(one) not in pairs])]
 
     def _side_by_side(self, ours: list[Cell], theirs: list[Cell]) -> list[Cell]:
-        """Cells that both sides put into one place: a conflict, unless one side's are blank."""
+        """Merge cells that both sides added to one gap: a conflict, unless those of one side are blank."""
         written = [any(source(cell).strip() for cell in side) for side in (ours, theirs)]
         if ours and theirs and all(written):
             return self._block(ours, theirs, "")
@@ -163,8 +164,8 @@ class _Merge:
     # -- one cell
 
     def _cell(self, base: Cell | None, ours: Cell, theirs: Cell) -> list[Cell]:
-        """One cell, below a note if both sides changed its metadata differently."""
-        changes = Changes()
+        """Merge one cell. A note cell stands above it if both sides changed its metadata differently."""
+        changes = MetadataConflicts()
         before = "" if base is None else source(base)
         text, marked = self._source(before, source(ours), source(theirs))
         found = merged_cell(base, ours, theirs, text, changes)
@@ -182,7 +183,7 @@ class _Merge:
             return ours, False
         texts = [text.rstrip("\r\n") for text in (base, ours, theirs)]
         ends = [text[len(line) :] for text, line in zip((base, ours, theirs), texts, strict=True)]
-        end = ends[1] if ends[1] != ends[0] else ends[2]  # of the side that changed it; ours, if both did
+        end = ends[1] if ends[1] != ends[0] else ends[2]  # of the side that changed it; if both did, ours
         if texts[1] in (texts[2], texts[0]):
             return texts[2] + end, False
         if texts[2] == texts[0]:
@@ -192,7 +193,7 @@ class _Merge:
 
 
 def _runs(cells: Sequence[Cell], known: Sequence[int | None]) -> dict[int, list[Cell]]:
-    """New cells, by the cell of the base that they come after."""
+    """Return the new cells by the position of the base's cell before them."""
     found: dict[int, list[Cell]] = {}
     after = _FIRST
     for cell, at in zip(cells, known, strict=True):
@@ -204,7 +205,10 @@ def _runs(cells: Sequence[Cell], known: Sequence[int | None]) -> dict[int, list[
 
 
 def _same_inserts(ours: dict[int, list[Cell]], theirs: dict[int, list[Cell]]) -> dict[int, Cell]:
-    """New cells that both sides have: with the same id, or the same to the letter. By identity, both ways."""
+    """Return the new cells that both sides have, with the same id or the same content.
+
+    The result maps the id() of each such cell to the other side's cell.
+    """
     found: dict[int, Cell] = {}
     for key in (_by_id, _by_content):
         waiting: dict[Any, list[Cell]] = {}
@@ -223,7 +227,7 @@ def _all(runs: dict[int, list[Cell]]) -> Iterator[Cell]:
 
 
 def _by_id(cell: Cell) -> Any:
-    """An id that a person's program made up: one that counts cells is nobody's."""
+    """Return the id of a cell, or "" for one that only counts cells."""
     name = identity(cell)
     return "" if len(name) < 6 or name.isdigit() else name
 
@@ -233,7 +237,10 @@ def _by_content(cell: Cell) -> Any:
 
 
 def _order(count: int, ours: Sequence[int | None], theirs: Sequence[int | None]) -> list[int]:
-    """The cells of the base in the order of the side that moved some (ours, if both did); deleted ones keep a place."""
+    """Return the positions of the base's cells in the order of the side that moved some; of ours, if both did.
+
+    Deleted cells keep a position.
+    """
     mine = [at for at in ours if at is not None]
     others = [at for at in theirs if at is not None]
     if not increasing(mine):
@@ -254,11 +261,11 @@ def _order(count: int, ours: Sequence[int | None], theirs: Sequence[int | None])
     return found
 
 
-# -- what must hold of the result
+# -- properties of the result
 
 
 def _give_ids(cells: list[Cell]) -> None:
-    """Each cell an id that no other has: of two that came with the same, the second gets a new one."""
+    """Give each cell a unique id. Of two cells with the same id, the second gets a new one."""
     seen: set[str] = set()
     for at, cell in enumerate(cells):
         name = cell_id(cell)
@@ -267,7 +274,7 @@ def _give_ids(cells: list[Cell]) -> None:
             while not name or name in seen:
                 name = sha256(f"{salt}\0{source(cell)}".encode("utf-8", "surrogatepass")).hexdigest()[:8]
                 salt += 1
-            # an id stands behind the type, where Jupyter's sorted keys put it
+            # The id goes to the position that Jupyter's sorted keys give it.
             rest = {key: value for key, value in cell.items() if key != "id"}
             cell.clear()
             cell.update({key: rest[key] for key in sorted(rest) if key < "id"})
@@ -277,7 +284,7 @@ def _give_ids(cells: list[Cell]) -> None:
 
 
 def _check_lines(lists: list[list[Cell]], found: list[Cell]) -> None:
-    """FormatError when a line that a side wrote is not there. LISTS are base, ours and theirs."""
+    """Raise FormatError if FOUND lacks a line that a side wrote. LISTS are base, ours and theirs."""
     before, *sides = map(_lines, lists)
     there = _lines(found)
     for side in sides:

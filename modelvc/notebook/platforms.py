@@ -1,7 +1,8 @@
-"""What platforms and editors write into a notebook at each run, or as its screen changes; and what of theirs stays.
+"""Metadata keys that platforms and editors write at each run or change of the screen, and keys of theirs that stay.
 
-This is data: add a row, with the place that documents or writes the keys, and docs/notebooks.md follows. The filter
-strips these keys and keeps them like outputs; in a merge they never conflict. Standard library only, as Git waits.
+This is data: add a row, with the source that documents or writes the keys, and docs/notebooks.md follows. The filter
+strips these keys and keeps them like outputs. In a merge they never conflict. The drivers that are copied into clones
+load this module, so it needs the standard library alone.
 """
 
 from __future__ import annotations
@@ -18,7 +19,11 @@ _DATABRICKS = "application/vnd.databricks.v1+notebook"
 
 
 class Platform:
-    """One writer of notebooks: which keys of the notebook's and of a cell's metadata go, and which of its own stay."""
+    """A program that writes notebooks.
+
+    `notebook` and `cell`: the keys that are stripped from the metadata of the notebook and of a cell. `stays`: keys of
+    its own that are not stripped, for the documentation. `source`: where the keys are documented.
+    """
 
     __slots__ = ("cell", "name", "notebook", "source", "stays")
 
@@ -33,7 +38,7 @@ class Platform:
 
 
 def _path(name: str | Path) -> Path:
-    """A name with dots, or its parts where a part holds a dot, below `metadata`."""
+    """Return the path of a key below `metadata`. NAME has dots between parts, or is a tuple if a part holds a dot."""
     return ("metadata", *(name.split(".") if isinstance(name, str) else name))
 
 
@@ -143,27 +148,27 @@ PLATFORMS = (
     ),
 )  # fmt: skip
 
-EDITION = 2  # of the table: raised with each change, so that clones are told once
+EDITION = 2  # of the table above; each change raises it, so that clones show a notice once
 NOTEBOOK: tuple[Path, ...] = tuple(path for one in PLATFORMS for path in one.notebook)
 CELL: tuple[Path, ...] = tuple(path for one in PLATFORMS for path in one.cell)
-# Ids of cells that stay: a merge keeps ours where both sides gave one.
+# Ids of cells, which stay. If both sides gave a cell an id, a merge keeps ours.
 IDENTITIES: frozenset[Path] = frozenset({_path("id"), _path("cell_id"), _path((_DATABRICKS_CELL, "nuid"))})
 _HOLDERS = frozenset(path[:-1] for path in (*NOTEBOOK, *CELL) if len(path) > 2)
 
 
-def take(place: dict[str, Any], paths: Iterable[Path], taken: dict[str, Any]) -> None:
-    """Move the values at PATHS from a cell or a notebook to TAKEN: below `metadata`, deeper ones with their path.
+def take(owner: dict[str, Any], paths: Iterable[Path], taken: dict[str, Any]) -> None:
+    """Move the values at PATHS from OWNER, a cell or a notebook, to TAKEN: to `metadata`, deeper ones to `extra`.
 
-    An object of a platform that holds nothing else goes as well.
+    An object of a platform that is empty afterwards is moved as well.
     """
-    metadata = place.get("metadata")
+    metadata = owner.get("metadata")
     if not metadata or not isinstance(metadata, dict):
         return
     for path in paths:
         if path[1] not in metadata:
             continue
         *above, last = path
-        holders = list(_walk(place, above))
+        holders = list(_walk(owner, above))
         if len(holders) != len(above):
             continue
         if last in holders[-1]:
@@ -177,24 +182,24 @@ def take(place: dict[str, Any], paths: Iterable[Path], taken: dict[str, Any]) ->
                 _note(taken, tuple(holder), {})
 
 
-def put_back(place: dict[str, Any], taken: dict[str, Any]) -> None:
+def put_back(owner: dict[str, Any], taken: dict[str, Any]) -> None:
     """Undo `take`."""
     if "metadata" in taken:
-        place.setdefault("metadata", {}).update(taken["metadata"])
+        owner.setdefault("metadata", {}).update(taken["metadata"])
     for (*above, last), was in taken.get("extra", ()):
-        at = place
+        at = owner
         for part in above:
             at = at.setdefault(part, {})
         at[last] = was
 
 
-def _walk(place: Any, names: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """The objects along NAMES, as far as they are there."""
+def _walk(at: Any, names: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """Yield the objects along NAMES, up to the first that is missing."""
     for name in names:
-        place = place.get(name)
-        if not isinstance(place, dict):
+        at = at.get(name)
+        if not isinstance(at, dict):
             return
-        yield place
+        yield at
 
 
 def _note(taken: dict[str, Any], path: Path, value: Any) -> None:

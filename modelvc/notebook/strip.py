@@ -1,8 +1,8 @@
-"""Take out of a notebook what a run leaves in it: the clean side of the filter. Pure; what was taken is returned."""
+"""Strip the traces of a run from a notebook: the clean command of the filter. Pure; the stripped parts are returned."""
 
 from __future__ import annotations
 
-from modelvc.notebook import conflict, platforms, shape
+from modelvc.notebook import conflict, match_form, platforms
 from modelvc.notebook.document import (
     JUPYTER,
     LOOSE,
@@ -16,7 +16,7 @@ from modelvc.notebook.document import (
     parse,
     tags,
 )
-from modelvc.notebook.form import guess, held
+from modelvc.notebook.form import form_of, guess
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from modelvc.notebook.platforms import Path
 
 _SUFFIX = ".ipynb"
-_COUNTS = ("execution_count", "prompt_number")  # the second in nbformat 3
+_COUNTS = ("execution_count", "prompt_number")  # in nbformat 4 and 3
 _ZEPPELIN_RESULTS = ("results", "result")
 _ZEPPELIN_TIMES = (
     "aborted", "dateFinished", "dateStarted", "dateUpdated", "errorMessage", "progress", "progressUpdateIntervalMs",
@@ -36,12 +36,12 @@ _ZEPPELIN_TIMES = (
 )  # fmt: skip
 
 
-class Taken:
-    """What was stripped, for `kept` to keep.
+class Stripped:
+    """The parts that were stripped from a notebook, for `kept_outputs`.
 
-    `cells`: by the key of each cell that had anything. `bare`: keys of code cells that hold no outputs. `notebook`:
-    from outside of cells. `dropped`: whole cells, each with the key of the cell before it. `version`: the major version
-    of the notebook's format. `unread`: the file is shaped like no notebook and yet holds outputs, which stay.
+    `cells`: the parts of cells, by the key of the cell. `bare`: keys of code cells without outputs. `notebook`: the
+    parts outside of cells. `dropped`: whole cells, each with the key of the cell before it. `version`: the format's
+    major version. `unread`: True if the file is no valid notebook and yet has outputs, which stay.
     """
 
     __slots__ = ("bare", "cells", "dropped", "notebook", "unread", "version")
@@ -59,18 +59,18 @@ class Taken:
 
     @property
     def has_outputs(self) -> bool:
-        """Whether any cell had outputs."""
+        """True if a cell had outputs."""
         return any("outputs" in cell for cell in self.cells.values())
 
 
-def clean(data: bytes, rules: NotebookRules, path: str, like: bytes = b"") -> tuple[bytes, Taken]:
-    """DATA without what RULES strip, and what that was.
+def clean(data: bytes, rules: NotebookRules, path: str, like: bytes = b"") -> tuple[bytes, Stripped]:
+    """Strip DATA by RULES. Return the bytes and the stripped parts.
 
-    The result is in the form of LIKE, another version of this notebook, if that form is known. Else bytes with nothing
-    to strip come back as they are, and others in their own form, or in Jupyter's. Raises FormatError for what is not
-    JSON.
+    LIKE is another version of this notebook; if its form is known, the result has that form. Otherwise, bytes with
+    nothing to strip are returned as they are, and others in their own form, else in Jupyter's. Raises FormatError if
+    DATA is not JSON.
     """
-    taken = Taken()
+    taken = Stripped()
     if not data.strip() or rules.skips(path):
         return data, taken
     document = parse(data)
@@ -82,15 +82,15 @@ def clean(data: bytes, rules: NotebookRules, path: str, like: bytes = b"") -> tu
     changed = document.kind == JUPYTER and conflict.forget_settled(document.notebook)
     _jupyter(document.notebook, rules, path, taken)
     changed = changed or bool(taken)
-    found = shape.like(document.notebook, like) if like and document.kind == JUPYTER else None
+    found = match_form.like(document.notebook, like) if like and document.kind == JUPYTER else None
     if found is not None or not changed:
         return data if found is None else found, taken
-    if not guess(data).is_jupyter:  # what is stripped is no longer what was read
-        document.form = held(data, parse(data).notebook) or document.form
+    if not guess(data).is_jupyter:  # parse again: the notebook is stripped by now
+        document.form = form_of(data, parse(data).notebook) or document.form
     return document.encode(), taken
 
 
-def _jupyter(notebook: Notebook, rules: NotebookRules, path: str, taken: Taken) -> None:
+def _jupyter(notebook: Notebook, rules: NotebookRules, path: str, taken: Stripped) -> None:
     keep = metadata(notebook).get("keep_output") is True or rules.keeps_outputs_of(path)
     version = taken.version = major(notebook)
     in_notebook, in_cells = _paths(rules)
@@ -111,7 +111,7 @@ def _jupyter(notebook: Notebook, rules: NotebookRules, path: str, taken: Taken) 
 
 
 def _paths(rules: NotebookRules) -> tuple[Sequence[Path], Sequence[Path]]:
-    """What goes from the notebook, and from each cell."""
+    """Return the paths that are stripped from the notebook, and from each cell."""
     stay = frozenset(rules.keep_keys)
     extra = [(name.startswith("cell."), tuple(name.removeprefix("cell.").split("."))) for name in rules.extra_keys]
     both = []
@@ -122,8 +122,8 @@ def _paths(rules: NotebookRules) -> tuple[Sequence[Path], Sequence[Path]]:
     return both[0], both[1]
 
 
-def _drop(cells: list[Cell], unwanted: Sequence[str], taken: Taken) -> None:
-    """Leave out cells that have a tag of UNWANTED."""
+def _drop(cells: list[Cell], unwanted: Sequence[str], taken: Stripped) -> None:
+    """Drop cells that have a tag of UNWANTED."""
     kept = [cell for cell in cells if not any(tag in unwanted for tag in tags(cell))]
     if len(kept) == len(cells):
         return
@@ -157,7 +157,7 @@ def _cell(cell: Cell, rules: NotebookRules, paths: Sequence[Path], *, keep: bool
 
 
 def _keeps(cell: Cell, rules: NotebookRules, *, keep: bool) -> bool:
-    """Whether the outputs of a cell stay: by its own word, else by the notebook's."""
+    """Return True if the outputs of a cell stay: its own metadata decide, else KEEP, the notebook's setting."""
     own = metadata(cell).get("keep_output")
     if isinstance(own, bool):
         return own
@@ -167,7 +167,7 @@ def _keeps(cell: Cell, rules: NotebookRules, *, keep: bool) -> bool:
 
 
 def _left(output: Any, rules: NotebookRules) -> Any:
-    """What stays of an output: all, some MIME types of it, or None."""
+    """Return the part of an output that stays: all, some MIME types of it, or None."""
     if not isinstance(output, dict):
         return None
     if rules.max_output and len(dumps(output).encode()) <= rules.max_output:
@@ -180,7 +180,7 @@ def _left(output: Any, rules: NotebookRules) -> Any:
 
 
 def _count(output: Any, rules: NotebookRules) -> Any:
-    """An output without the number of its run."""
+    """Return an output without its execution count."""
     if rules.keep_counts or not isinstance(output, dict):
         return output
     gone = [name for name in _COUNTS if output.get(name) is not None]
@@ -188,7 +188,7 @@ def _count(output: Any, rules: NotebookRules) -> Any:
 
 
 def _kernel(found: dict[str, Any], taken: dict[str, Any]) -> None:
-    """The kernel's name for people becomes its own name (one must be there), the language's version goes."""
+    """Set the kernel's display name, which is required, to its name, and remove the language's version."""
     spec, language = found.get("kernelspec"), found.get("language_info")
     if isinstance(spec, dict) and isinstance(spec.get("name"), str) and spec.get("display_name", "") != spec["name"]:
         taken["kernelspec"] = dict(spec)

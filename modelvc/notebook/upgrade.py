@@ -1,4 +1,4 @@
-"""nbformat 3 to 4, for merges of a notebook that one side has upgraded. The formats: nbformat's documentation."""
+"""Upgrade nbformat 3 to 4, to merge a notebook that one side has upgraded. Source: nbformat's documentation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ _COUNTED = frozenset({"output_type", "prompt_number", "metadata"})
 
 
 def upgraded(notebook: Notebook) -> Notebook:
-    """NOTEBOOK in nbformat 4; FormatError for anything older than 3. One of format 4 comes back as it is."""
+    """Return NOTEBOOK in nbformat 4. A notebook of format 4 is returned as it is.
+
+    Raises FormatError for every other format than 3 and 4.
+    """
     major = notebook.get("nbformat")
     if major == 4:
         return notebook
@@ -36,7 +39,7 @@ def _cell(cell: Cell) -> Cell:
     kind = cell.get("cell_type")
     metadata = dict(cell.get("metadata", {}))
     outputs = cell.get("outputs")
-    if kind == "code":  # `collapsed` stays behind: the filter strips it from format 4
+    if kind == "code":  # `collapsed` is dropped: the filter strips it from format 4
         return {
             "cell_type": "code",
             "execution_count": cell.get("prompt_number"),

@@ -1,4 +1,4 @@
-"""A notebook as text for `git diff`, `log -p`, `show` and `blame`: a header for each cell, its source, no JSON."""
+"""Show a notebook as text for `git diff`, `log -p`, `show` and `blame`: a header for each cell, its source, no JSON."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
     from modelvc.notebook.document import Cell, Notebook
 
-HEADER = "%%"  # what a header begins with: the diff driver's xfuncname finds it
-_LINES = 40  # of one output
-_WIDTH = 1_000  # characters of a line that nobody reads to its end: base64, minified scripts
-# Control characters, those that reorder what stands beside them on a screen, and what UTF-8 cannot hold.
+HEADER = "%%"  # the start of a header, which the diff driver's xfuncname finds
+_LINES = 40  # most lines of one output
+_WIDTH = 1_000  # most characters of a line; longer ones are base64 or minified scripts
+# Control characters, characters that reorder text on a screen, and surrogates, which UTF-8 cannot encode.
 _CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
-_VALUE = 200  # characters of a line of metadata
-_DEEPEST = 8  # levels of metadata that get names of their own
-# Shown in other ways, or not about what a person did.
+_VALUE = 200  # most characters of a line of metadata
+_DEEPEST = 8  # levels of metadata that are shown key by key
+# Keys that are shown in other ways, or do not come from a person.
 _OF_CELL = frozenset({"attachments", "cell_type", "id", "input", "metadata", "outputs", "source"})
 _OF_NOTEBOOK = frozenset({"cells", "metadata", "nbformat", "nbformat_minor", "worksheets"})
 _QUIET = frozenset(
@@ -34,7 +34,7 @@ _QUIET = frozenset(
 
 
 def text(data: bytes) -> str:
-    """DATA for people. What is no notebook is shown as it is, with lines cut that are too long to be text."""
+    """Return DATA as text for people. A file that is no notebook is shown as it is, with long lines cut."""
     if not data.strip():
         return ""
     try:
@@ -52,7 +52,7 @@ def text(data: bytes) -> str:
 
 
 def header(cell: Cell) -> str:
-    """`%% [code] id tags`."""
+    """Return the header of a cell: `%% [code] id tags`."""
     kind = cell.get("cell_type")
     words = [HEADER, f"[{kind if isinstance(kind, str) else '?'}]", cell_id(cell), *tags(cell)]
     if found := conflict.note(cell):
@@ -73,7 +73,7 @@ def _jupyter(notebook: Notebook) -> Iterator[str]:
 
 
 def _about(notebook: Notebook) -> Iterator[str]:
-    """What is said about all of it: its format, its kernel and what people added."""
+    """Yield the lines about the whole notebook: its format, its kernel and its metadata."""
     found = metadata(notebook)
     spec, language = found.get("kernelspec"), found.get("language_info")
     named = spec.get("name") if isinstance(spec, dict) else None
@@ -85,15 +85,15 @@ def _about(notebook: Notebook) -> Iterator[str]:
     yield ""
 
 
-def _others(place: dict[str, Any], known: frozenset[str]) -> Iterator[tuple[str, Any]]:
-    """Keys of a cell or a notebook beside those that are shown in other ways."""
-    yield from ((key, place[key]) for key in sorted(place) if key not in known and place[key] is not None)
+def _others(owner: dict[str, Any], known: frozenset[str]) -> Iterator[tuple[str, Any]]:
+    """Yield the keys and values of OWNER, a cell or a notebook, apart from the KNOWN keys."""
+    yield from ((key, owner[key]) for key in sorted(owner) if key not in known and owner[key] is not None)
 
 
 def _leaves(
     table: dict[str, Any], skip: Iterable[str] = (), above: str = "", depth: int = 0
 ) -> Iterator[tuple[str, Any]]:
-    """Values by their dotted names, sorted, so that a diff shows a changed one alone."""
+    """Yield values by their dotted names, sorted, so that a diff shows only the changed ones."""
     for key in sorted(table):
         if key in skip:
             continue
@@ -105,7 +105,7 @@ def _leaves(
 
 
 def _named(start: str, values: list[tuple[str, Any]]) -> Iterator[str]:
-    """A line for each value; many, and a digest stands for the rest."""
+    """Yield a line for each value. Above 40 values, one line with a digest stands for the rest."""
     lines = [_short_line(f"{start}{key}: {dumps(value)}") for key, value in values]
     yield from lines[:_LINES]
     if len(lines) > _LINES:
@@ -133,7 +133,7 @@ def _outputs(cell: Cell) -> list[Any]:
 
 
 def _output(output: Any) -> Iterator[str]:
-    """One output: its text, and for what is no text only what it is and how long."""
+    """Yield the lines of one output: its text, and the MIME types of everything else."""
     if not isinstance(output, dict):
         return
     kind = output.get("output_type")
@@ -175,7 +175,7 @@ def _joined(words: Any) -> str:
 
 
 def _cut(words: str) -> str:
-    """WORDS as they are, but for lines too long to be read: those say how long they are, and change when they do."""
+    """Return WORDS with long lines cut. A cut line shows its length and a digest, so that a change is visible."""
     return "\n".join(_safe(line) if len(line) <= _WIDTH else _safe(_short(line)) for line in words.split("\n"))
 
 
@@ -184,5 +184,5 @@ def _short(line: str) -> str:
 
 
 def _safe(line: str) -> str:
-    """Without what a terminal would obey, or UTF-8 cannot hold."""
+    """Return LINE with escapes for characters that control a terminal or that UTF-8 cannot encode."""
     return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", line)

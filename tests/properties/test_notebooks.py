@@ -16,7 +16,7 @@ from modelvc.git import mergefile
 from modelvc.notebook import conflict
 from modelvc.notebook.document import cells as cells_of
 from modelvc.notebook.document import parse, source
-from modelvc.notebook.kept import Kept
+from modelvc.notebook.kept_outputs import Kept
 from modelvc.notebook.merge import merge
 from modelvc.notebook.strip import clean
 from modelvc.notebook.view import text as shown

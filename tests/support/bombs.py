@@ -368,7 +368,7 @@ def kept_outputs_that_unpack_to_a_gibibyte() -> object:
 
     from modelvc.formats.notebook_rules import NotebookRules
     from modelvc.notebook import strip
-    from modelvc.notebook.kept import Kept
+    from modelvc.notebook.kept_outputs import Kept
     from tests.support.parsers import _NOTEBOOK
 
     folder = tempfile.mkdtemp()

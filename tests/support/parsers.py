@@ -43,7 +43,7 @@ from modelvc.formats.text import (
 from modelvc.gate import predictions
 from modelvc.ids import Oid
 from modelvc.notebook import conflict, document, merge, strip, upgrade, view
-from modelvc.notebook.kept import Kept
+from modelvc.notebook.kept_outputs import Kept
 from modelvc.store.backends import url
 from modelvc.store.local import index
 from modelvc.store.objects import codec

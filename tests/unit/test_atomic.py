@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from modelvc.notebook.kept import Kept
 
 from modelvc import atomic
 from modelvc.atomic import FileLock, RealDisk, replace_file, try_lock, unlock, write_file
@@ -26,7 +27,6 @@ from modelvc.git.setup import drivers, hooks
 from modelvc.ids import Oid
 from modelvc.models.files import output_file, seen_by_git
 from modelvc.models.remotes import configured, proofs, seen_cache
-from modelvc.notebook.kept import Kept
 from modelvc.notebook.strip import Taken
 from modelvc.repo import open_repo
 from modelvc.store.backends.folder import FolderBackend

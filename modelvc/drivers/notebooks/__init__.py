@@ -1,1 +1,1 @@
-"""What Git runs for notebooks. The standard library alone: `mvc install` copies this package into clones."""
+"""The notebook drivers. They need the standard library alone, because `mvc install` copies them into clones."""

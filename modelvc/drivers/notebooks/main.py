@@ -1,4 +1,4 @@
-"""What Git runs for notebooks. Standard library only, and no more of it than the case at hand needs."""
+"""Run one notebook driver by name. Each case imports only what it needs, all of it from the standard library."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BLOCK = 1 << 20
 
 
 def run(mvc_dir: str, name: str, args: list[str]) -> int:
-    """One call by hooks/driver.sh at the top of a worktree; the exit status that it acts on."""
+    """Run the driver NAME for hooks/driver.sh at the top of a worktree. Return the exit status."""
     try:
         if name == "filter":
             return _serve(mvc_dir)
@@ -35,9 +35,9 @@ def run(mvc_dir: str, name: str, args: list[str]) -> int:
 
             return merge(args)
         if name == "pre-commit":
-            from modelvc.drivers.notebooks.guard import guard
+            from modelvc.drivers.notebooks.pre_commit import pre_commit
 
-            return guard(os.environ, outputs=args == ["outputs"])
+            return pre_commit(os.environ, outputs=args == ["outputs"])
     except ModelvcError as error:
         say(str(error), error.hint)
         return FAILED
@@ -60,7 +60,7 @@ def _serve(mvc_dir: str) -> int:
 
 
 def _once(mvc_dir: str, name: str, path: str) -> int:
-    """A Git, or a library, that starts a process for each file."""
+    """Filter one file: some versions of Git, and some libraries, start a process for each file."""
     found = Filter(mvc_dir)
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     data = source.read(found.limit() + 1)
@@ -80,12 +80,15 @@ def _once(mvc_dir: str, name: str, path: str) -> int:
 
 
 def _textconv(path: str) -> int:
-    """Show a file that Git hands over: the worktree's, or history's, for which it runs smudge. Both without outputs."""
+    """Print the notebook at PATH as text without outputs.
+
+    Git passes a file of the worktree, or a temporary file from history that it smudged before.
+    """
     from modelvc.notebook.view import text
 
     try:
         rules = read_rules()
-    except ModelvcError:  # to be seen as it is, then
+    except ModelvcError:  # show it by the default rules
         rules = rules_format.NotebookRules()
     with open(path, "rb") as file:
         if os.fstat(file.fileno()).st_size > rules.max_size:
@@ -93,7 +96,7 @@ def _textconv(path: str) -> int:
             return 0
         data = file.read()
     try:
-        if os.path.isabs(path):  # a temporary file: of the path in the repository only the name is left
+        if os.path.isabs(path):  # a temporary file, which keeps only the name of the path in the repository
             path = os.path.basename(path)
             rules.keep_outputs = tuple(pattern.rpartition("/")[2] for pattern in rules.keep_outputs)
         data, _ = clean(data, rules, path)
@@ -104,7 +107,7 @@ def _textconv(path: str) -> int:
 
 
 def _digest(file: BinaryIO) -> bytes:
-    """A line that stands for a file too large to be shown."""
+    """Return a line with size and hash, in the place of a file that is too large to show."""
     from hashlib import sha256
 
     found, size = sha256(), 0
@@ -115,11 +118,11 @@ def _digest(file: BinaryIO) -> bytes:
 
 
 def _pointer(path: str) -> int:
-    """Show a pointer that Git hands over."""
+    """Print the pointer at PATH as text."""
     from modelvc.formats.pointer.view import text
 
     with open(path, "rb") as file:
         data = file.read()
-    name = os.path.basename(path)  # of a temporary file there is no more, and both sides must say the same
+    name = os.path.basename(path)  # a temporary file keeps only the name, and both sides must print the same
     sys.stdout.buffer.write(text(data, name.removesuffix(".mvc")).encode("utf-8", "replace"))
     return 0

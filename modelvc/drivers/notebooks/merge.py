@@ -1,4 +1,4 @@
-"""Git's merge driver for notebooks: whatever happens, there is a result, and no side's lines are missing from it."""
+"""Git's merge driver for notebooks. It always writes a result, and the result holds the lines of both sides."""
 
 from __future__ import annotations
 
@@ -19,11 +19,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_MOST_VALUES = 10  # that are said; the notebook shows all
+_MOST_VALUES = 10  # most values that stderr shows; the notebook shows all
 
 
 def merge(args: Sequence[str]) -> int:
-    """ARGS: files of base, ours (where the result goes) and theirs, the markers' size, the path, names of the sides."""
+    """Merge a notebook. Return CONFLICT or 0.
+
+    ARGS: the files of base, ours (the result goes there) and theirs, the size of markers, the path, names of the sides.
+    """
     base_file, ours_file, theirs_file, _, path, *given = args
     files = (base_file, ours_file, theirs_file)
     sides = _names(given)
@@ -32,7 +35,7 @@ def merge(args: Sequence[str]) -> int:
             raise FormatError("a version of it is larger than max_size")  # noqa: TRY301 - merged as text below
         base, ours, theirs = map(_read, files)
         data, conflicts = merge_notebooks(base, ours, theirs, sides, lambda *texts: _lines(texts, sides))
-    except Exception as error:  # noqa: BLE001 - what cannot be merged as a notebook is merged as text, as Git would have done
+    except Exception as error:  # noqa: BLE001 - an invalid notebook is merged as text, as Git does without a driver
         hint = "" if isinstance(error, FormatError) else f"this is a bug in modelvc ({type(error).__name__})"
         say(f"{shown(path)} is merged as text: {shown(error)}", hint)
         data, clean = mergefile.files(files, sides)
@@ -53,17 +56,18 @@ def merge(args: Sequence[str]) -> int:
 def _max_size() -> int:
     try:
         return read_rules().max_size
-    except ModelvcError:  # the filter says it
+    except ModelvcError:  # the filter reports it
         return MAX_SIZE
 
 
 def _values(data: bytes) -> list[tuple[str, str, str]]:
-    """Metadata in conflict: key and both values."""
+    """Return (key, our value, their value) of metadata in conflict."""
     notebook = parse(data).notebook
-    return [one for place in (*cells(notebook), notebook) for one in conflict.values(place)][:_MOST_VALUES]
+    return [one for owner in (*cells(notebook), notebook) for one in conflict.values(owner)][:_MOST_VALUES]
 
 
 def conflict_hint(path: str) -> str:
+    """Return the hint that says how to resolve the conflicts of the notebook at PATH."""
     return f"open it in Jupyter and settle them, or: mvc notebook resolve {shown(path)} --ours (--theirs, --union)"
 
 

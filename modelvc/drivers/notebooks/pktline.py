@@ -1,6 +1,7 @@
 """Git's long-running filter protocol, version 2 (gitprotocol-common, gitattributes: "Long Running Filter Process").
 
-Each packet is four hex digits, the length with them, then at most 65,516 bytes; 0000 ends a list or a content.
+A packet is its length in four hex digits, then at most 65,516 bytes. The length counts its own digits. The packet 0000,
+a flush, ends a list or a content.
 """
 
 from __future__ import annotations
@@ -18,10 +19,10 @@ _OURS = ("capability=clean", "capability=smudge")
 
 
 def serve(source: BinaryIO, sink: BinaryIO, work: Work, limit: Callable[[], int]) -> None:
-    """Answer Git until it hangs up. WORK(command, path, content) returns the new content, or None for an error.
+    """Answer Git until it closes SOURCE. WORK(command, path, content) returns the new content, or None for an error.
 
-    A content of more than LIMIT() bytes goes back as it came, through a temporary file: WORK gets its size, and says
-    with None that this is an error. Raises ValueError when the other side speaks something else.
+    A content of more than LIMIT() bytes returns unchanged, through a temporary file. WORK then gets its size, and
+    returns None for an error. Raises ValueError if Git violates the protocol.
     """
     hello = _list(source)
     if hello is None or hello[:1] != ["git-filter-client"] or _VERSION not in hello:
@@ -52,7 +53,7 @@ def _answer(sink: BinaryIO, blocks: Iterable[bytes]) -> None:
     for block in blocks:
         _write(sink, block)
     sink.write(b"0000")
-    _write_list(sink, [])  # the status stays as it is
+    _write_list(sink, [])  # empty: the status stays success
 
 
 def _blocks(file: IO[bytes]) -> Iterator[bytes]:
@@ -62,7 +63,7 @@ def _blocks(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _list(source: BinaryIO) -> list[str] | None:
-    """Lines up to a flush; None when Git hung up."""
+    """Return the lines up to a flush, or None at the end of the stream."""
     lines: list[str] = []
     while True:
         packet = _read(source)
@@ -74,7 +75,7 @@ def _list(source: BinaryIO) -> list[str] | None:
 
 
 def _content(source: BinaryIO, limit: int) -> tuple[bytes, IO[bytes] | None]:
-    """The content of a file; of one with more than LIMIT bytes nothing, and a temporary file that holds it."""
+    """Return the content of a file and None; above LIMIT bytes, b"" and a temporary file that holds the content."""
     parts = []
     size = 0
     spilled: IO[bytes] | None = None
@@ -85,7 +86,7 @@ def _content(source: BinaryIO, limit: int) -> tuple[bytes, IO[bytes] | None]:
             if spilled is None:
                 from tempfile import TemporaryFile
 
-                spilled = TemporaryFile(prefix="mvc-filter-")  # noqa: SIM115 - who gets it closes it
+                spilled = TemporaryFile(prefix="mvc-filter-")  # noqa: SIM115 - the caller closes it
             spilled.writelines(parts)
             parts = []
     if packet is None:
@@ -94,7 +95,7 @@ def _content(source: BinaryIO, limit: int) -> tuple[bytes, IO[bytes] | None]:
 
 
 def _read(source: BinaryIO) -> bytes | None:
-    """One packet, b"" for a flush, None at the end."""
+    """Return one packet, b"" for a flush, None at the end of the stream. Raises ValueError for a short packet."""
     head = source.read(4)
     if not head:
         return None

@@ -1,4 +1,4 @@
-"""The rules of the repository that Git runs a driver in."""
+"""Read the notebook rules of the repository in which Git runs a driver."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 def read_rules() -> NotebookRules:
-    """What this repository strips, as its worktree says."""
+    """Return the rules in the worktree, or the defaults. Raises ConflictError for a file that cannot be read."""
     try:
-        # neither a link out of the repository is followed, nor does a pipe make Git wait for ever
+        # O_NOFOLLOW: a link may lead out of the repository. O_NONBLOCK: a pipe would make Git wait for ever.
         fd = os.open(notebook_rules.COMMITTED, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except (FileNotFoundError, NotADirectoryError):
         return notebook_rules.NotebookRules()

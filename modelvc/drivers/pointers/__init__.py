@@ -1,1 +1,1 @@
-"""What Git runs for pointers: the merge driver, and hooks that show what becomes of metrics."""
+"""The merge driver for pointers, and the hooks that show how metrics change."""

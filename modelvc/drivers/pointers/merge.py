@@ -1,7 +1,7 @@
 """The merge driver for pointers: `mvc hook merge-pointer O A B MARKER_SIZE PATH [OURS THEIRS]`, see gitattributes(5).
 
-Git reads the answer from A and from the exit status: 0 merged, 3 a conflict that A describes. With any other status A
-is as it was, and who called may merge the text instead.
+Git reads the result from A and from the exit status: 0 merged, 3 a conflict that A describes. With any other status A
+is unchanged, and the shim merges the text instead.
 """
 
 from __future__ import annotations
@@ -10,17 +10,15 @@ import os
 from typing import TYPE_CHECKING
 
 from modelvc.atomic import replace_file
-from modelvc.drivers.say import FAILED, NOT_HERE, say
+from modelvc.drivers.say import CONFLICT, FAILED, NOT_HERE, say
 from modelvc.errors import shown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-CONFLICT = 3
-
 
 def pointer(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
-    """Merge three pointers."""
+    """Merge three pointers. The docstring of this module describes ARGS and the exit status."""
     from modelvc.formats.paths import is_pointer, model_of
     from modelvc.git import history, merge_sides
     from modelvc.ops.merging.merge import Sides, merge
@@ -44,8 +42,8 @@ def pointer(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
     done = merge(repo, model_of(path), Sides(three[0], three[1], three[2], named, tips))
     answer = os.path.join(cwd, ours)
     replace_file(answer, done.data, mode=os.stat(answer).st_mode & 0o777)
-    for place, words in enumerate(done.words):
-        say(words if not place else f"  {words}")
+    for at, words in enumerate(done.words):
+        say(words if not at else f"  {words}")
     return CONFLICT if done.conflict else 0
 
 

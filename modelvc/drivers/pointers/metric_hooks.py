@@ -1,4 +1,4 @@
-"""Hooks that tell what becomes of metrics: in the message of a commit, and after a merge."""
+"""Hooks that show how metrics change: in the message of a commit, and after a merge."""
 
 from __future__ import annotations
 
@@ -15,16 +15,17 @@ if TYPE_CHECKING:
     from modelvc.ops.metrics.changes import MetricMoved
     from modelvc.repo import Repo
 
-_MOST = 20  # lines in one message
-_MOST_SAID = 3  # metrics of a model after a merge
+_MOST = 20  # most lines in the message of a commit
+_MOST_SAID = 3  # most metrics of one model after a merge
 TRAILER = "Metric"
 _OURS = re.compile(rb"Metric: .+ (?:-> |\((?:new|gone)\)$)", re.MULTILINE)
 
 
 def prepare_commit_msg(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
-    """ARGS: the message's file, where it came from, and for an amended commit its id. Never stops a commit.
+    """Show the changed metrics in the message of a commit. Returns 0 always: this never stops a commit.
 
-    In a rebase only trailers are looked at: what they say may no longer be so. The rest was said at the commit.
+    ARGS: the file of the message, its source, and the id of an amended commit. A rebase only updates trailers, which
+    may be wrong on the new base. The first commit showed the rest.
     """
     from modelvc.git import history, index
     from modelvc.models.policy import read_policy
@@ -47,7 +48,7 @@ def prepare_commit_msg(cwd: str, env: Mapping[str, str], args: Sequence[str]) ->
         old = {}
     try:
         found = metric_changes(old, new, read_policy(repo))
-    except ModelvcError as error:  # a policy that cannot be read is for mvc check to complain about
+    except ModelvcError as error:  # the policy cannot be read; `mvc check` refuses it
         say(str(error))
         return 0
     if style == "trailer":
@@ -58,47 +59,48 @@ def prepare_commit_msg(cwd: str, env: Mapping[str, str], args: Sequence[str]) ->
 
 
 def _base(repo: Repo, source: str, amended: Sequence[str]) -> str:
-    """What the commit is compared with: its parent."""
+    """Return the revision that the commit is compared with: its parent."""
     if source == "commit" and amended:
         return f"{amended[0]}~1"
-    # `git rebase -i` squashes by amending, and says so nowhere else
+    # `git rebase -i` squashes by amending, and only this file shows it.
     squashes = os.path.exists(os.path.join(repo.layout.git_dir, "rebase-merge", "current-fixups"))
     return "HEAD~1" if squashes else "HEAD"
 
 
 def _comments(repo: Repo, path: str, found: Sequence[MetricMoved], *, edited: bool) -> None:
-    """Below the message, where the editor shows them and Git takes them out; to stderr where there is no editor."""
+    """Add comment lines below the message: the editor shows them, Git removes them. Without an editor, use stderr."""
     from modelvc.git.run import run
 
     lines = [f"{shown(one.model)}: {one}" for one in found[:_MOST]]
     lines += [f"and {len(found) - _MOST} more" for _ in range(len(found) > _MOST)]
     _, out, _ = run(repo.layout, "config", "--get", "core.commentChar")
-    sign = out.decode("utf-8", "replace").strip() or "#"
-    if not edited or sign == "auto":
+    comment = out.decode("utf-8", "replace").strip() or "#"
+    if not edited or comment == "auto":
         for line in lines:
             say(line)
         return
-    text = "".join(f"{sign} {line}\n" for line in ("What this commit does to metrics:", *(f"  {one}" for one in lines)))
+    head = "What this commit does to metrics:"
+    text = "".join(f"{comment} {line}\n" for line in (head, *(f"  {one}" for one in lines)))
     with open(path, "r+b") as file:
         data = file.read()
         data += b"" if not data or data.endswith(b"\n") else b"\n"
-        place = _above_the_diff(data, sign)
+        at = _above_the_diff(data, comment)
         file.seek(0)
-        file.write(data[:place] + text.encode() + data[place:])
+        file.write(data[:at] + text.encode() + data[at:])
 
 
-def _above_the_diff(data: bytes, sign: str) -> int:
-    """Where comments go: to the end, or above the diff of `git commit -v`, which is long.
+def _above_the_diff(data: bytes, comment: str) -> int:
+    """Return the position for comment lines: above the long diff of `git commit -v`, else the end.
 
-    Where the scissors come first (`--cleanup=scissors`), Git keeps comments above them, so that only the end will do.
+    With `--cleanup=scissors`, no comment line stands above the scissors, and Git would keep ours. They go to the end.
     """
-    start = sign.encode() + b" "
+    start = comment.encode() + b" "
     scissors = data.find(b"\n" + start + b"-" * 24 + b" >8 ")
     return scissors + 1 if scissors >= 0 and b"\n" + start in data[:scissors] else len(data)
 
 
 def _trailers(repo: Repo, path: str, found: Sequence[MetricMoved]) -> None:
-    """At the end of the message, for good; those of an earlier try, or of commits that were squashed, go."""
+    """Add trailers to the message. Trailers of an earlier try, or of squashed commits, are removed."""
     from modelvc.git.run import git
 
     with open(path, "rb") as file:
@@ -116,7 +118,7 @@ def _trailers(repo: Repo, path: str, found: Sequence[MetricMoved]) -> None:
 
 
 def post_merge(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
-    """One line for each model whose metrics the merge changed."""
+    """Print one line for each model whose metrics the merge changed. Returns 0 always."""
     del args
     from modelvc.git import history
     from modelvc.models.policy import read_policy

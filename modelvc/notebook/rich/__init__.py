@@ -1,1 +1,1 @@
-"""The rich diff and the web views of nbdime. The only package that knows nbdime and nbformat."""
+"""The rich diff and the web views of nbdime. No other package uses nbdime and nbformat."""

@@ -1,4 +1,4 @@
-"""The rich diff and the web views of nbdime. The only module that knows nbdime and nbformat: they take long to load."""
+"""The rich diff and the web views of nbdime. Only this module loads nbdime and nbformat, which takes long."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ if TYPE_CHECKING:
 
 INTERRUPTED = 130
 
-# What a hostile notebook could tell a terminal, or hide in it: control characters, line ends that only some programs
-# know, marks that reorder text or cannot be seen, halves of characters.
+# Characters with which a hostile notebook could control a terminal or hide text: control characters, rare line ends,
+# marks that reorder text or are invisible, lone surrogates.
 _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
 )
 _LONG = re.compile(r"[A-Za-z0-9+/=]{400,}")  # base64
 _EMPTY = b'{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
 _COLOURS = (("--- ", "1"), ("+++ ", "1"), ("## ", "1;34"), ("@@", "36"), ("-", "31"), ("+", "32"))
-_WITH_IDS = 5  # since this minor version of 4 cells have one
-_CURRENT = 4  # what is older is upgraded before it is compared
-_MADE_UP = ("orig_nbformat", "orig_nbformat_minor")  # what nbformat notes when it upgrades
+_WITH_IDS = 5  # the minor version of nbformat 4 that gave cells ids
+_CURRENT = 4  # older notebooks are upgraded before they are compared
+_MADE_UP = ("orig_nbformat", "orig_nbformat_minor")  # keys that nbformat adds when it upgrades
 
 
 def diff_text(before: bytes, after: bytes, names: tuple[str, str], *, color: bool) -> str:
-    """How AFTER differs from BEFORE, for a terminal; "" when it does not. FormatError for what is no notebook.
+    """Return for a terminal how AFTER differs from BEFORE, or "". NAMES are the names of both.
 
-    Empty bytes are an empty notebook. NAMES are what the two are called.
+    Empty bytes count as an empty notebook. Raises FormatError for an invalid notebook.
     """
     with _quiet():
         text = _compared((before, after), names)
@@ -38,14 +38,14 @@ def diff_text(before: bytes, after: bytes, names: tuple[str, str], *, color: boo
         return ""
     text = _LONG.sub(lambda long: f"{long[0][:40]}... ({len(long[0]):,} characters)", _CONTROL.sub(_escape, text))
     lines = [f"--- {shown(names[0])}", f"+++ {shown(names[1])}", *text.removesuffix("\n").split("\n")]
-    # nbdime's own colours could not be told from a notebook's: all of those are escaped, and lines are coloured here
+    # A notebook may hold the escapes of colours, so all escapes are made visible, and lines are coloured here.
     return "".join(f"{_coloured(line) if color else line}\n" for line in lines)
 
 
 def web_diff(files: tuple[str, str], names: tuple[str, str], *, port: int, on_port: Callable[[int], None]) -> int:
-    """Serve nbdime's page about two files until it is closed; ON_PORT is told where. The page's own exit status.
+    """Serve nbdime's page about two files until it is closed. Return its exit status. ON_PORT receives the port.
 
-    FormatError, before anything is served, for a file that it could not show: by its NAME.
+    Raises FormatError, before anything is served, for a file that nbdime cannot show. NAMES name the files.
     """
     _require(files, names)
     return _serve(port, on_port, difftool_args={"base": files[0], "remote": files[1]})
@@ -54,7 +54,10 @@ def web_diff(files: tuple[str, str], names: tuple[str, str], *, port: int, on_po
 def web_merge(
     files: tuple[str, str, str], merged: str, *, names: Sequence[str], port: int, on_port: Callable[[int], None]
 ) -> int:
-    """Serve nbdime's merge tool for base, ours and theirs until it is closed; it writes MERGED when told to save."""
+    """Serve nbdime's merge tool for base, ours and theirs until it is closed. Return its exit status.
+
+    The page writes MERGED when the person saves. Raises as `web_diff` does.
+    """
     _require(files, names)
     base, ours, theirs = files
     tool = {"base": base, "local": ours, "remote": theirs}
@@ -65,7 +68,7 @@ def web_merge(
 
 
 def _compared(sides: tuple[bytes, bytes], names: tuple[str, str]) -> str:
-    """What nbdime says about two notebooks, without colours."""
+    """Return nbdime's text about two notebooks, without colours; "" if they are equal."""
     import io
 
     import nbdime
@@ -73,7 +76,7 @@ def _compared(sides: tuple[bytes, bytes], names: tuple[str, str]) -> str:
 
     notebooks = [_notebook(data, name) for data, name in zip(sides, names, strict=True)]
     if any(upgraded for _, upgraded in notebooks):
-        for notebook, _ in notebooks:  # ids that nbformat drew are no difference
+        for notebook, _ in notebooks:  # ids that nbformat made up are no difference
             for cell in notebook["cells"]:
                 cell.pop("id", None)
     before, after = (notebook for notebook, _ in notebooks)
@@ -82,7 +85,7 @@ def _compared(sides: tuple[bytes, bytes], names: tuple[str, str]) -> str:
     try:
         found = nbdime.diff_notebooks(before, after)
         prettyprint.pretty_print_diff(before, found, "", config)
-    except Exception as error:  # noqa: BLE001 - it trusts that notebooks are valid, and fails in many ways where not
+    except Exception as error:  # noqa: BLE001 - nbdime expects valid notebooks, and fails in many ways otherwise
         for data, name in zip(sides, names, strict=True):
             why = _why(data)
             if why:
@@ -104,12 +107,12 @@ def _coloured(line: str) -> str:
 
 
 def _notebook(data: bytes, name: str) -> tuple[Any, bool]:
-    """A notebook of nbformat 4, and whether it is one only now."""
+    """Parse a notebook as nbformat 4. Return it, and True if it had to be upgraded."""
     from nbformat import convert, reader
 
     try:
         text = data.decode("utf-8-sig") if data.strip() else _EMPTY.decode()
-        # as nbformat.reads, but for its repairs: it would draw new ids for cells that share one
+        # As nbformat.reads, without its repairs: it would make up new ids for cells that share one.
         found: Any = reader.reads(text)  # type: ignore[no-untyped-call] # without types
         upgraded = reader.get_version(found)[0] < _CURRENT  # type: ignore[no-untyped-call]
         found = convert(found, _CURRENT)  # type: ignore[no-untyped-call]
@@ -117,14 +120,14 @@ def _notebook(data: bytes, name: str) -> tuple[Any, bool]:
             for key in _MADE_UP:
                 found["metadata"].pop(key, None)
         if not all(isinstance(cell, dict) for cell in found["cells"]):
-            raise TypeError  # noqa: TRY301 - and then asked why, as all others
-    except Exception as error:  # noqa: BLE001 - whatever a library of many formats may raise about hostile bytes
+            raise TypeError  # noqa: TRY301 - handled below, as all other errors
+    except Exception as error:  # noqa: BLE001 - hostile bytes can make nbformat raise anything
         raise _broken(name, _why(data) or f"nbformat cannot read it ({type(error).__name__})") from None
     return found, upgraded
 
 
 def _why(data: bytes) -> str:
-    """What is wrong with a notebook, in words; "" when nothing is."""
+    """Return in words why a notebook is invalid, or ""."""
     from nbformat.validator import iter_validate
 
     from modelvc.notebook.document import cells, jupyter
@@ -138,12 +141,12 @@ def _why(data: bytes) -> str:
             return f"nbformat {version} is not known here"
         if version == _CURRENT and found.get("nbformat_minor") not in range(_WITH_IDS):
             for at, cell in enumerate(cells(found)):
-                cell.setdefault("id", f"cell-{at}")  # one that is missing keeps nobody from comparing
+                cell.setdefault("id", f"cell-{at}")  # a missing id does not prevent a comparison
         # nbformat has no types
         error: Any = next(iter_validate(found, relax_add_props=True), None)  # type: ignore[no-untyped-call]
     except FormatError as wrong:
         return str(wrong)
-    except Exception as wrong:  # noqa: BLE001 - a schema walks as deep as its data
+    except Exception as wrong:  # noqa: BLE001 - the schema's check recurses as deep as the data
         return f"its shape cannot be checked ({type(wrong).__name__})"
     if error is None:
         return ""
@@ -159,7 +162,7 @@ def _broken(name: str, why: str) -> FormatError:
 
 
 def _require(files: Sequence[str], names: Sequence[str]) -> None:
-    """FormatError for files that nbdime could not compare: its pages would say it with a traceback."""
+    """Raise FormatError for files that nbdime cannot compare: its pages would show a traceback."""
     found = []
     for path in files:
         with open(path, "rb") as file:
@@ -180,11 +183,11 @@ def _serve(port: int, on_port: Callable[[int], None], **settings: Any) -> int:
         from nbdime.webapp.nbdimeserver import main_server
 
         for name in ("tornado", "nbdime"):
-            # without a handler Python would print what they note about each page that a browser asks for in vain
+            # Without a handler, Python would print a warning for each page that the browser requests in vain.
             logging.getLogger(name).addHandler(logging.NullHandler())
         try:
             return int(main_server(on_port=on_port, closable=True, port=port, ip="127.0.0.1", **settings))
-        except KeyboardInterrupt:  # a way to end it like any other: what was saved is saved
+        except KeyboardInterrupt:  # a normal way to end the page: saved files stay
             return INTERRUPTED
         except OSError as error:
             if error.errno not in {errno.EADDRINUSE, errno.EADDRNOTAVAIL, errno.EACCES}:
@@ -197,15 +200,16 @@ def _serve(port: int, on_port: Callable[[int], None], **settings: Any) -> int:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what libraries warn each other of (ids that a notebook lacks or has twice are of this kind too), and
-    without a grammar that jsonschema would build for a format nobody uses here: 0.9 of nbdime's 1.05 seconds.
+    """Suppress the warnings of libraries, among them those about missing and duplicate ids of cells.
+
+    Also keep jsonschema from building a grammar that notebooks do not need, which takes 0.9 of nbdime's 1.05 seconds.
     """
     import warnings
 
     absent = object()
     before = sys.modules.get("rfc3987_syntax", absent)
     if before is absent:
-        sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment] # how an import is made to fail
+        sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment] # makes the import fail
     try:
         with warnings.catch_warnings():
             for kind in (DeprecationWarning, PendingDeprecationWarning, FutureWarning):

@@ -25,8 +25,8 @@ from modelvc.models.notebooks import (
 )
 from modelvc.notebook import platforms
 from modelvc.notebook.document import NOTE, is_notebook
-from modelvc.notebook.kept import Kept
-from modelvc.notebook.shape import AS_JUPYTER
+from modelvc.notebook.kept_outputs import KeptOutputs
+from modelvc.notebook.match_form import AS_JUPYTER
 from modelvc.notebook.strip import clean
 from modelvc.worktree.files import ANY
 
@@ -66,7 +66,7 @@ def strip(repo: Repo, paths: Sequence[str]) -> StrippedNotebooks:
     """Take outputs out of files of the worktree (of all notebooks that Git tracks, without PATHS)."""
     rules = repo.config.notebooks
     # where the filter runs, a checkout can bring outputs back: these too, then
-    kept = Kept(os.path.join(repo.layout.mvc_dir, "outputs"), rules.keep_local if repo.strips_notebooks else 0)
+    kept = KeptOutputs(os.path.join(repo.layout.mvc_dir, "outputs"), rules.keep_local if repo.strips_notebooks else 0)
     changed, unchanged, skipped = [], 0, []
     chosen = _chosen(repo, paths)
     blobs, models = staged(repo), repo.tracked()

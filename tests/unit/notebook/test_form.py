@@ -10,7 +10,7 @@ import pytest
 
 from modelvc.errors import FormatError
 from modelvc.formats.notebook_rules import NotebookRules
-from modelvc.notebook import document, form, shape
+from modelvc.notebook import document, form, match_form
 from modelvc.notebook.strip import clean
 from tests.support.notebooks import SAID, cell, dump, notebook
 
@@ -55,7 +55,7 @@ def test_what_is_saved_in_jupyter_s_form_is_git_s_version_again(how: dict[str, A
     ran["cells"][0] |= {"outputs": [SAID], "execution_count": 3}
     assert clean(dump(ran), NotebookRules(), "n.ipynb", before)[0] == before
     assert clean(written(ran, **how), NotebookRules(), "n.ipynb")[0] == before  # a new file keeps its own
-    assert clean(before, NotebookRules(), "n.ipynb", shape.AS_JUPYTER)[0] == dump(VALUE)
+    assert clean(before, NotebookRules(), "n.ipynb", match_form.AS_JUPYTER)[0] == dump(VALUE)
 
 
 def test_the_byte_order_mark_is_a_part_of_it() -> None:

@@ -11,7 +11,7 @@ import pytest
 from modelvc.errors import FormatError
 from modelvc.formats.notebook_rules import NotebookRules
 from modelvc.git import mergefile
-from modelvc.notebook.kept import Kept
+from modelvc.notebook.kept_outputs import KeptOutputs
 from modelvc.notebook.merge import merge
 from modelvc.notebook.strip import clean
 from modelvc.notebook.view import text
@@ -29,12 +29,12 @@ def test_stripped_and_put_back(path: Path, tmp_path: Path) -> None:
     assert clean(stripped, RULES, "n.ipynb")[0] == stripped
     if is_valid(data):
         validate(stripped)
-    kept = Kept(str(tmp_path / "outputs"), 1 << 30)
+    kept = KeptOutputs(str(tmp_path / "outputs"), 1 << 30)
     kept.keep("n.ipynb", taken)
     back = kept.attach(stripped, RULES, "n.ipynb")
     assert clean(back, RULES, "n.ipynb")[0] == stripped
     assert json.loads(back) == json.loads(data)  # nothing of the run is lost
-    assert Kept(str(tmp_path / "outputs"), 1 << 30).attach(stripped, RULES, "other.ipynb") == stripped
+    assert KeptOutputs(str(tmp_path / "outputs"), 1 << 30).attach(stripped, RULES, "other.ipynb") == stripped
 
 
 @pytest.mark.parametrize("path", ALL, ids=lambda path: path.name)

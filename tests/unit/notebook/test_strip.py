@@ -14,8 +14,8 @@ from modelvc.errors import ConfigError, FormatError
 from modelvc.formats import notebook_rules
 from modelvc.notebook import conflict, platforms
 from modelvc.notebook.document import parse
-from modelvc.notebook.kept import Kept
-from modelvc.notebook.shape import AS_JUPYTER
+from modelvc.notebook.kept_outputs import KeptOutputs
+from modelvc.notebook.match_form import AS_JUPYTER
 from modelvc.notebook.strip import clean
 from modelvc.notebook.view import text
 from tests.support.clone import ROOT
@@ -36,11 +36,11 @@ def left(data: bytes, lines: str = "", path: str = "n.ipynb") -> dict[str, Any]:
 
 
 @pytest.fixture
-def kept(tmp_path: Path) -> Kept:
-    return Kept(str(tmp_path / "outputs"), 1 << 20)
+def kept(tmp_path: Path) -> KeptOutputs:
+    return KeptOutputs(str(tmp_path / "outputs"), 1 << 20)
 
 
-def _round(kept: Kept, data: bytes, path: str = "n.ipynb") -> bytes:
+def _round(kept: KeptOutputs, data: bytes, path: str = "n.ipynb") -> bytes:
     stripped, taken = clean(data, notebook_rules.NotebookRules(), path)
     kept.keep(path, taken)
     return stripped
@@ -130,7 +130,7 @@ def test_extra_keys_and_dropped_cells_come_back(tmp_path: Path) -> None:
     assert found["cells"][0]["metadata"] == {"other": 1}
     assert found["metadata"]["lab"] == {"room": 1}
     stripped, taken = clean(data, configured(lines), "n.ipynb")
-    kept = Kept(str(tmp_path), 1 << 20)
+    kept = KeptOutputs(str(tmp_path), 1 << 20)
     kept.keep("n.ipynb", taken)
     assert json.loads(kept.attach(stripped, configured(lines), "n.ipynb")) == json.loads(data)
 
@@ -158,7 +158,7 @@ def test_rules_that_make_no_sense(line: str, words: str) -> None:
 
 
 @pytest.mark.parametrize("platform", platforms.PLATFORMS, ids=lambda one: one.name)
-def test_what_platforms_write_goes_and_comes_back(platform: platforms.Platform, kept: Kept) -> None:
+def test_what_platforms_write_goes_and_comes_back(platform: platforms.Platform, kept: KeptOutputs) -> None:
     """Each key of the table alone, and all together; with one that stays beside it, and without."""
     for beside in ({}, {"mine": 1}):
         for paths in [[path] for path in (*platform.notebook, *platform.cell)] + [[*platform.notebook, *platform.cell]]:
@@ -184,7 +184,7 @@ def test_the_table_of_keys_has_a_new_edition_when_it_changes() -> None:
     assert (platforms.EDITION, digest) == (2, "d39d28e60986cd09"), "raise EDITION, then write both down here"
 
 
-def test_an_object_of_a_platform_that_a_run_fills_goes_when_it_is_empty(kept: Kept) -> None:
+def test_an_object_of_a_platform_that_a_run_fills_goes_when_it_is_empty(kept: KeptOutputs) -> None:
     """Colab writes `colab: {}` before a run and `colab: {base_uri}` after it."""
     before, after = (notebook(cell("a", "one-abcdef", colab=one)) for one in ({}, {"base_uri": "x"}))
     assert _round(kept, before) == _round(kept, after) == notebook(cell("a", "one-abcdef"))
@@ -272,7 +272,7 @@ def test_what_is_no_json_is_said_to_be_none(data: bytes) -> None:
 # -- outputs that are kept
 
 
-def test_each_cell_gets_its_own(kept: Kept) -> None:
+def test_each_cell_gets_its_own(kept: KeptOutputs) -> None:
     ran = notebook(cell("a", "one-abcdef", outputs=[SAID]), cell("b", "two-abcdef", outputs=[IMAGE]))
     stripped = _round(kept, ran)
     assert kept.attach(stripped, notebook_rules.NotebookRules(), "n.ipynb") == ran
@@ -283,7 +283,7 @@ def test_each_cell_gets_its_own(kept: Kept) -> None:
     assert kept.attach(stripped, configured('skip = ["n.ipynb"]'), "n.ipynb") == stripped
 
 
-def test_kept_outputs_of_another_format_are_not_put_in(kept: Kept, tmp_path: Path) -> None:
+def test_kept_outputs_of_another_format_are_not_put_in(kept: KeptOutputs, tmp_path: Path) -> None:
     """The same source in nbformat 3 and 4, and a kept file of an earlier release that tells them not apart."""
     old = {"cell_type": "code", "collapsed": False, "input": ["a"], "language": "python", "metadata": {}}
     said = {"output_type": "pyout", "prompt_number": 3, "metadata": {}, "text": ["3"]}
@@ -302,7 +302,7 @@ def test_kept_outputs_of_another_format_are_not_put_in(kept: Kept, tmp_path: Pat
     assert kept.attach(four, notebook_rules.NotebookRules(), "n.ipynb") == four
 
 
-def test_cells_that_were_left_out_come_back_valid_after_an_upgrade(kept: Kept) -> None:
+def test_cells_that_were_left_out_come_back_valid_after_an_upgrade(kept: KeptOutputs) -> None:
     lines = configured('drop_tags = ["scratch"]')
     scratch = [cell("s", tags=["scratch"]), cell("a", outputs=[SAID])]
     stripped, taken = clean(notebook(*scratch), lines, "n.ipynb")
@@ -314,7 +314,7 @@ def test_cells_that_were_left_out_come_back_valid_after_an_upgrade(kept: Kept) -
     validate(found)
 
 
-def test_what_was_cleared_stays_clear_unless_all_was(kept: Kept) -> None:
+def test_what_was_cleared_stays_clear_unless_all_was(kept: KeptOutputs) -> None:
     one, two = cell("a", "one-abcdef", outputs=[SAID]), cell("b", "two-abcdef", outputs=[IMAGE])
     cleared = cell("b", "two-abcdef")
     stripped = _round(kept, notebook(one, two))
@@ -329,7 +329,7 @@ def test_what_was_cleared_stays_clear_unless_all_was(kept: Kept) -> None:
     assert outputs(kept.attach(stripped, notebook_rules.NotebookRules(), "n.ipynb")) == 1
 
 
-def test_only_what_the_filter_would_take_out_again_is_put_in(kept: Kept) -> None:
+def test_only_what_the_filter_would_take_out_again_is_put_in(kept: KeptOutputs) -> None:
     ran = notebook(cell("a", "one-abcdef", outputs=[SAID]))
     stripped = _round(kept, ran)
     other = stripped.replace(b'"cells": [', b'"cells":  [')  # no form that is known here
@@ -337,8 +337,8 @@ def test_only_what_the_filter_would_take_out_again_is_put_in(kept: Kept) -> None
     assert kept.attach(b"no json", notebook_rules.NotebookRules(), "n.ipynb") == b"no json"
 
 
-def test_damaged_files_are_as_good_as_none(kept: Kept, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("modelvc.notebook.kept._LARGEST", 5_000)
+def test_damaged_files_are_as_good_as_none(kept: KeptOutputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("modelvc.notebook.kept_outputs._LARGEST", 5_000)
     stripped = _round(kept, notebook(cell("a", "one-abcdef", outputs=[SAID])))
     (path,) = (path for path in (tmp_path / "outputs").rglob("*") if path.is_file())
     whole = path.read_bytes()
@@ -365,7 +365,7 @@ def _kept_keys(whole: bytes) -> list[str]:
 def test_the_oldest_go_when_there_are_too_many(tmp_path: Path) -> None:
     import os
 
-    small = Kept(str(tmp_path / "outputs"), 6_000)
+    small = KeptOutputs(str(tmp_path / "outputs"), 6_000)
     stripped = {}
     for number in range(8):
         noise = {**SAID, "text": [os.urandom(1_000).hex()]}
@@ -378,7 +378,7 @@ def test_the_oldest_go_when_there_are_too_many(tmp_path: Path) -> None:
     left = [outputs(small.attach(data, notebook_rules.NotebookRules(), path)) for path, data in stripped.items()]
     assert left == sorted(left)
     assert 0 < sum(left) < 8
-    assert not Kept(str(tmp_path / "none"), 0).keep(
+    assert not KeptOutputs(str(tmp_path / "none"), 0).keep(
         "n.ipynb", clean(stripped["n0.ipynb"], notebook_rules.NotebookRules(), "n")[1]
     )
     assert not (tmp_path / "none").exists()
@@ -458,7 +458,7 @@ FLAWS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("flaw", [*FLAWS, "a cell is null", "metadata of a cell is null", "a cell is a number"])
-def test_a_notebook_with_a_flaw_is_stripped_and_gets_its_outputs_back(flaw: str, kept: Kept) -> None:
+def test_a_notebook_with_a_flaw_is_stripped_and_gets_its_outputs_back(flaw: str, kept: KeptOutputs) -> None:
     ran: dict[str, Any] = json.loads(as_file()) | FLAWS.get(flaw, {})
     if flaw == "there is no format":
         del ran["nbformat"]

@@ -1,4 +1,4 @@
-"""Three-way merge of what is around a cell's source and a notebook's cells: tables, key by key."""
+"""Three-way merge of everything but sources and lists of cells: metadata, outputs and attachments, key by key."""
 
 from __future__ import annotations
 
@@ -12,38 +12,41 @@ if TYPE_CHECKING:
 
     from modelvc.notebook.document import Cell
 
-    Table = dict[str, Any]
+    JsonObject = dict[str, Any]
 
 ABSENT: Any = object()
-# What a kernel writes: never worth a person's time. Ours stands where both changed it.
+# Keys that a kernel writes: never a conflict. If both sides changed one, ours stays.
 _NO_CONFLICT = frozenset({"kernelspec", "language_info", "orig_nbformat"})
 _OUTPUTS = ("outputs", "execution_count", "prompt_number")
 _OWN = (*_OUTPUTS, "attachments", "cell_type", "id", "input", "source")
 
 
-class Changes:
-    """Places that both sides changed differently: ours stands, theirs is noted as `path` and, if any, `value`."""
+class MetadataConflicts:
+    """The keys that both sides changed differently. Ours stays.
+
+    `conflicts` has an object for each key: `path`, and `value` unless theirs deleted it.
+    """
 
     __slots__ = ("conflicts",)
 
     def __init__(self) -> None:
-        self.conflicts: list[Table] = []
+        self.conflicts: list[JsonObject] = []
 
     @property
-    def noted(self) -> Table:
-        """For the note of a conflict."""
+    def noted(self) -> JsonObject:
+        """The fields for the note of a conflict; {} without conflicts."""
         return {"theirs": self.conflicts, "noted": True} if self.conflicts else {}
 
 
-def merged_cell(base: Cell | None, ours: Cell, theirs: Cell, text: str, changes: Changes) -> Cell:
-    """A cell with the source TEXT; everything else of it merged from the two sides, which are used up."""
+def merged_cell(base: Cell | None, ours: Cell, theirs: Cell, text: str, changes: MetadataConflicts) -> Cell:
+    """Return a cell with the source TEXT and all else merged. The call changes OURS and THEIRS."""
     before = base or {}
     run = without_runs((before, ours, theirs), platforms.CELL)
     found = merged_tables((before, ours, theirs), changes, skip=_OWN)
     platforms.put_back(found, run)
     kind = _pick(before.get("cell_type"), ours.get("cell_type"), theirs.get("cell_type"))
     found["cell_type"] = kind
-    if kind != ours.get("cell_type"):  # what belongs to a type comes with it
+    if kind != ours.get("cell_type"):  # outputs come with the type
         for key in _OUTPUTS:
             found.pop(key, None)
             if key in theirs:
@@ -57,9 +60,9 @@ def merged_cell(base: Cell | None, ours: Cell, theirs: Cell, text: str, changes:
     return found
 
 
-def without_runs(sides: Sequence[Table], paths: Sequence[platforms.Path]) -> Table:
-    """Take what platforms write at each run from base, ours and theirs. Returns what ours held."""
-    taken: list[Table] = []
+def without_runs(sides: Sequence[JsonObject], paths: Sequence[platforms.Path]) -> JsonObject:
+    """Remove the keys that platforms write at each run from base, ours and theirs. Return those of ours."""
+    taken: list[JsonObject] = []
     for side in sides:
         taken.append({})
         platforms.take(side, paths, taken[-1])
@@ -67,11 +70,14 @@ def without_runs(sides: Sequence[Table], paths: Sequence[platforms.Path]) -> Tab
 
 
 def merged_tables(
-    sides: tuple[Table, Table, Table], changes: Changes, path: tuple[str, ...] = (), skip: Collection[str] = ()
-) -> Table:
-    """What three tables make, base, ours and theirs: ours with what they changed.
+    sides: tuple[JsonObject, JsonObject, JsonObject],
+    changes: MetadataConflicts,
+    path: tuple[str, ...] = (),
+    skip: Collection[str] = (),
+) -> JsonObject:
+    """Merge three objects (base, ours, theirs): return ours with the changes of theirs.
 
-    Keys in SKIP stay ours; tables on both sides are merged, lists of words joined.
+    Keys in SKIP stay ours. If both sides have an object, it is merged; if both have a list of words, it is joined.
     """
     base, ours, theirs = sides
     found = dict(ours)
@@ -84,7 +90,7 @@ def merged_tables(
         if same(was, mine):
             value = other
         elif isinstance(mine, dict) and isinstance(other, dict):
-            inside = Changes() if key in _NO_CONFLICT else changes
+            inside = MetadataConflicts() if key in _NO_CONFLICT else changes
             value = merged_tables((_table(was), mine, other), inside, (*path, key))
         elif _are_words(mine) and _are_words(other):
             value = _joined(was if _are_words(was) else [], mine, other)
@@ -100,14 +106,14 @@ def merged_tables(
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two values are the same JSON: true is not 1."""
+    """Return True if two values are the same JSON: true is not 1."""
     if type(one) is not type(other):
         return isinstance(one, dict) and isinstance(other, dict) and dict(one) == dict(other)
-    return bool(one == other) or (one != one and other != other)  # noqa: PLR0124 - how nan is told
+    return bool(one == other) or (one != one and other != other)  # noqa: PLR0124 - true for nan
 
 
 def _outputs(found: Cell, base: Cell, ours: Cell, theirs: Cell) -> None:
-    """Outputs and count of the side that has this very source; none if the source is a mixture."""
+    """Take outputs and count from the side that has the merged source; from neither if the source is a mixture."""
     if found["cell_type"] != "code":
         return
     text = source(found)
@@ -126,16 +132,16 @@ def _pick(base: Any, ours: Any, theirs: Any) -> Any:
     return theirs if same(ours, base) else ours
 
 
-def _table(value: Any) -> Table:
+def _table(value: Any) -> JsonObject:
     return value if isinstance(value, dict) else {}
 
 
 def _are_words(value: Any) -> bool:
-    """Whether it is a list of words, such as tags: a set in all but name."""
+    """Return True for a list of words, such as tags, which is merged like a set."""
     return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def _joined(base: list[str], ours: list[str], theirs: list[str]) -> list[str]:
-    """Ours, without what they removed, and with what they added."""
+    """Return ours without the words that theirs removed, and with the words that theirs added."""
     gone = set(base) - set(theirs)
     return [*(one for one in ours if one not in gone), *(one for one in theirs if one not in (*base, *ours))]

@@ -1,7 +1,7 @@
 """Write a notebook in the form of another version of it, so that saving it in another program changes no byte.
 
-Besides the layout (`form`) that is the order of keys, which Jupyter sorts, and whether a source is one string or a list
-of lines. Git waits for this: standard library only.
+Besides `form`, two things are matched: the order of keys, which Jupyter sorts, and whether a source is one string or a
+list of lines. The drivers that are copied into clones load this module, so it needs the standard library alone.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
     from modelvc.notebook.document import Cell, Notebook
 
-AS_JUPYTER = b"as Jupyter writes"  # for `like`, in the place of another version
-_DEEPEST = 50  # levels in which keys are put in order
+AS_JUPYTER = b"as Jupyter writes"  # given to `like` in the place of another version
+_DEEPEST = 50  # levels of objects whose keys are put in order
 
 
 def like(notebook: Notebook, other: bytes) -> bytes | None:
-    """NOTEBOOK in the form of OTHER; None if OTHER is no notebook in a form that is known here."""
+    """Return NOTEBOOK in the form of OTHER, or None if OTHER is no notebook in a known form."""
     if other is AS_JUPYTER:
         return _as_jupyter(notebook)
     form = guess(other)
@@ -45,20 +45,20 @@ def _as_jupyter(notebook: Notebook) -> bytes:
                 cell[key] = text.splitlines(keepends=True)
     try:
         return JUPYTER_FORM.encode(notebook, sort_keys=True)
-    except TypeError:  # keys that come twice, with values that have no order
+    except TypeError:  # a key that comes twice, with values that cannot be sorted
         return JUPYTER_FORM.encode(notebook)
 
 
 def _arranged(notebook: Notebook, before: Notebook) -> Notebook:
     found: Notebook = _sorted_as(notebook, before, skip=("cells", "worksheets"))
-    models = _Models(cells(before))
+    templates = _Templates(cells(before))
     for some in cell_lists(found):
-        some[:] = [_cell(cell, models.of(cell)) for cell in some]
+        some[:] = [_cell(cell, templates.of(cell)) for cell in some]
     return found
 
 
-class _Models:
-    """For each cell the one whose form it takes: the same cell, else the first of its type."""
+class _Templates:
+    """Finds for each cell its template, whose form it takes: the same cell, else the first of its type."""
 
     def __init__(self, known: list[Cell]) -> None:
         self._named: dict[str, Cell] = {}
@@ -77,17 +77,17 @@ class _Models:
         return found or self._types.get(kind)
 
 
-def _cell(cell: Cell, model: Cell | None) -> Cell:
-    if model is None:
+def _cell(cell: Cell, template: Cell | None) -> Cell:
+    if template is None:
         return cell
-    found: Cell = _sorted_as(cell, model, skip=("source", "input"))
+    found: Cell = _sorted_as(cell, template, skip=("source", "input"))
     for key in ("source", "input"):
-        text, was = _lines(found.get(key)), _lines(model.get(key))
+        text, was = _lines(found.get(key)), _lines(template.get(key))
         if text is None or was is None:
             continue
         if "".join(text) == "".join(was):
-            found[key] = model[key]  # cut into lines at the same places
-        elif isinstance(model[key], str):
+            found[key] = template[key]  # split into lines at the same positions
+        elif isinstance(template[key], str):
             found[key] = "".join(text)
         elif isinstance(found[key], str):
             found[key] = found[key].splitlines(keepends=True)
@@ -95,7 +95,7 @@ def _cell(cell: Cell, model: Cell | None) -> Cell:
 
 
 def _lines(text: Any) -> list[str] | None:
-    """A source, as it is cut; None for what is none."""
+    """Return a source as its list of strings, or None if it is no source."""
     some = [text] if isinstance(text, str) else text
     return some if isinstance(some, list) and all(isinstance(line, str) for line in some) else None
 
@@ -105,7 +105,7 @@ def _rest(cell: Cell) -> dict[str, Any]:
 
 
 def _sorted_as(value: Any, other: Any, depth: int = 0, skip: tuple[str, ...] = ()) -> Any:
-    """VALUE with the keys of its objects in the order of OTHER; a new key stays behind the one before it."""
+    """Return VALUE with the keys of its objects in the order of OTHER. A new key stays behind the key before it."""
     if depth > _DEEPEST or isinstance(value, Twice) or type(value) is not type(other):
         return value
     if isinstance(value, list):

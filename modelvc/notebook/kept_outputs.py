@@ -1,7 +1,7 @@
-"""What was stripped from the worktree's notebooks, kept in this clone so that a checkout can put it back.
+"""The kept outputs: parts that were stripped from the worktree's notebooks, for a checkout to put back.
 
-One file for a notebook's path. It is a cache of runs, never the only copy of a source: a torn or lost file costs a run,
-so nothing is synced. Layout: docs/format.md#outputs.
+There is one file for each path of a notebook. The files are a cache of runs, never the only copy of a source. A torn or
+lost file costs a run, so they are not synced. Format: docs/format.md#outputs.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from modelvc.atomic import replace_file
 from modelvc.errors import FormatError
 from modelvc.notebook import platforms
 from modelvc.notebook.document import JUPYTER, LOOSE, cell_lists, dumps, keys, major, parse
-from modelvc.notebook.strip import Taken, clean
+from modelvc.notebook.strip import Stripped, clean
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from modelvc.formats.notebook_rules import NotebookRules
     from modelvc.notebook.document import Cell, Notebook
 
-_DIGEST = 32  # bytes in front of a file: of what was taken last, so that the same is not written again
-_LARGEST = 1 << 28  # bytes of one unpacked file, which is local, and may be damaged
-_GENERATIONS = 4  # cells that are kept, as a multiple of those that the notebook has: earlier sources, other branches
-_FEWEST = 100  # but at least so many
+_DIGEST = 32  # bytes at the start of a file: the hash of the last stripped parts, so that equal ones are not rewritten
+_LARGEST = 1 << 28  # most bytes of an unpacked file, which is local and may be corrupt
+_GENERATIONS = 4  # kept cells, as a multiple of the notebook's cells: earlier sources, other branches
+_FEWEST = 100  # the least number of kept cells
 _IDS_SINCE = 5  # minor version of nbformat 4 from which on each cell has an id
 _TYPES = {  # of outputs, by the major version of nbformat
     3: ("display_data", "pyerr", "pyout", "stream"),
@@ -35,44 +35,47 @@ _TYPES = {  # of outputs, by the major version of nbformat
 }
 
 
-class Kept:
-    """The outputs that one clone keeps, in FOLDER, at most LIMIT bytes (0: none)."""
+class KeptOutputs:
+    """The outputs that one clone keeps in FOLDER, of at most LIMIT bytes (0: none)."""
 
     def __init__(self, folder: str, limit: int) -> None:
         self._folder = folder
         self._limit = limit
         self._written = False
 
-    def keep(self, path: str, taken: Taken) -> None:
-        """Keep what was TAKEN from the notebook at PATH.
+    def keep(self, path: str, taken: Stripped) -> None:
+        """Keep the parts TAKEN from the notebook at PATH.
 
-        A cell without outputs forgets those it had, unless no cell has any: then somebody else stripped the file, and
-        the last run is worth keeping.
+        If a cell has no outputs now, its kept ones are deleted. If no cell has outputs, all are kept: another program
+        stripped the file, and the last run is worth keeping.
         """
         if not self._limit or not taken:
             return
         now = {"cells": taken.cells, "bare": taken.bare, "notebook": taken.notebook, "dropped": taken.dropped}
         digest = sha256(dumps(now).encode()).digest()
-        place = self._of(path)
-        if _head(place) == digest:
+        file = self._file_of(path)
+        if _head(file) == digest:
             return
-        before = _read(place) or {}
+        before = _read(file) or {}
         cells: dict[str, Any] = before.get("cells", {})
         for key in (*taken.cells, *(taken.bare if taken.has_outputs else ())):
-            cells.pop(key, None)  # what is put back in goes to the end: the oldest are the first
+            cells.pop(key, None)  # so that `update` adds it at the end: the oldest come first
         cells.update(taken.cells)
         for key in list(cells)[: max(0, len(cells) - max(_FEWEST, _GENERATIONS * len(taken.cells)))]:
             del cells[key]
         found = {"cells": cells, "notebook": taken.notebook, "dropped": taken.dropped, "nbformat": taken.version}
-        self._write(place, digest, dumps(found).encode())
+        self._write(file, digest, dumps(found).encode())
 
     def attach(self, data: bytes, rules: NotebookRules, path: str) -> bytes:
-        """DATA, a stripped notebook, with what is kept for PATH; as it is where stripping that would not give DATA."""
-        place = self._of(path)
-        if not self._limit or not os.path.exists(place) or rules.skips(path):
+        """Return DATA, a stripped notebook, with the outputs that are kept for PATH.
+
+        If stripping the result would not give DATA again, return DATA.
+        """
+        file = self._file_of(path)
+        if not self._limit or not os.path.exists(file) or rules.skips(path):
             return data
         try:
-            kept = _read(place)
+            kept = _read(file)
             document = parse(data)
             if document.kind not in {JUPYTER, LOOSE} or not kept:
                 return data
@@ -82,11 +85,11 @@ class Kept:
             found = document.encode()
             again, _ = clean(found, rules, path, data)
         except (FormatError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
-            return data  # the notebook of somebody, or a kept file that is damaged: outputs are not worth failing for
+            return data  # another kind of notebook, or a corrupt file: missing outputs must not make a checkout fail
         return found if again == data else data
 
     def trim(self) -> None:
-        """Remove the oldest when there is too much; looks only if something was written."""
+        """Delete the oldest files above the limit. Without a write before, nothing is checked."""
         if not self._written:
             return
         found = sorted(self._files())
@@ -97,7 +100,7 @@ class Kept:
             _remove(path)
             excess -= size
 
-    def _of(self, path: str) -> str:
+    def _file_of(self, path: str) -> str:
         name = sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:40]
         return os.path.join(self._folder, name)
 
@@ -106,7 +109,7 @@ class Kept:
             path = os.path.join(self._folder, name)
             try:
                 found = os.stat(path)
-            except OSError:  # another process was quicker
+            except OSError:  # another process deleted it
                 continue
             yield found.st_mtime_ns, found.st_size, path
 
@@ -119,7 +122,7 @@ class Kept:
 
 
 def _attach(notebook: Notebook, kept: dict[str, Any]) -> bool:
-    """Put back what is KEPT; whether there was anything. Nothing that belongs to another format is put back."""
+    """Put the KEPT parts back. Return True if there were any. Parts of another version of the format are skipped."""
     some = False
     known = kept.get("cells", {})
     version = major(notebook)
@@ -140,7 +143,7 @@ def _attach(notebook: Notebook, kept: dict[str, Any]) -> bool:
 
 
 def _fits(taken: dict[str, Any], version: int) -> bool:
-    """Whether the outputs are of a type that this version of the format knows."""
+    """Return True if this VERSION of the format knows the types of all outputs in TAKEN."""
     types = _TYPES.get(version)
     return types is None or all(
         not isinstance(one, dict) or one.get("output_type") in types for one in taken.get("outputs", ())
@@ -155,7 +158,7 @@ def _put_back(cell: Cell, taken: dict[str, Any]) -> None:
 
 
 def _put_dropped(notebook: Notebook, dropped: list[list[Any]]) -> None:
-    """Put whole cells back, each behind the cell that it was behind; at the end if that is gone."""
+    """Put whole cells back, each behind its earlier predecessor; at the end, if that cell was deleted."""
     after: dict[str, list[Any]] = {}
     minor = notebook.get("nbformat_minor")
     named = type(minor) is int and minor >= _IDS_SINCE
@@ -179,7 +182,7 @@ def _head(path: str) -> bytes:
 
 
 def _read(path: str) -> Any:
-    """What is kept in a file; None for one that is gone or damaged."""
+    """Return the content of a file, or None if it is missing or corrupt."""
     import zlib
 
     try:
@@ -196,5 +199,5 @@ def _read(path: str) -> Any:
 def _remove(path: str) -> None:
     try:  # noqa: SIM105 - contextlib would cost 4 ms of every start
         os.unlink(path)
-    except OSError:  # another process was quicker
+    except OSError:  # another process deleted it
         pass

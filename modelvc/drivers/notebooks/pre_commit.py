@@ -1,4 +1,4 @@
-"""Before a commit: notebooks that hold conflicts, are no JSON any more, or whose outputs slipped through."""
+"""Check the notebooks of a commit: refuse conflicts and invalid JSON, and strip or refuse outputs."""
 
 from __future__ import annotations
 
@@ -26,17 +26,18 @@ _OTHERS = ("MERGE_HEAD", "CHERRY_PICK_HEAD")
 _MODES = ("100644", "100755")
 
 
-def guard(env: Mapping[str, str], *, outputs: bool) -> int:
-    """Look at the notebooks that the commit in progress changes; with OUTPUTS strip them, or refuse, as configured.
+def pre_commit(env: Mapping[str, str], *, outputs: bool) -> int:
+    """Check the notebooks that the commit in progress changes. Return the exit status.
 
-    What another branch's commit holds already is history, whatever it holds.
+    With OUTPUTS, strip their outputs or refuse them, as configured. Notebooks from the other side of a merge are
+    skipped: they are in history already.
     """
     staged = _changed("HEAD")
     if not staged:
         return 0
     merging = [
         name.removeprefix("GITHEAD_") for name in env if name.startswith("GITHEAD_")
-    ]  # before MERGE_HEAD is there
+    ]  # `git merge` sets it before MERGE_HEAD exists
     for other in (*_OTHERS, *merging):
         code, _, _ = run(".", "rev-parse", "-q", "--verify", other, commit_env=True)
         if not code:
@@ -61,7 +62,7 @@ def guard(env: Mapping[str, str], *, outputs: bool) -> int:
     if not dirty:
         return 0
     names = ", ".join(shown(path) for path in dirty[:5]) + (f" and {len(dirty) - 5} more" if len(dirty) > 5 else "")
-    # a commit of single paths has an index of its own: the real one would keep the outputs and stage them again
+    # `git commit PATH` has an index of its own. The real index would keep the outputs, and stage them again.
     if rules.on_commit == REFUSE or os.path.basename(env.get("GIT_INDEX_FILE", "")).startswith("next-index-"):
         say(f"outputs would enter history: {names}", "strip them: mvc notebook strip PATH, then git add PATH")
         return FAILED
@@ -71,7 +72,7 @@ def guard(env: Mapping[str, str], *, outputs: bool) -> int:
 
 
 def _changed(base: str) -> Staged:
-    """Notebooks in the index of the commit that differ from BASE."""
+    """Return the notebooks in the index of the commit that differ from BASE."""
     code, _, _ = run(".", "rev-parse", "-q", "--verify", base, commit_env=True)
     if code:
         base = git(".", "hash-object", "-t", "tree", "/dev/null", commit_env=True).decode().strip()
@@ -87,9 +88,9 @@ def _changed(base: str) -> Staged:
 
 
 def _read(staged: Staged, limit: int) -> Iterator[tuple[str, str, bytes]]:
-    """Path, mode and content of those that .gitattributes does not exempt (`-filter`), up to LIMIT bytes.
+    """Yield path, mode and content of each notebook of at most LIMIT bytes.
 
-    A larger one is left to the limit on large files.
+    Notebooks that .gitattributes exempts (`-filter`) are skipped. The limit on large files covers larger ones.
     """
     asked = b"".join(os.fsencode(path) + b"\0" for path in staged)
     fields = git(".", "check-attr", "--stdin", "-z", "filter", stdin=asked, commit_env=True).split(b"\0")
@@ -106,7 +107,7 @@ def _read(staged: Staged, limit: int) -> Iterator[tuple[str, str, bytes]]:
 
 
 def _sizes(blobs: list[str]) -> list[int]:
-    """The bytes of each blob, 0 for one that is not there."""
+    """Return the size in bytes of each blob, 0 for a missing one."""
     if not blobs:
         return []
     out = git(".", "cat-file", "--batch-check=%(objectsize)", stdin=_lines(blobs), commit_env=True)
@@ -114,7 +115,7 @@ def _sizes(blobs: list[str]) -> list[int]:
 
 
 def _together(paths: list[str], sizes: list[int], limit: int) -> Iterator[list[str]]:
-    """PATHS of 1 to LIMIT bytes, in groups that memory can hold."""
+    """Yield the PATHS of 1 to LIMIT bytes, in groups of at most LIMIT bytes together."""
     some: list[str] = []
     total = 0
     for path, size in zip(paths, sizes, strict=True):
@@ -134,7 +135,7 @@ def _lines(blobs: Iterable[str]) -> bytes:
 
 
 def _problem(path: str, data: bytes) -> str:
-    """What keeps a notebook out of history."""
+    """Return why the notebook must not be committed, or ""."""
     if not data.strip():
         return ""
     try:
@@ -158,7 +159,7 @@ def _problem(path: str, data: bytes) -> str:
 def _stripped(path: str, data: bytes, rules: NotebookRules) -> bytes | None:
     try:
         left, _ = clean(data, rules, path)
-    except FormatError:  # a note.json of somebody's: `_problem` has let it through
+    except FormatError:  # a note.json of another program, which `_problem` allows
         return None
     return None if left == data else left
 
