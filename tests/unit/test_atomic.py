@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from modelvc.notebook.kept import Kept
+from modelvc.notebook.kept_outputs import KeptOutputs
 
 from modelvc import atomic
 from modelvc.atomic import FileLock, RealDisk, replace_file, try_lock, unlock, write_file
@@ -100,7 +100,7 @@ def _server(repo: Repo, value: int) -> None:
 def _kept(repo: Repo, value: int) -> None:
     taken = Taken()
     taken.notebook["x"] = value
-    Kept(os.path.join(repo.layout.mvc_dir, "outputs"), 1 << 20).keep("n.ipynb", taken)
+    KeptOutputs(os.path.join(repo.layout.mvc_dir, "outputs"), 1 << 20).keep("n.ipynb", taken)
 
 
 def _output(repo: Repo, value: int) -> None:
