@@ -16,7 +16,7 @@ from modelvc.git import mergefile
 from modelvc.notebook import conflict
 from modelvc.notebook.document import cells as cells_of
 from modelvc.notebook.document import parse, source
-from modelvc.notebook.kept_outputs import Kept
+from modelvc.notebook.kept_outputs import KeptOutputs
 from modelvc.notebook.merge import merge
 from modelvc.notebook.strip import clean
 from modelvc.notebook.view import text as shown
@@ -102,7 +102,7 @@ def test_the_filter_is_idempotent_and_can_be_taken_back(data: bytes) -> None:
     if is_valid(data):
         validate(stripped)
     with tempfile.TemporaryDirectory() as folder:
-        kept = Kept(folder, 1 << 20)
+        kept = KeptOutputs(folder, 1 << 20)
         kept.keep("n.ipynb", taken)
         back = kept.attach(stripped, RULES, "n.ipynb")
     assert json.loads(back) == json.loads(data)

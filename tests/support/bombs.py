@@ -368,11 +368,11 @@ def kept_outputs_that_unpack_to_a_gibibyte() -> object:
 
     from modelvc.formats.notebook_rules import NotebookRules
     from modelvc.notebook import strip
-    from modelvc.notebook.kept_outputs import Kept
+    from modelvc.notebook.kept_outputs import KeptOutputs
     from tests.support.parsers import _NOTEBOOK
 
     folder = tempfile.mkdtemp()
-    kept = Kept(folder, 1 << 30)
+    kept = KeptOutputs(folder, 1 << 30)
     plain, taken = strip.clean(_NOTEBOOK, NotebookRules(), "n.ipynb")
     kept.keep("n.ipynb", taken)
     (name,) = os.listdir(folder)

@@ -43,7 +43,7 @@ from modelvc.formats.text import (
 from modelvc.gate import predictions
 from modelvc.ids import Oid
 from modelvc.notebook import conflict, document, merge, strip, upgrade, view
-from modelvc.notebook.kept_outputs import Kept
+from modelvc.notebook.kept_outputs import KeptOutputs
 from modelvc.store.backends import url
 from modelvc.store.local import index
 from modelvc.store.objects import codec
@@ -244,7 +244,7 @@ def _kept(data: bytes) -> None:
     """Whatever lies in the folder of outputs, a checkout gets its notebook."""
     import zlib
 
-    kept = Kept(os.path.join(_scratch, "outputs"), 1 << 20)
+    kept = KeptOutputs(os.path.join(_scratch, "outputs"), 1 << 20)
     plain, taken = strip.clean(_NOTEBOOK, notebook_rules.NotebookRules(), "n.ipynb")
     kept.keep("n.ipynb", taken)
     (name,) = os.listdir(os.path.join(_scratch, "outputs"))

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from modelvc.notebook.kept_outputs import KeptOutputs
 
 from modelvc import atomic
 from modelvc.atomic import FileLock, RealDisk, replace_file, try_lock, unlock, write_file
@@ -27,7 +26,8 @@ from modelvc.git.setup import drivers, hooks
 from modelvc.ids import Oid
 from modelvc.models.files import output_file, seen_by_git
 from modelvc.models.remotes import configured, proofs, seen_cache
-from modelvc.notebook.strip import Taken
+from modelvc.notebook.kept_outputs import KeptOutputs
+from modelvc.notebook.strip import Stripped
 from modelvc.repo import open_repo
 from modelvc.store.backends.folder import FolderBackend
 from modelvc.store.local.store import LocalStore
@@ -98,7 +98,7 @@ def _server(repo: Repo, value: int) -> None:
 
 
 def _kept(repo: Repo, value: int) -> None:
-    taken = Taken()
+    taken = Stripped()
     taken.notebook["x"] = value
     KeptOutputs(os.path.join(repo.layout.mvc_dir, "outputs"), 1 << 20).keep("n.ipynb", taken)
 
