@@ -232,11 +232,11 @@ class ObjectCorrupt(IntegrityError):
 
     code = "object-corrupt"
 
-    def __init__(self, what: str, where: str, *, far: bool = False) -> None:
+    def __init__(self, what: str, where: str, *, remote: bool = False) -> None:
         here = "run `mvc fsck --repair` to take it from a copy that is good"
         there = "run `mvc fsck --remote --repair` in a clone that has it"
         super().__init__(
-            f"{shown(what)} in {shown(where)} is damaged; it was not handed out", hint=there if far else here
+            f"{shown(what)} in {shown(where)} is damaged; it was not handed out", hint=there if remote else here
         )
         self.what = what
         self.where = where

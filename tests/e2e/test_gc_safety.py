@@ -66,7 +66,7 @@ def good_copies(clone: Clone, cid: bytes) -> int:
     for path in packs(clone):
         fd = os.open(path, os.O_RDONLY)
         chunks = list(packfile.read_trailer(fd, bytes.fromhex(path.name)))
-        found += sum(chunk.cid == cid and packfile.good_bytes(fd, chunk) is not None for chunk in chunks)
+        found += sum(chunk.cid == cid and packfile.verified_bytes(fd, chunk) is not None for chunk in chunks)
         os.close(fd)
     return found
 

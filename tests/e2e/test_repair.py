@@ -11,7 +11,7 @@ import pytest
 from modelvc.formats.binary import pack
 from modelvc.ops.upkeep.fsck import Depth, Fsck, fsck
 from modelvc.repo import Repo, open_repo
-from modelvc.store.repair.copies import described_here
+from modelvc.store.repair.copies import content_in_store
 from tests.support.clone import Clone
 
 _made: list[Path] = []
@@ -55,7 +55,7 @@ def chunks(clone: Clone) -> list[bytes]:
     """The chunks of the newer version, in order."""
     store = opened(clone).store
     (name,) = (one for one in store.roots() if one[1] == next(iter(opened(clone).worktree_pointers()[0].values())).oid)
-    content = described_here(store, name)
+    content = content_in_store(store, name)
     assert content is not None
     found = [cid for cid, _ in content.recipe]
     assert len(found) >= 4

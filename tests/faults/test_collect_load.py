@@ -20,11 +20,11 @@ from modelvc.errors import RemoteBusy
 from modelvc.ids import ObjectName
 from modelvc.store.backends import RemoteOptions, open_backend
 from modelvc.store.gc.collector import Collector
-from modelvc.store.gc.survey import Rules
+from modelvc.store.gc.survey import GcRules
 from modelvc.store.local.store import LocalStore
 from modelvc.store.remote.store import RemoteStore
 from modelvc.store.transfer.download import Downloader
-from modelvc.store.transfer.upload import Terms, Uploader
+from modelvc.store.transfer.upload import Uploader, UploadOptions
 from modelvc.store.transfer.wanted import Wanted
 from tests.support import s3
 from tests.support.stores import add_bytes, read_bytes
@@ -86,7 +86,7 @@ class Load:
             if not here:  # a clone that has not got it relies on what is there
                 wanted = [wanted[0]._replace(here=False)]
             try:
-                done = Uploader(self.local, remote, {}, Terms(2, GRACE)).run(wanted)
+                done = Uploader(self.local, remote, {}, UploadOptions(2, GRACE)).run(wanted)
             except RemoteBusy:
                 self.count("push again")
                 continue
@@ -104,7 +104,7 @@ class Load:
         remote = self.open()
         while time.monotonic() < self.end:
             try:
-                done = Collector(remote, Rules(self.reached, GRACE, jobs=2)).run()
+                done = Collector(remote, GcRules(self.reached, GRACE, jobs=2)).run()
             except RemoteBusy:
                 self.count("collect again")
             else:

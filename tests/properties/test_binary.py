@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from modelvc.errors import FormatError
 from modelvc.formats.binary import pack, root, segment, tree
 from modelvc.formats.binary.pack import RAW, ZSTD, Encoding, Stored, Trailer
-from modelvc.formats.binary.root import LeafRef, Part, Place, Root, inline
+from modelvc.formats.binary.root import LeafRef, Part, PartPlace, Root, inline
 from modelvc.formats.binary.segment import Placement, Recipe, Segment
 from modelvc.formats.binary.tree import TreeEntry
 from modelvc.formats.paths import SafeRelPath
@@ -117,7 +117,9 @@ def test_borders_depend_on_the_names_alone(count: int, cut: int) -> None:
 
 parts = st.one_of(
     st.builds(lambda data: inline(data, 0), st.binary(max_size=50)),
-    st.builds(lambda name, content: Part(None, name, 1000, content, Place(0, 8, 1000, 0, 7)), ids, st.integers(0, BIG)),
+    st.builds(
+        lambda name, content: Part(None, name, 1000, content, PartPlace(0, 8, 1000, 0, 7)), ids, st.integers(0, BIG)
+    ),
 )
 
 

@@ -24,7 +24,7 @@ from modelvc.errors import FormatError, ModelvcError
 from modelvc.formats import limits, notebook_rules, toml
 from modelvc.formats.binary import pack, root, segment, tree
 from modelvc.formats.binary.pack import RAW, ZSTD, Encoding, Stored, Trailer
-from modelvc.formats.binary.root import LeafRef, Part, Place, Root, inline
+from modelvc.formats.binary.root import LeafRef, Part, PartPlace, Root, inline
 from modelvc.formats.binary.segment import Placement, Recipe, Segment
 from modelvc.formats.binary.tree import TreeEntry
 from modelvc.formats.paths import SafeRelPath
@@ -135,7 +135,7 @@ def _rescue(data: bytes) -> None:
     fd = os.memfd_create("pack")
     try:
         os.pwrite(fd, data, 0)
-        for chunk, stored in damaged_pack.rescued(fd):
+        for chunk, stored in damaged_pack.recoverable_chunks(fd):
             assert chunk.stored == len(stored)
             assert blake3(codec.decode(chunk.encoding, stored, chunk.raw)).digest() == chunk.cid
     finally:
@@ -513,7 +513,7 @@ def _segments() -> tuple[bytes, ...]:
 
 def _roots() -> tuple[bytes, ...]:
     part = inline(_segments()[0], 0)
-    far = Part(None, bytes(_A), 1000, 5000, Place(0, 8, 1000, 0, 7))
+    far = Part(None, bytes(_A), 1000, 5000, PartPlace(0, 8, 1000, 0, 7))
     packs, write_id = ((bytes(_A), _SIZE),), bytes(16)
     leaf = LeafRef(bytes(_A), 2, 10, "a/\u00fc", far, (part, far))
     return (

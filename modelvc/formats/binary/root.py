@@ -26,7 +26,7 @@ _PLACE = struct.Struct("<IQIBQ")
 _PACK = struct.Struct("<32sQ")
 
 
-class Place(NamedTuple):
+class PartPlace(NamedTuple):
     """Where a part lies in a remote."""
 
     pack: int  # place in the root's pack table
@@ -44,7 +44,7 @@ class Part:
     name: bytes  # blake3 of its bytes
     length: int  # bytes
     content: int  # bytes of content that it describes
-    place: Place | None = None
+    place: PartPlace | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,8 +193,8 @@ class _PartReader:
         place = self._place() if self._placed else None
         return Part(None, name, length, content, place)
 
-    def _place(self) -> Place:
-        place = Place(*_PLACE.unpack(self._reader.take(_PLACE.size)))
+    def _place(self) -> PartPlace:
+        place = PartPlace(*_PLACE.unpack(self._reader.take(_PLACE.size)))
         if place.pack >= len(self._packs) or place.offset + place.stored > self._packs[place.pack].size:
             raise self._reader.fail("a part lies outside its pack")
         if place.stored > limits.CHUNK:

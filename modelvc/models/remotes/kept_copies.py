@@ -12,7 +12,7 @@ from modelvc.models.remotes import configured
 from modelvc.models.remotes.holders import ask_in_turn
 from modelvc.models.versions import repositories
 from modelvc.models.versions.reachable import reachable
-from modelvc.store.check.remote_store import FarCheck, How
+from modelvc.store.check.remote_store import CheckDepth, RemoteChecker
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -46,8 +46,10 @@ def find_on_remote(repo: Repo, wanted: Collection[ObjectName], name: str, check:
                 continue  # a damaged copy does not count
             if packs is not None and all(listing.has_pack(*pack) and pack[0] not in doomed for pack in packs):
                 found.append(one)
-        how = How(share=1.0 if check.deep else 0.0, whole=check.deep)
-        health = FarCheck(store, listing, repo.store, how).run(found, check.progress.advance, check.progress.expect)
+        depth = CheckDepth(share=1.0 if check.deep else 0.0, whole=check.deep)
+        health = RemoteChecker(store, listing, repo.store, depth).run(
+            found, check.progress.advance, check.progress.expect
+        )
         # another writer may have stored good chunks of another object under this name
         return health.proven if check.deep else set(found) - health.faults.keys()
     finally:

@@ -19,7 +19,7 @@ from modelvc.models.remotes.holders import find_holders
 from modelvc.models.versions.repositories import own_registrations
 from modelvc.models.versions.scope import scope_of
 from modelvc.ops.sharing.transfer import DEFAULT
-from modelvc.store.transfer.upload import PUSH_ALL, Terms, Uploader
+from modelvc.store.transfer.upload import PUSH_ALL, Uploader, UploadOptions
 from modelvc.store.transfer.wanted import Wanted
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def send(
         for one in scope.objects
     ]
     progress.expect(sum(one.pointer.size for one, want in zip(scope.objects, wanted, strict=True) if want.here))
-    terms = Terms(options.jobs or JOBS, repositories=own_registrations(repo, options.git_url))
+    terms = UploadOptions(options.jobs or JOBS, repositories=own_registrations(repo, options.git_url))
     uploader = Uploader(repo.store, to.store, known, terms)
     if options.dry_run:
         return uploader.plan(wanted)

@@ -26,7 +26,7 @@ from modelvc.ops.upkeep.problems import (
 )
 from modelvc.store.check import local_store
 from modelvc.store.repair import copies
-from modelvc.store.repair.local_store import set_aside
+from modelvc.store.repair.local_store import repair_pack
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -99,7 +99,7 @@ def fsck(repo: Repo, revs: Sequence[str] = (), depth: Depth = DEFAULT, progress:
     packs = [FsckFinding(_pack(repo, bad), needing[bad.name]) for bad in sick]
     if depth.repair:
         for bad in sick:
-            set_aside(repo.store, bad.name, os.path.join(repo.layout.mvc_dir, "damaged"))
+            repair_pack(repo.store, bad.name, os.path.join(repo.layout.mvc_dir, "damaged"))
     objects, absent = _objects(repo, needed_by, deep=not depth.quick)
     not_here = len(absent & scope.versions)
     unasked: tuple[str, ...] = ()
@@ -112,20 +112,20 @@ def fsck(repo: Repo, revs: Sequence[str] = (), depth: Depth = DEFAULT, progress:
             pack.repaired()
         else:
             _blame(repo, bad, pack, objects)
-    mender = repair.Mender(repo, {one.name: one.path for one in scope.objects}, progress)
+    repairer = repair.Repairer(repo, {one.name: one.path for one in scope.objects}, progress)
     if depth.repair and objects:
-        mender.mend_local(objects)
+        repairer.repair_local(objects)
     findings += packs + list(objects.values()) + wrong_pointers(scope, partial(claims.stored, repo.store))
     far = None
     if depth.remote is not None:
         options = fsck_remote.RemoteCheckOptions(
-            depth.remote, 0.0 if depth.quick else depth.share, mender if depth.repair else None
+            depth.remote, 0.0 if depth.quick else depth.share, repairer if depth.repair else None
         )
         worse, far = fsck_remote.check_remote(repo, options, scope, progress)
         findings += worse
     read = 0 if depth.quick else sum(pack.size for pack in health)
     problems = with_pointers(repo, findings, needed_by)
-    not_asked = tuple(dict.fromkeys((*unasked, *mender.not_asked)))
+    not_asked = tuple(dict.fromkeys((*unasked, *repairer.not_asked)))
     return Fsck(problems, len(scope.versions), len(health), read, not_here, not_asked, far)
 
 
@@ -140,7 +140,7 @@ def _needing(repo: Repo, sick: Sequence[PackHealth]) -> dict[bytes, set[ObjectNa
     where = {cid: bad.name for bad in sick for cid in bad.damaged}
     found: dict[bytes, set[ObjectName]] = {bad.name: set() for bad in sick}
     for name in repo.store.roots() if where else ():
-        content = copies.described_here(repo.store, name)
+        content = copies.content_in_store(repo.store, name)
         for cid, _ in content.recipe if content else ():
             if cid in where:
                 found[where[cid]].add(name)

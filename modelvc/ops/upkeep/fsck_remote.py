@@ -11,7 +11,7 @@ from modelvc.errors import FormatError
 from modelvc.models.remotes import configured
 from modelvc.models.versions.claims import Extent
 from modelvc.ops.upkeep.problems import DAMAGED, MISSING, UNREADABLE, FsckFinding, Problem, wrong_pointers
-from modelvc.store.check.remote_store import FarCheck, How
+from modelvc.store.check.remote_store import CheckDepth, RemoteChecker
 from modelvc.store.remote.store import pack_key
 
 if TYPE_CHECKING:
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from modelvc.ids import ObjectName
     from modelvc.models.progress import Progress
     from modelvc.models.versions.scope import Scope
-    from modelvc.ops.upkeep.repair import Mender
+    from modelvc.ops.upkeep.repair import Repairer
     from modelvc.repo import Repo
-    from modelvc.store.check.remote_store import FarHealth, Fault
-    from modelvc.store.remote.packs import FarPack
+    from modelvc.store.check.remote_store import Fault, RemoteHealth
+    from modelvc.store.remote.packs import RemotePack
     from modelvc.store.remote.store import Listing, RemoteStore
 
 
@@ -32,7 +32,7 @@ class RemoteCheckOptions:
 
     remote: str
     share: float
-    mender: Mender | None = None
+    repairer: Repairer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,19 +58,19 @@ def check_remote(
 ) -> tuple[list[FsckFinding], RemoteCheck]:
     """Look at the objects that MEANT names."""
     name = configured.chosen_name(repo, asked.remote)
-    store = configured.open_remote(repo, name, writing=asked.mender is not None)
+    store = configured.open_remote(repo, name, writing=asked.repairer is not None)
     try:
         listing = store.listing()
         findings = _config(store, listing, asked)
-        health = FarCheck(store, listing, repo.store, How(asked.share)).run(
+        health = RemoteChecker(store, listing, repo.store, CheckDepth(asked.share)).run(
             list(scope.needed_by), progress.advance, progress.expect
         )
         objects, packs = _findings(store, health)
-        if asked.mender is not None and (objects or packs):
-            asked.mender.mend_packs(store, health)
+        if asked.repairer is not None and (objects or packs):
+            asked.repairer.repair_packs(store, health)
             left = _check_again(repo, store, listing, health)
             if left.faults or left.packs:
-                asked.mender.send_again(name, store, left)
+                asked.repairer.send_again(name, store, left)
                 left = _check_again(repo, store, listing, health)
             for one, finding in (*objects.items(), *packs.items()):
                 if one not in left.faults and one not in left.packs:
@@ -92,7 +92,7 @@ def check_remote(
         store.close()
 
 
-def _actual(repo: Repo, health: FarHealth, pointer: Pointer) -> Extent | None:
+def _actual(repo: Repo, health: RemoteHealth, pointer: Pointer) -> Extent | None:
     """What a remote's root says of an object that this clone does not have."""
     name = pointer.kind, pointer.oid
     if name not in health.sizes or repo.store.has_root(*name):
@@ -109,14 +109,16 @@ def _config(store: RemoteStore, listing: Listing, asked: RemoteCheckOptions) -> 
         found = FsckFinding(Problem(MISSING, "the config of the store", store.name))
     except FormatError as error:
         found = FsckFinding(Problem(DAMAGED, f"the config of the store ({error})", store.name))
-    if asked.mender is not None:
+    if asked.repairer is not None:
         with suppress(FormatError):  # not one that this version wrote
             store.prepare()
             found.repaired()
     return [found]
 
 
-def _findings(store: RemoteStore, health: FarHealth) -> tuple[dict[ObjectName, FsckFinding], dict[bytes, FsckFinding]]:
+def _findings(
+    store: RemoteStore, health: RemoteHealth
+) -> tuple[dict[ObjectName, FsckFinding], dict[bytes, FsckFinding]]:
     objects = {}
     for name, fault in sorted(health.faults.items()):
         objects[name] = FsckFinding(Problem(_kind(fault), f"{name.oid.short}: {fault.why}", store.name), (name,))
@@ -127,12 +129,12 @@ def _findings(store: RemoteStore, health: FarHealth) -> tuple[dict[ObjectName, F
     return objects, packs
 
 
-def _kind(one: Fault | FarPack) -> str:
+def _kind(one: Fault | RemotePack) -> str:
     return MISSING if one.gone else UNREADABLE if one.denied else DAMAGED
 
 
-def _check_again(repo: Repo, store: RemoteStore, before: Listing, health: FarHealth) -> FarHealth:
+def _check_again(repo: Repo, store: RemoteStore, before: Listing, health: RemoteHealth) -> RemoteHealth:
     """What is still wrong: only packs that were bad or came since are read."""
     names = sorted(health.faults.keys() | {name for users in health.users.values() for name in users})
-    only = How(only=lambda pack: pack in health.packs or pack_key(pack) not in before.keys)
-    return FarCheck(store, store.listing(), repo.store, only).run(names)
+    only = CheckDepth(only=lambda pack: pack in health.packs or pack_key(pack) not in before.keys)
+    return RemoteChecker(store, store.listing(), repo.store, only).run(names)

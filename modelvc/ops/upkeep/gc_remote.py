@@ -13,7 +13,7 @@ from modelvc.models.versions import repositories
 from modelvc.models.versions.reachable import reachable
 from modelvc.store.backends.probe import clock_error, probe
 from modelvc.store.gc.collector import Collector
-from modelvc.store.gc.survey import Rules
+from modelvc.store.gc.survey import GcRules
 from modelvc.store.transfer.upload import GRACE
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def gc_remote(repo: Repo, asked: RemoteGcOptions, *, apply: bool = False, progre
             _forget(store, registered, asked.forget)
         urls = repositories.urls_to_read(repo, registered, asked.also, name)
         names: dict[ObjectName, str] = {}
-        rules = Rules(_reached(repo, urls, names, asked.grace), asked.grace, registered=registered.values())
+        rules = GcRules(_reached(repo, urls, names, asked.grace), asked.grace, registered=registered.values())
         work = Collector(store, rules, progress.advance)
         done = work.run() if apply else work.plan()
         return RemoteGc(

@@ -17,9 +17,9 @@ from modelvc.store.check import local_store
 from modelvc.store.local.ingest import Ingest
 from modelvc.store.local.writer import StoreWriter
 from modelvc.store.repair import copies
-from modelvc.store.repair.remote_pack import mend_pack
+from modelvc.store.repair.remote_pack import repair_pack
 from modelvc.store.transfer.download import Downloader
-from modelvc.store.transfer.upload import Terms, Uploader
+from modelvc.store.transfer.upload import Uploader, UploadOptions
 from modelvc.store.transfer.wanted import Wanted
 from modelvc.worktree import survey
 from modelvc.worktree.reading import Reading
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from modelvc.models.progress import Progress
     from modelvc.ops.upkeep.problems import FsckFinding
     from modelvc.repo import Repo
-    from modelvc.store.check.remote_store import FarHealth
+    from modelvc.store.check.remote_store import RemoteHealth
     from modelvc.store.objects.manifest import Content
     from modelvc.store.remote.store import RemoteStore
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 _JOBS = 4
 
 
-class Mender:
+class Repairer:
     """One repair. PATHS: where history has each object; `not_asked`: remotes that could not be asked, and why."""
 
     def __init__(self, repo: Repo, paths: Mapping[ObjectName, SafeRelPath], progress: Progress) -> None:
@@ -51,7 +51,7 @@ class Mender:
 
     # -- the local store
 
-    def mend_local(self, objects: Mapping[ObjectName, FsckFinding]) -> None:
+    def repair_local(self, objects: Mapping[ObjectName, FsckFinding]) -> None:
         """Mend the OBJECTS that good copies can mend, chunk by chunk, and note it in their findings."""
         store = self._repo.store
         store.forget_packs()
@@ -63,14 +63,14 @@ class Mender:
         names = [name for name, found in objects.items() if not found.problem.repaired]
         if not names:
             return
-        contents = {name: copies.described_here(store, name) for name in names}
+        contents = {name: copies.content_in_store(store, name) for name in names}
         intact = {name for name, content in contents.items() if content is not None}
         unknown = [name for name in names if name not in intact]
         for remote_name, remote in self._remotes() if unknown else ():
             with self._asking(remote_name):
                 for name in unknown:
-                    contents[name] = contents[name] or copies.describe(remote, name)
-        wanted = {cid for content in contents.values() if content for cid in copies.lacking(store, content)}
+                    contents[name] = contents[name] or copies.content_on_remote(remote, name)
+        wanted = {cid for content in contents.values() if content for cid in copies.missing_chunks(store, content)}
         self._gather(wanted, names)
         for name, content in contents.items():
             if content is not None and self._is_whole(name, content, known=name in intact):
@@ -78,10 +78,10 @@ class Mender:
 
     def _is_whole(self, name: ObjectName, content: Content, *, known: bool) -> bool:
         store = self._repo.store
-        if copies.lacking(store, content):
+        if copies.missing_chunks(store, content):
             return False
         if not known:
-            copies.write_again(store, content, os.path.join(self._repo.layout.mvc_dir, "damaged"))
+            copies.rewrite_root(store, content, os.path.join(self._repo.layout.mvc_dir, "damaged"))
         return local_store.check_object(store, name, every_byte=True) is None
 
     def _gather(self, wanted: set[bytes], first: Collection[ObjectName]) -> None:
@@ -91,7 +91,7 @@ class Mender:
         names = dict.fromkeys((*first, *self._paths))
         for remote_name, remote in self._remotes() if wanted else ():
             with self._asking(remote_name):
-                copies.gather(self._repo.store, remote, wanted, names)
+                copies.recover_chunks(self._repo.store, remote, wanted, names)
         self._repo.store.forget_packs()
 
     def _remotes(self) -> Iterator[tuple[str, RemoteStore]]:
@@ -135,7 +135,7 @@ class Mender:
         """Another version in the worktree may hold chunks of WANTED; of its files nothing else is kept."""
         repo = self._repo
         paths = {*self._shown().values(), *self._paths.values()}
-        with StoreWriter(repo.store) as writer, Ingest(copies.OnlyWanted(writer, wanted)) as ingest:
+        with StoreWriter(repo.store) as writer, Ingest(copies.WantedChunks(writer, wanted)) as ingest:
             for path in sorted(paths):
                 with suppress(ModelvcError, OSError):
                     found = repo.worktree.stat(path)
@@ -152,15 +152,15 @@ class Mender:
 
     # -- a remote
 
-    def mend_packs(self, remote: RemoteStore, health: FarHealth) -> None:
+    def repair_packs(self, remote: RemoteStore, health: RemoteHealth) -> None:
         """Make packs of a remote again as they were, where good copies of their chunks can be had."""
         store = self._repo.store
         bad = {cid for one in health.packs.values() for cid in one.lost}
         self._gather({cid for cid in bad if store.find(cid) is None}, health.faults)
         for one in health.packs.values():
-            mend_pack(store, remote, one)
+            repair_pack(store, remote, one)
 
-    def send_again(self, remote_name: str, remote: RemoteStore, health: FarHealth) -> None:
+    def send_again(self, remote_name: str, remote: RemoteStore, health: RemoteHealth) -> None:
         """Send what suffers, whatever was believed of it; what could not be done shows in the next look.
 
         What is not here is fetched from another remote before.
@@ -188,8 +188,8 @@ class Mender:
             for one in sorted(anew)
             if repo.store.has_root(*one)
         ]
-        terms = Terms(jobs=_JOBS, anew=frozenset(one.name for one in here), damaged=damaged)
-        known.update(Uploader(repo.store, remote, {}, terms).run(here).seen)
+        options = UploadOptions(jobs=_JOBS, anew=frozenset(one.name for one in here), damaged=damaged)
+        known.update(Uploader(repo.store, remote, {}, options).run(here).seen)
         seen_cache.save(repo, remote_name, known)
 
 

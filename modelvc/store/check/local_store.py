@@ -64,7 +64,7 @@ def check_pack(store: LocalStore, name: bytes, *, every_byte: bool) -> PackHealt
 
 
 def _bad_chunks(fd: int, chunks: Iterable[Stored]) -> list[bytes]:
-    return [chunk.cid for chunk in chunks if packfile.good_bytes(fd, chunk) is None]
+    return [chunk.cid for chunk in chunks if packfile.verified_bytes(fd, chunk) is None]
 
 
 def check_object(store: LocalStore, name: ObjectName, *, every_byte: bool) -> ModelvcError | None:

@@ -15,9 +15,9 @@ from blake3 import blake3
 from modelvc.errors import FormatError, IntegrityError, KeyMissing, NotFoundError, ObjectCorrupt
 from modelvc.formats.binary.pack import Encoding, Located, Stored
 from modelvc.store.backends.api import KeyDenied
-from modelvc.store.check.remote_whole import FarWhole
+from modelvc.store.check.remote_whole import WholeCheck
 from modelvc.store.objects import manifest
-from modelvc.store.remote.packs import DENIED, FarPacks, share_of
+from modelvc.store.remote.packs import DENIED, RemotePacks, share_of
 from modelvc.store.remote.workers import Workers, windowed
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from modelvc.formats.binary.segment import Recipe, Segment
     from modelvc.ids import ObjectName
     from modelvc.store.local.store import LocalStore
-    from modelvc.store.remote.packs import FarPack
+    from modelvc.store.remote.packs import RemotePack
     from modelvc.store.remote.store import Listing, RemoteStore
 
     Tell = Callable[[int], None]  # of bytes
@@ -36,7 +36,7 @@ JOBS = 6  # requests at once, of up to 9 MiB
 
 
 @dataclass(frozen=True, slots=True)
-class How:
+class CheckDepth:
     """SHARE of the bytes of chunks to look at; 0: structure alone. ONLY: the packs to look into; None: all.
 
     WHOLE: prove every object as a whole, whatever has to be read twice for that.
@@ -63,11 +63,11 @@ class ContentSize(NamedTuple):
 
 
 @dataclass(slots=True)
-class FarHealth:
+class RemoteHealth:
     """What was looked at, and what is wrong. Bytes are stored ones; `proven`: objects that are right as a whole."""
 
     faults: dict[ObjectName, Fault] = field(default_factory=dict)
-    packs: dict[bytes, FarPack] = field(default_factory=dict)  # that are not as they should be
+    packs: dict[bytes, RemotePack] = field(default_factory=dict)  # that are not as they should be
     users: dict[bytes, set[ObjectName]] = field(default_factory=dict)  # of these packs, who needs what is damaged
     proven: set[ObjectName] = field(default_factory=set)
     sizes: dict[ObjectName, ContentSize] = field(default_factory=dict)  # as good roots say
@@ -97,25 +97,25 @@ class _Object:
     packs: set[bytes] = field(default_factory=set)
 
 
-class FarCheck:
+class RemoteChecker:
     """One look at one remote."""
 
-    def __init__(self, remote: RemoteStore, listing: Listing, local: LocalStore, how: How) -> None:
+    def __init__(self, remote: RemoteStore, listing: Listing, local: LocalStore, depth: CheckDepth) -> None:
         self._remote = remote
         self._listing = listing
         self._local = local
-        self._share = how.share
-        self._only = how.only
-        self._whole = how.whole
+        self._share = depth.share
+        self._only = depth.only
+        self._whole = depth.whole
         self._known: dict[bytes, _Known] = {}
         self._trees: set[bytes] = set()  # leaves that fit their segments
         self._faults: dict[ObjectName, Fault] = {}
         self._sizes: dict[ObjectName, ContentSize] = {}
-        self._packs = FarPacks(remote, listing, JOBS)
+        self._packs = RemotePacks(remote, listing, JOBS)
 
     def run(
         self, names: Sequence[ObjectName], on_bytes: Tell = lambda _: None, expect: Tell = lambda _: None
-    ) -> FarHealth:
+    ) -> RemoteHealth:
         """Look at the objects NAMES. Raises only what says nothing of them: that the remote cannot be asked."""
         packs = self._packs
         try:
@@ -228,7 +228,7 @@ class FarCheck:
 
     def _prove(self, name: ObjectName, on_bytes: Tell) -> bool:
         """Hash the content of an object, as a rule if that reads little twice; whether it is what its name says."""
-        whole = FarWhole(self._remote, self._local, self._packs)
+        whole = WholeCheck(self._remote, self._local, self._packs)
         with suppress(KeyMissing, KeyDenied, FormatError):  # said by the look that follows
             read = self._remote.read_root(*name)
             try:
@@ -240,9 +240,9 @@ class FarCheck:
 
     # -- what came of it
 
-    def _report(self, names: Sequence[ObjectName], proven: set[ObjectName]) -> FarHealth:
+    def _report(self, names: Sequence[ObjectName], proven: set[ObjectName]) -> RemoteHealth:
         packs = self._packs
-        health = FarHealth(faults=dict(self._faults), count=len(packs.packs), sizes=self._sizes)
+        health = RemoteHealth(faults=dict(self._faults), count=len(packs.packs), sizes=self._sizes)
         for one in packs.packs.values():
             if one.trouble or one.bad:
                 health.packs[one.name] = one
@@ -256,7 +256,7 @@ class FarCheck:
         health.proven = proven - health.faults.keys()
         return health
 
-    def _suffers(self, name: ObjectName, health: FarHealth) -> Fault | None:
+    def _suffers(self, name: ObjectName, health: RemoteHealth) -> Fault | None:
         """Whether an object needs a chunk that is damaged, or a pack that went away while this ran."""
         fault = None
         try:

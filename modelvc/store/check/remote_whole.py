@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from modelvc.formats.binary.segment import Segment
     from modelvc.ids import Oid
     from modelvc.store.local.store import LocalStore
-    from modelvc.store.remote.packs import Content, FarPacks
+    from modelvc.store.remote.packs import Content, RemotePacks
     from modelvc.store.remote.store import RemoteStore
 
 _JOBS = 4
@@ -36,10 +36,10 @@ class _Piece(NamedTuple):
     records: tuple[Stored, ...]
 
 
-class FarWhole:
+class WholeCheck:
     """Proves objects of one remote. Chunks that this clone has, it takes from here."""
 
-    def __init__(self, remote: RemoteStore, local: LocalStore, packs: FarPacks) -> None:
+    def __init__(self, remote: RemoteStore, local: LocalStore, packs: RemotePacks) -> None:
         self._remote = remote
         self._local = local
         self._packs = packs

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING
 
 from modelvc.errors import KeyMissing, ObjectCorrupt, RemoteBusy, RemoteChanged
 from modelvc.ids import ObjectName
-from modelvc.store.gc.survey import Surveyor, Use, named, packs_of
+from modelvc.store.gc.survey import Surveyor, Use, name_of, packs_of
 from modelvc.store.objects import codec, manifest
 from modelvc.store.remote.store import pack_key
-from modelvc.store.transfer.outgoing import Far, Outgoing
+from modelvc.store.transfer.outgoing import Outgoing, RemoteState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from modelvc.formats.binary.pack import Stored
     from modelvc.formats.binary.root import Root
-    from modelvc.store.gc.survey import Going, Rules, Survey
+    from modelvc.store.gc.survey import GcRules, Survey, UnreachableRoot
     from modelvc.store.objects.manifest import Content
     from modelvc.store.remote.store import RemoteStore
 
@@ -36,7 +36,7 @@ _DOOMED_AT_ONCE = 100_000  # packs, so that a doom list stays below its limit
 class Collected:
     """What a clean-up did, or would do. Bytes of packs; `waiting`: doomed before, not yet older than the grace."""
 
-    roots: list[Going] = field(default_factory=list)
+    roots: list[UnreachableRoot] = field(default_factory=list)
     doomed: int = 0
     doomed_bytes: int = 0
     waiting: int = 0
@@ -49,7 +49,7 @@ class Collected:
 class Collector:
     """One clean-up of one remote. It may be broken off anywhere, and carried on by anybody."""
 
-    def __init__(self, remote: RemoteStore, rules: Rules, on_bytes: Callable[[int], None] = lambda _: None) -> None:
+    def __init__(self, remote: RemoteStore, rules: GcRules, on_bytes: Callable[[int], None] = lambda _: None) -> None:
         self._remote = remote
         self._rules = rules
         self._surveyor = Surveyor(remote, rules)
@@ -60,7 +60,7 @@ class Collector:
     def plan(self) -> Collected:
         """What `run` would do now. Writes nothing, so ages may be by this computer's clock."""
         found = self._surveyor.look(write=False)
-        done = Collected(list(found.going), len(found.dead), found.size(found.dead))
+        done = Collected(list(found.unreachable), len(found.dead), found.size(found.dead))
         _count_waiting(found, found.doomed, done)
         done.deleted, done.deleted_bytes = len(found.ripe), found.size(found.ripe)
         return done
@@ -86,7 +86,7 @@ class Collector:
 
     def _announce(self, found: Survey) -> bool:
         """Write a doom list of no pack before a root goes: the generation. False when another clean-up was faster."""
-        if not found.going:
+        if not found.unreachable:
             return True
         try:
             found.dooms.add(self._remote.doom((), found.dooms))
@@ -95,7 +95,7 @@ class Collector:
         return True
 
     def _drop_roots(self, found: Survey, done: Collected) -> None:
-        for one in found.going:
+        for one in found.unreachable:
             try:
                 self._remote.backend.delete(one.entry.key, one.entry.etag)
             except RemoteChanged:  # pushed again since: its packs are not counted, so none may be doomed for it
@@ -126,7 +126,7 @@ class Collector:
         if not found.ripe:
             return True
         users = [key for key, use in found.used.items() if not found.ripe.isdisjoint(use.packs)]
-        with Outgoing(self._remote, Far(found.listing, found.doomed), self._rules.jobs, self._on_bytes) as out:
+        with Outgoing(self._remote, RemoteState(found.listing, found.doomed), self._rules.jobs, self._on_bytes) as out:
             for start in range(0, len(users), _TOGETHER):
                 if not self._move(users[start : start + _TOGETHER], found, out):
                     return False
@@ -143,16 +143,16 @@ class Collector:
         """Write the roots KEYS anew, without the ripe packs; False when one of them changed."""
         roots, contents = [], []
         for key in keys:
-            old = self._remote.read_root(*named(key))
+            old = self._remote.read_root(*name_of(key))
             if old is None or old.entry.etag != found.used[key].etag:
                 return False
             roots.append(old)
             try:
                 contents.append(self._gather(old.root, out))
             except KeyMissing as error:
-                now = self._remote.read_root(*named(key))
+                now = self._remote.read_root(*name_of(key))
                 if now is not None and now.entry.etag == old.entry.etag:
-                    raise ObjectCorrupt(f"{old.root.oid.short} ({error})", self._remote.name, far=True) from None
+                    raise ObjectCorrupt(f"{old.root.oid.short} ({error})", self._remote.name, remote=True) from None
                 return False  # another clean-up has moved it, and deleted where it was
         fresh_roots = out.finish(contents)
         self._remote.confirm({pack_key(name): size for name, size in out.sent})
@@ -189,9 +189,9 @@ class Collector:
         for some in _groups(chunks):
             ranges = [(chunk.offset, chunk.stored) for chunk in some]
             for chunk, data in zip(some, self._remote.backend.read_ranges(pack_key(name), ranges), strict=True):
-                if codec.named(chunk.cid, chunk.encoding, data, chunk.raw) is None:
+                if codec.decode_verified(chunk.cid, chunk.encoding, data, chunk.raw) is None:
                     where = f"pack {name.hex()[:10]} (chunk {chunk.cid.hex()[:10]})"
-                    raise ObjectCorrupt(where, self._remote.name, far=True)
+                    raise ObjectCorrupt(where, self._remote.name, remote=True)
                 yield chunk, bytes(data)
 
     def _is_settled(self, found: Survey) -> bool:
@@ -203,7 +203,7 @@ class Collector:
             for entry in self._remote.backend.list(prefix):
                 known = found.used.get(entry.key)
                 if known is None or known.etag != entry.etag:
-                    use = self._surveyor.use(named(entry.key))
+                    use = self._surveyor.use(name_of(entry.key))
                     if not use or not found.ripe.isdisjoint(use.packs):  # listed, and not there: look again
                         return False
                 elif not found.ripe.isdisjoint(known.packs):

@@ -28,7 +28,7 @@ _ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class GcRules:
     """`reached` names, when it is called, what Git's refs reach; GRACE in seconds; JOBS requests at once.
 
     `registered`: the keys of the repositories that it asks; None for all that there may be.
@@ -41,7 +41,7 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True)
-class Going:
+class UnreachableRoot:
     """A root that nothing reaches, as old as its entry says."""
 
     kind: str
@@ -58,7 +58,7 @@ class Survey:
     dooms: set[str]  # keys of doom lists
     listing: Listing
     now: float
-    going: tuple[Going, ...]
+    unreachable: tuple[UnreachableRoot, ...]
     used: dict[str, Use] = field(default_factory=dict)  # by the key of each root that stays
     doomed: dict[bytes, float] = field(default_factory=dict)  # packs, and since when
     ripe: frozenset[bytes] = frozenset()  # packs doomed for longer than the grace that are still there
@@ -90,7 +90,7 @@ class _Need(NamedTuple):
 class Surveyor:
     """Looks at one remote, as often as a clean-up needs it."""
 
-    def __init__(self, remote: RemoteStore, rules: Rules) -> None:
+    def __init__(self, remote: RemoteStore, rules: GcRules) -> None:
         self._remote = remote
         self._rules = rules
 
@@ -106,7 +106,7 @@ class Surveyor:
         for name, entry in _roots(listing):
             unreached = name not in reached and entry.mtime and _age(entry, now) >= self._rules.grace
             (going if unreached else staying).append(name)
-        found = Survey({entry.key for entry in dooms}, listing, now, self._goings(going, listing, now))
+        found = Survey({entry.key for entry in dooms}, listing, now, self._unreachable_roots(going, listing, now))
         found.doomed = self._remote.doomed(dooms)
         self._judge(found, self._uses(staying, found))
         return found
@@ -123,14 +123,16 @@ class Surveyor:
         if self._rules.registered is not None and not there <= set(self._rules.registered):
             raise RemoteBusy(f"another repository came to use {self._remote.name} just now", hint="run it again")
 
-    def _goings(self, names: Sequence[ObjectName], listing: Listing, now: float) -> tuple[Going, ...]:
-        def going(name: ObjectName) -> Going:
+    def _unreachable_roots(
+        self, names: Sequence[ObjectName], listing: Listing, now: float
+    ) -> tuple[UnreachableRoot, ...]:
+        def going(name: ObjectName) -> UnreachableRoot:
             size = 0
             with suppress(ObjectCorrupt):  # nothing needs it, so it may be damaged
                 root = self._remote.read_root(*name)
                 size = root.root.size if root else 0
             entry = listing.keys[root_key(*name)]
-            return Going(*name, size, entry, _age(entry, now))
+            return UnreachableRoot(*name, size, entry, _age(entry, now))
 
         with Workers(self._remote.backend, self._rules.jobs, "mvc-gc") as pool:
             return tuple(pool.map(going, names))
@@ -163,7 +165,7 @@ class Surveyor:
                 places = _places(self._remote, root)
             except (FormatError, KeyMissing):
                 if entry.etag in etags or len(etags) >= _ATTEMPTS:
-                    raise ObjectCorrupt(f"the root of {root.oid.short}", self._remote.name, far=True) from None
+                    raise ObjectCorrupt(f"the root of {root.oid.short}", self._remote.name, remote=True) from None
                 etags.append(entry.etag)  # it may have been swapped, and what it said deleted
             else:
                 return _Need(Use(entry.key, entry.etag, frozenset(places)), places)
@@ -186,7 +188,7 @@ class Surveyor:
 def _roots(listing: Listing) -> Iterator[tuple[ObjectName, Entry]]:
     for key, entry in listing.keys.items():
         if key.startswith(("b/", "t/")):
-            yield named(key), entry
+            yield name_of(key), entry
 
 
 def packs_of(listing: Listing) -> Iterator[tuple[bytes, Entry]]:
@@ -198,7 +200,7 @@ def packs_of(listing: Listing) -> Iterator[tuple[bytes, Entry]]:
                     yield name, entry
 
 
-def named(key: str) -> ObjectName:
+def name_of(key: str) -> ObjectName:
     kind = "file" if key.startswith("b/") else "tree"
     try:
         return ObjectName(kind, Oid(bytes.fromhex(key.rpartition("/")[2])))

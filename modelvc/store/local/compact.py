@@ -82,7 +82,7 @@ def copy_chunks(
             chunks = sorted(packfile.read_trailer(fd, name), key=lambda chunk: chunk.offset)
             wanted = [chunk for chunk in chunks if keep is None or keep(name, chunk.cid)]
             for chunk in wanted:
-                stored = packfile.good_bytes(fd, chunk)
+                stored = packfile.verified_bytes(fd, chunk)
                 if stored is None:
                     break
                 writer.append(stored, (chunk.as_new(),))
@@ -101,7 +101,7 @@ def remove_copied(store: LocalStore, copied: Sequence[Copied], packs: Collection
     A pack is named by its chunks, so one of PACKS may bear the name of a pack that was copied: that one stays.
     """
     going = [one for one in copied if one.pack not in packs]
-    left = packfile.lacking(store.root, (cid for one in going for cid in one.cids), packs)
+    left = packfile.missing_chunks(store.root, (cid for one in going for cid in one.cids), packs)
     done = {one.pack for one in going if left.isdisjoint(one.cids)}
     remove_packs(store, done)
     return done

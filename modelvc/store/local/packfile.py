@@ -148,13 +148,13 @@ def open_trailer(root: str, name: bytes) -> Trailer:
         os.close(fd)
 
 
-def good_bytes(fd: int, chunk: Stored) -> bytes | None:
+def verified_bytes(fd: int, chunk: Stored) -> bytes | None:
     """The stored bytes of a chunk, if they are what the trailer says and the content is what the cid says."""
     stored = os.pread(fd, chunk.stored, chunk.offset)
-    return None if codec.content_of(chunk, stored) is None else stored
+    return None if codec.verified_content(chunk, stored) is None else stored
 
 
-def lacking(root: str, cids: Iterable[bytes], packs: Iterable[bytes]) -> set[bytes]:
+def missing_chunks(root: str, cids: Iterable[bytes], packs: Iterable[bytes]) -> set[bytes]:
     """Those of CIDS that none of PACKS holds. Each pack is opened and read for that, as its readers will."""
     left = set(cids)
     for name in packs:

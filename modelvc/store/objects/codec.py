@@ -89,14 +89,14 @@ def decode(encoding: Encoding, stored: bytes | memoryview, raw: int) -> bytes | 
     return data
 
 
-def content_of(chunk: Stored, stored: bytes | memoryview) -> bytes | memoryview | None:
+def verified_content(chunk: Stored, stored: bytes | memoryview) -> bytes | memoryview | None:
     """The content of a chunk, if STORED is what its record says and the content is what its name says."""
     if len(stored) != chunk.stored or xxhash.xxh3_64_intdigest(stored) != chunk.xxh3:
         return None
-    return named(chunk.cid, chunk.encoding, stored, chunk.raw)
+    return decode_verified(chunk.cid, chunk.encoding, stored, chunk.raw)
 
 
-def named(cid: bytes, encoding: Encoding, stored: bytes | memoryview, raw: int) -> bytes | memoryview | None:
+def decode_verified(cid: bytes, encoding: Encoding, stored: bytes | memoryview, raw: int) -> bytes | memoryview | None:
     """The RAW bytes that STORED stands for, if their name is CID."""
     try:
         found = decode(encoding, stored, raw)

@@ -46,7 +46,7 @@ class Spot(NamedTuple):
 
 
 @dataclass(slots=True)
-class FarPack:
+class RemotePack:
     """One pack that some object needs. `trouble`: why nobody can use it as a whole."""
 
     name: bytes
@@ -88,7 +88,7 @@ class FarPack:
         return self.trouble == DENIED
 
 
-class FarPacks:
+class RemotePacks:
     """Every pack that was asked about. Safe from many threads."""
 
     def __init__(self, remote: RemoteStore, listing: Listing, jobs: int) -> None:
@@ -99,7 +99,7 @@ class FarPacks:
         self._loader = ThreadPoolExecutor(jobs, "mvc-trailer")
         self._trailers: dict[bytes, Future[Trailer | None]] = {}
         self._kept = 0
-        self.packs: dict[bytes, FarPack] = {}
+        self.packs: dict[bytes, RemotePack] = {}
         self.needed_bytes = 0
         self.done_bytes = 0  # of the needed ones
         self.read_bytes = 0  # with trailers, and gaps that were cheaper to read than to skip
@@ -118,7 +118,7 @@ class FarPacks:
         with self._lock:
             known = self.packs.get(name)
             if known is None:
-                known = self.packs[name] = FarPack(name, size)
+                known = self.packs[name] = RemotePack(name, size)
             elif known.size != size:
                 known.trouble, known.readable = "has another size than some root says", False
             future = self._trailers.get(name)
@@ -126,7 +126,7 @@ class FarPacks:
                 future = self._trailers[name] = self._loader.submit(self._load, known)
             return future
 
-    def _load(self, one: FarPack) -> Trailer | None:
+    def _load(self, one: RemotePack) -> Trailer | None:
         listed = one.trouble or self._listed(one)
         with self._lock:
             one.trouble = one.trouble or listed  # another root may have named another size meanwhile
@@ -159,7 +159,7 @@ class FarPacks:
                     self._kept -= dropped.size if dropped else 0
         return found
 
-    def _listed(self, one: FarPack) -> str:
+    def _listed(self, one: RemotePack) -> str:
         """What a listing, and another look, say against a pack."""
         key = pack_key(one.name)
         entry = self._listing.keys.get(key) or self._remote.backend.stat([key]).get(key)  # it may have come since
@@ -173,7 +173,7 @@ class FarPacks:
             for name, chunk in chunks:
                 self._mark(self.packs[name], chunk, trailers.get(name), read=read)
 
-    def _mark(self, one: FarPack, chunk: Stored, trailer: Trailer | None, *, read: bool) -> None:
+    def _mark(self, one: RemotePack, chunk: Stored, trailer: Trailer | None, *, read: bool) -> None:
         place = _place(trailer, chunk)
         spot = Spot(chunk.offset, chunk.cid)
         if place is None:
@@ -199,7 +199,7 @@ class FarPacks:
 
     def look(self, name: bytes, chunk: Stored, stored: bytes | memoryview, trailer: Trailer | None) -> Content | None:
         """The content of a chunk that was read as STORED; None, and noted, when it is damaged."""
-        content = codec.content_of(chunk, stored)
+        content = codec.verified_content(chunk, stored)
         with self._lock:
             one = self.packs[name]
             self._mark(one, chunk, trailer, read=True)
@@ -210,7 +210,7 @@ class FarPacks:
     # -- bytes
 
     def read_needed(
-        self, packs: Iterable[FarPack], choose: Callable[[int], bool], on_bytes: Callable[[int], None]
+        self, packs: Iterable[RemotePack], choose: Callable[[int], bool], on_bytes: Callable[[int], None]
     ) -> None:
         """Look at needed chunks of PACKS, unless that was done, if CHOOSE, asked with their size, wants them."""
         with Workers(self._remote.backend, self._jobs, "mvc-verify") as pool:
@@ -218,7 +218,7 @@ class FarPacks:
             for size in windowed(pool, self._jobs * 2, lambda each: self._read_pack(*each), asked):
                 on_bytes(size)
 
-    def _chosen(self, one: FarPack, choose: Callable[[int], bool]) -> list[Stored]:
+    def _chosen(self, one: RemotePack, choose: Callable[[int], bool]) -> list[Stored]:
         (trailer,) = self.open([one.ref]).values()
         found = [chunk for spot, chunk in one.loose.items() if spot not in one.loose_done]
         if trailer is not None:
@@ -226,7 +226,7 @@ class FarPacks:
             found += [trailer.at(place) for place in left]
         return sorted((chunk for chunk in found if choose(chunk.stored)), key=lambda chunk: chunk.offset)
 
-    def _read_pack(self, one: FarPack, chunks: list[Stored]) -> int:
+    def _read_pack(self, one: RemotePack, chunks: list[Stored]) -> int:
         size = 0
         (trailer,) = self.open([one.ref]).values()
         for span in merge([(chunk.offset, chunk.stored) for chunk in chunks], most=_READ):

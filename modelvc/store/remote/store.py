@@ -212,7 +212,7 @@ class RemoteStore:
             except KeyMissing:
                 return False
             except FormatError as error:
-                raise ObjectCorrupt(f"pack {name.hex()[:10]} ({error})", self.name, far=True) from None
+                raise ObjectCorrupt(f"pack {name.hex()[:10]} ({error})", self.name, remote=True) from None
         return True
 
     def unseen(self, key: str) -> RemoteBusy:
@@ -236,9 +236,9 @@ class RemoteStore:
         try:
             found = rootformat.parse(data)
         except FormatError as error:
-            raise ObjectCorrupt(f"the root of {oid.short} ({error})", self.name, far=True) from None
+            raise ObjectCorrupt(f"the root of {oid.short} ({error})", self.name, remote=True) from None
         if found.oid != oid or found.kind != kind or not found.placed:
-            raise ObjectCorrupt(f"the root of {oid.short}", self.name, far=True)
+            raise ObjectCorrupt(f"the root of {oid.short}", self.name, remote=True)
         return RemoteRoot(found, entry)
 
     def read_part(self, root: Root, part: Part) -> bytes:
@@ -257,9 +257,9 @@ class RemoteStore:
         try:
             data = bytes(codec.decode(Encoding(place.encoding), stored, part.length))
         except FormatError as error:
-            raise ObjectCorrupt(f"a part of {root.oid.short} ({error})", self.name, far=True) from None
+            raise ObjectCorrupt(f"a part of {root.oid.short} ({error})", self.name, remote=True) from None
         if blake3(data).digest() != part.name:
-            raise ObjectCorrupt(f"a part of {root.oid.short}", self.name, far=True)
+            raise ObjectCorrupt(f"a part of {root.oid.short}", self.name, remote=True)
         with self._lock:
             if len(self._segments) > 64:
                 self._segments.clear()
@@ -274,9 +274,9 @@ class RemoteStore:
             try:
                 names = doom_list.parse(data)
             except FormatError:
-                raise ObjectCorrupt(f"the doom list {entry.key}", self.name, far=True) from None
+                raise ObjectCorrupt(f"the doom list {entry.key}", self.name, remote=True) from None
             if len(data) != entry.size:  # a line less would be a pack that seems to stay
-                raise ObjectCorrupt(f"the doom list {entry.key}", self.name, far=True)
+                raise ObjectCorrupt(f"the doom list {entry.key}", self.name, remote=True)
             for name in names:
                 found[name] = min(found.get(name, entry.mtime), entry.mtime)
         return found
@@ -299,7 +299,7 @@ class RemoteStore:
         try:
             return max((int(key.removeprefix(doom_list.FOLDER)) for key in known), default=0)
         except ValueError:
-            raise ObjectCorrupt("the numbering of doom lists", self.name, far=True) from None
+            raise ObjectCorrupt("the numbering of doom lists", self.name, remote=True) from None
 
     def close(self) -> None:
         self.backend.close()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _READ = 8 << 20  # bytes of one request
 
 
-def gather(local: LocalStore, remote: RemoteStore, wanted: set[bytes], names: Iterable[ObjectName]) -> None:
+def recover_chunks(local: LocalStore, remote: RemoteStore, wanted: set[bytes], names: Iterable[ObjectName]) -> None:
     """Take chunks of WANTED from a remote, as far as the objects NAMES there lead to good copies; WANTED shrinks.
 
     Raises RemoteError when it cannot be asked any more; what came before is kept.
@@ -36,14 +36,14 @@ def gather(local: LocalStore, remote: RemoteStore, wanted: set[bytes], names: It
                 if not wanted:
                     break
                 with suppress(IntegrityError, KeyMissing):  # what is damaged there is no help
-                    _gather_object(remote, writer, wanted, name)
+                    _recover_from_object(remote, writer, wanted, name)
         except RemoteError:
             writer.commit()
             raise
         writer.commit()
 
 
-def _gather_object(remote: RemoteStore, writer: StoreWriter, wanted: set[bytes], name: ObjectName) -> None:
+def _recover_from_object(remote: RemoteStore, writer: StoreWriter, wanted: set[bytes], name: ObjectName) -> None:
     found = remote.read_root(*name)
     for segment in manifest.read_segments(remote, found.root) if found else ():
         places: dict[bytes, dict[bytes, Stored]] = {}
@@ -52,7 +52,9 @@ def _gather_object(remote: RemoteStore, writer: StoreWriter, wanted: set[bytes],
                 places.setdefault(pack, {})[stored.cid] = stored
         for where, chunks in places.items():
             try:
-                _take(remote, writer, wanted, where, sorted(chunks.values(), key=lambda chunk: chunk.offset))
+                _recover_from_pack(
+                    remote, writer, wanted, where, sorted(chunks.values(), key=lambda chunk: chunk.offset)
+                )
             except KeyMissing:
                 continue  # gone: the next object may know another place
             except RemoteError as error:
@@ -60,17 +62,19 @@ def _gather_object(remote: RemoteStore, writer: StoreWriter, wanted: set[bytes],
                     raise
 
 
-def _take(remote: RemoteStore, writer: StoreWriter, wanted: set[bytes], where: bytes, chunks: list[Stored]) -> None:
+def _recover_from_pack(
+    remote: RemoteStore, writer: StoreWriter, wanted: set[bytes], where: bytes, chunks: list[Stored]
+) -> None:
     for span in merge([(chunk.offset, chunk.stored) for chunk in chunks], most=_READ):
         (data,) = remote.backend.read_ranges(pack_key(where), [(span.start, span.stop - span.start)])
         for chunk in (chunks[place] for place in span.members):
             stored = data[chunk.offset - span.start : chunk.offset - span.start + chunk.stored]
-            if codec.content_of(chunk, stored) is not None:
+            if codec.verified_content(chunk, stored) is not None:
                 writer.append(stored, [chunk.as_new()])
                 wanted.discard(chunk.cid)
 
 
-def describe(remote: RemoteStore, name: ObjectName) -> Content | None:
+def content_on_remote(remote: RemoteStore, name: ObjectName) -> Content | None:
     """What an object is made of, from a remote whose manifests of it are whole; None where they are not."""
     try:
         found = remote.read_root(*name)
@@ -79,7 +83,7 @@ def describe(remote: RemoteStore, name: ObjectName) -> Content | None:
         return None
 
 
-def described_here(local: LocalStore, name: ObjectName) -> Content | None:
+def content_in_store(local: LocalStore, name: ObjectName) -> Content | None:
     """The same from the local store, whose chunks may be gone."""
     try:
         return manifest.read(local, local.read_root(*name))
@@ -87,20 +91,20 @@ def described_here(local: LocalStore, name: ObjectName) -> Content | None:
         return None
 
 
-def lacking(local: LocalStore, content: Content) -> set[bytes]:
+def missing_chunks(local: LocalStore, content: Content) -> set[bytes]:
     """Chunks of a content that no local pack has."""
     return {cid for cid, _ in content.recipe if local.find(cid) is None}
 
 
-def write_again(local: LocalStore, content: Content, folder: str) -> None:
+def rewrite_root(local: LocalStore, content: Content, folder: str) -> None:
     """Give an object a new root; the old one goes to FOLDER. All its chunks are here."""
-    local_store.forget_root(local, ObjectName(content.kind, content.oid), folder)
+    local_store.set_root_aside(local, ObjectName(content.kind, content.oid), folder)
     with StoreWriter(local) as writer:
         writer.add(content, unproven=True)
         writer.commit()
 
 
-class OnlyWanted:
+class WantedChunks:
     """What an Ingest is given in place of a StoreWriter, so that of a whole file it keeps only chunks of WANTED."""
 
     def __init__(self, writer: StoreWriter, wanted: set[bytes]) -> None:

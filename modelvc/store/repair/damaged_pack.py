@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _TOGETHER = 65_536 * pack.RECORD.size  # bytes of records read at once
 
 
-def rescued(fd: int) -> Iterator[tuple[NewChunk, bytes]]:
+def recoverable_chunks(fd: int) -> Iterator[tuple[NewChunk, bytes]]:
     """Good chunks of a pack whose trailer is damaged, from those of its records that still lead to them."""
     size = os.fstat(fd).st_size
     end = size - pack.FOOTER.size
@@ -38,6 +38,6 @@ def _from_records(fd: int, data: bytes) -> Iterator[tuple[NewChunk, bytes]]:
         if len(found) != stored:
             continue
         for encoding, length in ((RAW, stored), (ZSTD, raw)):
-            if codec.named(cid, encoding, found, length) is not None:
+            if codec.decode_verified(cid, encoding, found, length) is not None:
                 yield codec.new_chunk(cid, found, length, encoding), found
                 break

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from modelvc.store.local.store import LocalStore
 
 
-def set_aside(store: LocalStore, name: bytes, folder: str) -> int:
+def repair_pack(store: LocalStore, name: bytes, folder: str) -> int:
     """Copy the good chunks of a damaged pack to a new one, then move the pack to FOLDER; the number of chunks lost.
 
     Nothing is destroyed: who knows better than we do can still look at the damaged pack.
@@ -29,11 +29,11 @@ def set_aside(store: LocalStore, name: bytes, folder: str) -> int:
             try:
                 trailer = packfile.read_trailer(fd, name)
             except IntegrityError:
-                for chunk, stored in damaged_pack.rescued(fd):
+                for chunk, stored in damaged_pack.recoverable_chunks(fd):
                     writer.append(stored, [chunk])
             else:
                 for place in sorted(trailer, key=lambda one: one.offset):
-                    good = packfile.good_bytes(fd, place)
+                    good = packfile.verified_bytes(fd, place)
                     if good is None:
                         lost += 1
                     else:
@@ -50,7 +50,7 @@ def set_aside(store: LocalStore, name: bytes, folder: str) -> int:
     return lost
 
 
-def forget_root(store: LocalStore, name: ObjectName, folder: str) -> None:
+def set_root_aside(store: LocalStore, name: ObjectName, folder: str) -> None:
     """Move a damaged root out of the way, so that a good one can be written."""
     make_folder(store.disk, folder)
     path = store.root_path(*name)

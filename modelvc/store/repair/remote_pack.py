@@ -15,13 +15,13 @@ from modelvc.store.remote.store import pack_key
 if TYPE_CHECKING:
     from modelvc.formats.binary.pack import Stored, Trailer
     from modelvc.store.local.store import LocalStore
-    from modelvc.store.remote.packs import FarPack
+    from modelvc.store.remote.packs import RemotePack
     from modelvc.store.remote.store import RemoteStore
 
 _LARGEST = 128 << 20  # bytes; push writes packs of 16 MiB
 
 
-def mend_pack(local: LocalStore, remote: RemoteStore, bad: FarPack) -> bool:
+def repair_pack(local: LocalStore, remote: RemoteStore, bad: RemotePack) -> bool:
     """Whether every chunk of a pack is good on the REMOTE now; what was not was taken from the LOCAL store.
 
     Nothing is written unless all of it is good: the name of a pack fixes its bytes, so writing them again is safe.
@@ -41,7 +41,7 @@ def mend_pack(local: LocalStore, remote: RemoteStore, bad: FarPack) -> bool:
     for chunk in trailer:
         place = slice(chunk.offset, chunk.offset + chunk.stored)
         stored: bytes | None = data[place]
-        if codec.content_of(chunk, data[place]) is None:
+        if codec.verified_content(chunk, data[place]) is None:
             stored = _from_local(local, chunk)
         if stored is None:
             return False
@@ -59,7 +59,7 @@ class _Present(NamedTuple):
     size: int  # bytes that lie there, which may be more
 
 
-def _bytes_of(remote: RemoteStore, bad: FarPack) -> _Present:
+def _bytes_of(remote: RemoteStore, bad: RemotePack) -> _Present:
     """Read what lies on the remote of a pack. Raises KeyDenied."""
     key = pack_key(bad.name)
     entry = remote.backend.stat([key]).get(key)
@@ -69,7 +69,7 @@ def _bytes_of(remote: RemoteStore, bad: FarPack) -> _Present:
     return _Present(bytes(data).ljust(bad.size, b"\0"), size)
 
 
-def _trailer(data: bytes, bad: FarPack) -> Trailer | None:
+def _trailer(data: bytes, bad: RemotePack) -> Trailer | None:
     """The trailer of a pack: from its bytes, or made again where roots name all chunks that it held."""
     made = pack.encode_trailer(bad.loose.values())
     end = made + pack.footer(made)
@@ -85,4 +85,4 @@ def _from_local(local: LocalStore, chunk: Stored) -> bytes | None:
         stored = bytes(local.read_chunk(chunk.cid)) if chunk.encoding == RAW else local.read_stored(chunk.cid)[1]
     except (IntegrityError, NotFoundError):
         return None
-    return None if codec.content_of(chunk, stored) is None else stored
+    return None if codec.verified_content(chunk, stored) is None else stored

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from modelvc.formats.binary.segment import Recipe
     from modelvc.store.local.store import LocalStore
     from modelvc.store.remote.store import RemoteStore
-    from modelvc.store.transfer.outgoing import Far, Packs, Source
+    from modelvc.store.transfer.outgoing import Packs, RemoteState, Source
     from modelvc.store.transfer.wanted import Wanted
 
 
@@ -42,10 +42,10 @@ class Prepared(NamedTuple):
 class Batch:
     """Sends a number of objects together, so that many small ones share packs."""
 
-    def __init__(self, local: LocalStore, remote: RemoteStore, far: Far, jobs: int) -> None:
+    def __init__(self, local: LocalStore, remote: RemoteStore, state: RemoteState, jobs: int) -> None:
         self._local = local
         self._remote = remote
-        self._far = far
+        self._state = state
         self._jobs = jobs
         self.sent_bytes = 0
         self.sizes: dict[str, int] = {}  # of the keys that were written
@@ -56,7 +56,7 @@ class Batch:
 
         An object that the local store cannot read is noted in `unreadable` and stops no other.
         """
-        with Outgoing(self._remote, self._far, self._jobs, on_bytes) as out:
+        with Outgoing(self._remote, self._state, self._jobs, on_bytes) as out:
             contents = []
             for want in wanted:
                 try:
@@ -74,7 +74,7 @@ class Batch:
 
     def write(self, roots: Sequence[Prepared]) -> dict[ObjectName, Seen]:
         """Write roots; those that could be."""
-        if any(self._far.listing.has_root(root.kind, root.oid) for root, _ in roots):
+        if any(self._state.listing.has_root(root.kind, root.oid) for root, _ in roots):
             self._remote.confirm(self.sizes)  # what is replaced may be whole
         with Workers(self._remote.backend, self._jobs, "mvc-push") as pool:
             done = pool.map(self._write_root, [root for root, _ in roots])
@@ -84,7 +84,7 @@ class Batch:
     def _reuse(self, want: Wanted, out: Outgoing) -> None:
         """Learn where chunks of related objects lie."""
         for kind, oid in want.related():
-            if not self._far.listing.has_root(kind, oid):
+            if not self._state.listing.has_root(kind, oid):
                 continue
             try:
                 found = self._remote.read_root(kind, oid)
@@ -107,7 +107,7 @@ class Batch:
         chunk, stored = self._local.read_stored(cid)
         good = len(stored) == chunk.stored and xxhash.xxh3_64_intdigest(stored) == chunk.xxh3 and chunk.raw == length
         if good and chunk.encoding != RAW:
-            good = codec.named(cid, chunk.encoding, stored, chunk.raw) is not None
+            good = codec.decode_verified(cid, chunk.encoding, stored, chunk.raw) is not None
         if not good:
             raise ObjectCorrupt(f"{path} (chunk {cid.hex()[:10]})", self._local.name)
         out.append(stored, chunk.as_new())
@@ -115,7 +115,7 @@ class Batch:
     def _write_root(self, root: Root) -> bool:
         """Write a root if its key is as it was listed; False when somebody else was faster: theirs may be whole."""
         key, data = root_key(root.kind, root.oid), root.encode()
-        entry = self._far.listing.keys.get(key)
+        entry = self._state.listing.keys.get(key)
         try:
             if entry is None:
                 self._remote.backend.create(key, data)

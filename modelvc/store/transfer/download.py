@@ -71,7 +71,7 @@ class Downloader:
         self._bytes = 0
 
     def run(self, wanted: Sequence[ObjectName], on_bytes: Callable[[int], None] = lambda _: None) -> Downloaded:
-        """Bring WANTED into the local store, as far as the remote has it.
+        """Bring WANTED into the local store, as state as the remote has it.
 
         Raises ObjectCorrupt, KeyMissing or KeyDenied for what is damaged or refused there, when all else is here.
         """
@@ -114,7 +114,7 @@ class Downloader:
         try:
             sections = list(manifest.sections(self._remote, root))
         except FormatError as error:
-            raise ObjectCorrupt(f"the root of {root.oid.short} ({error})", self._remote.name, far=True) from None
+            raise ObjectCorrupt(f"the root of {root.oid.short} ({error})", self._remote.name, remote=True) from None
         segments = tuple(segment for section in sections for segment in section.segments)
         return _Found(manifest.content_of(root, sections), segments)
 
@@ -180,7 +180,7 @@ class Downloader:
 
     def _damaged(self, part: _Range, chunk: Stored, why: str) -> ObjectCorrupt:
         return ObjectCorrupt(
-            f"pack {part.pack.hex()[:10]} (chunk {chunk.cid.hex()[:10]}: {why})", self._remote.name, far=True
+            f"pack {part.pack.hex()[:10]} (chunk {chunk.cid.hex()[:10]}: {why})", self._remote.name, remote=True
         )
 
 

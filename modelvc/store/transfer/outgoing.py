@@ -15,7 +15,7 @@ from blake3 import blake3
 
 from modelvc.formats.binary import pack
 from modelvc.formats.binary.pack import RAW, PackRef, Stored
-from modelvc.formats.binary.root import Part, Place
+from modelvc.formats.binary.root import Part, PartPlace
 from modelvc.formats.binary.segment import Placement, Recipe, Segment
 from modelvc.store.objects import codec, manifest
 from modelvc.store.remote.store import pack_key
@@ -38,7 +38,7 @@ Packs = tuple[PackRef, ...]
 
 
 @dataclass(slots=True, eq=False)
-class RemotePack:
+class PackHandle:
     """A pack of the remote: one that is there, or one that is being built and has no name yet."""
 
     name: bytes = b""
@@ -49,11 +49,11 @@ class RemotePack:
 class Source(NamedTuple):
     """Where a chunk lies, or will lie, in the remote."""
 
-    pack: RemotePack
+    pack: PackHandle
     stored: Stored
 
 
-class Far(NamedTuple):
+class RemoteState(NamedTuple):
     """What a remote holds, and which of its packs must not be referenced anew, since when."""
 
     listing: Listing
@@ -66,16 +66,16 @@ class Far(NamedTuple):
 class Outgoing:
     """Sends chunks and the roots made of them. `sources` says where each chunk lies; `sent_bytes` counts."""
 
-    def __init__(self, remote: RemoteStore, far: Far, jobs: int, on_bytes: Callable[[int], None]) -> None:
+    def __init__(self, remote: RemoteStore, state: RemoteState, jobs: int, on_bytes: Callable[[int], None]) -> None:
         self._remote = remote
-        self._far = far
+        self._state = state
         self._on_bytes = on_bytes
         self._jobs = jobs
-        self._building = RemotePack(size=len(pack.MAGIC))
+        self._building = PackHandle(size=len(pack.MAGIC))
         self._body = bytearray(pack.MAGIC)
         self._flying: deque[Future[PackRef]] = deque()
         self._parts: dict[bytes, Part] = {}
-        self._part_packs: list[RemotePack] = []  # what Place.pack counts in until a root gets its own table
+        self._part_packs: list[PackHandle] = []  # what PartPlace.pack counts in until a root gets its own table
         self.sources: dict[bytes, Source] = {}
         self.sent: list[PackRef] = []  # packs
         self.sent_bytes = 0
@@ -90,11 +90,11 @@ class Outgoing:
     # -- what is there already
 
     def learn(self, segment: Segment) -> None:
-        """Where the chunks of a segment lie, as far as their packs are there and not doomed."""
+        """Where the chunks of a segment lie, as state as their packs are there and not doomed."""
         placement = segment.placement
         if placement is None:
             return
-        usable = [RemotePack(name, size) if self._far.usable(name, size) else None for name, size in placement.packs]
+        usable = [PackHandle(name, size) if self._state.usable(name, size) else None for name, size in placement.packs]
         for place, stored in zip(placement.pack, placement.stored, strict=True):
             owner = usable[place]
             if owner is not None and stored.encoding in codec.KNOWN:
@@ -105,8 +105,8 @@ class Outgoing:
         for part in root.parts():
             if part.place is not None and part.name not in self._parts:
                 name, size = root.packs[part.place.pack]
-                if self._far.usable(name, size):
-                    self._part_packs.append(RemotePack(name, size))
+                if self._state.usable(name, size):
+                    self._part_packs.append(PackHandle(name, size))
                     self._parts[part.name] = replace(part, place=part.place._replace(pack=len(self._part_packs) - 1))
 
     # -- chunks
@@ -129,22 +129,22 @@ class Outgoing:
         chunks = built.records.chunks.values()
         if not chunks:
             return
-        self._building, self._body = RemotePack(), bytearray(pack.MAGIC)
+        self._building, self._body = PackHandle(), bytearray(pack.MAGIC)
         trailer = pack.encode_trailer(chunks)
-        if pack.pack_id(trailer) in self._far.doomed:
+        if pack.pack_id(trailer) in self._state.doomed:
             trailer = pack.encode_trailer(chunks, os.urandom(16))
         body += trailer + pack.footer(trailer)
         built.name, built.size = pack.pack_id(trailer), len(body)
         pack.prove(built.size, pack.bytes_at(body), built.name, len(chunks))
         built.records = pack.Building()
-        if self._far.listing.has_pack(built.name, built.size):
+        if self._state.listing.has_pack(built.name, built.size):
             self._on_bytes(built.size)
             return
         while len(self._flying) >= self._jobs:
             self._land()
         self._flying.append(self.pool.submit(self._put, built, body))
 
-    def _put(self, built: RemotePack, body: bytearray) -> PackRef:
+    def _put(self, built: PackHandle, body: bytearray) -> PackRef:
         self._remote.backend.put(pack_key(built.name), body)
         self._on_bytes(len(body))
         return PackRef(built.name, len(body))
@@ -155,7 +155,7 @@ class Outgoing:
         self.sent_bytes += self.sent[-1].size
 
     def _settle(self) -> None:
-        """Every pack so far is complete on the remote."""
+        """Every pack so state is complete on the remote."""
         self._seal()
         while self._flying:
             self._land()
@@ -188,7 +188,7 @@ class Outgoing:
             owner, placed = self.append(data, codec.new_chunk(name, data, len(data)))
             if not self._part_packs or self._part_packs[-1] is not owner:
                 self._part_packs.append(owner)
-            place = Place(len(self._part_packs) - 1, placed.offset, placed.stored, RAW.id, placed.xxh3)
+            place = PartPlace(len(self._part_packs) - 1, placed.offset, placed.stored, RAW.id, placed.xxh3)
             self._parts[name] = Part(None, name, len(data), content, place)
         return replace(self._parts[name], content=content)
 
@@ -212,7 +212,7 @@ def cids(recipe: Recipe) -> Iterator[bytes]:
         yield cid
 
 
-def _with_table(root: Root, packs: Sequence[RemotePack]) -> Root:
+def _with_table(root: Root, packs: Sequence[PackHandle]) -> Root:
     """ROOT with a pack table of its own, in place of the places in PACKS that its parts were given."""
     used = sorted({part.place.pack for part in root.parts() if part.place is not None})
     number = {old: new for new, old in enumerate(used)}

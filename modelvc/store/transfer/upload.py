@@ -20,7 +20,7 @@ from modelvc.store.remote.seen import Seen
 from modelvc.store.remote.store import root_key
 from modelvc.store.remote.workers import Workers
 from modelvc.store.transfer.batch import Batch
-from modelvc.store.transfer.outgoing import Far
+from modelvc.store.transfer.outgoing import RemoteState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -52,7 +52,7 @@ class Uploaded:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class UploadOptions:
     """How to push: requests at once, how long gc waits (seconds), and the Git repositories that use the remote.
 
     `anew`: objects to send although they seem to be there; `damaged`: packs not to rely on.
@@ -68,11 +68,13 @@ class Terms:
 class Uploader:
     """One push to one remote. `known` tells how objects looked that this clone has seen there."""
 
-    def __init__(self, local: LocalStore, remote: RemoteStore, known: Mapping[ObjectName, Seen], terms: Terms) -> None:
+    def __init__(
+        self, local: LocalStore, remote: RemoteStore, known: Mapping[ObjectName, Seen], options: UploadOptions
+    ) -> None:
         self._local = local
         self._remote = remote
         self._known = known
-        self._terms = terms
+        self._options = options
         self._seen: dict[ObjectName, Seen] = {}
         self._sent: dict[ObjectName, None] = {}
         self._sent_bytes = 0
@@ -95,18 +97,18 @@ class Uploader:
     def plan(self, wanted: Sequence[Wanted]) -> Uploaded:
         """What `run` would send of WANTED; nothing is written."""
         self._remote.check()
-        listing = self._remote.listing().without(self._terms.damaged)
+        listing = self._remote.listing().without(self._options.damaged)
         _, missing = self._look(wanted, listing)
         gone = {want.name for want in missing}
         there = tuple(want.name for want in wanted if want.name not in gone)
         return Uploaded(tuple(want.name for want in missing if want.here), 0, there, self._seen, self._absent)
 
-    def _look(self, wanted: Sequence[Wanted], listing: Listing) -> tuple[Far, list[Wanted]]:
+    def _look(self, wanted: Sequence[Wanted], listing: Listing) -> tuple[RemoteState, list[Wanted]]:
         """Those of WANTED that the remote lacks, and what it has; notes those that are nowhere."""
-        far = Far(listing, self._remote.doomed(listing.dooms))
-        missing = [want for want in wanted if not self._is_there(want, far)]
-        self._absent = {want.name: self._lacking(want, far) for want in missing if not want.here}
-        return far, missing
+        state = RemoteState(listing, self._remote.doomed(listing.dooms))
+        missing = [want for want in wanted if not self._is_there(want, state)]
+        self._absent = {want.name: self._lacking(want, state) for want in missing if not want.here}
+        return state, missing
 
     def _failure(self) -> RemoteBusy:
         if self._unseen:
@@ -118,23 +120,23 @@ class Uploader:
     def _bring(self, wanted: Sequence[Wanted], on_bytes: Callable[[int], None]) -> bool:
         """One attempt; False when a clean-up of the remote may have crossed it, or when not all of it is there."""
         made = self._remote.prepare()
-        listing = self._remote.listing().without(self._terms.damaged)
+        listing = self._remote.listing().without(self._options.damaged)
         hidden = (root_key(*name) for name in self._sent if not listing.has_root(*name))
         self._unseen = next(hidden, "")
         begun = _Clocks(self._remote)
-        for url in self._terms.repositories:
+        for url in self._options.repositories:
             made |= self._remote.register(url, listing)
-        far, missing = self._look(wanted, listing)
+        state, missing = self._look(wanted, listing)
         gone = {want.name for want in missing}
-        old = begun.far - self._terms.grace / 2
+        old = begun.state - self._options.grace / 2
         stale = [w for w in wanted if w.name not in gone and 0 < listing.keys[root_key(*w.name)].mtime < old]
         send = [want for want in missing if want.here]
         sizes: dict[str, int] = {}
         if send:
-            batch = Batch(self._local, self._remote, far, self._terms.jobs)
+            batch = Batch(self._local, self._remote, state, self._options.jobs)
             roots = batch.prepare(send, on_bytes)
             self._sent_bytes += batch.sent_bytes
-            if begun.passed(self._remote) > self._terms.grace / 4:
+            if begun.passed(self._remote) > self._options.grace / 4:
                 return False  # a gc may have doomed and deleted what these roots name
             written = batch.write(roots)
             self._sent |= dict.fromkeys(written)
@@ -143,14 +145,14 @@ class Uploader:
             self._absent |= batch.unreadable
             if len(written) + len(batch.unreadable) < len(send):
                 return False
-        with Workers(self._remote.backend, self._terms.jobs, "mvc-push") as pool:
+        with Workers(self._remote.backend, self._options.jobs, "mvc-push") as pool:
             if not all(list(pool.map(self._renew, stale))):
                 return False
         sizes |= {root_key(*want.name): listing.keys[root_key(*want.name)].size for want in stale}
         if (made or missing or stale) and not self._is_settled(listing, sizes):
             return False
         # asked last: what was young when this began may be old now
-        return begun.passed(self._remote) <= self._terms.grace / 4
+        return begun.passed(self._remote) <= self._options.grace / 4
 
     def _is_settled(self, before: Listing, sizes: Mapping[str, int]) -> bool:
         """Whether the keys in SIZES are there, anew and whole, and nothing was doomed since BEFORE.
@@ -159,7 +161,7 @@ class Uploader:
         """
         can = self._remote.backend.capabilities
         few = len(sizes) * can.page < len(before.keys)
-        always = {"config", *map(repository_registration.key_of, self._terms.repositories)}
+        always = {"config", *map(repository_registration.key_of, self._options.repositories)}
         now = self._remote.look(sorted(always | sizes.keys())) if few else self._remote.listing()
         for key in always - now.keys.keys():
             self._unseen = key
@@ -172,29 +174,29 @@ class Uploader:
                 return False
         return set(now.dooms) <= set(before.dooms)
 
-    def _is_there(self, want: Wanted, far: Far) -> bool:
+    def _is_there(self, want: Wanted, state: RemoteState) -> bool:
         """Whether the remote has the root and all packs that it needs, each with its size."""
         name = want.name
-        again = name in self._terms.anew or name in self._denied
-        if not far.listing.has_root(*name) or (again and name not in self._sent):
+        again = name in self._options.anew or name in self._denied
+        if not state.listing.has_root(*name) or (again and name not in self._sent):
             return False
-        root = far.listing.keys[root_key(*name)]
+        root = state.listing.keys[root_key(*name)]
         for source in (self._seen.get, self._known.get, self._ask):
             seen = source(name)
             if (
                 seen is not None
                 and seen.root == root.size
-                and all(far.listing.has_pack(*one) for one in seen.packs)
-                and not self._is_late(name, seen.packs, far)
+                and all(state.listing.has_pack(*one) for one in seen.packs)
+                and not self._is_late(name, seen.packs, state)
             ):
                 self._seen[name] = seen
                 return True
         return False
 
-    def _is_late(self, name: ObjectName, needed: Packs, far: Far) -> bool:
+    def _is_late(self, name: ObjectName, needed: Packs, state: RemoteState) -> bool:
         """Whether gc may not have seen that a root names a doomed pack: it sees those that are older than its doom."""
-        written = float("inf") if name in self._sent else far.listing.keys[root_key(*name)].mtime
-        return any(one in far.doomed and far.doomed[one] <= written for one, _ in needed)
+        written = float("inf") if name in self._sent else state.listing.keys[root_key(*name)].mtime
+        return any(one in state.doomed and state.doomed[one] <= written for one, _ in needed)
 
     def _ask(self, name: ObjectName) -> Seen | None:
         try:
@@ -203,8 +205,8 @@ class Uploader:
         except (IntegrityError, KeyDenied):  # it is sent again
             return None
 
-    def _lacking(self, want: Wanted, far: Far) -> ModelvcError:
-        there = "whole on" if far.listing.has_root(*want.name) else "on"
+    def _lacking(self, want: Wanted, state: RemoteState) -> ModelvcError:
+        there = "whole on" if state.listing.has_root(*want.name) else "on"
         where = f"the local store, nor {there} {self._remote.name}"
         return ObjectMissing(want.oid, where, path=want.path, hint=f"run `{PUSH_ALL}` in a clone that has it")
 
@@ -242,9 +244,9 @@ class _Clocks:
     """A moment by the clock of the remote, which stamps its keys, and by ours, which runs on in a computer's sleep."""
 
     def __init__(self, remote: RemoteStore) -> None:
-        self.far = remote.backend.now()
+        self.state = remote.backend.now()
         self._here = time.time()
 
     def passed(self, remote: RemoteStore) -> float:
         """Seconds since then; the larger, where the clocks disagree."""
-        return max(remote.backend.now() - self.far, time.time() - self._here)
+        return max(remote.backend.now() - self.state, time.time() - self._here)

@@ -150,7 +150,7 @@ def test_a_root(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_placed_root_is_as_large_as_was_expected(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = a_root(3)
-    place = root.Place(0, 8, 10, 0, 0)
+    place = root.PartPlace(0, 8, 10, 0, 0)
     packs = tuple((bytes([n]) * 32, 100) for n in range(3))
     leaves = tuple(replace(leaf, leaf=replace(leaf.leaf, place=place)) for leaf in plain.leaves)
     placed = replace(plain, leaves=leaves, packs=packs, placed=True)

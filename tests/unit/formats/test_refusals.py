@@ -14,7 +14,7 @@ from modelvc.errors import FormatError
 from modelvc.formats import limits, toml
 from modelvc.formats.binary import pack, root, segment, tree
 from modelvc.formats.binary.pack import RAW, ZSTD, Stored, Trailer
-from modelvc.formats.binary.root import LeafRef, Part, Place, Root
+from modelvc.formats.binary.root import LeafRef, Part, PartPlace, Root
 from modelvc.formats.binary.segment import Placement, Recipe, Segment
 from modelvc.formats.text import repository_registration
 from modelvc.ids import Oid
@@ -114,7 +114,7 @@ SEGMENTS: dict[str, tuple[Callable[[], object], str]] = {
 
 # -- a root
 
-PART = Part(None, A, 1000, 100, Place(0, 8, 1000, 0, 7))
+PART = Part(None, A, 1000, 100, PartPlace(0, 8, 1000, 0, 7))
 LEAF = LeafRef(A, 1, 100, "a", PART, (PART,))
 ROOT = Root("tree", Oid(A), 100, 1, bytes(16), ((A, SIZE),), (), (LEAF,), placed=True)
 

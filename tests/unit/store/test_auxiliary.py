@@ -13,9 +13,9 @@ from modelvc.formats.binary import segment
 from modelvc.ids import ObjectName
 from modelvc.models.files.trees import stored_recipes
 from modelvc.store.check import local_store
-from modelvc.store.check.remote_store import FarCheck, How
+from modelvc.store.check.remote_store import CheckDepth, RemoteChecker
 from modelvc.store.gc.collector import Collector
-from modelvc.store.gc.survey import Rules
+from modelvc.store.gc.survey import GcRules
 from modelvc.store.local.ingest import Ingest
 from modelvc.store.local.proof import read_content
 from modelvc.store.local.store import LocalStore
@@ -25,7 +25,7 @@ from modelvc.store.objects.manifest import Content
 from modelvc.store.remote.store import RemoteStore, root_key
 from modelvc.store.repair import copies
 from modelvc.store.transfer.download import Downloader
-from modelvc.store.transfer.upload import Terms, Uploader
+from modelvc.store.transfer.upload import Uploader, UploadOptions
 from modelvc.store.transfer.wanted import Wanted
 from tests.golden.write import aided, with_bases
 from tests.support.stores import DictBackend, add_bytes, folders, read_bytes
@@ -72,7 +72,7 @@ def made(tmp_path: Path) -> tuple[LocalStore, DictBackend, tuple[Content, Conten
 
 def push(store: LocalStore, far: DictBackend, contents: tuple[Content, ...], *, anew: bool = False) -> None:
     wanted = [Wanted(one.kind, one.oid, "m", lambda: [ObjectName(c.kind, c.oid) for c in contents]) for one in contents]
-    terms = Terms(jobs=1, anew=frozenset(one.name for one in wanted) if anew else frozenset())
+    terms = UploadOptions(jobs=1, anew=frozenset(one.name for one in wanted) if anew else frozenset())
     Uploader(store, RemoteStore(far), {}, terms).run(wanted)
 
 
@@ -80,7 +80,7 @@ def is_right(store: LocalStore, content: Content) -> None:
     name = content.kind, content.oid
     assert local_store.check_object(store, name, every_byte=True) is None
     assert read_content(store, *name, "m") == content
-    found = copies.described_here(store, name)
+    found = copies.content_in_store(store, name)
     assert found is not None
     assert found.recipe == content.recipe
     if content.kind == "tree":
@@ -128,11 +128,11 @@ def test_a_look_at_a_remote(made: Made, tmp_path: Path, where: str) -> None:
     local = LocalStore(str(tmp_path / where))
     remote = RemoteStore(far)
     names = [ObjectName(one.kind, one.oid) for one in contents]
-    health = FarCheck(remote, remote.listing(), local, How(whole=True)).run(names)
+    health = RemoteChecker(remote, remote.listing(), local, CheckDepth(whole=True)).run(names)
     assert health.faults == {}
     assert health.proven == set(names)
     for one in contents:
-        found = copies.describe(remote, ObjectName(one.kind, one.oid))
+        found = copies.content_on_remote(remote, ObjectName(one.kind, one.oid))
         assert found is not None
         assert found.recipe == one.recipe
 
@@ -142,7 +142,7 @@ def test_a_clean_up_that_copies(made: Made, tmp_path: Path) -> None:
     far.clock = lambda: 2e9
     before = {key for key in far.objects if key.startswith("packs/")}
     names = {ObjectName(one.kind, one.oid) for one in contents}
-    Collector(RemoteStore(far), Rules(lambda: names, 0.0, jobs=1)).run()
+    Collector(RemoteStore(far), GcRules(lambda: names, 0.0, jobs=1)).run()
     assert not before & far.objects.keys()
     other = LocalStore(str(tmp_path / "other"))
     Downloader(other, RemoteStore(far), 2).run(sorted(names))

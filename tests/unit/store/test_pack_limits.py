@@ -25,9 +25,9 @@ from modelvc.store.local.writer import StoreWriter
 from modelvc.store.objects import manifest
 from modelvc.store.objects.manifest import Content
 from modelvc.store.remote.store import RemoteStore
-from modelvc.store.repair.local_store import set_aside
+from modelvc.store.repair.local_store import repair_pack
 from modelvc.store.transfer.download import Downloader
-from modelvc.store.transfer.upload import Terms, Uploader
+from modelvc.store.transfer.upload import Uploader, UploadOptions
 from modelvc.store.transfer.wanted import Wanted
 from tests.support.stores import DictBackend, add_bytes, folders, read_bytes
 
@@ -173,7 +173,7 @@ def test_a_pack_of_before_that_is_over_the_limit_is_brought_back(
     assert "is too large" in health.unreadable
     store.forget_packs()
     assert not whole(store, content)
-    set_aside(store, name, str(tmp_path / "damaged"))
+    repair_pack(store, name, str(tmp_path / "damaged"))
     assert max(counts(store)) == FEW
     assert whole(store, content)
 
@@ -186,7 +186,7 @@ def test_a_damaged_pack_that_is_set_aside(store: LocalStore, tmp_path: Path, mon
     data[8] ^= 1
     path.write_bytes(data)
     monkeypatch.setattr("modelvc.store.local.writer.PACK", 3 * 4)  # its chunks go to packs of this size
-    assert set_aside(store, name, str(tmp_path / "damaged")) == 1
+    assert repair_pack(store, name, str(tmp_path / "damaged")) == 1
     assert len(store.packs()) > 1
     assert sum(counts(store)) == 2 * FEW - 1
 
@@ -194,7 +194,7 @@ def test_a_damaged_pack_that_is_set_aside(store: LocalStore, tmp_path: Path, mon
 def test_what_is_sent(store: LocalStore, tmp_path: Path, few: int) -> None:
     far = DictBackend()
     content = add_folder(store, tmp_path / "f", 3 * few)
-    Uploader(store, RemoteStore(far), {}, Terms(jobs=2)).run([Wanted("tree", content.oid, "f")])
+    Uploader(store, RemoteStore(far), {}, UploadOptions(jobs=2)).run([Wanted("tree", content.oid, "f")])
     found = []
     for key, (data, _) in far.objects.items():
         if key.startswith("packs/"):
@@ -267,7 +267,7 @@ def test_nothing_is_sent_that_can_not_be_read_back(
 
     monkeypatch.setattr("modelvc.store.transfer.outgoing.pack.footer", torn)
     with pytest.raises(FormatError, match="its last bytes are damaged"):
-        Uploader(store, RemoteStore(far), {}, Terms(jobs=1)).run([Wanted("file", content.oid, "m")])
+        Uploader(store, RemoteStore(far), {}, UploadOptions(jobs=1)).run([Wanted("file", content.oid, "m")])
     assert not [key for key in far.objects if key.startswith(("packs/", "b/"))]
 
 
@@ -326,7 +326,7 @@ def test_records_of_a_pack_are_rescued_in_parts(
     data[8 + 40 + 3] ^= 1  # in its head
     path.write_bytes(data)
     monkeypatch.setattr("modelvc.store.repair.damaged_pack._TOGETHER", 3 * pack.RECORD.size)
-    set_aside(store, name, str(tmp_path / "damaged"))
+    repair_pack(store, name, str(tmp_path / "damaged"))
     assert sum(counts(store)) == 10
 
 

@@ -16,7 +16,7 @@ from modelvc.formats.binary.pack import RAW, Stored
 from modelvc.store.check.local_store import check_pack
 from modelvc.store.local import packfile
 from modelvc.store.local.store import LocalStore
-from modelvc.store.remote.packs import FarPacks
+from modelvc.store.remote.packs import RemotePacks
 from modelvc.store.remote.store import Listing, RemoteStore, pack_key
 from tests.support.stores import DictBackend
 
@@ -89,7 +89,7 @@ def by_fsck(tmp: Path, data: bytes) -> None:
 
 def by_fsck_of_a_remote(tmp: Path, data: bytes) -> None:
     del tmp
-    packs = FarPacks(remote(data), Listing({}), 1)
+    packs = RemotePacks(remote(data), Listing({}), 1)
     packs.open([(NAME, len(data))])
     packs.close()
     if why := packs.packs[NAME].trouble:

@@ -14,7 +14,7 @@ from modelvc.store.objects import manifest
 from modelvc.store.remote.seen import Seen
 from modelvc.store.remote.store import RemoteStore, root_key
 from modelvc.store.transfer.download import Downloader
-from modelvc.store.transfer.upload import Terms, Uploader
+from modelvc.store.transfer.upload import Uploader, UploadOptions
 from modelvc.store.transfer.wanted import Wanted
 from tests.support.stores import DictBackend, add_bytes, folders, read_bytes
 
@@ -36,7 +36,7 @@ def far() -> DictBackend:
 
 
 def upload(store: LocalStore, far: DictBackend, *wanted: Wanted, known: dict | None = None):  # type: ignore[type-arg]
-    return Uploader(store, RemoteStore(far), known or {}, Terms(jobs=4)).run(wanted)
+    return Uploader(store, RemoteStore(far), known or {}, UploadOptions(jobs=4)).run(wanted)
 
 
 def want(oid: Oid, *related: Oid, kind: str = "file") -> Wanted:
@@ -372,7 +372,7 @@ def test_what_can_not_be_read_here_stops_no_other(store: LocalStore, far: DictBa
 def test_a_push_says_for_which_repository_it_is_once(store: LocalStore, far: DictBackend, tmp_path: Path):
     content = add_bytes(store, tmp_path, noise(1000))
     remote = RemoteStore(far)
-    terms = Terms(jobs=1, repositories=("host/team/models", "/srv/git/models#7"))
+    terms = UploadOptions(jobs=1, repositories=("host/team/models", "/srv/git/models#7"))
     for _ in range(2):
         Uploader(store, remote, {}, terms).run([want(content.oid)])
     assert set(remote.repositories()) == set(terms.repositories)

@@ -20,9 +20,9 @@ from modelvc.formats.paths import SafeRelPath
 from modelvc.ids import ObjectName
 from modelvc.models.files import trees
 from modelvc.store.check import local_store
-from modelvc.store.check.remote_store import FarCheck, How
+from modelvc.store.check.remote_store import CheckDepth, RemoteChecker
 from modelvc.store.gc.collector import Collector
-from modelvc.store.gc.survey import Rules
+from modelvc.store.gc.survey import GcRules
 from modelvc.store.local.content import ContentReader
 from modelvc.store.local.ingest import Ingest
 from modelvc.store.local.proof import prove, read_content
@@ -33,7 +33,7 @@ from modelvc.store.objects.manifest import Content, PartSource
 from modelvc.store.remote.store import RemoteStore, root_key
 from modelvc.store.repair import copies
 from modelvc.store.transfer.download import Downloader
-from modelvc.store.transfer.upload import Terms, Uploader, needed_packs
+from modelvc.store.transfer.upload import Uploader, UploadOptions, needed_packs
 from modelvc.store.transfer.wanted import Wanted
 from tests.support.stores import DictBackend, folders
 
@@ -106,7 +106,7 @@ def made(request: pytest.FixtureRequest, tmp_path: Path) -> Made:
             content = manifest.tree_content(entries, {one.oid: one.recipe for one in done})
         writer.add(content)
         writer.commit()
-    Uploader(local, RemoteStore(backend), {}, Terms(jobs=1)).run([Wanted(content.kind, content.oid, "m")])
+    Uploader(local, RemoteStore(backend), {}, UploadOptions(jobs=1)).run([Wanted(content.kind, content.oid, "m")])
     found = Made(local, backend, content, LocalStore(str(tmp_path / "empty")))
     change = {"shorter": shorter, "longer": longer}[how]
     Path(local.root_path(content.kind, content.oid)).write_bytes(wrong(found.root(local), local, change))
@@ -147,7 +147,7 @@ RAISING: dict[str, Callable[[Made], object]] = {
     ),
     "packs that a remote needs": lambda made: needed_packs(made.remote, made.content.kind, made.content.oid),
     "a clean-up": lambda made: Collector(
-        made.remote, Rules(lambda: {ObjectName(made.content.kind, made.content.oid)}, 0.0, jobs=1)
+        made.remote, GcRules(lambda: {ObjectName(made.content.kind, made.content.oid)}, 0.0, jobs=1)
     ).run(),
 }
 
@@ -167,19 +167,19 @@ def test_fsck_names_it(made: Made, *, every_byte: bool) -> None:
     assert local_store.check_object(made.local, name, every_byte=every_byte) is not None
 
 
-@pytest.mark.parametrize("how", [How(share=0.0), How(), How(whole=True)])
+@pytest.mark.parametrize("depth", [CheckDepth(share=0.0), CheckDepth(), CheckDepth(whole=True)])
 @pytest.mark.parametrize("where", ["local", "empty"])
-def test_fsck_of_a_remote_names_it(made: Made, how: How, where: str) -> None:
+def test_fsck_of_a_remote_names_it(made: Made, depth: CheckDepth, where: str) -> None:
     name = made.content.kind, made.content.oid
-    health = FarCheck(made.remote, made.remote.listing(), getattr(made, where), how).run([name])
+    health = RemoteChecker(made.remote, made.remote.listing(), getattr(made, where), depth).run([name])
     assert list(health.faults) == [name]
     assert not health.proven
 
 
 def test_repair_does_not_take_it_for_a_description(made: Made) -> None:
     name = made.content.kind, made.content.oid
-    assert copies.described_here(made.local, name) is None
-    assert copies.describe(made.remote, name) is None
+    assert copies.content_in_store(made.local, name) is None
+    assert copies.content_on_remote(made.remote, name) is None
 
 
 def test_a_push_sends_it_again(made: Made, tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_a_push_sends_it_again(made: Made, tmp_path: Path) -> None:
         writer.add(made.content)
         writer.commit()
     wanted = Wanted(made.content.kind, made.content.oid, "m")
-    done = Uploader(other, made.remote, {}, Terms(jobs=1)).run([wanted])
+    done = Uploader(other, made.remote, {}, UploadOptions(jobs=1)).run([wanted])
     assert done.sent == (wanted.name,)
     Downloader(made.empty, made.remote, 1).run([wanted.name])
     assert read_content(made.empty, *wanted.name, "m") == made.content

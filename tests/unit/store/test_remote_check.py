@@ -12,21 +12,21 @@ from modelvc.formats.binary import pack
 from modelvc.formats.binary import root as rootformat
 from modelvc.formats.binary.segment import Recipe
 from modelvc.ids import ObjectName, Oid
-from modelvc.store.check.remote_store import FarCheck, FarHealth, How
+from modelvc.store.check.remote_store import CheckDepth, RemoteChecker, RemoteHealth
 from modelvc.store.local.proof import read_content
 from modelvc.store.local.store import LocalStore
 from modelvc.store.local.writer import StoreWriter
 from modelvc.store.objects.manifest import Content
 from modelvc.store.remote import packs
 from modelvc.store.remote.store import RemoteStore, pack_key, root_key
-from modelvc.store.repair.remote_pack import mend_pack
+from modelvc.store.repair.remote_pack import repair_pack
 from modelvc.store.transfer.download import Downloader
-from modelvc.store.transfer.upload import Terms, Uploader
+from modelvc.store.transfer.upload import Uploader, UploadOptions
 from modelvc.store.transfer.wanted import Wanted
 from tests.support.stores import DictBackend, add_bytes
 
 MIB = 1 << 20
-_ALL = How()
+_ALL = CheckDepth()
 
 
 def noise(size: int, seed: int = 0) -> bytes:
@@ -54,14 +54,16 @@ class Remote:
 
     def push(self, content: Content, *related: Content) -> None:
         names = [("file", one.oid) for one in related]
-        Uploader(self.local, RemoteStore(self.backend), {}, Terms(jobs=2)).run(
+        Uploader(self.local, RemoteStore(self.backend), {}, UploadOptions(jobs=2)).run(
             [Wanted("file", content.oid, "m", lambda: names)]
         )
 
-    def look(self, how: How = _ALL, *, local: LocalStore | None = None, only: slice = slice(None)) -> FarHealth:
+    def look(
+        self, depth: CheckDepth = _ALL, *, local: LocalStore | None = None, only: slice = slice(None)
+    ) -> RemoteHealth:
         self.backend.log.clear()
         remote = RemoteStore(self.backend)
-        return FarCheck(remote, remote.listing(), local or self.local, how).run(self.names[only])
+        return RemoteChecker(remote, remote.listing(), local or self.local, depth).run(self.names[only])
 
     def empty(self) -> LocalStore:
         return LocalStore(str(self.tmp / "empty"))
@@ -125,7 +127,7 @@ def test_a_damaged_chunk_is_found_and_those_who_need_it(tmp_path: Path, *, mine:
     (bad,) = health.packs.values()
     assert pack_key(bad.name) == remote.packs[-1]
     assert health.users[bad.name] == set(health.faults)
-    assert not remote.look(How(share=0)).faults  # structure alone does not see it
+    assert not remote.look(CheckDepth(share=0)).faults  # structure alone does not see it
 
 
 def test_a_chunk_whose_checksum_is_right_and_content_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -161,7 +163,7 @@ def test_a_damaged_trailer_hurts_no_reader_and_is_made_again(tmp_path: Path) -> 
         (one,) = health.packs.values()
         assert "trailer" in one.why
         assert health.users[one.name] == set(remote.names)
-        assert mend_pack(remote.local, RemoteStore(remote.backend), one)
+        assert repair_pack(remote.local, RemoteStore(remote.backend), one)
         assert remote.backend.objects[key][0] == whole
     assert not remote.look().packs
 
@@ -175,11 +177,11 @@ def test_a_pack_that_is_gone_cut_short_or_too_long(tmp_path: Path) -> None:
             del remote.backend.objects[key]
         else:
             remote.backend._set(key, left)
-        for how in (How(), How(share=0)):
+        for how in (CheckDepth(), CheckDepth(share=0)):
             health = remote.look(how)
             assert set(health.faults) == set(remote.names)
             assert {fault.gone for fault in health.faults.values()} == {left is None}
-        assert mend_pack(remote.local, RemoteStore(remote.backend), next(iter(health.packs.values())))
+        assert repair_pack(remote.local, RemoteStore(remote.backend), next(iter(health.packs.values())))
         assert remote.backend.objects[key][0] == whole
 
 
@@ -197,7 +199,7 @@ def test_good_chunks_in_the_wrong_order_are_another_content(tmp_path: Path) -> N
     root = other.read_root(*remote.names[0])
     assert not root.unproven
     del remote.backend.objects[root_key(*remote.names[0])]
-    Uploader(other, RemoteStore(remote.backend), {}, Terms(jobs=2)).run([Wanted(*remote.names[0], "m")])
+    Uploader(other, RemoteStore(remote.backend), {}, UploadOptions(jobs=2)).run([Wanted(*remote.names[0], "m")])
     for local in (remote.local, remote.empty()):
         (fault,) = remote.look(local=local).faults.values()
         assert "not what it is made of" in fault.why
@@ -213,28 +215,28 @@ def test_good_chunks_of_something_else_are_no_proof(tmp_path: Path) -> None:
         remote.backend._set(root_key(*name), replace(root, oid=name[1]).encode())
     store = RemoteStore(remote.backend)
 
-    def look(how: How) -> FarHealth:
-        return FarCheck(store, store.listing(), remote.empty(), how).run(names)
+    def look(depth: CheckDepth) -> RemoteHealth:
+        return RemoteChecker(store, store.listing(), remote.empty(), depth).run(names)
 
-    usual = look(How())
+    usual = look(CheckDepth())
     assert (len(usual.faults), usual.proven) == (1, set())
-    whole = look(How(whole=True))
+    whole = look(CheckDepth(whole=True))
     assert (set(whole.faults), whole.proven) == (set(names), set())
     fetched = LocalStore(str(tmp_path / "fetched"))  # nobody hashed the whole yet
     Downloader(fetched, store, jobs=2).run(names)
-    assert FarCheck(store, store.listing(), fetched, How(share=0.0)).run(names).proven == set()
+    assert RemoteChecker(store, store.listing(), fetched, CheckDepth(share=0.0)).run(names).proven == set()
 
 
 def test_a_sample_is_a_random_share_of_the_bytes(tmp_path: Path) -> None:
     remote = Remote(tmp_path, versions=2, size=24 * MIB)
     seen = set()
     for _ in range(8):
-        health = remote.look(How(share=0.1))
+        health = remote.look(CheckDepth(share=0.1))
         assert 0.04 <= health.checked_bytes / health.needed_bytes < 0.16
         assert health.read_bytes < 0.4 * health.needed_bytes
         seen.add(health.checked_bytes)
     assert len(seen) > 1
-    assert remote.look(How(share=1e-9)).checked_bytes > 0  # one chunk at the least
+    assert remote.look(CheckDepth(share=1e-9)).checked_bytes > 0  # one chunk at the least
 
 
 def test_how_often_a_sample_finds_damage(tmp_path: Path) -> None:
