@@ -11,7 +11,6 @@ import stat
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
-from modelvc.atomic import write_all
 from modelvc.errors import FileInUse
 from modelvc.formats.paths import SafeRelPath, pointer_of
 from modelvc.ids import ObjectName, Oid
@@ -277,7 +276,7 @@ def _write_file(repo: Repo, reader: ContentReader, step: ModelPlan, on_bytes: Pr
         if not (root.size > _IN_MEMORY and _clone(reader, root, fd)):
             if root.size:
                 _reserve(fd, root.size)
-            reader.write_blob(root, lambda piece: _count(fd, piece, on_bytes), path)
+            reader.write_blob_to(root, fd, on_bytes, path)
 
     before = _pointer_time(repo, path)
     found = repo.worktree.write(path, fill, executable=pointer.executable, before=before, seen=seen)
@@ -338,11 +337,6 @@ def _write_tree(repo: Repo, reader: ContentReader, step: ModelPlan, on_bytes: Pr
     repo.state.remember_tree(path, oid, files)
     if kept:
         raise FileInUse(kept)
-
-
-def _count(fd: int, piece: memoryview, on_bytes: Progress) -> None:
-    write_all(fd, piece)
-    on_bytes(len(piece))
 
 
 def _reserve(fd: int, size: int) -> None:

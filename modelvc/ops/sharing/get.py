@@ -11,7 +11,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from modelvc.atomic import write_all
 from modelvc.errors import (
     ConfigError,
     ConflictError,
@@ -328,7 +327,7 @@ def _exchange_folders(place: Place, new: Place, aside: Place | None) -> str:
 
 
 def _fill(reader: ContentReader, root: Root, fd: int, what: str) -> None:
-    reader.write_blob(root, lambda piece: write_all(fd, piece), what)
+    reader.write_blob_to(root, fd, lambda _: None, what)
 
 
 def _fill_folder(

@@ -10,10 +10,12 @@ from blake3 import blake3
 from modelvc.errors import FormatError, ModelvcError, ObjectCorrupt, ObjectMissing
 from modelvc.formats.binary.pack import ALIGN, RAW
 from modelvc.store.local import packfile
+from modelvc.store.local.packfile import EarlyWriteback
 from modelvc.store.objects import codec, manifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+    from concurrent.futures import Future
     from typing import Self
 
     from modelvc.formats.binary.pack import Located, Stored
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 RUN = 4 << 20  # bytes read at once
 _INLINE = 1 << 20  # below this a second thread costs more than it saves
 _SLOTS = 4
+_HASHED = 1 << 20
+_COPIED = 256 << 10  # bytes of a run above which the kernel copies it
 
 
 class _Run(NamedTuple):
@@ -39,6 +43,15 @@ class _Run(NamedTuple):
     def stored(self) -> int:
         """Bytes as stored."""
         return sum(chunk.stored for chunk in self.chunks)
+
+    @property
+    def raw_size(self) -> int:
+        """Bytes of content."""
+        return sum(chunk.raw for chunk in self.chunks)
+
+    @property
+    def is_raw(self) -> bool:
+        return all(chunk.encoding == RAW for chunk in self.chunks)
 
 
 class CloneSource(NamedTuple):
@@ -57,6 +70,8 @@ class ContentReader:
 
         self._hasher = ThreadPoolExecutor(1, "mvc-hash")
         self._buffers = [bytearray(0) for _ in range(_SLOTS)]
+        self._slot = 0
+        self._copies = hasattr(os, "copy_file_range")
 
     def __enter__(self) -> Self:
         return self
@@ -72,6 +87,23 @@ class ContentReader:
     def write_blob(self, root: Root, write: Write, what: str) -> None:
         """Hand a blob's bytes to WRITE in order; ObjectCorrupt in the end if they were not its own. WHAT names it."""
         self._write(root.oid, lambda: self.recipes(root), write, what, small=root.size < _INLINE)
+
+    def write_blob_to(self, root: Root, fd: int, on_bytes: Callable[[int], None], what: str) -> None:
+        """Write a blob to the empty file FD, and hash what was written. ON_BYTES gets the size of each piece.
+
+        Long raw runs go from pack to file inside the kernel, where it can copy between them. Raises ObjectCorrupt, and
+        WHAT names the blob.
+        """
+        if root.size < _INLINE:
+            self.write_blob(root, lambda piece: _write_at_end(fd, piece, on_bytes), what)
+            return
+        whole = blake3()
+        try:
+            self._copy_overlapped(root, whole, fd, on_bytes)
+        except FormatError:
+            self._find_fault(root.oid, self.recipes(root), what)
+        if whole.digest() != root.oid:
+            self._find_fault(root.oid, self.recipes(root), what)
 
     def write_file(self, oid: Oid, recipe: Recipe, write: Write, what: str) -> None:
         """The same for one file of a tree."""
@@ -106,23 +138,70 @@ class ContentReader:
         for future in flying:
             future.result()
 
+    def _copy_overlapped(self, root: Root, whole: blake3, fd: int, on_bytes: Callable[[int], None]) -> None:
+        """Copy to FD while another thread hashes what FD then holds."""
+        flying: list[Future[object]] = []
+        writeback = EarlyWriteback(fd)
+        at = 0
+        for recipe in self.recipes(root):
+            for run in _runs(self._store, recipe):
+                size = run.raw_size
+                if run.stored >= _COPIED and run.is_raw and self._copy(run, fd, at):
+                    flying.append(self._hasher.submit(_hash_range, whole, fd, at, size))
+                    at += size
+                else:
+                    for piece in self._pieces_of(run):
+                        flying.append(self._hasher.submit(whole.update, piece))
+                        _write_at(fd, piece, at)
+                        at += len(piece)
+                        if len(flying) >= _SLOTS - 1:
+                            flying.pop(0).result()
+                while len(flying) >= _SLOTS - 1:
+                    flying.pop(0).result()
+                writeback.wrote(size)
+                on_bytes(size)
+        for future in flying:
+            future.result()
+
+    def _copy(self, run: _Run, fd: int, at: int) -> bool:
+        """Copy RUN to FD at AT inside the kernel. Return False where the kernel cannot; nothing is lost then."""
+        if not self._copies:
+            return False
+        try:
+            source = self._store.pack_fd(run.pack)
+        except FileNotFoundError:  # merged into another pack since the index was read
+            return False
+        start, left = run.chunks[0].offset, run.stored
+        while left:
+            try:
+                done = os.copy_file_range(source, fd, left, start, at)
+            except OSError:
+                self._copies = False
+                return False
+            if not done:
+                raise FormatError("a pack ends too early")
+            start, at, left = start + done, at + done, left - done
+        return True
+
     def _pieces(self, recipe: Recipe) -> Iterator[memoryview]:
         """The content of RECIPE. A piece is good until _SLOTS - 1 more were taken."""
-        slot = 0
         for run in _runs(self._store, recipe):
-            size = run.stored
-            slot = (slot + 1) % _SLOTS
-            if len(self._buffers[slot]) < size:
-                self._buffers[slot] = bytearray(size)
-            view = memoryview(self._buffers[slot])[:size]
-            self._read(run, view)
-            if all(chunk.encoding == RAW for chunk in run.chunks):
-                yield view
-                continue
-            at = 0
-            for chunk in run.chunks:
-                yield memoryview(codec.decode(chunk.encoding, view[at : at + chunk.stored], chunk.raw))
-                at += chunk.stored
+            yield from self._pieces_of(run)
+
+    def _pieces_of(self, run: _Run) -> Iterator[memoryview]:
+        size = run.stored
+        self._slot = (self._slot + 1) % _SLOTS
+        if len(self._buffers[self._slot]) < size:
+            self._buffers[self._slot] = bytearray(size)
+        view = memoryview(self._buffers[self._slot])[:size]
+        self._read(run, view)
+        if run.is_raw:
+            yield view
+            return
+        at = 0
+        for chunk in run.chunks:
+            yield memoryview(codec.decode(chunk.encoding, view[at : at + chunk.stored], chunk.raw))
+            at += chunk.stored
 
     def _read(self, run: _Run, view: memoryview) -> None:
         start = run.chunks[0].offset
@@ -170,6 +249,30 @@ class ContentReader:
             return None
         fd = os.open(packfile.path_of(self._store.root, first.pack), os.O_RDONLY | os.O_CLOEXEC)
         return CloneSource(fd, first.chunk.offset)
+
+
+def _hash_range(whole: blake3, fd: int, start: int, size: int) -> None:
+    """Add SIZE bytes of the file FD from START to WHOLE."""
+    buffer = bytearray(min(size, _HASHED))
+    while size:
+        got = os.preadv(fd, [memoryview(buffer)[: min(size, _HASHED)]], start)
+        if not got:
+            raise FormatError("a file is shorter than what was written to it")
+        whole.update(memoryview(buffer)[:got])
+        start, size = start + got, size - got
+
+
+def _write_at(fd: int, data: memoryview, at: int) -> None:
+    while data:
+        done = os.pwrite(fd, data, at)
+        data, at = data[done:], at + done
+
+
+def _write_at_end(fd: int, piece: memoryview, on_bytes: Callable[[int], None]) -> None:
+    size = len(piece)
+    while piece:
+        piece = piece[os.write(fd, piece) :]
+    on_bytes(size)
 
 
 def _runs(store: LocalStore, recipe: Recipe) -> Iterator[_Run]:

@@ -35,7 +35,7 @@ class PackWriter:
         self._pending = bytearray(pack.MAGIC)
         self._size = len(pack.MAGIC)
         self._records = pack.Building()
-        self._writeback = _EarlyWriteback(self._fd)
+        self._writeback = EarlyWriteback(self._fd)
 
     def __len__(self) -> int:
         return len(self._records)
@@ -108,7 +108,7 @@ class PackWriter:
             self._pending = bytearray()
 
 
-class _EarlyWriteback:
+class EarlyWriteback:
     """Lets the disk work while the processor does, so that the last fsync finds little left to do."""
 
     def __init__(self, fd: int) -> None:
