@@ -169,7 +169,7 @@ class ContentReader:
             return False
         try:
             source = self._store.pack_fd(run.pack)
-        except FileNotFoundError:  # merged into another pack since the index was read
+        except FileNotFoundError:  # the pack was merged away: _read finds its chunks
             return False
         start, left = run.chunks[0].offset, run.stored
         while left:
