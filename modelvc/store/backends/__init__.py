@@ -1,4 +1,4 @@
-"""The places where stores lie. Each module here knows one of them; `api` says what all of them promise."""
+"""Backends: what a store lies on. Each module knows one kind; `api` says what every backend promises."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["RemoteOptions", "absolute_url", "committed_url", "is_relative", "ope
 
 
 def open_backend(url: str, options: RemoteOptions) -> Backend:
-    """The backend for URL. Nothing is asked of it yet, and no library is loaded that another kind needs."""
+    """The backend for URL. This makes no request, and loads the libraries of its own kind alone."""
     location = parse_url(url)
     if location.scheme == "file":
         from modelvc.store.backends.folder import FolderBackend
@@ -35,9 +35,9 @@ def open_backend(url: str, options: RemoteOptions) -> Backend:
 
 
 def _silence_libraries() -> None:
-    """Drop the log records that no handler wants. Python would print them, and tracebacks, in front of mvc's words.
+    """Drop the log records that no handler wants: Python would print them, with tracebacks, before mvc's messages.
 
-    A program that sets up logging still receives them.
+    A program that sets up logging still gets them.
     """
     import logging
 

@@ -1,4 +1,4 @@
-"""What a backend (the place where the keys of a store lie) must do. tests/contracts runs over every one."""
+"""What a backend must do: it holds the keys of a store. tests/contracts runs over every backend."""
 
 from __future__ import annotations
 
@@ -16,36 +16,38 @@ Data = bytes | bytearray | memoryview
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One key: its size in bytes, its etag (opaque; "" where there is none), and its age by the backend's own clock."""
+    """One key of a store."""
 
     key: str
-    size: int
-    etag: str
-    mtime: float  # seconds since the epoch; 0.0 where the backend does not tell
+    size: int  # bytes
+    etag: str  # opaque; "" where there is none
+    mtime: float  # by the clock of the backend, seconds since the epoch; 0.0 for unknown
 
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a backend can promise. Without `conditional`, push works and remote gc refuses."""
+    """What a backend can promise. Without `conditional`, push works and gc of a remote refuses."""
 
-    conditional: bool  # create fails on an existing key, replace and delete honour an etag, atomically
-    page: int  # keys per listing request, to choose between a listing and single look-ups
-    checksums: bool = True  # the server compares what arrives with a checksum header
+    conditional: bool  # compare-and-swap: create fails on an existing key, replace and delete on another etag
+    page: int  # keys per listing request: where few keys are wanted, single look-ups take fewer requests
+    checksums: bool = True  # whether the server verifies a checksum header
 
 
 class KeyDenied(RemoteDenied):
-    """One key is refused to this account, which may use others."""
+    """The account may not use this key; it may be allowed to use others."""
 
 
 class NotUnderstood(RemoteError):
-    """The server refuses a header of a request, whoever sends it and whatever lies there."""
+    """The server does not support a header of the request. The refusal has nothing to do with account or key."""
 
 
 class Backend(Protocol):
-    """Keys are relative, `/`-separated, `[a-z0-9/]` only. Safe to call from many threads at once.
+    """The keys of one store, and their bytes.
 
-    Raises KeyMissing, RemoteChanged, RemoteDenied, RemoteBusy (after bounded retries of its own) and
-    RemoteError; foreign exceptions never leave a backend. What `create` and `replace` wrote is whole or not there.
+    Keys are relative, `/`-separated, and made of `[a-z0-9/]`. Every method may be called from many threads at once.
+    Methods raise KeyMissing, RemoteChanged, RemoteDenied, RemoteBusy (after a bounded number of retries) and
+    RemoteError; exceptions of libraries never leave a backend. A key that `create` or `replace` writes is there as a
+    whole or not at all.
     """
 
     @property
@@ -53,51 +55,56 @@ class Backend(Protocol):
         """The URL for messages, without credentials."""
 
     @property
-    def capabilities(self) -> Capabilities: ...
+    def capabilities(self) -> Capabilities:
+        """What this backend promises."""
 
     @property
     def requests(self) -> int:
-        """Requests made so far, retries included."""
+        """The number of requests so far, with retries."""
 
     def list(self, prefix: str) -> Iterator[Entry]:
-        """Every key below PREFIX (which is "" or ends in "/"), in any order. A missing prefix is empty."""
+        """Yield every key below PREFIX ("" or ending in "/"), in any order; none where PREFIX is missing."""
 
     def stat(self, keys: Collection[str]) -> dict[str, Entry]:
-        """Those of KEYS that are there."""
+        """Those of KEYS that exist, each with its entry."""
 
     def read(self, key: str, *, limit: int) -> tuple[bytes, Entry]:
-        """A whole small object with the entry that these very bytes belong to; RemoteError above LIMIT bytes."""
+        """The bytes under a small KEY, and the entry of exactly these bytes. Raises RemoteError above LIMIT bytes."""
 
     def read_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> Sequence[bytes]:
-        """(offset, length) ranges of one object, each exactly as long as asked; a short answer is RemoteError."""
+        """The bytes of each (offset, length) in RANGES under KEY. Raises RemoteError if one would be short."""
 
     def create(self, key: str, data: Data) -> Entry:
-        """Write a key that is not there yet; RemoteChanged when it is. Without `conditional`: checked, then written."""
+        """Write a new KEY. Raises RemoteChanged if it exists. Without `conditional`, this checks first, then writes."""
 
     def put(self, key: str, data: Data) -> Entry:
-        """Write a key whatever was there: for keys whose name fixes their content."""
+        """Write KEY, and replace it if it exists. This is for keys whose name fixes their content."""
 
     def replace(self, key: str, data: Data, etag: str) -> Entry:
-        """Write a key that still has ETAG; RemoteChanged when it has another or is gone."""
+        """Write a KEY that still has ETAG. Raises RemoteChanged if it has another etag or is gone."""
 
     def delete(self, key: str, etag: str | None) -> None:
-        """Remove a key, if it still has ETAG (None: whatever it has). Gone already is done."""
+        """Delete KEY if it still has ETAG, or any etag for None. A KEY that is gone already is no error."""
 
     def now(self, *, write: bool = True) -> float:
-        """The backend's clock, seconds since the epoch. Without WRITE, where only a write tells it: this computer's."""
+        """The clock of the backend, in seconds since the epoch.
+
+        Some backends need a write to tell it; without WRITE they return the clock of this computer.
+        """
 
     def abort(self) -> None:
-        """Break off, as far as it can be done, what other threads wait for; nothing is asked after this."""
+        """Interrupt the requests of other threads, as far as possible. No request follows."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Release connections and descriptors."""
 
 
 @runtime_checkable
 class MeasurableBackend(Backend, Protocol):
-    """A backend whose server may honour less than its protocol has: store/backends/probe.py finds out what."""
+    """A backend whose server may support less than the protocol has; store/backends/probe.py measures what."""
 
     def server(self) -> str:
-        """The endpoint that answers, and the URL of the remote there."""
+        """The endpoint that answers, a space, and the URL of the remote."""
 
     def rely_on(self, capabilities: Capabilities) -> None:
-        """From now on, ask the server for these only."""
+        """From now on, use CAPABILITIES alone."""

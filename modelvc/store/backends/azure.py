@@ -1,4 +1,4 @@
-"""Azure Blob Storage through adlfs: how to connect, and what Azure's answers mean in mvc's words."""
+"""Azure Blob Storage through adlfs: connections, and the errors of Azure in mvc's words."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _BAD_KEY = {"AuthenticationFailed", "InvalidAuthenticationInfo", "NoAuthenticati
 
 
 class Unreachable(RemoteBusy):
-    """Nobody answers."""
+    """The host does not answer."""
 
 
 def connect(location: StoreLocation) -> Any:
-    """A file system for the account that PLACE names, or else the environment."""
+    """A file system for the account in LOCATION, or else in the environment. Raises ConfigError or RemoteDenied."""
     from adlfs import AzureBlobFileSystem
 
     _, at, host = location.host.partition("@")
@@ -49,24 +49,24 @@ def connect(location: StoreLocation) -> Any:
             f"{shown(location.url)} names {account}",
             hint="set those of that account; a connection string names one itself",
         )
-    policy = fs.service_client._config.retry_policy  # noqa: SLF001 - no public way leads there
-    policy.total_retries = 0  # retries are ours: bounded, counted
+    policy = fs.service_client._config.retry_policy  # noqa: SLF001 - there is no public way
+    policy.total_retries = 0  # mvc retries itself: it bounds and counts its requests
     return fs
 
 
 def require_container(fs: Any, container: str) -> None:
-    """Raise adlfs' own error where there is no CONTAINER: a key that is missing would be all that shows."""
+    """Raise the error of adlfs where there is no CONTAINER; else a missing key would be all that a user sees."""
     try:
         fs.info(container)
     except FileNotFoundError:
         raise
-    except Exception as error:  # a SAS may be of keys alone
+    except Exception as error:  # a SAS may allow keys alone: then nothing is known about the container
         if explain(error, "", "") is None:
             raise
 
 
 def explain(error: BaseException, name: str, key: str) -> RemoteError | None:
-    """What Azure's ERROR about the KEY in the store NAME means; None where it is no word of Azure's."""
+    """The RemoteError for ERROR about KEY ("" for none) in the store NAME; None where ERROR is not Azure's."""
     what = f"{key} in {shown(name)}" if key else shown(name)
     for cause in _causes(error):
         names = {kind.__name__ for kind in type(cause).__mro__}
@@ -104,7 +104,7 @@ def _unusable(name: str, why: str) -> RemoteDenied:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """ERROR and what it came from: adlfs wraps Azure's errors in others."""
+    """Yield ERROR and its causes: adlfs wraps the errors of Azure."""
     cause: BaseException | None = error
     for _ in range(8):
         if cause is None:

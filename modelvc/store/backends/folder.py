@@ -1,6 +1,6 @@
-"""A store in a folder: a disk, a mounted share.
+"""A store in a folder: on a disk, or on a mounted share.
 
-Bytes reach the disk first and get their key in one step; what decides over a key happens under a lock that the kernel
+Bytes reach the disk first, and then get their key in one step. That step happens under a lock, which the kernel
 releases when a process dies.
 """
 
@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from modelvc.store.backends.openat import TemporaryFile
 
 _LOCK = ".lock"
-_PATIENCE = 30  # seconds; the lock is held for a few system calls
+_PATIENCE = 30  # seconds to wait for the lock, which is held for a few system calls
 _NO_LOCKS = {errno.ENOTSUP, errno.ENOSYS, errno.ENOLCK, errno.EINVAL, errno.EOPNOTSUPP}
 
 
 class FolderBackend:
+    """The store in the folder at an absolute path; the methods are those of `api.Backend`."""
+
     def __init__(self, path: str) -> None:
         self.name = path
         self._path = path
@@ -39,7 +41,7 @@ class FolderBackend:
         self._locks = True
         self._requests = 0
         self._opening = threading.Lock()
-        self._mutex = threading.Lock()  # before the lock of the folder, so that threads wait for each other in turn
+        self._mutex = threading.Lock()  # taken before the lock of the folder: threads then wait without polling
 
     @property
     def capabilities(self) -> Capabilities:
@@ -138,7 +140,7 @@ class FolderBackend:
                 os.close(folder)
 
     def now(self, *, write: bool = True) -> float:
-        """The clock that stamps files here, which on a share is the server's; without WRITE this computer's."""
+        """The clock that stamps files in this folder: on a share, the server's. Without WRITE, this computer's."""
         if not write:
             return time.time()
         with self._explained(""):
@@ -148,7 +150,7 @@ class FolderBackend:
         return new.mtime
 
     def abort(self) -> None:
-        pass  # what the kernel is asked, it finishes
+        pass  # a system call cannot be interrupted from another thread
 
     def close(self) -> None:
         with self._opening:
@@ -166,7 +168,7 @@ class FolderBackend:
             return self._root
 
     def _prepare(self) -> None:
-        """Make the root where its parent is there, and open its lock."""
+        """Create the root if its parent exists, and open the lock. Called before each write; later calls do nothing."""
         if self._lock_fd >= 0:
             return
         made = True
@@ -188,7 +190,10 @@ class FolderBackend:
                 openat.sweep_temporaries(root)
 
     def _check_mounted(self) -> None:
-        """A folder that nobody made yet is an empty store; one whose parent is missing is a drive that is not there."""
+        """Raise RemoteError if the parent of the root is missing: the drive is not mounted.
+
+        A root that is missing in a parent that exists is an empty store.
+        """
         parent = os.path.dirname(self._path)
         if not os.path.isdir(parent):
             raise RemoteError(
@@ -237,7 +242,10 @@ class FolderBackend:
 
     @contextmanager
     def _written(self, key: str, data: Data) -> Iterator[tuple[TemporaryFile, int, str]]:
-        """DATA on the disk, the folder of KEY and its last part; what got no key is removed."""
+        """Write DATA to the disk for a block that gives it KEY; yield the file, the folder of KEY, and its last part.
+
+        If the block raises, the file is deleted.
+        """
         parent, _, name = check_key(key).rpartition("/")
         self._count()
         with self._explained(key):
@@ -293,7 +301,7 @@ class FolderBackend:
 
 
 def _has_locks(fd: int) -> bool:
-    """Whether this file system has locks. Without them push goes on, and says so in the store's config."""
+    """Whether the file system of FD has locks. Without them push works, and notes that in the config of the store."""
     try:
         if try_lock(fd):
             unlock(fd)

@@ -1,6 +1,6 @@
-"""A store behind any file system of fsspec. No conditions: push works, remote gc asks for `--exclusive`.
+"""A store on any file system of fsspec. Without compare-and-swap, push works, and gc of a remote needs `--exclusive`.
 
-A file system serves one thread at a time (paramiko's mixes answers up otherwise); a few are kept connected.
+One file system object serves one thread at a time, because paramiko would mix up answers. A few stay connected.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _CONNECTIONS = 4
-_ATTEMPTS = 5
-_PIECE = 32 << 10  # bytes of one write: what SFTP sends in one message
+_ATTEMPTS = 5  # without a pause
+_PIECE = 32 << 10  # bytes of one write: SFTP sends so many in one message
 
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """What one kind of file system does besides fsspec's protocol.
+    """What one kind of file system has besides the protocol of fsspec.
 
-    `explain`: an error of its own in mvc's words, or None. `require`: raise where what holds the store is not there.
+    `explain`: an error of its own as RemoteError, or None. `require`: raise if the container of the store is missing.
     """
 
     explain: Callable[[BaseException, str, str], RemoteError | None] = lambda *_: None
@@ -47,7 +47,10 @@ _PLAIN = Habits()
 
 
 class GenericBackend:
-    """`connect` opens a file system; `atomic` says that what it writes under a name is whole or not there."""
+    """The store below the path ROOT of a file system; the methods are those of `api.Backend`.
+
+    CONNECT opens a file system. ATOMIC: whether a file that it writes is there as a whole or not at all.
+    """
 
     def __init__(
         self, name: str, root: str, connect: Callable[[], Any], *, atomic: bool, habits: Habits = _PLAIN
@@ -64,7 +67,7 @@ class GenericBackend:
         self._gate = threading.BoundedSemaphore(_CONNECTIONS)
         self._idle: list[Any] = []
         self._made: set[str] = set()
-        self._used: dict[int, Any] = {}  # connections
+        self._used: dict[int, Any] = {}  # connections that a thread uses now
         self._stopped = threading.Event()
 
     @property
@@ -117,7 +120,7 @@ class GenericBackend:
             return
 
     def now(self, *, write: bool = True) -> float:
-        """The clock that stamps files there, or without WRITE this computer's."""
+        """The clock that stamps files on the remote. Without WRITE, the clock of this computer."""
         if not write:
             return time.time()
 
@@ -182,20 +185,25 @@ class GenericBackend:
         return _entry(key, info) if info["type"] == "file" else None
 
     def _require(self, fs: Any) -> None:
-        """Look once whether there is anything that could hold keys."""
+        """Check once that the container of the store exists."""
         if not self._required:
             self._habits.require(fs)
             self._required = True
 
     def _read(self, fs: Any, key: str, limit: int) -> tuple[bytes, Entry]:
-        for wait in (*[0.0] * _ATTEMPTS, *retry.delays()):  # a root is rewritten in a moment: soon, then patiently
+        for wait in (
+            *[0.0] * _ATTEMPTS,
+            *retry.delays(),
+        ):  # another writer needs a moment: first at once, then with pauses
             self._stopped.wait(wait)
             entry = self._look(fs, key)
             if entry is None:
                 raise FileNotFoundError(key)
             if entry.size > limit:
                 raise RemoteError(f"{key} in {shown(self.name)} has more than {limit:,} bytes")
-            more = 0 if self._atomic else 1  # times of whole seconds hide two replacements: a longer file shows itself
+            more = (
+                0 if self._atomic else 1
+            )  # whole seconds of mtime hide a replacement; one byte more shows a longer file
             data = bytes(fs.cat_file(self._path(key), 0, entry.size + more)) if entry.size else b""
             if len(data) == entry.size and self._look(fs, key) == entry:
                 return data, entry
@@ -233,7 +241,7 @@ class GenericBackend:
         for left in reversed(range(_ATTEMPTS)):
             try:
                 fs.makedirs(path, exist_ok=True)
-            except OSError:  # SFTP says "failure" when another writer was faster, here or in a folder above
+            except OSError:  # SFTP says "failure" when another writer created this folder, or one above, first
                 if not left and not fs.isdir(path):
                     raise
             else:
@@ -251,6 +259,7 @@ class GenericBackend:
     # -- connections
 
     def _persist(self, ask: Callable[[Any], _T], key: str) -> _T:
+        """The answer of ASK, which gets a connection; a transient failure is retried. Raises RemoteError about KEY."""
         waits = retry.delays()
         while True:
             try:
@@ -262,7 +271,7 @@ class GenericBackend:
                 raise
             except Exception as error:  # noqa: BLE001 - foreign exceptions end here
                 failure = self._habits.explain(error, self.name, key) or explain(error, self.name, key)
-            if isinstance(failure, Unreachable) and not self._reached:  # a wrong name, not a bad moment
+            if isinstance(failure, Unreachable) and not self._reached:  # a host that never answered is a wrong name
                 raise RemoteError(str(failure), hint=failure.hint)
             if not failure.transient or not waits or self._stopped.is_set():
                 raise failure
@@ -271,12 +280,13 @@ class GenericBackend:
             self._stopped.wait(wait)
 
     def _go_on(self) -> None:
+        """Raise RemoteError after `abort`."""
         if self._stopped.is_set():
             raise RemoteError(f"{shown(self.name)}: interrupted")
 
     @contextmanager
     def _lent(self) -> Iterator[Any]:
-        """A connection for one call. One that broke is not used again."""
+        """Lend a connection for one call. A connection that broke is closed."""
         with self._gate:
             with self._lock:
                 self._requests += 1
@@ -288,7 +298,7 @@ class GenericBackend:
                 self._used[id(fs)] = fs
             pass_on = False
             try:
-                self._go_on()  # it may have taken its time to connect
+                self._go_on()  # connecting may have taken long
                 yield fs
                 pass_on = True
             except FileNotFoundError as error:
@@ -308,7 +318,7 @@ class GenericBackend:
 
 
 def open_generic(location: StoreLocation) -> GenericBackend:
-    """The backend for a place that has none of its own."""
+    """The backend for a LOCATION on sftp, az or gs. Raises ConfigError where a package is missing."""
     if location.scheme == "sftp":
         from modelvc.store.backends.sftp import connect
 
@@ -333,7 +343,7 @@ def open_generic(location: StoreLocation) -> GenericBackend:
 
 
 def explain(error: Exception, name: str, key: str) -> RemoteError:
-    """What an exception of fsspec, paramiko or the operating system means."""
+    """The RemoteError for an ERROR of fsspec, paramiko or the operating system about KEY ("" for none) in NAME."""
     what = f"{key} in {shown(name)}" if key else shown(name)
     names = {kind.__name__ for kind in type(error).__mro__}
     why = shown(error, 200) or type(error).__name__
@@ -364,6 +374,7 @@ def _require(module: str, command: str, scheme: str) -> None:
 
 
 def _entry(key: str, info: dict[str, Any]) -> Entry:
+    """The entry of KEY from INFO, whose names differ between file systems."""
     stamp = next((info[name] for name in ("mtime", "LastModified", "last_modified", "updated") if info.get(name)), 0.0)
     if isinstance(stamp, str):
         from datetime import datetime
@@ -375,6 +386,6 @@ def _entry(key: str, info: dict[str, Any]) -> Entry:
 
 
 def _disconnect(fs: Any) -> None:
-    client = getattr(fs, "client", None)  # paramiko's; the others close with their session
+    client = getattr(fs, "client", None)  # of paramiko; other file systems close with their session
     if client is not None and hasattr(client, "close"):
         client.close()

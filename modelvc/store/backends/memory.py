@@ -21,7 +21,7 @@ _lock = threading.Lock()
 
 
 class MemoryBackend:
-    """Backends of one name see the same keys."""
+    """The store NAME of this process; the methods are those of `api.Backend`. Backends of one name share their keys."""
 
     def __init__(self, name: str) -> None:
         self.name = f"memory://{name}"

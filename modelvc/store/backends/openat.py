@@ -1,4 +1,7 @@
-"""Files of a folder store by descriptor, following no link: who can write there cannot send mvc elsewhere."""
+"""Files of a folder store, by descriptor and without following links.
+
+So an account that can write into the store cannot make mvc read or write elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -22,16 +25,16 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a planted pipe must not block
 _NEW = os.O_WRONLY | os.O_EXCL | os.O_NOFOLLOW
 _TEMPORARY = ".new-"  # no key starts with a dot, so no listing shows it
-_STALE = 86_400  # seconds after which a temporary file belongs to nobody
+_STALE = 86_400  # seconds; the writer of an older temporary file is dead
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 _FULL = {errno.ENOSPC, errno.EDQUOT}
-_PASSING = {errno.ESTALE, errno.ETIMEDOUT, errno.EIO, errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.EHOSTDOWN}
+_TRANSIENT = {errno.ESTALE, errno.ETIMEDOUT, errno.EIO, errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.EHOSTDOWN}
 _NO_LINKS = {errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK}
 
 
 @dataclass(frozen=True, slots=True)
 class TemporaryFile:
-    """Bytes on the disk, in the root, that have no key yet."""
+    """A file in the root of the store whose bytes are on the disk, and which has no key yet."""
 
     name: str
     size: int
@@ -39,11 +42,12 @@ class TemporaryFile:
     mtime: float
 
     def entry(self, key: str) -> Entry:
+        """The entry of this file under KEY."""
         return Entry(key, self.size, self.etag, self.mtime)
 
 
 def open_folder(root: int, path: str, *, make: bool = False) -> int:
-    """A descriptor of the folder at PATH below ROOT, for the caller to close."""
+    """A descriptor of the folder at PATH below ROOT, for the caller to close. MAKE: whether to create the folder."""
     fd = os.dup(root)
     for part in path.split("/") if path else ():
         try:
@@ -55,7 +59,7 @@ def open_folder(root: int, path: str, *, make: bool = False) -> int:
 
 
 def open_file(root: int, path: str) -> int:
-    """A descriptor of the plain file at PATH below ROOT, for the caller to close."""
+    """A descriptor of the plain file at PATH below ROOT, for the caller to close. Raises OSError for another kind."""
     parent, _, name = path.rpartition("/")
     folder = open_folder(root, parent)
     try:
@@ -69,7 +73,7 @@ def open_file(root: int, path: str) -> int:
 
 
 def stat_file(folder: int, name: str) -> os.stat_result | None:
-    """The plain file NAME in FOLDER, if there is one."""
+    """The stat of the plain file NAME in FOLDER; None where it is missing. Raises OSError for another kind of file."""
     try:
         found = os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
@@ -80,7 +84,7 @@ def stat_file(folder: int, name: str) -> os.stat_result | None:
 
 
 def list_folder(root: int, prefix: str) -> tuple[list[Entry], list[str]]:
-    """The keys right below PREFIX, and the prefixes below it."""
+    """The keys directly below PREFIX, and the prefixes directly below it."""
     found: list[Entry] = []
     below: list[str] = []
     folder = open_folder(root, prefix[:-1])
@@ -100,7 +104,7 @@ def list_folder(root: int, prefix: str) -> tuple[list[Entry], list[str]]:
 
 
 def read_exactly(fd: int, offset: int, length: int) -> bytes | None:
-    """LENGTH bytes at OFFSET; None where the file ends before."""
+    """LENGTH bytes at OFFSET; None if the file ends earlier."""
     data = os.pread(fd, length, offset)
     if len(data) == length:
         return data
@@ -113,12 +117,13 @@ def read_exactly(fd: int, offset: int, length: int) -> bytes | None:
 
 
 def write_temporary(root: int, data: Data) -> TemporaryFile:
-    """DATA on the disk, for `link` or a rename to give it a key."""
+    """Write DATA to the disk, so that `link` or a rename can give it a key."""
     name = f"{_TEMPORARY}{os.getpid()}-{os.urandom(8).hex()}"
     fd = create_file(name, _NEW, folder=root)
     try:
         write_all(fd, data)
-        # Inodes are used again at once and clocks tick in milliseconds: the time's last digits tell versions apart.
+        # A new file may get the inode of a deleted one, within one tick of the clock. Random last digits of the time
+        # give it another etag.
         stamped = os.fstat(fd)
         mtime = stamped.st_mtime_ns - stamped.st_mtime_ns % 1_000_000 + int.from_bytes(os.urandom(4)) % 1_000_000
         os.utime(fd, ns=(stamped.st_atime_ns, mtime))
@@ -133,7 +138,7 @@ def write_temporary(root: int, data: Data) -> TemporaryFile:
 
 
 def link(root: int, new: str, folder: int, name: str) -> bool:
-    """Give NEW the name NAME if nothing has it; atomic even where there are no locks, if there are hard links."""
+    """Give the file NEW the name NAME; False if another file has it. Hard links make this atomic without locks too."""
     try:
         os.link(new, name, src_dir_fd=root, dst_dir_fd=folder, follow_symlinks=False)
     except FileExistsError:
@@ -150,13 +155,13 @@ def link(root: int, new: str, folder: int, name: str) -> bool:
 
 
 def remove_temporary(folder: int, name: str) -> None:
-    """Remove a temporary file; what fails is swept by a later writer."""
+    """Delete a temporary file. If that fails, a later writer sweeps it."""
     with contextlib.suppress(OSError):
         os.unlink(name, dir_fd=folder)
 
 
 def sweep_temporaries(root: int) -> None:
-    """Remove what dead writers left."""
+    """Delete the temporary files of dead writers."""
     clock = time.time()
     with os.scandir(root) as entries:
         for item in entries:
@@ -167,15 +172,17 @@ def sweep_temporaries(root: int) -> None:
 
 
 def etag(found: os.stat_result) -> str:
+    """The etag of a file: it changes with every write."""
     return f"{found.st_ino:x}-{found.st_size:x}-{found.st_mtime_ns:x}"
 
 
 def entry_of(key: str, found: os.stat_result) -> Entry:
+    """The entry of the file under KEY."""
     return Entry(key, found.st_size, etag(found), found.st_mtime)
 
 
 def explain(error: OSError, path: str) -> RemoteError:
-    """What the operating system's ERROR about PATH means."""
+    """The RemoteError for ERROR, which the operating system raised about PATH."""
     where, why = shown(path), shown(error.strerror or type(error).__name__, 200)
     if error.errno in _DENIED:
         return RemoteDenied(f"{where}: {why}", hint="check who may read and write that folder")
@@ -186,7 +193,7 @@ def explain(error: OSError, path: str) -> RemoteError:
             f"{where} is a link or no plain file: mvc follows none inside a store",
             hint="remove it, then run `mvc push`",
         )
-    if error.errno in _PASSING:
+    if error.errno in _TRANSIENT:
         return RemoteBusy(f"{where}: {why}", hint="try again; check that the drive is still mounted")
     return RemoteError(f"{where}: {why}", hint="check that the folder is there and mounted")
 

@@ -1,4 +1,4 @@
-"""How to reach a remote, besides its URL."""
+"""The options of a remote besides its URL."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RemoteOptions:
-    """Empty means: as the environment of the user says."""
+    """How to reach a remote. "" leaves a setting to the environment of the user."""
 
     endpoint_url: str = ""
     profile: str = ""
     region: str = ""
-    own: Mapping[str, str | bool] = field(default_factory=dict)  # formats/text/remote_options.py says which there are
+    own: Mapping[str, str | bool] = field(default_factory=dict)  # formats/text/remote_options.py lists them

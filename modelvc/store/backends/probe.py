@@ -1,4 +1,4 @@
-"""What a backend really honours, measured: some servers refuse a condition, others accept it and ignore it."""
+"""Measure what a server supports: some servers refuse a condition, others accept it and ignore it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NOTHING = "00000000000000000000000000000000"  # an etag that no key has
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """Which conditions hold. Push needs none of them, remote gc all."""
+    """Which conditions hold. Push needs none of them, gc of a remote needs all."""
 
     create_if_absent: bool
     replace_if_same: bool
@@ -28,11 +28,12 @@ class Probe:
 
     @property
     def conditional(self) -> bool:
+        """Whether all hold."""
         return self.create_if_absent and self.replace_if_same and self.delete_if_same
 
 
 def probe(backend: Backend) -> Probe:
-    """Write, overwrite and delete a scratch key. Raises what the backend raises when it cannot be written at all."""
+    """Find which conditions hold, with a scratch key. Raises the error of BACKEND where no write succeeds."""
     if not backend.capabilities.conditional:
         return Probe(create_if_absent=False, replace_if_same=False, delete_if_same=False)
     key = f"gc/probe/{os.urandom(16).hex()}"
@@ -53,10 +54,11 @@ def probe(backend: Backend) -> Probe:
 
 
 def measure_server(backend: MeasurableBackend) -> Capabilities:
-    """Ask the server for as much as it honours, from now on; what that is.
+    """Measure what the server of BACKEND supports, and make BACKEND use that from now on. Return it.
 
-    Only a refusal (NotUnderstood) lowers it, where a plainer request is granted and the refusal repeats itself.
-    A server that denies, is busy or does not answer says nothing about what it knows: that error is raised.
+    A capability is given up if the server refuses it with NotUnderstood, twice, and grants a plainer request. Conditions
+    are also given up if the server accepts and ignores them. A server that denies, is busy or does not answer tells
+    nothing: its error is raised, and BACKEND stays as it was.
     """
     wish = backend.capabilities
     key, second = (f"gc/probe/{os.urandom(16).hex()}" for _ in range(2))
@@ -66,7 +68,7 @@ def measure_server(backend: MeasurableBackend) -> Capabilities:
         if found != wish:
             used.append(second)
             if _grants(backend, second, wish):
-                found = wish  # it was a slip
+                found = wish  # the first refusal was a slip
         backend.rely_on(found)
         if found.conditional and not _keeps_conditions(backend, key):
             found = replace(found, conditional=False)
@@ -78,12 +80,12 @@ def measure_server(backend: MeasurableBackend) -> Capabilities:
         return found
     finally:
         for scratch in used:
-            with contextlib.suppress(RemoteError):  # an account may write and not delete
+            with contextlib.suppress(RemoteError):  # an account may be allowed to write and not to delete
                 backend.delete(scratch, None)
 
 
 def _granted(backend: MeasurableBackend, key: str, wish: Capabilities) -> Capabilities:
-    """The first of WISH and what is less than that with which the server takes a key; its first refusal without any."""
+    """The first capabilities, from WISH downwards, with which the server creates KEY. Raises its first refusal."""
     refusal: NotUnderstood | None = None
     for conditional, checksums in ((True, True), (False, True), (True, False), (False, False)):
         one = replace(wish, conditional=conditional, checksums=checksums)
@@ -92,7 +94,7 @@ def _granted(backend: MeasurableBackend, key: str, wish: Capabilities) -> Capabi
             backend.create(key, b"probe")
         except NotUnderstood as error:
             refusal = refusal or error
-        except RemoteChanged:  # the first answer was lost
+        except RemoteChanged:  # the key was created, and the answer was lost
             return one
         else:
             return one
@@ -100,6 +102,7 @@ def _granted(backend: MeasurableBackend, key: str, wish: Capabilities) -> Capabi
 
 
 def _grants(backend: MeasurableBackend, key: str, wish: Capabilities) -> bool:
+    """Whether the server creates KEY with the capabilities WISH."""
     backend.rely_on(wish)
     try:
         backend.create(key, b"probe")
@@ -111,26 +114,29 @@ def _grants(backend: MeasurableBackend, key: str, wish: Capabilities) -> bool:
 
 
 def _keeps_conditions(backend: Backend, key: str) -> bool:
-    """Whether KEY, which is there, is neither created again nor replaced by an etag that it does not have."""
+    """Whether the server refuses to create the existing KEY again, and to replace it with a wrong etag."""
     return _refused(lambda: backend.create(key, b"other")) and _refused(
         lambda: backend.replace(key, b"other", _NOTHING)
     )
 
 
 def clock_error(backend: Backend) -> float:
-    """Seconds by which the time that BACKEND tells is ahead of the one that its keys get."""
+    """Seconds by which the clock of BACKEND is ahead of the times of its keys; 0.0 where the keys have none."""
     key = f"gc/probe/{os.urandom(16).hex()}"
     try:
         backend.put(key, b"now")
-        told = backend.now()
+        clock = backend.now()
         found = backend.stat([key]).get(key)
-        return told - found.mtime if found and found.mtime else 0.0
+        return clock - found.mtime if found and found.mtime else 0.0
     finally:
         backend.delete(key, None)
 
 
 def _refused(attempt: Callable[[], object]) -> bool:
-    """Whether the server said no because of the condition. A server that does not know it may answer otherwise."""
+    """Whether the server refuses ATTEMPT because of its condition. Raises a transient error, and a denial.
+
+    Another permanent error is no proof of the condition: a server that does not support it may answer so.
+    """
     try:
         attempt()
     except RemoteChanged:

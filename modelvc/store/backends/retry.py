@@ -1,4 +1,4 @@
-"""How often a remote is asked again, how long apart, and who hears of it."""
+"""When a failed request is tried again, and who is told."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
     from modelvc.errors import RemoteError
 
-DELAYS = (0.3, 1.0, 3.0, 8.0)  # seconds; five tries in about a dozen seconds
+DELAYS = (0.3, 1.0, 3.0, 8.0)  # seconds; with the first, five tries in about a dozen seconds
 
 _listeners: list[Callable[[str], None]] = []
-_said = [0.0]  # when; many requests fail together, and one line tells of them
+_said = [0.0]  # time.monotonic() of the last line: many requests fail together, and one line is enough
 
 
 def delays() -> list[float]:
-    """Seconds to wait before each further try, spread so that many clients do not come back at once."""
+    """Seconds to wait before each further try. They are random, so that many clients do not return at once."""
     import random
 
     return [delay * random.uniform(0.6, 1.2) for delay in DELAYS]  # noqa: S311 - spread, not secrecy
@@ -26,7 +26,7 @@ def delays() -> list[float]:
 
 @contextmanager
 def heard_by(listener: Callable[[str], None]) -> Iterator[None]:
-    """LISTENER is told, from any thread, what is waited for while the block runs."""
+    """While the block runs, call LISTENER, from any thread, with a line about each wait."""
     _listeners.append(listener)
     try:
         yield
@@ -35,7 +35,7 @@ def heard_by(listener: Callable[[str], None]) -> Iterator[None]:
 
 
 def announce(why: RemoteError, seconds: float) -> None:
-    """Say that the remote is asked again in SECONDS, because of WHY; at most one line a second."""
+    """Tell the listeners that a request is tried again in SECONDS, because of WHY; at most one line a second."""
     now = time.monotonic()
     if not _listeners or now - _said[0] < 1:
         return
@@ -45,5 +45,6 @@ def announce(why: RemoteError, seconds: float) -> None:
 
 
 def pause(why: RemoteError, seconds: float) -> None:
+    """Tell the listeners, then wait SECONDS."""
     announce(why, seconds)
     time.sleep(seconds)

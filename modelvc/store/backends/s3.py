@@ -1,7 +1,7 @@
-"""A store in a bucket, through s3fs: its session, its loop and its calls, none of its caches.
+"""A store in a bucket, through s3fs: its session, its event loop and its calls, and none of its caches.
 
-One method is one request, a range read one request per merged run. All requests run on s3fs' event loop; callers wait
-in threads of their own. Checksums are computed in those threads, so that the loop only moves bytes.
+A method makes one request; a read of ranges makes one for each merged run of ranges. All requests run on the event loop
+of s3fs, and callers wait in their own threads. They compute the checksums there, so that the loop moves bytes alone.
 """
 
 from __future__ import annotations
@@ -31,24 +31,26 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 _PAGE = 1000
 _TOGETHER = 16  # requests of one call that run at once
-_CLOCK = 60  # seconds for which the server's last Date is taken further by this computer's clock
-_SLOWEST = 64 << 10  # bytes per second; an upload that is slower is taken for one that stands still
-_UNASKED = 64 << 10  # bytes that are sent without asking first; a larger body waits for the server's "continue"
+_CLOCK = 60  # seconds for which the last Date of the server is used, advanced by the clock of this computer
+_SLOWEST = 64 << 10  # bytes per second; a slower upload counts as stuck
+_UNASKED = 64 << 10  # bytes of the largest body that is sent without "Expect: 100-continue"
 _CONFIG: dict[str, Any] = {
     "connect_timeout": 10,
     "read_timeout": 60,
     "max_pool_connections": 64,
-    "retries": {"total_max_attempts": 1, "mode": "standard"},  # retries are ours: bounded, counted
-    # The signature covers the body's checksum, which the server compares: the body is not hashed a second time.
-    # On the way back every chunk is verified against its name.
+    "retries": {"total_max_attempts": 1, "mode": "standard"},  # mvc retries itself: it bounds and counts its requests
+    # The signature covers the checksum of the body, which the server verifies, so that the body is hashed once. On the
+    # way back, mvc verifies every chunk against its name.
     "s3": {"payload_signing_enabled": False},
-    "request_checksum_calculation": "when_required",  # mvc gives one itself, where the server and the user want it
+    "request_checksum_calculation": "when_required",  # mvc sends one itself, where the server and the user want it
     "response_checksum_validation": "when_required",
     "user_agent_extra": "modelvc",
 }
 
 
 class S3Backend:
+    """The store at LOCATION in a bucket; the methods are those of `api.MeasurableBackend`."""
+
     def __init__(self, location: StoreLocation, options: RemoteOptions) -> None:
         self.name = location.url
         self.capabilities = Capabilities(conditional=True, page=_PAGE)
@@ -60,16 +62,16 @@ class S3Backend:
         self._fs: Any = None
         self._reached = False
         self._stopped = False
-        self._flying: set[Future[Any]] = set()
-        self._date = (0.0, 0.0)  # the server's clock, and ours when it said so
-        self._may_check = True  # as the user's configuration says
+        self._running: set[Future[Any]] = set()
+        self._date = (0.0, 0.0)  # the clock of the server, and time.monotonic() when it told it
+        self._may_check = True  # whether the user's configuration allows checksums
         self._paid = {"RequestPayer": "requester"} if options.own.get("requester_pays") else {}
         written = {"sse": "ServerSideEncryption", "sse_kms_key_id": "SSEKMSKeyId", "acl": "ACL"}
         self._written = {name: options.own[key] for key, name in written.items() if key in options.own}
 
     def server(self) -> str:
         self._filesystem()
-        return f"{self._target('').endpoint} {self.name}"
+        return f"{self._request('').endpoint} {self.name}"
 
     def rely_on(self, capabilities: Capabilities) -> None:
         self.capabilities = capabilities
@@ -91,7 +93,7 @@ class S3Backend:
                 page = self._start(partial(self._call, "list_objects_v2", "", Prefix=where, ContinuationToken=token))
             for found in answer.get("Contents", ()):
                 key = found["Key"].removeprefix(self._prefix)
-                if is_key(key):  # buckets have foreign keys in them, also folders' markers
+                if is_key(key):  # a bucket may hold other keys, such as the markers of folders
                     yield Entry(key, found["Size"], _plain(found["ETag"]), found["LastModified"].timestamp())
             if not answer.get("IsTruncated"):
                 return
@@ -143,19 +145,19 @@ class S3Backend:
                 raise
 
     def now(self, *, write: bool = True) -> float:  # noqa: ARG002 - the server tells it to readers
-        server, ours = self._date
-        if not server or not 0 <= time.monotonic() - ours < _CLOCK:
+        server, then = self._date
+        if not server or not 0 <= time.monotonic() - then < _CLOCK:
             self._wait(lambda: self._call("list_objects_v2", "", Prefix=f"{self._prefix}config", MaxKeys=1))
-            server, ours = self._date
+            server, then = self._date
         if not server:
             raise RemoteError(f"{self.name}: the server does not tell its time", hint="use another remote")
-        return server + (time.monotonic() - ours)
+        return server + (time.monotonic() - then)
 
     def abort(self) -> None:
         with self._lock:
             self._stopped = True
-            flying = tuple(self._flying)
-        for future in flying:
+            running = tuple(self._running)
+        for future in running:
             future.cancel()
 
     def close(self) -> None:
@@ -168,22 +170,24 @@ class S3Backend:
 
     def _put(self, key: str, data: Data, **condition: str) -> Entry:
         check_key(key)
-        self._filesystem()  # which tells whether checksums are wanted
+        self._filesystem()  # connecting sets _may_check
         arguments = request_body(data, checksums=self.capabilities.checksums and self._may_check)
         arguments |= self._written
-        if key.startswith("packs/") and "storage_class" in self._options.own:  # small keys would cost more there
+        if (
+            key.startswith("packs/") and "storage_class" in self._options.own
+        ):  # such a class may cost more for small keys
             arguments["StorageClass"] = self._options.own["storage_class"]
         seconds = _CONFIG["read_timeout"] + len(data) / _SLOWEST
 
         async def ask() -> dict[str, Any]:
-            async with asyncio.timeout(seconds):  # aiohttp watches what it reads, not what it waits to send
+            async with asyncio.timeout(seconds):  # the timeouts of aiohttp cover reading, and not sending
                 return await self._ask("put_object", key, **arguments, **condition)
 
         answer = self._wait(lambda: self._persist(ask, key))
         return Entry(key, len(data), _plain(answer["ETag"]), _date(answer) or time.time())
 
     def _check(self, key: str, etag: str) -> None:
-        """Without conditions: looked at, then written."""
+        """Raise RemoteChanged unless KEY has ETAG: the place of a condition, for servers without them."""
         found = self.stat([key]).get(key)
         if found is None or found.etag != etag:
             raise RemoteChanged(f"{key} in {self.name} was changed by somebody else")
@@ -217,7 +221,7 @@ class S3Backend:
         return await self._persist(lambda: self._ask(method, key, **arguments), key)
 
     async def _persist(self, ask: Callable[[], Awaitable[_T]], key: str) -> _T:
-        """The answer, asked for again while that may help."""
+        """The answer of ASK; a transient failure is retried. Raises RemoteError about KEY."""
         waits = retry.delays()
         while True:
             try:
@@ -225,12 +229,12 @@ class S3Backend:
             except RemoteError:
                 raise
             except Exception as error:  # noqa: BLE001 - foreign exceptions end here
-                verdict = s3errors.explain(error, self._target(key))
-            # A host that never answered is a wrong name, not a bad moment.
-            if not verdict.retry or not waits or (verdict.unreachable and not self._reached):
-                raise _final(verdict, reached=self._reached)
+                failure = s3errors.explain(error, self._request(key))
+            # A host that never answered is a wrong name: another try does not help.
+            if not failure.retry or not waits or (failure.unreachable and not self._reached):
+                raise _final(failure, reached=self._reached)
             wait = waits.pop(0)
-            retry.announce(verdict.error, wait)
+            retry.announce(failure.error, wait)
             await asyncio.sleep(wait)
 
     async def _ask(self, method: str, key: str, **arguments: Any) -> dict[str, Any]:
@@ -254,8 +258,8 @@ class S3Backend:
             if self._stopped:
                 raise RemoteError(f"{self.name}: interrupted")
             future = asyncio.run_coroutine_threadsafe(make(), fs.loop)
-            self._flying.add(future)
-        future.add_done_callback(self._flying.discard)
+            self._running.add(future)
+        future.add_done_callback(self._running.discard)
         return future
 
     def _filesystem(self) -> Any:
@@ -287,28 +291,30 @@ class S3Backend:
         try:
             self._may_check = session.get_config_variable("request_checksum_calculation") != "when_required"
             if bundle := own.get("ca_bundle") or session.get_config_variable("ca_bundle"):
-                os.close(os.open(str(bundle), os.O_RDONLY))  # aiohttp would say that the connection broke
+                os.close(
+                    os.open(str(bundle), os.O_RDONLY)
+                )  # raises OSError where aiohttp would report a broken connection
             client = sync(fs.loop, fs.set_session)
         except Exception as error:  # noqa: BLE001 - foreign exceptions end here
-            raise s3errors.explain(error, self._target("")).error from None
+            raise s3errors.explain(error, self._request("")).error from None
         _check_conditions(client)
         client.meta.events.register("before-send.s3", self._count)
         return fs
 
     def _count(self, request: Any, **_: Any) -> None:
-        self.requests += 1  # only ever on the loop's thread
+        self.requests += 1  # on the thread of the event loop alone
         if int(request.headers.get("Content-Length", 0)) <= _UNASKED:
             request.headers.pop("Expect", None)
 
-    def _target(self, key: str) -> s3errors.S3Request:
+    def _request(self, key: str) -> s3errors.S3Request:
         endpoint = self._options.endpoint_url
         if not endpoint and self._fs is not None and self._fs._s3 is not None:  # noqa: SLF001
-            endpoint = self._fs._s3.meta.endpoint_url  # noqa: SLF001 - as the environment set it
+            endpoint = self._fs._s3.meta.endpoint_url  # noqa: SLF001 - it may come from the environment
         return s3errors.S3Request(self.name, self._bucket, endpoint or "Amazon S3", key)
 
 
 async def _gather(makers: Sequence[Callable[[], Awaitable[_T]]]) -> list[_T]:
-    """All answers in order, a few at a time; the first failure ends the others."""
+    """All answers of MAKERS in order, `_TOGETHER` at a time. The first failure cancels the others."""
     if len(makers) == 1:
         return [await makers[0]()]
     gate = asyncio.Semaphore(_TOGETHER)
@@ -328,7 +334,7 @@ async def _gather(makers: Sequence[Callable[[], Awaitable[_T]]]) -> list[_T]:
 
 
 def _check_conditions(client: Any) -> None:
-    """s3fs drops arguments that botocore does not know: a condition that is dropped would overwrite."""
+    """Raise ConfigError if botocore does not know a condition: s3fs would drop it, and overwrite the key."""
     needed = (("PutObject", "IfNoneMatch"), ("PutObject", "IfMatch"), ("DeleteObject", "IfMatch"))
     for operation, member in needed:
         if member not in client.meta.service_model.operation_model(operation).input_shape.members:
@@ -338,18 +344,20 @@ def _check_conditions(client: Any) -> None:
             )
 
 
-def _final(verdict: s3errors.S3Failure, *, reached: bool) -> RemoteError:
-    if verdict.unreachable and not reached:
-        return RemoteError(str(verdict.error), hint=verdict.error.hint)
-    return verdict.error
+def _final(failure: s3errors.S3Failure, *, reached: bool) -> RemoteError:
+    """The error to raise for FAILURE. A host that was never reached is no transient failure."""
+    if failure.unreachable and not reached:
+        return RemoteError(str(failure.error), hint=failure.error.hint)
+    return failure.error
 
 
 def _plain(etag: str) -> str:
+    """ETAG without its quotes."""
     return etag.strip('"')
 
 
 def _timestamp(text: Any) -> Any:
-    """For botocore, whose own parser takes two thirds of the time of a listing."""
+    """The time in TEXT, for botocore: its own parser takes two thirds of the time of a listing."""
     from datetime import UTC, datetime
 
     try:
@@ -362,6 +370,7 @@ def _timestamp(text: Any) -> Any:
 
 
 def _date(answer: dict[str, Any]) -> float | None:
+    """The Date of an ANSWER, in seconds since the epoch; None where it has none."""
     from email.utils import parsedate_to_datetime
 
     text = answer["ResponseMetadata"]["HTTPHeaders"].get("date", "")

@@ -1,4 +1,4 @@
-"""Bodies on their way to and from S3, without copies of the whole."""
+"""Bodies of S3 requests and answers, without copies of the whole."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
     from modelvc.store.backends.api import Data
 
-_PIECE = 512 << 10
+_PIECE = 512 << 10  # bytes
 
 
 class PiecewiseBody:
-    """What botocore takes for a file and aiohttp for a stream: slices of one buffer, each drained before the next."""
+    """A buffer as a file for botocore and as a stream for aiohttp. aiohttp sends one slice before it takes the next."""
 
     __slots__ = ("_at", "_view")
 
@@ -46,7 +46,10 @@ class PiecewiseBody:
 
 
 def request_body(data: Data, *, checksums: bool) -> dict[str, Any]:
-    """DATA as put_object takes it, with a digest that the server verifies: without CHECKSUMS the one of HTTP, MD5."""
+    """The arguments of put_object for DATA, with a digest that the server verifies.
+
+    CHECKSUMS: whether to send CRC32 in a header of S3; else MD5 in a header of HTTP.
+    """
     if checksums:
         name, digest = "ChecksumCRC32", zlib.crc32(data).to_bytes(4, "big")
     else:
@@ -55,7 +58,7 @@ def request_body(data: Data, *, checksums: bool) -> dict[str, Any]:
 
 
 async def answer_body(stream: Any, size: int) -> bytes:
-    """The SIZE bytes that the server announced; it is cut off if it sends more, and short if it sends less."""
+    """The SIZE bytes of STREAM that the server announced: no further bytes, and fewer if the server sends fewer."""
     parts = []
     left = size
     while left:

@@ -1,4 +1,4 @@
-"""What an S3 server or the way to it had to say, in mvc's words. Pure: exceptions in, a verdict out."""
+"""The errors of S3 servers and of the network, in mvc's words. Pure: an exception in, an S3Failure out."""
 
 from __future__ import annotations
 
@@ -41,21 +41,22 @@ _BUSY |= {"Throttling", "ThrottlingException", "RequestThrottled", "BandwidthLim
 
 @dataclass(frozen=True, slots=True)
 class S3Request:
-    """What was asked of whom, for messages."""
+    """The facts of a request that messages need."""
 
     name: str  # the URL of the remote
     bucket: str
-    endpoint: str  # in words
+    endpoint: str  # a URL, or the name of the service
     key: str = ""
 
     @property
     def what(self) -> str:
+        """The object of the request, in words: a key, or the whole remote."""
         return f"{shown(self.key)} in {shown(self.name)}" if self.key else shown(self.name)
 
 
 @dataclass(frozen=True, slots=True)
 class S3Failure:
-    """The error to raise, and whether asking again may help first. `unreachable`: nobody was there to answer."""
+    """The error to raise. `retry`: whether another try may help first. `unreachable`: the host did not answer."""
 
     error: RemoteError
     retry: bool = False
@@ -63,10 +64,10 @@ class S3Failure:
 
 
 def explain(error: BaseException, request: S3Request) -> S3Failure:
-    """What ERROR means. Whatever comes, the verdict is one of mvc's own errors."""
+    """The failure that ERROR means. Every ERROR, also an unknown one, becomes one of mvc's own errors."""
     cause = error
     while not hasattr(cause, "response") and cause.__cause__ is not None and not _is_transport(cause):
-        cause = cause.__cause__  # s3fs wraps what the server said
+        cause = cause.__cause__  # s3fs wraps the error of the server
     response = getattr(cause, "response", None)
     if isinstance(response, dict):
         return _answered(response, request)
@@ -120,7 +121,9 @@ def _unanswered(error: BaseException, request: S3Request) -> S3Failure:
         return S3Failure(
             RemoteDenied(f"there are no usable credentials for {request.what}: {why}", hint=_CREDENTIALS_HINT)
         )
-    inner = getattr(error, "kwargs", {}).get("error")  # botocore's own word for a bundle that is no certificate
+    inner = getattr(error, "kwargs", {}).get(
+        "error"
+    )  # botocore keeps the error about a bundle that is no certificate there
     if names & {"SSLError", "ClientSSLError"} or isinstance(error, ssl.SSLError) or isinstance(inner, ssl.SSLError):
         hint = (
             "check the endpoint; a private authority's certificate belongs into AWS_CA_BUNDLE or the remote's ca_bundle"
@@ -143,7 +146,7 @@ def _unanswered(error: BaseException, request: S3Request) -> S3Failure:
 
 
 def _is_transport(error: BaseException) -> bool:
-    """Whether ERROR is of the connection: botocore's, aiohttp's, or the operating system's."""
+    """Whether ERROR is about the connection: an error of botocore, aiohttp, or the operating system."""
     names = {kind.__name__ for kind in type(error).__mro__}
     known = {"HTTPClientError", "ConnectionClosedError", "ReadTimeoutError", "ResponseStreamingError"}
     known |= {"IncompleteReadError", "IncompleteRead", "ResponseParserError", "FSTimeoutError"}

@@ -1,4 +1,4 @@
-"""Connections over SFTP: fsspec's file system, with the host keys and the configuration of the user's own ssh."""
+"""Connections over SFTP: the file system of fsspec, with the host keys and the configuration of the user's ssh."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ except ImportError:
         "sftp:// needs a package that is not installed", hint="run `pip install 'modelvc[sftp]'`"
     ) from None
 
-_SECONDS = 15
-_PIECE = 32 << 10  # larger reads are put together by copying all that came before, again and again
+_SECONDS = 15  # to connect
+_PIECE = 32 << 10  # bytes of one read: paramiko puts larger ones together by copying all earlier bytes each time
 _KNOWN_HOSTS = ("/etc/ssh/ssh_known_hosts", "~/.ssh/known_hosts")
 
 
 class StrictSFTPFileSystem(SFTPFileSystem):  # type: ignore[misc] # fsspec has no types
-    """fsspec's accepts any host key at first sight and waits for an answer to each 32 KiB."""
+    """SFTP that refuses an unknown host key, and does not wait for an answer to each 32 KiB, as that of fsspec does."""
 
     def _connect(self) -> None:
         client = paramiko.SSHClient()
@@ -46,7 +46,7 @@ class StrictSFTPFileSystem(SFTPFileSystem):  # type: ignore[misc] # fsspec has n
 
 
 def connect(host: str) -> StrictSFTPFileSystem:
-    """A connection to `[user@]host[:port]`, as `ssh` would make it."""
+    """A connection to HOST, `[user@]host[:port]`, as `ssh` makes it. Raises ConfigError for a host behind a proxy."""
     user, _, address = host.rpartition("@")
     name, _, port = address.partition(":")
     settings = _settings(name)
@@ -70,6 +70,7 @@ def connect(host: str) -> StrictSFTPFileSystem:
 
 
 def _settings(name: str) -> dict[str, Any]:
+    """The settings of ~/.ssh/config for the host NAME."""
     path = os.path.expanduser("~/.ssh/config")
     if not os.path.exists(path):
         return {}

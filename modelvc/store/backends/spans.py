@@ -1,4 +1,4 @@
-"""Which ranges of an object to ask for together."""
+"""Decide which ranges of one key to read in one request."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from modelvc.errors import RemoteError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-GAP = 512 << 10  # bytes: reading them for nothing costs less than another request
-MOST = 32 << 20  # bytes of one request that was merged from several ranges
+GAP = 512 << 10  # bytes; to read so many unused bytes costs less than another request
+MOST = 32 << 20  # bytes of one request for several ranges
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One request, from `start` to `stop`, that serves the ranges at `members`."""
+    """One request for the bytes from `start` to `stop`. `members`: the positions of the ranges that it serves."""
 
     start: int
     stop: int
@@ -24,21 +24,24 @@ class Span:
 
 
 def merge(ranges: Sequence[tuple[int, int]], *, gap: int = GAP, most: int = MOST) -> list[Span]:
-    """The requests that serve RANGES of (offset, length). Empty ranges need none."""
+    """The requests for RANGES of (offset, length); an empty range needs none. Raises RemoteError for a negative one.
+
+    GAP: the largest number of unused bytes between two ranges of one request. MOST: the bytes of one request.
+    """
     if any(offset < 0 or length < 0 for offset, length in ranges):
         raise RemoteError("a range of an object is negative")
-    wanted = sorted((offset, length, place) for place, (offset, length) in enumerate(ranges) if length)
+    wanted = sorted((offset, length, position) for position, (offset, length) in enumerate(ranges) if length)
     spans: list[Span] = []
     members: list[int] = []
     start = stop = 0
-    for offset, length, place in wanted:
+    for offset, length, position in wanted:
         end = max(stop, offset + length)
         if members and (offset - stop > gap or end - start > most):
             spans.append(Span(start, stop, tuple(members)))
             members = []
         if not members:
             start, end = offset, offset + length
-        members.append(place)
+        members.append(position)
         stop = end
     if members:
         spans.append(Span(start, stop, tuple(members)))
@@ -46,10 +49,10 @@ def merge(ranges: Sequence[tuple[int, int]], *, gap: int = GAP, most: int = MOST
 
 
 def scatter(ranges: Sequence[tuple[int, int]], spans: Sequence[Span], bodies: Sequence[bytes]) -> list[bytes]:
-    """The answer to each range, from the answers to SPANS. A body that serves one range is not copied."""
+    """The bytes of each range in RANGES, out of BODIES, the answers to SPANS. A body of one range is not copied."""
     found = [b""] * len(ranges)
     for span, body in zip(spans, bodies, strict=True):
-        for place in span.members:
-            offset, length = ranges[place]
-            found[place] = body[offset - span.start : offset - span.start + length]
+        for position in span.members:
+            offset, length = ranges[position]
+            found[position] = body[offset - span.start : offset - span.start + length]
     return found

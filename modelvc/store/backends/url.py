@@ -1,4 +1,4 @@
-"""What a remote's URL may say. It comes from repositories, so it only names a place: no chains, options or secrets."""
+"""The URLs of remotes. They come from repositories, so a URL only names a location: no chain, option or secret."""
 
 from __future__ import annotations
 
@@ -14,15 +14,16 @@ if TYPE_CHECKING:
 SUPPORTED: Final = "a folder, file://, s3://, sftp://, gs://, az:// and memory://"
 _ALIASES = {"s3a": "s3", "ssh": "sftp", "gcs": "gs", "abfs": "az", "abfss": "az"}
 _SCHEMES = frozenset({"file", "s3", "sftp", "gs", "az", "memory"})
-_CLOUDS = ("core.windows.net", "core.usgovcloudapi.net", "core.chinacloudapi.cn")  # Azure's own names alone
+_CLOUDS = ("core.windows.net", "core.usgovcloudapi.net", "core.chinacloudapi.cn")  # names of Azure itself
 _BUCKET = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
 
 
 @dataclass(frozen=True, slots=True)
 class StoreLocation:
-    """Where a store lies. `path` has no "/" at its end.
+    """Where a store lies: the parts of its URL.
 
-    `host` is a bucket, `[user@]host[:port]`, a container, or `container@account.dfs.core.windows.net`.
+    `host`: a bucket, `[user@]host[:port]`, a container, or `container@account.dfs.core.windows.net`. `path`: without a
+    "/" at its end.
     """
 
     scheme: str
@@ -31,7 +32,7 @@ class StoreLocation:
 
     @property
     def url(self) -> str:
-        """The one way to write this place."""
+        """The one spelling of this location."""
         if self.scheme == "file":
             return self.path
         scheme = "abfss" if self.scheme == "az" and "@" in self.host else self.scheme
@@ -39,7 +40,7 @@ class StoreLocation:
 
 
 def parse_url(url: str) -> StoreLocation:
-    """Read a URL or an absolute folder; ConfigError says what is wrong with it."""
+    """The location in URL, which may also be an absolute folder. Raises ConfigError."""
     if not url or not url.isprintable():
         raise ConfigError(f'"{shown_url(url)}" is not a URL', hint=f"a remote is {SUPPORTED}")
     if "::" in url:
@@ -69,19 +70,19 @@ def parse_url(url: str) -> StoreLocation:
 
 
 def absolute_url(url: str, cwd: str) -> str:
-    """URL as it is used: one spelling, and a folder relative to CWD made absolute."""
+    """URL for use: in its one spelling; a relative folder is made absolute from CWD. Raises ConfigError."""
     if is_relative(url):
         url = os.path.join(cwd, url)
     return parse_url(url).url
 
 
 def is_relative(url: str) -> bool:
-    """Whether URL is a folder that is written relative to another one."""
+    """Whether URL is a relative folder."""
     return bool(url) and "://" not in url and not os.path.isabs(url) and not _looks_remote(url)
 
 
 def committed_url(url: str, cwd: str, top: str) -> str:
-    """URL as it is committed: one spelling, and a folder relative to CWD made relative to TOP."""
+    """URL for a commit: in its one spelling; a folder relative to CWD is made relative to TOP. Raises ConfigError."""
     if not is_relative(url):
         return parse_url(url).url
     found = os.path.relpath(parse_url(os.path.join(cwd, url)).url, top)
@@ -129,7 +130,7 @@ def _check_account(scheme: str, host: str) -> None:
 
 
 def _check_azure(url: str, host: str) -> None:
-    """Refuse an account outside of Azure's own names: a signed request would go wherever the URL says."""
+    """Refuse an account on another host than Azure's: the URL could send signed requests to any host."""
     account, _, service = host.partition(".")
     kind, _, cloud = service.partition(".")
     if not account.isascii() or not account.isalnum() or kind not in {"dfs", "blob"} or cloud not in _CLOUDS:
