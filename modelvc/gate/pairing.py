@@ -62,7 +62,7 @@ def pair_rows(old: Predictions, new: Predictions) -> PairedRows | Refused:
     """Match the rows of both versions by id, in the order of OLD.
 
     Refused unless both have the same ids, and the same true label for each. A comparison over the common rows alone
-    would use a test set that nobody chose, and a version could drop the rows that it gets wrong.
+    would use a test set that was not chosen, and a version could drop the rows that it gets wrong.
     """
     order = _order(old, new)
     if isinstance(order, Refused):

@@ -44,7 +44,7 @@ def file_of(store: str, server: str) -> str:
 
 
 def parse(data: bytes) -> ServerSupport:
-    """Read the bytes of a file. Raises FormatError for a damaged file or another format."""
+    """Read the bytes of a file. Raises FormatError for a corrupt file or another format."""
     table = Table.read(data, "what a server honours", FormatError, limit=limits.SERVER_SUPPORT)
     if table.number("format") != FORMAT:
         raise table.error("format", f"must be {FORMAT}")

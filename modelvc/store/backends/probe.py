@@ -56,9 +56,9 @@ def probe(backend: Backend) -> Probe:
 def measure_server(backend: MeasurableBackend) -> Capabilities:
     """Measure what the server of BACKEND supports, and make BACKEND use that from now on. Return it.
 
-    A capability is given up if the server refuses it with NotUnderstood, twice, and grants a plainer request. Conditions
-    are also given up if the server accepts and ignores them. A server that denies, is busy or does not answer tells
-    nothing: its error is raised, and BACKEND stays as it was.
+    A capability is given up if the server refuses it with NotUnderstood, twice, and grants a plainer request.
+    Conditions are also given up if the server accepts and ignores them. A server that denies, is busy or does not
+    answer tells nothing: its error is raised, and BACKEND stays as it was.
     """
     wish = backend.capabilities
     key, second = (f"gc/probe/{os.urandom(16).hex()}" for _ in range(2))

@@ -1,4 +1,4 @@
-"""When a failed request is tried again, and who is told."""
+"""When a failed request is tried again, and which listeners hear of it."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class S3Backend:
         self._reached = False
         self._stopped = False
         self._running: set[Future[Any]] = set()
-        self._date = (0.0, 0.0)  # the clock of the server, and time.monotonic() when it told it
+        self._date = (0.0, 0.0)  # the clock of the server, and time.monotonic() of its answer
         self._may_check = True  # whether the user's configuration allows checksums
         self._paid = {"RequestPayer": "requester"} if options.own.get("requester_pays") else {}
         written = {"sse": "ServerSideEncryption", "sse_kms_key_id": "SSEKMSKeyId", "acl": "ACL"}
