@@ -1,4 +1,4 @@
-"""Packs: many stored chunks in one write-once file. Spec: docs/format.md#pack."""
+"""Read and write packs: many stored chunks in one write-once file. Spec: docs/format.md#pack."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ZSTD = Encoding(1)
 
 
 class NewChunk(NamedTuple):
-    """A chunk that goes into a pack: its name, and how its stored bytes are read."""
+    """A chunk that goes into a pack: its cid, and how its stored bytes are read."""
 
     cid: bytes
     stored: int  # bytes as stored
@@ -52,7 +52,7 @@ class NewChunk(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """A chunk in a pack: its name, where its stored bytes lie, and how they are read."""
+    """A chunk in a pack: its cid, where its stored bytes lie, and how they are read."""
 
     cid: bytes
     offset: int
@@ -81,7 +81,7 @@ class PackRef(NamedTuple):
 
 
 class Building:
-    """The records of a pack that is being written. Whatever a reader would refuse does not fit in."""
+    """The records of a pack that is being written. It takes only what a reader accepts."""
 
     __slots__ = ("_encodings", "_table", "chunks")
 
@@ -94,14 +94,14 @@ class Building:
         return len(self.chunks)
 
     def fits(self, encodings: Sequence[Encoding]) -> bool:
-        """Whether a reader accepts the pack with one more chunk in each of ENCODINGS."""
+        """Return True if a reader accepts the pack with one more chunk in each of ENCODINGS."""
         new = set(encodings) - self._encodings
         records = (len(self.chunks) + len(encodings)) * RECORD.size
         table = self._table + sum(3 + len(one.params) for one in new)
         return table + records <= limits.TRAILER and len(self._encodings) + len(new) <= limits.ENCODINGS
 
     def add(self, chunk: Stored) -> None:
-        """Note a chunk that fits. FormatError for one that no reader accepts."""
+        """Add a chunk for which `fits` is True. Raises FormatError for a chunk above the limit."""
         if max(chunk.stored, chunk.raw) > limits.CHUNK:
             raise FormatError(f"a chunk of {max(chunk.stored, chunk.raw):,} bytes is too large for a pack")
         if chunk.encoding not in self._encodings:
@@ -116,7 +116,7 @@ class Building:
 
 
 def encode_trailer(chunks: Iterable[Stored], salt: bytes = NO_SALT) -> bytes:
-    """The trailer of a pack that holds CHUNKS; a cid given twice keeps its first place."""
+    """Return the trailer of a pack that holds CHUNKS. Of two chunks with one cid, the first counts."""
     by_cid: dict[bytes, Stored] = {}
     for chunk in chunks:
         by_cid.setdefault(chunk.cid, chunk)
@@ -136,17 +136,17 @@ def encode_trailer(chunks: Iterable[Stored], salt: bytes = NO_SALT) -> bytes:
 
 
 def size_of(chunks: int, stored: int) -> int:
-    """Bytes of a pack of so many CHUNKS with so many STORED bytes, without gaps."""
+    """Return the bytes of a pack of so many CHUNKS with so many STORED bytes, without gaps."""
     return len(MAGIC) + stored + _HEAD.size + 3 + chunks * RECORD.size + FOOTER.size
 
 
 def pack_id(trailer: bytes | memoryview) -> bytes:
-    """The name of the pack with this trailer: 32 bytes."""
+    """Return the name of the pack with this trailer, 32 bytes."""
     return blake3(trailer, derive_key_context=_CONTEXT).digest()
 
 
 class Footer(NamedTuple):
-    """The last bytes of a pack."""
+    """The last bytes of a pack, which bound and prove its trailer."""
 
     length: int  # bytes of the trailer
     records: int
@@ -172,15 +172,16 @@ def parse_footer(data: bytes | memoryview) -> Footer:
 
 
 def bytes_at(data: bytes | bytearray) -> ReadAt:
-    """Return what reads a pack that is in memory."""
+    """Return a function that reads ranges of a pack in memory."""
     return lambda offset, length: bytes(data[offset : offset + length])
 
 
 def read_trailer(size: int, read_at: ReadAt, name: bytes, *, ahead: int = 0, strict: bool = False) -> Trailer:
-    """Find the trailer of a pack of SIZE bytes, bound it, and compare it with the pack's NAME.
+    """Find the trailer of a pack of SIZE bytes, bound it, compare it with the pack's NAME, and return it.
 
-    The last AHEAD bytes are read at once: where they hold the whole trailer, nothing else is read. STRICT: also refuse
-    a footer that counts other records, which no reader needs. Raises FormatError, and what READ_AT raises.
+    The last AHEAD bytes are read at once. If they hold the whole trailer, nothing else is read. With STRICT, a footer
+    that counts other records is refused too, although no reader needs that count. Raises FormatError, and what READ_AT
+    raises.
     """
     end = size - FOOTER.size
     if end < len(MAGIC):
@@ -202,9 +203,10 @@ def read_trailer(size: int, read_at: ReadAt, name: bytes, *, ahead: int = 0, str
 
 
 def prove(size: int, read_at: ReadAt, name: bytes, count: int | None = None) -> Trailer:
-    """Read a pack back as any reader will, its first and last bytes as well. A writer does so before it uses the NAME.
+    """Read the trailer of a pack, compare the first and last bytes as well, and return it.
 
-    Raises FormatError, also for a pack that does not hold COUNT chunks (None: any number).
+    Every writer proves a pack before the pack gets its NAME. Raises FormatError, also unless the pack holds COUNT
+    chunks (None: any number).
     """
     found = read_trailer(size, read_at, name, strict=True)
     if read_at(0, len(MAGIC)) != MAGIC:
@@ -215,12 +217,19 @@ def prove(size: int, read_at: ReadAt, name: bytes, count: int | None = None) -> 
 
 
 class Trailer:
-    """What a pack holds, looked up by bisection in its own bytes: no parsing for a single chunk."""
+    """What a pack holds.
+
+    A chunk is found by bisection in the bytes of the trailer, which are parsed once to check them.
+    """
 
     __slots__ = ("_at", "_data", "count", "encodings", "salt")
 
     def __init__(self, data: bytes | memoryview, size: int, digest: bytes | None = None) -> None:
-        """DATA is the trailer of a pack whose trailer starts at byte SIZE; DIGEST is the footer's hash of it."""
+        """Check DATA, the trailer that starts at byte SIZE of its pack.
+
+        DIGEST is the footer's hash of DATA; None if it is not known. Raises FormatError for damaged bytes, for a later
+        version, and above the limits.
+        """
         if digest is not None and blake3(data).digest() != digest:
             raise FormatError("not a valid pack: its trailer is damaged")
         reader = Reader(data, "pack trailer")
@@ -252,11 +261,12 @@ class Trailer:
             yield Stored(cid, offset, stored, raw, xxh3, table[encoding])
 
     def find(self, cid: bytes) -> Stored | None:
+        """Return the chunk CID, or None if the pack does not hold it."""
         place = self.place(cid)
         return None if place is None else self.at(place)
 
     def place(self, cid: bytes) -> int | None:
-        """Which record a chunk has, counted from 0."""
+        """Return the position of a chunk's record, or None if the pack does not hold the chunk."""
         data, base, width = self._data, self._at, RECORD.size
         low, high = 0, self.count
         while low < high:
@@ -270,25 +280,27 @@ class Trailer:
         return low if low < self.count and data[at : at + 32] == cid else None
 
     def at(self, place: int) -> Stored:
+        """Return the chunk whose record is at position PLACE."""
         cid, offset, stored, raw, xxh3, encoding = RECORD.unpack_from(self._data, self._at + place * RECORD.size)
         return Stored(cid, offset, stored, raw, xxh3, self.encodings[encoding])
 
     def footer(self) -> bytes:
-        """The last bytes of the pack."""
+        """Return the last bytes of the pack."""
         return footer(self.data)
 
     @property
     def data(self) -> bytes:
-        """Its bytes."""
+        """The bytes of the trailer."""
         return bytes(self._data)
 
     @property
     def size(self) -> int:
-        """Bytes of it."""
+        """Number of bytes of the trailer."""
         return len(self._data)
 
 
 def read_encodings(reader: Reader, count: int) -> tuple[Encoding, ...]:
+    """Read a table of COUNT encodings."""
     found = []
     for _ in range(count):
         code, length = reader.fields("BH")
@@ -297,4 +309,5 @@ def read_encodings(reader: Reader, count: int) -> tuple[Encoding, ...]:
 
 
 def write_encodings(encodings: Sequence[Encoding]) -> bytes:
+    """Return the bytes of a table of encodings."""
     return b"".join(struct.pack("<BH", code, len(params)) + params for code, params in encodings)

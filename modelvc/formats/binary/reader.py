@@ -1,4 +1,4 @@
-"""A cursor over bytes of unknown honesty: every length is checked before it is used."""
+"""Read bytes from an untrusted source: every length is checked before it is used."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from modelvc.errors import FormatError
 
 
 class Reader:
-    """Reads little-endian fields of one record; raises FormatError instead of running off its end."""
+    """Reads the little-endian fields of one record in order.
+
+    Every method raises FormatError at the end of the bytes.
+    """
 
     __slots__ = ("_at", "_data", "_what")
 
@@ -20,9 +23,11 @@ class Reader:
         self._what = what
 
     def fail(self, why: str) -> FormatError:
+        """Return the error that says WHY the record is refused."""
         return FormatError(f"not a valid {self._what}: {why}")
 
     def take(self, size: int) -> memoryview:
+        """Return a view of the next SIZE bytes."""
         end = self._at + size
         if size < 0 or end > len(self._data):
             raise self.fail("it ends too early")
@@ -31,17 +36,20 @@ class Reader:
         return part
 
     def raw(self, size: int) -> bytes:
+        """Return a copy of the next SIZE bytes."""
         return bytes(self.take(size))
 
     def fields(self, form: str) -> tuple[int, ...]:
+        """Read fields in the notation of `struct`, without gaps."""
         layout = struct.Struct("<" + form)
         return layout.unpack(self.take(layout.size))
 
     def number(self, form: str) -> int:
+        """Read one field."""
         return self.fields(form)[0]
 
     def column(self, code: str, count: int) -> array[int]:
-        """COUNT numbers of array type CODE (H, I or Q)."""
+        """Read COUNT numbers of array type CODE (H, I or Q)."""
         numbers: array[int] = array(code)
         numbers.frombytes(self.take(count * numbers.itemsize))
         if sys.byteorder == "big":  # the files are little-endian everywhere
@@ -49,20 +57,23 @@ class Reader:
         return numbers
 
     def expect(self, value: bytes, why: str) -> None:
+        """Raise FormatError unless VALUE is next; WHY is its text."""
         if self.take(len(value)) != value:
             raise self.fail(why)
 
     def end(self) -> None:
+        """Raise FormatError if bytes are left."""
         if self._at != len(self._data):
             raise self.fail("bytes follow its end")
 
     @property
     def left(self) -> int:
+        """Number of bytes not read yet."""
         return len(self._data) - self._at
 
 
 def column(code: str, values: array[int]) -> bytes:
-    """The bytes of a column, little-endian."""
+    """Return the bytes of a column, little-endian."""
     if values.typecode != code:
         raise ValueError(f"a column of {code} was given {values.typecode}")
     if sys.byteorder == "big":

@@ -1,4 +1,4 @@
-"""Roots: what one pointer's target is made of and where that lies in one store. Spec: docs/format.md#root."""
+"""Read and write roots: what one object is made of, and where that lies in one store. Spec: docs/format.md#root."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _PACK = struct.Struct("<32sQ")
 
 
 class PartPlace(NamedTuple):
-    """Where a part lies in a remote."""
+    """Where a part lies on a remote."""
 
-    pack: int  # place in the root's pack table
+    pack: int  # position in the root's pack table
     offset: int
     stored: int
     encoding: int
@@ -38,7 +38,7 @@ class PartPlace(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A segment or a leaf: its bytes inline, or its name and (in a remote) its place."""
+    """A segment or a leaf: its bytes, or its name and (on a remote) its place."""
 
     data: bytes | None
     name: bytes  # blake3 of its bytes
@@ -49,7 +49,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class LeafRef:
-    """One leaf of a tree and the segments of its files' contents."""
+    """One leaf of a tree, and the segments of its files' contents."""
 
     digest: bytes
     entries: int
@@ -61,7 +61,7 @@ class LeafRef:
 
 @dataclass(frozen=True, slots=True)
 class Root:
-    """The record of one target: a blob's segments, or a tree's leaves."""
+    """What one object is made of in one store: the segments of a blob, or the leaves of a tree."""
 
     kind: str  # "file" | "tree"
     oid: Oid
@@ -75,20 +75,20 @@ class Root:
     unproven: bool = False
 
     def parts(self) -> Iterator[Part]:
-        """Every part, in order: for a tree each leaf before its segments."""
+        """Yield every part in order: of a tree, each leaf before its segments."""
         yield from self.segments
         for leaf in self.leaves:
             yield leaf.leaf
             yield from leaf.segments
 
     def records(self) -> Iterator[Part]:
-        """The segments alone: a blob's, or of every leaf in order."""
+        """Yield the segments in order: of a blob, or of every leaf of a tree."""
         yield from self.segments
         for leaf in self.leaves:
             yield from leaf.segments
 
     def encode(self) -> bytes:
-        """Bytes of the record; FormatError when they are more than a reader accepts."""
+        """Return the bytes of the root. Raises FormatError if they exceed the limit."""
         flags = (_PLACED if self.placed else 0) | (_UNPROVEN if self.unproven else 0)
         out = [
             _HEAD.pack(_MAGIC, 1, _KINDS[self.kind], flags, self.oid, self.size, self.files, self.write_id),
@@ -111,13 +111,14 @@ class Root:
         return body + blake3(body).digest()
 
     def check_room(self) -> None:
-        """FormatError when a remote's root of the object may be too large: there each part has a place and a pack."""
+        """Raise FormatError if the root may exceed the limit on a remote, where each part has a place and a pack."""
         apart = sum(part.data is None for part in self.parts())
         if len(self.encode()) + apart * (_PLACE.size + _PACK.size) > limits.ROOT:
             raise FormatError(f"the root of {self.oid.short} would be larger than {limits.ROOT:,} bytes on a remote")
 
 
 def inline(data: bytes, content: int) -> Part:
+    """Return a part that holds DATA, which describes CONTENT bytes of content."""
     return Part(data, b"", len(data), content)
 
 
@@ -129,7 +130,7 @@ def _encode_part(part: Part) -> bytes:
 
 
 def parse(data: bytes) -> Root:
-    """Read a root; FormatError for anything that is not one, is damaged, or asks for more than the limits."""
+    """Read a root. Raises FormatError for other or damaged bytes, for a later version, and above the limits."""
     if len(data) > limits.ROOT:
         raise FormatError(f"not a valid root: {len(data)} bytes are too many")
     if blake3(data[:-32]).digest() != data[-32:]:
@@ -162,6 +163,8 @@ def parse(data: bytes) -> Root:
 
 
 class _PartReader:
+    """Reads the parts of a root whose pack table is known."""
+
     __slots__ = ("_packs", "_placed", "_reader")
 
     def __init__(self, reader: Reader, packs: tuple[PackRef, ...], *, placed: bool) -> None:
@@ -170,7 +173,7 @@ class _PartReader:
         self._placed = placed
 
     def count(self, least: int) -> int:
-        """A number of items of at least LEAST bytes each."""
+        """Read the number of items that follow, of at least LEAST bytes each. Raises FormatError if they cannot fit."""
         count = self._reader.number("I")
         if count * least > self._reader.left:
             raise self._reader.fail("it claims more parts than it has")

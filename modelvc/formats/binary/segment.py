@@ -1,4 +1,7 @@
-"""Segments: runs of records, each a chunk's name and, in a remote, its place. Spec: docs/format.md#segment."""
+"""Read and write segments: runs of records, each a chunk's cid and, on a remote, its placement. Spec:
+
+docs/format.md#segment.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ _BORDER = 0x0FFF  # twelve zero bits: 4,096 records on average
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """What content is made of: chunk names and raw lengths, the same in every store."""
+    """The cids and raw lengths of chunks in the order of the content. It is the same in every store."""
 
     cids: bytes  # 32 bytes a record
     lengths: array[int]  # 'I', raw bytes
@@ -42,7 +45,7 @@ class Recipe:
         return sum(self.lengths)
 
     def cut(self, start: int, stop: int) -> Recipe:
-        """The records from START up to STOP."""
+        """Return the records from START up to STOP."""
         spans, at = [], 0
         for count, chunker in self.spans:
             inside = min(at + count, stop) - max(at, start)
@@ -57,29 +60,32 @@ EMPTY = Recipe(b"", array("I"), ())
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where the chunks of a recipe lie in one remote: a pack's place in `packs`, and a Stored for each record."""
+    """Where the chunks of a recipe lie on one remote: for each record a pack's position in `packs`, and a Stored."""
 
     packs: tuple[PackRef, ...]
-    pack: array[int]  # 'I', place in `packs`
+    pack: array[int]  # 'I', position in `packs`
     stored: tuple[Stored, ...]
 
     def chunks(self, count: int | None = None) -> Iterator[Located]:
-        """Yield where the chunk of each record lies, or of the first COUNT."""
+        """Yield where the chunk of each record lies, or of the first COUNT records."""
         for place, stored in zip(self.pack[:count], self.stored[:count], strict=True):
             yield Located(self.packs[place].name, stored)
 
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A run of records. `auxiliary` counts trailing records that serve as bases and are no content."""
+    """A run of records. The last `auxiliary` ones serve as bases for decoding:
 
-    recipe: Recipe  # of all records: whatever the object needs; see `content`
+    the object needs them, its content does not.
+    """
+
+    recipe: Recipe  # of all records; see `content`
     placement: Placement | None
     auxiliary: int = 0
 
     @property
     def count(self) -> int:
-        """Records that are content."""
+        """Number of records that are content."""
         return len(self.recipe) - self.auxiliary
 
     @property
@@ -88,7 +94,7 @@ class Segment:
         return sum(self.recipe.lengths[: self.count])
 
     def content(self) -> Recipe:
-        """The records that are content. Nothing else may be joined to the content of an object."""
+        """Return the records that are content. Only these may be joined to the content of an object."""
         return self.recipe.cut(0, self.count) if self.auxiliary else self.recipe
 
     def places(self) -> Iterator[Located]:
@@ -96,7 +102,7 @@ class Segment:
         return self.placed().chunks(self.count)
 
     def all_places(self) -> Iterator[Located]:
-        """Yield where all chunks that the object needs lie, auxiliary ones included. Raises FormatError as `places`."""
+        """Yield where all chunks lie that the object needs, auxiliary ones included. Raises FormatError as `places`."""
         return self.placed().chunks()
 
     def placed(self) -> Placement:
@@ -106,7 +112,7 @@ class Segment:
         return self.placement
 
     def encode(self) -> bytes:
-        """Its bytes; FormatError when they are more than a reader accepts."""
+        """Return the bytes of the segment. Raises FormatError if they exceed the limit."""
         recipe, placement = self.recipe, self.placement
         n = self.count
         if max(n, self.auxiliary) > limits.SEGMENT_RECORDS:
@@ -145,7 +151,7 @@ class Segment:
 
 
 def parse(data: bytes | memoryview) -> Segment:
-    """Read a segment; FormatError for anything that is not one, or asks for more than the limits."""
+    """Read a segment. Raises FormatError for other bytes, for a later version, and above the limits."""
     reader = Reader(data, "segment")
     if len(data) > limits.SEGMENT:
         raise reader.fail(f"{len(data)} bytes are too many")
@@ -174,6 +180,7 @@ def parse(data: bytes | memoryview) -> Segment:
 
 
 def _placement(reader: Reader, recipe: Recipe, packs: tuple[PackRef, ...], kinds: tuple[Encoding, ...]) -> Placement:
+    """Read the columns that say where the chunks of RECIPE lie."""
     total = len(recipe)
     pack, offset = reader.column("I", total), reader.column("Q", total)
     stored, encoding, xxh3 = reader.column("I", total), reader.column("H", total), reader.column("Q", total)
@@ -187,7 +194,7 @@ def _placement(reader: Reader, recipe: Recipe, packs: tuple[PackRef, ...], kinds
 
 
 def borders(cids: bytes) -> Sequence[int]:
-    """Where a blob's records end their segments: positions in records, the last one always the number of records."""
+    """Return where the segments of a blob end, as positions of records. The last one is the number of records."""
     total = len(cids) // 32
     ends, start = [], 0
     for place in range(total):

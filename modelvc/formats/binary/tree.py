@@ -1,4 +1,4 @@
-"""Trees: the files of one folder, in Merkle leaves. Spec: docs/format.md#tree."""
+"""Read and write trees: the files of one folder, in leaves with hashes of their own. Spec: docs/format.md#tree."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TAIL = struct.Struct("<Q32s")
 
 
 class TreeEntry(NamedTuple):
-    """One file of a tree; its path is relative to the tree."""
+    """One file of a tree. Its path is relative to the tree."""
 
     path: SafeRelPath
     executable: bool
@@ -33,7 +33,7 @@ class TreeEntry(NamedTuple):
 
 
 class Leaf(NamedTuple):
-    """A run of a tree's entries, its bytes and their hash."""
+    """A run of a tree's entries, the bytes that encode them, and their leaf hash."""
 
     entries: tuple[TreeEntry, ...]
     data: bytes
@@ -41,12 +41,15 @@ class Leaf(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes of content of the files in it."""
+        """Bytes of content of the files in the leaf."""
         return sum(entry.size for entry in self.entries)
 
 
 def leaves(entries: Iterable[TreeEntry]) -> list[Leaf]:
-    """Cut ENTRIES, in any order, into the leaves that the format prescribes."""
+    """Cut ENTRIES, in any order, into the leaves that the format prescribes.
+
+    Raises FormatError for a leaf above the limit.
+    """
     found: list[Leaf] = []
     run: list[TreeEntry] = []
     parts: list[bytes] = []
@@ -63,14 +66,14 @@ def leaves(entries: Iterable[TreeEntry]) -> list[Leaf]:
 
 
 def check_names(names: Iterable[str]) -> None:
-    """FormatError when the files NAMES, in any order, need a leaf that no reader accepts."""
+    """Raise FormatError if the files NAMES, in any order, need a leaf above the limit."""
     cut = _Cut()
     for name in sorted(name.encode() for name in names):
         cut.after(name)
 
 
 class _Cut:
-    """Where leaves end. Paths alone decide it, so a leaf that is too large cannot be cut elsewhere."""
+    """Finds where leaves end. Paths alone decide it, so a leaf that is too large cannot be cut elsewhere."""
 
     __slots__ = ("_count", "_first", "_size")
 
@@ -79,7 +82,7 @@ class _Cut:
         self._first = b""
 
     def after(self, name: bytes) -> bool:
-        """Whether a leaf ends after NAME; FormatError when its bytes are more than a reader accepts."""
+        """Return True if a leaf ends after NAME. Raises FormatError if the bytes of the leaf exceed the limit."""
         self._first = name if not self._count else self._first
         self._count += 1
         self._size += _HEAD.size + len(name) + _TAIL.size
@@ -96,21 +99,26 @@ class _Cut:
 
 
 def _leaf(run: list[TreeEntry], parts: list[bytes]) -> Leaf:
+    """Return the leaf of the entries RUN, whose encoded PARTS are at hand."""
     data = b"".join(parts)
     return Leaf(tuple(run), data, leaf_digest(data))
 
 
 def leaf_digest(data: bytes) -> bytes:
+    """Return the leaf hash of the bytes of a leaf."""
     return blake3(data, derive_key_context=_LEAF).digest()
 
 
 def tree_oid(digests: Sequence[bytes], files: int, size: int) -> Oid:
-    """The oid of a tree with FILES files of SIZE bytes in all, from the hashes of its leaves in order."""
+    """Return the oid of a tree with FILES files of SIZE bytes in all, from the hashes of its leaves in order."""
     return Oid(blake3(struct.pack("<QQ", files, size) + b"".join(digests), derive_key_context=_TREE).digest())
 
 
 def parse_leaf(data: bytes) -> tuple[TreeEntry, ...]:
-    """The entries of a leaf; FormatError when one is unsafe or out of order."""
+    """Return the entries of a leaf.
+
+    Raises FormatError for a path that is unsafe or out of order, and above the limits.
+    """
     reader = Reader(data, "tree leaf")
     if len(data) > limits.LEAF:
         raise reader.fail(f"{len(data)} bytes are too many")
@@ -136,7 +144,7 @@ def parse_leaf(data: bytes) -> tuple[TreeEntry, ...]:
 
 
 def check_shape(entries: Iterable[TreeEntry]) -> None:
-    """FormatError when one entry is the folder of another."""
+    """Raise FormatError if the path of one entry is the folder of another."""
     files = {str(entry.path) for entry in entries}
     folders = set()
     for path in files:
