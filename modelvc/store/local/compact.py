@@ -1,6 +1,6 @@
-"""Rewrite packs of the local store: chunks are copied, verified, into new packs before old ones go.
+"""Rewrite packs of the local store: verified chunks are copied into new packs before old packs are deleted.
 
-Manifests name chunks and not packs, so nothing else changes; a reader that meets a pack that is gone looks again.
+Manifests name chunks, not packs, so they stay valid. A reader that misses a pack refreshes the index.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ SMALL, MANY = 8 << 20, 32  # more packs than MANY under SMALL bytes are merged
 
 
 def check_allowed(store: LocalStore) -> None:
-    """Refuse a store of a later release, whose rules for what may go are not known here."""
+    """Raise ConfigError for a store of a later release, whose rules for deleting are unknown."""
     path = os.path.join(store.root, "config")
     with contextlib.suppress(FileNotFoundError), open(path, "rb") as file:
         store_config.parse(file.read(limits.STORE_CONFIG + 1), path).check_gc(path)
 
 
 def chunks_of(store: LocalStore, name: bytes) -> list[Stored]:
-    """The chunks of a pack, from its own trailer; FormatError when that is damaged."""
+    """Return the chunks of a pack, by its own trailer. Raises FormatError for a damaged trailer."""
     return list(packfile.open_trailer(store.root, name))
 
 
 def small_packs(store: LocalStore) -> list[bytes]:
-    """Packs that are worth merging; none while there are few."""
+    """Return the packs that are worth merging, or none while they are few."""
     small = [name for name, size in store.packs() if size < SMALL]
     return small if len(small) > MANY else []
 
@@ -69,8 +69,8 @@ def copy_chunks(
 ) -> list[Copied]:
     """Copy the chunks of packs NAMES to WRITER, each compared with its cid. Return the packs that were copied.
 
-    KEEP, given a pack and a cid, says whether that copy of the chunk is wanted; None: all are. A pack with a damaged
-    chunk is not copied: fsck reports it.
+    KEEP, given a pack and a cid, returns True if that copy of the chunk is wanted; None: every copy. A pack with a
+    damaged chunk is not copied: fsck reports it.
     """
     done = []
     for name in names:
@@ -96,9 +96,10 @@ def copy_chunks(
 
 
 def remove_copied(store: LocalStore, copied: Sequence[Copied], packs: Collection[bytes]) -> set[bytes]:
-    """Delete the packs COPIED whose chunks are all in PACKS, which are opened to see that. Return their names.
+    """Delete the packs COPIED whose chunks are all in PACKS, by the trailers of PACKS.
 
-    A pack is named by its chunks, so one of PACKS may bear the name of a pack that was copied: that one stays.
+    Return the names of deleted packs. A pack is named by its chunks, so a new pack may have the name of a copied one.
+    Such a pack stays.
     """
     going = [one for one in copied if one.pack not in packs]
     left = packfile.missing_chunks(store.root, (cid for one in going for cid in one.cids), packs)
@@ -108,7 +109,7 @@ def remove_copied(store: LocalStore, copied: Sequence[Copied], packs: Collection
 
 
 def remove_roots(store: LocalStore, names: Iterable[ObjectName]) -> None:
-    """Delete roots for good: one that came back after a power cut would promise chunks that are gone."""
+    """Delete roots and sync their folders. A root that came back after a power cut would name chunks that are gone."""
     folders = set()
     for name in names:
         path = store.root_path(*name)
@@ -120,7 +121,7 @@ def remove_roots(store: LocalStore, names: Iterable[ObjectName]) -> None:
 
 
 def remove_packs(store: LocalStore, names: Iterable[bytes]) -> None:
-    """Delete packs in which nothing is needed."""
+    """Delete packs that hold no needed chunk."""
     for name in names:
         with contextlib.suppress(FileNotFoundError):
             store.disk.unlink(packfile.path_of(store.root, name))

@@ -1,4 +1,4 @@
-"""From chunks in the local store to bytes in a file, verified before anybody sees them."""
+"""Read content from chunks of the local store, and hash it on the way."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     Write = Callable[[memoryview], None]
 
 RUN = 4 << 20  # bytes read at once
-_INLINE = 1 << 20  # below this a second thread costs more than it saves
+_INLINE = 1 << 20  # bytes; for smaller blobs a second thread costs more than it saves
 _SLOTS = 4
 _HASHED = 1 << 20
 _COPIED = 256 << 10  # bytes of a run above which the kernel copies it
@@ -62,7 +62,7 @@ class CloneSource(NamedTuple):
 
 
 class ContentReader:
-    """Reads content from a local store. One of these may serve many files; not for several threads."""
+    """Reads content from a local store. One reader serves many files, from one thread."""
 
     def __init__(self, store: LocalStore) -> None:
         self._store = store
@@ -80,12 +80,18 @@ class ContentReader:
         self._hasher.shutdown()
 
     def recipes(self, root: Root) -> Iterator[Recipe]:
-        """Read the recipes of a blob's segments, one in memory at a time. Whoever hashes the content needs no sums."""
+        """Yield the recipes of a blob's segments, one in memory at a time.
+
+        Their sums are not checked: callers hash the content.
+        """
         for part in root.segments:
             yield manifest.read_segment(self._store, root, part).content()
 
     def write_blob(self, root: Root, write: Write, what: str) -> None:
-        """Hand a blob's bytes to WRITE in order; ObjectCorrupt in the end if they were not its own. WHAT names it."""
+        """Pass a blob's bytes to WRITE in order. WHAT names the blob in messages.
+
+        Raises ObjectCorrupt after the last byte if the hash is another, so the caller must not use the bytes before.
+        """
         self._write(root.oid, lambda: self.recipes(root), write, what, small=root.size < _INLINE)
 
     def write_blob_to(self, root: Root, fd: int, on_bytes: Callable[[int], None], what: str) -> None:
@@ -106,7 +112,7 @@ class ContentReader:
             self._find_fault(root.oid, self.recipes(root), what)
 
     def write_file(self, oid: Oid, recipe: Recipe, write: Write, what: str) -> None:
-        """The same for one file of a tree."""
+        """Pass the bytes of one file of a tree to WRITE, with the errors of `write_blob`."""
         self._write(oid, lambda: iter((recipe,)), write, what, small=recipe.size < _INLINE)
 
     def _write(
@@ -127,7 +133,7 @@ class ContentReader:
             self._find_fault(oid, recipes(), what)
 
     def _overlapped(self, recipes: Iterator[Recipe], whole: blake3, write: Write) -> None:
-        """Hash on another thread while this one reads and writes."""
+        """Hash on another thread while this thread reads and writes."""
         flying = []
         for recipe in recipes:
             for piece in self._pieces(recipe):
@@ -184,7 +190,7 @@ class ContentReader:
         return True
 
     def _pieces(self, recipe: Recipe) -> Iterator[memoryview]:
-        """The content of RECIPE. A piece is good until _SLOTS - 1 more were taken."""
+        """Yield the content of RECIPE. A piece stays valid until _SLOTS - 1 further pieces are taken."""
         for run in _runs(self._store, recipe):
             yield from self._pieces_of(run)
 
@@ -220,7 +226,7 @@ class ContentReader:
             raise FormatError("a pack ends too early")
 
     def _find_fault(self, oid: Oid, recipes: Iterable[Recipe], what: str) -> None:
-        """Something was wrong: say which chunk, or that the manifest is not the blob's. Always raises."""
+        """Raise ObjectMissing, or ObjectCorrupt with the damaged chunk (the manifest, if every chunk is good)."""
         for recipe in recipes:
             for cid, _ in recipe:
                 try:
@@ -232,7 +238,7 @@ class ContentReader:
         raise ObjectCorrupt(f"{what} ({oid.short}, its manifest)", self._store.name)
 
     def clone_range(self, root: Root) -> CloneSource | None:
-        """Find a blob that lies in one pack as one raw aligned run. Return None for any other: it cannot be cloned."""
+        """Return where a blob lies as one raw aligned run of one pack. Return None if it cannot be cloned."""
         first: Located | None = None
         expected = 0
         for recipe in self.recipes(root):

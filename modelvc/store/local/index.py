@@ -1,4 +1,4 @@
-r"""Which pack has a chunk. A cache: sorted generations over old packs, trailers of packs that came since.
+r"""Find the pack that holds a chunk. The index is a cache: sorted generations over old packs, trailers of newer packs.
 
 A generation is one file, replaced as a whole:
     "MVCIDX1\0", u32 packs, u32 encodings, u64 records; pack ids; encodings as in a pack's trailer;
@@ -35,10 +35,10 @@ LOOSE = 16  # packs read one by one before they are merged into a generation
 
 
 class _Generation:
-    """One sorted file, mapped; looked up by bisection."""
+    """One sorted file, mapped into memory and searched by bisection."""
 
     def __init__(self, path: str) -> None:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe there is damage, nothing to wait for
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a FIFO there is damage: do not wait
         try:
             self._map = mmap.mmap(fd, 0, access=mmap.ACCESS_READ)
         finally:
@@ -56,6 +56,7 @@ class _Generation:
         self._records = self._cids + self.count * 32
 
     def find(self, cid: bytes) -> Located | None:
+        """Return where a chunk lies, or None. Raises IndexError, ValueError or struct.error for a damaged file."""
         data, base = self._map, self._cids
         low, high = (self._fan[cid[0] - 1] if cid[0] else 0), self._fan[cid[0]]
         while low < high:
@@ -72,7 +73,7 @@ class _Generation:
 
     def _at(self, cid: bytes, place: int) -> Located:
         pack, offset, stored, raw, xxh3, encoding = _RECORD.unpack_from(self._map, self._records + place * _RECORD.size)
-        if stored > limits.CHUNK or raw > limits.CHUNK:  # a cache is not asked for gigabytes
+        if stored > limits.CHUNK or raw > limits.CHUNK:  # damage; never allocate gigabytes for a cache
             raise ValueError
         chunk = Stored(cid, offset, stored, raw, xxh3, self._encodings[encoding])
         return Located(self.packs[pack], chunk)
@@ -84,7 +85,10 @@ class _Generation:
 
 
 class ChunkIndex:
-    """Look-ups over all packs of a local store. `refresh` after packs came or went. Reading is safe from threads."""
+    """Finds chunks in all packs of a local store. Call `refresh` after packs came or went.
+
+    Reading is safe from many threads.
+    """
 
     def __init__(self, root: str, disk: Disk) -> None:
         self._root = root
@@ -95,18 +99,19 @@ class ChunkIndex:
         self.refresh()
 
     def refresh(self) -> None:
-        """Look at the folder again."""
+        """List the packs and choose the newest generation again."""
         here = set(list_packs(self._root))
         self._generation = self._newest(here)
         self._covered = frozenset(self._generation.packs) if self._generation else frozenset()
         self._loose = {name: self._loose.get(name) or self._open(name) for name in here - self._covered}
 
     def find(self, cid: bytes) -> Located | None:
+        """Return where a chunk lies, or None if no pack holds it. A damaged generation is dropped on the way."""
         generation = self._generation
         try:
             if generation and (found := generation.find(cid)):
                 return found
-        except (IndexError, ValueError, struct.error):  # damaged, so that it leads outside of itself: trailers know
+        except (IndexError, ValueError, struct.error):  # damaged; the trailers hold the same
             self.drop()
             self.refresh()
         for name, trailer in self._loose.items():
@@ -116,14 +121,15 @@ class ChunkIndex:
 
     @property
     def loose(self) -> int:
+        """Number of packs that no generation covers."""
         return len(self._loose)
 
     def chunks_of(self, name: bytes) -> Iterator[Stored]:
-        """All chunks of one pack, from its own trailer."""
+        """Iterate over the chunks of one pack, by its own trailer. A damaged pack has none."""
         return iter(self._loose.get(name) or self._open(name))
 
     def merge(self) -> None:
-        """Write a generation over all packs, and drop the one before."""
+        """Write a generation over all packs, and delete the one before."""
         old = self._names()
         number = int(old[-1]) + 1 if old else 1
         found = [*(self._generation or ()), *(Located(name, chunk) for name, t in self._loose.items() for chunk in t)]
@@ -136,13 +142,13 @@ class ChunkIndex:
         self.refresh()
 
     def drop(self) -> None:
-        """Forget every generation: the trailers know the same."""
+        """Delete every generation: the trailers hold the same."""
         if os.path.isdir(self._folder):
             for name in self._names():
                 _forget(os.path.join(self._folder, name))
 
     def _names(self) -> list[str]:
-        """Of generations, the oldest first; what else lies there is none of ours."""
+        """Return the file names of generations, the oldest first, and ignore other files."""
         found = os.listdir(self._folder) if os.path.isdir(self._folder) else []
         return sorted(name for name in found if name.isascii() and name.isdigit())
 
@@ -155,7 +161,7 @@ class ChunkIndex:
             try:
                 found = _Generation(os.path.join(self._folder, name))
             except (OSError, FormatError, ValueError, struct.error):
-                continue  # replaced meanwhile, torn, or no file: the trailers know the same
+                continue  # replaced meanwhile, torn, or no file; the trailers hold the same
             if here.issuperset(found.packs):
                 return found
         return None
@@ -189,12 +195,12 @@ def _encode(found: list[Located]) -> bytes:
 
 
 def is_shard(name: str) -> bool:
-    """Whether a folder of a store is called so; file managers leave others behind."""
+    """Return True if NAME is two hex digits. File managers leave other folders in a store."""
     return len(name) == 2 and _HEX.issuperset(name)
 
 
 def list_packs(root: str) -> Iterable[bytes]:
-    """Names of the packs in a local store."""
+    """Yield the names of the packs in a local store."""
     top = os.path.join(root, "packs")
     if not os.path.isdir(top):
         return

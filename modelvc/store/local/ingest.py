@@ -31,27 +31,30 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     class ChunkSink(Protocol):
-        """Where chunks go that are new: a StoreWriter."""
+        """Where new chunks go: a StoreWriter."""
 
-        def has(self, cid: bytes) -> bool: ...
+        def has(self, cid: bytes) -> bool:
+            """Return True if the chunk CID is stored already."""
 
-        def begin_blob(self, together: int = 0) -> None: ...
+        def begin_blob(self, together: int = 0) -> None:
+            """Start another blob, of which the next TOGETHER bytes stay in one pack."""
 
-        def append(self, data: bytes | bytearray | memoryview, chunks: Sequence[NewChunk]) -> None: ...
+        def append(self, data: bytes | bytearray | memoryview, chunks: Sequence[NewChunk]) -> None:
+            """Keep CHUNKS, whose stored bytes are DATA."""
 
 
 BLOCK = 8 << 20  # bytes read at once
 AHEAD = 4  # blocks in flight
-SMALL = 64 << 10  # a file up to this is one chunk, read and named in one go
+SMALL = 64 << 10  # bytes; such a file is one chunk
 HEAD = 64 << 10
-BATCH = 128  # small files read by one worker at a time
+BATCH = 128  # small files that one worker reads at a time
 _WHOLE = ((1, 0),)  # one record of chunker 0
 
 Bytes = bytes | bytearray | memoryview
 
 
 class FileStat(NamedTuple):
-    """What tells that a file is still the one that was read; times in nanoseconds."""
+    """Identifies the state of a file in which it was read. Times are in nanoseconds."""
 
     ino: int
     size: int
@@ -61,11 +64,12 @@ class FileStat(NamedTuple):
 
     @classmethod
     def of(cls, found: os.stat_result) -> FileStat:
+        """Return the part of a stat result that identifies the state."""
         return cls(found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_mode)
 
 
 class Ingested(NamedTuple):
-    """One file that is in the store (once the session commits)."""
+    """One file that is in the store once the session commits."""
 
     oid: Oid
     recipe: Recipe
@@ -88,7 +92,7 @@ class _Block(NamedTuple):
 
 
 class Ingest:
-    """Adds files to one writing session. Use as a context manager: it owns threads."""
+    """Adds files to one writing session. Use it as a context manager: it owns threads."""
 
     def __init__(self, writer: ChunkSink, on_bytes: Callable[[int], None] = lambda _: None) -> None:
         self._writer = writer
@@ -110,7 +114,7 @@ class Ingest:
         self._appender.shutdown(cancel_futures=True)
 
     def file(self, fd: int, path: str) -> Ingested:
-        """Store the regular file open as FD; FileChanged when it changes meanwhile. PATH is for messages."""
+        """Store the regular file open as FD. PATH is for messages. Raises FileChanged if the file changes meanwhile."""
         before = FileStat.of(os.fstat(fd))
         if before.size <= SMALL:
             named = _small(fd, before, path, self._writer)
@@ -129,10 +133,10 @@ class Ingest:
         what: str,
         opened: Callable[[int], None] = lambda _: None,
     ) -> list[Ingested]:
-        """Store the files NAMES, relative to a folder called WHAT, in order. Neighbours are read in batches.
+        """Store the files NAMES, relative to a folder called WHAT, in order. Small files are read in batches.
 
-        OPEN_FOLDER gives a descriptor of a sub-folder, "" for the folder itself. OPENED is called with each file before
-        its stat data is taken. FileChanged when a file is not a regular one any more, or changes meanwhile.
+        OPEN_FOLDER returns a descriptor of a sub-folder, "" for the folder itself. OPENED is called with each file
+        before its stat data is taken. Raises FileChanged if a file is no regular file any more, or changes meanwhile.
         """
         results: list[Ingested] = []
         pending: deque[tuple[Sequence[str], Future[list[_Small | None]]]] = deque()
@@ -219,7 +223,7 @@ class Ingest:
     def _append_named(self, naming: Future[_Block], hashed: Future[Any], buffer: bytearray) -> _Block:
         named = naming.result()
         self._append(named.new, start=False)
-        named.new.clear()  # views of the buffer, which is filled anew
+        named.new.clear()  # views of the buffer, which is reused
         hashed.result()
         self._free.append(buffer)
         return named
@@ -258,7 +262,7 @@ def _name(view: memoryview, ends: Sequence[int], writer: ChunkSink, *, compress:
 
 
 class _Small(NamedTuple):
-    """A small file that was read, and its chunk where that is new."""
+    """A small file that was read, and its chunk if that is new."""
 
     done: Ingested
     new: list[_Run]
@@ -270,7 +274,7 @@ def _batch(
     what: str,
     writer: ChunkSink,
 ) -> list[_Small | None]:
-    """Read small files; None stands for one that is not small."""
+    """Read small files. Return None in the position of a file that is not small."""
     open_folder, opened = opening
     found: list[_Small | None] = []
     at, folder = "", open_folder("")
@@ -302,7 +306,7 @@ def _open(name: str, folder: int, path: str) -> int:
 
 
 def _small(fd: int, before: FileStat, path: str, writer: ChunkSink) -> _Small:
-    if not stat.S_ISREG(before.mode):  # a pipe would pass for an empty file
+    if not stat.S_ISREG(before.mode):  # a FIFO would look like an empty file
         raise FileChanged(path)
     data = os.pread(fd, SMALL + 1, 0)
     if len(data) != before.size or FileStat.of(os.fstat(fd)) != before:

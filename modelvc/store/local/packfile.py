@@ -1,4 +1,4 @@
-"""One pack as a file of the local store: written once, found by its trailer."""
+"""Write and read one pack as a file of the local store."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from modelvc.atomic import Disk
     from modelvc.formats.binary.pack import NewChunk, ReadAt, Stored, Trailer
 
-_BUFFER = 1 << 20  # small chunks are written together
-_WRITEBACK = 16 << 20  # bytes written before the disk is told to start on them
+_BUFFER = 1 << 20  # bytes; small chunks are written together
+_WRITEBACK = 16 << 20  # bytes after which writeback is started
 
 
 class PackWriter:
-    """Appends chunks to a pack that has no name yet; `seal` gives it one. Not for several threads.
+    """Appends chunks to a pack that gets its name from `seal`. Use it from one thread only.
 
-    The temporary file is locked for as long as its process lives, so that others know a dead one's and remove it.
+    The temporary file is locked while its process lives. Other processes delete an unlocked one.
     """
 
     def __init__(self, root: str, disk: Disk) -> None:
@@ -42,27 +42,32 @@ class PackWriter:
 
     @property
     def size(self) -> int:
-        """Bytes so far."""
+        """Bytes written so far."""
         return self._size
 
     def find(self, cid: bytes) -> Stored | None:
+        """Return the chunk CID, or None if this pack does not hold it."""
         return self._records.chunks.get(cid)
 
     def cids(self) -> Iterable[bytes]:
+        """The cids of all chunks so far."""
         return self._records.chunks.keys()
 
     def fits(self, chunks: Sequence[NewChunk]) -> bool:
-        """Whether a reader accepts the pack with CHUNKS as well."""
+        """Return True if a reader accepts the pack with CHUNKS as well."""
         return self._records.fits([chunk.encoding for chunk in chunks])
 
     def align(self) -> None:
-        """Let the next chunk start where a file system can clone it."""
+        """Move to a multiple of ALIGN bytes, where a file system can clone the next chunk."""
         gap = -self._size % pack.ALIGN
         self._pending += bytes(gap)
         self._size += gap
 
     def append(self, data: bytes | bytearray | memoryview, chunks: Iterable[NewChunk]) -> None:
-        """Write DATA, the stored bytes of CHUNKS one behind the other, at once."""
+        """Write DATA, the stored bytes of CHUNKS one after the other.
+
+        Raises FormatError for a chunk above the limit.
+        """
         size = len(data)
         for chunk in chunks:
             self._records.add(chunk.at(self._size))
@@ -77,12 +82,15 @@ class PackWriter:
                 self._flush()
 
     def read(self, chunk: Stored) -> bytes:
-        """Stored bytes of a chunk of this unfinished pack."""
+        """Return the stored bytes of a chunk of this unfinished pack."""
         self._flush()
         return os.pread(self._fd, chunk.stored, chunk.offset)
 
     def seal(self) -> bytes:
-        """Finish the pack, read it back, and give it its name; the pack id."""
+        """Finish the pack, read it back, and give it its name. Return the pack id.
+
+        Raises FormatError if the file is damaged.
+        """
         trailer = pack.encode_trailer(self._records.chunks.values())
         self._pending += trailer + pack.footer(trailer)
         self._flush()
@@ -97,6 +105,7 @@ class PackWriter:
         return name
 
     def abandon(self) -> None:
+        """Delete the unfinished pack."""
         os.close(self._fd)
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self._tmp)
@@ -119,28 +128,29 @@ class EarlyWriteback:
         self._written += size
         length = self._written - self._begun
         if length >= _WRITEBACK and hasattr(os, "posix_fadvise"):
-            # Linux answers this advice by starting to write; dirty pages stay in the cache
+            # On this advice Linux starts to write; dirty pages stay in the cache.
             os.posix_fadvise(self._fd, self._begun, length, os.POSIX_FADV_DONTNEED)
             self._begun = self._written
 
 
 def path_of(root: str, name: bytes) -> str:
+    """Return the path of a pack in the store at ROOT."""
     digits = name.hex()
     return os.path.join(root, "packs", digits[:2], digits)
 
 
 def read_trailer(fd: int, name: bytes) -> Trailer:
-    """The trailer of the pack open as FD, checked against the pack's NAME."""
+    """Return the trailer of the pack open as FD, compared with the pack's NAME. Raises FormatError."""
     return pack.read_trailer(os.fstat(fd).st_size, _reading(fd), name)
 
 
 def prove(fd: int, name: bytes) -> Trailer:
-    """Read the trailer, and compare the first and last bytes of the pack as well. Raises FormatError."""
+    """Return the same trailer, after comparing the first and last bytes of the pack as well. Raises FormatError."""
     return pack.prove(os.fstat(fd).st_size, _reading(fd), name)
 
 
 def open_trailer(root: str, name: bytes) -> Trailer:
-    """The trailer of a pack of the store at ROOT; FileNotFoundError or FormatError."""
+    """Return the trailer of a pack of the store at ROOT. Raises FileNotFoundError or FormatError."""
     fd = os.open(path_of(root, name), os.O_RDONLY | os.O_CLOEXEC)
     try:
         return read_trailer(fd, name)
@@ -149,16 +159,19 @@ def open_trailer(root: str, name: bytes) -> Trailer:
 
 
 def verified_bytes(fd: int, chunk: Stored) -> bytes | None:
-    """The stored bytes of a chunk, if they are what the trailer says and the content is what the cid says."""
+    """Return the stored bytes of a chunk, or None unless they fit the trailer and their content fits the cid."""
     stored = os.pread(fd, chunk.stored, chunk.offset)
     return None if codec.verified_content(chunk, stored) is None else stored
 
 
 def missing_chunks(root: str, cids: Iterable[bytes], packs: Iterable[bytes]) -> set[bytes]:
-    """Those of CIDS that none of PACKS holds. Each pack is opened and read for that, as its readers will."""
+    """Return those of CIDS that none of PACKS holds, by the trailers on the disk.
+
+    Raises FormatError for a damaged pack.
+    """
     left = set(cids)
     for name in packs:
-        with contextlib.suppress(FileNotFoundError):  # another process merged it into a pack of its own
+        with contextlib.suppress(FileNotFoundError):  # another process merged it into another pack
             left.difference_update(chunk.cid for chunk in open_trailer(root, name))
     return left
 

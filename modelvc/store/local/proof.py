@@ -1,4 +1,4 @@
-"""What an object of the local store is made of, and whether its whole is what its name says."""
+"""Read what an object of the local store is made of, and hash the whole of it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 
 def read_content(local: LocalStore, kind: str, oid: Oid, path: str, *, prove_it: bool = True) -> Content:
-    """What an object in the local store is made of; with PROVE_IT a whole that was never verified here is now."""
+    """Return what an object of the local store is made of. PATH is for messages.
+
+    With PROVE_IT, hash the object if it is unproven. Raises ObjectMissing, and ObjectCorrupt for a damaged object.
+    """
     root = local.read_root(kind, oid)
     try:
         content = manifest.read(local, root)
@@ -28,9 +31,9 @@ def read_content(local: LocalStore, kind: str, oid: Oid, path: str, *, prove_it:
 
 
 def prove(local: LocalStore, root: Root, path: str) -> None:
-    """Hash the whole of an object; PATH is for messages.
+    """Hash the whole of an object. PATH is for messages.
 
-    Raises ObjectCorrupt when a chunk or the whole is not what its name says, FormatError for a damaged manifest.
+    Raises ObjectCorrupt if a chunk or the whole does not match its name, FormatError for a damaged manifest.
     """
     with ContentReader(local) as reader:
         if root.kind == "file":

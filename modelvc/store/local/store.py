@@ -1,7 +1,7 @@
-"""The local store: packs, roots and an index in one folder of this clone. Layout: docs/format.md#store.
+"""Read the local store: packs, roots and an index in one folder of this clone. Layout: docs/format.md#store.
 
-Readers take no lock. Writers hold a shared one from their first look-up to their last root, local gc an exclusive one;
-the kernel frees both when a process dies.
+Readers take no lock. Writers hold a shared lock from their first look-up to their last root, local gc an exclusive
+one. The kernel frees both when a process dies.
 """
 
 from __future__ import annotations
@@ -36,11 +36,14 @@ if TYPE_CHECKING:
 
 _SHARD = {"file": "b", "tree": "t"}
 _OPEN_PACKS = 64
-_LOCK_WAIT = 600.0  # seconds; a lock is held by a living process, which ends
+_LOCK_WAIT = 600.0  # seconds; the process that holds a lock lives, and will end
 
 
 class LocalStore:
-    """Objects of one clone and its worktrees; or of several, where each OWNER (a Git folder) says that it is one."""
+    """The objects of one clone and its worktrees, or of several clones.
+
+    Each OWNER (a Git folder) then registers itself.
+    """
 
     def __init__(self, root: str, disk: Disk | None = None, owner: str = "") -> None:
         self.root = root
@@ -54,10 +57,11 @@ class LocalStore:
 
     @property
     def name(self) -> str:
+        """The name of the store in messages."""
         return "the local store"
 
     def prepare(self) -> None:
-        """Create what is missing; refuse a store that a newer mvc wrote differently."""
+        """Create the folder and config if they are missing. Raises ConfigError for a store of a later release."""
         if self._prepared:
             return
         config = os.path.join(self.root, "config")
@@ -72,7 +76,7 @@ class LocalStore:
         self._prepared = True
 
     def _register(self) -> None:
-        """Say that the owner uses this store, before it relies on anything in there: gc looks at all who do."""
+        """Register the owner before it relies on anything in the store: gc keeps what registered clones reach."""
         folder = os.path.join(self.root, "clones")
         path = os.path.join(folder, os.path.basename(repository_registration.key_of(self._owner)))
         if not os.path.exists(path):
@@ -87,12 +91,12 @@ class LocalStore:
             write_file(self.disk, path, data, tmp=os.path.join(self.root, "tmp"))
 
     def clones(self) -> list[str]:
-        """The files that say which clones use this store, besides the one it lies in."""
+        """Return the paths of the registrations of clones that use this store, besides the one in which it lies."""
         folder = os.path.join(self.root, "clones")
         return sorted(os.path.join(folder, name) for name in os.listdir(folder)) if os.path.isdir(folder) else []
 
     def check(self) -> None:
-        """Refuse to read a store that a newer mvc wrote differently: its objects would seem to be damaged."""
+        """Raise ConfigError for a store of a later release, whose objects would seem damaged."""
         if not self._checked:
             config = os.path.join(self.root, "config")
             found = self._config(config)
@@ -104,7 +108,7 @@ class LocalStore:
             self._checked = True
 
     def restore_config(self) -> bool:
-        """Write a new config in place of what is left of one that this version wrote; False where it is not one."""
+        """Replace a torn config of this version. Return False if the config is not torn."""
         path = os.path.join(self.root, "config")
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
             torn = store_config.is_torn(file.read(limits.STORE_CONFIG + 1))
@@ -114,7 +118,7 @@ class LocalStore:
 
     def _config(self, path: str) -> StoreConfig | None:
         try:
-            # a pipe in its place is damage, nothing to wait for
+            # a FIFO in its place is damage: do not wait
             with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
                 return store_config.parse(file.read(limits.STORE_CONFIG + 1), path)
         except FileNotFoundError:
@@ -123,14 +127,19 @@ class LocalStore:
     # -- roots
 
     def root_path(self, kind: str, oid: Oid) -> str:
+        """Return the path of an object's root."""
         digits = oid.hex()
         return os.path.join(self.root, _SHARD[kind], digits[:2], digits)
 
     def has_root(self, kind: str, oid: Oid) -> bool:
+        """Return True if an object has a root here."""
         return os.path.exists(self.root_path(kind, oid))
 
     def read_root(self, kind: str, oid: Oid) -> Root:
-        """Raises ObjectMissing, or ObjectCorrupt for a root that is not what its name says."""
+        """Return the root of an object.
+
+        Raises ObjectMissing, or ObjectCorrupt for a root that is damaged or another object's.
+        """
         self.check()
         try:
             with open(self.root_path(kind, oid), "rb") as file:
@@ -146,7 +155,7 @@ class LocalStore:
         return found
 
     def mark_proven(self, root: Root) -> None:
-        """The whole of an object was hashed and is what its name says: remember that."""
+        """Note that the whole of an object was hashed and matched its oid."""
         if root.unproven:
             data = replace(root, unproven=False).encode()
             write_file(self.disk, self.root_path(root.kind, root.oid), data, tmp=os.path.join(self.root, "tmp"))
@@ -167,15 +176,17 @@ class LocalStore:
 
     @property
     def index(self) -> ChunkIndex:
+        """The index of all packs, opened at the first use."""
         if self._index is None:
             self._index = ChunkIndex(self.root, self.disk)
         return self._index
 
     def find(self, cid: bytes) -> Located | None:
+        """Return where a chunk lies, or None if no pack holds it."""
         return self.index.find(cid)
 
     def locate(self, cid: bytes) -> Located:
-        """Where a chunk is; ObjectMissing when no pack has it, even after another look."""
+        """Return where a chunk lies. Raises ObjectMissing if no pack holds it after a refresh either."""
         found = self.index.find(cid)
         if found is None:
             self.index.refresh()
@@ -185,7 +196,10 @@ class LocalStore:
         return found
 
     def pack_fd(self, name: bytes) -> int:
-        """An open descriptor of a pack, kept for reuse. FileNotFoundError when it was consolidated away."""
+        """Return an open descriptor of a pack, kept for reuse.
+
+        Raises FileNotFoundError if the pack was merged into another.
+        """
         with self._fds_lock:
             if (fd := self._fds.get(name)) is not None:
                 return fd
@@ -196,7 +210,7 @@ class LocalStore:
             return fd
 
     def read_stored(self, cid: bytes) -> tuple[Stored, bytes]:
-        """A chunk's stored bytes as they lie in a pack, not yet compared with anything."""
+        """Return a chunk and its stored bytes, not compared with anything. Raises ObjectMissing."""
         for attempt in (1, 2):
             name, chunk = self.locate(cid)
             try:
@@ -208,7 +222,7 @@ class LocalStore:
         raise ObjectMissing(Oid(cid), self.name, hint="run `mvc fsck --repair`")
 
     def read_chunk(self, cid: bytes) -> bytes | memoryview:
-        """A chunk's content, verified against its name."""
+        """Return the content of a chunk, compared with its cid. Raises ObjectMissing or ObjectCorrupt."""
         chunk, stored = self.read_stored(cid)
         try:
             data = codec.decode(chunk.encoding, stored, chunk.raw)
@@ -219,7 +233,7 @@ class LocalStore:
         return data
 
     def read_part(self, root: Root, part: Part) -> bytes:
-        """A segment or leaf of a root."""
+        """Return the bytes of a segment or leaf of a root. Raises ObjectMissing or ObjectCorrupt."""
         del root
         return part.data if part.data is not None else bytes(self.read_chunk(part.name))
 
@@ -245,7 +259,7 @@ class LocalStore:
         return FileLock(os.path.join(self.root, "lock"), _LOCK_WAIT, busy, shared=shared)
 
     def clean_tmp(self) -> None:
-        """Remove temporary files whose process is gone."""
+        """Delete temporary files whose process is gone."""
         folder = os.path.join(self.root, "tmp")
         for name in os.listdir(folder) if os.path.isdir(folder) else ():
             path = os.path.join(folder, name)
@@ -266,11 +280,12 @@ class LocalStore:
         return found
 
     def forget_packs(self) -> None:
-        """Packs came or went behind this object's back: look again."""
+        """Close all packs and drop the index in memory, after packs came or went."""
         self.close()
         self._index = None
 
     def close(self) -> None:
+        """Close all packs."""
         for fd in self._fds.values():
             os.close(fd)
         self._fds.clear()

@@ -1,4 +1,4 @@
-"""Writing to the local store: chunks into a pack, then roots. Order is the crash safety: packs, roots."""
+"""Write to the local store. Order is the crash safety: chunks into packs first, then roots."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ if TYPE_CHECKING:
     from modelvc.formats.binary.segment import Recipe
     from modelvc.store.local.store import LocalStore
 
-PACK = 1 << 30  # bytes above which a new pack is begun, so that gc never moves more at once
+PACK = 1 << 30  # bytes above which a new pack begins: gc moves no more at once
 
 
 class StoreWriter:
-    """One writing session. Use as a context manager; `commit` seals what was appended and writes the roots.
+    """One writing session. Use it as a context manager. `commit` seals the open pack and writes the roots.
 
-    `append` and `add` belong to one thread; `has` may be asked from any. A new pack is begun above PACK bytes, and
-    wherever one chunk more would be more than a reader accepts.
+    Call `append` and `add` from one thread, `has` from any. A new pack begins above PACK bytes, and where one more
+    chunk would exceed a reader's limits.
     """
 
     def __init__(self, store: LocalStore, *, locked: bool = False) -> None:
-        """LOCKED: the caller holds the exclusive lock of the store."""
+        """Start a session. With LOCKED, the caller holds the exclusive lock of the store."""
         self._store = store
         self._pack: PackWriter | None = None
-        self._roll = PACK  # bytes of the open pack above which the next one is begun
-        self._sealed: set[bytes] = set()  # cids in packs of this session that the index does not know yet
+        self._roll = PACK  # bytes of the open pack above which the next pack begins
+        self._sealed: set[bytes] = set()  # cids in packs of this session that the index lacks
         self._roots: list[tuple[str, bytes]] = []
         self._lock = contextlib.nullcontext() if locked else store.shared()
         self.new_bytes = 0
-        self.packs: set[bytes] = set()  # names of the packs that this session sealed
+        self.packs: set[bytes] = set()  # that this session sealed
 
     def __enter__(self) -> Self:
         self._store.prepare()
@@ -67,16 +67,17 @@ class StoreWriter:
         return self._pack.size if self._pack else 0
 
     def has(self, cid: bytes) -> bool:
+        """Return True if the store or this session holds the chunk CID."""
         return self._has_here(cid) or self._store.find(cid) is not None
 
     def begin_blob(self, together: int = 0) -> None:
-        """Chunks of another blob follow. Its next TOGETHER bytes stay in one pack, so that they can be cloned."""
+        """Start another blob. Its next TOGETHER bytes stay in one pack, so that they can be cloned."""
         pack = self._open()
         pack.align()
         self._roll = max(PACK, pack.size + together)
 
     def append(self, data: bytes | bytearray | memoryview, chunks: Sequence[NewChunk]) -> None:
-        """Keep CHUNKS, whose stored bytes lie one behind the other in DATA, but for those that this session has."""
+        """Keep CHUNKS, whose stored bytes lie one after the other in DATA. Skip chunks that this session holds."""
         pack = self._open()
         if pack.fits(chunks) and not any(self._has_here(chunk.cid) for chunk in chunks):
             self.new_bytes += len(data)
@@ -92,7 +93,7 @@ class StoreWriter:
             at += chunk.stored
 
     def _has_here(self, cid: bytes) -> bool:
-        """Whether a pack of this session has a chunk."""
+        """Return True if a pack of this session holds the chunk CID."""
         return cid in self._sealed or (self._pack is not None and self._pack.find(cid) is not None)
 
     def put_part(self, data: bytes, content: int) -> Part:
@@ -103,12 +104,13 @@ class StoreWriter:
         return Part(None, name, len(data), content)
 
     def segment(self, recipe: Recipe) -> Segment:
+        """Return the segment of RECIPE without placement, as the local store keeps it."""
         return Segment(recipe, None)
 
     def add(self, content: Content, *, unproven: bool = False) -> None:
-        """Have a root written for CONTENT when the session commits; one that is here and proven stays.
+        """Write a root for CONTENT when the session commits. A proven root that is here stays.
 
-        FormatError when no reader accepts the root, here or, unless it came from there, on a remote.
+        Raises FormatError if the root exceeds the limit here or, unless CONTENT came from a remote, on a remote.
         """
         if not self._store.has_root(content.kind, content.oid) or not unproven:
             root = write_root(content, self, placed=False, unproven=unproven)
@@ -128,6 +130,7 @@ class StoreWriter:
             self._pack = None
 
     def commit(self) -> None:
+        """Seal the open pack, then write the roots."""
         self.seal()
         store, tmp = self._store, os.path.join(self._store.root, "tmp")
         for path, root in self._roots:
@@ -139,7 +142,7 @@ class StoreWriter:
             store.index.refresh()
 
     def _open(self) -> PackWriter:
-        """The pack to append to."""
+        """Return the pack to append to, a new one above the roll size."""
         if self._pack is not None and self._pack.size > self._roll:
             self.seal()
         if self._pack is None:

@@ -1,4 +1,4 @@
-"""How a chunk's bytes are stored: raw, or one zstd frame. Ids and layout: docs/format.md#encodings."""
+"""Encode and decode the bytes of a chunk: raw, or one zstd frame. Ids and layout: docs/format.md#encodings."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
     from modelvc.formats.binary.pack import Stored
 
-KNOWN = frozenset({RAW, ZSTD})  # a chunk in another encoding may need more than its own bytes
+KNOWN = frozenset({RAW, ZSTD})  # a chunk in another encoding may need other chunks too
 LEVEL = 1  # on models, level 3 gains two points and costs a quarter of the speed (docs/decisions/0005-store.md)
 SAMPLE = 64 << 10
-WORTH = 0.9  # compressing must save at least a tenth
-TINY = 64  # a frame's header eats what could be saved below this
+WORTH = 0.9  # compression must save at least a tenth
+TINY = 64  # bytes; below, the header of a frame costs what compression saves
 
 _local = threading.local()  # zstd contexts are not safe to share between threads
 
 
 def _compressor() -> zstandard.ZstdCompressor:
     if not hasattr(_local, "compressor"):
-        import zstandard  # 5 ms, which a command that stores nothing does not pay
+        import zstandard  # 5 ms that a command without chunks saves
 
         _local.compressor = zstandard.ZstdCompressor(level=LEVEL, write_content_size=True, write_checksum=False)
     found: zstandard.ZstdCompressor = _local.compressor
@@ -46,7 +46,7 @@ def _decompressor() -> zstandard.ZstdDecompressor:
 
 
 def worth_compressing(size: int, read_at: Callable[[int, int], bytes]) -> bool:
-    """Whether three samples of SIZE bytes of content shrink enough; READ_AT takes an offset and a length."""
+    """Return True if three samples of SIZE bytes of content shrink by a tenth. READ_AT takes an offset and a length."""
     starts = {0, max(0, (size - SAMPLE) // 2), max(0, size - SAMPLE)}
     samples = [read_at(start, SAMPLE) for start in sorted(starts)]
     total = sum(map(len, samples))
@@ -54,7 +54,7 @@ def worth_compressing(size: int, read_at: Callable[[int, int], bytes]) -> bool:
 
 
 def encode(raw: bytes | bytearray | memoryview, *, compress: bool) -> tuple[Encoding, bytes | bytearray | memoryview]:
-    """The encoding to use for RAW, and the bytes to store."""
+    """Return the encoding for RAW, and the bytes to store."""
     if compress and len(raw) > TINY:
         packed = _compressor().compress(raw)
         if len(packed) < WORTH * len(raw):
@@ -63,12 +63,15 @@ def encode(raw: bytes | bytearray | memoryview, *, compress: bool) -> tuple[Enco
 
 
 def new_chunk(cid: bytes, stored: bytes | bytearray | memoryview, raw: int, encoding: Encoding = RAW) -> NewChunk:
-    """Return what a pack notes of the chunk CID with RAW bytes of content, kept as the bytes STORED."""
+    """Return the record of the chunk CID, whose RAW bytes of content are stored as STORED."""
     return NewChunk(cid, len(stored), raw, xxhash.xxh3_64_intdigest(stored), encoding)
 
 
 def decode(encoding: Encoding, stored: bytes | memoryview, raw: int) -> bytes | memoryview:
-    """The RAW bytes that STORED stands for; FormatError for bytes that are not what the record says."""
+    """Return the RAW bytes that STORED encodes.
+
+    Raises FormatError for an unknown encoding, damage, or another length.
+    """
     if encoding == RAW:
         if len(stored) != raw:
             raise FormatError(f"a raw chunk of {raw} bytes is stored in {len(stored)}")
@@ -78,7 +81,7 @@ def decode(encoding: Encoding, stored: bytes | memoryview, raw: int) -> bytes | 
     import zstandard
 
     try:
-        # The frame's own claim is compared before anything is allocated: a few bytes can ask for a terabyte.
+        # Compare the size that the frame claims before allocating: a few bytes can claim a terabyte.
         if zstandard.frame_content_size(stored) != raw:
             raise FormatError(f"a compressed chunk does not hold the {raw} bytes it should")
         data = _decompressor().decompress(stored, max_output_size=raw)
@@ -90,14 +93,14 @@ def decode(encoding: Encoding, stored: bytes | memoryview, raw: int) -> bytes | 
 
 
 def verified_content(chunk: Stored, stored: bytes | memoryview) -> bytes | memoryview | None:
-    """The content of a chunk, if STORED is what its record says and the content is what its name says."""
+    """Return the content of a chunk, or None unless STORED fits its record and the content its cid."""
     if len(stored) != chunk.stored or xxhash.xxh3_64_intdigest(stored) != chunk.xxh3:
         return None
     return decode_verified(chunk.cid, chunk.encoding, stored, chunk.raw)
 
 
 def decode_verified(cid: bytes, encoding: Encoding, stored: bytes | memoryview, raw: int) -> bytes | memoryview | None:
-    """The RAW bytes that STORED stands for, if their name is CID."""
+    """Return the RAW bytes that STORED encodes, or None unless their hash is CID."""
     try:
         found = decode(encoding, stored, raw)
     except FormatError:

@@ -1,4 +1,4 @@
-"""From content to root and back: which records lie in which segment, and what is kept inline."""
+"""Write and read what an object is made of: its root, leaves and segments."""
 
 from __future__ import annotations
 
@@ -19,44 +19,51 @@ if TYPE_CHECKING:
     from modelvc.formats.binary.tree import TreeEntry
     from modelvc.ids import Oid
 
-INLINE = 256 * KIB  # a root is read and rewritten whole, so what is larger goes into packs
+INLINE = 256 * KIB  # bytes; a root is read and rewritten whole, so larger parts go into packs
 _RECORD = 62  # bytes of a record with its placement
 
 
 class PartSink(Protocol):
-    """Where the parts of a root go that are too large for it."""
+    """A store that keeps the parts that are too large for a root."""
 
-    def put_part(self, data: bytes, content: int) -> Part: ...
+    def put_part(self, data: bytes, content: int) -> Part:
+        """Keep the bytes of a segment or leaf that describes CONTENT bytes of content.
+
+        Return the part that leads to them.
+        """
 
     def segment(self, recipe: Recipe) -> Segment:
-        """The segment of these records as this store keeps it: with placement or without."""
+        """Return the segment of these records as this store keeps it: with placement or without."""
 
 
 class PartSource(Protocol):
-    """Where the parts of a root come from."""
+    """A store from which the parts of a root are read."""
 
-    def read_part(self, root: Root, part: Part) -> bytes: ...
+    def read_part(self, root: Root, part: Part) -> bytes:
+        """Return the bytes of a segment or leaf, compared with its name."""
 
 
 class Content(NamedTuple):
-    """What a blob or a tree is made of, independent of any store. A tree has leaves, a blob has none."""
+    """What a blob or a tree is made of, the same in every store. A tree has leaves, a blob has none."""
 
     oid: Oid
     size: int
-    recipe: Recipe  # of a blob; of a tree: of all files in the order of their paths
+    recipe: Recipe  # of a tree: of all files in the order of their paths
     leaves: tuple[tree.Leaf, ...] = ()
 
     @property
     def kind(self) -> str:
+        """`file` or `tree`."""
         return "tree" if self.leaves else "file"
 
     @property
     def files(self) -> int:
+        """Number of files: 1 for a blob."""
         return sum(len(leaf.entries) for leaf in self.leaves) if self.leaves else 1
 
 
 def tree_content(entries: Sequence[TreeEntry], recipes: Mapping[Oid, Recipe]) -> Content:
-    """The tree of ENTRIES, whose contents' RECIPES are known."""
+    """Return the tree of ENTRIES, whose contents' RECIPES are known. Raises FormatError for a leaf above the limit."""
     leaves = tree.leaves(entries)
     ordered = [entry for leaf in leaves for entry in leaf.entries]
     size = sum(entry.size for entry in ordered)
@@ -65,6 +72,7 @@ def tree_content(entries: Sequence[TreeEntry], recipes: Mapping[Oid, Recipe]) ->
 
 
 def join(recipes: Sequence[Recipe]) -> Recipe:
+    """Return the recipe of several contents that follow each other."""
     lengths = array("I")
     spans: list[tuple[int, int]] = []
     for recipe in recipes:
@@ -78,7 +86,10 @@ def join(recipes: Sequence[Recipe]) -> Recipe:
 
 
 def write_root(content: Content, sink: PartSink, *, placed: bool, unproven: bool = False) -> Root:
-    """The root of CONTENT, whose larger parts went to SINK. Its pack table is the sink's business."""
+    """Return the root of CONTENT.
+
+    Parts that are too large for the root go to SINK, which also makes the table of packs.
+    """
     describes = len(content.recipe) * _RECORD + sum(len(leaf.data) for leaf in content.leaves)
     small = describes < INLINE
     put = _Inline() if small else sink
@@ -124,7 +135,7 @@ def _segments(
 
 
 def _advance(lengths: array[int], start: int, size: int) -> int:
-    """The position after the records from START that hold SIZE bytes."""
+    """Return the position after the records from START that hold SIZE bytes. Raises FormatError if none ends there."""
     at = start
     while size > 0:
         if at == len(lengths):
@@ -148,7 +159,7 @@ class File(NamedTuple):
 
 
 class Section(NamedTuple):
-    """A piece of an object that was read and checked: one segment of a blob, or one leaf of a tree."""
+    """A checked piece of an object: one segment of a blob, or one leaf of a tree with its segments."""
 
     segments: tuple[Segment, ...]
     recipe: Recipe  # of the content of all segments
@@ -157,14 +168,14 @@ class Section(NamedTuple):
 
 
 def read(source: PartSource, root: Root) -> Content:
-    """Read what an object is made of. Raises FormatError unless all of it belongs together, as `sections` does."""
+    """Read what an object is made of. Raises FormatError for damage and wrong sums, as `sections` does."""
     return content_of(root, sections(source, root))
 
 
-def content_of(root: Root, read_sections: Iterable[Section]) -> Content:
-    """Return the content of the object of ROOT, all of whose sections are READ_SECTIONS."""
+def content_of(root: Root, found: Iterable[Section]) -> Content:
+    """Return the content of the object of ROOT, all of whose sections are FOUND."""
     recipes, leaves = [], []
-    for section in read_sections:
+    for section in found:
         recipes.append(section.recipe)
         if section.leaf is not None:
             leaves.append(section.leaf)
@@ -187,7 +198,10 @@ def sections(source: PartSource, root: Root) -> Iterator[Section]:
 
 
 def read_section(source: PartSource, root: Root, ref: LeafRef) -> Section:
-    """Read one leaf of a tree with its segments. Raises FormatError unless the segments hold just the leaf's files."""
+    """Read one leaf of a tree with its segments.
+
+    Raises FormatError unless the segments hold the leaf's files exactly.
+    """
     leaf = read_leaf(source, root, ref)
     found = tuple(_segments_of(source, root, ref.segments, ref.size))
     recipe = join([one.content() for one in found])
@@ -216,13 +230,13 @@ def _segments_of(source: PartSource, root: Root, parts: Iterable[Part], size: in
 
 
 def check_size(found: int, size: int) -> None:
-    """Raise FormatError unless the FOUND bytes that segments hold are the SIZE that the root says."""
+    """Raise FormatError unless the FOUND bytes that the segments hold are the SIZE in the root."""
     if found != size:
         raise FormatError(f"not a valid root: its segments hold {found:,} bytes instead of {size:,}")
 
 
 def read_segment(source: PartSource, root: Root, part: Part) -> Segment:
-    """Read one segment, unchecked against its neighbours. Raises FormatError unless it has places as the root says."""
+    """Read one segment alone. Raises FormatError unless the segment has a placement exactly if the root says so."""
     found = segment.parse(source.read_part(root, part))
     if root.placed != (found.placement is not None):
         raise FormatError("not a valid root: a segment does not say where its chunks are")
@@ -230,7 +244,10 @@ def read_segment(source: PartSource, root: Root, part: Part) -> Segment:
 
 
 def read_leaf(source: PartSource, root: Root, ref: LeafRef) -> tree.Leaf:
-    """Read one leaf without its segments. Raises FormatError unless hash, entries and size are those in the root."""
+    """Read one leaf without its segments.
+
+    Raises FormatError unless its hash, entries and size are those in the root.
+    """
     data = source.read_part(root, ref.leaf)
     if tree.leaf_digest(data) != ref.digest:
         raise FormatError("not a valid root: a leaf of its tree is damaged")
