@@ -1,4 +1,4 @@
-"""Conflicts in notebooks of the worktree: merge again, settle."""
+"""Merge notebooks, and resolve their conflicts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _STAGE = {conflict.OURS: _OURS, conflict.THEIRS: _THEIRS}
 
 @dataclass(frozen=True, slots=True)
 class NotebookMerged:
-    """A merge of notebooks: how many conflicts the result holds; `path`: where it was written, "" for nowhere."""
+    """A merged notebook. `path`: where it was written, "" if nowhere; `conflicts`: how many it holds."""
 
     path: str
     conflicts: int
@@ -36,9 +36,9 @@ class NotebookMerged:
 
 @dataclass(frozen=True, slots=True)
 class NotebookResolved:
-    """What `mvc notebook resolve` settled in one notebook, how many conflicts are `left`, and whether it is staged.
+    """One notebook. `settled`: conflicts that were resolved; `left`: conflicts that remain.
 
-    `whole`: it is one side's version as it was, because a side is no notebook.
+    `whole`: one side's version was taken as a whole, because a side is no notebook.
     """
 
     path: str
@@ -50,30 +50,33 @@ class NotebookResolved:
 
 @dataclass(frozen=True, slots=True)
 class NotebooksResolved:
-    """The notebooks of one `mvc notebook resolve`, in the order given.
-
-    `failed`: (path as it was given, why) of those that are left as they are.
-    """
+    """The notebooks of one `mvc notebook resolve`, in the order given. `failed`: (path as given, why) of the others."""
 
     notebooks: tuple[NotebookResolved, ...]
     failed: tuple[tuple[str, str], ...] = ()
 
 
 def merge_data(
-    base: bytes, ours: bytes, theirs: bytes, called: tuple[str, str] = ("ours", "theirs")
+    base: bytes, ours: bytes, theirs: bytes, labels: tuple[str, str] = ("ours", "theirs")
 ) -> tuple[bytes, int]:
-    """Merge three notebooks whose sides are CALLED so in conflicts; FormatError when one of them is none."""
-    return merge_notebooks(base, ours, theirs, called, lambda *texts: mergefile.lines(texts, called))
+    """Merge three notebooks. Return the result and the number of its conflicts, which name the sides by LABELS.
+
+    Raises FormatError if one of the three is no notebook.
+    """
+    return merge_notebooks(base, ours, theirs, labels, lambda *texts: mergefile.lines(texts, labels))
 
 
 def merge_again(repo: Repo, text: str) -> NotebookMerged:
-    """Merge the notebook at TEXT from the index, where a merge without drivers left it in conflict."""
+    """Merge the notebook at TEXT from the stages of Git's index, after a merge without drivers, and write it.
+
+    Without conflicts it is staged. Raises UsageError if it is not in conflict between two versions.
+    """
     path = repo.inside(text)
     stages = _stages(repo, path)
     if _OURS not in stages or _THEIRS not in stages:
         raise UsageError(f"{shown(text)} is not in conflict between two versions", hint="see `git status`")
-    called = names(repo.layout, {})
-    data, found = merge_data(stages.get(_BASE, b""), stages[_OURS], stages[_THEIRS], called)
+    labels = names(repo.layout, {})
+    data, found = merge_data(stages.get(_BASE, b""), stages[_OURS], stages[_THEIRS], labels)
     write(repo, path, data)
     if not found:
         index.stage(repo.layout, add=[path])
@@ -81,11 +84,11 @@ def merge_again(repo: Repo, text: str) -> NotebookMerged:
 
 
 def resolve(repo: Repo, texts: Sequence[str], side: str, *, cell: str = "", key: str = "") -> NotebooksResolved:
-    """Settle the conflicts in notebooks for SIDE (ours, theirs, union); with CELL only that of one cell, with KEY only
-    of metadata under that name.
+    """Resolve the conflicts in notebooks by SIDE (ours, theirs, union).
 
-    A notebook without conflicts left is staged, if Git was waiting for that. One that cannot be settled stops none of
-    the others; if it is the only one, its error is raised.
+    CELL: resolve only the conflict of this cell. KEY: only that of metadata under this name. A notebook without more
+    conflicts is staged if Git's index has it in conflict. An error in one notebook does not stop the others; for a
+    single notebook it is raised.
     """
     done, failed = [], []
     for text in texts:
@@ -128,9 +131,10 @@ def _resolve(repo: Repo, text: str, side: str, *, cell: str, key: str) -> Notebo
 
 
 def _document(data: bytes, stages: Mapping[int, bytes], path: str, side: str) -> Document | None:
-    """The notebook with its conflicts; one that a text merge broke is merged anew, or read as the text of SIDE.
+    """Return the notebook DATA with its conflicts. If a text merge broke it, merge it anew, or take the text of SIDE.
 
-    None where a version in Git's index is no notebook, so that only a whole side can be taken.
+    Return None if only a whole side can be taken, because a version in Git's index is no notebook. Raises ConflictError
+    if neither works, UsageError for a Zeppelin note without stages.
     """
     try:
         found = parse(data)
@@ -172,14 +176,14 @@ def _is_notebook(data: bytes) -> bool:
 
 
 def _staged_conflict(repo: Repo, path: str) -> bool:
-    """Whether the notebook was staged with its conflict in it."""
+    """Return whether Git's index holds the notebook with a conflict in it."""
     blob = staged(repo, path).get(path, "")
     data = index.read_blobs(repo.layout, [blob], limit=_LARGEST).get(blob, b"") if blob else b""
     return bool(data) and "conflict" in problem(data, path)
 
 
 def _stages(repo: Repo, path: str) -> dict[int, bytes]:
-    """The versions of a path that Git's index holds in a conflict."""
+    """Return the versions of PATH that Git's index holds in conflict, by stage."""
     out = git(repo.layout, "--literal-pathspecs", "ls-files", "-u", "-z", "--", path)
     ids = {}
     for line in out.split(b"\0"):

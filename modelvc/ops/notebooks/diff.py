@@ -1,4 +1,4 @@
-"""Two versions of one notebook, for the rich diff and the web views."""
+"""Read two versions of a notebook, for the rich diff and the web views."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class NotebookDiff:
-    """What is compared: the names of both sides, and how they differ, in words."""
+    """The names of both sides, and their difference as text."""
 
     path: str
     old: str
@@ -30,7 +30,7 @@ class NotebookDiff:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """Both sides, as bytes."""
+    """Both sides as bytes."""
 
     path: str
     names: tuple[str, str]
@@ -39,7 +39,10 @@ class Pair:
 
 
 def pair(repo: Repo, revs: Sequence[str], text: str) -> Pair:
-    """The notebook at TEXT: index and worktree; with one revision that and the worktree; with two, these."""
+    """Read the notebook at TEXT in two revisions. The second defaults to the worktree, the first to Git's index.
+
+    Raises UsageError for a file that is no notebook, NotFoundError if neither side has it.
+    """
     path = repo.inside(text)
     if not is_notebook(path):
         raise UsageError(f"{shown(text)} is no notebook", hint="name a file that ends in .ipynb")
@@ -54,7 +57,7 @@ def pair(repo: Repo, revs: Sequence[str], text: str) -> Pair:
 
 
 def stages(repo: Repo, path: str) -> list[bytes]:
-    """Base, ours and theirs of a notebook in conflict; UsageError when it is in none."""
+    """Return base, ours and theirs of a notebook in conflict. Raises UsageError if it is in none."""
     found = [_blob(repo, f":{stage}:{path}") or b"" for stage in (1, 2, 3)]
     if not found[1] or not found[2]:
         raise UsageError(f"{shown(path)} is not in conflict between two versions", hint="see `git status`")
@@ -62,7 +65,7 @@ def stages(repo: Repo, path: str) -> list[bytes]:
 
 
 def in_conflict(repo: Repo) -> list[str]:
-    """The Jupyter notebooks of which Git's index holds two versions."""
+    """Return the Jupyter notebooks of which Git's index holds two versions."""
     sides: dict[str, set[bytes]] = {}
     for line in git(repo.layout, "ls-files", "-u", "-z").split(b"\0"):
         head, tab, name = line.partition(b"\t")
@@ -72,9 +75,7 @@ def in_conflict(repo: Repo) -> list[str]:
 
 
 def _staged(repo: Repo, path: str) -> tuple[bytes | None, str]:
-    """A file in the index, and what that is called: in a conflict it is compared with our side, as `git diff --ours`
-    does.
-    """
+    """Return a file of the index and the name of that side. In a conflict it is our side, as in `git diff --ours`."""
     data = _blob(repo, f":0:{path}")
     ours = _blob(repo, f":2:{path}") if data is None else None
     return (data, "index") if ours is None else (ours, "ours")

@@ -1,4 +1,4 @@
-"""Notebooks of the worktree: strip, check, refresh; and what `mvc init` counts."""
+"""Strip, check and refresh the notebooks of the worktree."""
 
 from __future__ import annotations
 
@@ -40,7 +40,10 @@ _UNREAD = "is shaped like no notebook, and holds outputs that nothing strips"
 
 @dataclass(frozen=True, slots=True)
 class StrippedNotebooks:
-    """What `mvc notebook strip` did: the notebooks that it changed, and (path, why) of what it left as it is."""
+    """The result of `mvc notebook strip`. `changed`: paths of stripped notebooks; `unchanged`: number of clean ones.
+
+    `skipped`: (path, why) of notebooks that cannot be stripped.
+    """
 
     changed: tuple[str, ...]
     unchanged: int
@@ -49,7 +52,10 @@ class StrippedNotebooks:
 
 @dataclass(frozen=True, slots=True)
 class CheckedNotebooks:
-    """What `mvc notebook check` found: (path, why) of each notebook that should not be committed as it is."""
+    """The result of `mvc notebook check`. `wrong`: (path, why) of notebooks that should not be committed as they are.
+
+    `good`: number of the others.
+    """
 
     wrong: tuple[tuple[str, str], ...]
     good: int
@@ -57,15 +63,15 @@ class CheckedNotebooks:
 
 @dataclass(frozen=True, slots=True)
 class RefreshedNotebooks:
-    """Notebooks that Git took for modified although only their outputs had changed."""
+    """Notebooks that Git took as modified although only their outputs had changed."""
 
     paths: tuple[str, ...]
 
 
 def strip(repo: Repo, paths: Sequence[str]) -> StrippedNotebooks:
-    """Take outputs out of files of the worktree (of all notebooks that Git tracks, without PATHS)."""
+    """Strip the notebooks below PATHS (default: all that Git tracks) in the worktree."""
     rules = repo.config.notebooks
-    # where the filter runs, a checkout can bring outputs back: these too, then
+    # if the filter is installed, keep these outputs as well, so that a checkout can restore them
     kept = KeptOutputs(os.path.join(repo.layout.mvc_dir, "outputs"), rules.keep_local if repo.strips_notebooks else 0)
     changed, unchanged, skipped = [], 0, []
     chosen = _chosen(repo, paths)
@@ -94,9 +100,9 @@ def strip(repo: Repo, paths: Sequence[str]) -> StrippedNotebooks:
 
 
 def check(repo: Repo, paths: Sequence[str]) -> CheckedNotebooks:
-    """Which notebooks of the worktree hold outputs or a conflict, or cannot be read.
+    """Find the notebooks of the worktree that hold outputs or a conflict, or cannot be read.
 
-    Outputs that the filter would leave out are where they belong; then it counts what is staged.
+    If the filter strips a notebook, outputs in the worktree are fine; then the staged version is checked.
     """
     rules = repo.config.notebooks
     wrong: dict[str, str] = {}
@@ -123,14 +129,14 @@ def check(repo: Repo, paths: Sequence[str]) -> CheckedNotebooks:
 
 
 def _version(repo: Repo, blob: str) -> bytes:
-    """A notebook of Git's index, whose form stays."""
+    """Return the staged notebook, whose form a stripped one keeps; AS_JUPYTER or b"" if it keeps none."""
     if repo.config.notebooks.form == JUPYTER_FORM:
         return AS_JUPYTER
     return index.read_blobs(repo.layout, [blob], limit=repo.config.notebooks.max_size).get(blob, b"") if blob else b""
 
 
 def _filtered(repo: Repo, paths: Sequence[str]) -> set[str]:
-    """The notebooks that Git strips as it adds them, in this clone."""
+    """Return those of PATHS that Git strips with the filter of this clone when it adds them."""
     if not paths or not repo.strips_notebooks:
         return set()
     asked = b"".join(os.fsencode(path) + b"\0" for path in paths)
@@ -140,9 +146,9 @@ def _filtered(repo: Repo, paths: Sequence[str]) -> set[str]:
 
 
 def refresh(repo: Repo) -> RefreshedNotebooks:
-    """Tell Git of notebooks that differ from its index in their outputs alone, which the filter leaves out.
+    """Refresh Git's index entries of notebooks that differ from it only in outputs, which the filter strips.
 
-    Git compares sizes before it runs a filter, and takes such a notebook for modified: `git pull` would refuse.
+    Git compares sizes before it runs a filter, so it takes such a notebook as modified, and `git pull` would refuse.
     """
     if not repo.strips_notebooks:
         return RefreshedNotebooks(())
@@ -159,15 +165,18 @@ def refresh(repo: Repo) -> RefreshedNotebooks:
 
 
 def newly_stripped(repo: Repo) -> tuple[str, ...]:
-    """The notebooks in Git's index that this release strips, where an earlier one set this clone up; once."""
+    """Return the notebooks in Git's index that this release strips and the release before did not.
+
+    Only the first call in a clone returns any.
+    """
     if not repo.strips_notebooks or edition(repo) == platforms.EDITION:
         return ()
-    note_edition(repo)  # first: where nothing can be written, nothing is looked at each time
+    note_edition(repo)  # first: in a read-only clone this fails before all notebooks are read, each time
     return unstripped(repo)
 
 
 def write(repo: Repo, path: str, data: bytes, before: bytes | None = None) -> None:
-    """Replace a notebook of the worktree as a whole. FileInUse unless it still holds BEFORE, if that is given.
+    """Replace a notebook of the worktree as a whole. Raises FileInUse unless it still holds BEFORE, if given.
 
     Raises ConflictError for a notebook that is a model or lies in one.
     """
@@ -181,7 +190,7 @@ def write(repo: Repo, path: str, data: bytes, before: bytes | None = None) -> No
 
 
 def _of_model(models: Collection[str], path: str) -> str:
-    """Words for a notebook that is a model, or lies in one; "" for any other."""
+    """Return words for a notebook that is a model or lies in one; "" for any other."""
     model = next((model for model in models if f"{path}/".startswith(f"{model}/")), "")
     if not model:
         return ""
@@ -189,7 +198,10 @@ def _of_model(models: Collection[str], path: str) -> str:
 
 
 def _chosen(repo: Repo, paths: Sequence[str]) -> list[str]:
-    """Notebooks below PATHS: a file whatever Git knows of it, a folder's as far as Git does not ignore them."""
+    """Return the notebooks in PATHS: any file, and those in folders that Git does not ignore.
+
+    Raises NotFoundError for a missing path, UsageError for a file that is no notebook.
+    """
     if not paths:
         return tracked_notebooks(repo)
     found: dict[str, None] = {}

@@ -1,1 +1,1 @@
-"""Verbs that look after a clone and its stores: init, doctor, fsck, gc, stats."""
+"""Verbs that maintain a clone and its stores: init, doctor, fsck, repair, gc, stats."""

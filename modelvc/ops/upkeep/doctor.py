@@ -1,4 +1,4 @@
-"""Is this clone set up well: each finding with the command that mends it. Changes nothing that stays."""
+"""Diagnose the setup of a clone. Each finding names the command that repairs it. No change remains."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ if TYPE_CHECKING:
 State: TypeAlias = Literal["ok", "warn", "fail"]
 
 OLDEST_GIT = (2, 34)
-_LITTLE = 1 << 30  # bytes of free disk under which a large model may not fit
+_LITTLE = 1 << 30  # bytes of free disk; with less, a large model may not fit
 _SPACE = "mvc gc --apply, or mvc gc --evict --apply"
-_LOCK_AGE = 60.0  # seconds: Git holds it for less
-_SKEW = 60.0  # seconds between the clocks that are worth a word
-_TOO_MUCH_SKEW = 900.0  # S3 refuses requests that are further off
+_LOCK_AGE = 60.0  # seconds; Git holds its lock for less
+_SKEW = 60.0  # seconds of clock skew that deserve a warning
+_TOO_MUCH_SKEW = 900.0  # seconds; S3 refuses requests beyond that
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at. `fix`: the command, or what else to do, when it is not "ok"."""
+    """The result of one check. `fix`: the command or other remedy if `state` is not "ok"."""
 
     check: str
     state: State
@@ -49,21 +49,21 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Doctor:
-    """Everything that was looked at, in order."""
+    """All findings, in the order of the checks."""
 
     findings: tuple[Finding, ...]
 
     @property
     def state(self) -> State:
-        """The worst of all."""
+        """The worst state of all findings."""
         states = {finding.state for finding in self.findings}
         return "fail" if "fail" in states else "warn" if "warn" in states else "ok"
 
 
 def doctor(repo: Repo, env: Mapping[str, str], *, offline: bool = False, write: bool = False) -> Doctor:
-    """Look at Git, hooks, configuration, store, disk and (unless OFFLINE) remotes. ENV tells where programs lie.
+    """Check Git, hooks, configuration, store, disk and, unless OFFLINE, remotes. ENV: has the PATH of programs.
 
-    WRITE: try on each trusted remote, with a scratch key, what it honours.
+    WRITE: test with a scratch key which conditions each trusted remote honours.
     """
     repo.require_init()
     found = [*_git(repo), *_index_lock(repo), *_programs(repo, env), *_hooks(repo), *_drivers(repo)]
@@ -92,7 +92,7 @@ def _git(repo: Repo) -> Iterator[Finding]:
 
 
 def _index_lock(repo: Repo) -> Iterator[Finding]:
-    """A lock that mvc left when it was killed goes with the next command; any other is somebody's."""
+    """Report an index lock. The next mvc command removes one that a killed mvc left; any other belongs to Git."""
     path = os.path.join(repo.layout.git_dir, "index.lock")
     try:
         age = max(0.0, time.time() - os.stat(path).st_mtime)
@@ -148,7 +148,7 @@ def _drivers(repo: Repo) -> Iterator[Finding]:
 
 
 def _attributes(repo: Repo) -> Iterator[Finding]:
-    """What Git makes of .gitattributes, wherever the lines stand."""
+    """Check the attributes that Git applies, whichever file sets them."""
     wanted = {
         (b"model.mvc", b"text"): b"set",
         (b"model.mvc", b"eol"): b"lf",
@@ -230,7 +230,7 @@ def _disk(repo: Repo) -> Iterator[Finding]:
     try:
         folder = repo.store.root
     except ModelvcError:
-        return  # said above
+        return  # _store reports it
     while not os.path.isdir(folder):
         folder = os.path.dirname(folder)
     free = shutil.disk_usage(folder).free
@@ -257,7 +257,7 @@ def _disk(repo: Repo) -> Iterator[Finding]:
 
 
 def _can_clone(folder: str) -> bool:
-    """Try it between two files that have no name."""
+    """Return whether FOLDER's file system can share blocks, by a test with two unnamed files."""
     from tempfile import TemporaryFile
 
     from modelvc.worktree.descriptors import clone_range
@@ -301,7 +301,7 @@ def _reach(repo: Repo, info: RemoteInfo, check: str, *, write: bool) -> Iterator
     try:
         store = configured.open_remote(repo, info.name, writing=False)
     except UntrustedRemote:
-        return  # said above
+        return  # _remotes reports it
     except ModelvcError as error:
         yield Finding(check, "fail", str(error), error.hint)
         return
@@ -323,15 +323,15 @@ def _reach(repo: Repo, info: RemoteInfo, check: str, *, write: bool) -> Iterator
 
 def _clock(store: RemoteStore, check: str, *, write: bool) -> Iterator[Finding]:
     before = time.time()
-    there = store.backend.now(write=write)
-    skew = there - (before + time.time()) / 2
+    remote_time = store.backend.now(write=write)
+    skew = remote_time - (before + time.time()) / 2
     if abs(skew) > _SKEW:
         words = f"its clock and this one differ by {abs(skew):.0f} seconds"
         yield Finding(check, "fail" if abs(skew) > _TOO_MUCH_SKEW else "warn", words, "set the clock of this machine")
 
 
 def _conditions(store: RemoteStore, name: str, check: str) -> Iterator[Finding]:
-    """Measure anew what the server of the store with the id NAME honours, and remember it."""
+    """Test again which conditions the server of the store with the id NAME honours, and save the answer."""
     from modelvc.store.backends.probe import probe
 
     try:

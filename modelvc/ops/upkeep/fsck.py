@@ -1,4 +1,4 @@
-"""Verify objects, pointers and reachability; mend what a good copy can mend."""
+"""Verify objects, pointers and reachability, and repair damage from good copies."""
 
 from __future__ import annotations
 
@@ -44,9 +44,10 @@ __all__ = ["MISSING", "WRONG", "Depth", "Fsck", "Problem", "fsck"]
 
 @dataclass(frozen=True, slots=True)
 class Fsck:
-    """What was looked at and what is wrong with it. `not_here`: versions of history that a remote has alone.
+    """The result of a check. `objects`: versions that pointers name; `bytes_read`: bytes of packs that were read.
 
-    `not_asked`: remotes that could have had what is missing, or good copies, and could not be asked, and why.
+    `not_here`: versions in history that the local store lacks; remotes have them or were not searched for them.
+    `not_asked`: remotes that may have missing objects or good copies but could not be asked, and why.
     """
 
     problems: tuple[Problem, ...]
@@ -59,24 +60,25 @@ class Fsck:
 
     @property
     def open(self) -> tuple[Problem, ...]:
+        """The problems that were not repaired."""
         return tuple(problem for problem in self.problems if not problem.repaired)
 
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """How much to do: QUICK looks at structure and reachability only, REPAIR takes good copies from elsewhere."""
+    """How thorough a check is."""
 
-    quick: bool = False
-    repair: bool = False
-    remote: str | None = None  # also look at this remote; "" is the default one
-    share: float = 1.0  # of the bytes of that remote's chunks
+    quick: bool = False  # verify structure and reachability only
+    repair: bool = False  # repair from good copies in the worktree and on remotes
+    remote: str | None = None  # also verify this remote; "": the default one
+    share: float = 1.0  # share of the bytes of that remote's chunks to read
 
 
 DEFAULT = Depth()
 
 
 def fsck(repo: Repo, revs: Sequence[str] = (), depth: Depth = DEFAULT, progress: Progress = SILENT) -> Fsck:
-    """Look at the local store and at every pointer of history (or of REVS), the index and the worktree."""
+    """Verify the local store, and every pointer in all of history, the index and the worktree (or in REVS)."""
     repo.require_init()
     scope = scope_of(repo, revs, everything=not revs)
     needed_by = scope.needed_by
@@ -87,7 +89,7 @@ def fsck(repo: Repo, revs: Sequence[str] = (), depth: Depth = DEFAULT, progress:
     except FormatError as error:
         config = FsckFinding(Problem(DAMAGED, f"the config of the store ({error})", repo.store.name))
         findings.append(config)
-        if not (depth.repair and repo.store.restore_config()):  # whose store it is nobody can say: nothing is touched
+        if not (depth.repair and repo.store.restore_config()):  # without its config the store's format is unknown
             return Fsck(with_pointers(repo, findings, needed_by), len(scope.versions), 0, 0, 0)
         config.repaired()
     if not local_store.check_index(repo.store):
@@ -103,7 +105,7 @@ def fsck(repo: Repo, revs: Sequence[str] = (), depth: Depth = DEFAULT, progress:
     objects, absent = _objects(repo, needed_by, deep=not depth.quick)
     not_here = len(absent & scope.versions)
     unasked: tuple[str, ...] = ()
-    if absent and depth.remote is None:  # else the look at that remote says what it lacks
+    if absent and depth.remote is None:  # else the check of that remote reports missing objects
         nowhere, unasked = _lost_versions(repo, absent)
         objects |= nowhere
         not_here -= len(nowhere.keys() & scope.versions)
@@ -136,7 +138,7 @@ def _pack(repo: Repo, bad: PackHealth) -> Problem:
 
 
 def _needing(repo: Repo, sick: Sequence[PackHealth]) -> dict[bytes, set[ObjectName]]:
-    """The objects that need a damaged chunk, by pack."""
+    """Return the objects that need a damaged chunk, by pack."""
     where = {cid: bad.name for bad in sick for cid in bad.damaged}
     found: dict[bytes, set[ObjectName]] = {bad.name: set() for bad in sick}
     for name in repo.store.roots() if where else ():
@@ -148,35 +150,35 @@ def _needing(repo: Repo, sick: Sequence[PackHealth]) -> dict[bytes, set[ObjectNa
 
 
 def _blame(repo: Repo, bad: PackHealth, pack: FsckFinding, objects: dict[ObjectName, FsckFinding]) -> None:
-    """Name the objects that suffer from a damaged pack."""
+    """Add findings for the objects that a damaged pack affects."""
     for name in pack.names:
         words = f"{name.oid.short} has damaged chunks"
         objects.setdefault(name, FsckFinding(Problem(DAMAGED, words, repo.store.name), (name,)))
-    if bad.unreadable:  # nobody knows what it held: what lacks something may have had it there
+    if bad.unreadable:  # its chunks are unknown, so any object with missing chunks may have had them there
         pack.names = [name for name, found in objects.items() if found.problem.kind == MISSING]
 
 
 def _objects(
     repo: Repo, needed: Mapping[ObjectName, Sequence[str]], *, deep: bool
 ) -> tuple[dict[ObjectName, FsckFinding], set[ObjectName]]:
-    """What is wrong with the objects of the store, and those that history names and that are not here at all."""
+    """Return the findings on objects of the store, and the objects of NEEDED that the store lacks."""
     found: dict[ObjectName, FsckFinding] = {}
-    here = set(repo.store.roots())
-    for name in sorted(here):
+    stored = set(repo.store.roots())
+    for name in sorted(stored):
         error = local_store.check_object(repo.store, name, every_byte=deep)
-        if error is not None and repo.store.has_root(*name):  # else a gc was faster
+        if error is not None and repo.store.has_root(*name):  # else another gc removed it meanwhile
             found[name] = FsckFinding(_object(repo, name, error), (name,))
-    return found, {name for name in needed if name not in here}
+    return found, {name for name in needed if name not in stored}
 
 
 def _lost_versions(repo: Repo, absent: Collection[ObjectName]) -> tuple[dict[ObjectName, FsckFinding], tuple[str, ...]]:
-    """Versions that are not here and that no remote lists; and why remotes could not be asked."""
-    there = find_holders(repo, absent)
+    """Return findings for the objects of ABSENT that no remote lists, and why remotes could not be asked."""
+    holders = find_holders(repo, absent)
     stores = repo.store.name
     if configured.remotes(repo).remotes:
         stores = f"{stores} and every remote that could be asked"
-    gone = (name for name in absent if name not in there.where)
-    return {name: FsckFinding(Problem(MISSING, name.oid.short, stores), (name,)) for name in gone}, there.unasked
+    gone = (name for name in absent if name not in holders.where)
+    return {name: FsckFinding(Problem(MISSING, name.oid.short, stores), (name,)) for name in gone}, holders.unasked
 
 
 def _object(repo: Repo, name: ObjectName, error: ModelvcError) -> Problem:

@@ -1,4 +1,4 @@
-"""What a remote lacks of what history needs, and what of it is damaged."""
+"""Find the objects that history needs and that a remote lacks or holds damaged."""
 
 from __future__ import annotations
 
@@ -28,18 +28,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RemoteCheckOptions:
-    """Which remote, the share of its chunks' bytes to look at, and who mends it, if anybody."""
+    """Options of the check of a remote."""
 
     remote: str
-    share: float
-    repairer: Repairer | None = None
+    share: float  # share of the bytes of its chunks to read
+    repairer: Repairer | None = None  # None: repair nothing
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteCheck:
-    """How far a remote was looked at. Bytes are stored ones: those that history needs, those that were compared with
-    their names, and those that were read for that. `proven`: versions that are known to be right as a whole, either by
-    this look or because the same chunks in the same order were hashed in this clone.
+    """The extent of a check of a remote, in stored bytes. `needed_bytes`: needed by history; `checked_bytes`: compared
+    with their ids; `read_bytes`: read for that.
+
+    `proven`: versions whose whole hash is known to be right, by this check or because this clone hashed the same chunks
+    in the same order.
     """
 
     name: str
@@ -54,23 +56,23 @@ class RemoteCheck:
 
 
 def check_remote(
-    repo: Repo, asked: RemoteCheckOptions, scope: Scope, progress: Progress
+    repo: Repo, options: RemoteCheckOptions, scope: Scope, progress: Progress
 ) -> tuple[list[FsckFinding], RemoteCheck]:
-    """Look at the objects that MEANT names."""
-    name = configured.chosen_name(repo, asked.remote)
-    store = configured.open_remote(repo, name, writing=asked.repairer is not None)
+    """Verify the objects in SCOPE on a remote and, with a repairer, repair them. Return findings and the extent."""
+    name = configured.chosen_name(repo, options.remote)
+    store = configured.open_remote(repo, name, writing=options.repairer is not None)
     try:
         listing = store.listing()
-        findings = _config(store, listing, asked)
-        health = RemoteChecker(store, listing, repo.store, CheckDepth(asked.share)).run(
+        findings = _config(store, listing, options)
+        health = RemoteChecker(store, listing, repo.store, CheckDepth(options.share)).run(
             list(scope.needed_by), progress.advance, progress.expect
         )
         objects, packs = _findings(store, health)
-        if asked.repairer is not None and (objects or packs):
-            asked.repairer.repair_packs(store, health)
+        if options.repairer is not None and (objects or packs):
+            options.repairer.repair_packs(store, health)
             left = _check_again(repo, store, listing, health)
             if left.faults or left.packs:
-                asked.repairer.send_again(name, store, left)
+                options.repairer.send_again(name, store, left)
                 left = _check_again(repo, store, listing, health)
             for one, finding in (*objects.items(), *packs.items()):
                 if one not in left.faults and one not in left.packs:
@@ -93,7 +95,7 @@ def check_remote(
 
 
 def _actual(repo: Repo, health: RemoteHealth, pointer: Pointer) -> Extent | None:
-    """What a remote's root says of an object that this clone does not have."""
+    """Return the extent in the remote's root of an object that this clone lacks; None for any other."""
     name = pointer.kind, pointer.oid
     if name not in health.sizes or repo.store.has_root(*name):
         return None
@@ -101,16 +103,16 @@ def _actual(repo: Repo, health: RemoteHealth, pointer: Pointer) -> Extent | None
     return Extent(size, files if pointer.kind == "tree" else None)
 
 
-def _config(store: RemoteStore, listing: Listing, asked: RemoteCheckOptions) -> list[FsckFinding]:
-    """What is wrong with the config of a store that somebody has pushed to."""
+def _config(store: RemoteStore, listing: Listing, options: RemoteCheckOptions) -> list[FsckFinding]:
+    """Return the finding on the config of a store that has packs; none if it is fine."""
     try:
         if store.check() is not None or not any(key.startswith("packs/") for key in listing.keys):
             return []
         found = FsckFinding(Problem(MISSING, "the config of the store", store.name))
     except FormatError as error:
         found = FsckFinding(Problem(DAMAGED, f"the config of the store ({error})", store.name))
-    if asked.repairer is not None:
-        with suppress(FormatError):  # not one that this version wrote
+    if options.repairer is not None:
+        with suppress(FormatError):  # a config of a newer version stays
             store.prepare()
             found.repaired()
     return [found]
@@ -134,7 +136,7 @@ def _kind(one: Fault | RemotePack) -> str:
 
 
 def _check_again(repo: Repo, store: RemoteStore, before: Listing, health: RemoteHealth) -> RemoteHealth:
-    """What is still wrong: only packs that were bad or came since are read."""
+    """Verify the faulty objects again. Only packs that were bad or are new are read."""
     names = sorted(health.faults.keys() | {name for users in health.users.values() for name in users})
     only = CheckDepth(only=lambda pack: pack in health.packs or pack_key(pack) not in before.keys)
     return RemoteChecker(store, store.listing(), repo.store, only).run(names)

@@ -31,13 +31,13 @@ if TYPE_CHECKING:
 
 GRACE = 14 * 86_400.0  # seconds
 UNREACHABLE, ONLY_HERE = "unreachable", "only here"
-_SHORTEST = 8  # hex digits of a digest that names a version
-_DEAD_SHARE = 0.25  # of a pack's bytes, from which it is rewritten
+_SHORTEST = 8  # hex digits of an oid that name a version
+_DEAD_SHARE = 0.25  # a pack with a larger share of unused bytes is rewritten
 
 
 @dataclass(frozen=True, slots=True)
 class GcItem:
-    """One object that would go, or is only here. `why`: "unreachable", "on REMOTE" or "only here"; `age`: seconds
+    """One object. `why`: "unreachable" or "on REMOTE" if it can be removed, "only here" if it stays; `age`: seconds
     since it was stored; `what`: "version", "predictions", or "object" if no pointer and no reflog names it.
     """
 
@@ -52,9 +52,9 @@ class GcItem:
 
 @dataclass(frozen=True, slots=True)
 class GcPlan:
-    """What a gc would do. `only_here`: unreachable, and on no remote, so it stays; `unasked`: remotes that
-    could not be asked, and why; `unpushed`: versions that --evict leaves alone, since no branch of a Git remote
-    reaches them; `kept`: objects that stay; `frees`: bytes on disk, about.
+    """A gc that was not carried out. `items`: objects to remove; `only_here`: unreachable objects that no remote has,
+    which stay; `unasked`: remotes that could not be asked, and why; `unpushed`: versions that --evict keeps, since no
+    branch of a Git remote reaches them; `kept`: number of objects that stay; `frees`: bytes on disk, estimated.
     """
 
     items: tuple[GcItem, ...]
@@ -69,7 +69,7 @@ class GcPlan:
 
 @dataclass(frozen=True, slots=True)
 class GcDone:
-    """What a gc did. `only_here`, `unasked`, `unpushed`: as in the plan; `freed`: bytes on disk."""
+    """The result of a gc. `only_here`, `unasked`, `unpushed`: as in the plan; `freed`: bytes on disk."""
 
     items: tuple[GcItem, ...]
     only_here: tuple[GcItem, ...]
@@ -80,58 +80,56 @@ class GcDone:
 
 @dataclass(frozen=True, slots=True)
 class GcOptions:
-    """What may go: objects unreachable for GRACE seconds, if a remote has them or NAMES say so (models' paths, or
-    digests); with EVICT also what the default remote has, and keeps when it is cleaned up.
-    """
+    """The objects to remove: unreachable ones older than `grace`, if a remote has them or `names` names them."""
 
-    grace: float = GRACE
-    evict: bool = False
-    names: Sequence[str] = ()
+    grace: float = GRACE  # seconds
+    evict: bool = False  # also objects that the default remote has, and keeps in its own gc
+    names: Sequence[str] = ()  # models' paths, or beginnings of oids
 
 
 DEFAULT = GcOptions()
 
 
 class _RemoteCopies(NamedTuple):
-    """What remotes have: of unreachable objects, and of those that may be evicted."""
+    """The objects that remotes have, each with the name of a remote."""
 
-    spare: Mapping[ObjectName, str]
-    evicted: Mapping[ObjectName, str]
+    spare: Mapping[ObjectName, str]  # unreachable ones
+    evicted: Mapping[ObjectName, str]  # reachable ones that may be evicted
     unasked: tuple[str, ...]
     unpushed: int
 
 
-def plan_gc(repo: Repo, rules: GcOptions = DEFAULT) -> GcPlan:
-    """What could go. Raises NotFoundError for a name of nothing that could."""
+def plan_gc(repo: Repo, options: GcOptions = DEFAULT) -> GcPlan:
+    """Return what a gc would remove. Raises NotFoundError for a name in OPTIONS that no removable object has."""
     repo.require_init()
     compact.check_allowed(repo.store)
-    return _plan(repo, rules, _find_remote_copies(repo, rules, CopyCheck(deep=False)))[0]
+    return _plan(repo, options, _find_remote_copies(repo, options, CopyCheck(deep=False)))[0]
 
 
-def _find_remote_copies(repo: Repo, rules: GcOptions, look: CopyCheck) -> _RemoteCopies:
-    """Ask the remotes, before any lock is held."""
-    needed, current, names, versions = reachable_from_all_clones(repo, rules.grace)
-    spare = list(_spare(repo, needed, rules))
-    for word in rules.names:
+def _find_remote_copies(repo: Repo, options: GcOptions, check: CopyCheck) -> _RemoteCopies:
+    """Find the copies that remotes have of removable objects. Call this before taking a lock: it may take long."""
+    needed, current, names, versions = reachable_from_all_clones(repo, options.grace)
+    spare = list(_spare(repo, needed, options))
+    for word in options.names:
         if not any(_is_called(repo, word, name, names) for name in spare):
             raise NotFoundError(
                 f"nothing that could go is called {shown(word)}",
                 hint="see `mvc gc`, which names what no branch, tag or reflog reaches",
             )
-    found, unasked = find_on_remotes(repo, spare, look)
+    found, unasked = find_on_remotes(repo, spare, check)
     evicted: dict[ObjectName, str] = {}
     unpushed = 0
-    if rules.evict:
+    if options.evict:
         remote = configured.chosen_name(repo)
-        kept = kept_by_gc(repo, remote, rules.grace)
-        evicted = dict.fromkeys(find_on_remote(repo, (needed - current) & kept, remote, look), remote)
+        kept = kept_by_gc(repo, remote, options.grace)
+        evicted = dict.fromkeys(find_on_remote(repo, (needed - current) & kept, remote, check), remote)
         unpushed = sum(repo.store.has_root(*name) for name in needed & versions - current - kept)
     return _RemoteCopies(found, evicted, unasked, unpushed)
 
 
-def _spare(repo: Repo, needed: set[ObjectName], rules: GcOptions) -> Iterator[ObjectName]:
+def _spare(repo: Repo, needed: set[ObjectName], options: GcOptions) -> Iterator[ObjectName]:
     """Yield the unreachable objects that are older than the grace period."""
-    before = time.time() - rules.grace
+    before = time.time() - options.grace
     for name in repo.store.roots():
         if name not in needed and _is_older(repo, name, before):
             yield name
@@ -140,12 +138,12 @@ def _spare(repo: Repo, needed: set[ObjectName], rules: GcOptions) -> Iterator[Ob
 def _is_older(repo: Repo, name: ObjectName, before: float) -> bool:
     try:
         return os.stat(repo.store.root_path(*name)).st_mtime <= before
-    except FileNotFoundError:  # another gc was faster
+    except FileNotFoundError:  # another gc removed it
         return False
 
 
 def _is_called(repo: Repo, word: str, name: ObjectName, names: Mapping[ObjectName, str]) -> bool:
-    """Whether WORD is the path of an object, or the beginning of its digest."""
+    """Return whether WORD is the path of an object or the beginning of its oid."""
     digest = word.removeprefix("blake3:")
     if len(digest) >= _SHORTEST and name.oid.hex().startswith(digest):
         return True
@@ -155,11 +153,11 @@ def _is_called(repo: Repo, word: str, name: ObjectName, names: Mapping[ObjectNam
         return False
 
 
-def _plan(repo: Repo, rules: GcOptions, there: _RemoteCopies) -> tuple[GcPlan, set[bytes]]:
-    """What can go, and the chunks of all that stays."""
+def _plan(repo: Repo, options: GcOptions, copies: _RemoteCopies) -> tuple[GcPlan, set[bytes]]:
+    """Return the plan, and the chunks of all objects that stay."""
     store = repo.store
-    needed, current, names, versions = reachable_from_all_clones(repo, rules.grace)
-    spare = set(_spare(repo, needed, rules))
+    needed, current, names, versions = reachable_from_all_clones(repo, options.grace)
+    spare = set(_spare(repo, needed, options))
     now = time.time()
     items: list[GcItem] = []
     only_here: list[GcItem] = []
@@ -169,12 +167,12 @@ def _plan(repo: Repo, rules: GcOptions, there: _RemoteCopies) -> tuple[GcPlan, s
     for name in store.roots():
         why, chunks = "", _chunks_if_readable(repo, name)
         if chunks is None and not store.has_root(*name):
-            continue  # another gc was faster
+            continue  # another gc removed it
         if name in spare:
-            named = any(_is_called(repo, word, name, names) for word in rules.names)
-            why = UNREACHABLE if named or chunks is None or name in there.spare else ONLY_HERE
-        elif name in there.evicted and name not in current:
-            why = f"on {there.evicted[name]}"
+            named = any(_is_called(repo, word, name, names) for word in options.names)
+            why = UNREACHABLE if named or chunks is None or name in copies.spare else ONLY_HERE
+        elif name in copies.evicted and name not in current:
+            why = f"on {copies.evicted[name]}"
         if why:
             age = now - os.stat(store.root_path(*name)).st_mtime
             what = "version" if name in versions else "predictions" if name in names else "object"
@@ -182,28 +180,37 @@ def _plan(repo: Repo, rules: GcOptions, there: _RemoteCopies) -> tuple[GcPlan, s
             (only_here if why == ONLY_HERE else items).append(item)
         if why in {"", ONLY_HERE}:
             kept += 1
-            live |= _chunks(repo, name) if chunks is None else chunks  # which says what is wrong with it
+            live |= _chunks(repo, name) if chunks is None else chunks  # _chunks raises the error
         else:
             free |= chunks or set()
     free -= live
-    remove, rewrite, frees = _packs(repo, _Chunks(live, free), now - rules.grace)
-    told = (tuple(items), tuple(only_here), there.unasked, there.unpushed)
-    return GcPlan(*told, kept, frees, tuple(remove), tuple(rewrite)), live
+    remove, rewrite, frees = _packs(repo, _Chunks(live, free), now - options.grace)
+    plan = GcPlan(
+        items=tuple(items),
+        only_here=tuple(only_here),
+        unasked=copies.unasked,
+        unpushed=copies.unpushed,
+        kept=kept,
+        frees=frees,
+        remove_packs=tuple(remove),
+        rewrite_packs=tuple(rewrite),
+    )
+    return plan, live
 
 
-def apply_gc(repo: Repo, rules: GcOptions = DEFAULT, progress: Progress = SILENT) -> GcDone:
-    """Do what `plan_gc` says now, with no writer at work. Killed at any point, the store still works.
+def apply_gc(repo: Repo, options: GcOptions = DEFAULT, progress: Progress = SILENT) -> GcDone:
+    """Remove what `plan_gc` would return now, while no writer is at work. A kill at any point leaves a usable store.
 
-    What goes because a remote has it was read there, every byte.
+    Before an object is removed because a remote has it, every byte of the remote's copy is read.
     """
     store = repo.store
     repo.require_init()
     compact.check_allowed(store)
-    there = _find_remote_copies(repo, rules, CopyCheck(deep=True, progress=progress))
+    copies = _find_remote_copies(repo, options, CopyCheck(deep=True, progress=progress))
     store.prepare()
     with store.exclusive():
         store.forget_packs()
-        plan, live = _plan(repo, rules, there)
+        plan, live = _plan(repo, options, copies)
         before = sum(size for _, size in store.packs())
         with StoreWriter(store, locked=True) as writer:
 
@@ -213,18 +220,18 @@ def apply_gc(repo: Repo, rules: GcOptions = DEFAULT, progress: Progress = SILENT
             copied = compact.copy_chunks(store, plan.rewrite_packs, keep, writer)
             writer.commit()
         compact.remove_roots(store, [ObjectName(item.kind, Oid.parse(item.oid)) for item in plan.items])
-        # a pack is named by what it holds: a rewritten one may be one of those that were to go
+        # a pack is named by its content, so a rewritten pack may equal one of those to remove
         compact.remove_packs(store, set(plan.remove_packs) - writer.packs)
         compact.remove_copied(store, copied, writer.packs)
         store.forget_packs()
-        with suppress(OSError):  # a full disk, and nothing that could go: the index is a cache
+        with suppress(OSError):  # the disk is full; the index is only a cache
             store.index.merge()
         freed = before - sum(size for _, size in store.packs())
         return GcDone(plan.items, plan.only_here, plan.unasked, plan.unpushed, freed)
 
 
 def _chunks(repo: Repo, name: ObjectName) -> set[bytes]:
-    """Every chunk that an object needs, its manifests included."""
+    """Return every chunk that an object needs, including those of its manifests."""
     root = repo.store.read_root(*name)
     found = {part.name for part in root.parts() if part.data is None}
     for segment in manifest.read_segments(repo.store, root):
@@ -243,21 +250,21 @@ def _size(repo: Repo, name: ObjectName) -> int:
     try:
         return repo.store.read_root(*name).size
     except IntegrityError:
-        return 0  # nothing reaches it, and it is damaged
+        return 0  # an unreachable object that is damaged
 
 
 class _Chunks(NamedTuple):
-    """Chunks that objects need which stay, and those that only objects need which go."""
+    """The chunks of all objects."""
 
-    live: set[bytes]
-    free: set[bytes]
+    live: set[bytes]  # objects that stay need them
+    free: set[bytes]  # only objects to remove need them
 
 
 def _packs(repo: Repo, chunks: _Chunks, before: float) -> tuple[list[bytes], list[bytes], int]:
-    """Packs with nothing alive in them, packs to rewrite, and the bytes that both free.
+    """Return packs without live chunks, packs to rewrite, and the bytes that removing and rewriting them frees.
 
-    A chunk of no object may be the beginning of a fetch that was broken off, so a pack made after BEFORE (seconds
-    since the epoch) keeps its own.
+    A chunk of no object may come from a fetch that was interrupted. A pack made after BEFORE (seconds since the epoch)
+    keeps such chunks.
     """
     store = repo.store
     remove, rewrite, frees = [], [], 0
@@ -265,15 +272,17 @@ def _packs(repo: Repo, chunks: _Chunks, before: float) -> tuple[list[bytes], lis
     for name, size in store.packs():
         path = packfile.path_of(store.root, name)
         try:
-            here = compact.chunks_of(store, name)
+            chunks_here = compact.chunks_of(store, name)
         except FileNotFoundError:
             continue  # another process merged it
         except IntegrityError:
-            continue  # what is in it nobody knows: fsck sets it aside
-        mine = [chunk for chunk in here if chunk.cid in chunks.live and not _is_good_elsewhere(repo, chunk.cid, name)]
+            continue  # its content is unknown: fsck sets it aside
+        mine = [
+            chunk for chunk in chunks_here if chunk.cid in chunks.live and not _is_good_elsewhere(repo, chunk.cid, name)
+        ]
         alive = sum(chunk.stored for chunk in mine)
-        dead = sum(chunk.stored for chunk in here) - alive
-        loose = any(chunk.cid not in chunks.live and chunk.cid not in chunks.free for chunk in here)
+        dead = sum(chunk.stored for chunk in chunks_here) - alive
+        loose = any(chunk.cid not in chunks.live and chunk.cid not in chunks.free for chunk in chunks_here)
         if loose and os.stat(path).st_mtime > before:
             continue
         if not mine:
@@ -286,7 +295,7 @@ def _packs(repo: Repo, chunks: _Chunks, before: float) -> tuple[list[bytes], lis
 
 
 def _is_good_elsewhere(repo: Repo, cid: bytes, name: bytes) -> bool:
-    """Whether readers take a chunk from another pack than NAME, where it is whole."""
+    """Return whether readers take the chunk CID from a pack other than NAME, where it is intact."""
     if repo.store.locate(cid).pack == name:
         return False
     try:

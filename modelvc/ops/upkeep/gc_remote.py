@@ -1,4 +1,4 @@
-"""Remove from a remote what no Git repository that uses it reaches. Never run by a hook."""
+"""Remove objects from a remote that no Git repository using it reaches. No hook runs this."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _CLOCKS_APART = 600.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class RemoteItem:
-    """An object that goes. `path`: where this clone knows it from; `size`: bytes; `age`: seconds since its push."""
+    """An object to remove. `path`: that of a pointer, if known; `size`: bytes; `age`: seconds since its push."""
 
     path: str
     kind: str
@@ -41,74 +41,74 @@ class RemoteItem:
 
 @dataclass(frozen=True, slots=True)
 class RemoteGc:
-    """What a clean-up of a remote did or, unless `applied`, would do. Sizes are bytes of packs, `grace` is in seconds.
+    """The result of a gc of a remote. Unless `applied`, nothing was changed. Sizes: bytes of packs; `grace`: seconds.
 
-    Doomed packs wait for the grace; then what is still needed of them is copied, and they are deleted.
+    Doomed packs wait for the grace period. Then chunks that are still needed are copied, and the packs are deleted.
     """
 
     remote: str
     url: str
     applied: bool
     grace: float
-    repositories: tuple[str, ...]  # whose refs were read, besides this clone's
+    repositories: tuple[str, ...]  # URLs whose refs were read, besides this clone
     items: tuple[RemoteItem, ...]
     doomed: int
     doomed_bytes: int
-    waiting: int  # doomed before, and younger than the grace
+    waiting: int  # doomed before, and still in the grace period
     waiting_bytes: int
     deleted: int
     deleted_bytes: int
-    copied_bytes: int  # of the deleted ones; 0 when not applied
+    copied_bytes: int  # of the deleted packs; 0 unless applied
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteGcOptions:
-    """How to clean up. `exclusive`: nobody else uses the remote now.
+    """Options of `mvc gc --remote`."""
 
-    `also`: URLs of other repositories whose refs are read; `forget`: the place of one that is gone for good.
+    remote: str = ""  # "": the default one
+    grace: float = GRACE  # seconds
+    exclusive: bool = False  # nobody else uses the remote meanwhile
+    also: Sequence[str] = ()  # URLs of other repositories whose refs are read
+    forget: str = ""  # the place of a repository that is gone for good
+
+
+def gc_remote(repo: Repo, options: RemoteGcOptions, *, apply: bool = False, progress: Progress = SILENT) -> RemoteGc:
+    """Find the objects and packs that a remote can do without; with APPLY, doom or delete them. May be killed anywhere.
+
+    Raises ConflictError if another repository may need them, or if the remote or its clock makes removal unsafe.
     """
-
-    remote: str = ""
-    grace: float = GRACE
-    exclusive: bool = False
-    also: Sequence[str] = ()
-    forget: str = ""
-
-
-def gc_remote(repo: Repo, asked: RemoteGcOptions, *, apply: bool = False, progress: Progress = SILENT) -> RemoteGc:
-    """What can go from a remote; with APPLY, let it go as far as it can go now. May be broken off anywhere."""
     repo.require_init()
-    if apply and asked.grace < GRACE and not asked.exclusive:
+    if apply and options.grace < GRACE and not options.exclusive:
         raise UsageError(
             f"others rely on a grace of {GRACE / 86_400:g} days when they push and fetch",
             hint="add `--exclusive` if nobody else uses this remote while it is cleaned up",
         )
-    name = configured.chosen_name(repo, asked.remote)
-    store = configured.open_remote(repo, name, writing=apply or bool(asked.forget))
+    name = configured.chosen_name(repo, options.remote)
+    store = configured.open_remote(repo, name, writing=apply or bool(options.forget))
     try:
         config = store.check()
         if config is None:
             raise NotFoundError(f"nothing was pushed to {store.name} yet", hint=f"run `mvc push -r {shown(name)}`")
         config.check_gc(store.name)
-        if apply or asked.forget:
+        if apply or options.forget:
             store.adapt(config.id)
-        if not asked.exclusive:
+        if not options.exclusive:
             _require_conditions(store, config, write=apply)
-        if apply and asked.grace > 0:
+        if apply and options.grace > 0:
             _require_clock(store)
         registered = store.repositories()
-        if asked.forget:
-            _forget(store, registered, asked.forget)
-        urls = repositories.urls_to_read(repo, registered, asked.also, name)
+        if options.forget:
+            _forget(store, registered, options.forget)
+        urls = repositories.urls_to_read(repo, registered, options.also, name)
         names: dict[ObjectName, str] = {}
-        rules = GcRules(_reached(repo, urls, names, asked.grace), asked.grace, registered=registered.values())
+        rules = GcRules(_reached(repo, urls, names, options.grace), options.grace, registered=registered.values())
         work = Collector(store, rules, progress.advance)
         done = work.run() if apply else work.plan()
         return RemoteGc(
             remote=name,
             url=store.name,
             applied=apply,
-            grace=asked.grace,
+            grace=options.grace,
             repositories=tuple(map(shown_url, urls)),
             items=tuple(
                 RemoteItem(names.get(ObjectName(one.kind, one.oid), ""), one.kind, str(one.oid), one.size, one.age)
@@ -141,7 +141,10 @@ def _require_conditions(store: RemoteStore, config: StoreConfig, *, write: bool)
 
 
 def _require_clock(store: RemoteStore) -> None:
-    """Ages are the time that a server tells less the one that its keys got: a proxy may have a clock of its own."""
+    """Raise ConflictError if the server's clock differs from its keys' times. A proxy may have a clock of its own.
+
+    The age of a key is the server's time minus the time of the key.
+    """
     ahead = clock_error(store.backend)
     if abs(ahead) > _CLOCKS_APART:
         raise ConflictError(
@@ -161,7 +164,7 @@ def _forget(store: RemoteStore, registered: dict[str, str], place: str) -> None:
 def _reached(
     repo: Repo, urls: Sequence[str], names: dict[ObjectName, str], grace: float
 ) -> Callable[[], set[ObjectName]]:
-    """What asks for all that refs reach, when it is called; a path for each goes to NAMES."""
+    """Return a function that reads all refs and returns the objects that they reach. It adds their paths to NAMES."""
 
     def ask() -> set[ObjectName]:
         mine = reachable(repo, grace)

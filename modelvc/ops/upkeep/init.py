@@ -1,4 +1,4 @@
-"""Set a repository up for mvc, or a clone of one; and undo the latter."""
+"""Set up a repository or a clone for mvc, and undo the setup of a clone."""
 
 from __future__ import annotations
 
@@ -30,18 +30,17 @@ _ATTRIBUTES = (
     b".gitignore merge=union",
     b"*.ipynb" + _NOTEBOOK + b" merge=mvc-notebook",
     b"*.zpln" + _NOTEBOOK,
-    b"note.json" + _NOTEBOOK,  # what older Zeppelins call their notes; any other file of that name stays as it is
+    b"note.json" + _NOTEBOOK,  # the notes of older Zeppelins; the filter leaves any other file of that name as it is
 )
-_EARLIER = {b"*.mvc text eol=lf": _ATTRIBUTES[0]}  # what an earlier version wrote, and what stands for it now
+_EARLIER = {b"*.mvc text eol=lf": _ATTRIBUTES[0]}  # lines of earlier versions, with their replacements
 _LARGE_FILE = "mvc.largeFile"
-_LIMIT = 1 << 20  # a larger .gitattributes is somebody's accident
+_LIMIT = 1 << 20  # bytes of .gitattributes; a larger one is an accident
 
 
 @dataclass(frozen=True, slots=True)
 class Initialised:
-    """What `mvc init` did; `wrote` are the files that it wrote and staged, empty when all was in place.
-
-    `unstripped`: notebooks in Git that the filter would change.
+    """The result of `mvc init`. `wrote`: files that it wrote and staged; `unstripped`: notebooks in Git's index that
+    the filter would change.
     """
 
     worktree: str
@@ -54,7 +53,7 @@ class Initialised:
 
 @dataclass(frozen=True, slots=True)
 class InstalledHere:
-    """What `mvc install` did; `untrusted` are remotes that the repository names and this clone has not accepted."""
+    """The result of `mvc install`. `untrusted`: remotes that the repository names and this clone has not accepted."""
 
     hooks: Installed
     remotes: tuple[RemoteInfo, ...]
@@ -65,7 +64,7 @@ class InstalledHere:
 
 @dataclass(frozen=True, slots=True)
 class Uninstalled:
-    """The hooks that `mvc uninstall` took away."""
+    """The hooks that `mvc uninstall` removed."""
 
     hooks: tuple[str, ...]
 
@@ -78,10 +77,10 @@ def init(
     cwd: str = "",
     notebooks: Mode | None = None,
 ) -> Initialised:
-    """Write and stage configuration and attributes, install hooks and drivers. Doing it again changes nothing.
+    """Write and stage configuration and attributes, and install hooks and drivers. A second call changes nothing.
 
-    PLACE is where models are to be kept, a folder relative to CWD. NOTEBOOKS: what to do about them; None leaves it as
-    it is, "both" at first. Never commits.
+    PYTHON: the interpreter for the hooks. PLACE: the remote to add as origin, a folder relative to CWD. NOTEBOOKS: the
+    drivers to install; None keeps the present ones, "both" at first. Raises UsageError if origin lies elsewhere.
     """
     os.makedirs(repo.layout.mvc_dir, exist_ok=True)
     wrote = []
@@ -100,12 +99,12 @@ def init(
 
         start = cwd or repo.layout.worktree
         known = repo.config.remotes.get("origin")
-        there = replace(known, url=configured.used_url(repo, known.url)) if known else None
-        if there is None:
+        origin = replace(known, url=configured.used_url(repo, known.url)) if known else None
+        if origin is None:
             added = configured.add_remote(repo, "origin", place, cwd=start)
-        elif not there.same_place(replace(place, url=absolute_url(place.url, start))):
+        elif not origin.same_place(replace(place, url=absolute_url(place.url, start))):
             raise UsageError(
-                f"the remote origin is {shown_url(there.url)} already",
+                f"the remote origin is {shown_url(origin.url)} already",
                 hint=f"change it with `mvc remote set-url origin {shown_url(place.url)}`",
             )
     left = unstripped(repo) if drivers.filters(repo.layout) else ()
@@ -114,7 +113,10 @@ def init(
 
 
 def install(repo: Repo, python: str, *, trust: bool = False, notebooks: Mode | None = None) -> InstalledHere:
-    """Set up the hooks and drivers of this clone; with TRUST accept the remotes that the repository names."""
+    """Install the hooks and drivers of this clone, and update its models. TRUST: pin the repository's remotes.
+
+    Raises NoRepository if the repository does not use mvc.
+    """
     if repo.worktree.stat(CONFIG) is None and not repo.index_pointers():
         raise NoRepository("this Git repository does not use mvc yet", hint="run `mvc init`")
     os.makedirs(repo.layout.mvc_dir, exist_ok=True)
@@ -127,27 +129,27 @@ def install(repo: Repo, python: str, *, trust: bool = False, notebooks: Mode | N
 
 
 def uninstall(repo: Repo) -> Uninstalled:
-    """Take the hooks and drivers of this clone away and put back what was there. Models stay."""
+    """Remove the hooks and drivers of this clone, and restore those before them. Models stay."""
     run(repo.layout, "config", "--local", "--unset-all", _LARGE_FILE)
     drivers.uninstall(repo.layout)
     return Uninstalled(hooks.uninstall(repo.layout))
 
 
 def _notebook_mode(repo: Repo, wanted: Mode | None) -> Mode:
-    """What to do about notebooks: as said now, else as said before, else all that can be done."""
+    """Return the mode of notebook drivers: WANTED, else the present one, else "both"."""
     return wanted or drivers.chosen(repo.layout) or "both"
 
 
 def _install(repo: Repo, python: str, notebooks: Mode) -> Installed:
     if drivers.chosen(repo.layout) is None:
-        note_edition(repo)  # a clone that is new has nothing to be told
+        note_edition(repo)  # the user of a new clone needs no note on changes
     drivers.install(repo.layout, notebooks)
     git(repo.layout, "config", "--local", _LARGE_FILE, str(repo.config.hooks.large_file))
     return hooks.install(repo.layout, python)
 
 
 def _write_attributes(repo: Repo, notebooks: Mode) -> bool:
-    """Add our lines to `.gitattributes`; whether any was missing."""
+    """Add mvc's lines to `.gitattributes`. Return whether any was missing."""
     path = SafeRelPath(".gitattributes")
     try:
         before = repo.worktree.read(path, _LIMIT)

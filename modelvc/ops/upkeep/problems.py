@@ -1,4 +1,4 @@
-"""What fsck says is wrong, and whom it concerns."""
+"""The problems that fsck reports, and the pointers that they concern."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ WRONG = "wrong-pointer"
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong. `needed_by`: "path (commit)" of the pointers that need it, or "path (worktree)".
+    """One problem. `needed_by`: "path (commit)" or "path (worktree)" of the pointers that need the object.
 
-    `introduced_by`: the same with the first commit that had the pointer; `repaired`: not any more.
+    `introduced_by`: the same with the first commit that had each pointer; `repaired`: it is fixed.
     """
 
     kind: str
@@ -42,21 +42,26 @@ class Problem:
 
 @dataclass(slots=True)
 class FsckFinding:
-    """A problem and the objects that suffer from it."""
+    """A problem and the objects that it affects."""
 
     problem: Problem
     names: Iterable[ObjectName] = ()
 
     def repaired(self) -> None:
+        """Mark the problem as repaired."""
         self.problem = replace(self.problem, repaired=True)
 
 
 def broken_pointers(scope: Scope) -> list[FsckFinding]:
+    """Return a finding for each pointer in SCOPE that cannot be read."""
     return [FsckFinding(Problem(BROKEN, f"{place}: {why}", "Git", (place,))) for place, why in scope.broken]
 
 
 def wrong_pointers(scope: Scope, actual: Callable[[Pointer], Extent | None]) -> list[FsckFinding]:
-    """Pointers whose size or files are not those of their object. ACTUAL says these; None where it has no object."""
+    """Return a finding for each pointer that claims a wrong size or number of files.
+
+    ACTUAL returns the extent of a pointer's object, None if unknown.
+    """
     found = []
     for said in scope.claims.values():
         known = actual(next(iter(said.values())).pointer)
@@ -70,7 +75,10 @@ def wrong_pointers(scope: Scope, actual: Callable[[Pointer], Extent | None]) -> 
 def with_pointers(
     repo: Repo, findings: Sequence[FsckFinding], users: Mapping[ObjectName, Sequence[str]]
 ) -> tuple[Problem, ...]:
-    """The problems of FINDINGS, each with the pointers concerned. History is walked again only when there are some."""
+    """Return the problems of FINDINGS, each with the pointers concerned. History is walked again only if needed.
+
+    USERS: "path (commit)" of the pointers to each object.
+    """
     concerned = {name for found in findings for name in found.names}
     pointers = any(found.problem.kind == BROKEN for found in findings)
     first = _introduced(repo, concerned) if pointers or not concerned.isdisjoint(users) else {}
@@ -87,7 +95,7 @@ def with_pointers(
 
 
 def _introduced(repo: Repo, names: set[ObjectName]) -> dict[ObjectName | str, list[str]]:
-    """By object, or by the path of a pointer that cannot be read: "path (commit)" of what had it first."""
+    """Return "path (commit)" of the first pointers to each object of NAMES, or of each unreadable pointer, by path."""
     found: dict[ObjectName | str, dict[str, str]] = {}
     for seen in history.introductions(repo.layout):
         commit = seen.commit[:10]

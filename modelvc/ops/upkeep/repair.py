@@ -1,4 +1,4 @@
-"""Mend the local store and a remote from whatever good copies there are: of other remotes, versions and files."""
+"""Repair the local store and a remote from good copies in remotes, other versions and the worktree."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _JOBS = 4
 
 
 class Repairer:
-    """One repair. PATHS: where history has each object; `not_asked`: remotes that could not be asked, and why."""
+    """A repair. PATHS: the path of each object in history; `not_asked`: remotes that could not be asked, and why."""
 
     def __init__(self, repo: Repo, paths: Mapping[ObjectName, SafeRelPath], progress: Progress) -> None:
         self._repo = repo
@@ -52,7 +52,7 @@ class Repairer:
     # -- the local store
 
     def repair_local(self, objects: Mapping[ObjectName, FsckFinding]) -> None:
-        """Mend the OBJECTS that good copies can mend, chunk by chunk, and note it in their findings."""
+        """Repair those of OBJECTS for which good copies exist, chunk by chunk, and mark their findings as repaired."""
         store = self._repo.store
         store.forget_packs()
         shown = self._shown()
@@ -85,7 +85,10 @@ class Repairer:
         return local_store.check_object(store, name, every_byte=True) is None
 
     def _gather(self, wanted: set[bytes], first: Collection[ObjectName]) -> None:
-        """Bring the chunks WANTED here, from the worktree and from remotes, where objects FIRST may lead to them."""
+        """Copy the chunks WANTED to the local store, from the worktree and from remotes.
+
+        Remotes are searched through the objects FIRST, then all others. Found chunks are removed from WANTED.
+        """
         if wanted:
             self._chunks_of_worktree(wanted)
         names = dict.fromkeys((*first, *self._paths))
@@ -95,7 +98,7 @@ class Repairer:
         self._repo.store.forget_packs()
 
     def _remotes(self) -> Iterator[tuple[str, RemoteStore]]:
-        """Every remote that this clone may read, the default one first, open while it is used."""
+        """Yield every remote that this clone may read, the default one first. Each is closed before the next."""
         for name in configured.others(self._repo):
             with self._asking(name):
                 store = configured.open_remote(self._repo, name, writing=False)
@@ -114,7 +117,7 @@ class Repairer:
         return {ObjectName(one.kind, one.oid): path for path, one in self._repo.worktree_pointers()[0].items()}
 
     def _from_worktree(self, name: ObjectName, path: SafeRelPath) -> bool:
-        """Store the worktree's file or folder again, if it is what the object was."""
+        """Store the worktree's file or folder again if it has the content of the object. Return whether it did."""
         repo, (kind, oid) = self._repo, name
         found = repo.worktree.stat(path)
         try:
@@ -132,7 +135,7 @@ class Repairer:
         return kept == oid and local_store.check_object(repo.store, name, every_byte=True) is None
 
     def _chunks_of_worktree(self, wanted: set[bytes]) -> None:
-        """Another version in the worktree may hold chunks of WANTED; of its files nothing else is kept."""
+        """Store the chunks of WANTED that other versions in the worktree hold, and no other chunk."""
         repo = self._repo
         paths = {*self._shown().values(), *self._paths.values()}
         with StoreWriter(repo.store) as writer, Ingest(copies.WantedChunks(writer, wanted)) as ingest:
@@ -153,7 +156,7 @@ class Repairer:
     # -- a remote
 
     def repair_packs(self, remote: RemoteStore, health: RemoteHealth) -> None:
-        """Make packs of a remote again as they were, where good copies of their chunks can be had."""
+        """Write the bad packs of a remote again, byte for byte, if good copies of their chunks exist."""
         store = self._repo.store
         bad = {cid for one in health.packs.values() for cid in one.lost}
         self._gather({cid for cid in bad if store.find(cid) is None}, health.faults)
@@ -161,9 +164,9 @@ class Repairer:
             repair_pack(store, remote, one)
 
     def send_again(self, remote_name: str, remote: RemoteStore, health: RemoteHealth) -> None:
-        """Send what suffers, whatever was believed of it; what could not be done shows in the next look.
+        """Send the affected objects again, whatever the cache says. The next check finds those that are still bad.
 
-        What is not here is fetched from another remote before.
+        An object that the local store lacks is fetched from another remote first.
         """
         anew = frozenset(health.faults) | {name for users in health.users.values() for name in users}
         for name in anew:
@@ -183,18 +186,18 @@ class Repairer:
     ) -> None:
         repo = self._repo
         known = {one: seen for one, seen in seen_cache.load(repo, remote_name).items() if one not in anew}
-        here = [  # an object that is damaged here as well stays as it is there
+        stored = [  # an object that is damaged here as well stays damaged on the remote
             Wanted(*one, str(self._paths[one]), partial(list, [one]))
             for one in sorted(anew)
             if repo.store.has_root(*one)
         ]
-        options = UploadOptions(jobs=_JOBS, anew=frozenset(one.name for one in here), damaged=damaged)
-        known.update(Uploader(repo.store, remote, {}, options).run(here).seen)
+        options = UploadOptions(jobs=_JOBS, anew=frozenset(one.name for one in stored), damaged=damaged)
+        known.update(Uploader(repo.store, remote, {}, options).run(stored).seen)
         seen_cache.save(repo, remote_name, known)
 
 
 class _NoteUnreachable:
-    """While a remote is asked that is not the one meant: when it cannot be, that is noted, and others are asked."""
+    """A context that notes the error of a remote and suppresses it, so that other remotes are asked."""
 
     def __init__(self, name: str, noted: dict[str, None]) -> None:
         self._name = name

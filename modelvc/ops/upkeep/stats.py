@@ -1,4 +1,4 @@
-"""What the local store keeps, model by model, and what deduplication and compression saved."""
+"""Measure the local store by model, and the bytes that deduplication and compression save."""
 
 from __future__ import annotations
 
@@ -21,21 +21,22 @@ if TYPE_CHECKING:
     from modelvc.repo import Repo
 
 
-_SHARED = -1  # in place of a model: several use the chunk
+_SHARED = -1  # instead of a model's index: several models use the chunk
 
 
 @dataclass(frozen=True, slots=True)
 class ModelStats:
-    """One model; an empty path stands for versions that no pointer names any more. Sizes are bytes.
+    """One model. An empty path stands for versions that no pointer names. Sizes are in bytes.
 
-    `logical`: what its versions here and their predictions would take one by one; `kept`: what their chunks take, of
-    which other models use `shared` too. logical = kept + saved_by_dedup + saved_by_compression.
+    `here`: versions in the local store; `logical`: the sum of their sizes, with predictions; `kept`: the stored size of
+    their chunks; `shared`: the part of it that other models use too. logical = kept + saved_by_dedup +
+    saved_by_compression.
     """
 
     path: str
     versions: int
     here: int
-    pushed: int | None = None  # versions that a remote has, where one was asked
+    pushed: int | None = None  # versions that the remote has, if one was asked
     logical: int = 0
     kept: int = 0
     shared: int = 0
@@ -45,7 +46,7 @@ class ModelStats:
 
 @dataclass(frozen=True, slots=True)
 class RemoteStats:
-    """What a remote holds: versions of anybody's, and bytes."""
+    """The content of a remote, from all repositories. `size`: bytes."""
 
     name: str
     url: str
@@ -56,9 +57,9 @@ class RemoteStats:
 
 @dataclass(frozen=True, slots=True)
 class StoreStats:
-    """All models, the largest first. `total` counts what several of them share once, so it is not their sum.
+    """All models, the largest first. `total`: counts shared chunks once, so it is not the sum of the models.
 
-    `size` is what the store takes on disk; `unreadable` versions have damaged manifests, which `mvc fsck` names.
+    `size`: bytes of the store on disk; `unreadable`: versions with damaged manifests, which `mvc fsck` names.
     """
 
     models: tuple[ModelStats, ...]
@@ -70,7 +71,7 @@ class StoreStats:
 
 
 def stats(repo: Repo, remote: str | None = None) -> StoreStats:
-    """Count what history, index, worktree and store name. REMOTE: look there too; "" is the default one."""
+    """Count the versions that history, index, worktree and store name. REMOTE: count it too; "": the default one."""
     repo.require_init()
     models, versions = _models(repo)
     keys, far = _remote(repo, remote) if remote is not None else (None, None)
@@ -95,7 +96,7 @@ def stats(repo: Repo, remote: str | None = None) -> StoreStats:
 
 
 def _models(repo: Repo) -> tuple[dict[str, set[ObjectName]], set[ObjectName]]:
-    """The objects of each model, and which objects are versions: predictions are none."""
+    """Return the objects of each model, and the objects that are versions, without predictions."""
     found: dict[str, set[ObjectName]] = {}
     versions: set[ObjectName] = set()
     for path, data in _pointers(repo):
@@ -104,7 +105,7 @@ def _models(repo: Repo) -> tuple[dict[str, set[ObjectName]], set[ObjectName]]:
             found.setdefault(model_of(path), set()).update(ObjectName(one.kind, one.oid) for one in pointer.versions)
             versions.update(ObjectName(one.kind, one.oid) for one in pointer.sides)
         except ModelvcError:
-            continue  # fsck is there to say so
+            continue  # fsck reports it
     named = {name for names in found.values() for name in names}
     if loose := set(repo.store.roots()) - named:
         found[""] = loose
@@ -122,7 +123,7 @@ def _pointers(repo: Repo) -> Iterator[tuple[str, bytes]]:
 
 
 class _Counter:
-    """Adds chunks up, each once. Eight bytes of a cid are enough to count by."""
+    """A sum of chunks, each counted once. Eight bytes of a cid identify it."""
 
     def __init__(self, repo: Repo, countable: Container[ObjectName]) -> None:
         self._store = repo.store
@@ -133,7 +134,7 @@ class _Counter:
         self.bad: set[ObjectName] = set()
 
     def note_owners(self, names: Iterable[ObjectName], model: int) -> None:
-        """First every model says which chunks it uses."""
+        """Note that MODEL uses the chunks of NAMES. Call this for every model before `add_up`."""
         for name in names:
             try:
                 for cid, _ in self._chunks(name):
@@ -143,7 +144,7 @@ class _Counter:
                 self.bad.add(name)
 
     def add_up(self, path: str, names: Iterable[ObjectName]) -> ModelStats:
-        """Then their chunks are counted, model by model."""
+        """Count the chunks of one model. Call this once for each model before `total`."""
         versions, count, here, logical = self._versions(names)
         seen: set[bytes] = set()
         raw = kept = shared = 0
@@ -171,7 +172,7 @@ class _Counter:
         return ModelStats("", versions, count, None, logical, kept, self._shared, logical - raw, raw - kept)
 
     def _versions(self, names: Iterable[ObjectName]) -> tuple[int, int, list[ObjectName], int]:
-        """How many versions there are and are here; the objects that are here and whole, and the bytes of these."""
+        """Return the number of versions, and of those here; the readable objects here, and the sum of their sizes."""
         names = list(names)
         counted = {name for name in names if name in self._countable}
         here = [name for name in names if name not in self.bad and self._store.has_root(*name)]
@@ -189,7 +190,7 @@ class _Counter:
 
 
 def _remote(repo: Repo, name: str) -> tuple[frozenset[str], RemoteStats]:
-    """The keys of a remote, and what they add up to."""
+    """Return the keys of a remote, and its statistics."""
     name = configured.chosen_name(repo, name)
     store = configured.open_remote(repo, name, writing=False)
     try:
