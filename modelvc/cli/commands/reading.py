@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelvc.cli.arguments import EXIT_NO, AllRefs, Since, Where, Words
+from modelvc.cli.arguments import EXIT_NO, AllRefs, Force, Since, Where, Words
 from modelvc.cli.context import CONTEXT, sides, split
 from modelvc.cli.views import render
 from modelvc.errors import UsageError, shown
@@ -120,6 +121,39 @@ def _say_unknown(where: str, everything: Log) -> None:
     if unknown:
         there = ", ".join(shown(name) for name in list(known)[:10]) or "no metric"
         render.say(f"no version has {shown(unknown[0])}; there is: {there}", quiet=CONTEXT.quiet)
+
+
+def plot(
+    path: Annotated[str, typer.Argument(metavar="PATH")],
+    names: Annotated[list[str] | None, typer.Argument(metavar="[METRIC]...", show_default=False)] = None,
+    output: Annotated[
+        str,
+        typer.Option("-o", "--output", metavar="FILE", help="Write FILE.html, .png or .svg.", show_default=False),
+    ] = "",
+    force: Force = False,
+    all_refs: AllRefs = False,
+    where: Where = "",
+    since: Since = "",
+) -> None:
+    """How a model's metrics went, version by version.
+
+    Draws in the terminal, or with -o a page that needs no network: every version with its metrics and parameters.
+    METRIC is a name or a glob; without, all that are numbers. Pictures need `pip install modelvc[plot]`.
+    """
+    from modelvc.cli.views.plot import IMAGES, PAGES, print_plot, write_plot
+    from modelvc.ops.history.log import Filters
+    from modelvc.ops.history.plot import plot as op
+
+    kind = os.path.splitext(output)[1].lower()
+    if output and kind not in PAGES + IMAGES:
+        raise UsageError(f"-o cannot write {shown(output)}", hint="name a file .html, .png or .svg")
+    found = op(CONTEXT.open(), path, names or [], Filters(all_refs=all_refs, where=where, since=since))
+    if output:
+        write_plot(found, output, kind, force=force)
+    if CONTEXT.json:
+        render.dump(found)
+    elif not output:
+        print_plot(found)
 
 
 def show(words: Annotated[list[str], typer.Argument(metavar="[REV:]PATH")]) -> None:

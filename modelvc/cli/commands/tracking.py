@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from modelvc.ops.tracking.status import LostVersion
     from modelvc.repo import Repo
 
+_MOST_NAMED = 5  # files in one line
 _NOTHING_DONE = "nothing was changed (--dry-run)"
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would happen; change nothing.")]
@@ -107,6 +108,33 @@ def _print_added(done: Added, nothing: str) -> None:
         render.say(_NOTHING_DONE if done.dry_run else "next: git commit", quiet=CONTEXT.quiet)
     elif not rows:
         render.out(nothing)
+
+
+def track(
+    patterns: Annotated[list[str] | None, typer.Argument(metavar="[PATTERN]...", show_default=False)] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Take these patterns away again.")] = False,
+) -> None:
+    """Choose files that are models by their names.
+
+    PATTERN is a glob such as '*.pt', which matches in every folder, or 'models/**', which begins at the top. Patterns
+    stand in the repository's configuration, staged. Without PATTERN, list them. `mvc add` without words takes what
+    matches; a commit warns of a file that matches and is no model yet.
+    """
+    from modelvc.ops.tracking.track import track as op
+
+    found = op(CONTEXT.open(), patterns or [], remove=remove)
+    if CONTEXT.json:
+        render.dump(found)
+        return
+    render.out(*(map(shown, found.patterns) if found.patterns else ["no patterns"]))
+    if found.waiting:
+        names = ", ".join(CONTEXT.name(name) for name in found.waiting[:_MOST_NAMED])
+        more = f" and {len(found.waiting) - _MOST_NAMED:,} more" if len(found.waiting) > _MOST_NAMED else ""
+        render.say(f"next: mvc add, which takes {names}{more}", quiet=CONTEXT.quiet)
+    elif patterns:
+        render.say("next: git commit", quiet=CONTEXT.quiet)
+    elif not found.patterns:
+        render.say("next: mvc track PATTERN, such as mvc track '*.pt'", quiet=CONTEXT.quiet)
 
 
 def status(

@@ -30,6 +30,11 @@ Jobs = Annotated[
     int, typer.Option("-j", "--jobs", metavar="N", min=0, max=64, help="Requests at once.", show_default=False)
 ]
 
+RemoteName = Annotated[str, typer.Argument(metavar="NAME")]
+RemoteUrl = Annotated[str, typer.Argument(metavar="URL", help=REMOTE_URL)]
+EndpointUrl = Annotated[str, typer.Option("--endpoint-url", metavar="URL", help=ENDPOINT, show_default=False)]
+Region = Annotated[str, typer.Option("--region", metavar="REGION", show_default=False)]
+
 _SHOWN = 5  # versions that are named one by one
 OPTIONS = (
     "For S3, kept in this clone only: acl, addressing_style, anonymous, ca_bundle, requester_pays, sse, "
@@ -180,6 +185,15 @@ def _refuse_missing(done: Fetched) -> None:
         )
 
 
+def _print_change(info: RemoteInfo, line: str, following: str) -> None:
+    """Print a changed remote as LINE, and the command that comes next."""
+    if CONTEXT.json:
+        render.dump(info)
+        return
+    render.out(line)
+    render.say(f"next: {following}", quiet=CONTEXT.quiet)
+
+
 def _remote_line(info: RemoteInfo) -> tuple[str, ...]:
     notes = [word for word, there in (("default", info.default), ("not accepted", not info.trusted)) if there]
     return info.name, place(info), ", ".join(notes)
@@ -187,9 +201,9 @@ def _remote_line(info: RemoteInfo) -> tuple[str, ...]:
 
 @remote_app.command("add")
 def remote_add(
-    name: Annotated[str, typer.Argument(metavar="NAME")],
-    url: Annotated[str, typer.Argument(metavar="URL", help=REMOTE_URL)],
-    endpoint_url: Annotated[str, typer.Option("--endpoint-url", metavar="URL", help=ENDPOINT, show_default=False)] = "",
+    name: RemoteName,
+    url: RemoteUrl,
+    endpoint_url: EndpointUrl = "",
     profile: Annotated[
         str,
         typer.Option(
@@ -199,7 +213,7 @@ def remote_add(
             show_default=False,
         ),
     ] = "",
-    region: Annotated[str, typer.Option("--region", metavar="REGION", show_default=False)] = "",
+    region: Region = "",
     options: Annotated[
         list[str] | None,
         typer.Option("-o", "--option", metavar="KEY=VALUE", help=OPTIONS, show_default=False),
@@ -215,19 +229,15 @@ def remote_add(
 
     remote = Place(url, endpoint_url, region, profile, options=parse(options or []))
     info = add_remote(CONTEXT.open(), name, remote, cwd=CONTEXT.folder)
-    if CONTEXT.json:
-        render.dump(info)
-        return
-    render.out(f"{info.name}  {place(info)}")
-    render.say("next: git commit (it is staged), then mvc push or git push", quiet=CONTEXT.quiet)
+    _print_change(info, f"{info.name}  {place(info)}", "git commit (it is staged), then mvc push or git push")
 
 
 @remote_app.command("set-url")
 def remote_set_url(
-    name: Annotated[str, typer.Argument(metavar="NAME")],
-    url: Annotated[str, typer.Argument(metavar="URL", help=REMOTE_URL)],
-    endpoint_url: Annotated[str, typer.Option("--endpoint-url", metavar="URL", help=ENDPOINT, show_default=False)] = "",
-    region: Annotated[str, typer.Option("--region", metavar="REGION", show_default=False)] = "",
+    name: RemoteName,
+    url: RemoteUrl,
+    endpoint_url: EndpointUrl = "",
+    region: Region = "",
 ) -> None:
     """Let a remote lie elsewhere.
 
@@ -238,16 +248,12 @@ def remote_set_url(
     from modelvc.ops.sharing.remotes import set_url
 
     info = set_url(CONTEXT.open(), name, Place(url, endpoint_url, region), cwd=CONTEXT.folder)
-    if CONTEXT.json:
-        render.dump(info)
-        return
-    render.out(f"{info.name}  {place(info)}")
-    render.say("next: git commit, then mvc push --all", quiet=CONTEXT.quiet)
+    _print_change(info, f"{info.name}  {place(info)}", "git commit, then mvc push --all")
 
 
 @remote_app.command("rename")
 def remote_rename(
-    old: Annotated[str, typer.Argument(metavar="NAME")],
+    old: RemoteName,
     new: Annotated[str, typer.Argument(metavar="NEW_NAME")],
 ) -> None:
     """Rename a remote.
@@ -257,11 +263,7 @@ def remote_rename(
     from modelvc.ops.sharing.remotes import rename_remote
 
     info = rename_remote(CONTEXT.open(), old, new)
-    if CONTEXT.json:
-        render.dump(info)
-        return
-    render.out(f"{shown(old)} -> {info.name}")
-    render.say("next: git commit", quiet=CONTEXT.quiet)
+    _print_change(info, f"{shown(old)} -> {info.name}", "git commit")
 
 
 @remote_app.command("list")
@@ -276,7 +278,7 @@ def remote_list() -> None:
 
 
 @remote_app.command("remove")
-def remote_remove(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+def remote_remove(name: RemoteName) -> None:
     """Forget a remote.
 
     What lies there stays.
@@ -293,7 +295,7 @@ def remote_remove(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
 
 
 @remote_app.command("default")
-def remote_default(name: Annotated[str, typer.Argument(metavar="NAME")]) -> None:
+def remote_default(name: RemoteName) -> None:
     """Choose the remote that is meant when none is named."""
     from modelvc.ops.sharing.remotes import set_default
 

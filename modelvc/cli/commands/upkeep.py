@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
-from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,15 +13,11 @@ from modelvc.cli.views import render
 from modelvc.errors import UsageError, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from modelvc.ops.upkeep.gc import GcItem
     from modelvc.ops.upkeep.stats import ModelStats
 
 EXIT_NO = 1
+_EXIT_MISSING, _EXIT_DAMAGED = 10, 12
 _GRACE = 14.0  # days
-_DAY = 86_400.0  # seconds
-_MOST = 5  # names in a command that is proposed
 
 
 def fsck(
@@ -47,12 +41,40 @@ def fsck(
     Reads every byte of the local store, every pointer of history (or of REV), and looks whether all that they need is
     there. --repair takes good copies from the worktree and every remote, chunk by chunk. --sample implies --remote.
     """
-    from modelvc.cli.commands.fsck import Asked, show
+    from modelvc.cli.views.fsck import print_fsck
+    from modelvc.ops.upkeep import fsck as op
 
     if markers:
         _markers(revs or [])
         return
-    show(Asked(revs or [], quick=quick, repair=repair, remote=name if far or name or sample else None, sample=sample))
+    depth = op.Depth(quick, repair, name if far or name or sample else None, _share(sample, quick=quick))
+    repo = CONTEXT.open()
+    with progress("verifying", quiet=CONTEXT.quiet) as bar:
+        found = op.fsck(repo, revs or [], depth, bar)
+    if CONTEXT.json:
+        render.dump(found)
+    else:
+        print_fsck(found, depth, everything=not revs)
+    if any(problem.kind != op.MISSING for problem in found.open):
+        raise typer.Exit(_EXIT_DAMAGED)
+    if found.open:
+        raise typer.Exit(_EXIT_MISSING)
+
+
+def _share(sample: str, *, quick: bool) -> float:
+    """Return the share of the remote to read, from a SAMPLE such as "5%"; 1.0 without one. Raises UsageError."""
+    if not sample:
+        return 1.0
+    try:
+        share = float(sample.removesuffix("%")) / 100
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:
+        words = f"--sample {shown(sample, 80)} is no share of the remote"
+        raise UsageError(words, hint="give it in percent, above 0 and at most 100: mvc fsck --sample 5%")
+    if quick:
+        raise UsageError("--quick reads no chunks, so there is nothing to --sample", hint="leave one of them out")
+    return share
 
 
 def _markers(revs: list[str]) -> None:
@@ -104,16 +126,23 @@ def gc(
     all who use it: versions that no branch or tag of any repository reaches are removed. Their packs are doomed first,
     and deleted by a gc after the grace period.
     """
+    from modelvc.cli.views.gc import DAY, print_gc, print_remote_gc
     from modelvc.ops.upkeep import gc as op
 
     if far or name:
-        from modelvc.cli.commands.gc_remote import collect
-        from modelvc.ops.upkeep.gc_remote import RemoteGcOptions
+        from modelvc.ops.upkeep import gc_remote
 
         if evict or names:
             what = "--evict is" if evict else "names of versions are"
             raise UsageError(f"{what} about the local store", hint="leave out --remote")
-        collect(RemoteGcOptions(name, grace * _DAY, exclusive=exclusive, also=also or (), forget=forget), apply=apply)
+        options = gc_remote.RemoteGcOptions(name, grace * DAY, exclusive=exclusive, also=also or (), forget=forget)
+        repo = CONTEXT.open()
+        with progress("cleaning up", quiet=CONTEXT.quiet) as bar:
+            done = gc_remote.gc_remote(repo, options, apply=apply, progress=bar)
+        if CONTEXT.json:
+            render.dump(done)
+        else:
+            print_remote_gc(done, options, apply=apply)
         return
     if exclusive or also:
         raise UsageError("--exclusive and --also are about a remote", hint="add --remote")
@@ -122,7 +151,7 @@ def gc(
         from modelvc.models.versions import shared_store
 
         shared_store.forget_clone(repo, forget)
-    rules = op.GcOptions(grace * _DAY, evict=evict, names=names or ())
+    rules = op.GcOptions(grace * DAY, evict=evict, names=names or ())
     if apply:
         with progress("reading what remotes have", quiet=CONTEXT.quiet) as bar:
             found: op.GcDone | op.GcPlan = op.apply_gc(repo, rules, bar)
@@ -131,43 +160,7 @@ def gc(
     if CONTEXT.json:
         render.dump(found)
         return
-    rows = [
-        (item.path or "-", render.short(item.oid), render.size(item.size), f"{item.age / _DAY:.1f}", item.why)
-        for item in (*found.items, *found.only_here)
-    ]
-    if rows:
-        render.out(*render.table(("model", "version", "size", "days", "why"), rows, markdown=CONTEXT.markdown))
-    if isinstance(found, op.GcDone):
-        render.out(f"{_objects(found.items)} removed, {render.size(max(0, found.freed))} freed")
-    else:
-        frees = render.size(found.frees)
-        stay = render.count(found.kept, "object")
-        render.out(f"{_objects(found.items)} can go, {frees} would be freed; {stay} stay")
-    for why in found.unasked:
-        render.say(shown(why, 300), quiet=CONTEXT.quiet)
-    if found.unpushed:
-        words = f"{render.count(found.unpushed, 'version')} of commits that no Git remote has"
-        render.say(f"not evicted: {words}; next: git push", quiet=CONTEXT.quiet)
-    command = ["mvc gc", *(["--evict"] if evict else []), *([f"--grace {grace:g}"] if grace != _GRACE else [])]
-    if isinstance(found, op.GcPlan) and (found.items or found.frees):
-        render.say(f"next: {' '.join([*command, *map(shlex.quote, rules.names), '--apply'])}", quiet=CONTEXT.quiet)
-    if found.only_here:
-        kept = [render.short(item.oid) for item in found.only_here]
-        words = f"no remote has {_objects(found.only_here)}; to delete anyway"
-        render.say(f"{words}: {' '.join([*command, *kept[:_MOST], '--apply'])}", quiet=CONTEXT.quiet)
-
-
-def _objects(items: Sequence[GcItem]) -> str:
-    """How many versions and predictions, and how many objects of which that is not known."""
-    from modelvc.ops.sharing.transfer import versions_in_words
-
-    count = Counter(item.what for item in items)
-    words = (
-        [versions_in_words(count["version"], count["predictions"])] if count["version"] or count["predictions"] else []
-    )
-    if count["object"] or not items:
-        words.append(render.count(count["object"], "object"))
-    return " and ".join(words)
+    print_gc(found, names=rules.names, evict=evict, grace=grace)
 
 
 store_app = typer.Typer(help="The local store.", rich_markup_mode=None)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from modelvc.ops.metrics.check import Checked
 
 _SIGNS = {PASS: "ok", FAIL: "FAIL", INCONCLUSIVE: "?", INFO: "info"}
+_EMOJI = {PASS: "✅", FAIL: "❌", INCONCLUSIVE: "❔", INFO: "ℹ️"}
 _COLOURS = {PASS: "green", FAIL: "red", INCONCLUSIVE: "yellow", INFO: "dim"}
 _GOOD = frozenset({PASS, INFO})
 _HEAD = ("", "model", "metric", "old", "new", "change", "")
@@ -24,18 +25,7 @@ _ANNOTATION = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 
 def text(found: Checked) -> str:
     """One row for each metric, then the verdict in a line."""
-    rows = [
-        (
-            _SIGNS[v.outcome] if not _warns(v) else "warn",
-            v.model,
-            v.metric,
-            render.brief(v.old),
-            render.brief(v.new),
-            _change(v),
-            _why(v),
-        )
-        for v in found.verdicts
-    ]
+    rows = [_row(v, "warn" if _warns(v) else _SIGNS[v.outcome]) for v in found.verdicts]
     lines = render.table(_HEAD, rows)
     painted = [lines[0]]
     for line, verdict in zip(lines[1:], found.verdicts, strict=True):
@@ -63,18 +53,7 @@ def as_json(found: Checked) -> str:
 
 def markdown(found: Checked) -> str:
     """A table for a pull request."""
-    rows = [
-        (
-            "⚠️" if _warns(v) else {PASS: "✅", FAIL: "❌", INCONCLUSIVE: "❔", INFO: "ℹ️"}[v.outcome],
-            v.model,
-            v.metric,
-            render.brief(v.old),
-            render.brief(v.new),
-            _change(v),
-            _why(v),
-        )
-        for v in found.verdicts
-    ]
+    rows = [_row(v, "⚠️" if _warns(v) else _EMOJI[v.outcome]) for v in found.verdicts]
     head = ("", "model", "metric", "old", "new", "change", "why")
     return "\n".join([f"### Models: {summary(found)}", "", *render.table(head, rows, markdown=True)]) + "\n"
 
@@ -135,6 +114,10 @@ FORMATS: dict[str, Callable[[Checked], str]] = {
     "github": github,
     "openmetrics": openmetrics,
 }
+
+
+def _row(v: Verdict, sign: str) -> tuple[str, ...]:
+    return (sign, v.model, v.metric, render.brief(v.old), render.brief(v.new), _change(v), _why(v))
 
 
 def _warns(v: Verdict) -> bool:
