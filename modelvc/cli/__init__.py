@@ -1,1 +1,1 @@
-"""What people type and read: arguments in, words and tables out."""
+"""The command line: parse arguments, call one operation, print its result."""

@@ -1,4 +1,4 @@
-"""The terminal: take the words apart, call one operation, say what it did. No rules live here."""
+"""The program `mvc`: find the command, run it, and turn every error into a message and an exit code."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 USAGE = 2
-# What people try because Git has it, and what to run instead.
+# Commands of Git that people try on mvc, and the command to run instead.
 ELSEWHERE = {
     **dict.fromkeys(
         ("branch", "cherry-pick", "commit", "config", "merge", "rebase", "reset", "stash", "tag"), "`git {}`"
@@ -31,7 +31,7 @@ ELSEWHERE = {
     "untrack": "`mvc rm --keep PATH`, or `mvc track --remove PATTERN`",
 }
 
-# In the order in which `mvc --help` lists them: where each command is declared, below modelvc.cli.commands.
+# The module of each command below modelvc.cli.commands, in the order of `mvc --help`.
 _COMMANDS = {
     "init": "setup",
     "install": "setup",
@@ -65,7 +65,7 @@ _GROUPS = {"remote": "transfer", "store": "upkeep", "notebook": "notebook", "met
 def build(name: str = "") -> typer.Typer:
     """Return the program with the command or group NAME alone, so that no other is imported.
 
-    The program has all of them where NAME is none, for help and for words that are mistyped.
+    If NAME is unknown, the program has all commands, for help and for the error about a mistyped one.
     """
     app = typer.Typer(
         name="mvc",
@@ -99,12 +99,12 @@ def _root(
     version: Annotated[bool, typer.Option("--version", help="Say which version this is.")] = False,
 ) -> None:
     """Version machine-learning models in Git, without putting them in Git."""
-    # taken out of the words before typer sees them, because they may stand anywhere: context.take_globals
+    # context.take_globals removes these before typer sees them, because they may stand anywhere.
     del repo, as_json, as_md, form, quiet, verbose, version
 
 
 def run(argv: Sequence[str]) -> int:
-    """Run one command line; its exit code."""
+    """Run one command line. Return its exit code."""
     found = context.Context()
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # a terminal may lack a letter
     try:
@@ -123,18 +123,18 @@ def run(argv: Sequence[str]) -> int:
         return result if isinstance(result, int) else 0
     except typer.Exit as error:
         return _flushed(error.exit_code, found)
-    except SystemExit:  # typer's answer to a reader who left
+    except SystemExit:  # typer raises this for a closed pipe
         return explain(BrokenPipeError(), as_json=False, debug=False)
     except typer.Abort:
         return explain(KeyboardInterrupt(), as_json=False, debug=False)
     except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - the last line of defence
-        if hasattr(error, "format_message"):  # click's, which typer brings under a name of its own
+        if hasattr(error, "format_message"):  # an error of click, which typer vendors
             return _usage(error, argv, as_json=found.json)
         return explain(error, as_json=found.json, debug=found.verbose or bool(os.environ.get("MVC_DEBUG")))
 
 
 def _flushed(status: int, found: context.Context) -> int:
-    """STATUS, unless what was said cannot be written."""
+    """Return STATUS, or the exit code of the error if the output cannot be written."""
     try:
         sys.stdout.flush()
     except OSError as error:
@@ -143,7 +143,7 @@ def _flushed(status: int, found: context.Context) -> int:
 
 
 def _usage(error: Any, argv: Sequence[str], *, as_json: bool) -> int:
-    """What typer finds wrong with the words, and where the right ones are listed."""
+    """Print an error of usage, and the command that lists the right usage. Return the exit code."""
     where = error.ctx.command_path if getattr(error, "ctx", None) else "mvc"
     words = error.format_message()
     hint = f"see `{where} --help`"

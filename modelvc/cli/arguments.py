@@ -1,4 +1,4 @@
-"""Arguments and options that commands of several modules take."""
+"""Arguments and options that several commands share."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ Since = Annotated[
 
 
 def given(pairs: list[str] | None, metrics: str, params: str, predictions: str) -> Measurements:
-    """What the options about metrics say."""
+    """Return the measurements that the options name. Raises UsageError for a wrong NAME=VALUE."""
     from modelvc.formats.pointer.metrics import parse_assignment
     from modelvc.models.measures.measurements import Measurements
 

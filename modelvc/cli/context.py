@@ -1,4 +1,4 @@
-"""What the words before and around a command ask for, and the arguments that may be revisions or paths."""
+"""The global options of a command line, and the arguments that may be revisions or paths."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ if TYPE_CHECKING:
     from modelvc.repo import Repo
 
 FORMATS = ("text", "json", "md")
-FOR_CHECK = ("junit", "github", "openmetrics")  # of one command alone
+FOR_CHECK = ("junit", "github", "openmetrics")  # more formats of `mvc check`
 
 
 @dataclass(slots=True)
 class Context:
-    """How to answer: set once by the words of the command line, read by every command."""
+    """The global options: set once from the command line, read by every command."""
 
     form: str = "text"
     quiet: bool = False
     verbose: bool = False
     repo: str = "."
     command: str = ""
-    behind: list[str] | None = None  # words behind `--`, which typer hands on without saying that they stood there
-    below: str = ""  # from the top of the worktree to where the user stands
+    behind: list[str] | None = None  # the words behind `--`, which typer does not report; None without `--`
+    below: str = ""  # the user's folder, relative to the top of the worktree
 
     @property
     def json(self) -> bool:
@@ -41,7 +41,7 @@ class Context:
 
     @property
     def folder(self) -> str:
-        """Where the user stands, or says to stand."""
+        """The folder of --repo, else the current folder. Raises NotFoundError if it does not exist."""
         try:
             found = os.path.join(os.getcwd(), self.repo)
         except FileNotFoundError:
@@ -51,9 +51,9 @@ class Context:
         return found
 
     def write(self, file: str, data: bytes, *, force: bool) -> None:
-        """Write FILE, which the user named from where they stand; a model there is stored before.
+        """Write FILE, relative to the user's folder. FORCE replaces a model, which is stored first.
 
-        Raises NotFoundError if its folder is missing, ConflictError for a model unless FORCE.
+        Raises NotFoundError if the file's folder is missing, ConflictError for a model without FORCE.
         """
         from modelvc.models.files.output_file import write_file
 
@@ -68,6 +68,7 @@ class Context:
             )
 
     def open(self) -> Repo:
+        """Open the repository of the user's folder. Raises NoRepository outside of a worktree."""
         from modelvc.repo import open_repo
 
         repo = open_repo(self.folder, os.environ)
@@ -75,7 +76,7 @@ class Context:
         return repo
 
     def name(self, path: str) -> str:
-        """PATH of the worktree as the user, where they stand, would write it."""
+        """Return PATH, which is relative to the worktree, relative to the user's folder and safe for a terminal."""
         if self.below in {"", "."} or self.below.startswith(".."):
             return shown(path)
         return shown(os.path.relpath(path, self.below))
@@ -85,7 +86,10 @@ CONTEXT = Context()
 
 
 def take_globals(argv: Sequence[str]) -> tuple[list[str], Context]:
-    """The words that belong to the command, and what the others ask for; these may stand before or after it."""
+    """Return ARGV without the global options, and their values. Global options may stand before or after the command.
+
+    Raises UsageError for a wrong value.
+    """
     found = Context()
     left: list[str] = []
     words = list(argv)
@@ -120,16 +124,16 @@ def take_globals(argv: Sequence[str]) -> tuple[list[str], Context]:
 
 
 def revs_and_paths(words: Sequence[str] | None) -> tuple[list[str], list[str]]:
-    """What stands before `--` and what stands behind it; without `--` all stands before it."""
+    """Return the words before `--` and the words behind it. Without `--`, all words are returned first."""
     given, behind = list(words or []), CONTEXT.behind
     return (given, []) if behind is None else (given[: len(given) - len(behind)], behind)
 
 
 def split(repo: Repo, words: Sequence[str] | None, *, revs: int, gone: bool = False) -> tuple[list[str], list[str]]:
-    """WORDS as at most REVS revisions and the paths behind them. GONE: a path may be of a model tracked no longer.
+    """Return WORDS as at most REVS revisions and the paths behind them.
 
-    A word that could be both is refused, as Git does; `--` says which it is. Whether what stands before `--` is a
-    revision, the operation will find out.
+    GONE: a path may be that of a model that is no longer tracked. As in Git, a word that is both a revision and a path
+    is refused, and `--` decides. The operation checks the words before `--`. Raises UsageError, NotFoundError.
     """
     front, behind = revs_and_paths(words)
     found: list[str] = []
@@ -155,7 +159,7 @@ def split(repo: Repo, words: Sequence[str] | None, *, revs: int, gone: bool = Fa
 
 
 def _shallow_hint(repo: Repo) -> str:
-    """What brings a revision that Git left out, if it leaves any out."""
+    """Return how to get older commits of a shallow clone; "" for a complete clone."""
     from modelvc.git.history import DEEPEN
 
     return f"older commits are not in this shallow clone: {DEEPEN}" if repo.layout.shallow else ""
@@ -166,20 +170,20 @@ def _is_rev(repo: Repo, word: str) -> bool:
 
     if word.startswith(("./", "../", "/")) or word in {".", ".."}:
         return False
-    if word.startswith("blake3:"):  # an object of the store, such as one that was replaced
+    if word.startswith("blake3:"):  # the oid of a version, such as a replaced one
         return True
     try:
         for side in word.replace("...", "..").split("..", 1):
             history.resolve(repo.layout, side or "HEAD")
     except AmbiguousRev:
-        return True  # the command says so
+        return True  # the command reports it
     except ModelvcError:
         return False
     return True
 
 
 def sides(word: str) -> list[str]:
-    """REV as it is, or both ends of `A..B`; an end that is left out is HEAD."""
+    """Return both ends of WORD if it is `A..B`, else WORD. A missing end is HEAD. Raises UsageError for `A...B`."""
     if "..." in word:
         a, _, b = word.partition("...")
         a, b = shown(a or "HEAD"), shown(b or "HEAD")

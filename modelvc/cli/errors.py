@@ -1,4 +1,4 @@
-"""From exceptions to words and exit codes: the last thing between a person and a traceback."""
+"""Turn exceptions into messages and exit codes, so that no person sees a traceback."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def explain(error: BaseException, *, as_json: bool, debug: bool) -> int:
-    """Say on stderr what went wrong and what to do; the exit code."""
+    """Print an error and its hint on stderr. Return the exit code. DEBUG: print the traceback of an internal error."""
     if isinstance(error, ModelvcError):
         return complain(str(error), error.hint, error.code, error.exit_code, as_json=as_json)
     if isinstance(error, KeyboardInterrupt):
         print("interrupted; what was stored stays, the next run goes on from there", file=sys.stderr)
         return INTERRUPTED
-    if isinstance(error, BrokenPipeError):  # `mvc log | head`: nobody wants the rest
+    if isinstance(error, BrokenPipeError):  # `mvc log | head`: the reader has enough
         _drop_output()
         return 0
     if isinstance(error, OSError):
@@ -36,10 +36,10 @@ def explain(error: BaseException, *, as_json: bool, debug: bool) -> int:
 
 
 def _disk(error: OSError, *, as_json: bool) -> int:
-    """What the operating system refused, wherever it was."""
+    """Print an error of the operating system. Return the exit code."""
     where = f"{shown(os.fsdecode(error.filename))}: " if isinstance(error.filename, str | bytes) else ""
     if error.errno in _FULL:
-        _drop_output()  # it may be what could not be written
+        _drop_output()  # perhaps stdout itself could not be written
         hint = "free some space (`mvc gc` shows what can go), then run the command again; nothing was half done"
         return complain(f"{where}no space is left", hint, NoSpace.code, NoSpace.exit_code, as_json=as_json)
     hint = "see to its permissions and its disk, then run the command again"
@@ -48,7 +48,7 @@ def _disk(error: OSError, *, as_json: bool) -> int:
 
 
 def complain(words: str, hint: str, code: str, status: int, *, as_json: bool) -> int:
-    """One error on stderr, as words or as JSON; its exit code."""
+    """Print one error on stderr, as text or as JSON. Return STATUS, its exit code."""
     if as_json:
         from modelvc.cli.views.render import as_json as encoded
 
@@ -62,5 +62,5 @@ def complain(words: str, hint: str, code: str, status: int, *, as_json: bool) ->
 
 
 def _drop_output() -> None:
-    """Let nothing more be written to stdout: Python would try once more on its way out, and say that it failed."""
+    """Discard all further output to stdout: at its exit, Python would try to write again, and report an error."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

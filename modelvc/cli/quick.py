@@ -1,6 +1,6 @@
-"""Answers that need no terminal library: `mvc --version`, and `mvc status` where all is as it was when last looked at.
+"""Answer `mvc --version`, and `mvc status` if nothing changed since the last one, without a terminal library.
 
-Everything imported here is paid by every `mvc status`. What this cannot answer for certain, the long path does.
+Every `mvc status` loads this module, so it imports little. If it cannot answer for certain, the normal path answers.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def answer(argv: Sequence[str], env: Mapping[str, str]) -> bool:
-    """Answer ARGV on stdout, if that can be done quickly and for certain."""
+    """Answer ARGV on stdout if the answer is quick and certain. Return True if it was written."""
     lines: list[str] = []
     if argv == ["--version"]:
         from modelvc import __version__
@@ -29,19 +29,19 @@ def answer(argv: Sequence[str], env: Mapping[str, str]) -> bool:
 
 
 def _print(lines: Sequence[str]) -> bool:
-    """Whether LINES were written. Nobody reading is as good as done; what else goes wrong the long path explains."""
+    """Write LINES. Return True if they were written, or nobody reads them; the normal path explains other errors."""
     try:
         sys.stdout.write("".join(line + "\n" for line in lines))
         sys.stdout.flush()
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python would complain on its way out
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # else Python reports an error at its exit
     except OSError:
         return False
     return True
 
 
 def _status(env: Mapping[str, str]) -> list[str]:
-    """What a clean status says; nothing where it may not be clean any more."""
+    """Return the lines of a clean status, or [] if the status may have changed."""
     from modelvc.errors import ModelvcError
     from modelvc.git.layout import discover
     from modelvc.worktree.state import State
@@ -60,7 +60,7 @@ def _status(env: Mapping[str, str]) -> list[str]:
 
 
 def _still(worktree: str, state: State) -> bool:
-    """Whether everything that the answer of `ops.status` rests on has the stat data that it had."""
+    """Return True if everything on which the answer of `ops.status` rests has the same stat data as then."""
     from modelvc.worktree.scan import scan
     from modelvc.worktree.state import stat_of
 
@@ -75,7 +75,7 @@ def _still(worktree: str, state: State) -> bool:
         folders: set[str] = set()
         for path in paths:
             folder = path.rpartition("/")[0]
-            while folder and folder not in folders:  # a folder that became a link leads to other files
+            while folder and folder not in folders:  # a folder that became a link would lead to other files
                 if stat.S_ISLNK(lstat(top + folder).st_mode):
                     return False
                 folders.add(folder)
@@ -96,7 +96,7 @@ def _still(worktree: str, state: State) -> bool:
                     entry = there[name]
                     if not entry[2] or entry[0] != data:
                         return False
-    except Exception:  # noqa: BLE001 - gone, unfit, or written by another version: the long path says which
+    except Exception:  # noqa: BLE001 - a file is missing, or the state is corrupt or of another version: the normal path explains it
         return False
     return True
 

@@ -1,1 +1,1 @@
-"""One module for each group of commands: arguments in, one operation called, its result shown."""
+"""One module for each group of commands. A command takes arguments, calls one operation and prints its result."""

@@ -1,4 +1,4 @@
-"""Commands that judge versions by their metrics, and go back to one that was good."""
+"""Commands that judge versions by their metrics, and go back to a good version."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from modelvc.ops.history.rollback import RolledBack
 
 EXIT = {"pass": 0, "fail": 1, "inconclusive": 3}
-BISECT_SKIP = 125  # what `git bisect run` takes for "cannot be tested"
-BISECT_STOP = 128  # and this, or more, ends it: all less than 128 but 0 and 125 would be "bad"
+BISECT_SKIP = 125  # `git bisect run` skips the commit
+BISECT_STOP = 128  # `git bisect run` stops; lower numbers other than 0 and 125 mean "bad"
 
 
 def check(
@@ -65,9 +65,9 @@ def check(
 
 
 def _bisect_status(paths: list[str]) -> int:
-    """Return the exit status of `mvc check --bisect`: a commit that cannot be judged is skipped, and Git tries another.
+    """Return the exit status of `mvc check --bisect`.
 
-    An error that holds for every commit ends the search.
+    A commit that cannot be judged is skipped (exit 125). An error that holds for every commit stops the search.
     """
     from modelvc.cli.errors import explain
     from modelvc.cli.views import reports

@@ -1,4 +1,4 @@
-"""Settling what a merge could not."""
+"""The command that settles conflicts of a merge."""
 
 from __future__ import annotations
 

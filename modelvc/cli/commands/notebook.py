@@ -1,4 +1,4 @@
-"""Commands for notebooks: what the filter, the hooks and the drivers do, by hand and in CI."""
+"""Commands for notebooks: the work of filter, hooks and drivers, by hand and in CI."""
 
 from __future__ import annotations
 
@@ -277,7 +277,10 @@ def mergetool(
 
 
 def _settle(path: str, versions: list[bytes], port: int, *, browser: bool) -> tuple[int, bytes]:
-    """How nbdime's merge tool ended for one notebook, and what it saved; FormatError when that is no notebook."""
+    """Run nbdime's merge tool for one notebook. Return its exit status and the saved bytes, b"" if nothing was saved.
+
+    Raises FormatError if the saved file is no notebook.
+    """
     from modelvc.notebook.document import jupyter
     from modelvc.notebook.rich.diff import web_merge
 
@@ -302,7 +305,7 @@ def _web_diff(found: Pair, port: int, *, browser: bool) -> None:
 
 @contextlib.contextmanager
 def _files(names: Sequence[str], versions: Sequence[bytes]) -> Iterator[list[str]]:
-    """Notebooks as files, as long as a page shows them."""
+    """Yield the paths of temporary files with the notebooks, which exist during the block."""
     with tempfile.TemporaryDirectory(prefix="mvc-notebook-") as folder:
         paths = [os.path.join(folder, f"{name}.ipynb") for name in names]
         for path, data in zip(paths, versions, strict=True):
@@ -312,7 +315,7 @@ def _files(names: Sequence[str], versions: Sequence[bytes]) -> Iterator[list[str
 
 
 def _announce(page: str, *, browser: bool) -> Callable[[int], None]:
-    """Say where the page is, and open it."""
+    """Return a function that prints the URL of the page at a port, and opens it if BROWSER."""
 
     def announce(port: int) -> None:
         url = f"http://127.0.0.1:{port}/{page}"

@@ -1,4 +1,4 @@
-"""Commands that only look: at models, their versions, and what is between two of them."""
+"""Commands that only read: models, their versions, and how versions differ."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from modelvc.ops.history.log import Log
     from modelvc.ops.history.show import Shown
 
-_MOST_NAMED = 5  # models in one line
-_MOST_FILES = 50  # of a folder, before the rest is counted
+_MOST_NAMED = 5  # most models in one line
+_MOST_FILES = 50  # most files of a folder that are listed; a line counts the others
 
 
 def ls(words: Words = None) -> None:
@@ -113,7 +113,7 @@ def _none(filtered: str) -> str:
 
 
 def _say_unknown(where: str, everything: Log) -> None:
-    """A name in a condition that nobody measured is most likely mistyped."""
+    """Print the names in a condition that no version has: they are probably mistyped."""
     from modelvc.formats.text.expression import parse
 
     known = dict.fromkeys(name for version in everything.versions for name in version.metrics)
@@ -260,7 +260,7 @@ _COLOURS = {True: "green", False: "red"}
 
 
 def _print_moved(kind: str, moved: list[tuple[str, MetricChange]]) -> None:
-    """Metrics or parameters that changed; which way is better is said only where the policy declares it."""
+    """Print changed metrics or parameters. A column says better or worse if the policy gives a direction."""
     if not moved:
         return
     rows = [
@@ -286,7 +286,7 @@ def _print_moved(kind: str, moved: list[tuple[str, MetricChange]]) -> None:
 
 
 def _verdict(moved: MetricChange) -> str:
-    """Which way it went, and whether that is better; nothing where no direction is declared."""
+    """Return an arrow with better or worse; "" if the policy gives no direction."""
     if moved.better is None:
         return ""
     return f"{'↑' if (moved.change or 0) > 0 else '↓'} {'better' if moved.better else 'worse'}"

@@ -1,4 +1,4 @@
-"""Commands that set a repository or a clone up."""
+"""Commands that set up a repository or a clone."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ def init(
     _print_notebooks(done.notebooks)
     say_unstripped(done.unstripped)
     if done.remote:
-        render.out(f"remote {done.remote.name}: {place(done.remote)}")
+        render.out(f"remote {done.remote.name}: {location(done.remote)}")
     after = 'git commit -m "use mvc", then mvc add PATH for each model' if done.wrote else "mvc add PATH"
     render.say(f"next: {after}", quiet=CONTEXT.quiet)
 
 
 def say_unstripped(paths: Sequence[str]) -> None:
-    """What the filter would take out of notebooks that are in Git already, and how to do that."""
+    """Print how many notebooks in Git the filter would still strip, and the command that does it."""
     if not paths:
         return
     number = render.count(len(paths), "notebook")
@@ -105,7 +105,7 @@ def install(
         _print_notebooks(done.notebooks)
         for info in done.remotes:
             note = "" if info.trusted else "  (not accepted yet)"
-            render.out(f"remote {shown(info.name)}: {place(info)}{note}")
+            render.out(f"remote {shown(info.name)}: {location(info)}{note}")
     accepted = not done.untrusted
     if done.untrusted and sys.stdin.isatty() and sys.stderr.isatty():
         sys.stdout.flush()
@@ -135,8 +135,8 @@ def uninstall() -> None:
     render.say("models, pointers and the store stay; mvc install brings the hooks back", quiet=CONTEXT.quiet)
 
 
-def place(info: RemoteInfo) -> str:
-    """Where a remote lies."""
+def location(info: RemoteInfo) -> str:
+    """Return the URL of a remote, and its endpoint if it has one, without credentials."""
     return shown_url(info.url) + (f" (endpoint {shown_url(info.endpoint_url)})" if info.endpoint_url else "")
 
 
@@ -162,7 +162,7 @@ def _print_notebooks(mode: Mode) -> None:
 
 
 def print_by_hand(hooks: Installed) -> None:
-    """Print the lines that a person must add to hooks of their own: with --quiet too, since nothing works without."""
+    """Print the lines that a person must add to their own hooks. With --quiet too: no hook works without them."""
     if hooks.by_hand:
         render.out(f"core.hooksPath is set to {shown(hooks.hooks_path)}, which is not mvc's to write to.")
         render.out("Add one line to each of these hooks in it:")
@@ -171,6 +171,7 @@ def print_by_hand(hooks: Installed) -> None:
 
 
 def print_hooks(hooks: Installed) -> None:
+    """Print the result of an installation of hooks."""
     if hooks.by_hand:
         print_by_hand(hooks)
         return

@@ -1,4 +1,4 @@
-"""Commands that change which models are tracked, and what lies in the worktree."""
+"""Commands that change which models are tracked, and the models in the worktree."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from modelvc.ops.tracking.status import LostVersion
     from modelvc.repo import Repo
 
-_MOST_NAMED = 5  # files in one line
+_MOST_NAMED = 5  # most files in one line
 _NOTHING_DONE = "nothing was changed (--dry-run)"
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would happen; change nothing.")]
@@ -161,11 +161,11 @@ def status(
         raise typer.Exit(EXIT_NO)
 
 
-_LOST = 5  # versions that are named
+_LOST = 5  # most lost versions that are named
 
 
 def _print_lost(lost: Sequence[LostVersion]) -> None:
-    """Name what pushes found nowhere."""
+    """Print the versions that a push found in no store."""
     if lost:
         render.out(f"{render.count(len(lost), 'version')} of published history in no store that could be asked:")
         for one in lost[:_LOST]:
@@ -176,20 +176,20 @@ def _print_lost(lost: Sequence[LostVersion]) -> None:
 
 
 def refresh_notebooks(repo: Repo) -> None:
-    """Let Git see, on the way, which notebooks were only run again; never a reason to fail.
+    """Tell Git which notebooks were only run again. Errors are ignored: the command has other work to do.
 
-    Says once after an upgrade which notebooks in Git the filter strips more of than before.
+    After an upgrade, print once which notebooks in Git the filter would now strip further.
     """
     from modelvc.cli.commands.setup import say_unstripped
     from modelvc.ops.notebooks.outputs import newly_stripped, refresh
 
-    with suppress(ModelvcError, OSError):  # a full disk, or a clone of somebody else's
+    with suppress(ModelvcError, OSError):  # such as a full disk, or a clone that another user owns
         refresh(repo)
         if not CONTEXT.quiet:
             say_unstripped(newly_stripped(repo))
 
 
-# What to do about each state, {} being a model. In the order in which they are shown.
+# The advice for each state of a model, in the order of the output. {0} is the model.
 _FIXES = {
     "conflict": "settle it: mvc resolve {0} --ours (or --theirs, --best METRIC, --keep-both)",
     "broken": "restore its pointer: git checkout -- {0}.mvc",
@@ -287,13 +287,13 @@ def checkout(
 
 
 def _say_kept(path: str, oid: str) -> None:
-    """How to get back what was replaced or removed by force."""
+    """Print how to get a version back that was replaced or removed by force."""
     name = shlex.quote(CONTEXT.name(path))
     render.say(f"what was there is kept: mvc checkout {oid[:17]} {name} brings it back", quiet=CONTEXT.quiet)
 
 
 def print_checkout(done: CheckedOut) -> None:
-    """What a checkout did to each model."""
+    """Print the result of a checkout for each model."""
     written = [model for model in done.models if model.change != "unchanged"]
     if written:
         rows = [

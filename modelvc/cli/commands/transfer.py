@@ -1,4 +1,4 @@
-"""Commands that reach a remote."""
+"""Commands that talk to remotes, and that configure them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelvc.cli.commands.setup import ENDPOINT, REMOTE_URL, place
+from modelvc.cli.commands.setup import ENDPOINT, REMOTE_URL, location
 from modelvc.cli.context import CONTEXT, revs_and_paths
 from modelvc.cli.progress import progress
 from modelvc.cli.views import render
@@ -35,7 +35,7 @@ RemoteUrl = Annotated[str, typer.Argument(metavar="URL", help=REMOTE_URL)]
 EndpointUrl = Annotated[str, typer.Option("--endpoint-url", metavar="URL", help=ENDPOINT, show_default=False)]
 Region = Annotated[str, typer.Option("--region", metavar="REGION", show_default=False)]
 
-_SHOWN = 5  # versions that are named one by one
+_SHOWN = 5  # most versions that are named one by one
 OPTIONS = (
     "For S3, kept in this clone only: acl, addressing_style, anonymous, ca_bundle, requester_pays, sse, "
     "sse_kms_key_id, storage_class. Repeatable."
@@ -74,7 +74,7 @@ def push(
 
 
 def _refuse_unsent(done: Pushed) -> None:
-    """Name what could not be sent, when all else was."""
+    """Raise IntegrityError or NotFoundError for versions that could not be sent, after all others were."""
     if not done.unsent:
         return
     for one in done.unsent[1:_SHOWN]:
@@ -176,7 +176,7 @@ def _print_fetched(done: Fetched) -> None:
 
 
 def _refuse_missing(done: Fetched) -> None:
-    """Saying "done" when something is nowhere would be a lie."""
+    """Raise NotFoundError for versions that no remote has, so that an incomplete fetch fails."""
     if done.missing:
         names = ", ".join(f"{shown(path)} ({render.short(oid)})" for path, oid in done.missing[:5])
         raise NotFoundError(
@@ -196,7 +196,7 @@ def _print_change(info: RemoteInfo, line: str, following: str) -> None:
 
 def _remote_line(info: RemoteInfo) -> tuple[str, ...]:
     notes = [word for word, there in (("default", info.default), ("not accepted", not info.trusted)) if there]
-    return info.name, place(info), ", ".join(notes)
+    return info.name, location(info), ", ".join(notes)
 
 
 @remote_app.command("add")
@@ -223,13 +223,13 @@ def remote_add(
 
     It is written into the repository's configuration and staged, and trusted in this clone.
     """
-    from modelvc.formats.text.config import Remote as Place
+    from modelvc.formats.text.config import Remote as ConfiguredRemote
     from modelvc.formats.text.remote_options import parse
     from modelvc.models.remotes.configured import add_remote
 
-    remote = Place(url, endpoint_url, region, profile, options=parse(options or []))
+    remote = ConfiguredRemote(url, endpoint_url, region, profile, options=parse(options or []))
     info = add_remote(CONTEXT.open(), name, remote, cwd=CONTEXT.folder)
-    _print_change(info, f"{info.name}  {place(info)}", "git commit (it is staged), then mvc push or git push")
+    _print_change(info, f"{info.name}  {location(info)}", "git commit (it is staged), then mvc push or git push")
 
 
 @remote_app.command("set-url")
@@ -244,11 +244,11 @@ def remote_set_url(
     It is written into the repository's configuration and staged, and trusted in this clone. Models stay where they
     are: `mvc push --all` sends them to the new place.
     """
-    from modelvc.formats.text.config import Remote as Place
+    from modelvc.formats.text.config import Remote as ConfiguredRemote
     from modelvc.ops.sharing.remotes import set_url
 
-    info = set_url(CONTEXT.open(), name, Place(url, endpoint_url, region), cwd=CONTEXT.folder)
-    _print_change(info, f"{info.name}  {place(info)}", "git commit, then mvc push --all")
+    info = set_url(CONTEXT.open(), name, ConfiguredRemote(url, endpoint_url, region), cwd=CONTEXT.folder)
+    _print_change(info, f"{info.name}  {location(info)}", "git commit, then mvc push --all")
 
 
 @remote_app.command("rename")

@@ -1,4 +1,4 @@
-"""Commands that look after the store."""
+"""Commands that check and clean up stores, and check the setup of a clone."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Results as people see them: tables, charts, pages and reports."""
+"""Print results for people and machines: tables, charts, pages and reports."""

@@ -1,4 +1,4 @@
-"""A metric's history as a chart of characters: four by two dots in each, where the terminal knows Braille."""
+"""Draw a metric's history as a chart of characters: Braille with 4 by 2 dots each, or ASCII."""
 
 from __future__ import annotations
 
@@ -18,11 +18,15 @@ if TYPE_CHECKING:
 HEIGHT = 8  # lines of a chart
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # of a Braille character, by row and column
 _BRAILLE = 0x2800
-_SIGNS = {"higher": "higher is better", "lower": "lower is better", "target": "the nearer to its target the better"}
+_DIRECTIONS = {
+    "higher": "higher is better",
+    "lower": "lower is better",
+    "target": "the nearer to its target the better",
+}
 
 
 def charts(found: Plot, width: int) -> list[str]:
-    """One chart for each metric, WIDTH characters wide at most."""
+    """Return the lines of one chart for each metric, at most WIDTH characters wide."""
     fancy = _can_encode("⣿┤└─•")
     lines: list[str] = []
     for metric in found.metrics:
@@ -31,15 +35,15 @@ def charts(found: Plot, width: int) -> list[str]:
 
 
 def about(metric: PlotMetric) -> str:
-    """What the policy says of a metric."""
-    words = [_SIGNS[metric.direction]] if metric.direction in _SIGNS else []
+    """Return the rules of the policy for a metric, in words."""
+    words = [_DIRECTIONS[metric.direction]] if metric.direction in _DIRECTIONS else []
     for name, bound in (("min", metric.floor), ("max", metric.ceiling), ("target", metric.target)):
         words += [f"{name} {render.number(bound)}"] if bound is not None else []
     return ", ".join(words)
 
 
 def bounds_of(metric: PlotMetric) -> list[float]:
-    """The lines that the policy draws through a chart."""
+    """Return the values of the policy that a chart shows as lines."""
     return [bound for bound in (metric.floor, metric.ceiling, metric.target) if bound is not None]
 
 
@@ -69,7 +73,7 @@ def _row(number: float, low: float, high: float) -> int:
 
 
 def _lines(found: Plot, values: Sequence[float | None], ends: tuple[float, float], columns: int) -> list[list[str]]:
-    """Braille cells: a line between versions that follow one another."""
+    """Return rows of Braille characters, with a line between linked versions."""
     low, high = ends
     wide, tall = 2 * columns, 4 * HEIGHT
     dots: set[tuple[int, int]] = set()
@@ -122,7 +126,7 @@ def _ends(found: Plot, columns: int) -> str:
 
 
 def _best(found: Plot, metric: PlotMetric, values: Sequence[float | None]) -> str:
-    """The last value, and the best with the commit that brought it."""
+    """Return the last value, and the best value with its commit."""
     last = values[-1]
     words = [f"now {render.brief(found.versions[-1].metrics.get(metric.name)) or 'not measured'}"]
     if metric.best is not None:

@@ -1,4 +1,4 @@
-"""A model's history as a picture, drawn by matplotlib where it is installed."""
+"""Draw a model's history as a picture with matplotlib, if it is installed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def image(found: Plot, form: str) -> bytes:
-    """The bytes of a "png" or "svg"; UsageError where matplotlib is not installed or there is nothing to draw."""
+    """Return the bytes of a picture. FORM is "png" or "svg".
+
+    Raises UsageError if matplotlib is not installed, or if there is nothing to draw.
+    """
     if not found.metrics:
         raise UsageError("there is no metric to draw", hint="record some: mvc add PATH -m NAME=VALUE")
     try:

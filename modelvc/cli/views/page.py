@@ -1,7 +1,7 @@
-"""A model's history as one HTML page that needs nothing else: no network, and no script but its own, by hash.
+"""Write a model's history as one HTML page. The page loads nothing from a network, and allows only its own script.
 
-Plots are drawn here, as SVG, so that the page also works where scripts do not; the script adds hovering. Everything
-that a repository brought is escaped, and lies in text or quoted attributes only.
+Plots are SVG that is drawn here, so the page works without scripts; the script adds hovering. Text from the repository
+is escaped, and stands only in text or quoted attributes.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from modelvc.ops.history.log import LoggedVersion
     from modelvc.ops.history.plot import Plot, PlotMetric
 
-WIDE, TALL = 520, 240  # of a plot, in its own units
+WIDE, TALL = 520, 240  # size of a plot, in units of its SVG
 _LEFT, _RIGHT, _TOP, _BOTTOM = 58, 14, 12, 26
-_MOST_DOTS = 400  # in a plot; above, the line alone
+_MOST_DOTS = 400  # most dots in a plot; with more versions, only the line is drawn
 
 
 def page(found: Plot) -> str:
-    """The page."""
+    """Return the page."""
     style, script = _asset("page.css"), _asset("page.js")
     policy = (
         f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'; form-action 'none'"
@@ -85,7 +85,7 @@ def _summary(found: Plot) -> str:
 
 
 def _tiles(found: Plot) -> Iterator[str]:
-    """What the newest version is, beside the one before it and the best."""
+    """Yield tiles with the newest version, compared with the version before and the best one."""
     if not found.versions:
         return
     new = found.versions[-1]
@@ -202,7 +202,7 @@ def _down(number: float, low: float, high: float) -> float:
 
 
 def _table(found: Plot) -> Iterator[str]:
-    """Every version, newest first; what is the same in all of them stands above."""
+    """Yield the table of all versions, newest first. Parameters that are equal in all stand above it."""
     metrics = list(dict.fromkeys(name for version in reversed(found.versions) for name in version.metrics))
     names = list(dict.fromkeys(name for version in reversed(found.versions) for name in version.params))
     same = [name for name in names if len({repr(version.params.get(name)) for version in found.versions}) == 1]
@@ -234,7 +234,7 @@ def _table(found: Plot) -> Iterator[str]:
 
 
 def _came_from(versions: Sequence[LoggedVersion]) -> list[int | None]:
-    """For each version the place of the newest earlier one with the oid that it replaced."""
+    """Return for each version the position of the newest earlier version with the oid that it replaced, or None."""
     last: dict[str, int] = {}
     found: list[int | None] = []
     for place, version in enumerate(versions):

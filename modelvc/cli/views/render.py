@@ -1,4 +1,4 @@
-"""Results for people: lines and tables on stdout, colour only where somebody looks."""
+"""Print lines, tables and JSON. Colour only goes to a terminal."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import TextIO
 
-# What would end a cell, or make a link, an image, code or HTML of a name.
 _HEX = frozenset("0123456789abcdef")
-_MARKDOWN = {ord(sign): f"\\{sign}" for sign in "\\|[]<`"}
+# Characters of Markdown that would end a cell, or turn a name into a link, an image, code or HTML.
+_MARKDOWN = {ord(char): f"\\{char}" for char in "\\|[]<`"}
 _COLOURS = {"green": "32", "yellow": "33", "red": "31", "dim": "2", "bold": "1"}
 
 
 def colour(text: str, name: str, stream: TextIO | None = None) -> str:
-    """TEXT in a colour, on a terminal whose owner did not say NO_COLOR."""
+    """Return TEXT in the colour NAME if STREAM is a terminal and NO_COLOR is not set, else TEXT."""
     stream = stream or sys.stdout
     if not stream.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return text
@@ -31,25 +31,25 @@ def colour(text: str, name: str, stream: TextIO | None = None) -> str:
 
 
 def out(*lines: str) -> None:
-    """Data, to stdout. A name may hold bytes that no encoding knows."""
+    """Print LINES, the result, on stdout. Undecodable bytes in names become escapes."""
     text = "".join(line + "\n" for line in map(_inert, lines))
     sys.stdout.write(text.encode("utf-8", "backslashreplace").decode())
 
 
 def say(*lines: str, quiet: bool = False) -> None:
-    """Words, to stderr, behind the data that they are about."""
+    """Print LINES, notes and advice, on stderr after all output on stdout so far. QUIET: print nothing."""
     if not quiet:
         sys.stdout.flush()
         sys.stderr.write("".join(line + "\n" for line in map(_inert, lines)))
 
 
 def commands(*lines: str) -> None:
-    """Lines that GitHub's runner is to obey."""
+    """Print LINES that GitHub's runner executes as workflow commands."""
     sys.stdout.write("".join(line + "\n" for line in lines).encode("utf-8", "backslashreplace").decode())
 
 
 def _inert(line: str) -> str:
-    """LINE as GitHub's runner does not obey it: it takes any program's line that begins with `::` for a command."""
+    """Return LINE changed so that GitHub's runner ignores it. The runner executes every line that begins with `::`."""
     if "GITHUB_ACTIONS" not in os.environ:
         return line
     start = line[: len(line) - len(line.lstrip())]
@@ -58,12 +58,12 @@ def _inert(line: str) -> str:
 
 
 def dump(value: Any) -> None:
-    """A result as JSON: its fields under their names. Numbers that JSON does not know are strings."""
+    """Print a result as JSON: its fields by name. NaN and infinities become strings."""
     out(as_json(plain(value)))
 
 
 def as_json(value: Any, *, indent: int | None = 2) -> str:
-    """VALUE as JSON in which everything can be seen: what a terminal would obey stands there as an escape."""
+    """Return VALUE as JSON. Characters that would control a terminal, or are invisible, become escapes."""
     text = json.dumps(value, ensure_ascii=False, indent=indent)
     if text.replace("\n", "").isprintable():
         return text
@@ -71,7 +71,7 @@ def as_json(value: Any, *, indent: int | None = 2) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A result as what json takes, without the fields whose metadata has `json` False."""
+    """Return a result as the types that json can write, without the fields whose metadata has `json` False."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = (field for field in dataclasses.fields(value) if field.metadata.get("json", True))
         return {field.name: plain(getattr(value, field.name)) for field in fields}
@@ -87,12 +87,12 @@ def plain(value: Any) -> Any:
 
 
 def short(oid: str | None) -> str:
-    """The ten digits of an oid that people compare."""
+    """Return the first ten hex digits of an oid, for people; "" without one."""
     return oid.removeprefix("blake3:")[:10] if oid else ""
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, markdown: bool = False) -> list[str]:
-    """Columns side by side; a column of numbers to the right. Without a HEAD only the rows."""
+    """Return ROWS as lines with aligned columns, numbers to the right. An empty HEAD is left out."""
     lines = [[shown(cell) for cell in row] for row in ([head] if head else []) + list(rows)]
     if markdown:
         marked = ["| " + " | ".join(cell.translate(_MARKDOWN) for cell in row) + " |" for row in lines]
@@ -110,12 +110,12 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, markdown: bool 
 
 
 def _is_number(cell: str) -> bool:
-    """Whether CELL is empty, a number, or a size."""
+    """Return True if CELL is empty, a number, or a size."""
     if cell in {"", "-"}:
         return True
     digits, _, unit = cell.partition(" ")
     if len(cell) in {8, 10} and _HEX.issuperset(cell):
-        return False  # a digest: 5037e940 would be a number, too
+        return False  # a short id: 5037e940 could also be read as a number
     try:
         float(digits.replace(",", ""))
     except ValueError:
@@ -124,25 +124,27 @@ def _is_number(cell: str) -> bool:
 
 
 def number(value: object) -> str:
-    """A metric as it was given."""
+    """Return a metric as it was recorded, with all digits."""
     if isinstance(value, bool):
         return "true" if value else "false"
     return "" if value is None else repr(value) if isinstance(value, float) else str(value)
 
 
 def brief(value: object) -> str:
-    """A metric in a table, beside others: to six digits. Exact ones stand in JSON and in `mvc show`."""
+    """Return a metric with six digits, for tables. JSON and `mvc show` have all digits."""
     return six_digits(value) if isinstance(value, float) else number(value)
 
 
 def size(value: int | None) -> str:
+    """Return a number of bytes for people, such as `1.5 MB`; "" for None."""
     return "" if value is None else about(value)
 
 
 def yes(value: bool | None) -> str:
+    """Return `yes`, `no`, or `-` for unknown."""
     return "-" if value is None else "yes" if value else "no"
 
 
 def count(number_of: int, word: str) -> str:
-    """`1 model`, `2 models`."""
+    """Return the number with its noun: `1 model`, `2 models`."""
     return f"{number_of:,} {word}{'' if number_of == 1 else 's'}"

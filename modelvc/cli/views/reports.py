@@ -1,4 +1,4 @@
-"""A check for people and for machines: text, JSON, Markdown, JUnit, GitHub's workflow commands, OpenMetrics."""
+"""Write the result of `mvc check` as text, JSON, Markdown, JUnit, GitHub's workflow commands or OpenMetrics."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ANNOTATION = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 
 
 def text(found: Checked) -> str:
-    """One row for each metric, then the verdict in a line."""
+    """Return a table with one row for each metric, then the verdict in one line."""
     rows = [_row(v, "warn" if _warns(v) else _SIGNS[v.outcome]) for v in found.verdicts]
     lines = render.table(_HEAD, rows)
     painted = [lines[0]]
@@ -35,7 +35,7 @@ def text(found: Checked) -> str:
 
 
 def summary(found: Checked) -> str:
-    """The verdict in one line."""
+    """Return the verdict in one line."""
     counts = {outcome: sum(v.outcome == outcome and not v.warn for v in found.verdicts) for outcome in _SIGNS}
     words = [f"{counts[PASS]} pass"]
     words += [f"{counts[FAIL]} fail"] if counts[FAIL] else []
@@ -47,19 +47,19 @@ def summary(found: Checked) -> str:
 
 
 def as_json(found: Checked) -> str:
-    """The result, as every command's `--json` has it."""
+    """Return the result as JSON, as `--json` of every command does."""
     return render.as_json(render.plain(found)) + "\n"
 
 
 def markdown(found: Checked) -> str:
-    """A table for a pull request."""
+    """Return a Markdown table for a pull request."""
     rows = [_row(v, "⚠️" if _warns(v) else _EMOJI[v.outcome]) for v in found.verdicts]
     head = ("", "model", "metric", "old", "new", "change", "why")
     return "\n".join([f"### Models: {summary(found)}", "", *render.table(head, rows, markdown=True)]) + "\n"
 
 
 def junit(found: Checked) -> str:
-    """One <testcase> for each metric, as JUnit's readers in CI systems take it."""
+    """Return JUnit XML with one <testcase> for each metric, as CI systems read it."""
     failures = sum(v.outcome == FAIL and not v.warn for v in found.verdicts)
     errors = sum(v.outcome == INCONCLUSIVE and not v.warn for v in found.verdicts)
     counts = f'tests="{len(found.verdicts)}" failures="{failures}" errors="{errors}" skipped="0" time="0"'
@@ -77,7 +77,7 @@ def junit(found: Checked) -> str:
 
 
 def github(found: Checked) -> str:
-    """Annotations on the pointers, one line each; passes say nothing."""
+    """Return annotations of pointers for GitHub, one line each, and a notice. Passing metrics are left out."""
     lines = []
     for v in found.verdicts:
         if v.outcome not in _GOOD:
@@ -90,7 +90,7 @@ def github(found: Checked) -> str:
 
 
 def openmetrics(found: Checked) -> str:
-    """Values and outcomes as OpenMetrics text (https://prometheus.io/docs/specs/om/open_metrics_spec/)."""
+    """Return values and outcomes as OpenMetrics text (https://prometheus.io/docs/specs/om/open_metrics_spec/)."""
     lines = ["# TYPE mvc_metric gauge", "# HELP mvc_metric Value of a model's metric."]
     labels = [f'model="{_label(v.model)}",metric="{_label(v.metric)}"' for v in found.verdicts]
     seen = set()
@@ -137,7 +137,7 @@ def _why(v: Verdict) -> str:
 
 
 def _facts(v: Verdict) -> str:
-    """Everything about a verdict, line by line."""
+    """Return everything about a verdict, one fact a line."""
     facts = [
         ("old", render.number(v.old)),
         ("new", render.number(v.new)),
