@@ -15,7 +15,7 @@ from modelvc.formats.toml import INT_MAX, INT_MIN, NAN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from typing import TypeAlias
+    from typing import TypeAlias, TypeGuard
 
     MetricValue: TypeAlias = int | float | bool | str
     Pairs: TypeAlias = tuple[tuple[str, MetricValue], ...]
@@ -83,15 +83,27 @@ def parse_value(text: str) -> MetricValue:
     return text
 
 
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Whether VALUE is an integer or a float; a boolean is none."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def decode(data: bytes) -> str:
+    """The text in DATA, which may begin with a BOM. Raises FormatError, which names the line."""
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise FormatError(f"it is not valid UTF-8 (line {line})") from None
+
+
 def load_json(data: bytes) -> object:
     """The JSON document in DATA, with its objects as `Members`. Raises FormatError, which names line and column."""
     import json
 
+    text = decode(data)
     try:
-        return json.loads(data.decode("utf-8-sig"), object_pairs_hook=Members, parse_int=integer)
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise FormatError(f"it is not valid UTF-8 (line {line})") from None
+        return json.loads(text, object_pairs_hook=Members, parse_int=integer)
     except json.JSONDecodeError as error:
         raise FormatError(f"it is not valid JSON: {error.msg} (line {error.lineno}, column {error.colno})") from None
     except RecursionError:

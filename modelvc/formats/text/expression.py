@@ -206,16 +206,12 @@ class _Parser:
         def value(values: Values) -> MetricValue | None:
             if token.text in values:
                 return values[token.text]
-            if _is_number(metrics.parse_value(token.text)) and _is_number(left(values)):
+            if metrics.is_number(metrics.parse_value(token.text)) and metrics.is_number(left(values)):
                 why = f"a number is compared with the text {shown(token.text)}: write the number without quotes"
                 raise _wrong(self._text, token.column, why)
             return token.text
 
         return value
-
-
-def _is_number(value: MetricValue | None) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _compare(sign: str, left: MetricValue | None, right: MetricValue | None) -> Truth:

@@ -80,13 +80,13 @@ def _json(data: bytes, _: str) -> object:
 def _json_lines(data: bytes, _: str) -> object:
     from modelvc.formats.text.metric_rows import json_lines
 
-    return json_lines(_text(data))
+    return json_lines(metrics.decode(data))
 
 
 def _table(data: bytes, suffix: str) -> object:
     from modelvc.formats.text.metric_rows import table
 
-    return metrics.Members(table(_text(data), tabs=suffix == "tsv"))
+    return metrics.Members(table(metrics.decode(data), tabs=suffix == "tsv"))
 
 
 def _toml(data: bytes, _: str) -> object:
@@ -109,14 +109,6 @@ _READERS: dict[str, Callable[[bytes, str], object]] = {
     "yaml": _yaml,
     "yml": _yaml,
 }
-
-
-def _text(data: bytes) -> str:
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise FormatError(f"it is not valid UTF-8 (line {line})") from None
 
 
 def _nested(value: object, seen: list[int], depth: int = 0) -> object:

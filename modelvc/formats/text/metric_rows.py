@@ -109,7 +109,7 @@ def last_epoch(value: object) -> object:
     """
     if not isinstance(value, metrics.Members) or not value:
         return value
-    if not all(isinstance(items, list) and items and all(map(_is_number, items)) for _, items in value):
+    if not all(isinstance(items, list) and items and all(map(metrics.is_number, items)) for _, items in value):
         return value
     lengths = {len(items) for _, items in value if isinstance(items, list)}
     if len(lengths) != 1 or not any("loss" in name.lower() for name, _ in value):
@@ -117,10 +117,6 @@ def last_epoch(value: object) -> object:
     return metrics.Members(
         (name, items[-1]) for name, items in value if isinstance(items, list) and name not in _COUNTERS
     )
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:

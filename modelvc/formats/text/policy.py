@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 from modelvc.errors import ConfigError, FormatError, shown
 from modelvc.formats import limits, toml
 from modelvc.formats.paths import SafeRelPath
+from modelvc.formats.pointer.metrics import is_number
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -136,7 +137,7 @@ class Policy:
     def gain(self, model: str, metric: str, old: object, new: object) -> float | None:
         """How much better NEW is than OLD; None where no rule gives a direction, or one of them is no number."""
         rule = self.rule(model, metric)
-        numbers = [value for value in (old, new) if isinstance(value, int | float) and not isinstance(value, bool)]
+        numbers = [value for value in (old, new) if is_number(value)]
         return rule.gain(*map(float, numbers)) if rule and len(numbers) == 2 else None
 
     def files_for(self, model: str) -> ModelFiles | None:
@@ -316,7 +317,7 @@ def _number(entry: Mapping[str, Any], key: str, fail: Any) -> float | None:
     value = entry.get(key)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != value:  # noqa: PLR0124 - nan
+    if not is_number(value) or value != value:  # noqa: PLR0124 - nan
         raise fail(key, "must be a number")
     return float(value)
 

@@ -79,11 +79,9 @@ def read(data: bytes) -> object:
     """The document in DATA, with its mappings as `metrics.Members`. Raises FormatError, which names line and column."""
     if len(data) > MAX_BYTES:
         raise FormatError(f"it is larger than {MAX_BYTES:,} bytes")
+    text = metrics.decode(data)
     try:
-        return yaml.load(data.decode("utf-8-sig"), _Loader)  # noqa: S506 - a SafeLoader
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise FormatError(f"it is not valid UTF-8 (line {line})") from None
+        return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""

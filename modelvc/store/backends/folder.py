@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from modelvc.atomic import create_file, share_folder, try_lock, unlock, wait_for_lock
-from modelvc.errors import KeyMissing, RemoteBusy, RemoteChanged, RemoteError, shown
-from modelvc.store.backends import openat
+from modelvc.errors import KeyMissing, RemoteBusy, RemoteError, shown
+from modelvc.store.backends import openat, refusals
 from modelvc.store.backends.api import Capabilities, Entry, KeyDenied
 from modelvc.store.backends.keys import check_key, check_prefix
 
@@ -82,7 +82,7 @@ class FolderBackend:
         with self._opened(key) as fd:
             entry = openat.entry_of(key, os.fstat(fd))
             if entry.size > limit:
-                raise RemoteError(f"{key} in {shown(self.name)} has more than {limit:,} bytes")
+                raise refusals.too_large(key, self.name, limit)
             return self._read(key, fd, 0, entry.size), entry
 
     def read_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> Sequence[bytes]:
@@ -90,7 +90,7 @@ class FolderBackend:
             size = os.fstat(fd).st_size
             for offset, length in ranges:  # before anything is allocated
                 if not 0 <= offset <= offset + length <= size:
-                    raise self._short(key)
+                    raise refusals.too_short(key, self.name)
             return [self._read(key, fd, offset, length) for offset, length in ranges]
 
     # -- writing
@@ -99,7 +99,7 @@ class FolderBackend:
         with self._written(key, data) as (new, folder, name):
             with self._locked():
                 if not openat.link(self._root, new.name, folder, name):
-                    raise RemoteChanged(f"{key} in {shown(self.name)} is there already")
+                    raise refusals.exists(key, self.name)
             os.fsync(folder)
             return new.entry(key)
 
@@ -237,7 +237,7 @@ class FolderBackend:
     def _read(self, key: str, fd: int, offset: int, length: int) -> bytes:
         data = openat.read_exactly(fd, offset, length)
         if data is None:
-            raise self._short(key)
+            raise refusals.too_short(key, self.name)
         return data
 
     @contextmanager
@@ -263,10 +263,7 @@ class FolderBackend:
 
     def _check(self, key: str, found: os.stat_result | None, etag: str) -> None:
         if found is None or openat.etag(found) != etag:
-            raise RemoteChanged(f"{key} in {shown(self.name)} was changed by somebody else")
-
-    def _short(self, key: str) -> RemoteError:
-        return RemoteError(f"{key} in {shown(self.name)} is shorter than expected", hint="run `mvc fsck --remote`")
+            raise refusals.changed(key, self.name)
 
     # -- around every call
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from modelvc.errors import ConfigError, KeyMissing, RemoteBusy, RemoteChanged, RemoteDenied, RemoteError, shown
-from modelvc.store.backends import retry
+from modelvc.errors import ConfigError, KeyMissing, RemoteBusy, RemoteDenied, RemoteError, shown
+from modelvc.store.backends import refusals, retry
 from modelvc.store.backends.api import Capabilities, Entry, KeyDenied
 from modelvc.store.backends.azure import Unreachable
 from modelvc.store.backends.keys import check_key, check_prefix, is_key, is_part
@@ -99,7 +99,7 @@ class GenericBackend:
 
     def create(self, key: str, data: Data) -> Entry:
         if self.stat([key]):
-            raise RemoteChanged(f"{key} in {shown(self.name)} is there already")
+            raise refusals.exists(key, self.name)
         return self.put(key, data)
 
     def put(self, key: str, data: Data) -> Entry:
@@ -200,7 +200,7 @@ class GenericBackend:
             if entry is None:
                 raise FileNotFoundError(key)
             if entry.size > limit:
-                raise RemoteError(f"{key} in {shown(self.name)} has more than {limit:,} bytes")
+                raise refusals.too_large(key, self.name, limit)
             more = (
                 0 if self._atomic else 1
             )  # whole seconds of mtime hide a replacement; one byte more shows a longer file
@@ -212,7 +212,7 @@ class GenericBackend:
     def _read_part(self, fs: Any, key: str, start: int, stop: int) -> bytes:
         data = bytes(fs.cat_file(self._path(key), start, stop))
         if len(data) != stop - start:
-            raise RemoteError(f"{key} in {shown(self.name)} is shorter than expected", hint="run `mvc fsck --remote`")
+            raise refusals.too_short(key, self.name)
         return data
 
     def _write(self, fs: Any, key: str, data: Data) -> Entry:
@@ -251,7 +251,7 @@ class GenericBackend:
     def _check(self, key: str, etag: str) -> None:
         found = self.stat([key]).get(key)
         if found is None or found.etag != etag:
-            raise RemoteChanged(f"{key} in {shown(self.name)} was changed by somebody else")
+            raise refusals.changed(key, self.name)
 
     def _path(self, key: str) -> str:
         return f"{self._root}/{key}" if key else self._root

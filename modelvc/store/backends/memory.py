@@ -7,7 +7,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from modelvc.errors import KeyMissing, RemoteChanged, RemoteError
+from modelvc.errors import KeyMissing
+from modelvc.store.backends import refusals
 from modelvc.store.backends.api import Capabilities, Entry
 from modelvc.store.backends.keys import check_key, check_prefix
 
@@ -44,21 +45,21 @@ class MemoryBackend:
     def read(self, key: str, *, limit: int) -> tuple[bytes, Entry]:
         data, entry = self._get(key)
         if len(data) > limit:
-            raise RemoteError(f"{key} in {self.name} has more than {limit:,} bytes")
+            raise refusals.too_large(key, self.name, limit)
         return data, entry
 
     def read_ranges(self, key: str, ranges: Sequence[tuple[int, int]]) -> Sequence[bytes]:
         data, _ = self._get(key)
         found = [data[offset : offset + length] for offset, length in ranges]
         if any(len(part) != length for part, (_, length) in zip(found, ranges, strict=True)):
-            raise RemoteError(f"{key} in {self.name} is shorter than expected")
+            raise refusals.too_short(key, self.name)
         return found
 
     def create(self, key: str, data: Data) -> Entry:
         check_key(key)
         with self._request():
             if key in self._held:
-                raise RemoteChanged(f"{key} in {self.name} is there already")
+                raise refusals.exists(key, self.name)
             return self._set(key, data)
 
     def put(self, key: str, data: Data) -> Entry:
@@ -110,4 +111,4 @@ class MemoryBackend:
     def _check(self, key: str, etag: str) -> None:
         held = self._held.get(key)
         if held is None or held[1].etag != etag:
-            raise RemoteChanged(f"{key} in {self.name} was changed by somebody else")
+            raise refusals.changed(key, self.name)

@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from modelvc.errors import ConfigError, KeyMissing, RemoteChanged, RemoteError
-from modelvc.store.backends import retry, s3errors
+from modelvc.store.backends import refusals, retry, s3errors
 from modelvc.store.backends.api import Capabilities, Entry
 from modelvc.store.backends.keys import check_key, check_prefix, is_key
 from modelvc.store.backends.s3body import answer_body, request_body
@@ -119,7 +119,7 @@ class S3Backend:
         if self.capabilities.conditional:
             return self._put(key, data, IfNoneMatch="*")
         if self.stat([key]):
-            raise RemoteChanged(f"{key} in {self.name} is there already")
+            raise refusals.exists(key, self.name)
         return self._put(key, data)
 
     def put(self, key: str, data: Data) -> Entry:
@@ -190,7 +190,7 @@ class S3Backend:
         """Raise RemoteChanged unless KEY has ETAG: the place of a condition, for servers without them."""
         found = self.stat([key]).get(key)
         if found is None or found.etag != etag:
-            raise RemoteChanged(f"{key} in {self.name} was changed by somebody else")
+            raise refusals.changed(key, self.name)
 
     async def _head(self, key: str) -> Entry | None:
         try:
@@ -202,7 +202,7 @@ class S3Backend:
     async def _range(self, key: str, start: int, stop: int) -> bytes:
         _, data = await self._get(key, f"bytes={start}-{stop - 1}", stop - start)
         if len(data) != stop - start:
-            raise RemoteError(f"{key} in {self.name} is shorter than expected", hint="run `mvc fsck --remote`")
+            raise refusals.too_short(key, self.name)
         return data
 
     async def _get(self, key: str, byte_range: str | None, limit: int) -> tuple[dict[str, Any], bytes]:
@@ -212,7 +212,7 @@ class S3Backend:
             answer = await self._ask("get_object", key, **arguments)
             async with answer["Body"] as body:
                 if answer["ContentLength"] > limit:
-                    raise RemoteError(f"{key} in {self.name} has more than {limit:,} bytes")
+                    raise refusals.too_large(key, self.name, limit)
                 return answer, await answer_body(body, answer["ContentLength"])
 
         return await self._persist(ask, key)
