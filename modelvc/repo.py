@@ -46,6 +46,8 @@ class Repo:
     def __init__(self, layout: Layout, start: str) -> None:
         self.layout = layout
         self._start = start  # where the user stands: relative paths begin there
+        self._config: Config | None = None
+        self._clone_config: CloneConfig | None = None
 
     # -- parts
 
@@ -79,27 +81,39 @@ class Repo:
             return LocalStore(os.path.join(self.layout.mvc_dir, "store"))
         return LocalStore(where, owner=self.layout.common_dir)  # others may use it as well
 
-    @cached_property
+    @property
     def config(self) -> Config:
-        """What the repository says, from the worktree; nothing where it has no configuration."""
-        from modelvc.formats.text import config
+        """The repository's configuration, read once from the worktree; empty if the file is missing."""
+        if self._config is None:
+            from modelvc.formats.text import config
 
-        try:
-            return config.parse(self.worktree.read(CONFIG, limits.CONFIG))
-        except (FileNotFoundError, NotADirectoryError):
-            return config.Config()
+            try:
+                self._config = config.parse(self.worktree.read(CONFIG, limits.CONFIG))
+            except (FileNotFoundError, NotADirectoryError):
+                self._config = config.Config()
+        return self._config
 
-    @cached_property
+    def config_changed(self, now: Config) -> None:
+        """Note that the configuration in the worktree was replaced by NOW."""
+        self._config = now
+
+    @property
     def clone_config(self) -> CloneConfig:
-        """What this clone says for itself."""
-        from modelvc.formats.text import config
+        """The configuration of this clone alone, read once; empty if the file is missing."""
+        if self._clone_config is None:
+            from modelvc.formats.text import config
 
-        try:
-            with open(self.clone_config_path, "rb") as file:
-                data = file.read(limits.CONFIG + 1)
-        except FileNotFoundError:
-            data = b""
-        return config.parse_clone(data)
+            try:
+                with open(self.clone_config_path, "rb") as file:
+                    data = file.read(limits.CONFIG + 1)
+            except FileNotFoundError:
+                data = b""
+            self._clone_config = config.parse_clone(data)
+        return self._clone_config
+
+    def clone_config_changed(self, now: CloneConfig) -> None:
+        """Note that the configuration of this clone was replaced by NOW."""
+        self._clone_config = now
 
     @property
     def clone_config_path(self) -> str:

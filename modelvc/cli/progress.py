@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from modelvc.models.progress import SILENT
-from modelvc.store.backends import retry
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,10 +33,7 @@ def progress(what: str, *, quiet: bool) -> Iterator[Progress]:
     )
     console = Console(stderr=True)
 
-    def waiting(words: str) -> None:
-        console.print(words, markup=False, highlight=False, soft_wrap=True)
-
-    with Bar(*columns, console=console, transient=True) as bar, retry.heard_by(waiting):
+    with Bar(*columns, console=console, transient=True) as bar:
         yield _Shown(bar, what)
 
 
@@ -53,3 +49,6 @@ class _Shown:
 
     def advance(self, size: int) -> None:
         self._bar.advance(self._task, size)  # type: ignore[attr-defined]
+
+    def waiting(self, words: str) -> None:
+        self._bar.console.print(words, markup=False, highlight=False, soft_wrap=True)  # type: ignore[attr-defined]

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
-from contextlib import AbstractContextManager, nullcontext
 
 from modelvc.drivers.say import FAILED, NOT_HERE, say
 from modelvc.errors import ModelvcError, NoRepository, shown
@@ -20,8 +18,7 @@ def run(argv: list[str]) -> int:
         say(f"there is no hook called {shown(name)}")
         return 0  # a shim of a newer version must not stop Git
     try:
-        with _waits_shown(name):
-            return found(os.getcwd(), os.environ, args)
+        return found(os.getcwd(), os.environ, args)
     except NoRepository:
         return 0  # such as a bare repository, which has no models
     except ModelvcError as error:
@@ -53,12 +50,3 @@ def _say_os_error(error: OSError) -> None:
     else:
         hint = "see to its permissions and its disk, then run `mvc status`"
         say(f"{where}{shown(error.strerror or error)}", hint=hint)
-
-
-def _waits_shown(name: str) -> AbstractContextManager[None]:
-    """Return a context in which a push shows on a terminal what it waits for."""
-    if name != "pre-push" or not sys.stderr.isatty():
-        return nullcontext()
-    from modelvc.store.backends import retry
-
-    return retry.heard_by(say)

@@ -106,7 +106,7 @@ def _pre_push(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
     remote, url = (*args, "", "")[:2]
     repo = _open(cwd, env)
     try:
-        done = push_for_git(repo, remote, url, updates)
+        done = push_for_git(repo, remote, url, updates, say if sys.stderr.isatty() else None)
     except NoRemote as error:
         say(str(error), hint=error.hint)  # no remote for models is no reason to stop Git's push
         return 0

@@ -14,6 +14,9 @@ class Progress(Protocol):
     def advance(self, size: int) -> None:
         """Count SIZE bytes as done."""
 
+    def waiting(self, words: str) -> None:
+        """A remote is asked again in a moment: WORDS say which, and why."""
+
 
 class Silent:
     """Progress that is not shown."""
@@ -25,6 +28,9 @@ class Silent:
     def advance(self, size: int) -> None:
         """Ignore SIZE."""
         del size
+
+    def waiting(self, words: str) -> None:
+        del words
 
 
 SILENT = Silent()

@@ -19,6 +19,7 @@ from modelvc.git.git_remotes import upstream
 if TYPE_CHECKING:
     from modelvc.formats.text.config import CloneConfig, Config
     from modelvc.repo import Repo
+    from modelvc.store.backends.retry import OnWait
     from modelvc.store.remote.store import RemoteStore
 
 _HEADER = "modelvc: where the models of this repository lie. Change it with `mvc remote`."
@@ -146,23 +147,28 @@ def as_used(repo: Repo, remote: Remote) -> Remote:
     return replace(remote, url=used_url(repo, remote.url))
 
 
-def open_remote(repo: Repo, name: str = "", *, writing: bool) -> RemoteStore:
-    """Open the store of the remote NAME ("": the default one). Raises UntrustedRemote unless this clone accepted it."""
+def open_remote(repo: Repo, name: str = "", *, writing: bool, on_wait: OnWait = None) -> RemoteStore:
+    """Open the store of the remote NAME ("": the default one). Raises UntrustedRemote unless this clone accepted it.
+
+    ON_WAIT is called, from any thread, with the reason for which the remote is asked again.
+    """
     chosen = chosen_name(repo, name)
     remote = find(repo, chosen)
     config.check_usable(chosen, remote)
     _check_trust(repo, chosen, remote, writing=writing)
-    return open_unchecked(remote, os.path.join(repo.layout.mvc_dir, server_support.FOLDER))
+    return open_unchecked(remote, os.path.join(repo.layout.mvc_dir, server_support.FOLDER), on_wait)
 
 
-def open_unchecked(remote: Remote, servers: str = "") -> RemoteStore:
+def open_unchecked(remote: Remote, servers: str = "", on_wait: OnWait = None) -> RemoteStore:
     """Open the store at REMOTE without a check of trust. SERVERS: the folder that remembers what servers honour."""
     from modelvc.store.backends import RemoteOptions, open_backend
+    from modelvc.store.backends.retry import Waits
     from modelvc.store.remote.servers import Servers
     from modelvc.store.remote.store import RemoteStore
 
     options = RemoteOptions(remote.endpoint_url, remote.profile, remote.region, remote.options)
-    return RemoteStore(open_backend(remote.url, options), Servers(servers))
+    waits = Waits(on_wait)
+    return RemoteStore(open_backend(remote.url, options, waits), Servers(servers), waits)
 
 
 def _check_trust(repo: Repo, name: str, remote: Remote, *, writing: bool) -> None:
@@ -243,7 +249,7 @@ def save_config(repo: Repo, changed: Config) -> None:
     if index.ignore_rule(repo.layout, CONFIG) is not None:
         raise ConfigError(f"Git ignores {CONFIG}", hint="take the rule for .mvc out of your .gitignore")
     index.stage(repo.layout, add=[CONFIG], remove=[])
-    repo.__dict__["config"] = changed
+    repo.config_changed(changed)
 
 
 def save_clone_config(repo: Repo, changed: CloneConfig) -> None:
@@ -252,4 +258,4 @@ def save_clone_config(repo: Repo, changed: CloneConfig) -> None:
     tmp = os.path.join(repo.layout.mvc_dir, "tmp")
     make_folder(disk, tmp)
     write_file(disk, repo.clone_config_path, changed.encode(_CLONE_HEADER), tmp=tmp)
-    repo.__dict__["clone_config"] = changed
+    repo.clone_config_changed(changed)

@@ -129,7 +129,7 @@ class _Fetch:
     def ask(self, remote: str) -> None:
         """Fetch the missing objects that REMOTE has."""
         left = [one.name for one in self.left()]
-        store = configured.open_remote(self._repo, remote, writing=False)
+        store = configured.open_remote(self._repo, remote, writing=False, on_wait=self._progress.waiting)
         try:
             self.url = self.url or store.name
             if left:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from modelvc.ids import ObjectName
     from modelvc.repo import Repo
+    from modelvc.store.backends.retry import OnWait
     from modelvc.store.remote.store import RemoteStore
 
 
@@ -27,11 +28,11 @@ class Holders(NamedTuple):
     unasked: tuple[str, ...]
 
 
-def find_holders(repo: Repo, wanted: Collection[ObjectName], *, skip: str = "") -> Holders:
+def find_holders(repo: Repo, wanted: Collection[ObjectName], *, skip: str = "", on_wait: OnWait = None) -> Holders:
     """Find a remote that lists each object of WANTED, among all remotes but SKIP."""
 
     def listed(name: str, left: Collection[ObjectName]) -> list[ObjectName]:
-        with closing(configured.open_remote(repo, name, writing=False)) as store:
+        with closing(configured.open_remote(repo, name, writing=False, on_wait=on_wait)) as store:
             store.check()
             listing = list_roots(store, left)
             return [one for one in left if listing.has_root(*one)]

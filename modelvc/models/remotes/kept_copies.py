@@ -34,7 +34,7 @@ def find_on_remote(repo: Repo, wanted: Collection[ObjectName], name: str, check:
     """Return those of WANTED that the remote NAME has with every pack that they need. A doomed pack does not count."""
     from modelvc.store.transfer.upload import needed_packs
 
-    store = configured.open_remote(repo, name, writing=False)
+    store = configured.open_remote(repo, name, writing=False, on_wait=check.progress.waiting)
     found = []
     try:
         listing = store.listing()

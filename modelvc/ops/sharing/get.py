@@ -206,7 +206,7 @@ def _fetched_store(request: _Request, place: str, work: str, progress: Progress)
             f"{shown_url(request.source)} keeps its models at {shown(where)}, for which your credentials would be used",
             hint="if you trust it, repeat with --trust",
         )
-    far = configured.open_unchecked(remote)
+    far = configured.open_unchecked(remote, on_wait=progress.waiting)
     try:
         store = LocalStore(os.path.join(work, "store"))
         missing = Downloader(store, far, JOBS).run([name], progress.advance).missing

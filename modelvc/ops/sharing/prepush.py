@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from modelvc.ids import ObjectName
     from modelvc.models.versions.scope import Scope
     from modelvc.repo import Repo
+    from modelvc.store.backends.retry import OnWait
     from modelvc.store.transfer.upload import Uploaded
 
 
@@ -46,7 +47,7 @@ class _GitRemote(NamedTuple):
     tips: Sequence[str]
 
 
-def push_for_git(repo: Repo, git_remote: str, url: str, updates: Sequence[Update]) -> str:
+def push_for_git(repo: Repo, git_remote: str, url: str, updates: Sequence[Update], on_wait: OnWait = None) -> str:
     """Upload the objects that the pushed refs need. Return a line for the user, "" if the remote had all of them.
 
     URL: that of Git's remote GIT_REMOTE. Raises ModelvcError if an upload fails. Raises it too for a version that no
@@ -62,7 +63,7 @@ def push_for_git(repo: Repo, git_remote: str, url: str, updates: Sequence[Update
             "this repository has models, but no remote to keep them", hint="add one with `mvc remote add origin URL`"
         )
     remote_tips = reachability.local_commits(layout, [one.remote for one in updates if one.remote.strip("0")])
-    store = configured.open_remote(repo, name, writing=True)
+    store = configured.open_remote(repo, name, writing=True, on_wait=on_wait)
     try:
         return _push(repo, OpenRemote(name, store), _GitRemote(url, remote_tips), include)
     finally:
@@ -80,7 +81,8 @@ def _push(repo: Repo, to: OpenRemote, hub: _GitRemote, include: Sequence[str]) -
     if not scope.objects and not scope.broken:
         return ""
     done = send(repo, to, scope, replace(DEFAULT, git_url=hub.url))
-    elsewhere = find_holders(repo, list(done.absent), skip=to.name).where if done.absent else {}
+    on_wait = to.store.waits.on_wait
+    elsewhere = find_holders(repo, list(done.absent), skip=to.name, on_wait=on_wait).where if done.absent else {}
     lost = {name: error for name, error in done.absent.items() if name not in elsewhere}
     _refuse_new(repo, hub, lost, scope)
     known = {one.name for one in proof.lost} if proof else set()

@@ -90,10 +90,11 @@ def push(
     name = configured.chosen_name(repo, options.remote)
     starts = reachability.start_commits(repo.layout, all_refs=options.everything)
     scope = scope_of(repo, revs, paths, everything=options.everything, history_too=True)
-    store = configured.open_remote(repo, name, writing=True)
+    store = configured.open_remote(repo, name, writing=True, on_wait=progress.waiting)
     try:
         before = proofs.store_state(store)
-        done = send(repo, OpenRemote(name, store), scope, options, progress)
+        to = OpenRemote(name, store)
+        done = send(repo, to, scope, options, progress)
         whole = not (options.dry_run or revs or paths) and starts == reachability.start_commits(
             repo.layout, all_refs=options.everything
         )
@@ -109,7 +110,7 @@ def push(
             there=sum(one in scope.versions for one in done.there),
             requests=store.backend.requests,
             predictions=sum(one not in scope.versions for one in done.sent),
-            unsent=_unsent(repo, name, done, paths_of),
+            unsent=_unsent(repo, to, done, paths_of),
             dry_run=options.dry_run,
         )
     finally:
@@ -130,14 +131,15 @@ def _refuse_broken(scope: Scope) -> None:
         )
 
 
-def _unsent(repo: Repo, name: str, done: Uploaded, paths: Mapping[ObjectName, str]) -> tuple[Unsent, ...]:
+def _unsent(repo: Repo, to: OpenRemote, done: Uploaded, paths: Mapping[ObjectName, str]) -> tuple[Unsent, ...]:
     """Return the versions that could not be sent, with the command that helps if another remote has them."""
-    elsewhere = find_holders(repo, list(done.absent), skip=name).where if done.absent else {}
+    on_wait = to.store.waits.on_wait
+    elsewhere = find_holders(repo, list(done.absent), skip=to.name, on_wait=on_wait).where if done.absent else {}
     found = []
     for one, error in done.absent.items():
         hint = error.hint
         if one in elsewhere:
-            hint = f"run `mvc fetch --all -r {elsewhere[one]}`, then `{PUSH_ALL} -r {name}`"
+            hint = f"run `mvc fetch --all -r {elsewhere[one]}`, then `{PUSH_ALL} -r {to.name}`"
         found.append(Unsent(paths[one], str(one[1]), error.code, str(error), hint))
     return tuple(found)
 

@@ -106,7 +106,7 @@ def fsck(repo: Repo, revs: Sequence[str] = (), depth: Depth = DEFAULT, progress:
     not_here = len(absent & scope.versions)
     unasked: tuple[str, ...] = ()
     if absent and depth.remote is None:  # else the check of that remote reports missing objects
-        nowhere, unasked = _lost_versions(repo, absent)
+        nowhere, unasked = _lost_versions(repo, absent, progress)
         objects |= nowhere
         not_here -= len(nowhere.keys() & scope.versions)
     for bad, pack in zip(sick, packs, strict=True):
@@ -171,9 +171,11 @@ def _objects(
     return found, {name for name in needed if name not in stored}
 
 
-def _lost_versions(repo: Repo, absent: Collection[ObjectName]) -> tuple[dict[ObjectName, FsckFinding], tuple[str, ...]]:
+def _lost_versions(
+    repo: Repo, absent: Collection[ObjectName], progress: Progress
+) -> tuple[dict[ObjectName, FsckFinding], tuple[str, ...]]:
     """Return findings for the objects of ABSENT that no remote lists, and why remotes could not be asked."""
-    holders = find_holders(repo, absent)
+    holders = find_holders(repo, absent, on_wait=progress.waiting)
     stores = repo.store.name
     if configured.remotes(repo).remotes:
         stores = f"{stores} and every remote that could be asked"

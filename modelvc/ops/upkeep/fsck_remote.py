@@ -60,7 +60,7 @@ def check_remote(
 ) -> tuple[list[FsckFinding], RemoteCheck]:
     """Verify the objects in SCOPE on a remote and, with a repairer, repair them. Return findings and the extent."""
     name = configured.chosen_name(repo, options.remote)
-    store = configured.open_remote(repo, name, writing=options.repairer is not None)
+    store = configured.open_remote(repo, name, writing=options.repairer is not None, on_wait=progress.waiting)
     try:
         listing = store.listing()
         findings = _config(store, listing, options)

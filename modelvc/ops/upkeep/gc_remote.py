@@ -84,7 +84,7 @@ def gc_remote(repo: Repo, options: RemoteGcOptions, *, apply: bool = False, prog
             hint="add `--exclusive` if nobody else uses this remote while it is cleaned up",
         )
     name = configured.chosen_name(repo, options.remote)
-    store = configured.open_remote(repo, name, writing=apply or bool(options.forget))
+    store = configured.open_remote(repo, name, writing=apply or bool(options.forget), on_wait=progress.waiting)
     try:
         config = store.check()
         if config is None:

@@ -101,7 +101,7 @@ class Repairer:
         """Yield every remote that this clone may read, the default one first. Each is closed before the next."""
         for name in configured.others(self._repo):
             with self._asking(name):
-                store = configured.open_remote(self._repo, name, writing=False)
+                store = configured.open_remote(self._repo, name, writing=False, on_wait=self._progress.waiting)
                 try:
                     store.check()
                     yield name, store

@@ -9,11 +9,12 @@ from modelvc.store.backends.url import absolute_url, committed_url, is_relative,
 
 if TYPE_CHECKING:
     from modelvc.store.backends.api import Backend
+    from modelvc.store.backends.retry import Waits
 
 __all__ = ["RemoteOptions", "absolute_url", "committed_url", "is_relative", "open_backend", "parse_url"]
 
 
-def open_backend(url: str, options: RemoteOptions) -> Backend:
+def open_backend(url: str, options: RemoteOptions, waits: Waits | None = None) -> Backend:
     """The backend for URL. This makes no request, and loads the libraries of its own kind alone."""
     location = parse_url(url)
     if location.scheme == "file":
@@ -28,10 +29,12 @@ def open_backend(url: str, options: RemoteOptions) -> Backend:
     if location.scheme == "s3":
         from modelvc.store.backends.s3 import S3Backend
 
-        return S3Backend(location, options)
+        return S3Backend(location, options, waits)
     from modelvc.store.backends.generic import open_generic
 
-    return open_generic(location)
+    found = open_generic(location)
+    found.waits = waits or found.waits
+    return found
 
 
 def _silence_libraries() -> None:

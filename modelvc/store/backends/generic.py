@@ -61,6 +61,7 @@ class GenericBackend:
         self._connect = connect
         self._atomic = atomic
         self._habits = habits
+        self.waits = retry.Waits()  # who opens the backend may set one that is heard
         self._required = self._reached = False
         self._requests = 0
         self._lock = threading.Lock()
@@ -276,7 +277,7 @@ class GenericBackend:
             if not failure.transient or not waits or self._stopped.is_set():
                 raise failure
             wait = waits.pop(0)
-            retry.announce(failure, wait)
+            self.waits.announce(failure, wait)
             self._stopped.wait(wait)
 
     def _go_on(self) -> None:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from modelvc.errors import RemoteError
 
-DELAYS = (0.3, 1.0, 3.0, 8.0)  # seconds; with the first, five tries in about a dozen seconds
+    OnWait = Callable[[str], None] | None
 
-_listeners: list[Callable[[str], None]] = []
-_said = [0.0]  # time.monotonic() of the last line: many requests fail together, and one line is enough
+DELAYS = (0.3, 1.0, 3.0, 8.0)  # seconds; with the first, five tries in about a dozen seconds
 
 
 def delays() -> list[float]:
@@ -24,27 +22,24 @@ def delays() -> list[float]:
     return [delay * random.uniform(0.6, 1.2) for delay in DELAYS]  # noqa: S311 - spread, not secrecy
 
 
-@contextmanager
-def heard_by(listener: Callable[[str], None]) -> Iterator[None]:
-    """While the block runs, call LISTENER, from any thread, with a line about each wait."""
-    _listeners.append(listener)
-    try:
-        yield
-    finally:
-        _listeners.remove(listener)
+class Waits:
+    """Says why one remote is asked again: a line a second at most, because many requests fail together.
 
+    ON_WAIT is called from any thread; None: nobody listens.
+    """
 
-def announce(why: RemoteError, seconds: float) -> None:
-    """Tell the listeners that a request is tried again in SECONDS, because of WHY; at most one line a second."""
-    now = time.monotonic()
-    if not _listeners or now - _said[0] < 1:
-        return
-    _said[0] = now
-    for listener in _listeners:
-        listener(f"{why}; trying again in {seconds:.1f} s")
+    def __init__(self, on_wait: OnWait = None) -> None:
+        self.on_wait = on_wait
+        self._last = 0.0  # when a line was said
 
+    def announce(self, why: RemoteError, seconds: float) -> None:
+        """Say that the remote is asked again in SECONDS, because of WHY."""
+        now = time.monotonic()
+        if self.on_wait and now - self._last >= 1:
+            self._last = now
+            self.on_wait(f"{why}; trying again in {seconds:.1f} s")
 
-def pause(why: RemoteError, seconds: float) -> None:
-    """Tell the listeners, then wait SECONDS."""
-    announce(why, seconds)
-    time.sleep(seconds)
+    def pause(self, why: RemoteError, seconds: float) -> None:
+        """Say it, and wait."""
+        self.announce(why, seconds)
+        time.sleep(seconds)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from modelvc.store.backends.api import Data
     from modelvc.store.backends.options import RemoteOptions
+    from modelvc.store.backends.retry import Waits
     from modelvc.store.backends.url import StoreLocation
 
 _T = TypeVar("_T")
@@ -51,13 +52,14 @@ _CONFIG: dict[str, Any] = {
 class S3Backend:
     """The store at LOCATION in a bucket; the methods are those of `api.MeasurableBackend`."""
 
-    def __init__(self, location: StoreLocation, options: RemoteOptions) -> None:
+    def __init__(self, location: StoreLocation, options: RemoteOptions, waits: Waits | None = None) -> None:
         self.name = location.url
         self.capabilities = Capabilities(conditional=True, page=_PAGE)
         self.requests = 0
         self._bucket = location.host
         self._prefix = f"{location.path}/" if location.path else ""
         self._options = options
+        self._waits = waits or retry.Waits()
         self._lock = threading.Lock()
         self._fs: Any = None
         self._reached = False
@@ -234,7 +236,7 @@ class S3Backend:
             if not failure.retry or not waits or (failure.unreachable and not self._reached):
                 raise _final(failure, reached=self._reached)
             wait = waits.pop(0)
-            retry.announce(failure.error, wait)
+            self._waits.announce(failure.error, wait)
             await asyncio.sleep(wait)
 
     async def _ask(self, method: str, key: str, **arguments: Any) -> dict[str, Any]:

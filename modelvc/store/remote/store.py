@@ -78,9 +78,10 @@ class Listing:
 class RemoteStore:
     """Reads and writes the keys of one remote. Safe from many threads."""
 
-    def __init__(self, backend: Backend, servers: Servers | None = None) -> None:
+    def __init__(self, backend: Backend, servers: Servers | None = None, waits: retry.Waits | None = None) -> None:
         self.backend = backend
         self._servers = servers or Servers("")
+        self.waits = waits or retry.Waits()
         self._measured = False
         self._lock = threading.Lock()
         self._segments: dict[bytes, bytes] = {}
@@ -197,7 +198,7 @@ class RemoteStore:
                 return
             if not waits:
                 raise self.unseen(lacking[0])
-            retry.pause(self.unseen(lacking[0]), waits.pop(0))
+            self.waits.pause(self.unseen(lacking[0]), waits.pop(0))
 
     def prove(self, packs: Iterable[PackRef]) -> bool:
         """Read the trailers of PACKS (name, size) that were just sent; False when one is gone by now."""

@@ -90,7 +90,7 @@ class Uploader:
             if wait is None:
                 raise self._failure()
             if self._unseen:  # what is not shown yet needs time, what is lost is sent again
-                retry.pause(self._failure(), wait)
+                self._remote.waits.pause(self._failure(), wait)
         there = tuple(w.name for w in wanted if w.name not in self._sent and w.name not in self._absent)
         return Uploaded(tuple(self._sent), self._sent_bytes, there, self._seen, self._absent)
 

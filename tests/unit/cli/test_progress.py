@@ -10,7 +10,7 @@ import pytest
 from modelvc.cli.progress import progress
 from modelvc.errors import RemoteBusy
 from modelvc.models.progress import SILENT
-from modelvc.store.backends import retry
+from modelvc.store.backends.retry import Waits
 
 
 class _Terminal(io.StringIO):
@@ -45,10 +45,10 @@ def test_a_terminal_is_told_once_a_second_what_is_waited_for(monkeypatch: pytest
     screen = _Terminal()
     monkeypatch.setattr(sys, "stderr", screen)
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(retry, "_said", [0.0])
-    with progress("storing", quiet=False):
+    with progress("storing", quiet=False) as bar:
+        waits = Waits(bar.waiting)
         for _ in range(3):
-            retry.announce(RemoteBusy("s3://models: the server is busy [or so]"), 2.96)
-    retry.announce(RemoteBusy("nobody listens any more"), 1.0)
+            waits.announce(RemoteBusy("s3://models: the server is busy [or so]"), 2.96)
+    Waits().announce(RemoteBusy("nobody listens"), 1.0)
     assert screen.getvalue().count("s3://models: the server is busy [or so]; trying again in 3.0 s") == 1
     assert "nobody" not in screen.getvalue()

@@ -28,14 +28,14 @@ ENDPOINT = replace(BUCKET, endpoint_url="https://there.example")
 def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repo:
     clone = Clone.new(tmp_path / "clone", mvc=False)
     (clone.path / ".git/mvc").mkdir()
-    monkeypatch.setattr(configured, "open_unchecked", lambda remote, _: remote)
+    monkeypatch.setattr(configured, "open_unchecked", lambda remote, *_: remote)
     return open_repo(str(clone.path), {})
 
 
 def opens(repo: Repo, remote: Remote, clone: CloneConfig, *, writing: bool) -> bool:
     """Whether a remote that the repository names is used."""
-    repo.__dict__["config"] = Config(remotes={"origin": remote})
-    repo.__dict__["clone_config"] = clone
+    repo.config_changed(Config(remotes={"origin": remote}))
+    repo.clone_config_changed(clone)
     try:
         configured.open_remote(repo, writing=writing)
     except UntrustedRemote:
