@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +9,7 @@ import pytest
 from modelvc.cli.app import run
 from modelvc.formats.text import store_config
 from modelvc.store.backends import retry
-from tests.support import s3
+from tests.support.behind_proxy import clone_behind, prepare, running_proxy
 from tests.support.clone import Clone
 from tests.support.proxy import Proxy, Rule
 
@@ -37,31 +35,18 @@ REFUSALS = {
 
 @pytest.fixture(scope="module")
 def proxy() -> Iterator[Proxy]:
-    server = s3.shared()
-    s3.make_bucket(server, "far")
-    with Proxy(server.endpoint_url.removeprefix("http://")) as found:
-        yield found
+    yield from running_proxy()
 
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """A clone with a committed version of a model."""
-    found = Clone.new(tmp_path_factory.mktemp("plain") / "clone")
-    found.commit_model(1)
-    return found
+    return prepare(tmp_path_factory.mktemp("plain") / "clone")
 
 
 @pytest.fixture
 def clone(prepared: Clone, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Clone:
-    """A copy of it, whose remote lies behind the proxy and has nothing yet."""
-    s3.clean_environment(s3.shared(), monkeypatch)
     monkeypatch.setattr(retry, "DELAYS", (0.01, 0.01))
-    found = Clone(tmp_path / "clone")
-    shutil.copytree(prepared.path, found.path, symlinks=True)
-    proxy.use()
-    url = f"s3://far/{os.urandom(4).hex()}"
-    assert mvc(found, "remote", "add", "origin", url, "--endpoint-url", proxy.url) == 0
-    return found
+    return clone_behind(proxy, prepared, tmp_path / "clone", monkeypatch)
 
 
 def mvc(clone: Clone, *words: str) -> int:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -35,15 +33,7 @@ def clone(tmp_path: Path) -> Clone:
 
 def interrupted(clone: Clone, seconds: float, *words: str) -> tuple[int, str]:
     """Run mvc and press Ctrl-C after SECONDS: its exit code (0: it was done by then) and what it said."""
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "modelvc", *words],
-        cwd=clone.path,
-        env=clone.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    process = clone.start(*words)
     time.sleep(seconds)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all that the command started
     said, _ = process.communicate(timeout=PATIENCE)
@@ -88,15 +78,7 @@ def test_while_a_remote_makes_it_wait(clone: Clone, words: tuple[str, ...], answ
         (clone.path / ".git/mvc/store").rename(clone.path.parent / "away")
     with Scripted([answer]) as server:
         clone.mvc("remote", "add", "s3", "s3://bucket/models", "--endpoint-url", server.url)
-        process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "modelvc", *words],
-            cwd=clone.path,
-            env=clone.environment(),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            start_new_session=True,
-        )
+        process = clone.start(*words)
         deadline = time.monotonic() + 60
         while not server.heads and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.02)

@@ -5,40 +5,18 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import signal
-import subprocess
-import sys
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.clone import Clone
+from tests.support.clone import MVC, Clone
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 POINTS = 20
 MIB = 1 << 20
-
-
-def killed_after(clone: Clone, seconds: float, *words: str) -> bool:
-    """Run mvc and kill it with all its children; whether it was still at work."""
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "modelvc", *words],
-        cwd=clone.path,
-        env=clone.environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        return True
-    return False
 
 
 def points(clone: Clone, reset: object, *words: str) -> list[float]:
@@ -88,7 +66,7 @@ def test_add(clone: Clone) -> None:
     hits = 0
     for moment in points(clone, reset, "add", "model.bin", "folder"):
         reset()
-        hits += killed_after(clone, moment, "add", "model.bin", "folder")
+        hits += clone.killed_after(moment, *MVC, "add", "model.bin", "folder")
         old = clone.git("show", "HEAD:model.bin.mvc")
         assert (clone.path / "model.bin.mvc").read_text().splitlines()[0] == old.splitlines()[0]
         clone.mvc("add", "model.bin", "folder")
@@ -113,7 +91,7 @@ def test_push_and_fetch(clone: Clone, tmp_path: Path) -> None:
     hits = 0
     for moment in points(clone, reset_far, "push"):
         reset_far()
-        hits += killed_after(clone, moment, "push")
+        hits += clone.killed_after(moment, *MVC, "push")
         clone.mvc("push")
     assert hits >= POINTS / 4  # most do; how many depends on what else the machine does
 
@@ -129,7 +107,7 @@ def test_push_and_fetch(clone: Clone, tmp_path: Path) -> None:
     hits = 0
     for moment in points(reader, reset_store, "fetch"):
         reset_store()
-        hits += killed_after(reader, moment, "fetch")
+        hits += reader.killed_after(moment, *MVC, "fetch")
         reader.mvc("fetch")
     assert hits >= POINTS / 4  # most do; how many depends on what else the machine does
     reader.mvc("checkout")
@@ -151,7 +129,7 @@ def test_checkout(clone: Clone) -> None:
     hits = 0
     for moment in points(clone, reset, "checkout", "HEAD~1"):
         reset()
-        hits += killed_after(clone, moment, "checkout", "HEAD~1")
+        hits += clone.killed_after(moment, *MVC, "checkout", "HEAD~1")
         assert clone.read("model.bin") in contents.values()  # old or new, never between
         assert (clone.path / "model.bin.mvc").read_text() in versions.values()
         clone.mvc("checkout", "HEAD~1")

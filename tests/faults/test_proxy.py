@@ -16,7 +16,7 @@ import pytest
 from modelvc.cli.app import run
 from modelvc.store.backends import retry
 from modelvc.store.backends import s3 as s3_module
-from tests.support import s3
+from tests.support.behind_proxy import clone_behind, prepare, running_proxy
 from tests.support.clone import Clone
 from tests.support.proxy import Proxy, Rule
 from tests.support.terminal import on_terminal
@@ -30,30 +30,17 @@ PATIENCE = 20  # seconds, for a machine that does other things
 
 @pytest.fixture(scope="module")
 def proxy() -> Iterator[Proxy]:
-    server = s3.shared()
-    s3.make_bucket(server, "far")
-    with Proxy(server.endpoint_url.removeprefix("http://")) as found:
-        yield found
+    yield from running_proxy()
 
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Clone:
-    """A clone with a committed version of a model."""
-    found = Clone.new(tmp_path_factory.mktemp("proxy") / "clone")
-    found.commit_model(1)
-    return found
+    return prepare(tmp_path_factory.mktemp("proxy") / "clone")
 
 
 @pytest.fixture
 def clone(prepared: Clone, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Clone:
-    """A copy of it, whose remote lies behind the proxy and has nothing yet."""
-    s3.clean_environment(s3.shared(), monkeypatch)
-    found = Clone(tmp_path / "clone")
-    shutil.copytree(prepared.path, found.path, symlinks=True)
-    proxy.use()
-    url = f"s3://far/{os.urandom(4).hex()}"
-    assert run(["--repo", str(found.path), "remote", "add", "origin", url, "--endpoint-url", proxy.url]) == 0
-    return found
+    return clone_behind(proxy, prepared, tmp_path / "clone", monkeypatch)
 
 
 def forget(clone: Clone) -> None:
@@ -194,15 +181,7 @@ def test_ctrl_c_in_the_middle_of_a_slow_transfer(clone: Clone, proxy: Proxy, wor
     else:
         proxy.upload_rate = 500_000
         proxy.use()
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "modelvc", words],
-        cwd=clone.path,
-        env=clone.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    process = clone.start(words)
     deadline = time.monotonic() + 60
     begun = "GET" if words == "pull" else "list-type"
     while time.monotonic() < deadline and not any(begun in what for what, _ in proxy.log[2:]):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import random
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,14 +33,7 @@ class Running:
 
 
 def start(clone: Clone, *words: str) -> Running:
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-m", "modelvc", *words],
-        cwd=clone.path,
-        env=clone.environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    process = clone.start(*words)
     return Running(clone, words, process)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from blake3 import blake3
 from tests.support import spawn
 
 ROOT = Path(__file__).parents[2]
+MVC = (sys.executable, "-P", "-m", "modelvc")  # as a process of its own
 
 
 @dataclass(slots=True)
@@ -68,11 +70,41 @@ class Clone:
 
     def mvc(self, *words: str, code: int = 0, cwd: Path | None = None) -> Done:
         if self.fresh or "PYTHONPATH" in self.env:
-            return self.run(sys.executable, "-P", "-m", "modelvc", *words, code=code, cwd=cwd)
+            return self.run(*MVC, *words, code=code, cwd=cwd)
         found, out, err = spawn.mvc(words, str(cwd or self.path), self.environment())
         done = Done(found, out.decode(), err.decode())
         assert found == code, f"mvc {' '.join(words)} -> {found}\n{done.out}{done.err}"
         return done
+
+    def start(self, *words: str) -> subprocess.Popen[str]:
+        """Start mvc in a process group of its own, with stdout and stderr in one pipe."""
+        return subprocess.Popen(
+            [*MVC, *words],
+            cwd=self.path,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def killed_after(self, seconds: float, *command: str) -> bool:
+        """Run COMMAND and kill it with all its children after SECONDS. Return True if it was still running."""
+        process = subprocess.Popen(
+            command,
+            cwd=self.path,
+            env=self.environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            return True
+        return False
 
     def json(self, *words: str, code: int = 0) -> Any:
         return json.loads(self.mvc("--json", *words, code=code).out)

@@ -6,14 +6,11 @@ A deed may be refused; the oracle alone says what went wrong.
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
 import threading
 import time
 from typing import TYPE_CHECKING
 
-from tests.support.clone import Clone
+from tests.support.clone import MVC, Clone
 from tests.support.wild import BRANCHES, FILES, FOLDER, SERVERS, Place, digest
 
 if TYPE_CHECKING:
@@ -378,7 +375,7 @@ def killed(world: World, place: Place) -> None:
     )
     delay = world.rng.uniform(0.1, 0.8)
     world.note(place, f"mvc {' '.join(words)}, killed after {delay:.2f} s")
-    guarded(world, place, lambda: _kill(place, delay, sys.executable, "-P", "-m", "modelvc", *words))
+    guarded(world, place, lambda: place.clone.killed_after(delay, *MVC, *words))
 
 
 @often(2)
@@ -386,27 +383,11 @@ def git_killed(world: World, place: Place) -> None:
     words = world.rng.choice((("checkout", "-q", some_commit(world, place)), ("push", "-q", "origin", "main")))
     delay = world.rng.uniform(0.02, 0.6)
     world.note(place, f"git {' '.join(words)}, killed after {delay:.2f} s")
-    guarded(world, place, lambda: _kill(place, delay, "git", *words))
+    guarded(world, place, lambda: place.clone.killed_after(delay, "git", *words))
     for folder in {place.git_dir, place.clone.path / ".git"}:  # Git says: remove it by hand
         if folder.is_dir():
             for lock in folder.glob("*.lock"):
                 lock.unlink()
-
-
-def _kill(place: Place, delay: float, *words: str) -> None:
-    process = subprocess.Popen(
-        words,
-        cwd=place.clone.path,
-        env=place.clone.environment(),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        process.wait(delay)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
 
 
 @often(5)
