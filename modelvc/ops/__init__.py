@@ -1,1 +1,1 @@
-"""One verb, one module, one frozen result. Nothing here prints or asks."""
+"""The verbs: one module, one function and one frozen result each. They neither print nor prompt."""

@@ -44,7 +44,7 @@ def init(
     done = op(
         repo,
         sys.executable,
-        place=Remote(remote_url, endpoint_url) if remote_url else None,
+        remote=Remote(remote_url, endpoint_url) if remote_url else None,
         cwd=CONTEXT.folder,
         notebooks=_mode(notebooks),
     )

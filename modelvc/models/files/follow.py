@@ -124,7 +124,7 @@ def _plan(
 
 
 def _remember(repo: Repo, plans: list[materialise.ModelPlan]) -> None:
-    """Note the pointers in the state file, so that the next call knows what the models were."""
+    """Note the pointers in the state file, so that the next call knows the versions of the models."""
     for step in plans:
         found = repo.worktree.stat(pointer_of(step.path))
         if step.pointer is None and found is None and step.action != "dirty":

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from modelvc.repo import Repo
 
 _ATTEMPTS = 3
-_LIMIT = 4 << 20  # a larger .gitignore is somebody's accident
+_LIMIT = 4 << 20  # bytes of .gitignore; a larger one is an accident
 
 
 def _file(path: SafeRelPath) -> SafeRelPath:
@@ -37,7 +37,7 @@ def _edit(repo: Repo, path: SafeRelPath, *, hidden: bool) -> SafeRelPath | None:
     for attempt in range(_ATTEMPTS):
         try:
             return _edit_once(repo, file, path.name, hidden=hidden)
-        except FileInUse:  # somebody saved it since it was read
+        except FileInUse:  # another program changed it since it was read
             if attempt == _ATTEMPTS - 1:
                 raise
     return None

@@ -194,9 +194,9 @@ def _is_saved(saved: dict[SafeRelPath, TreeEntry] | None, name: str, there: Know
 
 
 def apply(repo: Repo, plans: Sequence[ModelPlan], why: str, on_bytes: Progress = lambda _: None) -> KeptFiles:
-    """Carry out PLANS, none of which may be "missing" or "dirty". WHY goes into the reflog.
+    """Carry out PLANS, none of which may be "missing" or "dirty". WHY: the reason for the reflog.
 
-    A file that somebody is writing, or changed since the plan, is kept. Return the models with such files, and these.
+    A file that another program is writing, or changed since the plan, is kept. Return such files, by model.
     """
     for step in plans:
         if step.action in {"missing", "dirty"}:
@@ -307,7 +307,7 @@ def _write_tree(repo: Repo, reader: ContentReader, step: ModelPlan, on_bytes: Pr
     files: dict[str, Known] = {}
     kept: list[tuple[str, str]] = []
     time = _pointer_time(repo, path)
-    if not step.files and not step.write:  # nothing was there
+    if not step.files and not step.write:  # the folder does not exist
         with repo.worktree.new_folder(path, before=time) as folder:
             for entry, fill in contents(repo.store, reader, pointer.oid, path):
                 stat_data = folder.fill(entry.path, fill, executable=entry.executable)

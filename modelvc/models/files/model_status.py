@@ -81,7 +81,7 @@ class _Difference(NamedTuple):
 def model_statuses(repo: Repo, paths: Sequence[str] = ()) -> tuple[ModelStatus, ...]:
     """Compare the tracked models in PATHS (default: all) with their pointers. Return one row each, sorted by path.
 
-    A file is read only where its stat data changed. The state of the repository remembers what was read.
+    A file is read only if its stat data changed. The state file notes the hashes of files that were read.
     """
     staged: dict[str, set[int]] = {}
     sparse: set[str] = set()
@@ -100,21 +100,21 @@ def model_statuses(repo: Repo, paths: Sequence[str] = ()) -> tuple[ModelStatus, 
 
 
 def save_state(repo: Repo) -> None:
-    """Save what was read in the state file, so that the next command need not read it. A full disk is ignored."""
+    """Save the hashes of files that were read, so that the next command need not read them. A full disk is ignored."""
     with suppress(OSError):
         repo.state.save()
 
 
 def _status_of(repo: Repo, path: SafeRelPath, stages: set[int] | None, there: frozenset[bytes] | None) -> ModelStatus:
     unmerged = (stages or set()) - {0}
-    read_as = repo.worktree.stat(pointer_of(path))  # before the content: what replaces it meanwhile is read next time
+    read_as = repo.worktree.stat(pointer_of(path))  # before the content: a pointer replaced meanwhile is read next time
     try:
         pointer = repo.pointer_or_none(path)
     except PointerConflict:
         return ModelStatus(path, CONFLICT, detail="both sides of a merge changed it, and Git merged the text")
     except (FileChanged, FileError):
         raise
-    except ConflictError as error:  # a link, a pipe or a socket in the place of the pointer, or a link on the way to it
+    except ConflictError as error:  # a link, a pipe or a socket instead of the pointer, or a link above it
         return ModelStatus(path, OBSTRUCTED, detail=str(error))
     except BrokenPointer as error:
         return ModelStatus(path, CONFLICT if unmerged else BROKEN, detail=str(error))
@@ -149,7 +149,7 @@ def _status_of(repo: Repo, path: SafeRelPath, stages: set[int] | None, there: fr
 
 
 def _against_git(repo: Repo, rows: Sequence[ModelStatus]) -> list[ModelStatus]:
-    """Return ROWS, marked where Git does not ignore a model or would overwrite its unsaved changes."""
+    """Return ROWS, marked if Git does not ignore a model or would overwrite its unsaved changes."""
     open_to_git = set(exposed(repo, [row.path for row in rows if row.state in {CLEAN, NEW, STALE}]))
     held = held_by_git(repo, [row.path for row in rows if row.state == MODIFIED])
 

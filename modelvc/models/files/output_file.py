@@ -73,8 +73,8 @@ def store_replaced(target: str, why: str, *, force: bool) -> Replaced | None:
 def write_file(target: str, data: bytes, why: str, *, force: bool) -> Replaced | None:
     """Write DATA to the absolute path TARGET, or where a link at TARGET leads. Return the model that it replaced.
 
-    A regular file is replaced whole and keeps its mode: a kill leaves the old file or the new one, and other names of
-    the old file keep its bytes. A pipe, a device or an open file (`/dev/stdout`) is written to.
+    A regular file is replaced whole and keeps its mode: a kill leaves the old file or the new one. Other names of the
+    old file keep its bytes. A pipe, a device or an open file (`/dev/stdout`) is written to.
     """
     try:
         mode = os.stat(target).st_mode
@@ -93,7 +93,7 @@ def write_file(target: str, data: bytes, why: str, *, force: bool) -> Replaced |
 
 
 def _is_descriptor(path: str) -> bool:
-    """Whether PATH leads through a name of an open file, such as `/dev/stdout`: its holder writes there as well."""
+    """Return whether PATH leads through the name of an open file, such as `/dev/stdout`, which others write too."""
     while os.path.islink(path):
         folder = os.path.dirname(path)
         if os.path.realpath(folder).startswith("/proc/"):
@@ -117,7 +117,7 @@ def _clone_around(target: str) -> Repo | None:
         repo = Repo(discover(folder, {}), folder)
         repo.inside(target)
         repo.require_init()
-    except (ModelvcError, OSError):  # no repository, one without mvc, or a place inside `.git`
+    except (ModelvcError, OSError):  # no repository, one without mvc, or a path inside `.git`
         return None
     return repo
 

@@ -66,7 +66,7 @@ def fetch_missing(
 
 
 def _is_in_worktree(repo: Repo, one: ScopedObject) -> bool:
-    """Return whether the worktree holds the content that the store lacks: evicted, or pushed by somebody else."""
+    """Return whether the worktree holds content that the store lacks: evicted, or pushed by another clone."""
     return materialise.plan(repo, one.path, one.pointer).action in {"keep", "mode"}
 
 

@@ -50,7 +50,7 @@ def with_measurements(
 ) -> tuple[Pointer, str]:
     """Return POINTER with the measurements GIVEN and those of files that the policy or the version BEFORE names.
 
-    The second value says what was left out, "" if nothing was. A file that has not changed since another version
+    The second value is a note on omitted measurements, "" if none. A file that has not changed since another version
     describes that one, so it is recorded only if GIVEN names it.
     """
     files = read_policy(repo).files_for(path)

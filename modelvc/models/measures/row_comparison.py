@@ -37,7 +37,7 @@ class RowComparison:
         self._positive = positive or (new.predictions.positive if new.predictions else "")
 
     def judge(self, verdict: Verdict, rule: MetricRule) -> Judgement:
-        """Replace VERDICT, which rests on the numbers, by one that rests on the rows.
+        """Replace VERDICT on the numbers by a verdict on the rows.
 
         If a version has no predictions, VERDICT stays and says so. Raises ObjectMissing or RemoteError if predictions
         cannot be fetched.

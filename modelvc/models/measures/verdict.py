@@ -24,8 +24,8 @@ INFO: Outcome = "info"  # no limit is set, so it decides nothing
 class Verdict:
     """The verdict on one metric of one model.
 
-    `why`: in words; `change`: new minus old; `allowed`: the most that the metric may get worse; `interval`: that of the
-    change at `confidence`; `method`: the basis of the comparison; `rows`: rows of predictions that were compared;
+    `why`: the reason; `change`: new minus old; `allowed`: the most that the metric may get worse; `interval`: that of
+    the change at `confidence`; `method`: the basis of the comparison; `rows`: rows of predictions that were compared;
     `rows_needed`: rows that would decide, estimated; `line`: of the rule in the policy; `warn`: the outcome does not
     fail the check.
     """

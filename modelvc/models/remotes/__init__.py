@@ -1,1 +1,1 @@
-"""Remotes of a clone: their list, the trust in them, and what they hold."""
+"""Remotes of a clone: their list, the trust in them, and their objects."""

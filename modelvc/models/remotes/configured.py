@@ -1,7 +1,7 @@
 """List, trust, change and open remotes.
 
-The repository names remotes; this clone pins those that it accepted. A remote without a pin is only read, and only if
-reading sends nothing to a place that the repository chose: a folder, or `s3://` without an endpoint.
+The repository names remotes; this clone pins those that it accepted. A remote without a pin is only read. Even
+that requires a folder, or `s3://` without an endpoint: then reading sends nothing to a place that the repository chose.
 """
 
 from __future__ import annotations
@@ -180,13 +180,13 @@ def _check_trust(repo: Repo, name: str, remote: Remote, *, writing: bool) -> Non
         if pin.same_place(remote):
             return
         raise UntrustedRemote(
-            f"the remote {name} has changed: this clone accepted {_place(pin)}, "
-            f"the repository now says {_place(remote)}",
+            f"the remote {name} has changed: this clone accepted {_shown_remote(pin)}, "
+            f"the repository now says {_shown_remote(remote)}",
             hint=f"if that is right, run `mvc trust {name}`",
         )
     if writing or not harmless(remote):
         raise UntrustedRemote(
-            f"the repository names the remote {name} at {_place(remote)}, which this clone has not accepted",
+            f"the repository names the remote {name} at {_shown_remote(remote)}, which this clone has not accepted",
             hint=f"if you trust it, run `mvc trust {name}` (or `mvc install --trust`)",
         )
 
@@ -197,7 +197,7 @@ def harmless(remote: Remote) -> bool:
     return local or (remote.url.startswith("s3://") and not remote.endpoint_url)
 
 
-def _place(remote: Remote) -> str:
+def _shown_remote(remote: Remote) -> str:
     extra = [f"endpoint {remote.endpoint_url}"] if remote.endpoint_url else []
     extra += [f"region {remote.region}"] if remote.region else []
     return shown_url(remote.url) + shown(f" ({', '.join(extra)})" if extra else "")
@@ -209,16 +209,16 @@ def _place(remote: Remote) -> str:
 def add_remote(repo: Repo, name: str, remote: Remote, *, cwd: str) -> RemoteInfo:
     """Add a remote to the repository's configuration and pin it. A folder relative to CWD is committed as relative."""
     repo.require_init()
-    place = as_committed(repo, remote, cwd)
-    if remote.options and not place.url.startswith("s3://"):
+    committed = as_committed(repo, remote, cwd)
+    if remote.options and not committed.url.startswith("s3://"):
         raise UsageError(
             f"{shown(next(iter(remote.options)))} is an option of s3:// remotes", hint="run the command without `-o`"
         )
     with repo.updating():
-        repo_config = repo.config.with_remote(name, place)
+        repo_config = repo.config.with_remote(name, committed)
         if not repo_config.default_remote:
             repo_config = repo_config.with_default(name)
-        clone = repo.clone_config.without_pin(name).with_pin(name, as_used(repo, place))
+        clone = repo.clone_config.without_pin(name).with_pin(name, as_used(repo, committed))
         if remote.profile or remote.options:
             clone = clone.with_remote(name, Remote(profile=remote.profile, options=remote.options))
         save_config(repo, repo_config)

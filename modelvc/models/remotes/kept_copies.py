@@ -70,7 +70,7 @@ def kept_by_gc(repo: Repo, name: str, grace: float) -> set[ObjectName]:
         registered = store.repositories()
     finally:
         store.close()
-    urls = [url for place, url in list(own.items())[:-1] if place in registered]
+    urls = [url for repository, url in list(own.items())[:-1] if repository in registered]
     return set(repositories.reached_objects(repo, urls))
 
 

@@ -37,7 +37,7 @@ class StoreState(NamedTuple):
 
 
 class Verified(NamedTuple):
-    """What a push verified: the history of `tips` is complete on the remote, apart from `lost`."""
+    """The result of a push: the history of `tips` is complete on the remote, apart from `lost`."""
 
     tips: Sequence[str]
     lost: Sequence[Lost]

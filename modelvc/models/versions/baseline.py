@@ -24,7 +24,7 @@ BEST = "best"
 
 
 class Baseline:
-    """The other side of a comparison, looked up once for all models.
+    """The other side of a comparison, resolved once for all models.
 
     TEXT is "" for each model's parent, a revision, `REV...` for the merge base with REV, or "best". `commit` is the
     commit of a revision or merge base, else "".

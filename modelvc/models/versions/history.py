@@ -66,10 +66,10 @@ def best_of(policy: Policy, path: str, metric: str, rows: Sequence[Mapping[str, 
             hint='say so in .mvc/policy.toml: [[metric]] with name and direction = "higher" or "lower"',
         )
     best: tuple[float, int] | None = None
-    for place, row in enumerate(rows):
+    for position, row in enumerate(rows):
         value = row.get(metric)
         if _comparable(value) and (best is None or (rule.gain(best[0], float(value)) or 0) > 0):
-            best = (float(value), place)
+            best = (float(value), position)
     return best[1] if best else None
 
 

@@ -83,19 +83,19 @@ def newer(
 ) -> Newer:
     """Return which of SIDES (ours, theirs) was made from the other after BASE; "unknown" if neither was.
 
-    Return "rolled-back" if the other side once had that version, or one between, and went back. The history of COMMITS
-    (the tips of both sides, "" if unknown) tells. A version at or before BASE is never the newer one.
+    Return "rolled-back" if the other side once had that version, or one between, and went back. That is decided by the
+    history of COMMITS, the tips of both sides, "" if unknown. A version at or before BASE is never the newer one.
     """
     lineage = Lineage(repo, path, (*sides, *((base,) if base else ())))
     names: tuple[Newer, Newer] = ("ours", "theirs")
-    for place in (1, 0):
-        winner, loser = sides[place], sides[1 - place]
+    for position in (1, 0):
+        winner, loser = sides[position], sides[1 - position]
         chain = lineage.chain(winner.oid, loser.oid, base.oid if base else None)
         if chain is None or (base and lineage.chain(loser.oid, base.oid) is None):
             continue
-        if _held(repo, path, set(chain), commits[1 - place], commits[place]):
+        if _held(repo, path, set(chain), commits[1 - position], commits[position]):
             return "rolled-back"
-        return names[place]
+        return names[position]
     return "unknown"
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def own_registrations(repo: Repo, url: str = "") -> tuple[str, ...]:
-    """Return the places to register with a remote: those of Git's remotes and of URL, else the clone itself."""
+    """Return the canonical names to register: those of URL and of Git's remotes, else that of the clone itself."""
     found = list(git_remotes.own_repositories(repo.layout))
     if url:
         found.insert(0, git_remotes.canonical_name(url, repo.layout.worktree))
@@ -29,39 +29,41 @@ def own_registrations(repo: Repo, url: str = "") -> tuple[str, ...]:
 
 
 def urls_to_read(repo: Repo, registered: Mapping[str, str], also: Sequence[str], name: str) -> tuple[str, ...]:
-    """Return the URLs whose refs decide what stays on the remote NAME. REGISTERED: places of repositories that use it.
+    """Return the URLs of the repositories that use the remote NAME, without this clone. Their refs decide what stays.
 
-    Raises UsageError for a URL in ALSO that is not registered. Raises ConflictError if this clone is not registered,
-    or if another repository is that ALSO does not name.
+    REGISTERED: their canonical names. Raises UsageError for a URL in ALSO that is not registered. Raises ConflictError
+    if this clone is not registered, or if another repository is that ALSO does not name.
     """
     own = git_remotes.own_repositories(repo.layout)
-    named = {_named(repo, url, registered): url for url in also}
-    for place, url in named.items():
-        if place not in registered:
+    named = {_canonical_name(repo, url, registered): url for url in also}
+    for repository, url in named.items():
+        if repository not in registered:
             raise UsageError(f"{shown_url(url)} does not use the remote {name}", hint="see `mvc gc --remote`")
-    if not any(place in registered for place in own):
+    if not any(repository in registered for repository in own):
         raise ConflictError(
             f"this repository is not known to use the remote {name}, so all there is somebody else's",
             hint=f"if it is the right one, run `mvc push -r {name}` first",
         )
-    for place in registered:
-        if place not in own and place not in named:
-            folder, mark, _ = place.rpartition("#")
-            url, entry = (shown(shlex.quote(words), 300) for words in (folder, place))
+    for repository in registered:
+        if repository not in own and repository not in named:
+            folder, mark, _ = repository.rpartition("#")
+            url, entry = (shown(shlex.quote(words), 300) for words in (folder, repository))
             raise ConflictError(
-                f"another repository uses the remote {name}: {shown(place, 300)}",
+                f"another repository uses the remote {name}: {shown(repository, 300)}",
                 hint=f"let its refs be read with `--also {url if mark else 'URL'}`, "
                 f"or if it is gone for good, drop it with `--forget {entry}`",
             )
     itself = list(own)[-1]  # the caller counts this clone's objects without reading a URL
-    return tuple(url for place, url in {**own, **named}.items() if place in registered and place != itself)
+    return tuple(
+        url for repository, url in {**own, **named}.items() if repository in registered and repository != itself
+    )
 
 
-def _named(repo: Repo, url: str, registered: Mapping[str, str]) -> str:
-    """Return the place of the repository at URL. For a worktree it is that of its Git folder, as clones register."""
-    place = git_remotes.canonical_name(url, repo.layout.worktree)
-    inside = "" if place in registered else git_dir_of(os.path.join(repo.layout.worktree, url))
-    return git_remotes.canonical_name(inside, repo.layout.worktree) if inside else place
+def _canonical_name(repo: Repo, url: str, registered: Mapping[str, str]) -> str:
+    """Return the canonical name of the repository at URL; for a worktree that of its Git folder, as clones register."""
+    repository = git_remotes.canonical_name(url, repo.layout.worktree)
+    inside = "" if repository in registered else git_dir_of(os.path.join(repo.layout.worktree, url))
+    return git_remotes.canonical_name(inside, repo.layout.worktree) if inside else repository
 
 
 def reached_objects(repo: Repo, urls: Sequence[str]) -> dict[ObjectName, str]:

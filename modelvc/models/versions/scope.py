@@ -87,7 +87,7 @@ def scope_between(repo: Repo, include: Sequence[str], exclude: Sequence[str]) ->
 def _collect(repo: Repo, seen: Iterable[tuple[str, bytes, str]], paths: Sequence[str]) -> Scope:
     found: dict[ObjectName, ScopedObject] = {}
     broken: dict[tuple[str, str], None] = {}
-    users: dict[ObjectName, dict[str, None]] = {}
+    needed_by: dict[ObjectName, dict[str, None]] = {}
     said: dict[ObjectName, dict[Extent, ScopedObject]] = {}
     wanted = [repo.inside(text) for text in paths]
     for path, data, commit in seen:
@@ -99,14 +99,14 @@ def _collect(repo: Repo, seen: Iterable[tuple[str, bytes, str]], paths: Sequence
         except ModelvcError as error:
             broken[f"{path} in {commit[:10] or 'the worktree'}", str(error)] = None
             continue
-        for place, version in enumerate(pointer.versions):
-            one = ScopedObject(model, version, commit, predictions=place >= len(pointer.sides))
+        for position, version in enumerate(pointer.versions):
+            one = ScopedObject(model, version, commit, predictions=position >= len(pointer.sides))
             if one.name not in found or (found[one.name].predictions and not one.predictions):
                 found[one.name] = one
-            users.setdefault(one.name, {})[f"{model} ({commit[:10] or 'worktree'})"] = None
+            needed_by.setdefault(one.name, {})[f"{model} ({commit[:10] or 'worktree'})"] = None
             said.setdefault(one.name, {}).setdefault(claims.claimed(version), one)
-    places = {name: tuple(found) for name, found in users.items()}
-    return Scope(tuple(found.values()), tuple(broken), places, said)
+    pointers = {name: tuple(words) for name, words in needed_by.items()}
+    return Scope(tuple(found.values()), tuple(broken), pointers, said)
 
 
 def _within(model: str, wanted: str) -> bool:

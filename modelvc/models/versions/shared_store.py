@@ -1,4 +1,4 @@
-"""List what must stay in a local store that several clones share (`store.path`)."""
+"""List the objects that must stay in a local store that several clones share (`store.path`)."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from modelvc.repo import Repo
 
 
 def reachable_from_all_clones(repo: Repo, grace: float) -> Reached:
-    """Return what all clones that use the store reach; GRACE in seconds, as for `reachable`.
+    """Return the objects that all clones using the store reach. GRACE: seconds, as for `reachable`.
 
     Raises ConflictError while one of the clones cannot be read.
     """
     found = reachable(repo, grace)
-    for place in other_clones(repo):
+    for git_dir in other_clones(repo):
         try:
-            more = reachable(Repo(of_git_dir(place), place), grace)
+            more = reachable(Repo(of_git_dir(git_dir), git_dir), grace)
         except (ModelvcError, OSError) as error:
             raise ConflictError(
-                f"the clone {shown(place)} keeps its models in this store too, and cannot be read: {shown(error)}",
+                f"the clone {shown(git_dir)} keeps its models in this store too, and cannot be read: {shown(error)}",
                 hint="bring it back, or if it is gone for good, run `mvc gc --forget` with that name",
             ) from None
         found.needed.update(more.needed)
@@ -42,15 +42,15 @@ def other_clones(repo: Repo) -> dict[str, str]:
         found[owner] = ""
     for path in store.clones():
         with open(path, "rb") as file:
-            place = repository_registration.parse(file.read(limits.REGISTRATION + 1), path)
-        found.setdefault(place, path)
+            git_dir = repository_registration.parse(file.read(limits.REGISTRATION + 1), path)
+        found.setdefault(git_dir, path)
     found.pop(repo.layout.common_dir, None)
     return found
 
 
-def forget_clone(repo: Repo, place: str) -> None:
+def forget_clone(repo: Repo, git_dir: str) -> None:
     """Remove the registration of a clone that is gone: the next gc may delete objects that only it needed."""
-    path = other_clones(repo).get(place)
+    path = other_clones(repo).get(git_dir)
     if not path:
-        raise NotFoundError(f"no clone {shown(place)} keeps its models in this store", hint="see `mvc gc`")
+        raise NotFoundError(f"no clone {shown(git_dir)} keeps its models in this store", hint="see `mvc gc`")
     repo.store.disk.unlink(path)

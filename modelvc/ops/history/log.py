@@ -160,8 +160,8 @@ def _best(repo: Repo, path: str, rows: Sequence[LoggedVersion], metric: str) -> 
     """Return the best of ROWS, none if no row has METRIC. Raises UsageError if the policy declares no direction."""
     from modelvc.models.policy import read_policy
 
-    place = best_of(read_policy(repo), path, metric, [row.metrics for row in rows])
-    return [] if place is None else [rows[place]]
+    position = best_of(read_policy(repo), path, metric, [row.metrics for row in rows])
+    return [] if position is None else [rows[position]]
 
 
 def _since(repo: Repo, text: str) -> int:

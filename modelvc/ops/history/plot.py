@@ -91,25 +91,25 @@ def _metric(versions: Sequence[LoggedVersion], name: str, rule: MetricRule | Non
     if rule is None:
         return PlotMetric(name, "", None, None, None, None)
     best: tuple[int, float] | None = None
-    for place, version in enumerate(versions):
+    for position, version in enumerate(versions):
         number = value(version, name)
         if number is None:
             continue
         gain = rule.gain(best[1], number) if best else rule.gain(number, number)
         if gain is not None and (best is None or gain > 0):
-            best = (place, number)
+            best = (position, number)
     return PlotMetric(name, rule.direction, rule.floor, rule.ceiling, rule.target, best[0] if best else None)
 
 
 def _links(versions: Sequence[LoggedVersion], *, branched: bool) -> tuple[tuple[int, int], ...]:
     """Return the links. On one branch each version follows the previous one; if BRANCHED, the parent that it names."""
     if not branched:
-        return tuple((place, place + 1) for place in range(len(versions) - 1))
+        return tuple((position, position + 1) for position in range(len(versions) - 1))
     found: list[tuple[int, int]] = []
     last: dict[str, int] = {}
-    for place, version in enumerate(versions):
+    for position, version in enumerate(versions):
         before = last.get(version.parent)
         if before is not None:
-            found.append((before, place))
-        last[version.oid] = place
+            found.append((before, position))
+        last[version.oid] = position
     return tuple(found)

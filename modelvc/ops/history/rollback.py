@@ -108,12 +108,12 @@ def plan_rollback(repo: Repo, text: str, wish: RollbackTarget) -> RollbackPlan:
         for step, older in zip_longest(chain, before)
     )
     _check_history(repo, path, [now, *(step.pointer for step in chain)], wish, judged)
-    place, reason = _choose(policy, path, [step.pointer for step in chain], judged, wish)
+    position, reason = _choose(policy, path, [step.pointer for step in chain], judged, wish)
     old = _candidate(repo, now, None, (False, ""))
-    if place is None:
+    if position is None:
         return RollbackPlan(path, RolledBack(path, old, None, judged, reason, ""))
-    message = _message(path, old, judged[place])
-    return RollbackPlan(path, RolledBack(path, old, judged[place], judged, reason, message), chain[place].data)
+    message = _message(path, old, judged[position])
+    return RollbackPlan(path, RolledBack(path, old, judged[position], judged, reason, message), chain[position].data)
 
 
 def rollback(
@@ -214,19 +214,22 @@ def _choose(
         return 0, f"the one of {shown(wish.to)}"
     if wish.best:
         return _best(policy, path, chain, wish.best)
-    place = next((at for at, one in enumerate(judged) if one.fits), None)
+    position = next((at for at, one in enumerate(judged) if one.fits), None)
     if wish.where:
         unknown = [name for name in expression.parse(wish.where).names if not any(name in _values(p) for p in chain)]
         none = f"none has {shown(unknown[0])}" if unknown else "none fulfils that"
-        return place, f"the newest earlier one where {shown(wish.where)}" if place is not None else none
+        return position, f"the newest earlier one where {shown(wish.where)}" if position is not None else none
     if not policy.rules_for(path):
         return 0, "the one before; there is no policy for this model"
-    return place, "the newest earlier one that passes the policy" if place is not None else "none passes the policy"
+    return (
+        position,
+        "the newest earlier one that passes the policy" if position is not None else "none passes the policy",
+    )
 
 
 def _best(policy: Policy, path: SafeRelPath, chain: list[Pointer], metric: str) -> tuple[int | None, str]:
-    place = best_of(policy, path, metric, [_values(pointer) for pointer in chain])
-    return place, f"none has {shown(metric)}" if place is None else f"the best earlier one by {shown(metric)}"
+    position = best_of(policy, path, metric, [_values(pointer) for pointer in chain])
+    return position, f"none has {shown(metric)}" if position is None else f"the best earlier one by {shown(metric)}"
 
 
 def _values(pointer: Pointer) -> dict[str, MetricValue]:

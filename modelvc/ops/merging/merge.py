@@ -66,7 +66,7 @@ def merge(repo: Repo, path: SafeRelPath, sides: Sides) -> Merged:
     done = done or _content(repo, path, (base, ours, theirs), sides)
     data = done.pointer.encode()
     if not done.pointer.conflict:
-        words = tuple(word if place else f"{shown(path)}: {word}" for place, word in enumerate(done.words))
+        words = tuple(word if position else f"{shown(path)}: {word}" for position, word in enumerate(done.words))
         return Merged(data, conflict=False, words=words)
     return Merged(data, conflict=True, words=_conflict_words(path, done))
 
@@ -165,7 +165,7 @@ def _records(base: Pointer | None, ours: Pointer, theirs: Pointer) -> tuple[dict
 
 
 def _typed_values(measured: Metrics | None) -> object:
-    """Return a value that is equal only for the same metrics: 1, 1.0 and true are equal in Python and differ here."""
+    """Return a value that is equal only for the same metrics: Python takes 1, 1.0 and True as equal."""
     return measured and (measured.of, tuple((name, type(value), value) for name, value in measured.values))
 
 

@@ -26,7 +26,7 @@ _END = re.compile(r"^# (\S+): \[([0-9a-f]{40,64})\]", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class BisectEnds:
-    """The ends with which a bisection began. `policy`: that of the bad end; `good`: "" before there is a good end.
+    """The ends with which a bisection began. `policy`: that of the bad end; `good`: "" before a commit was called good.
 
     `begins`: no commit between the ends was judged yet.
     """

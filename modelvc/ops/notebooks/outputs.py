@@ -182,11 +182,11 @@ def write(repo: Repo, path: str, data: bytes, before: bytes | None = None) -> No
     """
     if why := _of_model(repo.tracked(), path):
         raise ConflictError(f"{shown(path)} {why}", hint=f"run `mvc rm --keep {shown(path)}` first, or `mvc checkout`")
-    place = SafeRelPath.parse(path)
-    found = repo.worktree.stat(place)
+    target = SafeRelPath.parse(path)
+    found = repo.worktree.stat(target)
     executable = bool(found and found[4] & 0o100)
-    seen = ANY if before is None else repo.worktree.as_read(place, before)
-    repo.worktree.write_bytes(place, data, executable=executable, seen=seen)
+    seen = ANY if before is None else repo.worktree.as_read(target, before)
+    repo.worktree.write_bytes(target, data, executable=executable, seen=seen)
 
 
 def _of_model(models: Collection[str], path: str) -> str:

@@ -98,8 +98,8 @@ def get(source: str, path: str, cwd: str, options: GetOptions = DEFAULT, progres
     Raises NotFoundError for an unknown model, ConflictError if a file is in the way, and UntrustedRemote for an
     endpoint that is not accepted.
     """
-    place = os.path.join(cwd, source)
-    local = os.path.isdir(place)
+    clone = os.path.join(cwd, source)
+    local = os.path.isdir(clone)
     rev, colon, rest = path.partition(":")
     if colon:
         words = f"{shown(path)} names a revision, and a path is meant here"
@@ -108,13 +108,13 @@ def get(source: str, path: str, cwd: str, options: GetOptions = DEFAULT, progres
     model = model_of(asked) if is_pointer(asked) else asked
     target = _target(options, model, cwd)
     with tempfile.TemporaryDirectory(prefix="mvc-get-") as folder:
-        url = os.path.realpath(place) if local else source
+        url = os.path.realpath(clone) if local else source
         seen = snapshot(url, options.rev, [pointer_of(model), CONFIG], folder, limit=limits.POINTER)
     pointer = _pointer(seen, model, source)
     progress.expect(pointer.size)
     with _working_folder(target) as work:
         store, came_from = _fetched_store(
-            _Request(source, seen, pointer, model, options), place if local else "", work, progress
+            _Request(source, seen, pointer, model, options), clone if local else "", work, progress
         )
         try:
             replaced = _write(store, pointer, target, work, options)
@@ -145,7 +145,7 @@ class _Request:
 
 
 def _target(options: GetOptions, model: SafeRelPath, cwd: str) -> str:
-    """Return the absolute path to write to. Raises ConflictError if something is there already."""
+    """Return the absolute path to write to. Raises ConflictError if it exists."""
     out = os.path.join(cwd, options.out or ".")
     if not options.out or options.out.endswith("/") or os.path.isdir(out):
         out = os.path.join(out, model.parts[-1])
@@ -189,16 +189,16 @@ def _working_folder(target: str) -> Iterator[str]:
 # -- the bytes
 
 
-def _fetched_store(request: _Request, place: str, work: str, progress: Progress) -> tuple[LocalStore, str]:
+def _fetched_store(request: _Request, clone: str, work: str, progress: Progress) -> tuple[LocalStore, str]:
     """Return a store that has the object, and the store's name: the repository's own, or a temporary one.
 
     The temporary one lies in WORK and is filled from the repository's remote.
     """
     name = ObjectName(request.pointer.kind, request.pointer.oid)
-    near = _local_store(place) if place else None
+    near = _local_store(clone) if clone else None
     if near is not None and near.has_root(*name):
         return near, near.root
-    remote_name, remote = _remote(request, place)
+    remote_name, remote = _remote(request, clone)
     config.check_usable(remote_name, remote)
     if not configured.harmless(remote) and not request.options.trust:
         where = remote.url + (f" (endpoint {remote.endpoint_url})" if remote.endpoint_url else "")
@@ -218,16 +218,16 @@ def _fetched_store(request: _Request, place: str, work: str, progress: Progress)
     return store, far.name
 
 
-def _local_store(place: str) -> LocalStore | None:
-    """Return the local store of the clone in the folder PLACE; None for a bare repository."""
+def _local_store(clone: str) -> LocalStore | None:
+    """Return the local store of the clone in the folder CLONE; None for a bare repository."""
     try:
-        return Repo(discover(place, {}), place).store
+        return Repo(discover(clone, {}), clone).store
     except NoRepository:
         return None  # a bare one
 
 
-def _remote(request: _Request, place: str) -> tuple[str, Remote]:
-    """Return the name and place of the repository's default remote. PLACE: the folder of a local clone, else ""."""
+def _remote(request: _Request, clone: str) -> tuple[str, Remote]:
+    """Return the repository's default remote and its name. CLONE: the folder of a local clone, else ""."""
     said = request.seen.files.get(CONFIG)
     found = config.parse(said) if said is not None else config.Config()
     named = found.remotes
@@ -241,18 +241,18 @@ def _remote(request: _Request, place: str) -> tuple[str, Remote]:
     if not name:
         hint = "run `mvc remote add` there, and push"
         raise NoRemote(f"{shown_url(request.source)} does not say where its models lie", hint=hint)
-    return name, _at_clone(request, named[name], place)
+    return name, _at_clone(request, named[name], clone)
 
 
-def _at_clone(request: _Request, remote: Remote, place: str) -> Remote:
-    """Return REMOTE with an absolute URL: a relative folder begins at the top of the clone in the folder PLACE.
+def _at_clone(request: _Request, remote: Remote, clone: str) -> Remote:
+    """Return REMOTE with an absolute URL: a relative folder begins at the top of the clone in the folder CLONE.
 
     Raises ConfigError for a relative folder of a repository that is no local clone.
     """
     if not is_relative(remote.url):
         return remote
     with suppress(NoRepository):
-        top = discover(place, {}).main_worktree if place else ""
+        top = discover(clone, {}).main_worktree if clone else ""
         if top:
             return replace(remote, url=os.path.normpath(os.path.join(top, remote.url)))
     raise ConfigError(

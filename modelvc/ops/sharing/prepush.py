@@ -74,7 +74,7 @@ def _push(repo: Repo, to: OpenRemote, hub: _GitRemote, include: Sequence[str]) -
     before = proofs.store_state(to.store)
     proof = proofs.valid(repo, to.name, before)
     left_out: Sequence[str] = ()
-    if proof:  # gc keeps what refs of Git's remote reach, so all of that is still there since the proof
+    if proof:  # gc keeps what refs of Git's remote reach, so nothing of that was deleted since the proof
         left_out = reachability.reached_by(repo.layout, hub.tips, reachability.local_commits(repo.layout, proof.tips))
     scope = scope_between(repo, include, left_out)
     scope = replace(scope, objects=(*scope.objects, *_stored_again(repo, proof.lost if proof else (), scope)))

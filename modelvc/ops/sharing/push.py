@@ -123,7 +123,7 @@ def _sizes(scope: Scope, names: Sequence[ObjectName]) -> int:
 
 
 def _refuse_broken(scope: Scope) -> None:
-    """Raise BrokenPointer for a pointer that cannot be read: its object, unknown here, may be on no remote."""
+    """Raise BrokenPointer for a pointer that cannot be read: its object may be on no remote."""
     if scope.broken:
         where, why = scope.broken[0]
         raise BrokenPointer(

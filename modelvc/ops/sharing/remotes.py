@@ -16,27 +16,29 @@ if TYPE_CHECKING:
 
 
 def set_url(repo: Repo, name: str, remote: Remote, *, cwd: str) -> RemoteInfo:
-    """Set the place of the remote NAME to REMOTE, and pin it. If the place changes, its cache and proof are deleted.
+    """Set the URL and endpoint of the remote NAME, and pin it. If they change, its cache and proof are deleted.
 
-    If both places are on S3, an endpoint or a region that REMOTE does not give stays.
+    If both URLs are on S3, an endpoint or a region that REMOTE does not give stays.
     """
     repo.require_init()
-    place = configured.as_committed(repo, remote, cwd)
+    committed = configured.as_committed(repo, remote, cwd)
     with repo.updating():
         before = configured.find(repo, name)
-        if before.url.startswith("s3://") and place.url.startswith("s3://"):
-            place = replace(
-                place, endpoint_url=place.endpoint_url or before.endpoint_url, region=place.region or before.region
+        if before.url.startswith("s3://") and committed.url.startswith("s3://"):
+            committed = replace(
+                committed,
+                endpoint_url=committed.endpoint_url or before.endpoint_url,
+                region=committed.region or before.region,
             )
         clone = repo.clone_config
         if name in repo.config.remotes:
-            configured.save_config(repo, repo.config.with_place(name, place))
+            configured.save_config(repo, repo.config.with_place(name, committed))
         elif name in clone.remotes and clone.remotes[name].url:
-            clone = clone.with_place(name, configured.as_used(repo, place))
+            clone = clone.with_place(name, configured.as_used(repo, committed))
         else:  # only the pin knows it: the configuration no longer names it
-            configured.save_config(repo, repo.config.with_remote(name, place))
+            configured.save_config(repo, repo.config.with_remote(name, committed))
         if name in repo.config.remotes:
-            clone = clone.without_pin(name).with_pin(name, configured.as_used(repo, place))
+            clone = clone.without_pin(name).with_pin(name, configured.as_used(repo, committed))
         configured.save_clone_config(repo, clone)
         if not configured.find(repo, name).same_place(before):
             seen_cache.forget(repo, name)

@@ -169,8 +169,8 @@ def _add(repo: Repo, chosen: Sequence[SafeRelPath], given: Measurements, progres
         check_folders(repo, [target.path for target, known in zip(found, kept, strict=True) if not known])
         progress.expect(sum(size_in_worktree(repo, target.path) for target in found))
         with StoreWriter(repo.store) as writer, Ingest(writer, progress.advance) as ingest:
-            for place, target in enumerate(found):
-                kept[place] = kept[place] or _store_content(repo, target, writer, ingest)
+            for position, target in enumerate(found):
+                kept[position] = kept[position] or _store_content(repo, target, writer, ingest)
             writer.commit()
             compact.tidy(repo.store, writer)
     return _write_pointers(repo, [(t, k) for t, k in zip(found, kept, strict=True) if k], given)

@@ -32,7 +32,7 @@ class Moved:
 def mv(repo: Repo, old: str, new: str) -> Moved:
     """Rename the model OLD to NEW, or into the folder NEW. Unsaved content moves along.
 
-    Content that was moved to NEW by hand stays there. Raises UsageError for a NEW that no model can have, ConflictError
+    Content already moved by hand stays at NEW. Raises UsageError for a NEW that no model can have, ConflictError
     if something is in the way.
     """
     repo.require_init()

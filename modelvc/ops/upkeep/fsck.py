@@ -154,7 +154,7 @@ def _blame(repo: Repo, bad: PackHealth, pack: FsckFinding, objects: dict[ObjectN
     for name in pack.names:
         words = f"{name.oid.short} has damaged chunks"
         objects.setdefault(name, FsckFinding(Problem(DAMAGED, words, repo.store.name), (name,)))
-    if bad.unreadable:  # its chunks are unknown, so any object with missing chunks may have had them there
+    if bad.unreadable:  # its chunks are unknown, so any missing chunk may have been in it
         pack.names = [name for name, found in objects.items() if found.problem.kind == MISSING]
 
 

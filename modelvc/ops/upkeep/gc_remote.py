@@ -67,9 +67,9 @@ class RemoteGcOptions:
 
     remote: str = ""  # "": the default one
     grace: float = GRACE  # seconds
-    exclusive: bool = False  # nobody else uses the remote meanwhile
+    exclusive: bool = False  # no other clone uses the remote meanwhile
     also: Sequence[str] = ()  # URLs of other repositories whose refs are read
-    forget: str = ""  # the place of a repository that is gone for good
+    forget: str = ""  # canonical name of a repository that no longer exists
 
 
 def gc_remote(repo: Repo, options: RemoteGcOptions, *, apply: bool = False, progress: Progress = SILENT) -> RemoteGc:
@@ -154,10 +154,10 @@ def _require_clock(store: RemoteStore) -> None:
         )
 
 
-def _forget(store: RemoteStore, registered: dict[str, str], place: str) -> None:
-    key = registered.pop(place, None)
+def _forget(store: RemoteStore, registered: dict[str, str], repository: str) -> None:
+    key = registered.pop(repository, None)
     if key is None:
-        raise NotFoundError(f"no repository {shown(place, 300)} is registered", hint="see `mvc gc --remote`")
+        raise NotFoundError(f"no repository {shown(repository, 300)} is registered", hint="see `mvc gc --remote`")
     store.backend.delete(key, None)
 
 

@@ -73,13 +73,13 @@ def init(
     repo: Repo,
     python: str,
     *,
-    place: Remote | None = None,
+    remote: Remote | None = None,
     cwd: str = "",
     notebooks: Mode | None = None,
 ) -> Initialised:
     """Write and stage configuration and attributes, and install hooks and drivers. A second call changes nothing.
 
-    PYTHON: the interpreter for the hooks. PLACE: the remote to add as origin, a folder relative to CWD. NOTEBOOKS: the
+    PYTHON: the interpreter for the hooks. REMOTE: the remote to add as origin, a folder relative to CWD. NOTEBOOKS: the
     drivers to install; None keeps the present ones, "both" at first. Raises UsageError if origin lies elsewhere.
     """
     os.makedirs(repo.layout.mvc_dir, exist_ok=True)
@@ -94,18 +94,18 @@ def init(
             index.stage(repo.layout, add=[".gitattributes"])
         installed = _install(repo, python, chosen)
     added = None
-    if place:
+    if remote:
         from modelvc.store.backends import absolute_url
 
         start = cwd or repo.layout.worktree
         known = repo.config.remotes.get("origin")
         origin = replace(known, url=configured.used_url(repo, known.url)) if known else None
         if origin is None:
-            added = configured.add_remote(repo, "origin", place, cwd=start)
-        elif not origin.same_place(replace(place, url=absolute_url(place.url, start))):
+            added = configured.add_remote(repo, "origin", remote, cwd=start)
+        elif not origin.same_place(replace(remote, url=absolute_url(remote.url, start))):
             raise UsageError(
                 f"the remote origin is {shown_url(origin.url)} already",
-                hint=f"change it with `mvc remote set-url origin {shown_url(place.url)}`",
+                hint=f"change it with `mvc remote set-url origin {shown_url(remote.url)}`",
             )
     left = unstripped(repo) if drivers.filters(repo.layout) else ()
     note_edition(repo)

@@ -54,7 +54,7 @@ class FsckFinding:
 
 def broken_pointers(scope: Scope) -> list[FsckFinding]:
     """Return a finding for each pointer in SCOPE that cannot be read."""
-    return [FsckFinding(Problem(BROKEN, f"{place}: {why}", "Git", (place,))) for place, why in scope.broken]
+    return [FsckFinding(Problem(BROKEN, f"{location}: {why}", "Git", (location,))) for location, why in scope.broken]
 
 
 def wrong_pointers(scope: Scope, actual: Callable[[Pointer], Extent | None]) -> list[FsckFinding]:
@@ -67,29 +67,32 @@ def wrong_pointers(scope: Scope, actual: Callable[[Pointer], Extent | None]) -> 
         known = actual(next(iter(said.values())).pointer)
         for claim, one in said.items():
             if words := claims.difference(claim, known):
-                place = f"{one.path} ({one.commit[:10] or 'worktree'})"
-                found.append(FsckFinding(Problem(WRONG, f"{place}: {words}", "Git", (place,))))
+                location = f"{one.path} ({one.commit[:10] or 'worktree'})"
+                found.append(FsckFinding(Problem(WRONG, f"{location}: {words}", "Git", (location,))))
     return found
 
 
 def with_pointers(
-    repo: Repo, findings: Sequence[FsckFinding], users: Mapping[ObjectName, Sequence[str]]
+    repo: Repo, findings: Sequence[FsckFinding], needed_by: Mapping[ObjectName, Sequence[str]]
 ) -> tuple[Problem, ...]:
     """Return the problems of FINDINGS, each with the pointers concerned. History is walked again only if needed.
 
-    USERS: "path (commit)" of the pointers to each object.
+    NEEDED_BY: "path (commit)" of the pointers to each object.
     """
     concerned = {name for found in findings for name in found.names}
     pointers = any(found.problem.kind == BROKEN for found in findings)
-    first = _introduced(repo, concerned) if pointers or not concerned.isdisjoint(users) else {}
+    first = _introduced(repo, concerned) if pointers or not concerned.isdisjoint(needed_by) else {}
     problems = []
     for found in findings:
         names = sorted(found.names)
-        places = (*found.problem.needed_by, *(user for name in names for user in users.get(name, ())))
-        keys: list[ObjectName | str] = [*names, *(place.rpartition(" in ")[0] for place in found.problem.needed_by)]
+        locations = (*found.problem.needed_by, *(pointer for name in names for pointer in needed_by.get(name, ())))
+        keys: list[ObjectName | str] = [
+            *names,
+            *(location.rpartition(" in ")[0] for location in found.problem.needed_by),
+        ]
         since = (user for key in keys for user in first.get(key, ()))
         problems.append(
-            replace(found.problem, needed_by=tuple(dict.fromkeys(places)), introduced_by=tuple(dict.fromkeys(since)))
+            replace(found.problem, needed_by=tuple(dict.fromkeys(locations)), introduced_by=tuple(dict.fromkeys(since)))
         )
     return tuple(problems)
 
@@ -106,4 +109,4 @@ def _introduced(repo: Repo, names: set[ObjectName]) -> dict[ObjectName | str, li
                     found.setdefault(ObjectName(one.kind, one.oid), {}).setdefault(model, commit)
         except ModelvcError:
             found.setdefault(seen.path, {}).setdefault(seen.path, commit)
-    return {key: [f"{path} ({commit})" for path, commit in places.items()] for key, places in found.items()}
+    return {key: [f"{path} ({commit})" for path, commit in locations.items()] for key, locations in found.items()}

@@ -164,7 +164,7 @@ class Repairer:
             repair_pack(store, remote, one)
 
     def send_again(self, remote_name: str, remote: RemoteStore, health: RemoteHealth) -> None:
-        """Send the affected objects again, whatever the cache says. The next check finds those that are still bad.
+        """Send the affected objects again, even if the cache lists them. The next check finds those that are still bad.
 
         An object that the local store lacks is fetched from another remote first.
         """
@@ -186,7 +186,7 @@ class Repairer:
     ) -> None:
         repo = self._repo
         known = {one: seen for one, seen in seen_cache.load(repo, remote_name).items() if one not in anew}
-        stored = [  # an object that is damaged here as well stays damaged on the remote
+        stored = [  # an object without an intact local copy stays damaged on the remote
             Wanted(*one, str(self._paths[one]), partial(list, [one]))
             for one in sorted(anew)
             if repo.store.has_root(*one)

@@ -76,8 +76,8 @@ def stats(repo: Repo, remote: str | None = None) -> StoreStats:
     models, versions = _models(repo)
     keys, far = _remote(repo, remote) if remote is not None else (None, None)
     counter = _Counter(repo, versions)
-    for place, names in enumerate(models.values()):
-        counter.note_owners(names, place)
+    for position, names in enumerate(models.values()):
+        counter.note_owners(names, position)
     rows = [
         replace(counter.add_up(path, names), pushed=_there(names & versions, keys)) for path, names in models.items()
     ]
@@ -172,7 +172,7 @@ class _Counter:
         return ModelStats("", versions, count, None, logical, kept, self._shared, logical - raw, raw - kept)
 
     def _versions(self, names: Iterable[ObjectName]) -> tuple[int, int, list[ObjectName], int]:
-        """Return the number of versions, and of those here; the readable objects here, and the sum of their sizes."""
+        """Return the numbers of versions in all and stored; the readable stored objects, and the sum of their sizes."""
         names = list(names)
         counted = {name for name in names if name in self._countable}
         here = [name for name in names if name not in self.bad and self._store.has_root(*name)]
