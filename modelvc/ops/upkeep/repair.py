@@ -191,7 +191,7 @@ class Repairer:
             for one in sorted(anew)
             if repo.store.has_root(*one)
         ]
-        options = UploadOptions(jobs=_JOBS, anew=frozenset(one.name for one in stored), damaged=damaged)
+        options = UploadOptions(jobs=_JOBS, resend=frozenset(one.name for one in stored), damaged=damaged)
         known.update(Uploader(repo.store, remote, {}, options).run(stored).seen)
         seen_cache.save(repo, remote_name, known)
 

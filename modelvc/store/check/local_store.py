@@ -1,6 +1,6 @@
-"""Read what a local store holds, all of it or only its structure, and say what is wrong.
+"""Check a local store, all bytes or only its structure.
 
-The index is a cache: where it is wrong, it is dropped.
+The index is a cache: a wrong one is dropped.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LOOK = 64  # chunks verified by one worker at a time
 
 @dataclass(slots=True)
 class PackHealth:
-    """What is wrong in one pack: the whole, or some of its chunks."""
+    """What is wrong with one pack: the whole (`unreadable`), or some of its chunks."""
 
     name: bytes
     size: int
@@ -39,7 +39,7 @@ class PackHealth:
 
 
 def check_pack(store: LocalStore, name: bytes, *, every_byte: bool) -> PackHealth:
-    """Compare a pack's trailer with its name and, with EVERY_BYTE, each chunk with its cid."""
+    """Compare a pack with its name and, with EVERY_BYTE, each chunk with its cid. Raises FileNotFoundError."""
     path = packfile.path_of(store.root, name)
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -68,7 +68,10 @@ def _bad_chunks(fd: int, chunks: Iterable[Stored]) -> list[bytes]:
 
 
 def check_object(store: LocalStore, name: ObjectName, *, every_byte: bool) -> ModelvcError | None:
-    """What is wrong with an object: its root, its manifests, chunks that are nowhere, or (EVERY_BYTE) its content."""
+    """Return what is wrong with an object: its root, a manifest, a missing chunk or (with EVERY_BYTE) its content.
+
+    None: nothing.
+    """
     try:
         root = store.read_root(*name)
         for section in manifest.sections(store, root):
@@ -83,10 +86,10 @@ def check_object(store: LocalStore, name: ObjectName, *, every_byte: bool) -> Mo
 
 
 def check_index(store: LocalStore) -> bool:
-    """Whether the pack index says what the trailers of the packs say. A cache: where it does not, it is dropped."""
+    """Return True if the index agrees with the trailers of all packs. A wrong index is dropped."""
     try:
         agrees = all(_is_indexed(store, name) for name in list_packs(store.root))
-    except (IndexError, ValueError, struct.error):  # it leads outside of itself
+    except (IndexError, ValueError, struct.error):  # damaged
         agrees = False
     if not agrees:
         store.index.drop()
@@ -95,7 +98,7 @@ def check_index(store: LocalStore) -> bool:
 
 
 def _is_indexed(store: LocalStore, name: bytes) -> bool:
-    """Whether every chunk of a pack is found, in this pack or, as it is there, in another."""
+    """Return True if every chunk of a pack is found, in this pack or truly in another."""
     trailer = _trailer(store, name)
     others: dict[bytes, Trailer | None] = {}
     for chunk in trailer or ():
@@ -113,7 +116,7 @@ def _is_indexed(store: LocalStore, name: bytes) -> bool:
 
 
 def _trailer(store: LocalStore, name: bytes) -> Trailer | None:
-    """The trailer of a pack; None when it is damaged or gone, which check_packs says."""
+    """Return the trailer of a pack, or None if the pack is damaged or gone: `check_packs` reports that."""
     try:
         return packfile.open_trailer(store.root, name)
     except (FileNotFoundError, IntegrityError):
@@ -121,12 +124,12 @@ def _trailer(store: LocalStore, name: bytes) -> Trailer | None:
 
 
 def check_packs(store: LocalStore, *, every_byte: bool, on_bytes: Callable[[int], None]) -> list[PackHealth]:
-    """The health of every pack, the good ones included."""
+    """Return the health of every pack, good ones included."""
     found = []
     for name in sorted(list_packs(store.root)):
         try:
             found.append(check_pack(store, name, every_byte=every_byte))
-        except FileNotFoundError:  # merged into another since it was listed
+        except FileNotFoundError:  # merged into another pack since the listing
             continue
         on_bytes(found[-1].size)
     return found

@@ -1,4 +1,4 @@
-"""Check a remote by pack: each needed byte is read once however many versions share it, and nothing goes to the disk.
+"""Check a remote by pack: each needed byte is read once for all versions, and nothing is kept on the disk.
 
 What that proves: docs/decisions/0011-fsck-remote.md.
 """
@@ -30,16 +30,17 @@ if TYPE_CHECKING:
     from modelvc.store.remote.packs import RemotePack
     from modelvc.store.remote.store import Listing, RemoteStore
 
-    Tell = Callable[[int], None]  # of bytes
+    OnBytes = Callable[[int], None]
 
 JOBS = 6  # requests at once, of up to 9 MiB
 
 
 @dataclass(frozen=True, slots=True)
 class CheckDepth:
-    """SHARE of the bytes of chunks to look at; 0: structure alone. ONLY: the packs to look into; None: all.
+    """How much of a remote to read.
 
-    WHOLE: prove every object as a whole, whatever has to be read twice for that.
+    SHARE of the bytes of chunks, 0 for the structure only. ONLY: a pack is read if it returns True; None: every pack.
+    WHOLE: also hash every object as a whole, even if many bytes are read twice for that.
     """
 
     share: float = 1.0
@@ -48,7 +49,7 @@ class CheckDepth:
 
 
 class Fault(NamedTuple):
-    """What is wrong with an object on a remote: it is GONE, it cannot be read (DENIED), or it is damaged."""
+    """What is wrong with an object on a remote: `gone`, unreadable for this account (`denied`), or else damaged."""
 
     why: str
     gone: bool
@@ -64,13 +65,16 @@ class ContentSize(NamedTuple):
 
 @dataclass(slots=True)
 class RemoteHealth:
-    """What was looked at, and what is wrong. Bytes are stored ones; `proven`: objects that are right as a whole."""
+    """What was checked, and what is wrong. Bytes are stored ones.
+
+    `proven`: objects whose whole is known to be right.
+    """
 
     faults: dict[ObjectName, Fault] = field(default_factory=dict)
-    packs: dict[bytes, RemotePack] = field(default_factory=dict)  # that are not as they should be
-    users: dict[bytes, set[ObjectName]] = field(default_factory=dict)  # of these packs, who needs what is damaged
+    packs: dict[bytes, RemotePack] = field(default_factory=dict)  # with damage
+    users: dict[bytes, set[ObjectName]] = field(default_factory=dict)  # which objects need damage, by pack
     proven: set[ObjectName] = field(default_factory=set)
-    sizes: dict[ObjectName, ContentSize] = field(default_factory=dict)  # as good roots say
+    sizes: dict[ObjectName, ContentSize] = field(default_factory=dict)  # by good roots
     count: int = 0  # packs
     needed_bytes: int = 0
     checked_bytes: int = 0
@@ -84,7 +88,7 @@ class _Faulty(Exception):
 
 
 class _Known(NamedTuple):
-    """A segment that was read once; the same one is not read again for another version."""
+    """A segment that was read. No other version reads it again."""
 
     size: int  # bytes of content
     recipe: bytes  # hash
@@ -93,12 +97,14 @@ class _Known(NamedTuple):
 
 @dataclass(slots=True)
 class _Object:
+    """What one object is made of: the hashes of its segments' recipes, and its packs."""
+
     recipe: list[bytes] = field(default_factory=list)  # hashes, segment by segment
     packs: set[bytes] = field(default_factory=set)
 
 
 class RemoteChecker:
-    """One look at one remote."""
+    """One check of one remote."""
 
     def __init__(self, remote: RemoteStore, listing: Listing, local: LocalStore, depth: CheckDepth) -> None:
         self._remote = remote
@@ -114,9 +120,9 @@ class RemoteChecker:
         self._packs = RemotePacks(remote, listing, JOBS)
 
     def run(
-        self, names: Sequence[ObjectName], on_bytes: Tell = lambda _: None, expect: Tell = lambda _: None
+        self, names: Sequence[ObjectName], on_bytes: OnBytes = lambda _: None, expect: OnBytes = lambda _: None
     ) -> RemoteHealth:
-        """Look at the objects NAMES. Raises only what says nothing of them: that the remote cannot be asked."""
+        """Check the objects NAMES. Raises an error only if the remote cannot be reached."""
         packs = self._packs
         try:
             with Workers(self._remote.backend, JOBS, "mvc-look") as pool:
@@ -138,11 +144,14 @@ class RemoteChecker:
     # -- structure
 
     def _describe(self, name: ObjectName) -> bool:
-        """Read all manifests of an object and mark what it needs; whether its whole was proven here before."""
+        """Read all manifests of an object and note its chunks as needed.
+
+        Return True if this clone has hashed the same content.
+        """
         try:
             try:
                 found = self._walk(name)
-            except (_Faulty, KeyMissing):  # a clean-up may have moved it: what does its root say now?
+            except (_Faulty, KeyMissing):  # a gc may have moved it: read its root again
                 found = self._walk(name)
         except _Faulty as error:
             self._faults[name] = error.fault
@@ -159,14 +168,14 @@ class RemoteChecker:
         return False
 
     def _walk(self, name: ObjectName) -> _Object:
-        """The packs and recipe of an object, its manifests compared with their names and with each other."""
+        """Return the packs and recipe of an object. Its manifests are compared with their names and with each other."""
         read = self._remote.read_root(*name)
         if read is None:
             raise KeyMissing(f"{name.oid.short} is not there")
         root, found = read.root, _Object()
         self._packs.open(root.packs)
         found.packs.update(self._packs.packs[one].name for one, _ in root.packs)
-        self._refuse_unreadable(found.packs)  # before parts are read from them
+        self._refuse_unreadable(found.packs)  # before reading parts from them
         if root.kind == "tree":
             manifest.check_tree(root)
         else:
@@ -183,6 +192,7 @@ class RemoteChecker:
         return found
 
     def _refuse_unreadable(self, packs: Iterable[bytes]) -> None:
+        """Raise _Faulty if one of PACKS is unreadable."""
         bad = [one for one in map(self._packs.packs.__getitem__, sorted(packs)) if not one.readable]
         if bad:
             why = f"pack {bad[0].short} {bad[0].trouble}"
@@ -201,7 +211,7 @@ class RemoteChecker:
         return known
 
     def _note_part(self, root: Root, part: Part) -> None:
-        """A part that lies in a pack was read and compared with its name: that is a chunk of the pack, looked at."""
+        """Note that a part in a pack was read and compared: it is a chunk of that pack."""
         if part.place is not None:
             pack, offset, stored, encoding, xxh3 = part.place
             chunk = Stored(part.name, offset, stored, part.length, xxh3, Encoding(encoding))
@@ -217,7 +227,7 @@ class RemoteChecker:
         return _Known(recipe.size, _digest(recipe), tuple(names))
 
     def _local_recipe(self, name: ObjectName) -> list[bytes] | None:
-        """The recipe of an object whose whole was hashed in this clone."""
+        """Return the recipe of an object that was hashed in this clone, or None."""
         with suppress(IntegrityError, NotFoundError):
             root = self._local.read_root(*name)
             if not root.unproven:
@@ -226,10 +236,10 @@ class RemoteChecker:
 
     # -- the whole
 
-    def _prove(self, name: ObjectName, on_bytes: Tell) -> bool:
-        """Hash the content of an object, as a rule if that reads little twice; whether it is what its name says."""
+    def _prove(self, name: ObjectName, on_bytes: OnBytes) -> bool:
+        """Hash the whole object unless most of it was read before. Return True if the hash equals its oid."""
         whole = WholeCheck(self._remote, self._local, self._packs)
-        with suppress(KeyMissing, KeyDenied, FormatError):  # said by the look that follows
+        with suppress(KeyMissing, KeyDenied, FormatError):  # the check of its packs reports it
             read = self._remote.read_root(*name)
             try:
                 worth = read is not None and (self._whole or whole.is_cheap(read.root))
@@ -238,7 +248,7 @@ class RemoteChecker:
                 self._faults[name] = Fault(str(error), gone=False)
         return False
 
-    # -- what came of it
+    # -- the report
 
     def _report(self, names: Sequence[ObjectName], proven: set[ObjectName]) -> RemoteHealth:
         packs = self._packs
@@ -257,7 +267,10 @@ class RemoteChecker:
         return health
 
     def _suffers(self, name: ObjectName, health: RemoteHealth) -> Fault | None:
-        """Whether an object needs a chunk that is damaged, or a pack that went away while this ran."""
+        """Return the fault of an object that needs a damaged chunk, or a pack that went away during the check.
+
+        None: no fault.
+        """
         fault = None
         try:
             for pack, cid in self._places(name, health.packs):
@@ -269,11 +282,11 @@ class RemoteChecker:
                 elif not one.readable:
                     fault = fault or Fault(f"pack {one.short} {one.trouble}", one.gone, one.denied)
         except (KeyMissing, KeyDenied, IntegrityError):
-            return fault  # said before
+            return fault  # reported before
         return fault
 
     def _places(self, name: ObjectName, packs: Collection[bytes]) -> Iterator[tuple[bytes, bytes]]:
-        """(pack, cid) of what an object needs of PACKS."""
+        """Yield (pack, cid) of what an object needs of PACKS."""
         read = self._remote.read_root(*name)
         if read is None:
             return

@@ -1,4 +1,4 @@
-"""Hash the whole of an object that lies on a remote, in the order of its content, without keeping anything of it."""
+"""Hash the whole of objects on a remote, in the order of their content, without keeping a byte."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ _PIECE = 9 << 20  # bytes of content, and of a request: half a pack of 16 MiB
 
 
 class _Piece(NamedTuple):
-    """Records that follow each other in the content: all in this clone, or near each other in one pack."""
+    """Records that follow each other in the content: all held by this clone, or near each other in one pack."""
 
     pack: bytes | None
     records: tuple[Stored, ...]
 
 
 class WholeCheck:
-    """Proves objects of one remote. Chunks that this clone has, it takes from here."""
+    """Hashes objects of one remote. Chunks that this clone holds are read from the local store."""
 
     def __init__(self, remote: RemoteStore, local: LocalStore, packs: RemotePacks) -> None:
         self._remote = remote
@@ -45,7 +45,7 @@ class WholeCheck:
         self._packs = packs
 
     def is_cheap(self, root: Root) -> bool:
-        """Whether at least half of what would be read of an object was not read yet."""
+        """Return True if at most half of what hashing an object reads was read before."""
         fresh = again = 0
         for segment in manifest.read_segments(self._remote, root):
             trailers = self._packs.open(segment.placed().packs)
@@ -61,7 +61,7 @@ class WholeCheck:
         return again <= fresh
 
     def prove(self, root: Root, on_bytes: Callable[[int], None]) -> bool:
-        """Hash an object; False when a chunk of it is damaged or gone, ObjectCorrupt when it is another content."""
+        """Hash an object. Return False if a chunk is damaged or gone. Raises ObjectCorrupt if the hash is another."""
         try:
             with Workers(self._remote.backend, _JOBS, "mvc-whole") as pool:
                 if root.kind == "file":
@@ -114,7 +114,7 @@ class WholeCheck:
             yield _Piece(where, tuple(run))
 
     def _read(self, piece: _Piece) -> tuple[_Piece, list[Content]]:
-        """The contents of a piece, each compared with its name."""
+        """Return the contents of a piece, each compared with its cid."""
         if piece.pack is None:
             return piece, [self._here(stored) for stored in piece.records]
         start = piece.records[0].offset
@@ -128,7 +128,7 @@ class WholeCheck:
         view, found = memoryview(data), []
         for stored in piece.records:
             at = stored.offset - start
-            content = self._packs.look(piece.pack, stored, view[at : at + stored.stored], trailer)
+            content = self._packs.compare(piece.pack, stored, view[at : at + stored.stored], trailer)
             if content is None:
                 raise _Damaged
             found.append(content)
@@ -137,9 +137,9 @@ class WholeCheck:
     def _here(self, stored: Stored) -> Content:
         try:
             return self._local.read_chunk(stored.cid)
-        except ModelvcError:  # damaged or gone here: that is said elsewhere, and says nothing of the remote
+        except ModelvcError:  # damaged or missing here, which says nothing of the remote
             raise _Damaged from None
 
 
 class _Damaged(Exception):
-    """A chunk could not be had."""
+    """A chunk cannot be read."""

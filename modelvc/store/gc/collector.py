@@ -1,7 +1,7 @@
-"""Clean up a remote while others push to it and read from it. Why this is safe: docs/decisions/0010-remote-gc.md.
+"""Collect garbage on a remote while others push and read. Why this is safe: docs/decisions/0010-remote-gc.md.
 
-A pack that is to go is doomed first, for ever: no push references it anew. After the grace what is still needed of it
-is copied into new packs, the roots that used it are swapped, and when no root names it any more it is deleted.
+gc first dooms a pack, for ever: no push names it in a new root. After the grace period gc copies what is still needed
+of it into new packs and replaces the roots that named it. When no root names the pack any more, gc deletes it.
 """
 
 from __future__ import annotations
@@ -27,14 +27,17 @@ if TYPE_CHECKING:
     from modelvc.store.remote.store import RemoteStore
 
 _ATTEMPTS = 5
-_TOGETHER = 64  # roots that are swapped at once
-_READ = 8 << 20  # bytes read at once
+_TOGETHER = 64  # roots that are replaced together
+_READ = 8 << 20  # bytes of one request
 _DOOMED_AT_ONCE = 100_000  # packs, so that a doom list stays below its limit
 
 
 @dataclass(slots=True)
 class Collected:
-    """What a clean-up did, or would do. Bytes of packs; `waiting`: doomed before, not yet older than the grace."""
+    """What a gc did, or would do. Bytes are those of packs.
+
+    `waiting`: packs doomed before, still in their grace period.
+    """
 
     roots: list[UnreachableRoot] = field(default_factory=list)
     doomed: int = 0
@@ -47,7 +50,7 @@ class Collected:
 
 
 class Collector:
-    """One clean-up of one remote. It may be broken off anywhere, and carried on by anybody."""
+    """One gc of one remote. It may be interrupted anywhere, and any later gc continues its work."""
 
     def __init__(self, remote: RemoteStore, rules: GcRules, on_bytes: Callable[[int], None] = lambda _: None) -> None:
         self._remote = remote
@@ -55,20 +58,20 @@ class Collector:
         self._surveyor = Surveyor(remote, rules)
         self._on_bytes = on_bytes
 
-    # -- looking
+    # -- plan
 
     def plan(self) -> Collected:
-        """What `run` would do now. Writes nothing, so ages may be by this computer's clock."""
+        """Return what `run` would do now. Nothing is written, so ages may be by the local clock."""
         found = self._surveyor.look(write=False)
         done = Collected(list(found.unreachable), len(found.dead), found.size(found.dead))
         _count_waiting(found, found.doomed, done)
         done.deleted, done.deleted_bytes = len(found.ripe), found.size(found.ripe)
         return done
 
-    # -- doing
+    # -- run
 
     def run(self) -> Collected:
-        """Do all that can be done now. RemoteBusy when others change the remote all the time."""
+        """Do all that can be done now. Raises RemoteBusy if other writers interfere with every attempt."""
         done = Collected()
         for _ in range(_ATTEMPTS):
             found = self._surveyor.look()
@@ -76,16 +79,19 @@ class Collector:
                 continue
             self._drop_roots(found, done)
             if not self._doom(found, done):
-                continue  # another clean-up dooms at the same time: look again
+                continue  # another gc dooms at the same time: look again
             if found.dead and self._rules.grace <= 0:
-                found = self._surveyor.look()  # roots that came before the doom are seen now, others see the doom
+                found = self._surveyor.look()  # later roots see the doom
             if self._sweep(found, done):
                 _count_waiting(found, found.doomed.keys() - found.dead, done)
                 return done
         raise RemoteBusy(f"others change {self._remote.name} all the time", hint="run it again")
 
     def _announce(self, found: Survey) -> bool:
-        """Write a doom list of no pack before a root goes: the generation. False when another clean-up was faster."""
+        """Write an empty doom list before a root is deleted: it raises the generation.
+
+        Return False if another gc was faster.
+        """
         if not found.unreachable:
             return True
         try:
@@ -98,7 +104,7 @@ class Collector:
         for one in found.unreachable:
             try:
                 self._remote.backend.delete(one.entry.key, one.entry.etag)
-            except RemoteChanged:  # pushed again since: its packs are not counted, so none may be doomed for it
+            except RemoteChanged:  # pushed again: its packs were not counted, so keep them
                 use = self._surveyor.use(ObjectName(one.kind, one.oid))
                 if use:
                     found.used[use.key] = use
@@ -108,7 +114,7 @@ class Collector:
                 done.roots.append(one)
 
     def _doom(self, found: Survey, done: Collected) -> bool:
-        """Doom what is to go; False when another clean-up was faster."""
+        """Doom dead packs. Return False if another gc was faster."""
         if not found.dead:
             return True
         names = sorted(found.dead)[:_DOOMED_AT_ONCE]
@@ -122,7 +128,7 @@ class Collector:
         return True
 
     def _sweep(self, found: Survey, done: Collected) -> bool:
-        """Copy what is still needed of ripe packs, then delete them; False when something came in between."""
+        """Copy what is still needed of ripe packs, then delete them. Return False if another writer interfered."""
         if not found.ripe:
             return True
         users = [key for key, use in found.used.items() if not found.ripe.isdisjoint(use.packs)]
@@ -140,7 +146,7 @@ class Collector:
         return True
 
     def _move(self, keys: Sequence[str], found: Survey, out: Outgoing) -> bool:
-        """Write the roots KEYS anew, without the ripe packs; False when one of them changed."""
+        """Rewrite the roots KEYS without the ripe packs. Return False if one of them changed."""
         roots, contents = [], []
         for key in keys:
             old = self._remote.read_root(*name_of(key))
@@ -153,11 +159,11 @@ class Collector:
                 now = self._remote.read_root(*name_of(key))
                 if now is not None and now.entry.etag == old.entry.etag:
                     raise ObjectCorrupt(f"{old.root.oid.short} ({error})", self._remote.name, remote=True) from None
-                return False  # another clean-up has moved it, and deleted where it was
+                return False  # another gc moved it and deleted the old pack
         fresh_roots = out.finish(contents)
         self._remote.confirm({pack_key(name): size for name, size in out.sent})
         if not self._remote.prove(out.sent):
-            return False  # another clean-up was faster
+            return False  # another gc was faster
         out.sent.clear()
         for (_, entry), fresh in zip(roots, fresh_roots, strict=True):
             try:
@@ -168,7 +174,7 @@ class Collector:
         return True
 
     def _gather(self, root: Root, out: Outgoing) -> Content:
-        """What ROOT is made of; chunks that lie in no usable pack are sent anew."""
+        """Return what ROOT is made of. Chunks that lie in no usable pack are sent again."""
         sections = list(manifest.sections(self._remote, root))
         for section in sections:
             for segment in section.segments:
@@ -185,7 +191,10 @@ class Collector:
         return manifest.content_of(root, sections)
 
     def _read(self, name: bytes, chunks: Sequence[Stored]) -> Iterator[tuple[Stored, bytes]]:
-        """Stored bytes of CHUNKS of one pack, each compared with its name: damage is not copied."""
+        """Yield CHUNKS of one pack with their stored bytes.
+
+        Raises ObjectCorrupt for a damaged chunk: damage is not copied.
+        """
         for some in _groups(chunks):
             ranges = [(chunk.offset, chunk.stored) for chunk in some]
             for chunk, data in zip(some, self._remote.backend.read_ranges(pack_key(name), ranges), strict=True):
@@ -195,16 +204,17 @@ class Collector:
                 yield chunk, bytes(data)
 
     def _is_settled(self, found: Survey) -> bool:
-        """Whether no root names a ripe pack.
+        """Return True if no root names a ripe pack.
 
-        Roots that came or changed since the survey are read again. Who writes one after this look sees the doom.
+        Roots that came or changed since the survey are read again. A push that writes a root after this look sees the
+        doom.
         """
         for prefix in ("b/", "t/"):
             for entry in self._remote.backend.list(prefix):
                 known = found.used.get(entry.key)
                 if known is None or known.etag != entry.etag:
                     use = self._surveyor.use(name_of(entry.key))
-                    if not use or not found.ripe.isdisjoint(use.packs):  # listed, and not there: look again
+                    if not use or not found.ripe.isdisjoint(use.packs):  # listed and gone: look again
                         return False
                 elif not found.ripe.isdisjoint(known.packs):
                     return False

@@ -1,4 +1,4 @@
-"""What a clean-up of a remote sees before it deletes anything: roots, the packs that they need, doom lists."""
+"""Survey a remote before gc deletes anything: its roots, the packs that they need, its doom lists."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from modelvc.store.remote.store import Listing, RemoteStore
 
 
-_DEAD_SHARE = 0.25  # of a pack's bytes, from which it is written anew
+_DEAD_SHARE = 0.25  # of a pack's bytes; a larger dead share dooms the pack
 _ATTEMPTS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class GcRules:
-    """`reached` names, when it is called, what Git's refs reach; GRACE in seconds; JOBS requests at once.
+    """What gc of a remote keeps. `reached` returns the names that Git's refs reach now; GRACE is in seconds.
 
-    `registered`: the keys of the repositories that it asks; None for all that there may be.
+    JOBS: requests at once. `registered`: the keys of the repositories that `reached` asks; None for any.
     """
 
     reached: Callable[[], Collection[ObjectName]]
@@ -42,7 +42,7 @@ class GcRules:
 
 @dataclass(frozen=True, slots=True)
 class UnreachableRoot:
-    """A root that nothing reaches, as old as its entry says."""
+    """A root that no ref reaches, and its age by the remote's clock."""
 
     kind: str
     oid: Oid
@@ -53,19 +53,19 @@ class UnreachableRoot:
 
 @dataclass(slots=True)
 class Survey:
-    """A remote at one moment, and what of it can go."""
+    """A remote at one moment, and what of it can be deleted."""
 
     dooms: set[str]  # keys of doom lists
     listing: Listing
     now: float
     unreachable: tuple[UnreachableRoot, ...]
     used: dict[str, Use] = field(default_factory=dict)  # by the key of each root that stays
-    doomed: dict[bytes, float] = field(default_factory=dict)  # packs, and since when
-    ripe: frozenset[bytes] = frozenset()  # packs doomed for longer than the grace that are still there
-    dead: dict[bytes, int] = field(default_factory=dict)  # packs to doom now, with the bytes that nothing needs
+    doomed: dict[bytes, float] = field(default_factory=dict)  # packs, and since when (seconds)
+    ripe: frozenset[bytes] = frozenset()  # packs whose grace period is over
+    dead: dict[bytes, int] = field(default_factory=dict)  # packs to doom now, with their unneeded bytes
 
     def size(self, packs: Collection[bytes]) -> int:
-        """Bytes of PACKS."""
+        """Return the bytes of PACKS."""
         return sum(self.listing.keys[pack_key(one)].size for one in packs)
 
 
@@ -81,21 +81,24 @@ _Places = dict[bytes, dict[int, int]]  # pack -> offset -> stored bytes
 
 
 class _Need(NamedTuple):
-    """A root with its packs, and where in them what it needs lies."""
+    """A root, and the places of what it needs."""
 
     use: Use
     places: _Places
 
 
 class Surveyor:
-    """Looks at one remote, as often as a clean-up needs it."""
+    """Surveys one remote, as often as gc asks."""
 
     def __init__(self, remote: RemoteStore, rules: GcRules) -> None:
         self._remote = remote
         self._rules = rules
 
     def look(self, *, write: bool = True) -> Survey:
-        """A fresh look. The order matters: dooms, then everything, then Git's refs. WRITE: as of `Backend.now`."""
+        """Survey the remote now. The order is the safety: doom lists, then all keys, then Git's refs.
+
+        WRITE: see `Backend.now`.
+        """
         dooms = self._remote.doom_lists()
         listing = self._remote.listing()
         now = self._remote.backend.now(write=write)
@@ -112,7 +115,7 @@ class Surveyor:
         return found
 
     def _check_listing(self, listing: Listing, reached: Collection[ObjectName]) -> None:
-        """RemoteBusy when LISTING lacks a key that is there: packs that are needed would seem not to be."""
+        """Raise RemoteBusy if LISTING lacks a key that is there: needed packs would look unneeded."""
         unlisted = [root_key(*name) for name in reached if not listing.has_root(*name)]
         if unlisted and self._remote.backend.stat(unlisted):
             raise RemoteBusy(
@@ -128,7 +131,7 @@ class Surveyor:
     ) -> tuple[UnreachableRoot, ...]:
         def going(name: ObjectName) -> UnreachableRoot:
             size = 0
-            with suppress(ObjectCorrupt):  # nothing needs it, so it may be damaged
+            with suppress(ObjectCorrupt):  # it goes, so damage does not matter
                 root = self._remote.read_root(*name)
                 size = root.root.size if root else 0
             entry = listing.keys[root_key(*name)]
@@ -138,7 +141,7 @@ class Surveyor:
             return tuple(pool.map(going, names))
 
     def _uses(self, roots: Sequence[ObjectName], found: Survey) -> _Places:
-        """Note in FOUND what each of ROOTS needs; what they need together."""
+        """Note in FOUND what each of ROOTS needs. Return the places of all that they need."""
         live: defaultdict[bytes, dict[int, int]] = defaultdict(dict)
         with Workers(self._remote.backend, self._rules.jobs, "mvc-gc") as pool:
             for one in windowed(pool, self._rules.jobs * 2, self._need, roots):
@@ -154,7 +157,10 @@ class Surveyor:
         return need and need.use
 
     def _need(self, name: ObjectName) -> _Need | None:
-        """What a root needs; None when there is none. ObjectCorrupt for one of which that cannot be known."""
+        """Return what a root needs, or None if there is no root.
+
+        Raises ObjectCorrupt if its manifests are damaged or gone.
+        """
         etags: list[str] = []
         while True:
             found = self._remote.read_root(*name)
@@ -166,12 +172,12 @@ class Surveyor:
             except (FormatError, KeyMissing):
                 if entry.etag in etags or len(etags) >= _ATTEMPTS:
                     raise ObjectCorrupt(f"the root of {root.oid.short}", self._remote.name, remote=True) from None
-                etags.append(entry.etag)  # it may have been swapped, and what it said deleted
+                etags.append(entry.etag)  # gc may have replaced it and deleted its packs
             else:
                 return _Need(Use(entry.key, entry.etag, frozenset(places)), places)
 
     def _judge(self, found: Survey, live: _Places) -> None:
-        """Which packs are to be doomed, where LIVE is needed, and which were doomed long enough ago."""
+        """Note in FOUND which packs to doom (LIVE is what roots need) and which were doomed a grace period ago."""
         ripe = set()
         for name, entry in packs_of(found.listing):
             if name in found.doomed:
@@ -192,15 +198,17 @@ def _roots(listing: Listing) -> Iterator[tuple[ObjectName, Entry]]:
 
 
 def packs_of(listing: Listing) -> Iterator[tuple[bytes, Entry]]:
+    """Yield the name and entry of every pack in LISTING."""
     for key, entry in listing.keys.items():
         if key.startswith("packs/"):
-            with suppress(ValueError):  # whatever it is, it is no pack of ours
+            with suppress(ValueError):  # not a pack
                 name = bytes.fromhex(key.rpartition("/")[2])
                 if pack_key(name) == key:
                     yield name, entry
 
 
 def name_of(key: str) -> ObjectName:
+    """Return the name of the object whose root has this key. Raises KeyMissing for another key."""
     kind = "file" if key.startswith("b/") else "tree"
     try:
         return ObjectName(kind, Oid(bytes.fromhex(key.rpartition("/")[2])))

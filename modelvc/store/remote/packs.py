@@ -1,7 +1,6 @@
-"""The packs of a remote: their trailers, which of their chunks are needed, and whether the bytes of these are good.
+"""Read the trailers of a remote's packs, note which of their chunks are needed, and compare the bytes of these.
 
-A needed chunk is one bit beside the trailer of its pack, so memory stays small whatever the remote holds. Nothing that
-was looked at once is read again.
+A needed chunk costs one bit beside the trailer of its pack, so memory stays small. Checked bytes are not read again.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 
 _TAIL = 16 << 10  # bytes that hold the trailer of nearly every pack of 16 MiB
 _READ = 9 << 20  # bytes of one request for chunks: half a pack of 16 MiB
-_KEPT = 48 << 20  # bytes of trailers in memory; what is dropped is read again
+_KEPT = 48 << 20  # bytes of trailers in memory; a dropped trailer is read again
 GONE = "is not there"
 DENIED = "cannot be read by this account"
 
@@ -39,7 +38,7 @@ Trailers = dict[bytes, Trailer | None]
 
 
 class Spot(NamedTuple):
-    """Where in its pack a root says that a chunk lies."""
+    """The place of a chunk in its pack, as a root names it."""
 
     offset: int
     cid: bytes
@@ -47,21 +46,21 @@ class Spot(NamedTuple):
 
 @dataclass(slots=True)
 class RemotePack:
-    """One pack that some object needs. `trouble`: why nobody can use it as a whole."""
+    """One pack that some object needs. `trouble` says why the pack as a whole is unusable, "" if it is usable."""
 
     name: bytes
     size: int
     trouble: str = ""
     readable: bool = True  # its chunks can be read where roots say they are
     needed: bytearray = field(default_factory=bytearray)  # one bit for each record of the trailer
-    done: bytearray = field(default_factory=bytearray)  # of these, which were looked at
-    loose: dict[Spot, Stored] = field(default_factory=dict)  # needed places that the trailer does not have
-    loose_done: set[Spot] = field(default_factory=set)
+    done: bytearray = field(default_factory=bytearray)  # of these, which were compared
+    unlisted: dict[Spot, Stored] = field(default_factory=dict)  # needed chunks that the trailer lacks
+    unlisted_done: set[Spot] = field(default_factory=set)
     bad: set[bytes] = field(default_factory=set)  # cids
 
     @property
     def ref(self) -> PackRef:
-        """Its name and the size that roots say."""
+        """Its name, and the size that roots give."""
         return PackRef(self.name, self.size)
 
     @property
@@ -71,25 +70,27 @@ class RemotePack:
 
     @property
     def why(self) -> str:
-        """What is wrong with it, for people."""
+        """What is wrong with it, in words for people."""
         return self.trouble or f"has {len(self.bad)} damaged chunk{'' if len(self.bad) == 1 else 's'}"
 
     @property
     def lost(self) -> set[bytes]:
-        """The chunks that cannot be had from it."""
-        return self.bad if self.readable else {chunk.cid for chunk in self.loose.values()}
+        """The chunks that cannot be read from it."""
+        return self.bad if self.readable else {chunk.cid for chunk in self.unlisted.values()}
 
     @property
     def gone(self) -> bool:
+        """True if the remote has no such pack."""
         return self.trouble == GONE
 
     @property
     def denied(self) -> bool:
+        """True if this account cannot read it."""
         return self.trouble == DENIED
 
 
 class RemotePacks:
-    """Every pack that was asked about. Safe from many threads."""
+    """All packs of one remote that some object needs. Safe from many threads."""
 
     def __init__(self, remote: RemoteStore, listing: Listing, jobs: int) -> None:
         self._remote = remote
@@ -101,20 +102,21 @@ class RemotePacks:
         self._kept = 0
         self.packs: dict[bytes, RemotePack] = {}
         self.needed_bytes = 0
-        self.done_bytes = 0  # of the needed ones
-        self.read_bytes = 0  # with trailers, and gaps that were cheaper to read than to skip
+        self.done_bytes = 0  # of needed chunks
+        self.read_bytes = 0  # trailers and gaps included
 
     def close(self) -> None:
+        """Stop reading trailers."""
         self._loader.shutdown(cancel_futures=True)
 
     # -- what is needed
 
     def open(self, packs: Iterable[PackRef]) -> Trailers:
-        """The trailers of PACKS; None for what has none that can be used."""
-        asked = [(name, self._ask(name, size)) for name, size in packs]
+        """Return the trailers of PACKS: None for a pack without a usable trailer."""
+        asked = [(name, self._start_loading(name, size)) for name, size in packs]
         return {name: future.result() for name, future in asked}
 
-    def _ask(self, name: bytes, size: int) -> Future[Trailer | None]:
+    def _start_loading(self, name: bytes, size: int) -> Future[Trailer | None]:
         with self._lock:
             known = self.packs.get(name)
             if known is None:
@@ -129,7 +131,7 @@ class RemotePacks:
     def _load(self, one: RemotePack) -> Trailer | None:
         listed = one.trouble or self._listed(one)
         with self._lock:
-            one.trouble = one.trouble or listed  # another root may have named another size meanwhile
+            one.trouble = one.trouble or listed  # another root may name another size meanwhile
             one.readable = not one.trouble
         if one.trouble:
             return None
@@ -160,15 +162,17 @@ class RemotePacks:
         return found
 
     def _listed(self, one: RemotePack) -> str:
-        """What a listing, and another look, say against a pack."""
+        """Return what the listing, or else a second look-up, says against a pack; "" if it says nothing."""
         key = pack_key(one.name)
-        entry = self._listing.keys.get(key) or self._remote.backend.stat([key]).get(key)  # it may have come since
+        entry = self._listing.keys.get(key) or self._remote.backend.stat([key]).get(
+            key
+        )  # it may have come since the listing
         if entry is None:
             return GONE
         return "" if entry.size == one.size else f"has {entry.size:,} of {one.size:,} bytes"
 
     def need(self, chunks: Iterable[Located], trailers: Trailers, *, read: bool = False) -> None:
-        """(pack, place) of chunks that an object needs; READ: that were looked at already."""
+        """Note CHUNKS as needed. With READ, they were compared already."""
         with self._lock:
             for name, chunk in chunks:
                 self._mark(self.packs[name], chunk, trailers.get(name), read=read)
@@ -177,8 +181,8 @@ class RemotePacks:
         place = _place(trailer, chunk)
         spot = Spot(chunk.offset, chunk.cid)
         if place is None:
-            known, done = spot in one.loose, spot in one.loose_done
-            one.loose[spot] = chunk
+            known, done = spot in one.unlisted, spot in one.unlisted_done
+            one.unlisted[spot] = chunk
         else:
             known, done = _bit(one.needed, place), _bit(one.done, place)
             _set(one.needed, place)
@@ -186,19 +190,21 @@ class RemotePacks:
         if read and not done:
             self.done_bytes += chunk.stored
             if place is None:
-                one.loose_done.add(spot)
+                one.unlisted_done.add(spot)
             else:
                 _set(one.done, place)
 
     def is_done(self, name: bytes, chunk: Stored, trailer: Trailer | None) -> bool:
-        """Whether a chunk was looked at."""
+        """Return True if a chunk was compared already."""
         place = _place(trailer, chunk)
         if place is None:
-            return Spot(chunk.offset, chunk.cid) in self.packs[name].loose_done
+            return Spot(chunk.offset, chunk.cid) in self.packs[name].unlisted_done
         return _bit(self.packs[name].done, place)
 
-    def look(self, name: bytes, chunk: Stored, stored: bytes | memoryview, trailer: Trailer | None) -> Content | None:
-        """The content of a chunk that was read as STORED; None, and noted, when it is damaged."""
+    def compare(
+        self, name: bytes, chunk: Stored, stored: bytes | memoryview, trailer: Trailer | None
+    ) -> Content | None:
+        """Return the content of a chunk that was read as STORED. Return None for a damaged chunk, and note it."""
         content = codec.verified_content(chunk, stored)
         with self._lock:
             one = self.packs[name]
@@ -212,7 +218,10 @@ class RemotePacks:
     def read_needed(
         self, packs: Iterable[RemotePack], choose: Callable[[int], bool], on_bytes: Callable[[int], None]
     ) -> None:
-        """Look at needed chunks of PACKS, unless that was done, if CHOOSE, asked with their size, wants them."""
+        """Read and compare the needed chunks of PACKS that were not compared yet.
+
+        CHOOSE gets the bytes of each and may skip it.
+        """
         with Workers(self._remote.backend, self._jobs, "mvc-verify") as pool:
             asked = ((one, wanted) for one in packs if one.readable and (wanted := self._chosen(one, choose)))
             for size in windowed(pool, self._jobs * 2, lambda each: self._read_pack(*each), asked):
@@ -220,7 +229,7 @@ class RemotePacks:
 
     def _chosen(self, one: RemotePack, choose: Callable[[int], bool]) -> list[Stored]:
         (trailer,) = self.open([one.ref]).values()
-        found = [chunk for spot, chunk in one.loose.items() if spot not in one.loose_done]
+        found = [chunk for spot, chunk in one.unlisted.items() if spot not in one.unlisted_done]
         if trailer is not None:
             left = (place for place in range(trailer.count) if _bit(one.needed, place) and not _bit(one.done, place))
             found += [trailer.at(place) for place in left]
@@ -232,7 +241,7 @@ class RemotePacks:
         for span in merge([(chunk.offset, chunk.stored) for chunk in chunks], most=_READ):
             try:
                 data = self.read(one.name, span.start, span.stop - span.start)
-            except KeyMissing:  # a clean-up of the remote was faster
+            except KeyMissing:  # a gc of the remote was faster
                 one.trouble, one.readable = GONE, False
                 return size
             except KeyDenied:
@@ -241,24 +250,24 @@ class RemotePacks:
             view = memoryview(data)
             for chunk in (chunks[place] for place in span.members):
                 at = chunk.offset - span.start
-                self.look(one.name, chunk, view[at : at + chunk.stored], trailer)
+                self.compare(one.name, chunk, view[at : at + chunk.stored], trailer)
                 size += chunk.stored
         return size
 
     def read(self, name: bytes, start: int, length: int) -> bytes:
-        """Bytes of a pack, counted."""
+        """Read bytes of a pack, and count them."""
         (found,) = self._remote.backend.read_ranges(pack_key(name), [(start, length)])
         self.count(length)
         return found
 
     def count(self, size: int) -> None:
-        """SIZE bytes of packs were read."""
+        """Count SIZE bytes of packs as read."""
         with self._lock:
             self.read_bytes += size
 
 
 def share_of(total: int, share: float, rng: random.Random) -> Callable[[int], bool]:
-    """Chooses at random among chunks that hold TOTAL bytes, until SHARE of these are chosen; at least one chunk."""
+    """Return a function that chooses chunks at random until SHARE of TOTAL bytes is chosen, and at least one chunk."""
     wanted, left, some = total * share, total, False
 
     def choose(size: int) -> bool:
@@ -273,7 +282,7 @@ def share_of(total: int, share: float, rng: random.Random) -> Callable[[int], bo
 
 
 def _place(trailer: Trailer | None, chunk: Stored) -> int | None:
-    """The record of the trailer that says the same of a chunk; None without one."""
+    """Return the position of the record that agrees with CHUNK, or None if the trailer has no such record."""
     place = None if trailer is None else trailer.place(chunk.cid)
     return place if place is not None and trailer is not None and trailer.at(place) == chunk else None
 

@@ -1,4 +1,4 @@
-"""What tells from a listing alone that an object is complete on a remote. On the short path: it imports nothing."""
+"""What tells from a listing alone that an object is complete on a remote. Short paths load this: keep imports few."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Seen(NamedTuple):
-    """An object as it was seen on a remote: the size of its root, and the packs that it needs."""
+    """What an object needed on a remote when this clone last looked: the size of its root, and its packs."""
 
     root: int  # bytes; 0 where that is not known
     packs: tuple[PackRef, ...]

@@ -1,4 +1,4 @@
-"""What servers were seen to honour: a small file each, in a folder of this clone. A lost file is made anew."""
+"""Remember what servers honour: a small file each, in a folder of this clone. A lost file is measured again."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 class Servers:
-    """FOLDER is `.git/mvc/servers`; "" remembers nothing."""
+    """The notes in FOLDER, `.git/mvc/servers`. With "", nothing is remembered."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
 
     def recall(self, store: str, server: str) -> ServerSupport | None:
-        """What is known of the store with the id STORE behind SERVER."""
+        """Return what is known of the store with the id STORE behind SERVER, or None."""
         if not self._folder:
             return None
         try:
@@ -33,7 +33,7 @@ class Servers:
         return found if (found.store, found.server) == (store, server) else None
 
     def keep(self, found: ServerSupport) -> None:
-        """Remember FOUND; a clone that cannot be written measures each time."""
+        """Remember FOUND. In a clone that cannot be written nothing is remembered."""
         if not self._folder:
             return
         with contextlib.suppress(OSError):

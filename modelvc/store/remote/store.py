@@ -1,4 +1,4 @@
-"""A store that lies behind a backend: its config, roots, packs and dooms. Keys: docs/format.md#store."""
+"""Read and write a store behind a backend: its config, roots, packs and doom lists. Keys: docs/format.md#store."""
 
 from __future__ import annotations
 
@@ -35,17 +35,19 @@ _SHARD = {"file": "b", "tree": "t"}
 
 
 def root_key(kind: str, oid: Oid) -> str:
+    """Return the key of an object's root."""
     digits = oid.hex()
     return f"{_SHARD[kind]}/{digits[:2]}/{digits}"
 
 
 def pack_key(name: bytes) -> str:
+    """Return the key of a pack."""
     digits = name.hex()
     return f"packs/{digits[:2]}/{digits}"
 
 
 class RemoteRoot(NamedTuple):
-    """The root of an object on a remote, and the entry of its key: who replaces the root names its etag."""
+    """The root of an object on a remote, and the entry of its key, whose etag a replacement needs."""
 
     root: Root
     entry: Entry
@@ -53,25 +55,27 @@ class RemoteRoot(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """What a remote holds, as it was listed."""
+    """What a remote held when it was listed."""
 
     keys: Mapping[str, Entry]
 
     def has_pack(self, name: bytes, size: int) -> bool:
+        """Return True if the pack NAME is there with SIZE bytes."""
         entry = self.keys.get(pack_key(name))
         return entry is not None and entry.size == size
 
     def has_root(self, kind: str, oid: Oid) -> bool:
+        """Return True if the object has a root there."""
         return root_key(kind, oid) in self.keys
 
     def without(self, packs: Collection[bytes]) -> Listing:
-        """The same, but for PACKS."""
+        """Return the listing without PACKS."""
         gone = {pack_key(name) for name in packs}
         return Listing({key: entry for key, entry in self.keys.items() if key not in gone}) if gone else self
 
     @property
     def dooms(self) -> list[Entry]:
-        """The doom lists."""
+        """The entries of the doom lists."""
         return [entry for key, entry in self.keys.items() if key.startswith(doom_list.FOLDER)]
 
 
@@ -88,10 +92,11 @@ class RemoteStore:
 
     @property
     def name(self) -> str:
+        """The URL for messages, without credentials."""
         return self.backend.name
 
     def check(self) -> StoreConfig | None:
-        """Refuse a store that this mvc cannot read; None when nothing was ever pushed here."""
+        """Return the config, or None if nothing was ever pushed. Raises ConfigError for a store of a later release."""
         try:
             data, _ = self.backend.read("config", limit=limits.STORE_CONFIG)
         except KeyMissing:
@@ -101,7 +106,10 @@ class RemoteStore:
         return found
 
     def prepare(self) -> bool:
-        """Make sure that there is a config, and that this mvc may write; whether there was none."""
+        """Create the config if there is none, and return True if so.
+
+        Raises ConfigError for a store of a later release.
+        """
         try:
             found = self.check()
         except FormatError:
@@ -114,7 +122,7 @@ class RemoteStore:
             fresh = StoreConfig.create().with_unconditional_writers() if alone else StoreConfig.create()
             try:
                 self.backend.create("config", fresh.encode())
-            except RemoteChanged:  # somebody else pushed first at the same time
+            except RemoteChanged:  # another first push was faster
                 found = self.check()
             else:
                 found = (self.check() if alone else None) or fresh
@@ -125,9 +133,10 @@ class RemoteStore:
         return made
 
     def adapt(self, store: str, *, anew: bool = False) -> None:
-        """Before anything is written, learn what the server honours and ask it for that only.
+        """Find what the server honours, and use only that. Call it before the first write.
 
-        The clone remembers it, or measures it (always with ANEW). STORE is the id of the store, "" before it has one.
+        A clone measures each server once and remembers the result; with ANEW it measures again. STORE is the id of the
+        store, "" before it has one.
         """
         backend = self.backend
         if not isinstance(backend, MeasurableBackend):
@@ -143,7 +152,7 @@ class RemoteStore:
         self._measured = True
 
     def _declare(self, config: StoreConfig) -> None:
-        """Say in the store's CONFIG, before a pack is written without conditions, that gc has to run alone."""
+        """Say in the store's CONFIG that packs are written without conditions, so that gc has to run alone."""
         while not self.backend.capabilities.conditional and not config.unconditional:
             _, entry = self.backend.read("config", limit=limits.STORE_CONFIG)
             with contextlib.suppress(RemoteChanged):
@@ -154,9 +163,9 @@ class RemoteStore:
             config = again
 
     def _restored(self) -> StoreConfig | None:
-        """A new config in place of what is left of one that this version wrote; FormatError where it is anything else.
+        """Replace a torn config of this version, and return the new one. Raises FormatError for any other damage.
 
-        All that a config of version 1 says of a store is the same everywhere, but for its id.
+        In version 1, only the id differs between configs.
         """
         data, entry = self.backend.read("config", limit=limits.STORE_CONFIG)
         if not store_config.is_torn(data):
@@ -169,7 +178,7 @@ class RemoteStore:
         return fresh
 
     def register(self, place: str, listing: Listing) -> bool:
-        """Note that the Git repository at PLACE uses this store; False where LISTING shows that it is noted."""
+        """Note that the Git repository at PLACE uses this store. Return False if LISTING shows that note already."""
         key = repository_registration.key_of(place)
         if key in listing.keys:
             return False
@@ -177,7 +186,10 @@ class RemoteStore:
         return True
 
     def repositories(self) -> dict[str, str]:
-        """The Git repositories that use this store, with the key of each; FormatError for one of a later format."""
+        """Return the Git repositories that use this store, with the key of each.
+
+        Raises FormatError for a later format.
+        """
         found = {}
         for key in sorted(entry.key for entry in self.backend.list(repository_registration.FOLDER)):
             data, _ = self.backend.read(key, limit=limits.REGISTRATION)
@@ -185,11 +197,14 @@ class RemoteStore:
         return found
 
     def listing(self) -> Listing:
-        """Everything that is here: one request per page."""
+        """List all keys: one request per page."""
         return Listing({entry.key: entry for entry in self.backend.list("")})
 
     def confirm(self, sizes: Mapping[str, int]) -> None:
-        """Wait until the keys of SIZES are there as large as that: what a server said it kept may be lost, or late."""
+        """Wait until the keys of SIZES are there with these sizes.
+
+        Raises RemoteBusy if the server lost one, or still hides it.
+        """
         waits = retry.delays()
         while True:
             found = self.backend.stat(sizes.keys())
@@ -201,7 +216,10 @@ class RemoteStore:
             self.waits.pause(self.unseen(lacking[0]), waits.pop(0))
 
     def prove(self, packs: Iterable[PackRef]) -> bool:
-        """Read the trailers of PACKS (name, size) that were just sent; False when one is gone by now."""
+        """Read the trailers of PACKS that were just sent. Return False if one is gone.
+
+        Raises ObjectCorrupt for a damaged one.
+        """
         for name, size in packs:
 
             def read_at(offset: int, length: int, key: str = pack_key(name)) -> bytes:
@@ -217,19 +235,20 @@ class RemoteStore:
         return True
 
     def unseen(self, key: str) -> RemoteBusy:
+        """Return the error for a key that was sent and is not listed."""
         return RemoteBusy(
             f"{key} was sent to {self.name}, which does not show it",
             hint="run the command again: it sends what is lost; if it stays so, ask who runs the server",
         )
 
-    def look(self, keys: list[str]) -> Listing:
-        """Only KEYS and the doom lists: for few keys and a large remote."""
+    def look_up(self, keys: list[str]) -> Listing:
+        """Return a listing of KEYS and the doom lists only: for few keys and a large remote."""
         found = dict(self.backend.stat(keys))
         found.update((entry.key, entry) for entry in self.doom_lists())
         return Listing(found)
 
     def read_root(self, kind: str, oid: Oid) -> RemoteRoot | None:
-        """Read the root of an object. Return None when there is none. Raises ObjectCorrupt for a damaged one."""
+        """Return the root of an object, or None if it has none. Raises ObjectCorrupt for a damaged root."""
         try:
             data, entry = self.backend.read(root_key(kind, oid), limit=limits.ROOT)
         except KeyMissing:
@@ -243,7 +262,10 @@ class RemoteStore:
         return RemoteRoot(found, entry)
 
     def read_part(self, root: Root, part: Part) -> bytes:
-        """A segment or leaf, verified against its name."""
+        """Return the bytes of a segment or leaf, compared with its name.
+
+        Raises ObjectCorrupt, FormatError or KeyMissing.
+        """
         if part.data is not None:
             return part.data
         if part.place is None:
@@ -268,7 +290,10 @@ class RemoteStore:
         return data
 
     def doomed(self, lists: Iterable[Entry]) -> dict[bytes, float]:
-        """Packs on the doom lists LISTS, never to be referenced anew, and since when (by the remote's clock)."""
+        """Return the packs on the doom lists LISTS, each with the time when it was doomed, in seconds.
+
+        The time is by the remote's clock. No new root may name such a pack. Raises ObjectCorrupt for a damaged list.
+        """
         found: dict[bytes, float] = {}
         for entry in lists:
             data, _ = self.backend.read(entry.key, limit=limits.DOOM_LIST)
@@ -276,31 +301,36 @@ class RemoteStore:
                 names = doom_list.parse(data)
             except FormatError:
                 raise ObjectCorrupt(f"the doom list {entry.key}", self.name, remote=True) from None
-            if len(data) != entry.size:  # a line less would be a pack that seems to stay
+            if len(data) != entry.size:  # a lost line would be a pack that seems not doomed
                 raise ObjectCorrupt(f"the doom list {entry.key}", self.name, remote=True)
             for name in names:
                 found[name] = min(found.get(name, entry.mtime), entry.mtime)
         return found
 
     def doom_lists(self) -> list[Entry]:
+        """List the doom lists."""
         return list(self.backend.list(doom_list.FOLDER))
 
     def generation(self) -> int:
-        """The number of the last doom list, 0 without any. A clean-up raises it before it removes a root."""
+        """Return the number of the last doom list, 0 without any. gc raises it before it deletes a root."""
         return self._last(entry.key for entry in self.doom_lists())
 
     def doom(self, packs: Iterable[bytes], known: Collection[str]) -> str:
-        """Doom PACKS in the list after those KNOWN; its key. RemoteChanged when another clean-up wrote that one."""
+        """Doom PACKS in the list after those KNOWN. Return its key.
+
+        Raises RemoteChanged if another gc wrote that list.
+        """
         key = f"{doom_list.FOLDER}{self._last(known) + 1:08}"
         self.backend.create(key, doom_list.encode(packs))
         return key
 
     def _last(self, known: Iterable[str]) -> int:
-        """The highest number among the keys of doom lists KNOWN; 0 without any."""
+        """Return the highest number among the keys KNOWN of doom lists, 0 without any."""
         try:
             return max((int(key.removeprefix(doom_list.FOLDER)) for key in known), default=0)
         except ValueError:
             raise ObjectCorrupt("the numbering of doom lists", self.name, remote=True) from None
 
     def close(self) -> None:
+        """Close the backend."""
         self.backend.close()

@@ -1,4 +1,4 @@
-"""Threads that wait for a remote."""
+"""Run requests to a remote in threads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _R = TypeVar("_R")
 
 
 class Workers(ThreadPoolExecutor):
-    """When their block is interrupted, so is what they wait for: Ctrl-C must not take a slow upload's time."""
+    """A thread pool that aborts the backend's requests on Ctrl-C, so that a slow upload does not delay the exit."""
 
     def __init__(self, backend: Backend, jobs: int, name: str) -> None:
         super().__init__(jobs, name)
@@ -30,7 +30,10 @@ class Workers(ThreadPoolExecutor):
 
 
 def windowed(pool: ThreadPoolExecutor, most: int, work: Callable[[_T], _R], items: Iterable[_T]) -> Iterator[_R]:
-    """WORK done on ITEMS in threads, in order, with at most MOST begun: results that wait take memory."""
+    """Do WORK on ITEMS in threads and yield the results in order.
+
+    At most MOST items are begun: waiting results take memory.
+    """
     flying: deque[Future[_R]] = deque()
     try:
         for item in items:
@@ -40,5 +43,5 @@ def windowed(pool: ThreadPoolExecutor, most: int, work: Callable[[_T], _R], item
         while flying:
             yield flying.popleft().result()
     finally:
-        for future in flying:  # after Ctrl-C nobody waits for what was not begun
+        for future in flying:  # after Ctrl-C, do not begin the rest
             future.cancel()

@@ -1,4 +1,4 @@
-"""Bring single chunks into the local store from wherever a good copy lies: another version, pack or remote."""
+"""Recover single chunks for the local store from good copies: in other versions, packs or remotes."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _READ = 8 << 20  # bytes of one request
 
 
 def recover_chunks(local: LocalStore, remote: RemoteStore, wanted: set[bytes], names: Iterable[ObjectName]) -> None:
-    """Take chunks of WANTED from a remote, as far as the objects NAMES there lead to good copies; WANTED shrinks.
+    """Take chunks of WANTED from packs that the objects NAMES on a remote name. Recovered chunks leave WANTED.
 
-    Raises RemoteError when it cannot be asked any more; what came before is kept.
+    Raises RemoteError if the remote cannot be reached any more. Chunks recovered before that are kept.
     """
     with StoreWriter(local) as writer:
         try:
             for name in names:
                 if not wanted:
                     break
-                with suppress(IntegrityError, KeyMissing):  # what is damaged there is no help
+                with suppress(IntegrityError, KeyMissing):  # a damaged object does not help
                     _recover_from_object(remote, writer, wanted, name)
         except RemoteError:
             writer.commit()
@@ -56,9 +56,9 @@ def _recover_from_object(remote: RemoteStore, writer: StoreWriter, wanted: set[b
                     remote, writer, wanted, where, sorted(chunks.values(), key=lambda chunk: chunk.offset)
                 )
             except KeyMissing:
-                continue  # gone: the next object may know another place
+                continue  # gone; the next object may name another pack
             except RemoteError as error:
-                if error.transient or isinstance(error, RemoteDenied):  # or each range would wait for all retries
+                if error.transient or isinstance(error, RemoteDenied):  # else each range would wait for all retries
                     raise
 
 
@@ -75,7 +75,7 @@ def _recover_from_pack(
 
 
 def content_on_remote(remote: RemoteStore, name: ObjectName) -> Content | None:
-    """What an object is made of, from a remote whose manifests of it are whole; None where they are not."""
+    """Return what an object is made of by a remote, or None if its root or a manifest there is damaged or missing."""
     try:
         found = remote.read_root(*name)
         return None if found is None else manifest.read(remote, found.root)
@@ -84,7 +84,7 @@ def content_on_remote(remote: RemoteStore, name: ObjectName) -> Content | None:
 
 
 def content_in_store(local: LocalStore, name: ObjectName) -> Content | None:
-    """The same from the local store, whose chunks may be gone."""
+    """Return what an object is made of by the local store, or None likewise. Its chunks may be missing."""
     try:
         return manifest.read(local, local.read_root(*name))
     except (IntegrityError, NotFoundError):
@@ -92,12 +92,12 @@ def content_in_store(local: LocalStore, name: ObjectName) -> Content | None:
 
 
 def missing_chunks(local: LocalStore, content: Content) -> set[bytes]:
-    """Chunks of a content that no local pack has."""
+    """Return the chunks of a content that no local pack holds."""
     return {cid for cid, _ in content.recipe if local.find(cid) is None}
 
 
 def rewrite_root(local: LocalStore, content: Content, folder: str) -> None:
-    """Give an object a new root; the old one goes to FOLDER. All its chunks are here."""
+    """Give an object a new root, and move the old one to FOLDER. All its chunks must be here."""
     local_store.set_root_aside(local, ObjectName(content.kind, content.oid), folder)
     with StoreWriter(local) as writer:
         writer.add(content, unproven=True)
@@ -105,17 +105,20 @@ def rewrite_root(local: LocalStore, content: Content, folder: str) -> None:
 
 
 class WantedChunks:
-    """What an Ingest is given in place of a StoreWriter, so that of a whole file it keeps only chunks of WANTED."""
+    """A sink for Ingest in place of a StoreWriter: of a whole file it keeps only chunks of WANTED."""
 
     def __init__(self, writer: StoreWriter, wanted: set[bytes]) -> None:
         self._writer = writer
         self._wanted = wanted
 
     def has(self, cid: bytes) -> bool:
+        """Return True for a chunk that is not wanted, or that is stored already."""
         return cid not in self._wanted or self._writer.has(cid)
 
     def begin_blob(self, together: int = 0) -> None:
+        """Start another blob, as StoreWriter does."""
         self._writer.begin_blob(together)
 
     def append(self, data: bytes | bytearray | memoryview, chunks: Sequence[NewChunk]) -> None:
+        """Keep CHUNKS, as StoreWriter does."""
         self._writer.append(data, chunks)

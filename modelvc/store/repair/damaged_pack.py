@@ -1,4 +1,4 @@
-"""What can still be had of a pack whose trailer is damaged: each record is tried, each chunk compared with its name."""
+"""Recover chunks of a pack whose trailer is damaged: try each record, and compare each chunk with its cid."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _TOGETHER = 65_536 * pack.RECORD.size  # bytes of records read at once
 
 
 def recoverable_chunks(fd: int) -> Iterator[tuple[NewChunk, bytes]]:
-    """Good chunks of a pack whose trailer is damaged, from those of its records that still lead to them."""
+    """Yield the good chunks of a pack whose trailer is damaged, found through records that still lead to them."""
     size = os.fstat(fd).st_size
     end = size - pack.FOOTER.size
     if end < len(pack.MAGIC):
         return
     length, count, _, _ = pack.FOOTER.unpack(os.pread(fd, pack.FOOTER.size, end))
-    for records in {count, length // pack.RECORD.size}:  # one of the two may be what is damaged
+    for records in {count, length // pack.RECORD.size}:  # one of the two may be damaged
         start = end - records * pack.RECORD.size
         if records and start >= len(pack.MAGIC):
             for at in range(start, end, _TOGETHER):

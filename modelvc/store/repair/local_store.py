@@ -1,4 +1,4 @@
-"""Put what is damaged in a local store aside, so that good copies can take its place."""
+"""Repair a local store: move damaged packs and roots aside, so that good copies can take their place."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def repair_pack(store: LocalStore, name: bytes, folder: str) -> int:
-    """Copy the good chunks of a damaged pack to a new one, then move the pack to FOLDER; the number of chunks lost.
+    """Copy the good chunks of a damaged pack to a new one, then move the pack to FOLDER.
 
-    Nothing is destroyed: who knows better than we do can still look at the damaged pack.
+    Return the number of lost chunks. The damaged pack stays in FOLDER for a person to examine.
     """
     path = packfile.path_of(store.root, name)
     lost = 0
@@ -41,7 +41,7 @@ def repair_pack(store: LocalStore, name: bytes, folder: str) -> int:
             writer.commit()
             make_folder(store.disk, folder)
             store.index.drop()
-            if name not in writer.packs:  # as when all of its chunks are good: then it was written anew in its place
+            if name not in writer.packs:  # else all chunks were good and the pack was rewritten in place
                 store.disk.rename(path, os.path.join(folder, name.hex()))
                 store.disk.fsync_dir(folder)
     finally:
@@ -51,7 +51,7 @@ def repair_pack(store: LocalStore, name: bytes, folder: str) -> int:
 
 
 def set_root_aside(store: LocalStore, name: ObjectName, folder: str) -> None:
-    """Move a damaged root out of the way, so that a good one can be written."""
+    """Move a damaged root to FOLDER, so that a good one can be written."""
     make_folder(store.disk, folder)
     path = store.root_path(*name)
     if os.path.exists(path):

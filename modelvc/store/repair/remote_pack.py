@@ -1,4 +1,4 @@
-"""Make a damaged pack of a remote again: byte for byte what it was, from its trailer and good chunks at hand."""
+"""Repair a damaged pack of a remote: rebuild the same bytes from its trailer and good chunks."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ _LARGEST = 128 << 20  # bytes; push writes packs of 16 MiB
 
 
 def repair_pack(local: LocalStore, remote: RemoteStore, bad: RemotePack) -> bool:
-    """Whether every chunk of a pack is good on the REMOTE now; what was not was taken from the LOCAL store.
+    """Write a damaged pack again. Return True if every chunk of it is good on the REMOTE now.
 
-    Nothing is written unless all of it is good: the name of a pack fixes its bytes, so writing them again is safe.
+    Chunks that are damaged there come from the LOCAL store. The name of a pack fixes its bytes, so overwriting is
+    safe. Nothing is written unless every byte is known.
     """
     if not pack.FOOTER.size + len(pack.MAGIC) <= bad.size <= _LARGEST:
         return False
@@ -56,7 +57,7 @@ class _Present(NamedTuple):
     """What lies on the remote of a pack."""
 
     data: bytes  # as long as the pack, with zeros for what is missing
-    size: int  # bytes that lie there, which may be more
+    size: int  # bytes on the remote, perhaps more
 
 
 def _bytes_of(remote: RemoteStore, bad: RemotePack) -> _Present:
@@ -70,8 +71,11 @@ def _bytes_of(remote: RemoteStore, bad: RemotePack) -> _Present:
 
 
 def _trailer(data: bytes, bad: RemotePack) -> Trailer | None:
-    """The trailer of a pack: from its bytes, or made again where roots name all chunks that it held."""
-    made = pack.encode_trailer(bad.loose.values())
+    """Return the trailer of a pack, from its bytes or rebuilt from the places that roots name.
+
+    None: neither fits its name.
+    """
+    made = pack.encode_trailer(bad.unlisted.values())
     end = made + pack.footer(made)
     for whole in (data, data[: -len(end)] + end):
         with suppress(FormatError):
@@ -80,7 +84,7 @@ def _trailer(data: bytes, bad: RemotePack) -> Trailer | None:
 
 
 def _from_local(local: LocalStore, chunk: Stored) -> bytes | None:
-    """The stored bytes of a chunk as the pack had them; None where the local store has none, or other ones."""
+    """Return the stored bytes of a chunk as the pack had them, or None if the local store cannot give them."""
     try:
         stored = bytes(local.read_chunk(chunk.cid)) if chunk.encoding == RAW else local.read_stored(chunk.cid)[1]
     except (IntegrityError, NotFoundError):

@@ -1,4 +1,4 @@
-"""One batch of a push: chunks that the remote lacks in packs, then the roots made of them."""
+"""Send one batch of a push: chunks that the remote lacks, in packs, then the roots made of them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from modelvc.store.transfer.wanted import Wanted
 
 
-LEAST_RUN, LEAST_CHUNKS = 1 << 20, 8  # reusing shorter runs costs readers more requests than it saves bytes
+LEAST_RUN, LEAST_CHUNKS = 1 << 20, 8  # bytes, chunks; shorter runs cost readers more requests than they save bytes
 
 
 class Prepared(NamedTuple):
@@ -40,7 +40,7 @@ class Prepared(NamedTuple):
 
 
 class Batch:
-    """Sends a number of objects together, so that many small ones share packs."""
+    """Sends several objects together, so that many small ones share packs."""
 
     def __init__(self, local: LocalStore, remote: RemoteStore, state: RemoteState, jobs: int) -> None:
         self._local = local
@@ -49,12 +49,12 @@ class Batch:
         self._jobs = jobs
         self.sent_bytes = 0
         self.sizes: dict[str, int] = {}  # of the keys that were written
-        self.unreadable: dict[ObjectName, ModelvcError] = {}  # objects that the local store has, but not whole
+        self.unreadable: dict[ObjectName, ModelvcError] = {}  # that the local store has, but not whole
 
     def prepare(self, wanted: Sequence[Wanted], on_bytes: Callable[[int], None]) -> list[Prepared]:
-        """Send all packs. Return the roots to write then.
+        """Send all packs. Return the roots to write after that.
 
-        An object that the local store cannot read is noted in `unreadable` and stops no other.
+        An object that the local store cannot read is noted in `unreadable` and does not stop the others.
         """
         with Outgoing(self._remote, self._state, self._jobs, on_bytes) as out:
             contents = []
@@ -73,16 +73,16 @@ class Batch:
             return [Prepared(root, out.packs_of(content, root)) for content, root in zip(contents, roots, strict=True)]
 
     def write(self, roots: Sequence[Prepared]) -> dict[ObjectName, Seen]:
-        """Write roots; those that could be."""
+        """Write roots. Return what those need that could be written."""
         if any(self._state.listing.has_root(root.kind, root.oid) for root, _ in roots):
-            self._remote.confirm(self.sizes)  # what is replaced may be whole
+            self._remote.confirm(self.sizes)  # a root that is replaced may be whole
         with Workers(self._remote.backend, self._jobs, "mvc-push") as pool:
             done = pool.map(self._write_root, [root for root, _ in roots])
             written = [root for root, good in zip(roots, done, strict=True) if good]
             return {ObjectName(root.kind, root.oid): Seen(len(root.encode()), packs) for root, packs in written}
 
     def _reuse(self, want: Wanted, out: Outgoing) -> None:
-        """Learn where chunks of related objects lie."""
+        """Learn where the remote has chunks of related objects."""
         for kind, oid in want.related():
             if not self._state.listing.has_root(kind, oid):
                 continue
@@ -95,10 +95,10 @@ class Batch:
                     out.learn(segment)
                 out.learn_parts(root)
             except (ObjectCorrupt, FormatError, KeyDenied):
-                continue  # a damaged relative is no reason not to push; fsck --remote names it
+                continue  # a push works without a damaged relative; fsck --remote names it
 
     def _place(self, recipe: Recipe, path: str, out: Outgoing) -> None:
-        """Decide for every chunk whether it is reused or sent, and send what is."""
+        """Send the chunks of RECIPE that are not reused from packs of the remote."""
         for cid, length, reuse in _decide(recipe, out.sources):
             if not reuse:
                 self._append(cid, length, path, out)
@@ -113,7 +113,7 @@ class Batch:
         out.append(stored, chunk.as_new())
 
     def _write_root(self, root: Root) -> bool:
-        """Write a root if its key is as it was listed; False when somebody else was faster: theirs may be whole."""
+        """Write a root if its key did not change since it was listed. Return False if another writer was faster."""
         key, data = root_key(root.kind, root.oid), root.encode()
         entry = self._state.listing.keys.get(key)
         try:
@@ -128,13 +128,13 @@ class Batch:
                 return False
             if found is None or found.root.write_id != root.write_id:
                 return False
-            # ours: only the answer was lost
+            # this push wrote it: only the answer was lost
         self.sizes[key] = len(data)
         return True
 
 
 class _Choice(NamedTuple):
-    """A chunk of RAW bytes of content, and whether the copy on the remote is reused."""
+    """A chunk of RAW bytes of content, and whether its copy on the remote is reused."""
 
     cid: bytes
     raw: int

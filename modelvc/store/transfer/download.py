@@ -1,7 +1,7 @@
-"""Fetch: objects of a remote into the local store. Every chunk is verified before it enters a pack.
+"""Fetch objects of a remote into the local store. Every chunk is verified before it enters a pack.
 
-Stored bytes are copied as they are: nothing is compressed again. The pack is sealed now and then, so that what
-arrived before a crash need not be fetched twice. A whole is unproven until checkout hashes it.
+Stored bytes are copied without compressing them again. The pack is sealed now and then, so that a crash loses little.
+An object is unproven until a checkout hashes it.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
     from modelvc.store.objects.manifest import Content
     from modelvc.store.remote.store import RemoteStore
 
-RANGE = 18 << 20  # bytes of one request: a pack is 16 MiB and one chunk, in one piece
-SEAL = 256 << 20  # bytes after which what arrived is made durable
+RANGE = 18 << 20  # bytes of one request: a pack of 16 MiB and one chunk
+SEAL = 256 << 20  # bytes after which the pack is sealed
 
 
 @dataclass(frozen=True, slots=True)
 class Downloaded:
-    """What a fetch did: objects that came, those that are not on the remote, bytes received."""
+    """What a fetch did: objects that came, objects that the remote lacks, bytes received."""
 
     came: tuple[ObjectName, ...]
     missing: tuple[ObjectName, ...]
@@ -71,9 +71,9 @@ class Downloader:
         self._bytes = 0
 
     def run(self, wanted: Sequence[ObjectName], on_bytes: Callable[[int], None] = lambda _: None) -> Downloaded:
-        """Bring WANTED into the local store, as state as the remote has it.
+        """Bring WANTED into the local store. Objects that the remote lacks are returned as missing.
 
-        Raises ObjectCorrupt, KeyMissing or KeyDenied for what is damaged or refused there, when all else is here.
+        Raises ObjectCorrupt, KeyMissing or KeyDenied for damaged and refused objects, after all others are here.
         """
         came: list[ObjectName] = []
         missing: list[ObjectName] = []
@@ -106,7 +106,7 @@ class Downloader:
         return Downloaded(tuple(came), tuple(missing), self._bytes)
 
     def _look(self, name: ObjectName) -> _Found | None:
-        """The root of an object with all its manifests."""
+        """Return what an object is made of, or None if it has no root there. Raises ObjectCorrupt."""
         found = self._remote.read_root(*name)
         if found is None:
             return None
@@ -128,7 +128,7 @@ class Downloader:
     ) -> None:
         try:
             self._bring_chunks(found, pool, writer, on_bytes)
-        except KeyMissing:  # its pack was replaced since the root was read: the root says where it is now
+        except KeyMissing:  # gc replaced its pack since the root was read: read the root again
             again = self._look(name)
             if again is None:
                 raise ObjectMissing(name.oid, self._remote.name) from None
@@ -159,7 +159,7 @@ class Downloader:
             settle()
 
     def _read(self, part: _Range) -> bytes:
-        """One range, every chunk in it verified; asked for once more when the way here may have damaged it."""
+        """Return the bytes of one range, every chunk verified. A damaged answer is requested once more."""
         try:
             return self._read_once(part)
         except ObjectCorrupt:
@@ -185,7 +185,7 @@ class Downloader:
 
 
 class _Stretch(NamedTuple):
-    """A piece of a range that holds wanted chunks and nothing else; its offsets count from the start of the range."""
+    """A piece of a range that holds only wanted chunks. Its offsets count from the start of the range."""
 
     start: int
     stop: int
@@ -221,7 +221,7 @@ def _wanted(segments: Sequence[Segment], writer: StoreWriter) -> Iterator[Locate
 
 
 def _ranges(chunks: Iterator[Located]) -> Iterator[_Range]:
-    """Neighbours are read together, in the order in which the content wants them."""
+    """Yield ranges of neighbouring chunks, in the order of the content."""
     pack = b""
     run: list[Stored] = []
     start = stop = 0

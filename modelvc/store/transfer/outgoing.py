@@ -1,7 +1,7 @@
-"""What goes to a remote: packs that are being built and sent, the parts of roots, the roots.
+"""Send to a remote: packs as they are built, the parts of roots, then the roots.
 
-Packs are built from chunks in the order in which they come, so a second run after a crash builds the same ones and
-finds those that arrived.
+Packs are built from chunks in the order in which they come. A second run after a crash builds the same packs and finds
+those that arrived.
 """
 
 from __future__ import annotations
@@ -39,32 +39,33 @@ Packs = tuple[PackRef, ...]
 
 @dataclass(slots=True, eq=False)
 class PackHandle:
-    """A pack of the remote: one that is there, or one that is being built and has no name yet."""
+    """A pack that roots will name: one on the remote, or one that is being built and has no name yet."""
 
     name: bytes = b""
     size: int = 0
-    records: pack.Building = field(default_factory=pack.Building)  # of one that is being built
+    records: pack.Building = field(default_factory=pack.Building)  # of a pack that is being built
 
 
 class Source(NamedTuple):
-    """Where a chunk lies, or will lie, in the remote."""
+    """Where a chunk lies on the remote, or will lie."""
 
     pack: PackHandle
     stored: Stored
 
 
 class RemoteState(NamedTuple):
-    """What a remote holds, and which of its packs must not be referenced anew, since when."""
+    """What a remote holds, and since when which of its packs are doomed: no new root may name these."""
 
     listing: Listing
     doomed: Mapping[bytes, float]
 
     def usable(self, name: bytes, size: int) -> bool:
+        """Return True if a new root may name the pack."""
         return name not in self.doomed and self.listing.has_pack(name, size)
 
 
 class Outgoing:
-    """Sends chunks and the roots made of them. `sources` says where each chunk lies; `sent_bytes` counts."""
+    """Sends chunks and the roots made of them. `sources` maps each cid to its place, `sent_bytes` counts."""
 
     def __init__(self, remote: RemoteStore, state: RemoteState, jobs: int, on_bytes: Callable[[int], None]) -> None:
         self._remote = remote
@@ -75,7 +76,7 @@ class Outgoing:
         self._body = bytearray(pack.MAGIC)
         self._flying: deque[Future[PackRef]] = deque()
         self._parts: dict[bytes, Part] = {}
-        self._part_packs: list[PackHandle] = []  # what PartPlace.pack counts in until a root gets its own table
+        self._part_packs: list[PackHandle] = []  # PartPlace.pack is a position here until a root gets its own table
         self.sources: dict[bytes, Source] = {}
         self.sent: list[PackRef] = []  # packs
         self.sent_bytes = 0
@@ -87,10 +88,10 @@ class Outgoing:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.pool.__exit__(kind)
 
-    # -- what is there already
+    # -- what the remote holds
 
     def learn(self, segment: Segment) -> None:
-        """Where the chunks of a segment lie, as state as their packs are there and not doomed."""
+        """Note where the chunks of a segment lie, unless their packs are gone or doomed."""
         placement = segment.placement
         if placement is None:
             return
@@ -101,7 +102,7 @@ class Outgoing:
                 self.sources.setdefault(stored.cid, Source(owner, stored))
 
     def learn_parts(self, root: Root) -> None:
-        """Segments and leaves that did not change are not sent again either."""
+        """Note where the segments and leaves of a root lie, so that unchanged ones are not sent again."""
         for part in root.parts():
             if part.place is not None and part.name not in self._parts:
                 name, size = root.packs[part.place.pack]
@@ -112,7 +113,7 @@ class Outgoing:
     # -- chunks
 
     def append(self, data: bytes, chunk: NewChunk) -> Source:
-        """Send DATA, the stored bytes of CHUNK, in the next pack; where it will lie."""
+        """Send DATA, the stored bytes of CHUNK, in the next pack. Return where the chunk will lie."""
         if not self._building.records.fits((chunk.encoding,)):
             self._seal()
         placed = chunk.at(len(self._body))
@@ -150,12 +151,12 @@ class Outgoing:
         return PackRef(built.name, len(body))
 
     def _land(self) -> None:
-        """Count the pack that was begun first; here, where no other thread counts."""
+        """Wait for the pack that was sent first, and count it on this thread."""
         self.sent.append(self._flying.popleft().result())
         self.sent_bytes += self.sent[-1].size
 
     def _settle(self) -> None:
-        """Every pack so state is complete on the remote."""
+        """Wait until every pack so far is complete on the remote."""
         self._seal()
         while self._flying:
             self._land()
@@ -163,26 +164,30 @@ class Outgoing:
     # -- roots
 
     def finish(self, contents: Sequence[Content]) -> list[Root]:
-        """The roots of CONTENTS, whose chunks all have a source; packs and parts are there when this returns."""
+        """Return the roots of CONTENTS, whose chunks all have a source. All packs and parts are on the remote then.
+
+        Raises FormatError for a root above the limit.
+        """
         self._settle()
         roots = [manifest.write_root(content, self, placed=True) for content in contents]
         self._settle()
         made = [_with_table(root, self._part_packs) for root in roots]
         for root in made:
-            root.encode()  # before any of them is written: FormatError for one that no reader accepts
+            root.encode()  # raises FormatError before any of them is written
         return made
 
     def packs_of(self, content: Content, root: Root) -> Packs:
-        """Every pack that an object needs."""
+        """Return every pack that an object needs."""
         packs = {PackRef(source.pack.name, source.pack.size) for source in map(self._source, cids(content.recipe))}
         return tuple(sorted(packs | set(root.packs)))
 
     def _source(self, cid: bytes) -> Source:
         return self.sources[cid]
 
-    # -- what manifest.PartSink asks for
+    # -- as a manifest.PartSink
 
     def put_part(self, data: bytes, content: int) -> Part:
+        """Send a segment or leaf like a chunk."""
         name = blake3(data).digest()
         if name not in self._parts:
             owner, placed = self.append(data, codec.new_chunk(name, data, len(data)))
@@ -193,6 +198,7 @@ class Outgoing:
         return replace(self._parts[name], content=content)
 
     def segment(self, recipe: Recipe) -> Segment:
+        """Return the segment of RECIPE with its placement on the remote."""
         table: dict[bytes, int] = {}
         packs: list[PackRef] = []
         numbers: array[int] = recipe.lengths[:0]
@@ -208,12 +214,13 @@ class Outgoing:
 
 
 def cids(recipe: Recipe) -> Iterator[bytes]:
+    """Yield the cids of a recipe in order."""
     for cid, _ in recipe:
         yield cid
 
 
 def _with_table(root: Root, packs: Sequence[PackHandle]) -> Root:
-    """ROOT with a pack table of its own, in place of the places in PACKS that its parts were given."""
+    """Return ROOT with its own table of packs. Its parts had positions in PACKS."""
     used = sorted({part.place.pack for part in root.parts() if part.place is not None})
     number = {old: new for new, old in enumerate(used)}
 

@@ -1,7 +1,7 @@
-"""Push: objects of the local store to a remote. Order is the crash safety: packs, parts, roots.
+"""Push objects of the local store to a remote. Order is the crash safety: packs, parts, roots.
 
-Nothing is taken to be there that a listing did not show, with its size. How a push and a clean-up that run at the same
-time keep out of each other's way: docs/decisions/0010-remote-gc.md.
+Only keys that a listing shows with their size count as present. How a push and a gc that run at the same time stay
+safe: docs/decisions/0010-remote-gc.md.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ if TYPE_CHECKING:
     from modelvc.store.transfer.outgoing import Packs
     from modelvc.store.transfer.wanted import Wanted
 
-PUSH_ALL = "mvc push --all"  # without --all only what HEAD's history needs goes
-GRACE = 14 * 86_400.0  # seconds for which gc leaves alone what is new on a remote; what pushes rely on
+PUSH_ALL = "mvc push --all"  # without --all, only what HEAD's history needs
+GRACE = 14 * 86_400.0  # seconds: gc keeps what is younger on a remote; pushes rely on it
 
 
 @dataclass(frozen=True, slots=True)
 class Uploaded:
-    """What a push did: objects sent, bytes sent, objects that were there, and how each is known to be complete.
+    """What a push did: objects sent, bytes sent, objects already there, and what shows that each is complete.
 
-    `absent`: objects that neither side has whole, with what a person is told of each.
+    `absent`: objects that neither side has whole, with the error of each.
     """
 
     sent: tuple[ObjectName, ...]
@@ -53,20 +53,20 @@ class Uploaded:
 
 @dataclass(frozen=True, slots=True)
 class UploadOptions:
-    """How to push: requests at once, how long gc waits (seconds), and the Git repositories that use the remote.
+    """How to push: requests at once, gc's grace period (seconds), and the Git repositories that use the remote.
 
-    `anew`: objects to send although they seem to be there; `damaged`: packs not to rely on.
+    `resend`: objects to send although they seem to be there. `damaged`: packs not to reuse.
     """
 
     jobs: int
     grace: float = GRACE
     repositories: tuple[str, ...] = ()
-    anew: frozenset[ObjectName] = frozenset()
+    resend: frozenset[ObjectName] = frozenset()
     damaged: frozenset[bytes] = frozenset()
 
 
 class Uploader:
-    """One push to one remote. `known` tells how objects looked that this clone has seen there."""
+    """One push to one remote. `known`: objects that this clone has seen there, and what they needed."""
 
     def __init__(
         self, local: LocalStore, remote: RemoteStore, known: Mapping[ObjectName, Seen], options: UploadOptions
@@ -79,32 +79,35 @@ class Uploader:
         self._sent: dict[ObjectName, None] = {}
         self._sent_bytes = 0
         self._absent: dict[ObjectName, ModelvcError] = {}
-        self._denied: set[ObjectName] = set()  # whose root this account may not read
-        self._unseen = ""  # a key that was written, and was not there afterwards
+        self._denied: set[ObjectName] = set()  # objects whose root this account may not read
+        self._unseen = ""  # a key that was written and is not listed
 
     def run(self, wanted: Sequence[Wanted], on_bytes: Callable[[int], None] = lambda _: None) -> Uploaded:
-        """Bring all of WANTED to the remote, complete, apart from those that neither side has whole."""
+        """Bring WANTED to the remote, complete, except those that neither side has whole.
+
+        Raises RemoteBusy if gc or a forgetful server interferes with every attempt.
+        """
         for wait in (*retry.delays(), None):
             if self._bring(wanted, on_bytes):
                 break
             if wait is None:
                 raise self._failure()
-            if self._unseen:  # what is not shown yet needs time, what is lost is sent again
+            if self._unseen:  # a key that is late needs time, a lost one is sent again
                 self._remote.waits.pause(self._failure(), wait)
         there = tuple(w.name for w in wanted if w.name not in self._sent and w.name not in self._absent)
         return Uploaded(tuple(self._sent), self._sent_bytes, there, self._seen, self._absent)
 
     def plan(self, wanted: Sequence[Wanted]) -> Uploaded:
-        """What `run` would send of WANTED; nothing is written."""
+        """Return what `run` would do with WANTED. Nothing is written."""
         self._remote.check()
         listing = self._remote.listing().without(self._options.damaged)
-        _, missing = self._look(wanted, listing)
+        _, missing = self._compare(wanted, listing)
         gone = {want.name for want in missing}
         there = tuple(want.name for want in wanted if want.name not in gone)
         return Uploaded(tuple(want.name for want in missing if want.here), 0, there, self._seen, self._absent)
 
-    def _look(self, wanted: Sequence[Wanted], listing: Listing) -> tuple[RemoteState, list[Wanted]]:
-        """Those of WANTED that the remote lacks, and what it has; notes those that are nowhere."""
+    def _compare(self, wanted: Sequence[Wanted], listing: Listing) -> tuple[RemoteState, list[Wanted]]:
+        """Return what the remote holds, and those of WANTED that it lacks. Note those that neither side has."""
         state = RemoteState(listing, self._remote.doomed(listing.dooms))
         missing = [want for want in wanted if not self._is_there(want, state)]
         self._absent = {want.name: self._lacking(want, state) for want in missing if not want.here}
@@ -118,7 +121,7 @@ class Uploader:
         )
 
     def _bring(self, wanted: Sequence[Wanted], on_bytes: Callable[[int], None]) -> bool:
-        """One attempt; False when a clean-up of the remote may have crossed it, or when not all of it is there."""
+        """Make one attempt. Return False if a gc may have crossed it, or if some key is not there afterwards."""
         made = self._remote.prepare()
         listing = self._remote.listing().without(self._options.damaged)
         hidden = (root_key(*name) for name in self._sent if not listing.has_root(*name))
@@ -126,9 +129,9 @@ class Uploader:
         begun = _Clocks(self._remote)
         for url in self._options.repositories:
             made |= self._remote.register(url, listing)
-        state, missing = self._look(wanted, listing)
+        state, missing = self._compare(wanted, listing)
         gone = {want.name for want in missing}
-        old = begun.state - self._options.grace / 2
+        old = begun.remote_time - self._options.grace / 2
         stale = [w for w in wanted if w.name not in gone and 0 < listing.keys[root_key(*w.name)].mtime < old]
         send = [want for want in missing if want.here]
         sizes: dict[str, int] = {}
@@ -137,7 +140,7 @@ class Uploader:
             roots = batch.prepare(send, on_bytes)
             self._sent_bytes += batch.sent_bytes
             if begun.passed(self._remote) > self._options.grace / 4:
-                return False  # a gc may have doomed and deleted what these roots name
+                return False  # a gc may have doomed and deleted packs of these roots
             written = batch.write(roots)
             self._sent |= dict.fromkeys(written)
             self._seen |= written
@@ -151,18 +154,18 @@ class Uploader:
         sizes |= {root_key(*want.name): listing.keys[root_key(*want.name)].size for want in stale}
         if (made or missing or stale) and not self._is_settled(listing, sizes):
             return False
-        # asked last: what was young when this began may be old now
+        # last: a root that was young at the start may be old now
         return begun.passed(self._remote) <= self._options.grace / 4
 
     def _is_settled(self, before: Listing, sizes: Mapping[str, int]) -> bool:
-        """Whether the keys in SIZES are there, anew and whole, and nothing was doomed since BEFORE.
+        """Return True if the keys in SIZES are there, new and whole, and nothing was doomed since BEFORE.
 
-        A server that lost what it said it had kept is not believed. On most remotes this is one request.
+        The remote is asked again, because a server may lose what it acknowledged. On most remotes this is one request.
         """
         can = self._remote.backend.capabilities
         few = len(sizes) * can.page < len(before.keys)
         always = {"config", *map(repository_registration.key_of, self._options.repositories)}
-        now = self._remote.look(sorted(always | sizes.keys())) if few else self._remote.listing()
+        now = self._remote.look_up(sorted(always | sizes.keys())) if few else self._remote.listing()
         for key in always - now.keys.keys():
             self._unseen = key
             return False
@@ -175,9 +178,9 @@ class Uploader:
         return set(now.dooms) <= set(before.dooms)
 
     def _is_there(self, want: Wanted, state: RemoteState) -> bool:
-        """Whether the remote has the root and all packs that it needs, each with its size."""
+        """Return True if the remote has the root and all packs that it needs, each with its size."""
         name = want.name
-        again = name in self._options.anew or name in self._denied
+        again = name in self._options.resend or name in self._denied
         if not state.listing.has_root(*name) or (again and name not in self._sent):
             return False
         root = state.listing.keys[root_key(*name)]
@@ -194,7 +197,7 @@ class Uploader:
         return False
 
     def _is_late(self, name: ObjectName, needed: Packs, state: RemoteState) -> bool:
-        """Whether gc may not have seen that a root names a doomed pack: it sees those that are older than its doom."""
+        """Return True if the root names a doomed pack, and gc may not know: it saw only older roots."""
         written = float("inf") if name in self._sent else state.listing.keys[root_key(*name)].mtime
         return any(one in state.doomed and state.doomed[one] <= written for one, _ in needed)
 
@@ -202,7 +205,7 @@ class Uploader:
         try:
             found = self._remote.read_root(*name)
             return None if found is None else Seen(found.entry.size, _needed(self._remote, found.root))
-        except (IntegrityError, KeyDenied):  # it is sent again
+        except (IntegrityError, KeyDenied):  # then it is sent again
             return None
 
     def _lacking(self, want: Wanted, state: RemoteState) -> ModelvcError:
@@ -211,7 +214,10 @@ class Uploader:
         return ObjectMissing(want.oid, where, path=want.path, hint=f"run `{PUSH_ALL}` in a clone that has it")
 
     def _renew(self, want: Wanted) -> bool:
-        """Make an old root young: gc leaves it alone until Git's refs name it. False when it is another by now."""
+        """Rewrite an old root, so that gc keeps it until Git's refs name it.
+
+        Return False if the root changed meanwhile.
+        """
         try:
             found = self._remote.read_root(*want.name)
             if found is None:
@@ -228,7 +234,10 @@ class Uploader:
 
 
 def needed_packs(remote: RemoteStore, kind: str, oid: Oid) -> Packs | None:
-    """Every pack that an object on a remote needs; None when it has no root there."""
+    """Return every pack that an object on a remote needs, or None if it has no root there.
+
+    Raises ObjectCorrupt or FormatError for a damaged root.
+    """
     found = remote.read_root(kind, oid)
     return None if found is None else _needed(remote, found.root)
 
@@ -241,12 +250,15 @@ def _needed(remote: RemoteStore, root: Root) -> Packs:
 
 
 class _Clocks:
-    """A moment by the clock of the remote, which stamps its keys, and by ours, which runs on in a computer's sleep."""
+    """A moment by two clocks: the remote's, which stamps keys, and the local one.
+
+    The local clock runs on while the computer sleeps.
+    """
 
     def __init__(self, remote: RemoteStore) -> None:
-        self.state = remote.backend.now()
-        self._here = time.time()
+        self.remote_time = remote.backend.now()
+        self._local_time = time.time()
 
     def passed(self, remote: RemoteStore) -> float:
-        """Seconds since then; the larger, where the clocks disagree."""
-        return max(remote.backend.now() - self.state, time.time() - self._here)
+        """Return the seconds since that moment, the larger of both with clock skew."""
+        return max(remote.backend.now() - self.remote_time, time.time() - self._local_time)

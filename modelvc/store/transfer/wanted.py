@@ -13,14 +13,15 @@ if TYPE_CHECKING:
 
 
 class Wanted(NamedTuple):
-    """An object to push, what to call it, and how to learn of objects that may share chunks with it."""
+    """An object to push, its path for messages, and a function that finds objects which may share chunks with it."""
 
     kind: str
     oid: Oid
     path: str
     related: Callable[[], Sequence[ObjectName]] = tuple
-    here: bool = True  # without, the remote must have it already
+    here: bool = True  # the local store has it; else the remote must
 
     @property
     def name(self) -> ObjectName:
+        """The name of the object."""
         return ObjectName(self.kind, self.oid)

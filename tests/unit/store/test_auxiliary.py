@@ -72,7 +72,7 @@ def made(tmp_path: Path) -> tuple[LocalStore, DictBackend, tuple[Content, Conten
 
 def push(store: LocalStore, far: DictBackend, contents: tuple[Content, ...], *, anew: bool = False) -> None:
     wanted = [Wanted(one.kind, one.oid, "m", lambda: [ObjectName(c.kind, c.oid) for c in contents]) for one in contents]
-    terms = UploadOptions(jobs=1, anew=frozenset(one.name for one in wanted) if anew else frozenset())
+    terms = UploadOptions(jobs=1, resend=frozenset(one.name for one in wanted) if anew else frozenset())
     Uploader(store, RemoteStore(far), {}, terms).run(wanted)
 
 
