@@ -1,6 +1,7 @@
 """Break each guard once and see its tests go red: `python -m tests.guards [-v] [WORD ...]`, by hand, in a clean clone.
 
-The tables are tests/guarded/*.toml. WORDs choose the guards whose table, file or words hold one of them.
+A guard is a check that keeps data safe. tests/guarded/*.toml list guards, what breaks each, and the tests that must
+fail then. With WORDs, only guards whose table, file or description holds one of them are broken.
 """
 
 from __future__ import annotations
@@ -26,13 +27,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _HERE = Path(__file__).resolve().parents[1]
-_MOST = 300.0  # seconds for the tests of one guard; a break may make them wait for ever
-_GREEN, _RED = 0, 1  # of pytest: all passed, some failed; anything else tells nothing
+_MOST = 300.0  # seconds for the tests of one guard; without the guard they may wait for ever
+_GREEN, _RED = 0, 1  # exit codes of pytest: all passed, some failed; any other code proves nothing
 
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """What is guarded, the text of FILE that does it (OLD, there once), what breaks it (NEW), and who must notice."""
+    """One guard.
+
+    `what`: what it protects. `old`: its text, once in `file`. `new`: the text that breaks it. `tests`: those that must
+    fail then. `table`: the name of its table.
+    """
 
     what: str
     file: str
@@ -43,7 +48,7 @@ class Guard:
 
 
 def guards(root: Path = _HERE) -> list[Guard]:
-    """All tables, in order."""
+    """The guards of all tables, in order."""
     found = []
     for table in sorted((root / "tests" / "guarded").glob("*.toml")):
         for one in tomllib.loads(table.read_text())["guard"]:
@@ -58,7 +63,7 @@ def chosen(found: Sequence[Guard], words: Sequence[str]) -> list[Guard]:
 
 @contextmanager
 def broken(root: Path, guard: Guard) -> Iterator[None]:
-    """The file of GUARD without it."""
+    """Break GUARD while the block runs."""
     path = root / guard.file
     whole, before = path.read_bytes(), path.stat()
     text = whole.decode()
@@ -66,7 +71,7 @@ def broken(root: Path, guard: Guard) -> Iterator[None]:
         raise SystemExit(f"{guard.file} has the guard {text.count(guard.old)} times: {guard.what}")
     try:
         path.write_bytes(text.replace(guard.old, guard.new).encode())
-        stamp = random.randrange(1 << 30)  # what was compiled is told apart by size and whole seconds
+        stamp = random.randrange(1 << 30)  # Python recognises compiled code by size and whole seconds
         os.utime(path, (stamp, stamp))
         yield
     finally:
@@ -75,9 +80,9 @@ def broken(root: Path, guard: Guard) -> Iterator[None]:
 
 
 def run(root: Path, tests: Sequence[str], cache: str) -> tuple[int | None, str]:
-    """Exit status of pytest (None: it had to be stopped), and what it printed.
+    """Run TESTS. Return the exit code of pytest (None if it had to be stopped), and its output.
 
-    In a fork, which need not load pytest and hypothesis again: the half of what a short test takes.
+    They run in a fork, because loading pytest and hypothesis again would double the time of a short test.
     """
     with tempfile.TemporaryFile() as said:
         pid = os.fork()
@@ -99,7 +104,7 @@ def run(root: Path, tests: Sequence[str], cache: str) -> tuple[int | None, str]:
 
 
 def _child(root: Path, tests: Sequence[str], cache: str, out: int) -> NoReturn:
-    """Run TESTS as `pytest -x -q -n0` does, without plugins that nobody needs."""
+    """Run TESTS as `pytest -x -q -n0` does, without plugins that they do not need. This process ends with it."""
     code = 70
     try:
         os.setsid()

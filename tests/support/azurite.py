@@ -1,4 +1,4 @@
-"""Azure's emulator, for tests by hand: adlfs in this Python's path, and `npm install azurite` in the folder AZURITE.
+"""The emulator of Azure, for tests by hand. It needs adlfs, and `npm install azurite` in the folder AZURITE.
 
 AZURITE=DIR python -m pytest -W ignore::ResourceWarning tests/contracts tests/unit/store/backends -k azure
 """
@@ -37,7 +37,7 @@ class Azurite:
         return f"{self._place()};AccountName={ACCOUNT};AccountKey={key}"
 
     def with_sas(self, **rights: bool) -> str:
-        """For an account that has RIGHTS alone."""
+        """The environment of an account that has RIGHTS alone."""
         from datetime import UTC, datetime, timedelta
 
         from azure.storage.blob import AccountSasPermissions, ResourceTypes, generate_account_sas
@@ -57,7 +57,7 @@ def found() -> bool:
 
 @cache
 def shared() -> Azurite:
-    """The emulator of this process, killed at its end."""
+    """The emulator of this test process, which is killed at its end."""
     from azure.storage.blob import BlobServiceClient
 
     with socket.create_server(("127.0.0.1", 0)) as free:

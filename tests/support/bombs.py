@@ -1,4 +1,4 @@
-"""Few bytes that ask for much. `python -m tests.support.bombs NAME` runs one within little memory and time."""
+"""Small inputs that try to exhaust memory or time. `python -m tests.support.bombs NAME` runs one within bounds."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BOMBS: dict[str, tuple[Callable[[], object], tuple[str, ...]]] = {}
 
 
 def bomb(*words: str) -> Callable[[Callable[[], object]], Callable[[], object]]:
-    """WORDS: of the answer, one of them."""
+    """Register a bomb. WORDS: the error that it gets must hold one of them."""
 
     def keep(made: Callable[[], object]) -> Callable[[], object]:
         BOMBS[made.__name__] = (made, words)
@@ -351,7 +351,7 @@ def a_notebook_of_millions_of_empty_cells() -> object:
 
 @bomb("can be written again")
 def a_notebook_nested_deeper_than_it_can_be_written() -> object:
-    """Since Python 3.12 json reads deeper than it writes; before, a lower limit in between makes it so."""
+    """Since Python 3.12, json reads deeper than it writes; before, a lower recursion limit has the same effect."""
     from modelvc.notebook import document
 
     deep = b'{"nbformat": 4, "metadata": {"x": ' + b"[" * 600 + b"]" * 600 + b', "widgets": 1}, "cells": []}'

@@ -1,4 +1,4 @@
-"""A real clone with real Git and real mvc processes, as a person would use them."""
+"""A real clone, with real processes of Git and mvc, for tests that do what a person does."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ MVC = (sys.executable, "-P", "-m", "modelvc")  # as a process of its own
 
 @dataclass(slots=True)
 class Done:
-    """What a process said."""
+    """The result of a process."""
 
     code: int
     out: str
@@ -31,7 +31,7 @@ class Done:
 
 @dataclass(slots=True)
 class Clone:
-    """One worktree. `git` and `mvc` run in it and fail the test when they fail, unless told which status is right."""
+    """One worktree. `git` and `mvc` run in it, and fail the test unless they exit with the expected status."""
 
     path: Path
     env: dict[str, str] = field(default_factory=dict)
@@ -117,7 +117,7 @@ class Clone:
     # -- models
 
     def write(self, name: str, data: bytes | int) -> bytes:
-        """Write a file; a number stands for 200,000 bytes made from it."""
+        """Write a file. A number stands for 200,000 bytes that are made from it."""
         content = random.Random(data).randbytes(200_000) if isinstance(data, int) else data
         path = self.path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -128,13 +128,13 @@ class Clone:
         return (self.path / name).read_bytes()
 
     def commit_model(self, seed: int, name: str = "model.bin") -> bytes:
-        """A new version of a model, added and committed."""
+        """Add and commit a new version of a model."""
         content = self.write(name, seed)
         self.mvc("add", name)
         self.git("commit", "-qm", f"version {seed}")
         return content
 
     def agrees(self, name: str = "model.bin") -> bool:
-        """Whether the file is what its pointer says."""
+        """Whether the file has the content that its pointer names."""
         line = f'oid = "blake3:{blake3(self.read(name)).hexdigest()}"'
         return line in (self.path / f"{name}.mvc").read_text()

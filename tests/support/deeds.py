@@ -1,6 +1,6 @@
-"""What people do to a clone of tests/support/wild.py, one function each; how often stands beside it.
+"""What people do to a clone of tests/support/wild.py: one function per deed, with its frequency.
 
-A deed may be refused; the oracle alone says what went wrong.
+mvc may refuse a deed. The oracle alone decides whether something went wrong.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def often(times: int) -> Callable[[Deed], Deed]:
 
 
 def step(world: World) -> None:
-    """Let somebody do something, and ask the oracle."""
+    """Do one random deed in one random clone, then ask the oracle."""
     place = world.somebody()
     name = world.rng.choices(list(DEEDS), [times for times, _ in DEEDS.values()])[0]
     if in_progress(place) and world.rng.random() < 0.7:
@@ -43,7 +43,7 @@ def step(world: World) -> None:
 
 
 def in_progress(place: Place) -> str:
-    """What Git is in the middle of: merge, rebase, cherry-pick or revert; "" for nothing."""
+    """The operation that Git has in progress: merge, rebase, cherry-pick or revert; "" for none."""
     git = place.clone.path / ".git"
     git = git if git.is_dir() else place.git_dir
     for name, file in (
@@ -59,7 +59,7 @@ def in_progress(place: Place) -> str:
 
 
 def guarded(world: World, place: Place, deed: Callable[[], object]) -> None:
-    """Do it, and see that no unsaved bytes are gone."""
+    """Do DEED, and check that it lost no unsaved bytes."""
     before = world.unsaved(place)
     deed()
     world.check_edits(place, before)
@@ -121,7 +121,7 @@ def train_and_commit(world: World, place: Place) -> None:
 
 @often(2)
 def delete(world: World, place: Place) -> None:
-    """A model that is saved, by hand."""
+    """Delete a saved model by hand."""
     saved = world.saved()
     for name, path in place.files():
         if digest(path.read_bytes()) in saved:
@@ -191,7 +191,7 @@ def revert(world: World, place: Place) -> None:
 
 @often(1)
 def settle(world: World, place: Place) -> None:
-    """End what Git is in the middle of, one way or the other."""
+    """Finish or abort the operation that Git has in progress."""
     doing = in_progress(place)
     if not doing:
         return
@@ -226,7 +226,7 @@ def reset(world: World, place: Place) -> None:
 
 @often(1)
 def clean(world: World, place: Place) -> None:
-    """What nobody ignores and nobody saved, Git deletes on purpose."""
+    """Run `git clean`. It may delete files that are neither ignored nor saved."""
     if not world.unsaved(place):
         git(world, place, "clean", "-fdq")
 
@@ -250,7 +250,7 @@ def sparse(world: World, place: Place) -> None:
 
 @often(1)
 def linked(world: World, place: Place) -> None:
-    """Work in a linked worktree, which goes again once it holds nothing of its own."""
+    """Work in a linked worktree; remove it once it holds nothing unsaved."""
     path = place.clone.path.parent / f"{place.name}-linked"
     if place.name.startswith("sub"):
         return
@@ -286,7 +286,7 @@ def push(world: World, place: Place) -> None:
 
 @often(1)
 def push_literally(world: World, place: Place) -> None:
-    """As editors run Git."""
+    """Push as editors run Git."""
     env = {"GIT_LITERAL_PATHSPECS": "1"}
     git(world, place, "push", "-q", world.rng.choice(SERVERS), world.rng.choice(BRANCHES), env=env)
 
@@ -330,7 +330,7 @@ def collect(world: World, place: Place) -> None:
 
 @often(2)
 def collect_remote(world: World, place: Place) -> None:
-    """Twice: packs are doomed by the first, and deleted by the second."""
+    """Run gc on a remote twice: the first run dooms packs, the second deletes them."""
     name = world.rng.choice(SERVERS)
     for _ in range(2):
         mvc(world, place, "gc", "-r", name, "--apply", "--grace", "0", "--exclusive")
@@ -346,7 +346,7 @@ def verify(world: World, place: Place) -> None:
 
 @often(1)
 def submodule(world: World, place: Place) -> None:
-    """The same repository as a submodule of another; from then on one more clone."""
+    """Add the repository as a submodule of another one; the submodule is one more clone from then on."""
     top = world.top / "super"
     if top.exists():
         return
@@ -363,7 +363,7 @@ def submodule(world: World, place: Place) -> None:
 
 @often(4)
 def killed(world: World, place: Place) -> None:
-    """A command and all that it started die at some instant."""
+    """Kill a command, with the processes that it started, at a random instant."""
     words = world.rng.choice(
         (
             ("add", "-u"),
@@ -392,7 +392,7 @@ def git_killed(world: World, place: Place) -> None:
 
 @often(5)
 def edited_meanwhile(world: World, place: Place) -> None:
-    """Somebody writes to a model while a command works."""
+    """Write to a model while a command runs."""
     name = world.rng.choice(FILES)
     path = place.clone.path / name
     if not path.is_file():

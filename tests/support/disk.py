@@ -1,8 +1,8 @@
-"""A disk that dies: the operating system's calls, counted, failing at call n, or forgetting what was not synced.
+"""A disk that dies: it counts calls of the operating system, and fails at call n or forgets what was not synced.
 
-The command runs in a forked process, with the functions of `os` that change files replaced. Calls of Git's own
-processes and of libgit2 are not seen: what lies in `.git` outside `.git/mvc` counts as written. Stricter than real
-disks: a new file that was synced is still lost when its folder was not.
+The command runs in a forked process, in which the functions of `os` that change files are replaced. Calls of Git
+processes and of libgit2 are not counted: files in `.git` outside of `.git/mvc` count as written. The disk is stricter
+than real ones: a new file that was synced is lost if its folder was not synced.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _NEVER_FULL = {
 
 @dataclass(slots=True)
 class Died:
-    """How a command ended: its exit code (99: the power was cut), the calls it made, and what it said."""
+    """How a command ended: its exit code (99 if the power was cut), the number of its calls, and its output."""
 
     code: int
     calls: int
@@ -62,7 +62,7 @@ class Died:
 
 @dataclass
 class _Disk:
-    """Counts, and fails at `fatal`. What is durable: of each folder its entries, of each file its content."""
+    """Counts calls, and fails at number `fatal`. It keeps what is durable: entries of folders, content of files."""
 
     roots: tuple[Path, ...]
     kind: str
@@ -76,7 +76,7 @@ class _Disk:
     real: dict[str, Callable[..., Any]] = field(default_factory=dict)
 
     def begin(self) -> None:
-        """All that is there now is durable."""
+        """Take the present state as durable."""
         for root in self.roots:
             for folder, _, files in os.walk(root):
                 self._folder(os.stat(folder).st_ino, folder)
@@ -116,7 +116,7 @@ class _Disk:
             return result
 
     def synced(self) -> None:
-        """All that is there now is durable: what syncfs(2) promises."""
+        """Take the present state as durable, as syncfs(2) promises."""
         with self.lock:
             self.calls += 1
             if self.calls == self.fatal and self.kind in CUTS:
@@ -146,11 +146,11 @@ class _Disk:
         return self.held.setdefault(inode, fd)
 
     def _again(self, fd: int) -> int:
-        """The same file opened anew: a copy of the descriptor would hold its locks."""
+        """Open the same file again: a copy of the descriptor would keep its locks."""
         return int(self.real["open"](f"/proc/self/fd/{fd}", os.O_RDONLY))
 
     def _cut(self) -> None:
-        """Leave the folders as a machine finds them that was switched off now."""
+        """Leave the folders as the machine would find them after a power cut at this call."""
         chance = random.Random(self.fatal)
         for root in self.roots:
             after = f"{root}.after"
@@ -159,7 +159,7 @@ class _Disk:
         os._exit(CUT_EXIT)
 
     def _rebuild(self, path: str, inode: int, target: str, chance: random.Random, *, kept: bool) -> None:
-        """TARGET becomes what is left of the folder that lay at PATH; KEPT: Git's own, which is all there."""
+        """Make TARGET the durable part of the folder at PATH. KEPT: whether Git wrote it, so that all is durable."""
         now = {entry.name: entry.inode() for entry in os.scandir(path)} if os.path.isdir(path) else {}
         durable = now if kept or self.kind == CUT_ALL else self.names.get(inode, {})
         places = self._places()
@@ -198,7 +198,7 @@ class _Disk:
             self.real["chmod"](out, stat.S_IMODE(self.modes[inode]))
 
     def _places(self) -> dict[int, str]:
-        """Where each inode lies now; those that were unlinked are held open."""
+        """The present path of each inode; inodes that were unlinked are held open."""
         found = {inode: f"/proc/self/fd/{fd}" for inode, fd in self.held.items()}
         for root in self.roots:
             for folder, folders, files in os.walk(root):
@@ -218,9 +218,9 @@ def _all(fd: int) -> bytes:
 
 
 def on_dying_disk(roots: tuple[Path, ...], kind: str, fatal: int, command: Callable[[], int]) -> Died:
-    """Run COMMAND in a process of its own whose disk, below ROOTS, fails at call number FATAL (0: never) as KIND says.
+    """Run COMMAND in its own process, whose disk below ROOTS fails at call FATAL (0: never) in the way of KIND.
 
-    After a cut each of ROOTS is what the next start of the machine finds.
+    After a power cut, each of ROOTS is as the next start of the machine would find it.
     """
     died = forked(lambda: _child(roots, kind, fatal, command))
     if died.code == CUT_EXIT:
@@ -233,9 +233,9 @@ def on_dying_disk(roots: tuple[Path, ...], kind: str, fatal: int, command: Calla
 
 
 def forked(command: Callable[[], int], seconds: float | None = None) -> Died:
-    """Run COMMAND in a process of its own, killed after SECONDS with all that it started: the code is -9 then.
+    """Run COMMAND in its own process; return its exit code, or 70 if it raised.
 
-    70: it raised.
+    After SECONDS it is killed, with the processes that it started; the code is then -9.
     """
     reader, writer = os.pipe()
     with warnings.catch_warnings():
@@ -305,7 +305,7 @@ def _child(roots: tuple[Path, ...], kind: str, fatal: int, command: Callable[[],
 
 
 def _replace(disk: _Disk) -> None:
-    """From now on this process's calls go to DISK."""
+    """Send the calls of this process to DISK from now on."""
 
     def replaced(name: str) -> Callable[..., Any]:
         real = disk.real[name]

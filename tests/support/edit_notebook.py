@@ -1,4 +1,4 @@
-"""What a person does in Jupyter, as a command for stories: add and change cells of a notebook.
+"""A command for stories that does what a person does in Jupyter: it adds and changes cells of a notebook.
 
 edit_notebook.py NOTEBOOK new                     an empty notebook
 edit_notebook.py NOTEBOOK add AFTER ID TEXT       a code cell behind another ("" for the first)

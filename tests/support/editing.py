@@ -1,4 +1,4 @@
-"""A program that edits a file again and again, as a process of its own, and a judge of whether an edit was lost."""
+"""A process that edits a file again and again, and a judge of whether an edit was lost."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def truncating(path: Path, data: bytes) -> None:
 
 
 def slowly(path: Path, data: bytes) -> None:
-    """Open, think, write in two pieces."""
+    """Open the file, wait, and write in two pieces."""
     with path.open("r+b", buffering=0) as file:
         for _ in range(random.Random(data).randrange(300)):
             os.getpid()
@@ -58,7 +58,7 @@ ALL: tuple[Callable[[Path, bytes], None], ...] = (in_place, truncating, slowly, 
 
 
 class Editor:
-    """Edits PATH, one edit after the other; each waits until it was judged."""
+    """Edits PATH, one edit after the other. Each edit waits until the one before was judged."""
 
     def __init__(self, path: Path, ways: tuple[Callable[[Path, bytes], None], ...]) -> None:
         self._path = path
@@ -82,7 +82,7 @@ class Editor:
             os._exit(1)
 
     def judge(self, lost: Callable[[bytes], bool], *, wait: bool = False) -> bool | None:
-        """None while an edit is being made; else whether it was lost. The next one then begins."""
+        """Return whether the last edit was lost, and begin the next; None while an edit is being made."""
         if not select.select([self._said], [], [], None if wait else 0)[0]:
             return None
         assert os.read(self._said, 1) == b"d", "the editor died"

@@ -1,7 +1,7 @@
-"""In the place of the interpreter that hook shims start: hands `-P -m modelvc ...` to the loaded process of spawn.py.
+"""A stand-in for the interpreter that hooks start: it hands `-P -m modelvc ...` to the loaded process of spawn.py.
 
-Only for long runs of tests/faults/test_random.py (MVC_FORKED=1): whatever else it is asked for goes to a real Python,
-and so does everything where MVC_SPAWN names no socket.
+It serves long runs of tests/faults/test_random.py alone (MVC_FORKED=1). Any other command line goes to a real Python,
+and so does every command line where MVC_SPAWN names no socket.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""A remote that lies: a backend that, at request n or from then on, neither says nor does what is true."""
+"""A remote that lies: at request n, or from then on, it answers wrongly or does not do what it answers."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _LATE = 6  # requests
 
 
 class LyingBackend:
-    """Lies as KIND says at request number AT (0: never), or with STAYS from then on."""
+    """A backend that lies in the way of KIND at request number AT (0: never). STAYS: also at all later requests."""
 
     def __init__(self, inner: Backend, kind: str, at: int, *, stays: bool = False, seed: str = "") -> None:
         self._inner = inner
@@ -64,7 +64,7 @@ class LyingBackend:
         return self.count
 
     def _lies(self, *kinds: str) -> str:
-        """Count a request; which lie to tell, if it is one of KINDS."""
+        """Count a request. Return the lie to tell if it is one of KINDS; else ""."""
         with self._lock:
             self.count += 1
             now = self.count == self._at or (self._stays and 0 < self._at <= self.count)
@@ -175,7 +175,7 @@ class LyingBackend:
 
 
 def lied_to(command: Callable[[], int], kind: str, at: int, *, stays: bool = False) -> Died:
-    """Run COMMAND in a process of its own whose remotes lie; `calls` are the requests that it made."""
+    """Run COMMAND in its own process, whose remotes lie. `calls` of the result: the number of requests."""
     from modelvc.store.backends import retry  # before the fork: the child only changes them
 
     backends = importlib.import_module("modelvc.store.backends")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def shared(path: Path) -> Clone:
-    """One version on main; topic starts there."""
+    """Commit one version on main, and start topic there."""
     found = Clone.new(path)
     found.commit_model(1)
     found.git("branch", "topic")
@@ -19,7 +19,7 @@ def shared(path: Path) -> Clone:
 
 
 def part(clone: Clone) -> Clone:
-    """Two versions of one model, on main and on topic; main is checked out."""
+    """Commit two versions of one model, on main and on topic, and check main out."""
     clone.git("checkout", "-q", "topic")
     clone.commit_model(2)
     clone.git("checkout", "-q", "main")
@@ -38,7 +38,7 @@ def pointer(clone: Clone, name: str = "model.bin") -> str:
 
 
 def settled(clone: Clone) -> bool:
-    """All models agree with their pointers, and Git has nothing left to do."""
+    """Check that all models agree with their pointers, and that Git has nothing left to do."""
     clone.mvc("status", "--exit-code")
     clone.mvc("fsck", "--markers")
     return clone.git("diff", "--name-only", "--diff-filter=U") == ""

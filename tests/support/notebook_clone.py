@@ -1,4 +1,4 @@
-"""Clones that hold notebooks, and what must be true of them whatever Git did."""
+"""Clones that hold notebooks, and checks that must hold whatever Git did."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ def said(text: str) -> Any:
 
 
 def ran(*texts: str, who: str = "run", start: str = "c") -> bytes:
-    """A notebook that somebody ran: each cell's output says who did."""
+    """A notebook that was run: the output of each cell names who ran it."""
     return notebook(*(cell(text, f"{start}{place}-4f7a9e", outputs=[said(who)]) for place, text in enumerate(texts)))
 
 
 def heard(data: bytes) -> list[str]:
-    """What each cell's output says, "" where it has none."""
+    """The text of each cell's output; "" for none."""
     return ["".join(one["outputs"][0]["text"]).strip() if one["outputs"] else "" for one in json.loads(data)["cells"]]
 
 
 def with_notebook(path: Path) -> Clone:
-    """A clone whose history holds the notebook TEXTS, and whose worktree holds what its cells said."""
+    """A clone whose history has the notebook TEXTS, and whose worktree has its outputs besides."""
     found = Clone.new(path)
     commit(found, ran(*TEXTS), "notebook")
     return found
@@ -50,18 +50,18 @@ def commit(clone: Clone, data: bytes, message: str = "change", name: str = NAME)
 
 
 def configure(clone: Clone, *lines: str) -> None:
-    """Add to `[notebooks]`, uncommitted."""
+    """Add lines to `[notebooks]` without a commit."""
     with (clone.path / ".mvc/config.toml").open("a") as file:
         file.write("\n".join(["", "[notebooks]", *lines, ""]))
 
 
 def stored(clone: Clone, name: str = NAME, at: str = "HEAD") -> bytes:
-    """What Git holds, byte by byte."""
+    """The bytes that Git holds."""
     return _bytes(clone, "cat-file", "blob", f"{at}:{name}")
 
 
 def slip(clone: Clone, data: bytes, name: str = NAME) -> None:
-    """Stage a notebook past the filter, as a client does that knows none."""
+    """Stage a notebook without the filter, as a client without filters does."""
     words = ["git", "hash-object", "-w", "--no-filters", "--stdin"]
     blob = subprocess.run(
         words, cwd=clone.path, env=clone.environment(), input=data, stdout=subprocess.PIPE, check=True
@@ -70,7 +70,7 @@ def slip(clone: Clone, data: bytes, name: str = NAME) -> None:
 
 
 def settled(clone: Clone, *names: str) -> None:
-    """Git sees nothing to do, no object of any kind holds an output, and the notebooks are valid."""
+    """Check that Git sees no change, that no object holds an output, and that the notebooks are valid."""
     assert clone.git("status", "--short") == ""
     pristine(clone)
     for name in names or (NAME,):
@@ -79,7 +79,7 @@ def settled(clone: Clone, *names: str) -> None:
 
 
 def pristine(clone: Clone) -> None:
-    """No object holds an output, also none that nothing refers to."""
+    """Check that no object holds an output, unreachable ones included."""
     everything = _bytes(clone, "cat-file", "--batch", "--batch-all-objects")
     assert b"nbformat" in everything
     assert b'"output_type"' not in everything

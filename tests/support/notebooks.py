@@ -1,4 +1,4 @@
-"""Notebooks for tests: the committed ones, those that installed packages carry, and small ones made to order."""
+"""Notebooks for tests: committed ones, those of installed packages, and small ones that a test makes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SAID = {"output_type": "stream", "name": "stdout", "text": ["said\n"]}
 
 
 def fixtures() -> list[Path]:
-    """The notebooks of this project, each of them run."""
+    """The notebooks of this project; all were run."""
     return sorted(FIXTURES.glob("*.ipynb"))
 
 
@@ -24,7 +24,7 @@ def notes() -> list[Path]:
 
 
 def packaged() -> list[Path]:
-    """Notebooks that came with nbdime: its own test cases, of many shapes."""
+    """The test notebooks of nbdime, of many shapes."""
     import nbdime
 
     found = sorted(Path(nbdime.__file__).parent.rglob("*.ipynb"))
@@ -33,7 +33,7 @@ def packaged() -> list[Path]:
 
 
 def validate(data: bytes) -> None:
-    """Raise unless DATA is a valid notebook of its own format; ids that come twice are an error."""
+    """Raise unless DATA is a valid notebook of its format. An id that occurs twice is an error."""
     from nbformat import validator
 
     found = json.loads(data)
@@ -53,7 +53,7 @@ def is_valid(data: bytes) -> bool:
 
 
 def cell(text: str, name: str = "", *, kind: str = "code", outputs: Sequence[Any] = (), **metadata: Any) -> Any:
-    """One cell; without a NAME one without id."""
+    """One cell; without a NAME it has no id."""
     found = {"cell_type": kind, "metadata": metadata, "source": text.splitlines(keepends=True)}
     if kind == "code":
         found |= {"execution_count": 1 if outputs else None, "outputs": list(outputs)}
@@ -61,7 +61,7 @@ def cell(text: str, name: str = "", *, kind: str = "code", outputs: Sequence[Any
 
 
 def notebook(*cells: Any, **metadata: Any) -> bytes:
-    """A notebook as Jupyter writes it; cells given as text get ids of their own."""
+    """A notebook as Jupyter writes it. Cells that are given as text get ids."""
     made = [cell(one, f"{place:02d}abcdef"[:8]) if isinstance(one, str) else one for place, one in enumerate(cells)]
     minor = 5 if all("id" in one for one in made) else 4
     return dump({"cells": made, "metadata": metadata, "nbformat": 4, "nbformat_minor": minor})
@@ -73,10 +73,10 @@ def dump(value: Any) -> bytes:
 
 
 def sources(data: bytes) -> list[str]:
-    """What stands in the cells."""
+    """The sources of the cells."""
     return ["".join(one["source"]) for one in json.loads(data)["cells"]]
 
 
 def outputs(data: bytes) -> int:
-    """How many outputs a notebook holds."""
+    """The number of outputs in a notebook."""
     return sum(len(one.get("outputs", ())) for one in json.loads(data)["cells"])

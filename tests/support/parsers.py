@@ -1,8 +1,8 @@
-"""Everything that reads bytes of unknown honesty, with what must hold whatever the bytes are.
+"""Every parser of untrusted bytes, with the promises that must hold for any bytes.
 
-A parser may raise ModelvcError and nothing else; what it accepts can be written and read again; where the format has
-one encoding for one meaning, what it accepts is that encoding. tests/properties/test_fuzz.py and tests/fuzz/run.py
-feed them.
+A parser raises ModelvcError and nothing else. A value that it accepts can be written and read again. Where a format has
+one encoding for each value, a parser accepts that encoding alone. tests/properties/test_fuzz.py and tests/fuzz/run.py
+feed the parsers.
 """
 
 from __future__ import annotations
@@ -59,7 +59,10 @@ _scratch = tempfile.mkdtemp(prefix="mvc-fuzz-")
 
 
 class Parser(NamedTuple):
-    """CHECK takes any bytes and raises only where a promise is broken. EXAMPLES are valid, TOKENS mean something."""
+    """One parser. CHECK takes any bytes, and raises where a promise is broken.
+
+    EXAMPLES: valid inputs. TOKENS: bytes with a meaning in the format, for the fuzzer.
+    """
 
     check: Callable[[bytes], None]
     examples: tuple[bytes, ...]
@@ -67,7 +70,7 @@ class Parser(NamedTuple):
 
 
 def _accepts(parse: Callable[[], object]) -> object | None:
-    """What PARSE returns; None when it refuses in words that are safe for a terminal."""
+    """The result of PARSE; None when it raises an error whose message is safe for a terminal."""
     try:
         return parse()
     except ModelvcError as error:
@@ -131,7 +134,7 @@ def _dooms(data: bytes) -> None:
 
 
 def _rescue(data: bytes) -> None:
-    """Whatever is had of a damaged pack is what its name says."""
+    """Every chunk that is read out of a corrupt pack hashes to its name."""
     fd = os.memfd_create("pack")
     try:
         os.pwrite(fd, data, 0)
@@ -233,7 +236,7 @@ def _notebook(data: bytes) -> None:
 
 
 def _merge(data: bytes) -> None:
-    """As theirs, and as base; the lines of a source are merged by taking ours."""
+    """Merge DATA as theirs, and as the base. The lines of a source are merged by taking ours."""
     for texts in ((_NOTEBOOK, _NOTEBOOK.replace(b"print(1)", b"print(2)"), data), (data, _NOTEBOOK, _NOTEBOOK_3)):
         found = _accepts(lambda texts=texts: merge.merge(*texts, ("ours", "theirs"), lambda *lines: (lines[1], False)))
         if isinstance(found, tuple):
@@ -241,7 +244,7 @@ def _merge(data: bytes) -> None:
 
 
 def _kept(data: bytes) -> None:
-    """Whatever lies in the folder of outputs, a checkout gets its notebook."""
+    """With any bytes in the folder of kept outputs, a checkout still gets its notebook."""
     import zlib
 
     kept = KeptOutputs(os.path.join(_scratch, "outputs"), 1 << 20)
@@ -318,7 +321,7 @@ def _index(data: bytes) -> None:
 
 
 def _codec(data: bytes) -> None:
-    """One byte for the encoding, four for the length that a record claims, stored bytes."""
+    """DATA: one byte for the encoding, four for the length that a record claims, and the stored bytes."""
     raw = int.from_bytes(data[1:5], "little") % (limits.CHUNK + 1)
     encoding = (RAW, ZSTD, Encoding(2, b"\x04\x00"), Encoding(1, b"x"))[data[0] % 4 if data else 0]
     found = _accepts(lambda: codec.decode(encoding, data[5:], raw))
@@ -326,7 +329,7 @@ def _codec(data: bytes) -> None:
 
 
 def _sniff(data: bytes) -> None:
-    """Padded, so that it is looked at; what is read stays small."""
+    """Plan a file of DATA, padded so that it is large enough; few bytes of it may be read."""
     size, asked = max(len(data), 200_000), [0]
     whole = data.ljust(size, b"\0") if len(data) % 2 else bytes(200_000) + data
     size = len(whole)
@@ -524,7 +527,7 @@ def _roots() -> tuple[bytes, ...]:
 
 
 def _pack_example() -> bytes:
-    """A pack of a raw and a compressed chunk."""
+    """A pack with a raw and a compressed chunk."""
     body, chunks = bytearray(pack.MAGIC), []
     for raw, encoding, stored in (
         (b"raw", RAW, b"raw"),

@@ -1,4 +1,4 @@
-"""A proxy on 127.0.0.1 between mvc and a real S3 server, which does to some requests what networks and servers do."""
+"""A proxy on 127.0.0.1 before a real S3 server. It treats some requests as bad networks and servers do."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ _HOP = {"connection", "transfer-encoding", "content-length", "expect"}
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """DOES something to requests whose "METHOD path?query" MATCHES: to the FIRST to LAST of them, or to a SHARE.
+    """Does something to the requests whose "METHOD path?query" it matches.
 
-    With HEADER only to those with a header whose name that matches.
+    It takes the FIRST to the LAST of them, or a SHARE. HEADER: a pattern that the name of a header must match.
     """
 
     does: str
@@ -59,9 +59,9 @@ class _Answer:
 
 @dataclass(slots=True)
 class Proxy:
-    """Forwards to UPSTREAM (host:port). `log` holds what was asked and what was done to it; `rules` may change.
+    """Forwards requests to UPSTREAM (host:port). `rules` may change.
 
-    `heads` holds, as `log` does, what was asked, and the headers by their names in lower case.
+    `log`: each request, and what was done to it. `heads`: each request, and its headers by names in lower case.
     """
 
     upstream: str
@@ -105,13 +105,13 @@ class Proxy:
             self._server.server_close()
 
     def use(self, *rules: Rule) -> None:
-        """From now on these rules, and an empty log."""
+        """Use RULES from now on, with an empty log."""
         with self._lock:
             self.rules, self.log, self.heads = list(rules), [], []
             self._seen.clear()
 
     def done(self, what: str) -> int:
-        """How many requests WHAT was done to."""
+        """The number of requests that WHAT was done to."""
         return sum(did == what for _, did in self.log)
 
     # -- one request

@@ -1,6 +1,6 @@
-"""What docs/cli.md says about each command, taken from the program: its help, and the shape of its JSON.
+"""The generated parts of docs/cli.md: the help of each command, and the shape of its JSON.
 
-`python -m tests.support.reference` writes both into the page; a test compares.
+`python -m tests.support.reference` writes both into the page, and a test compares them.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ RESULTS: dict[str, tuple[type, ...]] = {
 
 
 def commands() -> dict[str, Any]:
-    """Every command of the program by the words that call it."""
+    """Every command of the program, by the words that call it."""
     return dict(_commands(typer.main.get_command(build()), ""))
 
 
@@ -93,7 +93,7 @@ def _commands(group: Any, prefix: str) -> typing.Iterator[tuple[str, Any]]:
 
 
 def help_of(words: str) -> str:
-    """What `mvc WORDS --help` prints, without the option that prints it."""
+    """The output of `mvc WORDS --help`, without the line about --help."""
     command = commands()[words]
     context = typer.Context(command, info_name=f"mvc {words}", max_content_width=WIDTH, terminal_width=WIDTH)
     lines = command.get_help(context).splitlines()
@@ -121,13 +121,13 @@ NAMESPACE = _namespace()
 
 
 def fields_of(kind: type) -> dict[str, Any]:
-    """Fields of a result that its JSON has, and their types."""
+    """The fields of a result that its JSON has, with their types."""
     hints = typing.get_type_hints(kind, localns=NAMESPACE)
     return {field.name: hints[field.name] for field in dataclasses.fields(kind) if field.metadata.get("json", True)}
 
 
 def shape(hint: Any, indent: int = 0) -> str:
-    """A type, as its JSON looks."""
+    """The shape of the JSON of a type."""
     inner = "  " * (indent + 1)
     if dataclasses.is_dataclass(hint):
         assert isinstance(hint, type)
@@ -150,7 +150,7 @@ def shape(hint: Any, indent: int = 0) -> str:
 
 
 def conforms(value: Any, hint: Any) -> bool:
-    """Whether a value out of JSON is what its type says."""
+    """Whether a value out of JSON is of the type."""
     if dataclasses.is_dataclass(hint):
         assert isinstance(hint, type)
         fields = fields_of(hint)
@@ -176,12 +176,12 @@ def conforms(value: Any, hint: Any) -> bool:
 
 
 def json_of(words: str) -> str:
-    """The JSON of a command."""
+    """The shape of the JSON of a command."""
     return "\n\nor\n\n".join(shape(kind) for kind in RESULTS[words])
 
 
 def meanings(words: str) -> str:
-    """What the parts of that JSON mean: the docstrings of its types."""
+    """The meanings of the parts of that JSON: the docstrings of its types."""
     seen: dict[type, None] = {}
     for kind in RESULTS[words]:
         _collect(kind, seen)
@@ -202,7 +202,7 @@ def _collect(hint: Any, seen: dict[type, None]) -> None:
 
 
 def rewritten(page: str) -> str:
-    """The page with what stands between its markers made anew."""
+    """The page, with the parts between its markers generated again."""
 
     def block(found: re.Match[str]) -> str:
         what, words = found[1], found[2]

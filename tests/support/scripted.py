@@ -1,4 +1,4 @@
-"""A server on 127.0.0.1 that answers as it is told: what a real one does only on a bad day."""
+"""A server on 127.0.0.1 that answers by a script, as a real server rarely does."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ SILENCE = b"..."  # never answers
 
 
 def error(status: int, code: str, extra: str = "") -> bytes:
-    """An answer as S3 gives it."""
+    """An error as S3 answers it."""
     body = f"<Error><Code>{code}</Code><Message>{code} it is</Message>{extra}</Error>"
     return f"HTTP/1.1 {status} X\r\nContent-Type: application/xml\r\nContent-Length: {len(body)}\r\n\r\n{body}".encode()
 
 
 @dataclass
 class Scripted:
-    """Gives one answer of its script per request, then the last one for ever. `heads` are the requests it got."""
+    """Gives one answer of its script per request, and the last one from then on. `heads`: the requests that came."""
 
     script: list[bytes]
     heads: list[bytes] = field(default_factory=list)

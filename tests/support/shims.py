@@ -1,4 +1,4 @@
-"""A Git repository with our shims and a stand-in for Python, which notes what it is asked to do."""
+"""A Git repository with the hooks of mvc, and a stand-in for Python that notes each call."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ exit ${{SAYS:-0}}
 
 @dataclass(slots=True)
 class Shimmed:
-    """One worktree; Git runs in it, and fails the test when it fails, unless told which status is right."""
+    """One worktree. Git runs in it, and fails the test unless it exits with the expected status."""
 
     path: Path
     log: Path
@@ -64,7 +64,7 @@ class Shimmed:
         return hooks.install(self.layout, str(self.python))
 
     def sh(self, script: str, *, code: int | None = 0, stdin: str = "", cwd: Path | None = None) -> str:
-        """Run a shell script; what it said, on stdout and stderr together."""
+        """Run a shell script. Return its stdout and stderr together."""
         done = subprocess.run(
             ["/bin/sh", "-c", script],
             cwd=cwd or self.path,
@@ -99,7 +99,7 @@ class Shimmed:
         return path
 
     def commit(self, **files: str) -> None:
-        """Files by name, where `_` in the name of a pointer stands for a dot."""
+        """Commit files by name; `_` in the name of a pointer stands for a dot."""
         for name, content in files.items():
             self.write(name.replace("_", "."), content)
         self.git("add", "-A")
@@ -108,7 +108,7 @@ class Shimmed:
     # -- what the stand-in was asked
 
     def calls(self) -> list[str]:
-        """The hooks for which Python was started since the last call of this."""
+        """The hooks that started Python since the last call of this."""
         lines = self.log.read_text().splitlines() if self.log.exists() else []
         self.log.unlink(missing_ok=True)
         assert all(line.startswith("-P -m modelvc hook ") for line in lines), lines
@@ -118,6 +118,6 @@ class Shimmed:
         return Path(f"{self.log}.stdin").read_text()
 
     def in_step(self, cwd: Path | None = None) -> bool:
-        """Whether the pointers in the worktree are as they were when Python was last started to look at them."""
+        """Whether the pointers in the worktree are those that the last start of Python saw."""
         looked = 'cat ./*.mvc 2>/dev/null | cmp - "$(git rev-parse --absolute-git-dir)/mvc/looked"'
         return not self.sh(looked, code=None, cwd=cwd)

@@ -1,8 +1,8 @@
-"""mvc commands as processes of their own, forked from one that has everything loaded: a few milliseconds, not 300.
+"""Run mvc commands as forks of a process that has all modules loaded: that takes a few milliseconds, and not 300.
 
-A command starts as `python -P -m modelvc` would: its own folder, environment, descriptors and arguments, nothing used
-before. What differs is only that its modules are there. What Git starts, and what tests start themselves, are Pythons
-from the first byte; tests/test_startup.py looks at what those load.
+A command starts as `python -P -m modelvc` would, with its own folder, environment, descriptors and arguments. Only its
+modules are loaded already. Commands that Git starts, or that tests start themselves, are new Python processes;
+tests/test_startup.py looks at the modules that those load.
 
     python -P -m tests.support.spawn SOCKET     serves until its standard input ends
 """
@@ -37,7 +37,7 @@ _server: tuple[subprocess.Popen[bytes], str] | None = None
 
 
 def mvc(words: Sequence[str], cwd: str, env: Mapping[str, str], stdin: bytes = b"") -> tuple[int, bytes, bytes]:
-    """Run one command; its exit code, what it wrote to stdout, and to stderr."""
+    """Run one command. Return its exit code, its stdout and its stderr."""
     given, out, err = (os.memfd_create(name) for name in ("stdin", "stdout", "stderr"))
     try:
         os.pwrite(given, stdin, 0)
@@ -59,7 +59,7 @@ def _all(fd: int) -> bytes:
 
 
 def address() -> str:
-    """Where the server of this test process listens; it is started when first asked for, and ends with us."""
+    """The socket of the server of this test process. The first call starts the server; it ends with this process."""
     global _server  # noqa: PLW0603 - one for all tests of a process
     with _lock:
         if _server is None:
@@ -93,7 +93,7 @@ def serve(address: str) -> None:
     import select
 
     _load()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the children
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the children are not waited for
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     listener.bind(address)
     listener.listen(64)
@@ -122,7 +122,7 @@ def _load() -> None:
 
 
 def _child(line: socket.socket) -> None:
-    """Become the command that LINE asks for; never returns."""
+    """Become the command in LINE. This never returns."""
     _, control, _, _ = line.recvmsg(1, socket.CMSG_SPACE(12))
     fds = array.array("i", control[0][2])
     words, cwd, env = json.loads(b"".join(iter(lambda: line.recv(1 << 16), b"")).decode("utf-8", "surrogatepass"))
@@ -155,7 +155,7 @@ def _child(line: socket.socket) -> None:
 
 
 def _become(user: int, group: int) -> None:
-    """Be another account with the usual umask, which may not enter the folder that the interpreter lies in."""
+    """Become another account, with the usual umask. It may not enter the folder of the interpreter."""
     library = sysconfig.get_path("stdlib")
     held = os.open(library, os.O_RDONLY | os.O_DIRECTORY)
     packages = [getattr(module, "__path__", None) for module in tuple(sys.modules.values())]
@@ -170,7 +170,7 @@ def _become(user: int, group: int) -> None:
 
 
 def _as_started(words: list[str]) -> None:
-    """What an interpreter and the libraries that look at the environment once would have made of it."""
+    """Apply the environment as a new interpreter would, and the libraries that read it once."""
     sys.argv = ["mvc", *words]
     sys.stdin, sys.stdout, sys.stderr = (
         open(number, mode, encoding="utf-8", errors=errors, closefd=False)  # noqa: SIM115

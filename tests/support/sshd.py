@@ -1,4 +1,4 @@
-"""A real SSH server for tests: OpenSSH on a free port of 127.0.0.1, with keys made for it."""
+"""A real SSH server for tests: OpenSSH on a free port of 127.0.0.1, with its own keys."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ Host mvc-test
 
 @dataclass(frozen=True, slots=True)
 class Sshd:
-    """A running server, and a home folder whose ~/.ssh/config knows it as `mvc-test`."""
+    """A running server, and a home folder whose ~/.ssh/config calls it `mvc-test`."""
 
     port: int
     folder: str
@@ -88,7 +88,7 @@ def start() -> Sshd:
 
 
 def shared() -> Sshd:
-    """The server of this process, started when first asked for and killed at its end."""
+    """The server of this test process. The first call starts it; it is killed at the end of the process."""
     global _shared  # noqa: PLW0603 - a session fixture that several modules import would start several servers
     with _lock:
         if _shared is None:

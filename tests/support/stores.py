@@ -1,4 +1,4 @@
-"""Stores for tests: a local one in a folder, and a remote in a dictionary that counts what it is asked."""
+"""Stores for tests: a local one in a folder, and a remote in a dictionary that counts its requests."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class DictBackend:
-    """A backend in a dictionary: stricter than real ones, and it can be told to fail."""
+    """A backend in a dictionary. It is stricter than real ones, and a test can make it fail."""
 
     def __init__(self) -> None:
         self.objects: dict[str, tuple[bytes, str]] = {}
@@ -143,7 +143,7 @@ def add_file(store: LocalStore, path: Path) -> Content:
 
 
 def read_bytes(store: LocalStore, oid: Oid) -> bytes:
-    """A blob of STORE, verified."""
+    """The verified bytes of a blob in STORE."""
     found = bytearray()
     with ContentReader(store) as reader:
         reader.write_blob(store.read_root("file", oid), found.extend, "the blob")
@@ -152,5 +152,5 @@ def read_bytes(store: LocalStore, oid: Oid) -> bytes:
 
 
 def folders(top: Path) -> Callable[[str], int]:
-    """What opens the sub-folders of TOP."""
+    """A function that opens folders below TOP."""
     return lambda inside: os.open(top / inside, os.O_RDONLY | os.O_DIRECTORY)

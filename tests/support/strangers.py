@@ -1,4 +1,4 @@
-"""What a stranger's repository may hold: their mvc has no checks."""
+"""Hostile repositories, made with an mvc that has no checks."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ EVIL = {
 
 @contextlib.contextmanager
 def no_checks() -> Iterator[None]:
-    """The stranger's mvc."""
+    """Switch the checks of mvc off."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(paths, "_ordinary", lambda text: True)
         patch.setattr(tree, "check_shape", lambda entries: None)
@@ -91,7 +91,7 @@ def write_tree(clone: Clone, name: str, entries: list[tuple[str, bytes]], tmp: P
 
 
 def everything(top: Path) -> dict[str, bytes]:
-    """Every file below TOP that is not mvc's own: its store, its caches, its entries in .gitignore."""
+    """Every file below TOP, without the files of mvc itself: its store, its caches, its entries in .gitignore."""
     found = {}
     for folder, _, names in os.walk(top):
         if "/.git/mvc" not in folder and "/far" not in folder:

@@ -1,4 +1,4 @@
-"""mvc on a terminal of its own."""
+"""Run mvc on a terminal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MVC = (sys.executable, "-P", "-m", "modelvc")
 
 
 def on_terminal(clone: Clone, *words: str, answer: str = "", program: tuple[str, ...] = MVC) -> tuple[int, str]:
-    """Run mvc on a terminal of its own and type ANSWER when it asks."""
+    """Run mvc on a new terminal, and type ANSWER when it asks."""
     pid, fd = pty.fork()
     if not pid:
         os.chdir(clone.path)

@@ -1,4 +1,4 @@
-"""Several programs at one store, whose requests come in the order that a test says: real code, one at a time."""
+"""Run several programs on one store, with their requests in an order that a test chooses, one at a time."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PATIENCE = 300.0  # seconds for one request, on a machine that does other thing
 
 
 class Turns:
-    """Lets one of several threads go on at a time, up to its next request."""
+    """Lets one of several threads run at a time, up to its next request."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -27,7 +27,7 @@ class Turns:
         self.log: list[str] = []
 
     def step(self, who: str) -> None:
-        """Wait for a turn; called by WHO before each of its requests."""
+        """Wait for a turn. WHO, a program, calls this before each of its requests."""
         with self._changed:
             self._waiting.add(who)
             self._changed.notify_all()
@@ -41,7 +41,7 @@ class Turns:
         choose: Callable[[Sequence[str]], str],
         after: Callable[[], None],
     ) -> None:
-        """Run PROGRAMS to their ends. CHOOSE says who of those that wait goes on; AFTER is called between requests."""
+        """Run PROGRAMS to their ends. CHOOSE picks one of those that wait; AFTER is called between requests."""
         self._live = set(programs)
         threads = [threading.Thread(target=self._body, args=one, daemon=True) for one in programs.items()]
         for thread in threads:
@@ -74,11 +74,11 @@ class Turns:
 
 
 class Killed(BaseException):
-    """A program that is killed."""
+    """The program was killed."""
 
 
 class TurnBackend:
-    """A backend each of whose requests waits for its turn; after LEFT of them the program is killed."""
+    """A backend whose requests wait for their turn. After LEFT requests, the program is killed."""
 
     def __init__(self, inner: Backend, turns: Turns, who: str, left: int = 1_000_000) -> None:
         self._inner = inner
@@ -144,7 +144,7 @@ class TurnBackend:
 
 
 class Inline:
-    """In place of a pool of threads: each call is done when it is asked for, so that a run can be repeated."""
+    """A stand-in for a pool of threads that makes each call at once, so that a run can be repeated."""
 
     def __init__(self, *_: object) -> None:
         pass

@@ -1,14 +1,14 @@
-"""Three clones, two Git servers and two remotes for models; people who do anything; an oracle that forgets nothing.
+"""Three clones, two Git servers and two remotes for models; people who do anything; an oracle that checks everything.
 
-The oracle knows every version of every commit by reading Git alone, with `ls-tree` of each commit and no walk of ours,
-and what each store holds by the names of its roots. It is asked after every operation:
+The oracle finds the versions of every commit in Git itself, with `ls-tree` of each commit and no code of mvc. It finds
+the content of each store in the names of its roots. After every operation it checks:
 
-- bytes of a model that nobody saved are still there, or in a store;
-- no version of a commit that some ref or reflog reaches is in no store at all;
-- each version that a server's refs reach is on a remote: on that of the server, or on one that a push named;
+- unsaved bytes of a model are still in the worktree, or in a store;
+- every version of a commit that a ref or reflog reaches is in some store;
+- each version that the refs of a server reach is on a remote: on that of the server, or on one that a push named;
 - no command ends in a way that mvc does not document.
 
-A version may get lost in one way only: no server reached it when a remote was cleaned up with no grace at all.
+A version may get lost in one way alone: no server reached it when gc ran on a remote with a grace period of 0.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ FILES = ("a.bin", "sub/b.bin", "sub/ü x.bin")
 FOLDER = "folder"
 BRANCHES = ("main", "one", "two", "three")
 SERVERS = ("origin", "second")
-NEVER = frozenset({12, 70})  # nothing here is damaged, and a bug is a bug
+NEVER = frozenset({12, 70})  # corruption does not happen here, and a bug is a bug
 
 
 class Version(NamedTuple):
@@ -51,7 +51,7 @@ class Version(NamedTuple):
 
 @dataclass(slots=True)
 class Place:
-    """A clone with what the oracle asks of it."""
+    """A clone, with the facts that the oracle needs."""
 
     name: str
     clone: Clone
@@ -62,7 +62,7 @@ class Place:
         return self.git_dir / "mvc" / "store"
 
     def files(self) -> Iterator[tuple[str, Path]]:
-        """Every file of the worktree that is or may be a model's, by its path."""
+        """Every file of the worktree that belongs to a model, or may, by its path."""
         top = self.clone.path
         for folder, folders, names in os.walk(top):
             folders[:] = [one for one in folders if one not in {".git", ".mvc"}]
@@ -77,7 +77,7 @@ def digest(data: bytes) -> str:
 
 
 def roots(store: Path) -> set[Version]:
-    """What a store in a folder says that it holds."""
+    """The objects that a store in a folder has, by the names of its roots."""
     found = set()
     for letter in "bt":
         for folder in (store / letter).glob("*"):
@@ -86,7 +86,7 @@ def roots(store: Path) -> set[Version]:
 
 
 def tree_of(top: Path) -> tuple[str, set[str]]:
-    """The hash that a folder has as a tree, in hex, and the digests of its files."""
+    """The oid of a folder as a tree, in hex, and the digests of its files."""
     entries, files = [], set()
     for path in sorted(top.rglob("*")) if top.is_dir() else ():
         if path.is_file():
@@ -101,7 +101,7 @@ def tree_of(top: Path) -> tuple[str, set[str]]:
 
 @dataclass(slots=True)
 class World:
-    """All of it. LOG is what was done, so that a failure can be read."""
+    """All clones, servers and remotes. LOG: the operations so far, so that a failure can be understood."""
 
     top: Path
     rng: random.Random
@@ -116,7 +116,7 @@ class World:
     _last: Place | None = None
 
     def somebody(self) -> Place:
-        """Mostly who was at work last: people do more than one thing."""
+        """A random clone, mostly the last one: people do several things in a row."""
         if self._last is None or self.rng.random() < 0.3:
             self._last = self.rng.choice(self.places)
         return self._last
@@ -147,7 +147,7 @@ class World:
         return world
 
     def clone(self, name: str) -> Place:
-        """One more clone of the first server."""
+        """Make one more clone of the first server."""
         found = Clone(self.top / name)
         Clone(self.top).git("clone", "-q", str(self.server("origin")), str(found.path))
         return self._settle(name, found, fresh=True)
@@ -182,7 +182,7 @@ class World:
     # -- running
 
     def git(self, place: Place, *words: str, env: dict[str, str] | None = None) -> tuple[int, str]:
-        """Run Git, whatever it says, as long as mvc in it says nothing wild."""
+        """Run Git. It may fail, as long as mvc inside of it ends in a documented way."""
         return self._run(place, "git", *words, env=env)
 
     def mvc(self, place: Place, *words: str) -> tuple[int, str]:
@@ -216,7 +216,7 @@ class World:
     # -- contents
 
     def content(self) -> bytes:
-        """Bytes that were never there before; some are large enough for several chunks."""
+        """New random bytes; some are large enough for several chunks."""
         self._count += 1
         own = random.Random(f"{self.rng.random()} {self._count}").randbytes(
             self.rng.choice((900, 5_000, 5_000, 300_000))
@@ -233,14 +233,14 @@ class World:
         os.replace(temporary, path)
 
     def remember_folder(self, clone: Clone) -> None:
-        """So that a file of a folder counts as saved once the folder is."""
+        """Note the files of a folder, so that each counts as saved once the folder is saved."""
         whole, files = tree_of(clone.path / FOLDER)
         self.folders.setdefault(whole, set()).update(files)
 
     # -- the oracle
 
     def held(self) -> set[Version]:
-        """What any store holds."""
+        """The objects in any store."""
         found: set[Version] = set()
         for name in SERVERS:
             found |= roots(self.far(name))
@@ -249,7 +249,7 @@ class World:
         return found
 
     def saved(self) -> set[str]:
-        """Digests of files that any store holds, alone or in a folder."""
+        """The digests of files in any store, alone or in a folder."""
         held = self.held()
         found = {one.digest for one in held}
         for one in held:
@@ -257,20 +257,20 @@ class World:
         return found
 
     def unsaved(self, place: Place) -> dict[str, str]:
-        """Digest and path of all bytes in the worktree that no store holds."""
+        """The path, by digest, of every file in the worktree that no store has."""
         self.remember_folder(place.clone)
         here = {digest(path.read_bytes()): name for name, path in place.files()}
         saved = self.saved()
         return {one: name for one, name in here.items() if one not in saved}
 
     def check_edits(self, place: Place, before: dict[str, str]) -> None:
-        """Nothing of BEFORE is gone."""
+        """Check that no file of BEFORE is gone."""
         gone = set(before) - self.saved() - {digest(path.read_bytes()) for _, path in place.files()}
         if gone and (gone := gone - self._stashed(place)):
             raise AssertionError(self.told(f"bytes that nobody saved are gone: {[before[one] for one in gone]}"))
 
     def _stashed(self, place: Place) -> set[str]:
-        """Digests of what `git stash -u` took: files that Git does not know, and no rule ignores."""
+        """The digests of files that `git stash -u` took: untracked ones that no rule ignores."""
         found = set()
         for stash in place.clone.git("rev-list", "-g", "--ignore-missing", "refs/stash", "--").split():
             for line in (
@@ -284,7 +284,7 @@ class World:
         return len(place.clone.git("rev-parse", f"{stash}^@").split()) == 3
 
     def versions(self, folder: Path, *words: str) -> dict[Version, str]:
-        """Every version of the commits that WORDS name to rev-list, and a commit that has it."""
+        """For every version in the commits of `git rev-list WORDS`, a commit that has it."""
         repo = Clone(folder)
         found: dict[Version, str] = {}
         for commit in repo.git("rev-list", *words).split():
@@ -318,7 +318,7 @@ class World:
         return self.versions(self.server(name), "--all")
 
     def check(self) -> None:
-        """Every version that anything reaches is somewhere, and on the remote of each server that reaches it."""
+        """Check that every reachable version is in some store, and on a remote if a server reaches it."""
         held = self.held()
         for place in self.places:
             self._missing(self.versions(place.clone.path, "--all", "--reflog", "HEAD"), held, place.name)
@@ -333,7 +333,7 @@ class World:
             raise AssertionError(self.told(words))
 
     def allow_loss(self) -> None:
-        """After a remote was cleaned up: what no server reaches, and no clone holds, is gone."""
+        """After gc of a remote: accept that versions are lost which no server reaches, and no clone has."""
         held = self.held()
         reached = {one for name in SERVERS for one in self.on_server(name)}
         for place in self.places:
@@ -341,7 +341,7 @@ class World:
             self.lost |= gone - reached
 
     def end(self) -> int:
-        """A new clone of each server checks every version out; how many there were."""
+        """Check every version out in a new clone of each server. Return the number of versions."""
         count = 0
         for name in SERVERS:
             reader = Clone(self.top / f"reader-{name}")

@@ -1,4 +1,4 @@
-"""A clone and its remote, made once and copied: commands run in forked processes, on a disk that may die.
+"""A clone and its remote, made once and copied. Commands run in forked processes, on a disk that may die.
 
 A fork costs a few milliseconds, where a new Python costs a third of a second.
 """
@@ -34,7 +34,10 @@ def new(name: str) -> bytes:
 
 @cache
 def _built() -> Callable[[], object]:
-    """The commands, with all that any of them loads: every fork has it then."""
+    """Load the commands, with every module that any of them needs, so that forks have them.
+
+    Return a function that returns the commands.
+    """
     import typer.main
 
     import modelvc
@@ -48,7 +51,7 @@ def _built() -> Callable[[], object]:
 
 
 def mvc(*words: str) -> Callable[[], int]:
-    """One command line, for a forked process."""
+    """A function that runs one command line, for a forked process."""
     import typer.main
 
     from modelvc.cli.app import run
@@ -63,7 +66,7 @@ def mvc(*words: str) -> Callable[[], int]:
 
 
 def hook(folder: Path, *words: str) -> Callable[[], int]:
-    """What Git runs at the top of a worktree, for a forked process."""
+    """A function that runs a hook at the top of a worktree, for a forked process."""
     from modelvc.drivers.dispatch import run
 
     _built()
@@ -77,7 +80,7 @@ def hook(folder: Path, *words: str) -> Callable[[], int]:
 
 @dataclass(slots=True)
 class World:
-    """A clone and its remote, as they are before the command, and copies of them to break."""
+    """A clone and its remote as they are before a command, and copies of them to break."""
 
     top: Path
 
@@ -86,7 +89,7 @@ class World:
         return Clone(self.top / "work/clone")
 
     def keep(self) -> None:
-        """What is there now is what `reset` goes back to."""
+        """Make the present state the one that `reset` restores."""
         shutil.rmtree(self.top / "kept", ignore_errors=True)
         shutil.copytree(self.top / "work", self.top / "kept", symlinks=True)
 
@@ -95,7 +98,7 @@ class World:
         shutil.copytree(self.top / source, self.top / "work", symlinks=True)
 
     def run(self, *words: str, kind: str = "", fatal: int = 0) -> Died:
-        """Run mvc in a process whose disk dies; it never raises what is not its own."""
+        """Run mvc in a process whose disk dies, and check that it raises no exception of others."""
         died = on_dying_disk((self.top / "work",), kind, fatal, self._command(words))
         assert died.code != 70, f"{words} {kind} {fatal}: {died.said}"
         return died
@@ -106,7 +109,7 @@ class World:
         return died
 
     def killed(self, seconds: float, *words: str) -> bool:
-        """Run mvc and kill it after SECONDS, with all its children; whether it was still at work."""
+        """Run mvc and kill it after SECONDS, with all its children. Return whether it was still at work."""
         return forked(self._command(words), seconds).code < 0
 
     def time(self, *words: str) -> float:
@@ -145,9 +148,9 @@ def _prepared(folder: str) -> World:
 
 
 def two_versions(folder: Path) -> World:
-    """Two committed versions of a model and of a folder, the older one at the remote; the worktree has the newer.
+    """Two committed versions of a model and of a folder; the remote has the older one, the worktree the newer one.
 
-    Made once below FOLDER, where it stays: the remote's absolute name is part of it.
+    The clone is made once below FOLDER and stays there, because it holds the absolute path of the remote.
     """
     found = _prepared(str(folder))
     found.reset("first")
@@ -156,7 +159,7 @@ def two_versions(folder: Path) -> World:
 
 
 def complete(world: World, *, remote: bool = False) -> None:
-    """Both versions can be had, byte for byte."""
+    """Check that both versions can be checked out, byte for byte."""
     world.works("fsck", *(["--remote"] if remote else []))
     from modelvc.repo import open_repo
     from modelvc.store.check.local_store import check_object
@@ -170,7 +173,7 @@ def complete(world: World, *, remote: bool = False) -> None:
 
 
 def tidy(world: World) -> None:
-    """Nothing is left of what died, and nothing that a person must remove."""
+    """Check that the dead command left nothing behind that a person has to remove."""
     git = world.clone.path / ".git"
     assert not [name for name in os.listdir(git) if "lock" in name or name.startswith("mvc-index")]
 
