@@ -208,7 +208,7 @@ def test_ten_thousand_small_files_are_one_pack(store: LocalStore, tmp_path: Path
 
 
 def test_a_file_of_every_kind_is_read_back(store: LocalStore) -> None:
-    models = Path(__file__).parents[2] / "fixtures" / "models"
+    models = Path(__file__).parents[3] / "fixtures" / "models"
     found = [path for path in sorted(models.rglob("*")) if path.is_file()]
     assert found
     for path in found:
