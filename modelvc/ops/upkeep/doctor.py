@@ -335,7 +335,7 @@ def _conditions(store: RemoteStore, name: str, check: str) -> Iterator[Finding]:
     from modelvc.store.backends.probe import probe
 
     try:
-        store.adapt(name, anew=True)
+        store.adapt(name, again=True)
         found = probe(store.backend)
     except RemoteDenied:
         yield from _clock(store, check, write=False)

@@ -1,1 +1,1 @@
-"""Read what a store holds and say what is wrong. Changes nothing."""
+"""Check what a store holds and name what is wrong. Changes nothing."""

@@ -1,1 +1,1 @@
-"""Clean up a remote while others use it."""
+"""Collect garbage on a remote while others use it."""

@@ -120,7 +120,7 @@ class Surveyor:
         if unlisted and self._remote.backend.stat(unlisted):
             raise RemoteBusy(
                 f"{self._remote.name} does not list all that is there (or a push ended just now)",
-                hint="run it again; if it stays so, this server's listings are not to be trusted with a clean-up",
+                hint="run it again; if it stays so, do not run gc on this server: its listings lack keys",
             )
         there = {key for key in listing.keys if key.startswith(repository_registration.FOLDER)}
         if self._rules.registered is not None and not there <= set(self._rules.registered):

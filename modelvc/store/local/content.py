@@ -218,7 +218,7 @@ class ContentReader:
             for chunk in run.chunks:
                 _, stored = self._store.read_stored(chunk.cid)
                 if len(stored) != chunk.stored:
-                    raise FormatError("a chunk was stored anew in another size") from None
+                    raise FormatError("a chunk was stored again in another size") from None
                 view[at : at + chunk.stored] = stored
                 at += chunk.stored
             return

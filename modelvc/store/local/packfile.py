@@ -118,13 +118,14 @@ class PackWriter:
 
 
 class EarlyWriteback:
-    """Lets the disk work while the processor does, so that the last fsync finds little left to do."""
+    """Lets the disk write while the processor works, so that the last fsync finds little left to do."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
         self._begun = self._written = 0
 
     def wrote(self, size: int) -> None:
+        """Count SIZE bytes that were written, and start writeback of every 16 MiB."""
         self._written += size
         length = self._written - self._begun
         if length >= _WRITEBACK and hasattr(os, "posix_fadvise"):

@@ -1,1 +1,1 @@
-"""How an object becomes segments and stored chunks, and comes back. Knows no place."""
+"""Turn an object into segments and stored chunks, and back. Knows no store."""

@@ -132,17 +132,17 @@ class RemoteStore:
             self._declare(found)
         return made
 
-    def adapt(self, store: str, *, anew: bool = False) -> None:
+    def adapt(self, store: str, *, again: bool = False) -> None:
         """Find what the server honours, and use only that. Call it before the first write.
 
-        A clone measures each server once and remembers the result; with ANEW it measures again. STORE is the id of the
+        A clone measures each server once and remembers the result; with AGAIN it measures again. STORE is the id of the
         store, "" before it has one.
         """
         backend = self.backend
         if not isinstance(backend, MeasurableBackend):
             return
         server = backend.server()
-        known = self._servers.recall(store, server) if store and not anew else None
+        known = self._servers.recall(store, server) if store and not again else None
         if known is not None and not self._measured:
             backend.rely_on(replace(backend.capabilities, conditional=known.conditional, checksums=known.checksums))
         elif known is None:

@@ -1,1 +1,1 @@
-"""Mend a store from good copies, byte for byte."""
+"""Repair a store from good copies, byte for byte."""
