@@ -118,7 +118,7 @@ def _compared(paired: PairedRows, metric: str, question: Question, found: Measur
 
 @dataclass(frozen=True, slots=True)
 class _Tested:
-    """What an estimate tells about a question; the fields are those of `Comparison`."""
+    """An estimate applied to a question; the fields are those of `Comparison`."""
 
     interval: Interval
     p_value: float

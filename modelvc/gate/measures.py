@@ -35,7 +35,7 @@ class NotComputable:
 
 @dataclass(frozen=True, slots=True)
 class MeasureSpec:
-    """What to compute.
+    """The measure to compute, and how.
 
     `metric`: its name, for messages. `positive`: the positive label; "" for the larger of two numbers. `measure`: the
     measure; "" for the one that the name means. `count`: resamples of a bootstrap. `macro`: the mean over all labels,

@@ -30,7 +30,7 @@ _EXACT = Context(prec=1_100)  # digits: more than a field of predictions has cha
 
 
 class Meaning(NamedTuple):
-    """What a metric's name says.
+    """The meaning of a metric's name.
 
     `measure`: "" for an unknown one. `mean`: the mean over labels that the name asks for; "" for none. `labels`: the
     texts before the measure that may be a label, the longest first; of `test.1.0.f1`: `test.1.0`, `1.0` and `0`.
@@ -42,7 +42,7 @@ class Meaning(NamedTuple):
 
 
 def meaning(metric: str) -> Meaning:
-    """What the name METRIC says. The measure is its last part between dots and slashes: val/accuracy, f1_macro."""
+    """The meaning of the name METRIC. The measure is its last part between dots and slashes: val/accuracy, f1_macro."""
     starts = [0, *(at + 1 for at, character in enumerate(metric) if character in "./")]
     labels = tuple(metric[start : starts[-1] - 1] for start in starts[:-1])
     mean = _MEANS.get(_plain(labels[-1]), "") if labels else ""

@@ -25,7 +25,7 @@ ZIP_END = 64 * KIB + 22 + 20  # the end record with the longest comment, and the
 
 
 class Container(NamedTuple):
-    """What a container holds.
+    """The content of a container.
 
     `tensors`: the regions of its tensors of 64 KiB and more. `compressed`: whether it is deflated nearly as a whole.
     """

@@ -16,7 +16,7 @@ FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class ServerSupport:
-    """What one server supports for one store.
+    """The parts of S3 that one server supports for one store.
 
     `conditional`: writes on condition, that is compare-and-swap. `checksums`: the headers x-amz-checksum-*.
     """

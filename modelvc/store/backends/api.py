@@ -1,4 +1,4 @@
-"""What a backend must do: it holds the keys of a store. tests/contracts runs over every backend."""
+"""The protocol of a backend, which holds the keys of a store. tests/contracts runs over every backend."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a backend can promise. Without `conditional`, push works and gc of a remote refuses."""
+    """The promises of a backend. Without `conditional`, push works and gc of a remote refuses."""
 
     conditional: bool  # compare-and-swap: create fails on an existing key, replace and delete on another etag
     page: int  # keys per listing request: where few keys are wanted, single look-ups take fewer requests
@@ -56,7 +56,7 @@ class Backend(Protocol):
 
     @property
     def capabilities(self) -> Capabilities:
-        """What this backend promises."""
+        """The promises of this backend."""
 
     @property
     def requests(self) -> int:

@@ -34,7 +34,7 @@ _PIECE = 32 << 10  # bytes of one write: SFTP sends so many in one message
 
 @dataclass(frozen=True, slots=True)
 class Habits:
-    """What one kind of file system has besides the protocol of fsspec.
+    """The parts of one kind of file system that the protocol of fsspec lacks.
 
     `explain`: an error of its own as RemoteError, or None. `require`: raise if the container of the store is missing.
     """
