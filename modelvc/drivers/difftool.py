@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from modelvc.drivers.say import FAILED, say
-from modelvc.errors import FormatError
+from modelvc.errors import FormatError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -26,6 +26,8 @@ def difftool(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
             text = _rich(before, after, path, color=color)
         except FormatError as error:
             say(f"shown as text, because {error}")
+        except UsageError as error:
+            say(f"shown as text, because {error}", hint=error.hint)
         else:
             sys.stdout.write(text)
             return 0

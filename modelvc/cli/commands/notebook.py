@@ -220,7 +220,7 @@ def diff(
     """What changed in a notebook, outputs included.
 
     The rich diff of nbdime: between the index and the worktree; with A between that revision and the worktree; with A
-    and B between the two. For sources alone `git diff` is quicker.
+    and B between the two. It needs `pip install 'modelvc[notebooks]'`. For sources alone `git diff` is quicker.
     """
     from modelvc.notebook.rich.diff import diff_text
     from modelvc.ops.notebooks.diff import NotebookDiff, pair
@@ -251,6 +251,7 @@ def mergetool(
 
     Opens nbdime's merge tool with the three versions that Git's index holds, and takes what it saves into the worktree.
     Without PATH: all notebooks in conflict, one after the other. Stages nothing. Exit 1 when one was not saved.
+    It needs `pip install 'modelvc[notebooks]'`.
     """
     from modelvc.ops.notebooks.diff import in_conflict, stages
     from modelvc.ops.notebooks.outputs import write

@@ -138,7 +138,7 @@ def plot(
     """How a model's metrics went, version by version.
 
     Draws in the terminal, or with -o a page that needs no network: every version with its metrics and parameters.
-    METRIC is a name or a glob; without, all that are numbers. Pictures need `pip install modelvc[plot]`.
+    METRIC is a name or a glob; without, all that are numbers. Pictures need `pip install 'modelvc[plot]'`.
     """
     from modelvc.cli.views.plot import IMAGES, PAGES, print_plot, write_plot
     from modelvc.ops.history.log import Filters

@@ -26,7 +26,7 @@ def image(found: Plot, form: str) -> bytes:
     except ImportError:
         raise UsageError(
             f"a .{form} needs matplotlib, which is not installed",
-            hint="pip install matplotlib, or write a page: -o report.html",
+            hint="run `pip install 'modelvc[plot]'`, or write a page: -o report.html",
         ) from None
     with rc_context({"svg.hashsalt": "modelvc", "text.parse_math": False}):
         figure = Figure(figsize=(9, 2.6 * len(found.metrics)), layout="constrained")

@@ -7,7 +7,7 @@ import re
 import sys
 from typing import TYPE_CHECKING, Any
 
-from modelvc.errors import ConflictError, FormatError, shown
+from modelvc.errors import ConflictError, FormatError, UsageError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +30,7 @@ _MADE_UP = ("orig_nbformat", "orig_nbformat_minor")  # keys that nbformat adds w
 def diff_text(before: bytes, after: bytes, names: tuple[str, str], *, color: bool) -> str:
     """Return for a terminal how AFTER differs from BEFORE, or "". NAMES are the names of both.
 
-    Empty bytes count as an empty notebook. Raises FormatError for an invalid notebook.
+    Empty bytes count as an empty notebook. Raises FormatError for an invalid notebook, UsageError without nbdime.
     """
     with _quiet():
         text = _compared((before, after), names)
@@ -45,7 +45,8 @@ def diff_text(before: bytes, after: bytes, names: tuple[str, str], *, color: boo
 def web_diff(files: tuple[str, str], names: tuple[str, str], *, port: int, on_port: Callable[[int], None]) -> int:
     """Serve nbdime's page about two files until it is closed. Return its exit status. ON_PORT receives the port.
 
-    Raises FormatError, before anything is served, for a file that nbdime cannot show. NAMES name the files.
+    Raises before anything is served: FormatError for a file that nbdime cannot show, UsageError without nbdime. NAMES
+    name the files.
     """
     _require(files, names)
     return _serve(port, on_port, difftool_args={"base": files[0], "remote": files[1]})
@@ -71,8 +72,14 @@ def _compared(sides: tuple[bytes, bytes], names: tuple[str, str]) -> str:
     """Return nbdime's text about two notebooks, without colours; "" if they are equal."""
     import io
 
-    import nbdime
-    from nbdime import prettyprint
+    try:
+        import nbdime
+        from nbdime import prettyprint
+    except ModuleNotFoundError:
+        raise UsageError(
+            "this view of notebooks needs nbdime, which is not installed",
+            hint="run `pip install 'modelvc[notebooks]'`, or see the sources with `git diff`",
+        ) from None
 
     notebooks = [_notebook(data, name) for data, name in zip(sides, names, strict=True)]
     if any(upgraded for _, upgraded in notebooks):

@@ -235,7 +235,7 @@ def test_without_matplotlib_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(UsageError, match="needs matplotlib") as caught:
         image.image(history([0.5]), "png")
-    assert caught.value.hint == "pip install matplotlib, or write a page: -o report.html"
+    assert caught.value.hint == "run `pip install 'modelvc[plot]'`, or write a page: -o report.html"
 
 
 def test_nothing_to_draw() -> None:
