@@ -5,7 +5,8 @@
 The work: one file of random bytes; a folder of files of 4 KiB; ten versions of a checkpoint that each change a tenth of
 it. Each operation runs in a process of its own; printed are the median of wall seconds, the ratio to mvc, the peak
 memory of the largest process, and for mvc the requests made to the remote. dvc and git-lfs take part when they are on
-the PATH; cp and `python -c pass` are the floors. With --s3 the remote of mvc and dvc is a SeaweedFS of this script's.
+the PATH; cp, cp with a sync of the file ("sync") and `python -c pass` are the floors. With --s3 the remote of mvc and
+dvc is a SeaweedFS of this script's.
 """
 
 from __future__ import annotations
@@ -124,6 +125,10 @@ class Bench:
         (self.base / "copy").mkdir()
         self.note(work, "add", "cp", self.run(repo, "cp", "-r", what, str(self.base / "copy")))
         self.note(work, "checkout", "cp", self.run(self.base / "copy", "cp", "-r", what, "again"))
+        if work == "big":  # a copy that keeps the promise of mvc: its bytes are on the disk when it ends
+            synced = self.run(self.base / "copy", "sh", "-c", f"cp {what} synced && sync synced")
+            for row in ("add", "checkout", "push", "fetch"):
+                self.note(work, row, "sync", synced)
 
     def mvc(self, repo: Path, work: str) -> None:
         self.run(repo, "mvc", "init")
