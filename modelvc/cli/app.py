@@ -99,7 +99,7 @@ def _root(
     version: Annotated[bool, typer.Option("--version", help="Say which version this is.")] = False,
 ) -> None:
     """Version machine-learning models in Git, without putting them in Git."""
-    # context.take_globals removes these before typer sees them, because they may stand anywhere.
+    # context.take_globals removes these before typer sees them, because they may come anywhere.
     del repo, as_json, as_md, form, quiet, verbose, version
 
 

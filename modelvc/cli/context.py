@@ -86,7 +86,7 @@ CONTEXT = Context()
 
 
 def take_globals(argv: Sequence[str]) -> tuple[list[str], Context]:
-    """Return ARGV without the global options, and their values. Global options may stand before or after the command.
+    """Return ARGV without the global options, and their values. They may come before or after the command.
 
     Raises UsageError for a wrong value.
     """

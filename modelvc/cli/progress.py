@@ -1,4 +1,4 @@
-"""Progress on a terminal; silence in a pipe."""
+"""Show progress on a terminal, and nothing in a pipe."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def progress(what: str, *, quiet: bool) -> Iterator[Progress]:
-    """A bar on stderr while the block runs, and what a remote is waited for, if somebody looks at it."""
+    """Show a bar on stderr during the block, and why a remote is waited for. Without a terminal, show nothing."""
     if quiet or not sys.stderr.isatty():
         yield SILENT
         return

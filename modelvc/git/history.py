@@ -166,7 +166,7 @@ def pointers_in(
 def holders(layout: Layout, paths: Sequence[str]) -> dict[str, str]:
     """Return by path a commit on any ref in which Git itself has a file where the model at that path lies.
 
-    The file lies at the path, below it, or in the place of one of its folders. PATHS without such a file are left out.
+    The file lies at the path, below it, or instead of one of its folders. PATHS without such a file are left out.
     """
     wanted = {os.fsencode(path): path for path in paths}
     above: dict[bytes, list[str]] = {}

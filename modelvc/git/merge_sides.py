@@ -59,7 +59,7 @@ def _merge(layout: Layout, env: Mapping[str, str]) -> tuple[str, str] | None:
     """Return the sides of a merge, or None.
 
     While Git merges, GITHEAD_<id> holds the name. When a person resolves conflicts, MERGE_HEAD holds the id. A pull
-    sets an id in the place of the name.
+    sets an id instead of the name.
     """
     commit = merged_commit(env) or _line(os.path.join(layout.git_dir, "MERGE_HEAD"))
     if not _is_id(commit):

@@ -42,9 +42,9 @@ def snapshot(source: str, rev: str, wanted: Sequence[str], folder: str, *, limit
     _check(source, "repository")
     _check(rev, "revision")
     with contextlib.suppress(_NoPartialCloneError):
-        place, commit = _bring(source, rev, os.path.join(folder, "slim"), slim=True)
+        where, commit = _bring(source, rev, os.path.join(folder, "slim"), slim=True)
         with contextlib.suppress(GitError):
-            return _read(place, commit, wanted, limit)
+            return _read(where, commit, wanted, limit)
     return _read(*_bring(source, rev, os.path.join(folder, "whole"), slim=False), wanted, limit)
 
 
@@ -57,17 +57,17 @@ def whole(source: str, folder: str, lender: Layout) -> Layout:
     # Without --update-shallow, Git would skip the refs of a shallow repository and report success.
     quiet = ("-q", "--no-tags", "--no-recurse-submodules", "--no-auto-maintenance", "--update-shallow")
     own = git(lender, "rev-parse", "--show-object-format").decode("ascii").strip()
-    place, code, words = folder, 1, _MISMATCH
+    where, code, words = folder, 1, _MISMATCH
     for algorithm in sorted(_ALGORITHMS, key=lambda one: one != own):
         if code and _MISMATCH in words:
-            place = _begin(folder if algorithm == own else os.path.join(folder, algorithm), source, algorithm)
+            where = _begin(folder if algorithm == own else os.path.join(folder, algorithm), source, algorithm)
             if algorithm == own and _is_whole(lender):
-                with open(os.path.join(place, "objects", "info", "alternates"), "wb") as file:
+                with open(os.path.join(where, "objects", "info", "alternates"), "wb") as file:
                     file.write(os.fsencode(os.path.join(lender.common_dir, "objects")) + b"\n")
-            code, _, words = run(place, "fetch", *quiet, "--", "origin", "+refs/*:refs/*", extra=_extra())
+            code, _, words = run(where, "fetch", *quiet, "--", "origin", "+refs/*:refs/*", extra=_extra())
     if code:
         raise GitError(said(words), hint="see what `git fetch` says")
-    found = Layout(place, place, place)
+    found = Layout(where, where, where)
     if not _is_whole(found):
         raise GitError("that repository is shallow: its history is not whole", hint="run `git fetch --unshallow` there")
     return found
@@ -92,10 +92,10 @@ class _OtherAlgorithmError(Exception):
 def _bring(source: str, rev: str, folder: str, *, slim: bool) -> tuple[str, str]:
     """Make a repository in FOLDER, or below it, that holds the commit. Return its folder and the commit's id."""
     with contextlib.suppress(_OtherAlgorithmError):
-        place = _begin(folder, source, "sha1")
-        return place, _fetch(place, rev, slim=slim)
-    place = _begin(os.path.join(folder, "sha256"), source, "sha256")
-    return place, _fetch(place, rev, slim=slim)
+        where = _begin(folder, source, "sha1")
+        return where, _fetch(where, rev, slim=slim)
+    where = _begin(os.path.join(folder, "sha256"), source, "sha256")
+    return where, _fetch(where, rev, slim=slim)
 
 
 def _begin(folder: str, source: str, algorithm: str) -> str:

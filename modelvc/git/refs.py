@@ -69,8 +69,8 @@ def unreferenced(layout: Layout) -> list[str]:
         # Git lists no worktree whose folder is unknown, but reads its Git folder.
         others = () if folder == layout.git_dir else ("--all", "--reflog")
         listed = ("rev-list", "--no-walk", "--ignore-missing", *others, "--stdin")
-        place = {"GIT_DIR": folder, "GIT_COMMON_DIR": layout.common_dir}
-        found.update(git(layout.common_dir, *listed, stdin=names, extra=place).decode("ascii").split())
+        folders = {"GIT_DIR": folder, "GIT_COMMON_DIR": layout.common_dir}
+        found.update(git(layout.common_dir, *listed, stdin=names, extra=folders).decode("ascii").split())
     ids = sorted(found)
     commits = objects(layout, original=True).read((f"{one}^{{commit}}".encode() for one in ids), 0)
     return [one.oid for one in commits if one]  # else deleted, or hex digits that are no id

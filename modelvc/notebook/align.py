@@ -40,12 +40,12 @@ def align(before: Sequence[Cell], after: Sequence[Cell]) -> list[int | None]:
                 found[at] = names[name]
                 taken.add(names[name])
     for typed in (True, False):  # a cell with the same text and another type is the same cell
-        places = _unique_contents(before, taken, typed=typed)
+        positions = _unique_contents(before, taken, typed=typed)
         known = {n for n, one in enumerate(found) if one is not None}
         for content, at in _unique_contents(after, known, typed=typed).items():
-            if content in places and content[1].strip():
-                found[at] = places[content]
-                taken.add(places[content])
+            if content in positions and content[1].strip():
+                found[at] = positions[content]
+                taken.add(positions[content])
     _fill_gaps(before, after, found)
     return found
 
@@ -85,11 +85,11 @@ def _unique_ids(cells: Sequence[Cell]) -> dict[str, int]:
 
 def _unique_contents(cells: Sequence[Cell], without: set[int], *, typed: bool) -> dict[tuple[str, str], int]:
     """Return the position of each content that only one cell has. TYPED: the type is part of the content."""
-    places: dict[tuple[str, str], list[int]] = {}
+    positions: dict[tuple[str, str], list[int]] = {}
     for at, cell in enumerate(cells):
         if at not in without:
-            places.setdefault((str(cell.get("cell_type")) if typed else "", source(cell)), []).append(at)
-    return {content: where[0] for content, where in places.items() if len(where) == 1}
+            positions.setdefault((str(cell.get("cell_type")) if typed else "", source(cell)), []).append(at)
+    return {content: where[0] for content, where in positions.items() if len(where) == 1}
 
 
 def _fill_gaps(before: Sequence[Cell], after: Sequence[Cell], found: list[int | None]) -> None:

@@ -162,10 +162,10 @@ def _put_dropped(notebook: Notebook, dropped: list[list[Any]]) -> None:
     after: dict[str, list[Any]] = {}
     minor = notebook.get("nbformat_minor")
     named = type(minor) is int and minor >= _IDS_SINCE
-    for place, (key, cell) in enumerate(dropped):
+    for at, (key, cell) in enumerate(dropped):
         whole = {name: value for name, value in cell.items() if named or name != "id"}
         if named and "id" not in whole:
-            whole["id"] = f"dropped-{place}"
+            whole["id"] = f"dropped-{at}"
         after.setdefault(key, []).append(whole)
     cells = list(after.pop("", ()))
     for key, cell in list(keys(notebook["cells"])):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from modelvc.notebook.document import Cell, Notebook
 
-AS_JUPYTER = b"as Jupyter writes"  # given to `like` in the place of another version
+AS_JUPYTER = b"as Jupyter writes"  # given to `like` instead of another version
 _DEEPEST = 50  # levels of objects whose keys are put in order
 
 

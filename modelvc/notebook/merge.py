@@ -126,14 +126,14 @@ class _Merge:
         """Merge the new cells in one gap. PAIRS maps the id() of each cell that both sides added to its twin."""
         found: list[Cell] = []
         mine: list[Cell] = []
-        places = {id(cell): at for at, cell in enumerate(theirs)}
+        positions = {id(cell): at for at, cell in enumerate(theirs)}
         start = 0
         for cell in ours:
             other = pairs.get(id(cell))
             if other is None:
                 mine.append(cell)
                 continue
-            at = places.get(id(other), _FIRST)
+            at = positions.get(id(other), _FIRST)
             if at >= start:
                 between = [one for one in theirs[start:at] if id(one) not in pairs]
                 found += self._side_by_side(mine, between)

@@ -36,8 +36,8 @@ def ls(words: Words = None) -> None:
         return
     rows = []
     for m in found.models:
-        places = [render.yes(there) for there in (m.worktree, m.store, m.pushed)]
-        said = [render.short(m.oid), render.size(m.size), *places]
+        where = [render.yes(there) for there in (m.worktree, m.store, m.pushed)]
+        said = [render.short(m.oid), render.size(m.size), *where]
         if m.broken:
             said = ["in conflict" if m.conflict else "broken pointer", "", "", "", ""]
         elif m.conflict:
@@ -177,29 +177,29 @@ def show(words: Annotated[list[str], typer.Argument(metavar="[REV:]PATH")]) -> N
 
 def _facts(found: Shown) -> list[tuple[str, str]]:
     files = f" in {render.count(found.files, 'file')}" if found.files is not None else ""
-    places = [word for word, there in (("local store", found.stored), ("remote", found.pushed)) if there]
+    stores = [word for word, there in (("local store", found.stored), ("remote", found.pushed)) if there]
     lines = [
         ("model", CONTEXT.name(found.path) + (f"  at {found.commit[:10]}" if found.commit else "")),
         ("kind", ("folder" if found.kind == "tree" else "file") + (", executable" if found.executable else "")),
         ("size", f"{found.size:,} bytes{files}"),
         ("digest", found.oid),
-        ("kept in", " and ".join(places) or "neither the local store nor, as far as known, a remote"),
+        ("kept in", " and ".join(stores) or "neither the local store nor, as far as known, a remote"),
     ]
     if found.lineage:
         more = f" and {len(found.lineage) - 5} more" if len(found.lineage) > 5 else ""
         lines.append(("before", ", ".join(render.short(oid) for oid in found.lineage[:5]) + more))
-    for place, (name, value) in enumerate(found.metrics.items()):
-        title = "metrics" if not place else ""
+    for at, (name, value) in enumerate(found.metrics.items()):
+        title = "metrics" if not at else ""
         lines.append((title, f"{shown(name)} = {shown(render.number(value))}"))
     if found.stale_metrics:
         lines.append(("", "(measured on another version)"))
-    for place, (name, value) in enumerate(found.params.items()):
-        lines.append(("params" if not place else "", f"{shown(name)} = {shown(render.number(value))}"))
+    for at, (name, value) in enumerate(found.params.items()):
+        lines.append(("params" if not at else "", f"{shown(name)} = {shown(render.number(value))}"))
     if found.predictions is not None:
         lines.append(("predictions", f"of {render.count(found.predictions, 'row')}"))
-    for place, side in enumerate(found.conflict):
+    for at, side in enumerate(found.conflict):
         values = "".join(f"  {shown(name)} = {shown(render.number(value))}" for name, value in side.metrics.items())
-        title = "conflict" if not place else ""
+        title = "conflict" if not at else ""
         lines.append((title, f"{shown(side.label)}: {render.short(side.oid)}  {render.size(side.size)}{values}"))
     return lines
 

@@ -24,7 +24,7 @@ def fsck(
     revs: Annotated[list[str] | None, typer.Argument(metavar="[REV]...", show_default=False)] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Structure and reachability only.")] = False,
     repair: Annotated[bool, typer.Option("--repair", help="Take good copies from wherever there are any.")] = False,
-    far: Annotated[bool, typer.Option("--remote", help="Look at the remote too.")] = False,
+    on_remote: Annotated[bool, typer.Option("--remote", help="Look at the remote too.")] = False,
     name: Annotated[
         str, typer.Option("-r", metavar="NAME", help="At this remote; implies --remote.", show_default=False)
     ] = "",
@@ -47,7 +47,7 @@ def fsck(
     if markers:
         _markers(revs or [])
         return
-    depth = op.Depth(quick, repair, name if far or name or sample else None, _share(sample, quick=quick))
+    depth = op.Depth(quick, repair, name if on_remote or name or sample else None, _share(sample, quick=quick))
     repo = CONTEXT.open()
     with progress("verifying", quiet=CONTEXT.quiet) as bar:
         found = op.fsck(repo, revs or [], depth, bar)
@@ -101,7 +101,7 @@ def gc(
     apply: Annotated[bool, typer.Option("--apply", help="Do it; without, only show it.")] = False,
     evict: Annotated[bool, typer.Option("--evict", help="Also what the remote has, verified now.")] = False,
     grace: Annotated[float, typer.Option("--grace", metavar="DAYS", min=0, help="Keep what is younger.")] = _GRACE,
-    far: Annotated[bool, typer.Option("--remote", help="Clean up the remote, not the local store.")] = False,
+    on_remote: Annotated[bool, typer.Option("--remote", help="Clean up the remote, not the local store.")] = False,
     name: Annotated[
         str, typer.Option("-r", metavar="NAME", help="This remote; implies --remote.", show_default=False)
     ] = "",
@@ -129,7 +129,7 @@ def gc(
     from modelvc.cli.views.gc import DAY, print_gc, print_remote_gc
     from modelvc.ops.upkeep import gc as op
 
-    if far or name:
+    if on_remote or name:
         from modelvc.ops.upkeep import gc_remote
 
         if evict or names:
@@ -168,7 +168,7 @@ store_app = typer.Typer(help="The local store.", rich_markup_mode=None)
 
 @store_app.command("stats")
 def store_stats(
-    far: Annotated[bool, typer.Option("--remote", help="Look at the remote too.")] = False,
+    on_remote: Annotated[bool, typer.Option("--remote", help="Look at the remote too.")] = False,
     name: Annotated[
         str, typer.Option("-r", metavar="NAME", help="At this remote; implies --remote.", show_default=False)
     ] = "",
@@ -179,7 +179,7 @@ def store_stats(
     """
     from modelvc.ops.upkeep.stats import stats
 
-    found = stats(CONTEXT.open(), name if far or name else None)
+    found = stats(CONTEXT.open(), name if on_remote or name else None)
     if CONTEXT.json:
         render.dump(found)
         return

@@ -77,15 +77,15 @@ def _lines(found: Plot, values: Sequence[float | None], ends: tuple[float, float
     low, high = ends
     wide, tall = 2 * columns, 4 * HEIGHT
     dots: set[tuple[int, int]] = set()
-    places: list[tuple[int, int] | None] = [
-        None if v is None else (_column(place, len(values), wide), min(tall - 1, int((high - v) / (high - low) * tall)))
-        for place, v in enumerate(values)
+    points: list[tuple[int, int] | None] = [
+        None if v is None else (_column(at, len(values), wide), min(tall - 1, int((high - v) / (high - low) * tall)))
+        for at, v in enumerate(values)
     ]
     for start, end in found.links:
-        first, second = places[start], places[end]
+        first, second = points[start], points[end]
         if first is not None and second is not None:
             dots.update(_between(first, second))
-    dots.update(place for place in places if place is not None)
+    dots.update(point for point in points if point is not None)
     cells = [[0] * columns for _ in range(HEIGHT)]
     for x, y in dots:
         cells[y // 4][x // 2] |= _DOTS[y % 4][x % 2]
@@ -103,14 +103,14 @@ def _between(first: tuple[int, int], second: tuple[int, int]) -> Iterator[tuple[
 
 def _marks(values: Sequence[float | None], ends: tuple[float, float], columns: int) -> list[list[str]]:
     cells = [[" "] * columns for _ in range(HEIGHT)]
-    for place, number in enumerate(values):
+    for at, number in enumerate(values):
         if number is not None:
-            cells[_row(number, *ends)][_column(place, len(values), columns)] = "*"
+            cells[_row(number, *ends)][_column(at, len(values), columns)] = "*"
     return cells
 
 
-def _column(place: int, count: int, wide: int) -> int:
-    return 0 if count == 1 else round(place * (wide - 1) / (count - 1))
+def _column(at: int, count: int, wide: int) -> int:
+    return 0 if count == 1 else round(at * (wide - 1) / (count - 1))
 
 
 def _ends(found: Plot, columns: int) -> str:

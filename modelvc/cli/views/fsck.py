@@ -41,7 +41,7 @@ def _advise(found: Fsck, depth: Depth) -> None:
     from modelvc.ops.upkeep import fsck as op
 
     wrong = [one for one in found.open if one.kind == op.WRONG]
-    here = [place.removesuffix(" (worktree)") for one in wrong for place in one.needed_by if "(worktree)" in place]
+    here = [user.removesuffix(" (worktree)") for one in wrong for user in one.needed_by if "(worktree)" in user]
     if here:
         words = f"next: mvc add {' '.join(map(shlex.quote, map(CONTEXT.name, here[:_SHOWN])))}"
         render.say(f"{words} (writes the pointer anew)", quiet=CONTEXT.quiet)
@@ -55,10 +55,10 @@ def _advise(found: Fsck, depth: Depth) -> None:
     if found.open and not depth.repair:
         render.say(f"next: {again}", quiet=CONTEXT.quiet)
     elif any(problem.needed_by for problem in found.open):
-        far = options and any(problem.needed_by and problem.where != "the local store" for problem in found.open)
+        remote = options and any(problem.needed_by and problem.where != "the local store" for problem in found.open)
         there = (
             f"{again} in a clone that has it"
-            if far
+            if remote
             else "mvc push --all in a clone that has it, then here mvc fsck --repair"
         )
         render.say(f"next: {there}", quiet=CONTEXT.quiet)

@@ -37,8 +37,8 @@ def image(found: Plot, form: str) -> bytes:
                 ends = (values[start], values[end])
                 if None not in ends:
                     axis.plot((start, end), ends, color="tab:blue", linewidth=1.4)
-            places = [place for place, number in enumerate(values) if number is not None]
-            axis.scatter(places, [values[place] for place in places], s=14, color="tab:blue", zorder=3)
+            positions = [at for at, number in enumerate(values) if number is not None]
+            axis.scatter(positions, [values[at] for at in positions], s=14, color="tab:blue", zorder=3)
             if metric.best is not None:
                 axis.scatter([metric.best], [values[metric.best]], s=42, color="tab:green", zorder=4)
             for bound in bounds_of(metric):

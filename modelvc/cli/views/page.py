@@ -1,7 +1,7 @@
 """Write a model's history as one HTML page. The page loads nothing from a network, and allows only its own script.
 
 Plots are SVG that is drawn here, so the page works without scripts; the script adds hovering. Text from the repository
-is escaped, and stands only in text or quoted attributes.
+is escaped, and used only in text or quoted attributes.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def _plots(found: Plot) -> Iterator[str]:
 def _plot(found: Plot, metric: PlotMetric) -> Iterator[str]:
     values = [value(version, metric.name) for version in found.versions]
     low, high = scale.bounds([v for v in values if v is not None], bounds_of(metric))
-    xs = [_across(place, len(values)) for place in range(len(values))]
+    xs = [_across(at, len(values)) for at in range(len(values))]
     ys = [None if v is None else _down(v, low, high) for v in values]
     yield (
         f'<svg viewBox="0 0 {WIDE} {TALL}" role="img" tabindex="0" aria-label="{_text(metric.name)} by version"'
@@ -155,10 +155,10 @@ def _plot(found: Plot, metric: PlotMetric) -> Iterator[str]:
         if low <= bound <= high:
             y = _down(bound, low, high)
             yield f'<line class="bound" x1="{_LEFT}" x2="{WIDE - _RIGHT}" y1="{y:g}" y2="{y:g}"/>'
-    for place, anchor in dict.fromkeys([(0, "start"), (len(values) - 1, "end")]):
-        commit = found.versions[place].commit[:8]
+    for at, anchor in dict.fromkeys([(0, "start"), (len(values) - 1, "end")]):
+        commit = found.versions[at].commit[:8]
         side = anchor if len(values) > 1 else "middle"
-        yield f'<text x="{xs[place]:g}" y="{TALL - 8}" text-anchor="{side}">{commit}</text>'
+        yield f'<text x="{xs[at]:g}" y="{TALL - 8}" text-anchor="{side}">{commit}</text>'
     track = _track(found.links, xs, ys)
     yield f'<path class="track" d="{track}"/>' if track else ""
     if len(values) <= _MOST_DOTS:
@@ -180,21 +180,21 @@ def _track(links: Sequence[tuple[int, int]], xs: Sequence[float], ys: Sequence[f
 
 
 def _dots(found: Plot, metric: PlotMetric, xs: Sequence[float], ys: Sequence[float | None]) -> Iterator[str]:
-    for place, (x, y) in enumerate(zip(xs, ys, strict=True)):
+    for at, (x, y) in enumerate(zip(xs, ys, strict=True)):
         if y is None:
             continue
-        version = found.versions[place]
-        best = place == metric.best
+        version = found.versions[at]
+        best = at == metric.best
         words = f"{_number(version.metrics[metric.name])} at {version.commit[:8]}: {_text(version.subject)}"
         yield (
-            f'<a href="#v{place + 1}" tabindex="-1"><circle class="dot{" best" if best else ""}" cx="{x:g}" cy="{y:g}"'
+            f'<a href="#v{at + 1}" tabindex="-1"><circle class="dot{" best" if best else ""}" cx="{x:g}" cy="{y:g}"'
             f' r="{4.5 if best else 3}"><title>{words}</title></circle></a>'
         )
 
 
-def _across(place: int, count: int) -> float:
+def _across(at: int, count: int) -> float:
     inside = WIDE - _LEFT - _RIGHT - 12
-    return round(_LEFT + 6 + (inside / 2 if count == 1 else inside * place / (count - 1)), 2)
+    return round(_LEFT + 6 + (inside / 2 if count == 1 else inside * at / (count - 1)), 2)
 
 
 def _down(number: float, low: float, high: float) -> float:
@@ -202,7 +202,7 @@ def _down(number: float, low: float, high: float) -> float:
 
 
 def _table(found: Plot) -> Iterator[str]:
-    """Yield the table of all versions, newest first. Parameters that are equal in all stand above it."""
+    """Yield the table of all versions, newest first. Parameters that are equal in all come before it."""
     metrics = list(dict.fromkeys(name for version in reversed(found.versions) for name in version.metrics))
     names = list(dict.fromkeys(name for version in reversed(found.versions) for name in version.params))
     same = [name for name in names if len({repr(version.params.get(name)) for version in found.versions}) == 1]
@@ -217,9 +217,9 @@ def _table(found: Plot) -> Iterator[str]:
     yield "".join(f'<th scope="col">{_text(cell)}</th>' for cell in head)
     yield "</tr></thead><tbody>"
     came = _came_from(found.versions)
-    for place in reversed(range(len(found.versions))):
-        version = found.versions[place]
-        number = place + 1
+    for at in reversed(range(len(found.versions))):
+        version = found.versions[at]
+        number = at + 1
         refs = f' <span class="soft">({_text(", ".join(version.refs))})</span>' if version.refs else ""
         measured = [version.metrics.get(name) for name in metrics] + [version.params.get(name) for name in varied]
         yield (
@@ -228,7 +228,7 @@ def _table(found: Plot) -> Iterator[str]:
             f'<td>{_day(version)}</td><td class="words">{_text(version.subject)}{refs}</td>'
             + "".join(f'<td class="number">{_number(one)}</td>' for one in measured)
             + f'<td class="number">{escape(render.size(version.size))}</td><td>{_text(version.author)}</td>'
-            f"<td>{_link(version, came[place])}</td></tr>"
+            f"<td>{_link(version, came[at])}</td></tr>"
         )
     yield "</tbody></table></div>"
 
@@ -237,12 +237,12 @@ def _came_from(versions: Sequence[LoggedVersion]) -> list[int | None]:
     """Return for each version the position of the newest earlier version with the oid that it replaced, or None."""
     last: dict[str, int] = {}
     found: list[int | None] = []
-    for place, version in enumerate(versions):
+    for at, version in enumerate(versions):
         found.append(last.get(version.parent))
-        last[version.oid] = place
+        last[version.oid] = at
     return found
 
 
-def _link(version: LoggedVersion, place: int | None) -> str:
+def _link(version: LoggedVersion, at: int | None) -> str:
     code = f"<code>{render.short(version.parent)}</code>"
-    return code if place is None else f'<a href="#v{place + 1}">{code}</a>'
+    return code if at is None else f'<a href="#v{at + 1}">{code}</a>'

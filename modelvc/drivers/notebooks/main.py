@@ -107,7 +107,7 @@ def _textconv(path: str) -> int:
 
 
 def _digest(file: BinaryIO) -> bytes:
-    """Return a line with size and hash, in the place of a file that is too large to show."""
+    """Return a line with size and hash, instead of a file that is too large to show."""
     from hashlib import sha256
 
     found, size = sha256(), 0

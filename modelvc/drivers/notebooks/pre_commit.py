@@ -149,8 +149,8 @@ def _problem(path: str, data: bytes) -> str:
     found = conflict.count(document.notebook) if document.kind == JUPYTER else 0
     if found:
         cells = "a conflict" if found == 1 else f"{found} conflicts"
-        places = (*cells_of(document.notebook), document.notebook)
-        keys = ", ".join([key for place in places for key, _, _ in conflict.values(place)][:3])
+        owners = (*cells_of(document.notebook), document.notebook)
+        keys = ", ".join([key for owner in owners for key, _, _ in conflict.values(owner)][:3])
         held = f"{cells} ({keys})" if keys else cells
         return f"{shown(path)} still holds {held}: settle it in Jupyter, or with mvc notebook resolve, then git add it"
     return ""

@@ -1,6 +1,8 @@
-"""Git's version of a file, for the notebook filter: one `git cat-file --batch`, held open for many files.
+"""Read the version that Git has of a file, for the notebook filter: one `git cat-file --batch` for many files.
 
-It reads the index and takes no lock, so that it works while `git add` holds one. Standard library only.
+The process reads the index and takes no lock, so it works while `git add` holds one. The drivers that are copied into
+clones load this module, so it needs the standard library alone. git/objects loads more of that library, and does not
+notice a changed index.
 """
 
 from __future__ import annotations
@@ -20,8 +22,8 @@ _STAGED, *_ELSE = (":0:", ":2:", "HEAD:")  # the index, our side of a conflict, 
 _BLOCK = 1 << 20
 
 
-class Versions:
-    """The versions that Git has of files in this worktree. INDEX is the file of its index."""
+class TrackedVersions:
+    """The versions that Git has of files in the current worktree. INDEX is the path of its index, LIMIT in bytes."""
 
     def __init__(self, index: str, limit: int) -> None:
         self._index = index
@@ -30,14 +32,14 @@ class Versions:
         self._reader: Held | None = None
 
     def of(self, path: str) -> bytes:
-        """The content in the index, else of our side, else of HEAD; b"" if there is none, or more than the limit."""
+        """Return the content in the index, else of our side, else of HEAD; b"" if it is missing or above the limit."""
         if "\n" in path:
             return b""
         try:
             self._open()
             found = self._read(_STAGED + path)
-            return found[0] or next(filter(None, self._read(*(place + path for place in _ELSE))), b"")
-        except (OSError, ValueError, ModelvcError):  # no Git that answers: then nothing is known
+            return found[0] or next(filter(None, self._read(*(rev + path for rev in _ELSE))), b"")
+        except (OSError, ValueError, ModelvcError):  # without an answer from Git, the version is unknown
             self.close()
             return b""
 
@@ -48,7 +50,7 @@ class Versions:
             end(reader)
 
     def _open(self) -> None:
-        """Start Git, again where the index is another one: it reads an index once."""
+        """Start Git, and start it again if the index changed: a process reads the index once."""
         try:
             found = os.stat(self._index)
             seen: object = (found.st_mtime_ns, found.st_size, found.st_ino)
@@ -57,7 +59,7 @@ class Versions:
         if self._reader is None or seen != self._seen:
             self.close()
             self._seen = seen
-            # a partial clone must not ask the network for what is only looked at
+            # A partial clone must not fetch a blob for this.
             self._reader = held(".", "cat-file", "--batch", commit_env=True, extra={"GIT_NO_LAZY_FETCH": "1"})
 
     def _read(self, *names: str) -> list[bytes]:
