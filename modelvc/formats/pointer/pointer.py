@@ -130,6 +130,16 @@ class Pointer:
         return self.metrics is not None and self.metrics.of != self.oid
 
     @property
+    def recorded_metrics(self) -> dict[str, MetricValue]:
+        """Its metrics by name, stale or not."""
+        return dict(self.metrics.values) if self.metrics else {}
+
+    @property
+    def current_metrics(self) -> dict[str, MetricValue]:
+        """Its metrics by name; none if they are stale."""
+        return {} if self.stale else self.recorded_metrics
+
+    @property
     def versions(self) -> tuple[Pointer, ...]:
         """Every object that this pointer names, each as a version: its sides, and the predictions of each side."""
         said = [one.predictions for one in self.sides if one.predictions]

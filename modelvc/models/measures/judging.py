@@ -10,8 +10,6 @@ from modelvc.models.measures.row_comparison import RowComparison
 from modelvc.models.measures.verdict import FAIL, INFO, PASS, Judgement, Outcome, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from modelvc.formats.paths import SafeRelPath
     from modelvc.formats.pointer.metrics import MetricValue
     from modelvc.formats.pointer.pointer import Pointer
@@ -70,18 +68,14 @@ def judge(repo: Repo, policy: Policy, case: Case) -> list[Judgement]:
 def _names(rule: MetricRule, new: Pointer, old: Pointer | None) -> list[str]:
     if rule.exact:
         return [rule.name]
-    known = dict.fromkeys([*_values(new), *(_values(old) if old else ())])
+    known = dict.fromkeys([*new.recorded_metrics, *(old.recorded_metrics if old else ())])
     return [name for name in known if rule.covers_metric(name)]
-
-
-def _values(pointer: Pointer) -> Mapping[str, MetricValue]:
-    return dict(pointer.metrics.values) if pointer.metrics else {}
 
 
 def _alone(case: Case, rule: MetricRule, name: str) -> Verdict | None:
     """Return the verdict that needs no comparison with another version; None if one is needed."""
-    new = _values(case.new).get(name)
-    old = _values(case.old).get(name) if case.old else None
+    new = case.new.recorded_metrics.get(name)
+    old = case.old.recorded_metrics.get(name) if case.old else None
 
     def said(outcome: Outcome, why: str) -> Verdict:
         numbers = [value for value in (old, new) if isinstance(value, int | float) and not isinstance(value, bool)]
@@ -122,13 +116,13 @@ def _moved(rule: MetricRule, old: MetricValue | None, new: float) -> str:
 
 
 def _not_recorded(pointer: Pointer) -> str:
-    names = [shown(name, 60) for name in _values(pointer)]
+    names = [shown(name, 60) for name in pointer.recorded_metrics]
     more = ", ..." if len(names) > _NAMED else ""
     return f"is not recorded (there is: {', '.join(names[:_NAMED])}{more})" if names else "is not recorded"
 
 
 def _by_numbers(case: Case, rule: MetricRule, name: str) -> Verdict:
-    before, after = _values(_old(case))[name], _values(case.new)[name]
+    before, after = _old(case).recorded_metrics[name], case.new.recorded_metrics[name]
     old, new = float(before), float(after)
     gain = rule.gain(old, new) or 0.0
     margin = rule.margin.allowed(old) if rule.margin else 0.0

@@ -116,7 +116,7 @@ def _with_metrics(
     NAMED: the metrics file that the policy or the version before names; "" for none.
     """
     pointer, before = versions
-    old = dict(pointer.metrics.values) if pointer.metrics and not pointer.stale else {}
+    old = pointer.current_metrics
     file = pointer.metrics_file
     name = given.metrics or named
     data = _read(repo, name, typed=True) if given.metrics else _if_there(repo, named, notes) if named else None

@@ -107,7 +107,7 @@ def known_versions(repo: Repo, path: SafeRelPath, new: Pointer, head: str = "HEA
 
 
 def _number(pointer: Pointer, name: str) -> float | None:
-    value = dict(pointer.metrics.values).get(name) if pointer.metrics and not pointer.stale else None
+    value = pointer.current_metrics.get(name)
     if isinstance(value, bool | str) or value is None or value != value:  # noqa: PLR0124 - how nan is told
         return None
     return float(value)

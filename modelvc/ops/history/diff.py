@@ -263,7 +263,7 @@ def _entries(repo: Repo, side: _Version | None) -> Mapping[SafeRelPath, TreeEntr
 
 def _metrics(policy: Policy, path: SafeRelPath, old: Pointer | None, new: Pointer | None) -> tuple[MetricChange, ...]:
     rows = []
-    for row in _moved(_values(old), _values(new)):
+    for row in _moved(old.current_metrics if old else {}, new.current_metrics if new else {}):
         gain = policy.gain(path, row.name, row.old, row.new)
         rows.append(replace(row, better=None if not gain else gain > 0))
     return tuple(rows)
@@ -276,10 +276,6 @@ def _moved(before: Mapping[str, MetricValue], after: Mapping[str, MetricValue]) 
         if a != b or type(a) is not type(b):
             rows.append(MetricChange(name, a, b, _difference(a, b)))
     return tuple(rows)
-
-
-def _values(pointer: Pointer | None) -> Mapping[str, MetricValue]:
-    return dict(pointer.metrics.values) if pointer and pointer.metrics and not pointer.stale else {}
 
 
 def _difference(a: MetricValue | None, b: MetricValue | None) -> float | None:

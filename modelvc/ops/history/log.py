@@ -185,7 +185,6 @@ def _logged(repo: Repo, path: SafeRelPath, version: history.Version, names: dict
         pointer = parse(version.data, pointer_of(path))
     except ModelvcError as error:
         broken = str(error)
-    measured = pointer.metrics if pointer and not pointer.stale else None
     return LoggedVersion(
         path=path,
         commit=version.commit,
@@ -195,7 +194,7 @@ def _logged(repo: Repo, path: SafeRelPath, version: history.Version, names: dict
         oid=str(pointer.oid) if pointer else "",
         kind=pointer.kind if pointer else "",
         size=pointer.size if pointer else 0,
-        metrics=dict(measured.values) if measured else {},
+        metrics=pointer.current_metrics if pointer else {},
         stored=bool(pointer and repo.store.has_root(pointer.kind, pointer.oid)),
         refs=tuple(sorted(names.get(version.commit, ()))),
         broken=broken,

@@ -195,7 +195,7 @@ def _fits(
 ) -> tuple[bool, str]:
     """Return whether the first of PAIR can be chosen, and if not, why. The second is the version before it."""
     if wish.where:
-        fits = expression.parse(wish.where).holds(_values(pair[0]))
+        fits = expression.parse(wish.where).holds(pair[0].current_metrics)
         return fits, "" if fits else "does not fulfil the condition"
     return (True, "") if wish.to or wish.best or wish.steps else passes(policy, path, *pair)
 
@@ -216,7 +216,9 @@ def _choose(
         return _best(policy, path, chain, wish.best)
     position = next((at for at, one in enumerate(judged) if one.fits), None)
     if wish.where:
-        unknown = [name for name in expression.parse(wish.where).names if not any(name in _values(p) for p in chain)]
+        unknown = [
+            name for name in expression.parse(wish.where).names if not any(name in p.current_metrics for p in chain)
+        ]
         none = f"none has {shown(unknown[0])}" if unknown else "none fulfils that"
         return position, f"the newest earlier one where {shown(wish.where)}" if position is not None else none
     if not policy.rules_for(path):
@@ -228,12 +230,8 @@ def _choose(
 
 
 def _best(policy: Policy, path: SafeRelPath, chain: list[Pointer], metric: str) -> tuple[int | None, str]:
-    position = best_of(policy, path, metric, [_values(pointer) for pointer in chain])
+    position = best_of(policy, path, metric, [pointer.current_metrics for pointer in chain])
     return position, f"none has {shown(metric)}" if position is None else f"the best earlier one by {shown(metric)}"
-
-
-def _values(pointer: Pointer) -> dict[str, MetricValue]:
-    return dict(pointer.metrics.values) if pointer.metrics and not pointer.stale else {}
 
 
 def _candidate(repo: Repo, pointer: Pointer, version: Version | None, fits: tuple[bool, str]) -> Candidate:
@@ -243,7 +241,7 @@ def _candidate(repo: Repo, pointer: Pointer, version: Version | None, fits: tupl
         subject=version.subject if version else "",
         oid=str(pointer.oid),
         size=pointer.size,
-        metrics=_values(pointer),
+        metrics=pointer.current_metrics,
         stored=repo.store.has_root(pointer.kind, pointer.oid),
         fits=fits[0],
         why=fits[1],

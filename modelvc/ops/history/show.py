@@ -81,7 +81,7 @@ def show(repo: Repo, what: str) -> Shown:
         size=pointer.size,
         files=pointer.files,
         executable=pointer.executable,
-        metrics=_values(pointer),
+        metrics=pointer.recorded_metrics,
         stale_metrics=pointer.stale,
         stored=stored,
         pushed=is_pushed(pushed_oids(repo), pointer.oid, stored=stored),
@@ -106,16 +106,12 @@ def _in_worktree(repo: Repo, path: SafeRelPath, what: str) -> Pointer:
         raise
 
 
-def _values(pointer: Pointer) -> dict[str, MetricValue]:
-    return dict(pointer.metrics.values) if pointer.metrics else {}
-
-
 def _sides(pointer: Pointer) -> tuple[ConflictSide, ...]:
     if pointer.conflict is None:
         return ()
     labels = (pointer.conflict.ours, pointer.conflict.theirs)
     return tuple(
-        ConflictSide(label, str(version.oid), version.size, {} if version.stale else _values(version))
+        ConflictSide(label, str(version.oid), version.size, version.current_metrics)
         for label, version in zip(labels, pointer.sides, strict=True)
     )
 

@@ -298,14 +298,14 @@ def _conflict_words(path: SafeRelPath, done: _Done) -> tuple[str, ...]:
 
 def _comparable(ours: Pointer, theirs: Pointer) -> bool:
     """Return whether both versions name the same data, as `mvc resolve --best` requires."""
-    data = [dict(one.metrics.values).get(DATA) if one.metrics and not one.stale else None for one in (ours, theirs)]
+    data = [one.current_metrics.get(DATA) for one in (ours, theirs)]
     return bool(data[0]) and isinstance(data[0], str) and data[0] == data[1]
 
 
 def described(version: Pointer) -> str:
     """Describe a version in a few words: oid, size, metrics."""
     files = "" if version.files is None else f" in {version.files:,} files"
-    values = version.metrics.values if version.metrics and not version.stale else ()
+    values = list(version.current_metrics.items())
     said = [f"{shown(name)} = {brief(value)}" for name, value in values[:_MOST]]
     said += [f"and {len(values) - _MOST} more"] if len(values) > _MOST else []
     return f"{version.oid.short}  {about(version.size)}{files}  {', '.join(said) or 'no metrics'}"

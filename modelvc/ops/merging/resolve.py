@@ -220,7 +220,7 @@ def _pair(path: SafeRelPath, both: _Sides) -> tuple[Pointer, Pointer]:
 def best(path: SafeRelPath, pair: tuple[Pointer, Pointer], labels: tuple[str, str], choice: Choice) -> str:
     """Return the side with the better metric. Raises UsageError with the reason if it does not compare the versions."""
     values = [_number(path, pointer, label, choice.metric) for pointer, label in zip(pair, labels, strict=True)]
-    data = [_measured(pointer).get(DATA) for pointer in pair]
+    data = [pointer.current_metrics.get(DATA) for pointer in pair]
     hint = f"choose with --ours or --theirs; from now on name the data: `mvc add PATH -m METRIC=VALUE -m {DATA}=NAME`"
     name = shown(path)
     for label, value in zip(labels, data, strict=True):
@@ -236,12 +236,8 @@ def best(path: SafeRelPath, pair: tuple[Pointer, Pointer], labels: tuple[str, st
     return "ours" if (values[0] > values[1]) != choice.lower else "theirs"
 
 
-def _measured(pointer: Pointer) -> dict[str, int | float | bool | str]:
-    return dict(pointer.metrics.values) if pointer.metrics and not pointer.stale else {}
-
-
 def _number(path: SafeRelPath, pointer: Pointer, label: str, metric: str) -> int | float:
-    found = _measured(pointer).get(metric)
+    found = pointer.current_metrics.get(metric)
     whose = f"{shown(path)}: {shown(label)}'s version"
     if pointer.stale:
         why = f"{whose} has metrics that were measured on another one"

@@ -56,7 +56,7 @@ def metric_changes(old: Mapping[str, bytes], new: Mapping[str, bytes], policy: P
             before = old_pointers[former]
         if after is None or (before and before.encode() == after.encode()):
             continue
-        was, values = _values(before), _values(after)
+        was, values = before.current_metrics if before else {}, after.current_metrics
         for name in dict.fromkeys((*values, *was)):
             if was.get(name) != values.get(name):
                 gain = policy.gain(model_of(path), name, was.get(name), values.get(name))
@@ -78,7 +78,3 @@ def _pointer(data: bytes | None) -> Pointer | None:
         return parse(data) if data is not None else None
     except ModelvcError:
         return None
-
-
-def _values(pointer: Pointer | None) -> dict[str, MetricValue]:
-    return dict(pointer.metrics.values) if pointer and pointer.metrics and not pointer.stale else {}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from modelvc.errors import ModelvcError, UsageError, shown
 from modelvc.formats.paths import SafeRelPath, model_of, pointer_of
-from modelvc.formats.pointer.pointer import Metrics, parse
+from modelvc.formats.pointer.pointer import parse
 from modelvc.git import history, index
 from modelvc.models.measures.measurements import with_measurements
 
@@ -75,7 +75,7 @@ def metrics_set(repo: Repo, text: str, given: Measurements, remove: Sequence[str
 def _without(pointer: Pointer, names: Sequence[str]) -> Pointer:
     if not names:
         return pointer
-    values = dict(pointer.metrics.values) if pointer.metrics else {}
+    values = pointer.recorded_metrics
     for name in names:
         if name not in values:
             raise UsageError(f"there is no metric {shown(name)}", hint="see `mvc metrics show`")
@@ -100,7 +100,7 @@ def _row(path: SafeRelPath | str, pointer: Pointer, note: str = "") -> ModelMetr
     return ModelMetrics(
         path=path,
         oid=str(pointer.oid),
-        metrics=dict(pointer.metrics.values) if isinstance(pointer.metrics, Metrics) else {},
+        metrics=pointer.recorded_metrics,
         params=dict(pointer.params),
         metrics_file=str(pointer.metrics_file.path) if pointer.metrics_file else "",
         rows=pointer.predictions.rows if pointer.predictions else 0,
