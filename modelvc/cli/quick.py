@@ -80,21 +80,21 @@ def _still(worktree: str, state: State) -> bool:
                     return False
                 folders.add(folder)
                 folder = folder.rpartition("/")[0]
-            known = pointers[path]
-            if not known[4] or stat_of(lstat(f"{top}{path}.mvc")) != known[0]:
+            was, kind, oid, _, settled = pointers[path]
+            if not settled or stat_of(lstat(f"{top}{path}.mvc")) != was:
                 return False
-            if known[1] == "file":
-                file = files[path]
-                if not file[2] or file[1] != known[2] or stat_of(lstat(top + path)) != file[0]:
+            if kind == "file":
+                was, content, settled = files[path]
+                if not settled or content != oid or stat_of(lstat(top + path)) != was:
                     return False
             else:
-                oid, there = trees[path]
+                content, there = trees[path]
                 found = scan(worktree, path)
-                if oid != known[2] or len(found) != len(there):
+                if content != oid or len(found) != len(there):
                     return False
                 for name, data in found.items():
-                    entry = there[name]
-                    if not entry[2] or entry[0] != data:
+                    was, _, settled = there[name]
+                    if not settled or was != data:
                         return False
     except Exception:  # noqa: BLE001 - a file is missing, or the state is corrupt or of another version: the normal path explains it
         return False

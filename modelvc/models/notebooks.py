@@ -84,7 +84,7 @@ def too_large(repo: Repo, path: str) -> str:
     """Return why the notebook PATH is too large to be stripped; "" if it is not."""
     rules = repo.config.notebooks
     found = repo.worktree.stat(SafeRelPath.parse(path))
-    if not found or found[1] <= rules.max_size or rules.skips(path):
+    if not found or found.size <= rules.max_size or rules.skips(path):
         return ""
     return f"is larger than max_size, {sizes.written(rules.max_size)}"
 

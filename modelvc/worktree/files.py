@@ -20,19 +20,18 @@ from modelvc.worktree.descriptors import FOLDER, NEW, stamp
 from modelvc.worktree.folders import Folders, in_the_way
 from modelvc.worktree.newfolder import NewFolder
 from modelvc.worktree.replacing import JOURNAL, Journal, Placed, Wanted, mend
-from modelvc.worktree.state import stat_of
+from modelvc.worktree.state import Stat, stat_of
 from modelvc.worktree.swap import ALL, CAME, Means, Place, Seen, Temporary, give, unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from modelvc.formats.paths import SafeRelPath
-    from modelvc.worktree.state import Stat
 
     Fill = Callable[[int], None]
 
 NOWHERE = "/"  # no path below a worktree
-ANY = Seen((0, 0, 0, 0, 0), b"", settled=False)  # whatever is there: for files that mvc alone writes
+ANY = Seen(Stat((0, 0, 0, 0, 0)), b"", settled=False)  # whatever is there: for files that mvc alone writes
 
 
 class Worktree(Folders):

@@ -38,7 +38,7 @@ class Reading:
 
     def settles(self, stat: Stat) -> bool:
         """Return whether a file that was read with STAT, before and after, cannot change without a trace."""
-        return stat[0] not in self._written and is_settled(stat, self._started)
+        return stat.inode not in self._written and is_settled(stat, self._started)
 
     def _clean(self, fd: int) -> bool:
         """Write back the pages of a file, so that the next write to each sets the file's time; of a folder, at once."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from modelvc.errors import ConflictError, FileError, shown
 from modelvc.worktree.descriptors import write_all_at
-from modelvc.worktree.state import stat_of
+from modelvc.worktree.state import Stat, stat_of
 from modelvc.worktree.swap import CHANGED, Place, Seen, Swap, Temporary, settle, swap
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from modelvc.worktree.folders import Folders
     from modelvc.worktree.newfolder import NewFolder
-    from modelvc.worktree.state import Stat
 
 _AT_ONCE = 1_000  # swaps of one journal
 JOURNAL = ".swaps"  # how the name of one ends, in the worktree's folder for temporary files
@@ -113,7 +112,7 @@ def found_again(there: Place, mine: Stat) -> Stat:
         found = stat_of(os.stat(there.name, dir_fd=there.folder, follow_symlinks=False))
     except FileNotFoundError:
         return mine
-    return found if (*found[:3], found[4]) == (*mine[:3], mine[4]) else mine
+    return found if found.but_ctime == mine.but_ctime else mine
 
 
 class _Folders:
@@ -192,7 +191,7 @@ def mend(worktree: Folders, journal: str) -> None:
             return
         where, works = json.loads(file.readline())
     for one, new, aside, mine, seen in works:
-        _mend_one(worktree, where, (one, new, aside), (_stat(mine), _seen(*seen)))
+        _mend_one(worktree, where, (one, new, aside), (mine and Stat(mine), _seen(*seen)))
 
 
 def _mend_one(
@@ -220,9 +219,5 @@ def _folder(path: str, base: int | None = None) -> int:
     return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=base)
 
 
-def _stat(found: Sequence[int] | None) -> Stat | None:
-    return None if found is None else (found[0], found[1], found[2], found[3], found[4])
-
-
 def _seen(stat: Sequence[int], oid: str, settled: bool) -> Seen:  # noqa: FBT001 - as the journal has it
-    return Seen(_stat(stat) or (0, 0, 0, 0, 0), bytes.fromhex(oid), settled)
+    return Seen(Stat(stat), bytes.fromhex(oid), settled)

@@ -1,9 +1,9 @@
-"""What is known about the files of one worktree, so that nothing is read twice. A cache: losing it costs time.
+"""The state file of one worktree: the oids of its files, so that no file is read twice. Losing it costs time alone.
 
-An entry says: the file with this stat data has this oid. It is trusted only when it is settled, that is when the
-file's times were clearly in the past as its content was read: within one tick of the clock an edit leaves no trace in
-stat data.
-Short path: imports nothing heavy. marshal is quick, and what it reads lies inside `.git`, written by this program.
+An entry says that the file with this stat data has this oid. A settled entry is trusted. An entry is settled if the
+file's times were clearly in the past when its content was read. An edit within one tick of the clock leaves no trace in
+the stat data.
+Short path: imports nothing heavy. marshal is fast, and reads only what this program wrote inside `.git`.
 """
 
 from __future__ import annotations
@@ -16,40 +16,135 @@ import zlib
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
-Stat = tuple[int, int, int, int, int]  # inode, size, mtime and ctime in nanoseconds, mode
-Known = tuple[Stat, bytes, bool]  # stat data, oid, settled
-PointerKnown = tuple[Stat, str, bytes, int, bool]  # stat data, kind, oid, size, settled
+    # Rows as marshal writes and reads them: it takes plain tuples alone.
+    _Stat = tuple[int, int, int, int, int]
+    _File = tuple[_Stat, bytes, bool]
+    _Pointer = tuple[_Stat, str, bytes, int, bool]
 
 GRAIN = 20_000_000  # ns: two ticks of the slowest kernel clock
 COARSE = 2_000_000_000  # ns: file systems that keep whole seconds
 _MAGIC = b"MVCSTAT1" + bytes(sys.version_info[:2])
 
 
+class Stat(tuple[int, int, int, int, int]):
+    """Stat data of a file: inode, size in bytes, mtime and ctime in nanoseconds, mode.
+
+    Written by hand, as are the other named tuples here: `collections` costs 1.3 ms of every start.
+    """
+
+    __slots__ = ()
+
+    @property
+    def inode(self) -> int:
+        return self[0]
+
+    @property
+    def size(self) -> int:
+        return self[1]
+
+    @property
+    def mtime(self) -> int:
+        return self[2]
+
+    @property
+    def ctime(self) -> int:
+        return self[3]
+
+    @property
+    def mode(self) -> int:
+        return self[4]
+
+    @property
+    def executable(self) -> bool:
+        """Whether its owner may execute the file."""
+        return bool(self[4] & 0o100)
+
+    @property
+    def but_ctime(self) -> tuple[int, int, int, int]:
+        """What a rename leaves as it is: inode, size, mtime and mode."""
+        return (*self[:3], self[4])
+
+
+class Known(tuple[Stat, bytes, bool]):
+    """What is known of a file: its stat data, its oid, and whether the entry is settled."""
+
+    __slots__ = ()
+
+    @property
+    def stat(self) -> Stat:
+        return self[0]
+
+    @property
+    def oid(self) -> bytes:
+        return self[1]
+
+    @property
+    def settled(self) -> bool:
+        return self[2]
+
+
+class KnownPointer(tuple[Stat, str, bytes, int, bool]):
+    """What is known of a pointer: stat data of its file; kind, oid and size that it names; whether that is settled."""
+
+    __slots__ = ()
+
+    @property
+    def stat(self) -> Stat:
+        return self[0]
+
+    @property
+    def kind(self) -> str:
+        return self[1]
+
+    @property
+    def oid(self) -> bytes:
+        return self[2]
+
+
+class KnownTree(tuple[bytes, "dict[str, Any]"]):
+    """What is known of a folder: its oid, b"" if nothing is known, and its files."""
+
+    __slots__ = ()
+
+    @property
+    def oid(self) -> bytes:
+        return self[0]
+
+    @property
+    def files(self) -> dict[str, Known]:
+        """The files by their path in the folder, in a new dict."""
+        return {name: Known((Stat(stat), oid, settled)) for name, (stat, oid, settled) in self[1].items()}
+
+
 def stat_of(found: os.stat_result) -> Stat:
-    return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_mode)
+    """Return the stat data of FOUND that tell an edit."""
+    return Stat((found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_mode))
 
 
 def is_settled(stat: Stat, read_from: int) -> bool:
-    """Whether a file with STAT whose reading began at READ_FROM (ns) cannot have changed without a trace since."""
-    newest = max(stat[2], stat[3])
-    grain = COARSE if stat[3] % 1_000_000_000 == 0 else GRAIN
+    """Return whether every edit of a file with STAT since READ_FROM (ns), when its reading began, shows in its stat."""
+    newest = max(stat.mtime, stat.ctime)
+    grain = COARSE if stat.ctime % 1_000_000_000 == 0 else GRAIN
     return newest < read_from - grain
 
 
 class State:
-    """The cache of one worktree, read at once and written at once."""
+    """The state file, read at once and written at once.
 
-    __slots__ = ("_path", "answer", "changed", "files", "pointers", "tracked", "trees")
+    `pointers`, `files` and `trees` hold plain rows by path. `pointer`, `file` and `tree` return them by name.
+    """
+
+    __slots__ = ("_path", "answer", "changed", "files", "pointers", "trees")
 
     def __init__(self, folder: str) -> None:
         """FOLDER is `<git dir>/mvc`."""
         self._path = os.path.join(folder, "state")
-        self.pointers: dict[str, PointerKnown] = {}
-        self.files: dict[str, Known] = {}
-        self.trees: dict[str, tuple[bytes, dict[str, Known]]] = {}
-        self.tracked: tuple[Any, ...] = ()  # what Git's index said, with the stat data it was read at
+        self.pointers: dict[str, _Pointer] = {}
+        self.files: dict[str, _File] = {}
+        self.trees: dict[str, tuple[bytes, dict[str, _File]]] = {}
         self.answer: tuple[Any, ...] = ()  # a status that stays true while what it names keeps its stat data
         self.changed = False
         self._load()
@@ -65,44 +160,68 @@ class State:
             return
         try:
             found = marshal.loads(data[head:])  # noqa: S302
-            self.pointers, self.files, self.trees, self.tracked, self.answer = found
+            self.pointers, self.files, self.trees, _, self.answer = found
         except (ValueError, EOFError, TypeError):  # 32 bits of checksum can fit by chance
             return
 
     def save(self) -> None:
+        """Write the file, if anything changed. OSError if that is refused; the old file then stays."""
         if not self.changed:
             return
         from modelvc.atomic import replace_file
 
-        body = marshal.dumps((self.pointers, self.files, self.trees, self.tracked, self.answer))
+        body = marshal.dumps((self.pointers, self.files, self.trees, (), self.answer))  # (): unused
         os.makedirs(os.path.dirname(self._path), exist_ok=True)
         # not synced: after a power cut the checksum fails, and it is built anew
         replace_file(self._path, _MAGIC + zlib.crc32(body).to_bytes(4, "little") + body)
         self.changed = False
 
+    def file(self, path: str) -> Known | None:
+        """Return what is known of the file at PATH."""
+        row = self.files.get(path)
+        return Known((Stat(row[0]), *row[1:])) if row else None
+
+    def pointer(self, path: str) -> KnownPointer | None:
+        """Return what is known of the pointer of the model at PATH."""
+        row = self.pointers.get(path)
+        return KnownPointer((Stat(row[0]), *row[1:])) if row else None
+
+    def tree(self, path: str) -> KnownTree:
+        """Return what is known of the folder at PATH."""
+        return KnownTree(self.trees.get(path, (b"", {})))
+
     def remember_file(self, path: str, stat: Stat, oid: bytes, *, settled: bool) -> None:
-        self.files[str(path)] = (tuple(stat), bytes(oid), settled)  # type: ignore[assignment] # marshal wants exact types
+        """Note that the file at PATH had OID when it had STAT."""
+        self.files[str(path)] = (_plain(stat), bytes(oid), settled)
         self.changed = True
 
-    def remember_tree(self, path: str, oid: bytes, files: dict[str, Known]) -> None:
-        plain: Any = {str(name): (tuple(stat), bytes(one), settled) for name, (stat, one, settled) in files.items()}
-        self.trees[str(path)] = (bytes(oid), plain)
+    def remember_tree(self, path: str, oid: bytes, files: Mapping[str, Known]) -> None:
+        """Note that the folder at PATH had OID and FILES."""
+        rows = {str(name): (_plain(stat), bytes(one), settled) for name, (stat, one, settled) in files.items()}
+        self.trees[str(path)] = (bytes(oid), rows)
         self.changed = True
 
     def remember_pointer(self, path: str, stat: Stat, kind: str, oid: bytes, size: int) -> None:
-        """The pointer of PATH was just read from, or written to, a file with STAT."""
-        settled = is_settled(stat, now()) or bool(stat[2] % 1000)
-        entry: Any = (tuple(stat), kind, bytes(oid), size, settled)
+        """Note that the pointer of PATH was just read from, or written to, a file with STAT."""
+        settled = is_settled(stat, now()) or bool(stat.mtime % 1000)
+        entry = (_plain(stat), kind, bytes(oid), size, settled)
         if self.pointers.get(path) != entry:
             self.pointers[str(path)] = entry
             self.changed = True
 
     def forget(self, path: str) -> None:
+        """Drop what is known of the model at PATH."""
         for table in (self.pointers, self.files, self.trees):
             if table.pop(path, None) is not None:
                 self.changed = True
 
 
+def _plain(stat: Stat) -> _Stat:
+    """Return STAT as marshal takes it: it refuses a subclass of tuple."""
+    inode, size, mtime, ctime, mode = stat
+    return inode, size, mtime, ctime, mode
+
+
 def now() -> int:
-    """Nanoseconds since the epoch, to compare with a file's times."""
+    """Return the nanoseconds since the epoch, to compare with a file's times."""
     return time.time_ns()

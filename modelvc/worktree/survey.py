@@ -10,17 +10,17 @@ from modelvc.errors import FileChanged
 from modelvc.worktree.digest import digest_of
 from modelvc.worktree.reading import Reading
 from modelvc.worktree.scan import scan
-from modelvc.worktree.state import stat_of
+from modelvc.worktree.state import Known, stat_of
 
 if TYPE_CHECKING:
     from modelvc.worktree.files import Worktree
-    from modelvc.worktree.state import Known, Stat, State
+    from modelvc.worktree.state import State
 
 
 def file_oid(worktree: Worktree, state: State, path: str) -> bytes | None:
     """The oid of the file at PATH; None when there is no such file. ConflictError for a folder or link."""
     found = file_seen(worktree, state, path)
-    return found[1] if found else None
+    return found.oid if found else None
 
 
 def file_seen(worktree: Worktree, state: State, path: str) -> Known | None:
@@ -28,24 +28,24 @@ def file_seen(worktree: Worktree, state: State, path: str) -> Known | None:
     found = worktree.stat(path)
     if found is None:
         return None
-    known = state.files.get(path)
-    if known and known[2] and known[0] == found and stat.S_ISREG(found[4]):
+    known = state.file(path)
+    if known and known.settled and known.stat == found and stat.S_ISREG(found.mode):
         return known
-    stat_data, oid, settled = hash_file(worktree, path, Reading())
-    state.remember_file(path, stat_data, oid, settled=settled)
-    return stat_data, oid, settled
+    now = hash_file(worktree, path, Reading())
+    state.remember_file(path, now.stat, now.oid, settled=now.settled)
+    return now
 
 
 def tree_files(worktree: Worktree, state: State, path: str) -> dict[str, Known] | None:
     """Every file of the folder at PATH, hashed where the state does not know it; None when there is no folder."""
     if not is_folder(worktree, path):
         return None
-    _, known = state.trees.get(path, (b"", {}))
+    known = state.tree(path).files
     found: dict[str, Known] = {}
     reading = Reading(many=True)
     for name, stat_data in scan(worktree.root, path).items():
         entry = known.get(name)
-        if entry and entry[2] and entry[0] == stat_data:
+        if entry and entry.settled and entry.stat == stat_data:
             found[name] = entry
         else:
             found[name] = hash_file(worktree, f"{path}/{name}", reading)
@@ -54,18 +54,18 @@ def tree_files(worktree: Worktree, state: State, path: str) -> dict[str, Known] 
 
 def is_folder(worktree: Worktree, path: str) -> bool:
     found = worktree.stat(path)
-    return found is not None and stat.S_ISDIR(found[4])
+    return found is not None and stat.S_ISDIR(found.mode)
 
 
 def unchanged_tree(worktree: Worktree, state: State, path: str) -> bool:
     """Whether the folder at PATH holds exactly the files that the state knows, unchanged since."""
-    _, known = state.trees.get(path, (b"", {}))
+    known = state.tree(path).files
     found = scan(worktree.root, path)
     if len(found) != len(known):
         return False
     for name, stat_data in found.items():
         entry = known.get(name)
-        if entry is None or not entry[2] or entry[0] != stat_data:
+        if entry is None or not entry.settled or entry.stat != stat_data:
             return False
     return True
 
@@ -77,9 +77,9 @@ def hash_file(worktree: Worktree, path: str, reading: Reading) -> Known:
         reading.opened(fd)
         before = stat_of(os.fstat(fd))
         digest = digest_of(fd)
-        after: Stat = stat_of(os.fstat(fd))
+        after = stat_of(os.fstat(fd))
     finally:
         os.close(fd)
     if before != after:
         raise FileChanged(path)
-    return after, digest, reading.settles(after)
+    return Known((after, digest, reading.settles(after)))

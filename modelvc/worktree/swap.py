@@ -91,7 +91,9 @@ def swap(work: Swap, means: Means = ALL) -> str:
     if work.seen is None:
         return _fill_gap(work, means)
     try:
-        fd = os.open(work.there.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=work.there[0])
+        fd = os.open(
+            work.there.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=work.there.folder
+        )
     except FileNotFoundError:
         return _fill_gap(work, means)
     except OSError as error:
@@ -129,7 +131,9 @@ def settle(work: Swap, means: Means = ALL, *, may_drop: bool = True) -> str:
         if place is None or found is None:
             continue
         now = _look(work.there)
-        if (work.mine and _is_mine(found, work.mine)) or (now and now[0] == found[0]):  # the second name of a link
+        if (work.mine and _is_mine(found, work.mine)) or (
+            now and now.inode == found.inode
+        ):  # the second name of a link
             os.unlink(place.name, dir_fd=place.folder)
         elif not (may_drop and work.seen and _as_seen(found, work.seen) and _at_rest(place, work.seen, means)):
             why = CHANGED + _put_back(work, place, means)
@@ -146,7 +150,7 @@ def give(source: Place, target: Place, means: Means = ALL) -> None:
         return
     if means.link:
         try:
-            os.link(source.name, target.name, src_dir_fd=source[0], dst_dir_fd=target[0], follow_symlinks=False)
+            os.link(source.name, target.name, src_dir_fd=source.folder, dst_dir_fd=target.folder, follow_symlinks=False)
         except OSError as error:
             if error.errno not in _UNABLE | {errno.EMLINK, errno.EACCES}:
                 raise
@@ -155,7 +159,7 @@ def give(source: Place, target: Place, means: Means = ALL) -> None:
             return
     if _look(target) is not None:
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
-    os.rename(source.name, target.name, src_dir_fd=source[0], dst_dir_fd=target[0])
+    os.rename(source.name, target.name, src_dir_fd=source.folder, dst_dir_fd=target.folder)
 
 
 def unchanged(fd: int, seen: Seen, means: Means = ALL) -> str:
@@ -197,7 +201,7 @@ def _put_back(work: Swap, place: Place, means: Means) -> str:
     now = _look(work.there)
     if now is None:
         return _give_or_keep(work, place, means)
-    if work.mine is None or now[0] != work.mine[0]:
+    if work.mine is None or now.inode != work.mine.inode:
         return _keep_beside(work, place, means)
     said = ""
     if means.exchange and _rename2(place, work.there, _EXCHANGE, _SWAP):
@@ -232,11 +236,11 @@ def _keep_beside(work: Swap, place: Place, means: Means) -> str:
 
 def _as_seen(found: Stat | None, seen: Seen) -> bool:
     """Whether inode, size, time and mode are those that a plan saw; a rename changes the ctime."""
-    return found is not None and found[:3] == seen.stat[:3] and found[4] == seen.stat[4]
+    return found is not None and found.but_ctime == seen.stat.but_ctime
 
 
 def _is_mine(found: Stat, mine: Stat) -> bool:
-    return found[:3] == mine[:3]
+    return (found.inode, found.size, found.mtime) == (mine.inode, mine.size, mine.mtime)
 
 
 def _at_rest(place: Place, seen: Seen | None, means: Means) -> bool:

@@ -101,11 +101,11 @@ def _wrong(repo: Repo, step: materialise.ModelPlan) -> str:
 
 def _unsaved(repo: Repo, path: SafeRelPath) -> bool:
     """Return whether the model at PATH had content that the store lacks when it was last read, and is gone now."""
-    file, tree = repo.state.files.get(path), repo.state.trees.get(path)
+    file, tree = repo.state.file(path), repo.state.tree(path)
     found = repo.worktree.stat(path)
-    if file is not None and not tree:
-        return not repo.store.has_root("file", Oid(file[1])) and (found is None or found[0] != file[0][0])
-    return tree is not None and found is None and not repo.store.has_root("tree", Oid(tree[0]))
+    if file is not None and not tree.oid:
+        return not repo.store.has_root("file", Oid(file.oid)) and (found is None or found.inode != file.stat.inode)
+    return bool(tree.oid) and found is None and not repo.store.has_root("tree", Oid(tree.oid))
 
 
 def _plan(

@@ -19,6 +19,7 @@ from modelvc.store.local.content import ContentReader
 from modelvc.worktree import survey
 from modelvc.worktree.descriptors import clone_range
 from modelvc.worktree.digest import digest_of
+from modelvc.worktree.state import Known
 from modelvc.worktree.swap import Seen
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from modelvc.formats.binary.tree import TreeEntry
     from modelvc.formats.pointer.pointer import Pointer
     from modelvc.repo import Repo
-    from modelvc.worktree.state import Known, Stat
+    from modelvc.worktree.state import Stat
 
     Progress = Callable[[int], None]
 
@@ -63,7 +64,7 @@ def plan(repo: Repo, path: SafeRelPath, pointer: Pointer) -> ModelPlan:
         return ModelPlan(path, pointer, "write" if stored else "missing")
     kind, oid, files, seen = here
     if (kind, oid) == (pointer.kind, pointer.oid):
-        same = seen is None or bool(seen[0][4] & 0o100) == pointer.executable
+        same = seen is None or seen.stat.executable == pointer.executable
         return ModelPlan(path, pointer, "keep" if same else "mode", files=files, seen=seen)
     if not stored:
         return ModelPlan(path, pointer, "missing")
@@ -98,15 +99,16 @@ def _present(repo: Repo, path: SafeRelPath) -> _Present | None:
     found = repo.worktree.stat(path)
     if found is None:
         return None
-    if not stat.S_ISDIR(found[4]):
+    if not stat.S_ISDIR(found.mode):
         seen = survey.file_seen(repo.worktree, repo.state, path)
-        return _Present("file", Oid(seen[1]), {}, seen) if seen else None
+        return _Present("file", Oid(seen.oid), {}, seen) if seen else None
     files = survey.tree_files(repo.worktree, repo.state, path) or {}
-    known, before = repo.state.trees.get(path, (b"", {}))
-    if not known or before != files:
-        known = oid_of(entries_of(files))
-        repo.state.remember_tree(path, known, files)
-    return _Present("tree", Oid(known), files, None)
+    before = repo.state.tree(path)
+    oid = before.oid
+    if not oid or before.files != files:
+        oid = oid_of(entries_of(files))
+        repo.state.remember_tree(path, oid, files)
+    return _Present("tree", Oid(oid), files, None)
 
 
 def _plan_tree(repo: Repo, path: SafeRelPath, pointer: Pointer, oid: Oid, files: dict[str, Known]) -> ModelPlan:
@@ -118,9 +120,9 @@ def _plan_tree(repo: Repo, path: SafeRelPath, pointer: Pointer, oid: Oid, files:
     for path_in, entry in target.items():
         name = str(path_in)
         there = files.get(name)
-        if there and there[1] == entry.oid and bool(there[0][4] & 0o100) == entry.executable:
+        if there and there.oid == entry.oid and there.stat.executable == entry.executable:
             continue
-        if there and there[1] != entry.oid and not _is_saved(saved, name, there):
+        if there and there.oid != entry.oid and not _is_saved(saved, name, there):
             return ModelPlan(path, pointer, "dirty", f"has changes that are in no store: {name}")
         write.add(name)
     for name, found in files.items():
@@ -142,7 +144,7 @@ def plan_unfetched(repo: Repo, path: SafeRelPath, pointer: Pointer) -> ModelPlan
     kind, oid, files, _ = here
     saved = _saved(repo, path, oid) if kind == "tree" else None
     if kind == "tree" and pointer.kind == "tree" and saved is not None:
-        edited = any(str(name) in files and files[str(name)][1] != entry.oid for name, entry in saved.items())
+        edited = any(str(name) in files and files[str(name)].oid != entry.oid for name, entry in saved.items())
     else:
         edited = not repo.store.has_root(kind, oid)
     return ModelPlan(
@@ -153,12 +155,12 @@ def plan_unfetched(repo: Repo, path: SafeRelPath, pointer: Pointer) -> ModelPlan
 def foreign_files(repo: Repo, path: SafeRelPath, pointer: Pointer) -> frozenset[str]:
     """Return the files in folder PATH that are in no version and block no file of POINTER: a checkout keeps them."""
     here = _present(repo, path)
-    if here is None or here[0] != "tree" or pointer.kind != "tree" or not repo.store.has_root("tree", pointer.oid):
+    if here is None or here.kind != "tree" or pointer.kind != "tree" or not repo.store.has_root("tree", pointer.oid):
         return frozenset()
     target = {str(name) for name in stored_files(repo.store, pointer.oid)}
     taken = target | {folder for name in target for folder in _folders(name)}
-    saved = _saved(repo, path, here[1])
-    loose = (name for name, found in here[2].items() if name not in taken and not _is_saved(saved, name, found))
+    saved = _saved(repo, path, here.oid)
+    loose = (name for name, found in here.files.items() if name not in taken and not _is_saved(saved, name, found))
     return frozenset(name for name in loose if target.isdisjoint(_folders(name)))
 
 
@@ -177,9 +179,9 @@ def _saved(repo: Repo, path: SafeRelPath, oid: Oid) -> dict[SafeRelPath, TreeEnt
     """Return the files of the tree last checked out at PATH; None if the store has the folder's present tree OID."""
     if repo.store.has_root("tree", oid):
         return None
-    known = repo.state.pointers.get(path)
-    if known and known[1] == "tree" and repo.store.has_root("tree", Oid(known[2])):
-        return stored_files(repo.store, Oid(known[2]))
+    known = repo.state.pointer(path)
+    if known and known.kind == "tree" and repo.store.has_root("tree", Oid(known.oid)):
+        return stored_files(repo.store, Oid(known.oid))
     return {}
 
 
@@ -187,7 +189,7 @@ def _is_saved(saved: dict[SafeRelPath, TreeEntry] | None, name: str, there: Know
     if saved is None:
         return True
     entry = saved.get(name)  # type: ignore[call-overload]
-    return entry is not None and entry.oid == there[1]
+    return entry is not None and entry.oid == there.oid
 
 
 # -- carry plans out
@@ -235,7 +237,7 @@ def _apply(repo: Repo, reader: ContentReader, step: ModelPlan, on_bytes: Progres
         repo.state.forget(step.path)
     elif step.action == "mode" and pointer and step.seen:
         found = repo.worktree.set_executable(step.path, Seen(*step.seen), executable=pointer.executable)
-        repo.state.remember_file(step.path, found, pointer.oid, settled=step.seen[2])
+        repo.state.remember_file(step.path, found, pointer.oid, settled=step.seen.settled)
     elif step.action == "write" and pointer and pointer.kind == "file":
         _write_file(repo, reader, step, on_bytes)
     elif step.action == "write":
@@ -311,7 +313,7 @@ def _write_tree(repo: Repo, reader: ContentReader, step: ModelPlan, on_bytes: Pr
         with repo.worktree.new_folder(path, before=time) as folder:
             for entry, fill in contents(repo.store, reader, pointer.oid, path):
                 stat_data = folder.fill(entry.path, fill, executable=entry.executable)
-                files[str(entry.path)] = (stat_data, bytes(entry.oid), _has_fine_time(stat_data))
+                files[str(entry.path)] = Known((stat_data, bytes(entry.oid), _has_fine_time(stat_data)))
                 on_bytes(entry.size)
         repo.store.mark_proven(repo.store.read_root("tree", pointer.oid))
     else:
@@ -332,7 +334,7 @@ def _write_tree(repo: Repo, reader: ContentReader, step: ModelPlan, on_bytes: Pr
                 if placed.stat is None:
                     kept.append((placed.path, placed.why))
                 else:
-                    files[name] = (placed.stat, bytes(new[name].oid), _has_fine_time(placed.stat))
+                    files[name] = Known((placed.stat, bytes(new[name].oid), _has_fine_time(placed.stat)))
     oid = pointer.oid if not step.extra and not kept else oid_of(entries_of(files))
     repo.state.remember_tree(path, oid, files)
     if kept:
@@ -352,9 +354,9 @@ def _reserve(fd: int, size: int) -> None:
 def _pointer_time(repo: Repo, path: SafeRelPath) -> int:
     """Return the mtime of the pointer in ns, 0 without one. The pre-commit shim takes a newer model as modified."""
     found = repo.worktree.stat(pointer_of(path))
-    return found[2] if found else 0
+    return found.mtime if found else 0
 
 
 def _has_fine_time(found: Stat) -> bool:
     """Return whether the file system keeps times below 1 µs. If so, any later write changes the mtime."""
-    return bool(found[2] % 1000)
+    return bool(found.mtime % 1000)

@@ -178,7 +178,7 @@ def _compare(repo: Repo, path: SafeRelPath, pointer: Pointer) -> _Difference:
         behind_a_link = os.path.lexists(os.path.join(repo.layout.worktree, path))
         words = "a folder on the way to it is a symbolic link"
         return _Difference(OBSTRUCTED, words) if behind_a_link else _Difference(MISSING)
-    if stat.S_ISDIR(found[4]) != (pointer.kind == "tree"):
+    if stat.S_ISDIR(found.mode) != (pointer.kind == "tree"):
         words = "a folder stands where a file was" if pointer.kind == "file" else "a file stands where a folder was"
         return _Difference(MODIFIED, words)
     try:
@@ -187,10 +187,10 @@ def _compare(repo: Repo, path: SafeRelPath, pointer: Pointer) -> _Difference:
         oid = survey.file_oid(repo.worktree, repo.state, path)
         if oid != pointer.oid:
             return _behind(repo, pointer, oid) or _Difference(MODIFIED)
-        if wrong := claims.difference(claims.claimed(pointer), claims.Extent(found[1])):
+        if wrong := claims.difference(claims.claimed(pointer), claims.Extent(found.size)):
             return _Difference(BROKEN, wrong)
-        if bool(found[4] & 0o100) != pointer.executable:
-            return _Difference(MODIFIED, "is executable" if found[4] & 0o100 else "is not executable")
+        if found.executable != pointer.executable:
+            return _Difference(MODIFIED, "is executable" if found.executable else "is not executable")
     except (FileChanged, FileError) as error:
         return _Difference(MODIFIED, str(error))
     except (ConflictError, UsageError) as error:  # no file: a link, a pipe, a socket, or a folder that holds one
@@ -208,8 +208,7 @@ def _behind(repo: Repo, pointer: Pointer, oid: bytes | None) -> _Difference | No
 
 
 def _compare_tree(repo: Repo, path: SafeRelPath, pointer: Pointer) -> _Difference:
-    oid, _ = repo.state.trees.get(path, (b"", {}))
-    if oid == pointer.oid and survey.unchanged_tree(repo.worktree, repo.state, path):
+    if repo.state.tree(path).oid == pointer.oid and survey.unchanged_tree(repo.worktree, repo.state, path):
         return _same_tree(repo, path, pointer)
     from modelvc.models.files.trees import entries_of, oid_of, stored_files
 
@@ -222,12 +221,12 @@ def _compare_tree(repo: Repo, path: SafeRelPath, pointer: Pointer) -> _Differenc
         return _behind(repo, pointer, now_oid) or _Difference(MODIFIED, f"{len(found)} files")
     before = {str(name): entry.oid for name, entry in stored_files(repo.store, pointer.oid).items()}
     new, gone = found.keys() - before.keys(), before.keys() - found.keys()
-    changed = [name for name in found.keys() & before.keys() if found[name][1] != before[name]]
+    changed = [name for name in found.keys() & before.keys() if found[name].oid != before[name]]
     counts = ((len(new), "new"), (len(changed), "changed"), (len(gone), "gone"))
     words = ", ".join(f"{count} {word}" for count, word in counts if count) or "a mode changed"
     return _Difference(MODIFIED, words, only_new=bool(new) and not changed and not gone)
 
 
 def _same_tree(repo: Repo, path: SafeRelPath, pointer: Pointer) -> _Difference:
-    wrong = claims.difference(claims.claimed(pointer), claims.of_files(repo.state.trees[path][1]))
+    wrong = claims.difference(claims.claimed(pointer), claims.of_files(repo.state.tree(path).files))
     return _Difference(BROKEN, wrong) if wrong else _Difference(CLEAN)

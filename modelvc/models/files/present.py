@@ -12,6 +12,7 @@ from modelvc.store.objects import manifest
 from modelvc.store.objects.manifest import Content
 from modelvc.worktree.reading import Reading
 from modelvc.worktree.scan import scan
+from modelvc.worktree.state import Known, Stat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from modelvc.formats.paths import SafeRelPath
     from modelvc.ids import Oid
     from modelvc.repo import Repo
-    from modelvc.worktree.state import Known
 
 
 def store_present(repo: Repo, paths: Sequence[SafeRelPath]) -> dict[SafeRelPath, Oid]:
@@ -42,7 +42,7 @@ def store_present(repo: Repo, paths: Sequence[SafeRelPath]) -> dict[SafeRelPath,
                 finally:
                     os.close(fd)
                 content = Content(done.oid, done.stat.size, done.recipe)
-                repo.state.remember_file(path, done.stat, done.oid, settled=reading.settles(done.stat))
+                repo.state.remember_file(path, Stat(done.stat), done.oid, settled=reading.settles(Stat(done.stat)))
             writer.add(content)
             found[path] = content.oid
         writer.commit()
@@ -58,5 +58,6 @@ def _tree(repo: Repo, path: SafeRelPath, ingest: Ingest) -> tuple[Content, dict[
     read = ingest.many(names, repo.folder_opener(path), path, reading.opened)
     for name, done in zip(names, read, strict=True):
         recipes[done.oid] = done.recipe
-        files[name] = (done.stat, bytes(done.oid), reading.settles(done.stat))
+        seen = Stat(done.stat)
+        files[name] = Known((seen, bytes(done.oid), reading.settles(seen)))
     return manifest.tree_content(entries_of(files), recipes), files

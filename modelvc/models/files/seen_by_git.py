@@ -48,7 +48,7 @@ def leftovers(repo: Repo, known: Collection[str]) -> list[tuple[SafeRelPath, str
 
 def fate(repo: Repo, path: SafeRelPath, known: Collection[str]) -> str:
     """Return in words what happens to the model PATH, whose pointer is gone. KNOWN: models that have a pointer."""
-    oid = repo.state.pointers[path][2]
+    oid = _oid(repo, path)
     same = [other for other in sorted(known) if _oid(repo, other) == oid]
     before = index.head_blobs(repo.layout, [pointer_of(SafeRelPath(other)) for other in same])
     new = next((name for name in map(pointer_of, map(SafeRelPath, same)) if name not in before), None)
@@ -59,8 +59,8 @@ def fate(repo: Repo, path: SafeRelPath, known: Collection[str]) -> str:
 
 def _oid(repo: Repo, path: str) -> bytes | None:
     """Return the oid in the pointer of PATH, from the state file or else the pointer itself; None without one."""
-    if path in repo.state.pointers:
-        return repo.state.pointers[path][2]
+    if known := repo.state.pointer(path):
+        return known.oid
     with suppress(ModelvcError):
         pointer = repo.pointer_or_none(SafeRelPath(path))
         return bytes(pointer.oid) if pointer else None

@@ -28,7 +28,8 @@ _EMPTY = Oid.parse("blake3:af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a9
 def entries_of(files: Mapping[str, Known]) -> list[TreeEntry]:
     """Return the tree entries of FILES from a survey. Raises UsageError for a name that a tree cannot hold."""
     return [
-        TreeEntry(tree_path(name), bool(stat[4] & 0o100), stat[1], Oid(oid)) for name, (stat, oid, _) in files.items()
+        TreeEntry(tree_path(name), known.stat.executable, known.stat.size, Oid(known.oid))
+        for name, known in files.items()
     ]
 
 

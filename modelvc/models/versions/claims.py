@@ -46,7 +46,7 @@ def stored(store: LocalStore, pointer: Pointer) -> Extent | None:
 
 def of_files(files: Mapping[str, Known]) -> Extent:
     """Return the extent of a folder that holds FILES."""
-    return Extent(sum(stat[1] for stat, _, _ in files.values()), len(files))
+    return Extent(sum(known.stat.size for known in files.values()), len(files))
 
 
 def difference(claim: Extent, actual: Extent | None) -> str:

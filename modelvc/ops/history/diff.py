@@ -178,8 +178,7 @@ def _version_in_worktree(repo: Repo, path: SafeRelPath, pointer: Pointer) -> _Ve
     oid = survey.file_oid(repo.worktree, repo.state, path)
     if stat is None or oid is None:
         return _Version(pointer)
-    runs = bool(stat[4] & 0o100)
-    found = replace(pointer, kind="file", oid=Oid(oid), size=stat[1], files=None, executable=runs)
+    found = replace(pointer, kind="file", oid=Oid(oid), size=stat.size, files=None, executable=stat.executable)
     return _Version(found, unsaved=True)
 
 

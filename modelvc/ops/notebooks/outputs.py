@@ -184,7 +184,7 @@ def write(repo: Repo, path: str, data: bytes, before: bytes | None = None) -> No
         raise ConflictError(f"{shown(path)} {why}", hint=f"run `mvc rm --keep {shown(path)}` first, or `mvc checkout`")
     target = SafeRelPath.parse(path)
     found = repo.worktree.stat(target)
-    executable = bool(found and found[4] & 0o100)
+    executable = bool(found and found.executable)
     seen = ANY if before is None else repo.worktree.as_read(target, before)
     repo.worktree.write_bytes(target, data, executable=executable, seen=seen)
 

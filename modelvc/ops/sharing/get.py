@@ -296,7 +296,7 @@ def _put_in_place(work: str, target: str, before: Stat | None) -> None:
     place = Place(folders[1], os.path.basename(target))
     try:
         mine = stat_of(os.lstat(os.path.join(work, "ready")))
-        if before and all(stat.S_ISREG(found[4]) for found in (before, mine)):
+        if before and all(stat.S_ISREG(found.mode) for found in (before, mine)):
             why = swap(Swap(place, aside, new, mine, Seen(before, b"", settled=True)))
         else:
             why = _exchange_folders(place, new, aside if before else None)

@@ -29,6 +29,7 @@ from modelvc.store.objects.manifest import Content
 from modelvc.worktree import survey
 from modelvc.worktree.reading import Reading
 from modelvc.worktree.scan import scan
+from modelvc.worktree.state import Known, Stat
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from modelvc.models.measures.measurements import Measurements
     from modelvc.models.progress import Progress
     from modelvc.repo import Repo
-    from modelvc.worktree.state import Known
 
 _LARGE = 64 << 20  # bytes; for more, free space is checked first
 _SPARE = 64 << 20  # bytes to leave free
@@ -151,7 +151,7 @@ def _hashed_content(repo: Repo, target: Target) -> _StoredContent:
         oid = survey.file_oid(repo.worktree, repo.state, path)
         if found is None or oid is None:
             raise NotFoundError(f"there is no {shown(path)}", hint="check the name")
-        return _StoredContent("file", Oid(oid), found[1], None, bool(found[4] & 0o100), 0)
+        return _StoredContent("file", Oid(oid), found.size, None, found.executable, 0)
     if not files:
         raise UsageError(f"{shown(path)} is an empty folder", hint="add it when there is something in it")
     check_names(path, files)
@@ -195,14 +195,12 @@ def _check_space(repo: Repo, found: Sequence[Target]) -> None:
 def _unchanged_content(repo: Repo, target: Target) -> _StoredContent | None:
     """Return the content of a file that has not changed since it was stored; None for any other target."""
     found = repo.worktree.stat(target.path)
-    known = repo.state.files.get(target.path)
-    if not found or not known or not known[2] or known[0] != found or not stat.S_ISREG(found[4]):
+    known = repo.state.file(target.path)
+    if not found or not known or not known.settled or known.stat != found or not stat.S_ISREG(found.mode):
         return None
-    oid = Oid(known[1])
+    oid = Oid(known.oid)
     return (
-        _StoredContent("file", oid, found[1], None, bool(found[4] & 0o100), 0)
-        if repo.store.has_root("file", oid)
-        else None
+        _StoredContent("file", oid, found.size, None, found.executable, 0) if repo.store.has_root("file", oid) else None
     )
 
 
@@ -219,7 +217,7 @@ def _store_content(repo: Repo, target: Target, writer: StoreWriter, ingest: Inge
         finally:
             os.close(fd)
         _add_to_store(writer, Content(done.oid, done.stat.size, done.recipe), target.path)
-        repo.state.remember_file(target.path, done.stat, done.oid, settled=reading.settles(done.stat))
+        repo.state.remember_file(target.path, Stat(done.stat), done.oid, settled=reading.settles(Stat(done.stat)))
         kept = _StoredContent("file", done.oid, done.stat.size, None, bool(done.stat.mode & 0o100), 0)
     return replace(kept, new_bytes=writer.new_bytes - before)
 
@@ -230,12 +228,12 @@ def _store_tree(repo: Repo, target: Target, writer: StoreWriter, ingest: Ingest)
     if not found:
         raise UsageError(f"{shown(path)} is an empty folder", hint="add it when there is something in it")
     recipes = _stored_recipes(repo, target)
-    _, known = repo.state.trees.get(path, (b"", {}))
+    known = repo.state.tree(path).files
     files: dict[str, Known] = {}
     loose: list[str] = []
     for name, data in found.items():
         entry = known.get(name)
-        if entry and entry[2] and entry[0] == data and Oid(entry[1]) in recipes:
+        if entry and entry.settled and entry.stat == data and Oid(entry.oid) in recipes:
             files[name] = entry
         else:
             loose.append(name)
@@ -244,7 +242,8 @@ def _store_tree(repo: Repo, target: Target, writer: StoreWriter, ingest: Ingest)
     read = ingest.many(loose, repo.folder_opener(path), path, reading.opened)
     for name, done in zip(loose, read, strict=True):
         recipes[done.oid] = done.recipe
-        files[name] = (done.stat, bytes(done.oid), reading.settles(done.stat))
+        seen = Stat(done.stat)
+        files[name] = Known((seen, bytes(done.oid), reading.settles(seen)))
     content = manifest.tree_content(entries_of(files), recipes)
     _add_to_store(writer, content, path)
     repo.state.remember_tree(path, content.oid, files)

@@ -232,4 +232,4 @@ def _actual_extent(repo: Repo, plan: materialise.ModelPlan, pointer: Pointer) ->
     if pointer.kind == "tree":
         return claims.of_files(plan.files)
     found = repo.worktree.stat(plan.path)
-    return claims.Extent(found[1]) if found else None
+    return claims.Extent(found.size) if found else None

@@ -82,7 +82,7 @@ def _moved_by_hand(repo: Repo, source: SafeRelPath, target: SafeRelPath) -> bool
     if found is None or repo.worktree.stat(source) is not None:
         return False
     pointer = repo.pointer_or_none(source)
-    return pointer is not None and stat.S_ISDIR(found[4]) == (pointer.kind == "tree")
+    return pointer is not None and stat.S_ISDIR(found.mode) == (pointer.kind == "tree")
 
 
 def _pointer_of_begun_move(repo: Repo, source: SafeRelPath, target: SafeRelPath) -> Pointer | None:
@@ -128,10 +128,10 @@ def _check(repo: Repo, source: SafeRelPath, target: SafeRelPath, *, begun: bool)
 def _rename(repo: Repo, source: SafeRelPath, target: SafeRelPath) -> None:
     """Rename the content, and keep its entries in the state file: a rename changes only ctime."""
     before = repo.worktree.stat(source)
-    file, tree = repo.state.files.get(source), repo.state.trees.get(source)
+    file, tree = repo.state.file(source), repo.state.tree(source)
     repo.worktree.rename(source, target)
     after = repo.worktree.stat(target)
-    if tree is not None:
-        repo.state.remember_tree(target, tree[0], tree[1])
-    if file and file[0] == before and after and (after[:3], after[4]) == (before[:3], before[4]):
-        repo.state.remember_file(target, after, file[1], settled=file[2])
+    if tree.oid:
+        repo.state.remember_tree(target, tree.oid, tree.files)
+    if file and file.stat == before and after and after.but_ctime == before.but_ctime:
+        repo.state.remember_file(target, after, file.oid, settled=file.settled)

@@ -76,7 +76,8 @@ def _remember(repo: Repo, index_stat: Stat | None, rows: tuple[ModelStatus, ...]
         unpushed = sum(row.pushed is False for row in rows)
         folders = {os.path.dirname(repo.store.root_path(row.kind, Oid.parse(row.oid))) for row in rows}
         watched = tuple(
-            (path, _stat(path)) for path in (index, *_watched(repo, rows), *_notebooks(repo), *sorted(folders))
+            (path, tuple(_stat(path) or ()) or None)  # as marshal takes it
+            for path in (index, *_watched(repo, rows), *_notebooks(repo), *sorted(folders))
         )
         if watched[0][1] == index_stat:
             answer = (watched, tuple(str(row.path) for row in rows), unpushed)

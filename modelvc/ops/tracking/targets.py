@@ -48,9 +48,9 @@ def check_target_path(repo: Repo, text: str) -> SafeRelPath:
         if os.path.lexists(os.path.join(repo.layout.worktree, path)):
             raise UsageError(f"{shown(path)} lies behind a symbolic link", hint="name the file by its real path")
         raise NotFoundError(f"there is no {shown(path)}", hint=hint)
-    if stat.S_ISLNK(found[4]):
+    if stat.S_ISLNK(found.mode):
         raise UsageError(f"{shown(path)} is a symbolic link", hint="add the file that it points to")
-    if not stat.S_ISREG(found[4]) and not stat.S_ISDIR(found[4]):
+    if not stat.S_ISREG(found.mode) and not stat.S_ISDIR(found.mode):
         raise UsageError(f"{shown(path)} is neither a file nor a folder", hint="name a file or a folder")
     return path
 
@@ -124,6 +124,6 @@ def size_in_worktree(repo: Repo, path: SafeRelPath) -> int:
     found = repo.worktree.stat(path)
     if found is None:
         return 0
-    if stat.S_ISDIR(found[4]):
-        return sum(data[1] for data in scan(repo.worktree.root, path).values())
-    return found[1]
+    if stat.S_ISDIR(found.mode):
+        return sum(data.size for data in scan(repo.worktree.root, path).values())
+    return found.size

@@ -121,7 +121,7 @@ class Repairer:
         repo, (kind, oid) = self._repo, name
         found = repo.worktree.stat(path)
         try:
-            if found is None or stat.S_ISDIR(found[4]) != (kind == "tree"):
+            if found is None or stat.S_ISDIR(found.mode) != (kind == "tree"):
                 return False
             if kind == "tree":
                 files = survey.tree_files(repo.worktree, repo.state, path) or {}
@@ -142,7 +142,7 @@ class Repairer:
             for path in sorted(paths):
                 with suppress(ModelvcError, OSError):
                     found = repo.worktree.stat(path)
-                    if found is not None and stat.S_ISDIR(found[4]):
+                    if found is not None and stat.S_ISDIR(found.mode):
                         ingest.many(sorted(scan(repo.worktree.root, path)), repo.folder_opener(path), path)
                     elif found is not None:
                         fd = repo.worktree.open(path)

@@ -14,7 +14,7 @@ from modelvc.worktree.descriptors import clone_range
 from modelvc.worktree.files import Worktree
 from modelvc.worktree.reading import Reading
 from modelvc.worktree.scan import scan
-from modelvc.worktree.state import GRAIN, State, is_settled, now, stat_of
+from modelvc.worktree.state import GRAIN, Known, State, is_settled, now, stat_of
 from modelvc.worktree.swap import Seen
 
 
@@ -166,10 +166,12 @@ def test_an_edit_within_the_clocks_grain_is_seen(tree: Worktree, tmp_path: Path)
     state = State(str(tmp_path / "state"))
     path.write_bytes(b"old!")
     survey.file_oid(tree, state, "m.bin")
-    stat_data, _, settled = state.files["m.bin"]
-    assert not settled
-    assert not is_settled(stat_data, max(stat_data[2], stat_data[3]) + GRAIN)
-    assert is_settled(stat_data, max(stat_data[2], stat_data[3]) + GRAIN + 1) or stat_data[3] % 10**9 == 0
+    known = state.file("m.bin")
+    assert known
+    assert not known.settled
+    newest = max(known.stat.mtime, known.stat.ctime)
+    assert not is_settled(known.stat, newest + GRAIN)
+    assert is_settled(known.stat, newest + GRAIN + 1) or known.stat.ctime % 10**9 == 0
 
 
 def test_a_file_that_was_checked_out_is_known_at_once(tree: Worktree) -> None:
@@ -235,7 +237,9 @@ def test_what_is_not_settled_is_read_again(tree: Worktree, tmp_path: Path) -> No
             found = tree.stat(path)
             assert found is not None
             state.remember_file(path, found, bytes(32), settled=settled)
-        state.remember_tree("f", bytes(32), {"m.bin": state.files["f/m.bin"]})
+        known = state.file("f/m.bin")
+        assert known
+        state.remember_tree("f", bytes(32), {"m.bin": known})
         assert survey.unchanged_tree(tree, state, "f") is settled
         files = survey.tree_files(tree, state, "f") or {}
         assert files["m.bin"][1] == (bytes(32) if settled else oid)
@@ -247,3 +251,31 @@ def test_a_file_that_changes_while_it_is_hashed(tree: Worktree, monkeypatch: pyt
     monkeypatch.setattr(survey, "digest_of", lambda fd: os.utime(fd, (0, 0)))
     with pytest.raises(FileChanged):
         survey.hash_file(tree, "m.bin", Reading())
+
+
+def test_the_state_file_holds_plain_rows_and_gives_them_by_name(tree: Worktree, tmp_path: Path) -> None:
+    """marshal refuses a named tuple; what is saved is what any release of this format reads."""
+    import marshal
+
+    put(tree, "m.bin", b"some")
+    found = tree.stat("m.bin")
+    assert found is not None
+    assert (found.size, found.executable, found.mode & 0o600) == (4, False, 0o600)
+    state = State(str(tmp_path / "state"))
+    state.remember_file("m.bin", found, bytes(32), settled=True)
+    state.remember_pointer("m.bin", found, "file", bytes(32), 4)
+    state.remember_tree("f", bytes([1]) * 32, {"m.bin": Known((found, bytes(32), True))})
+    state.save()
+    pointers, files, trees, unused, answer = marshal.loads((tmp_path / "state/state").read_bytes()[14:])
+    row = (found.inode, found.size, found.mtime, found.ctime, found.mode)
+    assert files == {"m.bin": (row, bytes(32), True)}
+    assert pointers["m.bin"][:4] == (row, "file", bytes(32), 4)
+    assert trees == {"f": (bytes([1]) * 32, {"m.bin": (row, bytes(32), True)})}
+    assert (unused, answer) == ((), ())
+    again = State(str(tmp_path / "state"))
+    assert again.file("m.bin") == Known((found, bytes(32), True))
+    known = again.pointer("m.bin")
+    assert known
+    assert (known.stat, known.kind, known.oid) == (found, "file", bytes(32))
+    assert again.tree("f").files["m.bin"].stat.inode == found.inode
+    assert (again.file("other"), again.pointer("other"), again.tree("other").oid) == (None, None, b"")

@@ -351,7 +351,7 @@ def test_an_edit_right_after_is_not_taken_for_what_was_written(tree: Worktree, m
     for at in (seen(tree), ANY):
         found = tree.write(PATH, lambda fd: write_all(fd, b"new"), seen=at)
         assert found != tree.stat(PATH)
-        assert found[1] == 3
+        assert found.size == 3
 
 
 def aged(tree: Worktree) -> Path:
