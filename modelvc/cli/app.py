@@ -109,8 +109,7 @@ def run(argv: Sequence[str]) -> int:
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # a terminal may lack a letter
     try:
         words, found = context.take_globals(argv)
-        for name in ("form", "quiet", "verbose", "repo", "command", "behind"):
-            setattr(context.CONTEXT, name, getattr(found, name))
+        context.CONTEXT.begin(found)
         if words[:1] == ["--version"]:
             render.out(f"mvc {__version__}") if not found.json else render.dump({"version": __version__})
             return 0

@@ -21,7 +21,7 @@ FOR_CHECK = ("junit", "github", "openmetrics")  # more formats of `mvc check`
 
 @dataclass(slots=True)
 class Context:
-    """The global options: set once from the command line, read by every command."""
+    """How to answer one command line. `app.run` owns CONTEXT: it calls `begin` once, and commands only read."""
 
     form: str = "text"
     quiet: bool = False
@@ -30,6 +30,11 @@ class Context:
     command: str = ""
     behind: list[str] | None = None  # the words behind `--`, which typer does not report; None without `--`
     below: str = ""  # the user's folder, relative to the top of the worktree
+
+    def begin(self, asked: Context) -> None:
+        """Take every value from ASKED: nothing of an earlier command line in this process stays."""
+        self.form, self.quiet, self.verbose = asked.form, asked.quiet, asked.verbose
+        self.repo, self.command, self.behind, self.below = asked.repo, asked.command, asked.behind, asked.below
 
     @property
     def json(self) -> bool:

@@ -148,10 +148,10 @@ def settle(comparisons: Sequence[Comparison], *, unread: int = 0) -> tuple[Settl
     pass needs no correction, since every metric has to pass. UNREAD: the number of further metrics that could not be
     computed. Each counts as a metric without a loss, so that fewer losses hold.
     """
-    tested = [one for one in comparisons if one.p_worse is not None]
-    p_values = [one.p_worse or 0.0 for one in tested]
-    adjusted = dict(zip(map(id, tested), holm([*p_values, *[1.0] * unread]), strict=False))
-    return tuple(_settled(one, adjusted.get(id(one)), len(tested) + unread) for one in comparisons)
+    p_values = {place: one.p_worse for place, one in enumerate(comparisons) if one.p_worse is not None}
+    adjusted = dict(zip(p_values, holm([*p_values.values(), *[1.0] * unread]), strict=False))
+    metrics = len(p_values) + unread
+    return tuple(_settled(one, adjusted.get(place), metrics) for place, one in enumerate(comparisons))
 
 
 def _settled(one: Comparison, p_adjusted: float | None, metrics: int) -> Settled:

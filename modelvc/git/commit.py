@@ -20,9 +20,9 @@ def commit(layout: Layout, message: str, paths: Sequence[str]) -> str:
     import git
 
     try:
-        repo = git.Repo(layout.worktree)
-        repo.git.commit("-q", "--only", "-m", message, "--", *paths)
-        return str(repo.git.rev_parse("HEAD"))  # by Git: GitPython itself reads neither SHA-256 nor reftable
+        with git.Repo(layout.worktree) as repo:  # which ends its cat-file processes
+            repo.git.commit("-q", "--only", "-m", message, "--", *paths)
+            return str(repo.git.rev_parse("HEAD"))  # by Git: GitPython itself reads neither SHA-256 nor reftable
     except git.GitCommandError as error:
         words = "; ".join(line for line in (error.stderr or error.stdout or "").strip().splitlines() if line)
         raise GitError(f"git commit failed: {shown(words)}", hint="mend that, then commit what is staged") from None

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from modelvc.worktree.files import Worktree
     from modelvc.worktree.state import State
 
+_UNKNOWN = ((0, 0, 0, 0, 0), b"", False)  # a row that no file fits
+
 
 def file_oid(worktree: Worktree, state: State, path: str) -> bytes | None:
     """The oid of the file at PATH; None when there is no such file. ConflictError for a folder or link."""
@@ -40,13 +42,13 @@ def tree_files(worktree: Worktree, state: State, path: str) -> dict[str, Known] 
     """Every file of the folder at PATH, hashed where the state does not know it; None when there is no folder."""
     if not is_folder(worktree, path):
         return None
-    known = state.tree(path).files
+    _, rows = state.trees.get(path, (b"", {}))  # as they are: there may be 100,000 of them
     found: dict[str, Known] = {}
     reading = Reading(many=True)
     for name, stat_data in scan(worktree.root, path).items():
-        entry = known.get(name)
-        if entry and entry.settled and entry.stat == stat_data:
-            found[name] = entry
+        was, oid, settled = rows.get(name, _UNKNOWN)
+        if settled and was == stat_data:
+            found[name] = Known((stat_data, oid, True))
         else:
             found[name] = hash_file(worktree, f"{path}/{name}", reading)
     return found
@@ -59,13 +61,13 @@ def is_folder(worktree: Worktree, path: str) -> bool:
 
 def unchanged_tree(worktree: Worktree, state: State, path: str) -> bool:
     """Whether the folder at PATH holds exactly the files that the state knows, unchanged since."""
-    known = state.tree(path).files
+    _, rows = state.trees.get(path, (b"", {}))
     found = scan(worktree.root, path)
-    if len(found) != len(known):
+    if len(found) != len(rows):
         return False
     for name, stat_data in found.items():
-        entry = known.get(name)
-        if entry is None or not entry.settled or entry.stat != stat_data:
+        was, _, settled = rows.get(name, _UNKNOWN)
+        if not settled or was != stat_data:
             return False
     return True
 

@@ -1,19 +1,15 @@
 """Pointers on the short path: those that mvc wrote itself, read without tomllib (20 ms of start-up).
 
 Only the canonical text is known here, whole: what is torn, edited by hand or has keys of a later version is left to
-`formats.pointer`. Nothing is imported but modelvc.ids.
+`formats.pointer`. Nothing is imported but modelvc.ids and limits.
 """
 
 from __future__ import annotations
 
+from modelvc.formats import limits
 from modelvc.ids import Oid
 
-_MAX_BYTES = 65_536
-_MAX_HEAD = 4_096
 _MAX_INT = (1 << 63) - 1
-_MAX_METRICS = 1_000
-_MAX_NAME = 200
-_MAX_TEXT = 1_000
 _BARE = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-")
 _PLAIN = frozenset(map(chr, range(0x20, 0x7F))) - {'"', "\\"}
 _WORDS = frozenset({"true", "false", "nan", "inf", "-inf"})
@@ -21,7 +17,7 @@ _WORDS = frozenset({"true", "false", "nan", "inf", "-inf"})
 
 def quick(data: bytes) -> tuple[str, Oid, int] | None:
     """(kind, oid, size) of a canonical pointer without unknown keys; None when `pointer.parse` has to look."""
-    if len(data) > _MAX_BYTES or not data.isascii() or data[-1:] != b"\n":
+    if len(data) > limits.POINTER or not data.isascii() or data[-1:] != b"\n":
         return None
     head, table, metrics = data[:-1].decode("ascii").partition("\n\n[metrics]\n")
     try:
@@ -34,7 +30,11 @@ def quick(data: bytes) -> tuple[str, Oid, int] | None:
 def _head(text: str) -> tuple[str, Oid, int] | None:
     lines = text.split("\n")
     kind = lines[1][8:-1]
-    if lines[0] != "format = 1" or lines[1] not in {'kind = "file"', 'kind = "tree"'} or len(text) >= _MAX_HEAD:
+    if (
+        lines[0] != "format = 1"
+        or lines[1] not in {'kind = "file"', 'kind = "tree"'}
+        or len(text) >= limits.POINTER_HEAD
+    ):
         return None
     oid = _oid(lines[2], "oid")
     size = _count(lines[3], "size")
@@ -83,10 +83,10 @@ def _canonical_metrics(text: str) -> bool:
             rest = " " + rest
             if not _BARE.issuperset(name):
                 return False
-        if name in names or len(name) > _MAX_NAME or rest[:3] != " = " or not _canonical_value(rest[3:]):
+        if name in names or len(name) > limits.METRIC_NAME or rest[:3] != " = " or not _canonical_value(rest[3:]):
             return False
         names.add(name)
-    return len(lines) <= _MAX_METRICS
+    return len(lines) <= limits.METRICS
 
 
 def _canonical_value(text: str) -> bool:
@@ -94,7 +94,7 @@ def _canonical_value(text: str) -> bool:
         return True
     if text[0] == '"':
         inside = text[1:-1]
-        return len(text) >= 2 and text[-1] == '"' and len(inside) <= _MAX_TEXT and _PLAIN.issuperset(inside)
+        return len(text) >= 2 and text[-1] == '"' and len(inside) <= limits.METRIC_TEXT and _PLAIN.issuperset(inside)
     if text.lstrip("-").isdigit():
         return _canonical_int(text)
     return repr(float(text)) == text
