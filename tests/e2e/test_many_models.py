@@ -135,7 +135,7 @@ def test_work_that_is_done_once_for_all_models(tmp_path: Path) -> None:
     judged = called(lambda: check(open_repo(str(clone.path), {})))
     assert judged["Objects._ask"] < 24
     pushed = called(lambda: push(open_repo(str(clone.path), {})))
-    assert pushed["versions_among"] == 1, "not once for each version"
+    assert pushed["versions_in"] == 1, "not once for each version"
     assert pushed["Objects._ask"] < 24
 
 

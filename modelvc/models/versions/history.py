@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from modelvc.errors import ModelvcError, NotFoundError, UsageError, shown
 from modelvc.formats.paths import pointer_of
 from modelvc.formats.pointer.pointer import parse
-from modelvc.models.versions.renames import FormerNames, readable
+from modelvc.models.versions.pointers import readable
+from modelvc.models.versions.renames import FormerNames
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

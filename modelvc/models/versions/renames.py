@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modelvc.errors import ModelvcError
-from modelvc.formats.paths import model_of, pointer_of
-from modelvc.formats.pointer.pointer import parse
+from modelvc.formats.paths import pointer_of
+from modelvc.models.versions.pointers import readable
 
 if TYPE_CHECKING:
     from collections.abc import Container, Mapping
@@ -52,14 +51,3 @@ def only_renamed(repo: Repo, path: SafeRelPath, pointer: Pointer) -> bool:
         return False
     found = readable({pointer_of(name): repo.history.at("HEAD")[pointer_of(name)]})
     return name in found and found[name].oid == pointer.oid
-
-
-def readable(pointers: Mapping[str, bytes]) -> dict[SafeRelPath, Pointer]:
-    """Pointers by model, without those that cannot be read."""
-    found = {}
-    for name, data in pointers.items():
-        try:
-            found[model_of(name)] = parse(data, name)
-        except ModelvcError:
-            continue
-    return found

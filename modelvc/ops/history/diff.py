@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from modelvc.errors import ModelvcError
-from modelvc.formats.paths import SafeRelPath, model_of
-from modelvc.formats.pointer.pointer import parse
+from modelvc.formats.paths import SafeRelPath
 from modelvc.formats.text.policy import Policy
 from modelvc.git import history
 from modelvc.ids import Oid
 from modelvc.models.files.model_status import MODIFIED, OBSTRUCTED, UNIGNORED, model_statuses, save_state
 from modelvc.models.files.trees import entries_of, oid_of, stored_files
 from modelvc.models.policy import read_policy
+from modelvc.models.versions.pointers import pointers_of
 from modelvc.models.versions.renames import FormerNames
 from modelvc.worktree import survey
 
@@ -130,19 +130,11 @@ def diff(repo: Repo, old: str = "HEAD", new: str = "", paths: Sequence[str] = ()
 
 
 def _side(repo: Repo, rev: str) -> _Side:
-    if not rev:
-        good, broken = repo.worktree_pointers()
-        return _Side("", {path: _Version(pointer) for path, pointer in good.items()}, set(broken))
     if rev == "HEAD" and not history.has_head(repo.layout):
         return _Side("", {}, set())
-    commit = history.resolve(repo.layout, rev)
-    found, unreadable = {}, set()
-    for path, data in history.pointers_at(repo.layout, commit).items():
-        try:
-            found[model_of(path)] = _Version(parse(data, path))
-        except ModelvcError:
-            unreadable.add(model_of(path))
-    return _Side(commit, found, unreadable)
+    commit = history.resolve(repo.layout, rev) if rev else ""
+    good, broken = pointers_of(repo, commit)
+    return _Side(commit, {path: _Version(pointer) for path, pointer in good.items()}, set(broken))
 
 
 def _use_worktree(repo: Repo, models: dict[SafeRelPath, _Version], chosen: Sequence[SafeRelPath]) -> set[SafeRelPath]:

@@ -9,7 +9,8 @@ from modelvc.errors import ModelvcError, shown
 from modelvc.formats.paths import model_of
 from modelvc.formats.pointer.pointer import parse
 from modelvc.formats.pointer.view import brief, value
-from modelvc.models.versions.renames import FormerNames, readable
+from modelvc.models.versions.pointers import readable
+from modelvc.models.versions.renames import FormerNames
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,19 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelvc.errors import ModelvcError, UsageError
-from modelvc.formats.paths import SafeRelPath, model_of, pointer_of
-from modelvc.formats.pointer.pointer import parse
+from modelvc.formats.paths import SafeRelPath
 from modelvc.formats.text import policy as policies
 from modelvc.git import history
 from modelvc.models.measures.judging import Case, judge
 from modelvc.models.measures.verdict import FAIL, INCONCLUSIVE, INFO, PASS, Judgement, Outcome, Verdict, decide
 from modelvc.models.policy import read_policy
 from modelvc.models.versions.baseline import Baseline
+from modelvc.models.versions.pointers import pointers_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from modelvc.formats.pointer.pointer import Pointer
     from modelvc.formats.text.policy import Policy
     from modelvc.repo import Repo
 
@@ -53,17 +52,17 @@ def check(
             hint=f"write a line each into it: {policies.SHORTEST} (more: docs/policy.md)",
         )
     commit = history.resolve(repo.layout, rev) if rev else ""
-    found = _pointers(repo, commit)
+    good, broken = pointers_of(repo, commit)
+    found = {**good, **broken}
     other = Baseline(repo, against, rules, commit or "HEAD")
     chosen = {str(path) for path in repo.selected(paths, found)} if paths else {str(path) for path in found}
     judged: list[Judgement] = []
     for path in sorted(found):
-        pointer = found[path]
-        if isinstance(pointer, ModelvcError):
-            judged.append(Judgement(Verdict(path, "", FAIL, f"its pointer cannot be read: {pointer}")))
+        if path in broken:
+            judged.append(Judgement(Verdict(path, "", FAIL, f"its pointer cannot be read: {broken[path]}")))
         elif rules.rules_for(path):
             try:
-                judged += judge(repo, rules, Case(path, pointer, other.version(path, pointer)))
+                judged += judge(repo, rules, Case(path, good[path], other.version(path, good[path])))
             except ModelvcError:
                 if path in chosen:
                     raise
@@ -78,16 +77,3 @@ def check(
     counted = {one.outcome for one in verdicts if not one.warn}
     worst = FAIL if FAIL in counted else INCONCLUSIVE if INCONCLUSIVE in counted else PASS
     return Checked(against or "previous", commit, verdicts, worst)
-
-
-def _pointers(repo: Repo, commit: str) -> dict[SafeRelPath, Pointer | ModelvcError]:
-    found: dict[SafeRelPath, Pointer | ModelvcError] = {}
-    if not commit:
-        good, broken = repo.worktree_pointers()
-        return {**good, **broken}
-    for name, data in repo.history.at(commit).items():
-        try:
-            found[model_of(name)] = parse(data, pointer_of(model_of(name)))
-        except ModelvcError as error:
-            found[model_of(name)] = error
-    return found

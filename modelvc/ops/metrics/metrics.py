@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from modelvc.errors import ModelvcError, UsageError, shown
-from modelvc.formats.paths import SafeRelPath, model_of, pointer_of
-from modelvc.formats.pointer.pointer import parse
+from modelvc.errors import UsageError, shown
+from modelvc.formats.paths import SafeRelPath, pointer_of
 from modelvc.git import history, index
 from modelvc.models.measures.measurements import with_measurements
+from modelvc.models.versions.pointers import readable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from modelvc.formats.pointer.metrics import MetricValue
     from modelvc.formats.pointer.pointer import Pointer
@@ -49,7 +49,8 @@ def metrics_show(repo: Repo, rev: str = "", paths: Sequence[str] = ()) -> Metric
     """Return the measurements of the models below PATHS, in the worktree's pointers or those of REV."""
     repo.require_init()
     commit = history.resolve(repo.layout, rev) if rev else ""
-    found = {path: pointer for path, pointer in _pointers(repo, commit) if pointer}
+    # mvc status and mvc ls report pointers that cannot be read
+    found = readable(repo.history.at(commit)) if commit else repo.worktree_pointers()[0]
     chosen = repo.selected(paths, found) if paths else sorted(found)
     return MetricsShown(commit, tuple(_row(path, found[path]) for path in chosen))
 
@@ -83,17 +84,6 @@ def _without(pointer: Pointer, names: Sequence[str]) -> Pointer:
     assert pointer.metrics is not None  # noqa: S101 - for the type checker: a name was found
     kept = replace(pointer.metrics, values=tuple(values.items())) if values else None
     return replace(pointer, metrics=kept, metrics_file=pointer.metrics_file if kept else None)
-
-
-def _pointers(repo: Repo, commit: str) -> Iterator[tuple[SafeRelPath, Pointer | None]]:
-    if not commit:
-        yield from repo.worktree_pointers()[0].items()
-        return
-    for name, data in history.pointers_at(repo.layout, commit).items():
-        try:
-            yield model_of(name), parse(data, name)
-        except ModelvcError:
-            continue  # mvc status and mvc ls report it
 
 
 def _row(path: SafeRelPath | str, pointer: Pointer, note: str = "") -> ModelMetrics:

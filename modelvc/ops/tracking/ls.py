@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modelvc.errors import ModelvcError, PointerConflict
-from modelvc.formats.paths import SafeRelPath, model_of
-from modelvc.formats.pointer.pointer import parse
+from modelvc.errors import PointerConflict
 from modelvc.git import history
 from modelvc.models.remotes.seen_cache import is_pushed, pushed_oids
+from modelvc.models.versions.pointers import pointers_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from modelvc.formats.paths import SafeRelPath
     from modelvc.formats.pointer.pointer import Pointer
     from modelvc.repo import Repo
 
@@ -50,28 +50,15 @@ def ls(repo: Repo, rev: str = "", paths: Sequence[str] = ()) -> ListedModels:
     repo.require_init()
     commit = history.resolve(repo.layout, rev) if rev else ""
     pushed = pushed_oids(repo)
-    found: dict[str, Pointer | ModelvcError] = {}
-    if rev:
-        for path, data in history.pointers_at(repo.layout, commit).items():
-            found[model_of(path)] = _parsed(path, data)
-    else:
-        good, broken = repo.worktree_pointers()
-        found |= {path: good.get(path) or broken[path] for path in {**good, **broken}}
+    good, broken = pointers_of(repo, commit)
     rows = []
-    for path in repo.selected(paths, found):
-        pointer = found[path]
-        if isinstance(pointer, ModelvcError):
-            rows.append(ListedModel(path, broken=str(pointer), conflict=isinstance(pointer, PointerConflict)))
+    for path in repo.selected(paths, [*good, *broken]):
+        if path in good:
+            rows.append(_listed(repo, path, good[path], pushed))
         else:
-            rows.append(_listed(repo, path, pointer, pushed))
+            conflict = isinstance(broken[path], PointerConflict)
+            rows.append(ListedModel(path, broken=str(broken[path]), conflict=conflict))
     return ListedModels(tuple(rows), commit)
-
-
-def _parsed(path: str, data: bytes) -> Pointer | ModelvcError:
-    try:
-        return parse(data, path)
-    except ModelvcError as error:
-        return error
 
 
 def _listed(repo: Repo, path: SafeRelPath, pointer: Pointer, pushed: frozenset[bytes] | None) -> ListedModel:

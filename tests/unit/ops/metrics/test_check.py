@@ -65,7 +65,8 @@ def judged(
 
         def require_init(self) -> None: ...
 
-    monkeypatch.setattr(gate, "_pointers", lambda *_: {PATH: new})
+    sides = ({}, {PATH: new}) if isinstance(new, ModelvcError) else ({PATH: new}, {})
+    monkeypatch.setattr(gate, "pointers_of", lambda *_: sides)
     monkeypatch.setattr(gate, "Baseline", lambda *_: Other(old))
     found = gate.check(Repo(), policy=policies.parse(policy.encode()))  # type: ignore[arg-type]
     return found.outcome, [f"{one.metric} {one.why}" for one in found.verdicts if one.outcome != "pass"]

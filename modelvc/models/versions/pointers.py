@@ -1,0 +1,42 @@
+"""Parse all pointers of a commit or of the worktree."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modelvc.errors import ModelvcError
+from modelvc.formats.paths import model_of
+from modelvc.formats.pointer.pointer import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from modelvc.formats.paths import SafeRelPath
+    from modelvc.formats.pointer.pointer import Pointer
+    from modelvc.repo import Repo
+
+
+def pointers_of(repo: Repo, commit: str) -> tuple[dict[SafeRelPath, Pointer], dict[SafeRelPath, ModelvcError]]:
+    """Return the pointers of COMMIT ("": the worktree) by model, and the errors of those that cannot be read."""
+    if not commit:
+        return repo.worktree_pointers()
+    good: dict[SafeRelPath, Pointer] = {}
+    broken: dict[SafeRelPath, ModelvcError] = {}
+    for name, data in repo.history.at(commit).items():
+        model = model_of(name)
+        try:
+            good[model] = parse(data, name)
+        except ModelvcError as error:
+            broken[model] = error
+    return good, broken
+
+
+def readable(pointers: Mapping[str, bytes]) -> dict[SafeRelPath, Pointer]:
+    """Parse POINTERS, by model. Those that cannot be read are skipped."""
+    found = {}
+    for name, data in pointers.items():
+        try:
+            found[model_of(name)] = parse(data, name)
+        except ModelvcError:
+            continue
+    return found
