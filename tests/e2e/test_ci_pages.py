@@ -40,11 +40,11 @@ def test_every_page_is_looked_at() -> None:
     assert {path.name for path in PAGES.iterdir()} == {*SCHEMAS, "Jenkinsfile"}
 
 
-def commands(page: str) -> list[str]:
-    """The shell lines of a page that run mvc."""
+def commands(page: str, program: str = "mvc") -> list[str]:
+    """The shell lines of a page that run PROGRAM."""
     text = (PAGES / page).read_text()
     found = re.findall(r"sh '([^']*)'", text) if page == "Jenkinsfile" else list(_strings(yaml.safe_load(text)))
-    return [line.replace("${{ github.base_ref }}", "main") for line in found if "mvc " in line]
+    return [line.replace("${{ github.base_ref }}", "main") for line in found if f"{program} " in line]
 
 
 def _strings(value: Any) -> Any:
@@ -52,6 +52,17 @@ def _strings(value: Any) -> Any:
         yield value
     for one in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         yield from _strings(one)
+
+
+@pytest.mark.parametrize("page", [*SCHEMAS, "Jenkinsfile"])
+@pytest.mark.parametrize("source", ["", "/wheels/my modelvc.whl"])
+def test_it_installs_what_a_variable_names(tmp_path: Path, page: str, source: str) -> None:
+    pip = tmp_path / "pip"
+    pip.write_text("#!/bin/sh\nprintf '%s\\n' \"$@\"\n")
+    pip.chmod(0o755)
+    (line,) = commands(page, "pip")
+    done = Clone(tmp_path, {"PATH": str(tmp_path), "MODELVC": source}).run("/bin/sh", "-ec", line)
+    assert done.out.splitlines() == ["install", source or "modelvc"]
 
 
 @pytest.mark.parametrize("page", [*SCHEMAS, "Jenkinsfile"])
