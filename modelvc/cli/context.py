@@ -38,10 +38,12 @@ class Context:
 
     @property
     def json(self) -> bool:
+        """True if the answer is JSON."""
         return self.form == "json"
 
     @property
     def markdown(self) -> bool:
+        """True if tables are Markdown."""
         return self.form == "md"
 
     @property

@@ -29,7 +29,10 @@ def answer(argv: Sequence[str], env: Mapping[str, str]) -> bool:
 
 
 def _print(lines: Sequence[str]) -> bool:
-    """Write LINES. Return True if they were written, or nobody reads them; the normal path explains other errors."""
+    """Write LINES. Return True if they were written, or if the reader closed the pipe.
+
+    After any other error, the normal path runs and explains it.
+    """
     try:
         sys.stdout.write("".join(line + "\n" for line in lines))
         sys.stdout.flush()

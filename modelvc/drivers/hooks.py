@@ -44,8 +44,10 @@ def _follow(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
     write_kept(
         repo.layout, kept=bool(done.kept or done.conflicts) or any(entry.stage for entry in repo.index_pointers())
     )
-    _lines([f"{shown(path)} follows" for path in done.updated], f"{len(done.updated)} models follow")
-    _lines([f"{shown(path)} went away (it is in the store)" for path in done.removed], f"{len(done.removed)} went away")
+    _say_each([f"{shown(path)} follows" for path in done.updated], f"{len(done.updated)} models follow")
+    _say_each(
+        [f"{shown(path)} went away (it is in the store)" for path in done.removed], f"{len(done.removed)} went away"
+    )
     for path, why in done.kept:
         say(f"{shown(path)} was left as it is: {shown(why)}")
     for path in done.lost:
@@ -62,7 +64,7 @@ def _follow(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
     for path in _unreported(repo, done.conflicts):
         say(f"{shown(path)} is in conflict", hint=f"settle it: mvc resolve {shown(path)} --ours (or --theirs)")
     if done.missing:
-        say(f"not in this clone: {_some(done.missing)}", hint="run `mvc pull`")
+        say(f"not in this clone: {_first_paths(done.missing)}", hint="run `mvc pull`")
     return 0
 
 
@@ -163,7 +165,7 @@ def _blocked() -> None:
     )
 
 
-def _lines(lines: Sequence[str], summary: str) -> None:
+def _say_each(lines: Sequence[str], summary: str) -> None:
     if len(lines) <= _MOST:
         for line in lines:
             say(line)
@@ -171,7 +173,7 @@ def _lines(lines: Sequence[str], summary: str) -> None:
         say(summary)
 
 
-def _some(paths: Sequence[str]) -> str:
+def _first_paths(paths: Sequence[str]) -> str:
     more = f" and {len(paths) - _MOST} more" if len(paths) > _MOST else ""
     return ", ".join(shown(path) for path in paths[:_MOST]) + more
 

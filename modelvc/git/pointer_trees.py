@@ -21,7 +21,7 @@ class _Tree(NamedTuple):
 
 
 class PointerTrees:
-    """The pointers below trees. A tree without pointers is skipped wherever it appears again."""
+    """The pointers below trees. A tree without pointers is skipped at its next appearance."""
 
     def __init__(self, objects: Objects) -> None:
         self._objects = objects

@@ -129,7 +129,7 @@ def resolve(notebook: Notebook, side: str, *, cell: str = "") -> int:
     """
     lists = cell_lists(notebook)
     wanted = {_number(one) for one in open_conflicts(notebook) if not cell or one.get("id") == cell}
-    if cell:  # every cell of a block stands for the block
+    if cell:  # each cell of a block names the block's conflict
         wanted |= {_number(one) for some in lists for one in some if note(one) and one.get("id") == cell}
     for some in lists:
         some[:] = [one for one in some if _stays(one, side, wanted)]

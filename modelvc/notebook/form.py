@@ -21,7 +21,7 @@ _SPACE = b" \t\r\n"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _OPENING = re.compile(rb"\{(\r?\n)?([ \t]*)")
 _COLON = re.compile(rb'"(?:[^"\\]|\\.)*"([ \t]*:[ \t]*)')
-_COMMA = re.compile(rb",([ \t]*)\r?\n")  # a line end stands in no string
+_COMMA = re.compile(rb",([ \t]*)\r?\n")  # strings of JSON hold no line ends
 # An escape. The group is the code of a character that Jupyter does not escape.
 _ESCAPE = re.compile(rb"\\(?:u(?!00[01])([0-9a-f]{4})|.)", re.DOTALL)
 _HTML = "<>&"  # Colab, Go and Gson escape these together
