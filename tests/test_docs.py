@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import modelvc.errors
 from modelvc.errors import ModelvcError
@@ -85,3 +86,39 @@ def test_every_module_and_file_that_a_page_names_is_there() -> None:
             if not there:
                 unknown.add(f"{page.name}: {path}")
     assert unknown == set()
+
+
+def test_every_page_is_reached_from_the_first_one() -> None:
+    docs = ROOT / "docs"
+    reached: set[Path] = set()
+    todo = {docs / "README.md"}
+    while todo:
+        page = todo.pop()
+        reached.add(page)
+        if page.suffix == ".md":
+            todo |= {target for target, _ in _links(page) if target.is_relative_to(docs) and target.is_file()} - reached
+    pictures = set((docs / "pictures").iterdir())  # these stand in the README
+    assert {path for path in docs.rglob("*") if path.is_file()} - pictures - reached == set()
+
+
+def test_every_link_leads_somewhere() -> None:
+    """To a file or folder, and to a heading of it."""
+    broken = set()
+    for page in [*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")]:
+        for target, heading in _links(page):
+            if not target.exists() or (heading and heading not in _headings(target)):
+                broken.add(f"{page.name}: {target.name}#{heading}")
+    assert broken == set()
+
+
+def _links(page: Path) -> set[tuple[Path, str]]:
+    """The files of the project that PAGE links to, each with the heading or "" for none."""
+    links = re.findall(r"\]\(([^()\s]+)\)", re.sub(r"`[^`\n]*`", "`", page.read_text()))
+    parts = [link.partition("#") for link in links if ":" not in link]
+    return {((page.parent / path).resolve() if path else page, heading) for path, _, heading in parts}
+
+
+def _headings(page: Path) -> set[str]:
+    """The anchors of a page, as GitHub makes them."""
+    found = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
