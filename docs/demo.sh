@@ -1,5 +1,5 @@
 #!/bin/sh
-# The main job, in an empty folder, with a folder as remote. Run by `.ci/run demo` and by the tests; the README shows it.
+# The main job, in an empty folder, with a folder as remote. Run by `.ci/run demo` and by the tests.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
