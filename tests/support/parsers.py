@@ -48,7 +48,7 @@ from modelvc.store.backends import url
 from modelvc.store.local import index
 from modelvc.store.objects import codec
 from modelvc.store.repair import damaged_pack
-from modelvc.worktree.state import State, now
+from modelvc.worktree.state import Stat, State, now
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -576,9 +576,9 @@ def _containers() -> tuple[bytes, ...]:
 def _state_example() -> bytes:
     folder = os.path.join(_scratch, "example")
     state = State(folder)
-    state.remember_file("a/b", (1, 2, 3, 4, 5), _A, settled=True)
-    state.remember_tree("t", _B, {"x": ((1, 2, 3, 4, 5), bytes(_A), False)})
-    state.remember_pointer("p", (1, 2, now(), 4, 5), "file", _A, 3)
+    state.remember_file("a/b", Stat((1, 2, 3, 4, 5)), _A, settled=True)
+    state.remember_tree("t", _B, {"x": (Stat((1, 2, 3, 4, 5)), bytes(_A), False)})
+    state.remember_pointer("p", Stat((1, 2, now(), 4, 5)), "file", _A, 3)
     state.save()
     with open(os.path.join(folder, "state"), "rb") as file:
         return file.read()
