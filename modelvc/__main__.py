@@ -1,4 +1,4 @@
-"""The entry point. Hooks, `mvc --version` and a clean `mvc status` take a short path that loads little."""
+"""The entry point. Hooks, `mvc version` and a clean `mvc status` take a short path that loads little."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from typing import ClassVar
 
     from modelvc.ids import Oid
@@ -31,6 +31,13 @@ def shown(text: object, limit: int = 500) -> str:
     if not safe.isprintable():
         safe = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in safe)
     return safe if len(safe) <= limit else safe[: limit - 1] + "…"
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """Return the name in KNOWN that WORD most likely means, or "" if none is near."""
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(word, list(known), 1)), "")
 
 
 def shown_url(url: str, limit: int = 200) -> str:

@@ -9,96 +9,65 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from modelvc import __version__
 from modelvc.cli import context
+from modelvc.cli.catalog import COMMANDS, GROUPS
 from modelvc.cli.errors import INTERRUPTED, complain, explain
-from modelvc.cli.views import render
+from modelvc.cli.help import Command, Group, Root
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import ModuleType
 
 USAGE = 2
-# Commands of Git that people try on mvc, and the command to run instead.
-ELSEWHERE = {
-    **dict.fromkeys(
-        ("branch", "cherry-pick", "commit", "config", "merge", "rebase", "reset", "stash", "tag"), "`git {}`"
-    ),
-    "clone": "`git clone`, and in the clone `mvc install`, then `mvc pull`",
-    "restore": "`mvc checkout [REV] PATH`",
-    "revert": "`mvc checkout REV PATH`, then `git commit`",
-    "switch": "`git switch`: models follow",
-    "untrack": "`mvc rm --keep PATH`, or `mvc track --remove PATTERN`",
-}
-
-# The module of each command below modelvc.cli.commands, in the order of `mvc --help`.
-_COMMANDS = {
-    "init": "setup",
-    "install": "setup",
-    "uninstall": "setup",
-    "add": "tracking",
-    "track": "tracking",
-    "status": "tracking",
-    "checkout": "tracking",
-    "rm": "tracking",
-    "mv": "tracking",
-    "resolve": "merging",
-    "check": "gate",
-    "rollback": "gate",
-    "plot": "reading",
-    "ls": "reading",
-    "log": "reading",
-    "show": "reading",
-    "diff": "reading",
-    "push": "transfer",
-    "fetch": "transfer",
-    "pull": "transfer",
-    "trust": "transfer",
-    "get": "transfer",
-    "fsck": "upkeep",
-    "gc": "upkeep",
-    "doctor": "upkeep",
-}
-_GROUPS = {"remote": "transfer", "store": "upkeep", "notebook": "notebook", "metrics": "metrics"}
 
 
 def build(name: str = "") -> typer.Typer:
-    """Return the program with the command or group NAME alone, so that no other is imported.
+    """Return the program with the command or group NAME alone, so that no other module is imported.
 
     If NAME is unknown, the program has all commands, for help and for the error about a mistyped one.
     """
     app = typer.Typer(
         name="mvc",
+        cls=Root,
         add_completion=False,
         rich_markup_mode=None,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     )
     app.callback()(_root)
-    known = name in _COMMANDS or name in _GROUPS
-    for command, module in _COMMANDS.items():
-        if command == name or not known:
-            app.command()(getattr(_module(module), command))
-    for group, module in _GROUPS.items():
-        if group == name or not known:
-            app.add_typer(getattr(_module(module), f"{group}_app"), name=group)
+    for command in [name] if name in COMMANDS else COMMANDS:
+        module = import_module(f"modelvc.cli.commands.{COMMANDS[command]}")
+        if command in GROUPS:
+            group: typer.Typer = getattr(module, f"{command}_app")
+            for declared in group.registered_commands:
+                declared.cls = Command
+            app.add_typer(group, name=command, cls=Group)
+        else:
+            app.command(command, cls=Command)(getattr(module, command))
     return app
-
-
-def _module(name: str) -> ModuleType:
-    return import_module(f"modelvc.cli.commands.{name}")
 
 
 def _root(
     repo: Annotated[str, typer.Option("--repo", metavar="DIR", help="Work in this folder.")] = ".",
-    as_json: Annotated[bool, typer.Option("--json", help="Answer as JSON, like --format json.")] = False,
-    as_md: Annotated[bool, typer.Option("--md", help="Answer as Markdown, like --format md.")] = False,
-    form: Annotated[str, typer.Option("--format", metavar="text|json|md", help="How to answer.")] = "text",
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Results only: no advice, no bars.")] = False,
-    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Tracebacks of internal errors.")] = False,
-    version: Annotated[bool, typer.Option("--version", help="Say which version this is.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON: --format json.")] = False,
+    as_md: Annotated[bool, typer.Option("--md", help="Print tables in Markdown: --format md.")] = False,
+    form: Annotated[str, typer.Option("--format", metavar="text|json|md", help="Format of the output.")] = "text",
+    quiet: Annotated[
+        bool, typer.Option("-q", "--quiet", help="Print results only: no advice, no progress bars.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("-v", "--verbose", help="Print tracebacks of internal errors.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Show the version of mvc and exit.")] = False,
 ) -> None:
-    """Version machine-learning models in Git, without putting them in Git."""
+    """Version machine-learning models in Git, without putting them in Git.
+
+    These options work before and after every command.
+
+    Examples:
+      mvc init                              # set up a Git repository
+      mvc add model.pkl -m accuracy=0.93    # store a model with a metric
+      mvc log model.pkl                     # list its versions
+      mvc push                              # upload them
+      mvc help add                          # explain a command
+    """
     # context.take_globals removes these before typer sees them, because they may come anywhere.
     del repo, as_json, as_md, form, quiet, verbose, version
 
@@ -111,9 +80,8 @@ def run(argv: Sequence[str]) -> int:
         words, found = context.take_globals(argv)
         context.CONTEXT.begin(found)
         if words[:1] == ["--version"]:
-            render.out(f"mvc {__version__}") if not found.json else render.dump({"version": __version__})
-            return 0
-        if not words or words in [[group] for group in _GROUPS]:
+            words[0] = "version"
+        if not words or words in [[group] for group in GROUPS]:
             words.append("--help")
         result = build(words[0])(words, standalone_mode=False, prog_name="mvc")
         sys.stdout.flush()
@@ -128,7 +96,7 @@ def run(argv: Sequence[str]) -> int:
         return explain(KeyboardInterrupt(), as_json=False, debug=False)
     except (KeyboardInterrupt, Exception) as error:  # noqa: BLE001 - the last line of defence
         if hasattr(error, "format_message"):  # an error of click, which typer vendors
-            return _usage(error, argv, as_json=found.json)
+            return _usage(error, as_json=found.json)
         return explain(error, as_json=found.json, debug=found.verbose or bool(os.environ.get("MVC_DEBUG")))
 
 
@@ -141,12 +109,11 @@ def _flushed(status: int, found: context.Context) -> int:
     return status
 
 
-def _usage(error: Any, argv: Sequence[str], *, as_json: bool) -> int:
-    """Print an error of usage, and the command that lists the right usage. Return the exit code."""
+def _usage(error: Any, *, as_json: bool) -> int:
+    """Explain an error that typer found in the words. Return the exit status."""
     where = error.ctx.command_path if getattr(error, "ctx", None) else "mvc"
     words = error.format_message()
     hint = f"see `{where} --help`"
-    unknown = next((word for word in argv if word in ELSEWHERE), "") if words.startswith("No such command") else ""
-    if unknown and f"'{unknown}'" in words:
-        words, hint = f"mvc has no command {unknown}", f"run {ELSEWHERE[unknown].format(unknown)}"
+    if near := getattr(error, "possibilities", None):
+        words, hint = error.message, f"did you mean {' or '.join(sorted(near))}?"
     return complain(words[:1].lower() + words[1:].rstrip("."), hint, "usage", USAGE, as_json=as_json)

@@ -11,36 +11,47 @@ if TYPE_CHECKING:
 
 Paths = Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", show_default=False)]
 Words = Annotated[list[str] | None, typer.Argument(metavar="[REV] [--] [PATH]...", show_default=False)]
-Force = Annotated[bool, typer.Option("--force", help="Write over a model; it is stored first.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace a model; it is stored first.")]
 EXIT_NO = 1
 Metric = Annotated[
     list[str] | None,
-    typer.Option("-m", "--metric", metavar="NAME=VALUE", help="Record a metric.", show_default=False),
+    typer.Option("-m", "--metric", metavar="NAME=VALUE", help="Record a metric; repeatable.", show_default=False),
 ]
 MetricsOption = Annotated[
     str,
-    typer.Option("--metrics", metavar="FILE", help="Record its metrics: JSON, YAML, TOML, CSV.", show_default=False),
+    typer.Option(
+        "--metrics", metavar="FILE", help="Record the metrics in FILE: JSON, YAML, TOML or CSV.", show_default=False
+    ),
 ]
 ParamsOption = Annotated[
-    str, typer.Option("--params", metavar="FILE", help="Record the parameters in it.", show_default=False)
+    str, typer.Option("--params", metavar="FILE", help="Record the parameters in FILE.", show_default=False)
 ]
 OnlyOption = Annotated[
     list[str] | None,
-    typer.Option("--only", metavar="GLOB", help="Of the metrics in FILE, these; repeatable.", show_default=False),
+    typer.Option("--only", metavar="GLOB", help="Record only these metrics of FILE; repeatable.", show_default=False),
 ]
 PositiveOption = Annotated[
-    str, typer.Option("--positive", metavar="LABEL", help="The positive label of predictions.", show_default=False)
+    str, typer.Option("--positive", metavar="LABEL", help="The positive label in the predictions.", show_default=False)
 ]
 PredictionsOption = Annotated[
     str,
     typer.Option(
-        "--predictions", metavar="FILE", help="Keep a CSV of id,y_true,y_pred[,y_score...].", show_default=False
+        "--predictions",
+        metavar="FILE",
+        help="Store predictions: a CSV file of id,y_true,y_pred[,y_score...].",
+        show_default=False,
     ),
 ]
-AllRefs = Annotated[bool, typer.Option("--all", help="On every branch and tag.")]
-Where = Annotated[str, typer.Option("--where", metavar="CONDITION", help="Only where this holds.", show_default=False)]
+AllRefs = Annotated[bool, typer.Option("--all", help="Include every branch and tag.")]
+Where = Annotated[
+    str,
+    typer.Option("--where", metavar="CONDITION", help="Show only versions that meet CONDITION.", show_default=False),
+]
 Since = Annotated[
-    str, typer.Option("--since", metavar="DATE", help="Only since then, as Git reads dates.", show_default=False)
+    str,
+    typer.Option(
+        "--since", metavar="DATE", help="Show only versions since DATE, in any form that Git reads.", show_default=False
+    ),
 ]
 
 

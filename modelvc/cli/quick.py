@@ -1,4 +1,4 @@
-"""Answer `mvc --version`, and `mvc status` if nothing changed since the last one, without a terminal library.
+"""Answer `mvc version`, and `mvc status` if nothing changed since the last one, without a terminal library.
 
 Every `mvc status` loads this module, so it imports little. If it cannot answer for certain, the normal path answers.
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def answer(argv: Sequence[str], env: Mapping[str, str]) -> bool:
     """Answer ARGV on stdout if the answer is quick and certain. Return True if it was written."""
     lines: list[str] = []
-    if argv == ["--version"]:
+    if argv in (["--version"], ["version"]):
         from modelvc import __version__
 
         lines = [f"mvc {__version__}"]

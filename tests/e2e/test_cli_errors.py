@@ -47,8 +47,8 @@ SAYS = {
     "a command nobody knows": (
         ["statsu"],
         2,
-        "no such command 'statsu'. Did you mean 'status'?",
-        "see `mvc --help`",
+        "mvc has no command statsu",
+        "did you mean `mvc status`?",
     ),
     "a command of Git": (["commit", "-m", "x"], 2, "mvc has no command commit", "run `git commit`"),
     "what others call it": (["restore", "x"], 2, "mvc has no command restore", "run `mvc checkout [REV] PATH`"),

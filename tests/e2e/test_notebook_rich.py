@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import http.cookiejar
 import json
 import re
 import signal
 import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.support.clone import Clone
+from tests.support.notebook_page import Page
 
 
 def _notebook(*sources: str, outputs: Any = ()) -> bytes:
@@ -67,33 +65,12 @@ def test_git_difftool(clone: Clone) -> None:
     assert "+a" in clone.git("difftool", "-y", "--cached", "--tool", "mvc", "--", "a.txt")
 
 
-class Page:
-    """A page of a tool that runs, with the cookie that its forms need."""
-
-    def __init__(self, url: str) -> None:
-        self.top = url.rpartition("/")[0]
-        self.jar = http.cookiejar.CookieJar()
-        self._open = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.jar)).open
-        self.html = self._open(url).read().decode()
-
-    def post(self, path: str, value: Any) -> Any:
-        token = next(cookie.value for cookie in self.jar if cookie.name == "_xsrf")
-        headers = {"X-XSRFToken": str(token), "Content-Type": "application/json"}
-        return self._open(urllib.request.Request(f"{self.top}{path}", json.dumps(value).encode(), headers)).read()
-
-
 def _page(process: subprocess.Popen[str]) -> Page:
     """The next page that a tool serves."""
     assert process.stderr is not None
     url = re.match(r"http://127\.0\.0\.1:\d+/\w+", process.stderr.readline())
     assert url
-    deadline = time.monotonic() + 20
-    while True:
-        try:
-            return Page(url[0])
-        except OSError:  # it says where it will be before it listens
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+    return Page.open(url[0])
 
 
 @contextmanager

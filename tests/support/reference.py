@@ -20,6 +20,7 @@ import typer.main
 import modelvc.models
 import modelvc.ops
 from modelvc.cli.app import build
+from modelvc.cli.commands import about
 from modelvc.git.setup import drivers
 from modelvc.models.remotes import configured, fetching
 from modelvc.ops.history import diff, log, plot, rollback, show
@@ -76,6 +77,8 @@ RESULTS: dict[str, tuple[type, ...]] = {
     "notebook mergetool": (),
     "check": (check.Checked,),
     "rollback": (rollback.RolledBack,),
+    "help": (),
+    "version": (about.Version,),
 }
 
 

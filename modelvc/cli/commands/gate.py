@@ -26,25 +26,35 @@ def check(
     paths: Paths = None,
     against: Annotated[
         str,
-        typer.Option("--against", metavar="REV|REV...|best", help="Compare with that version.", show_default=False),
+        typer.Option("--against", metavar="REV|REV...|best", help="Compare with this version.", show_default=False),
     ] = "",
     rev: Annotated[
-        str, typer.Option("--rev", metavar="REV", help="Check that revision, not the worktree.", show_default=False)
+        str,
+        typer.Option("--rev", metavar="REV", help="Check this revision instead of the worktree.", show_default=False),
     ] = "",
     output: Annotated[
         list[str] | None,
-        typer.Option("--output", metavar="FORMAT=FILE", help="Also write this; repeatable.", show_default=False),
+        typer.Option(
+            "--output", metavar="FORMAT=FILE", help="Also write a report to FILE; repeatable.", show_default=False
+        ),
     ] = None,
     force: Force = False,
     bisect: Annotated[
-        bool, typer.Option("--bisect", help="For git bisect run: 0 good, 1 bad, else 125 or 128.")
+        bool, typer.Option("--bisect", help="For `git bisect run`: exit 0 if good, 1 if bad, 125 to skip, 128 to stop.")
     ] = False,
 ) -> None:
-    """Whether models keep what the policy asks.
+    """Check models against the policy.
 
-    Judges every metric that .mvc/policy.toml names: pass, fail, or not enough data. Without --against each model is
-    compared with the version before it; REV... means where the branches parted. FORMAT is text, json, md, junit, github
-    or openmetrics, as in --format. Exit 0 pass, 1 fail, 3 not enough data, 2 wrong usage or policy.
+    Judges every metric that .mvc/policy.toml names: pass, fail, or not enough data. Without --against, compares each
+    model with the version before it. REV... stands for the merge base of REV and HEAD. FORMAT is text, json, md, junit,
+    github or openmetrics, as for --format. Exit 0: pass. Exit 1: fail. Exit 3: not enough data. Exit 2: wrong usage or
+    policy.
+
+    Examples:
+      mvc check                              # compare with the version before
+      mvc check --against main... model.pkl  # against the merge base
+      mvc check --output junit=report.xml    # write a report for a CI server
+      git bisect run mvc check --bisect      # find the commit that made it worse
     """
     from modelvc.cli.views import reports
     from modelvc.ops.metrics.check import check as op
@@ -97,26 +107,39 @@ def _bisect_status(paths: list[str]) -> int:
 
 def rollback(
     path: Annotated[str, typer.Argument(metavar="PATH")],
-    to: Annotated[str, typer.Option("--to", metavar="REV", help="The version of REV.", show_default=False)] = "",
+    to: Annotated[
+        str, typer.Option("--to", metavar="REV", help="Go back to the version of REV.", show_default=False)
+    ] = "",
     where: Annotated[
         str,
-        typer.Option("--where", metavar="CONDITION", help="The newest where this holds.", show_default=False),
+        typer.Option(
+            "--where",
+            metavar="CONDITION",
+            help="Go back to the newest version that meets CONDITION.",
+            show_default=False,
+        ),
     ] = "",
     best: Annotated[
-        str, typer.Option("--best", metavar="METRIC", help="The best by this metric.", show_default=False)
+        str, typer.Option("--best", metavar="METRIC", help="Go back to the best version by METRIC.", show_default=False)
     ] = "",
     steps: Annotated[
-        int | None, typer.Option("--steps", metavar="N", min=1, help="N versions back.", show_default=False)
+        int | None, typer.Option("--steps", metavar="N", min=1, help="Go back N versions.", show_default=False)
     ] = None,
-    commit: Annotated[bool, typer.Option("--commit", help="Commit it as well.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the candidates; change nothing.")] = False,
+    commit: Annotated[bool, typer.Option("--commit", help="Commit the pointer.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List the candidates; change nothing.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace unsaved changes; they are stored first.")] = False,
-    offline: Annotated[bool, typer.Option("--offline", help="Do not fetch what is missing.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Do not fetch missing objects.")] = False,
 ) -> None:
-    """Go back to a version that worked.
+    """Go back to a good version of a model.
 
-    Takes the newest earlier version that passes .mvc/policy.toml (without a policy: the one before), brings the model,
-    and stages its pointer. CONDITION is such as "test.accuracy >= 0.9 and latency_ms < 50". The code stays as it is.
+    Takes the newest earlier version that passes .mvc/policy.toml; without a policy, the version before. Restores the
+    model and stages its pointer. The code stays as it is. CONDITION is such as "test.accuracy >= 0.9 and latency_ms <
+    50".
+
+    Examples:
+      mvc rollback --dry-run model.pkl                 # candidates
+      mvc rollback --to v1.0 model.pkl                 # the version of a tag
+      mvc rollback --where 'accuracy > 0.9' model.pkl  # the newest one that fits
     """
     from modelvc.models.files.prepare import CheckoutOptions
     from modelvc.ops.history.rollback import RollbackTarget, plan_rollback

@@ -31,18 +31,26 @@ def resolve(
     best: Annotated[
         str,
         typer.Option(
-            "--best", metavar="METRIC", help="Take the higher one; both must name the same `data`.", show_default=False
+            "--best",
+            metavar="METRIC",
+            help="Take the version with the higher METRIC; both must name the same `data`.",
+            show_default=False,
         ),
     ] = "",
-    lower: Annotated[bool, typer.Option("--lower", help="With --best: the lower one.")] = False,
-    keep_both: Annotated[bool, typer.Option("--keep-both", help="Ours stays, theirs is put beside it.")] = False,
+    lower: Annotated[bool, typer.Option("--lower", help="With --best: take the lower METRIC.")] = False,
+    keep_both: Annotated[bool, typer.Option("--keep-both", help="Keep ours, and write theirs beside it.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace unsaved changes; they are stored first.")] = False,
-    offline: Annotated[bool, typer.Option("--offline", help="Do not fetch what is missing.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Do not fetch missing objects.")] = False,
 ) -> None:
-    """Settle models that a merge left in conflict.
+    """Resolve models that a merge left in conflict.
 
-    Takes one version (or both), makes the worktree's model that, and stages the pointer. In a rebase, ours is what is
-    rebased onto, and theirs the branch that is moved, as in Git.
+    Takes one version, or both, writes it to the worktree, and stages the pointer. In a rebase, as in Git, ours is the
+    branch that is rebased onto, and theirs is the branch that is moved.
+
+    Examples:
+      mvc resolve model.pkl --theirs         # take the version of the other branch
+      mvc resolve model.pkl --best accuracy  # take the more accurate version
+      mvc resolve model.pkl --keep-both      # keep both, under two names
     """
     from modelvc.models.files.prepare import CheckoutOptions
     from modelvc.ops.merging.resolve import Choice

@@ -19,17 +19,28 @@ from modelvc.cli.arguments import (
 from modelvc.cli.context import CONTEXT, split
 from modelvc.cli.views import render
 
-metrics_app = typer.Typer(help="What was measured on models.", rich_markup_mode=None)
+GROUP_HELP = """Show and record the metrics of models.
+
+Examples:
+  mvc metrics show                           # the metrics of all models
+  mvc metrics set model.pkl latency_ms=12    # record one more
+"""
+metrics_app = typer.Typer(help=GROUP_HELP, rich_markup_mode=None)
 
 
 @metrics_app.command("show")
 def metrics_show(
     words: Words = None,
-    params: Annotated[bool, typer.Option("--params", help="Parameters instead of metrics.")] = False,
+    params: Annotated[bool, typer.Option("--params", help="Show parameters instead of metrics.")] = False,
 ) -> None:
-    """The metrics of all models.
+    """Show the metrics of models.
 
-    Of the worktree's pointers, or of REV's. One row for each metric.
+    Prints one row for each metric in the worktree's pointers, or in those of REV.
+
+    Examples:
+      mvc metrics show                   # all models
+      mvc metrics show v1.0 model.pkl    # one model, at a tag
+      mvc metrics show --params          # parameters
     """
     from modelvc.ops.metrics.metrics import metrics_show as op
 
@@ -62,12 +73,18 @@ def metrics_set(
     only: OnlyOption = None,
     positive: PositiveOption = "",
     remove: Annotated[
-        list[str] | None, typer.Option("--remove", metavar="NAME", help="Forget a metric.", show_default=False)
+        list[str] | None,
+        typer.Option("--remove", metavar="METRIC", help="Remove a metric; repeatable.", show_default=False),
     ] = None,
 ) -> None:
-    """Record metrics with the version that is tracked.
+    """Record metrics of the tracked version.
 
-    Amends the pointer and stages it. The model itself is not looked at: to record metrics of a retrained one, add it.
+    Changes the pointer and stages it. Does not read the model: to record metrics of a retrained model, use `mvc add`.
+
+    Examples:
+      mvc metrics set model.pkl latency_ms=12           # record one more metric
+      mvc metrics set model.pkl --metrics metrics.json  # record a file of metrics
+      mvc metrics set model.pkl --remove accuracy       # remove a metric
     """
     from modelvc.ops.metrics.metrics import metrics_set as op
 

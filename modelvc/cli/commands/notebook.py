@@ -24,19 +24,31 @@ if TYPE_CHECKING:
 
 EXIT_NO = 1
 EMPTY = b'{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
-SEVERAL = "Notebooks, or folders with some; without any, all that Git tracks."
+SEVERAL = "Notebooks or folders; without PATH, all notebooks that Git tracks."
 
 Paths = Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", help=SEVERAL, show_default=False)]
 
-notebook_app = typer.Typer(help="Notebooks: strip, compare, merge.", rich_markup_mode=None)
+GROUP_HELP = """Strip, compare and merge notebooks.
+
+Examples:
+  mvc notebook strip train.ipynb           # remove the outputs of a notebook
+  mvc notebook diff train.ipynb            # compare it with the index
+  mvc notebook resolve train.ipynb --ours  # resolve its conflicts
+"""
+notebook_app = typer.Typer(help=GROUP_HELP, rich_markup_mode=None)
 
 
 @notebook_app.command("strip")
 def strip(paths: Paths = None) -> None:
-    """Take outputs out of notebooks.
+    """Remove outputs from notebooks.
 
-    Rewrites the files, by the rules of .mvc/config.toml. With `-` as the only PATH it reads a notebook from stdin and
-    writes it to stdout. A file that is no JSON is left as it is, which is exit 1.
+    Rewrites the files by the rules of .mvc/config.toml. If the only PATH is `-`, reads a notebook from stdin and writes
+    it to stdout. A file that is not JSON stays as it is (exit 1).
+
+    Examples:
+      mvc notebook strip                                  # all notebooks
+      mvc notebook strip train.ipynb                      # one notebook
+      mvc notebook strip - < train.ipynb > clean.ipynb    # keep the original
     """
     from modelvc.ops.notebooks.outputs import strip as op
 
@@ -59,10 +71,14 @@ def strip(paths: Paths = None) -> None:
 
 @notebook_app.command("check")
 def check(paths: Paths = None) -> None:
-    """Refuse notebooks that hold outputs or conflicts.
+    """Find notebooks that hold outputs or conflicts.
 
-    Looks at files of the worktree, and lists those that should not be committed as they are (exit 1). Changes nothing.
-    Where the filter of `mvc install` strips as Git adds, outputs are wrong only if they are staged.
+    Lists the notebooks of the worktree that should not be committed as they are (exit 1). Changes nothing. Where the
+    filter of `mvc install` strips notebooks, only staged outputs count.
+
+    Examples:
+      mvc notebook check                # in CI: all notebooks
+      mvc notebook check train.ipynb    # one notebook
     """
     from modelvc.ops.notebooks.outputs import check as op
 
@@ -86,14 +102,21 @@ def check(paths: Paths = None) -> None:
 def merge(
     files: Annotated[list[str], typer.Argument(metavar="PATH | BASE OURS THEIRS", show_default=False)],
     out: Annotated[
-        str, typer.Option("-o", "--out", metavar="OUT", help="Write it there, not to stdout.", show_default=False)
+        str,
+        typer.Option(
+            "-o", "--out", metavar="OUT", help="Write the result to OUT instead of stdout.", show_default=False
+        ),
     ] = "",
     force: Force = False,
 ) -> None:
     """Merge notebooks.
 
-    With one PATH: merge it again from the three versions that Git's index holds, when a merge without mvc's driver left
-    it in conflict. With three files: merge these, and print the result. Exit 1 when conflicts are left in it.
+    With one PATH, merges it again from the three versions in Git's index, after a merge without the driver of mvc. With
+    three files, merges them and prints the result. Exit 1 if conflicts are left.
+
+    Examples:
+      mvc notebook merge train.ipynb                            # merge it again
+      mvc notebook merge -o c.ipynb base.ipynb a.ipynb b.ipynb  # merge three files
     """
     from modelvc.ops.notebooks.conflicts import NotebookMerged, merge_again, merge_data
 
@@ -129,18 +152,22 @@ def resolve(
     theirs: Annotated[bool, typer.Option("--theirs", help="Take their lines and cells.")] = False,
     union: Annotated[bool, typer.Option("--union", help="Take both, ours first.")] = False,
     cell: Annotated[
-        str, typer.Option("--cell", metavar="ID", help="Only the conflict that this cell is in.", show_default=False)
+        str, typer.Option("--cell", metavar="ID", help="Resolve only the conflict in this cell.", show_default=False)
     ] = "",
     key: Annotated[
         str,
-        typer.Option("--key", metavar="KEY", help="Only metadata under this name: metadata.NAME.", show_default=False),
+        typer.Option("--key", metavar="KEY", help="Resolve only this metadata: metadata.NAME.", show_default=False),
     ] = "",
 ) -> None:
-    """Settle conflicts in notebooks.
+    """Resolve conflicts in notebooks.
 
-    In a rebase, ours is what is rebased onto, and theirs the branch that is moved, as in Git. A notebook without
-    conflicts left is staged. Where one version is no notebook, the side is taken whole. One notebook that cannot be
-    settled stops none of the others. Exit 1 while any are left.
+    In a rebase, as in Git, ours is the branch that is rebased onto, and theirs is the branch that is moved. A notebook
+    without conflicts is staged. If one version is not a notebook, the chosen version is taken whole. A notebook that
+    cannot be resolved does not stop the others. Exit 1 if conflicts are left.
+
+    Examples:
+      mvc notebook resolve train.ipynb --ours     # take our lines and cells
+      mvc notebook resolve train.ipynb --union    # take both
     """
     from modelvc.ops.notebooks.conflicts import resolve as op
 
@@ -168,10 +195,13 @@ def resolve(
 
 @notebook_app.command("refresh")
 def refresh() -> None:
-    """Tell Git which notebooks were only run again.
+    """Tell Git which notebooks changed only in their outputs.
 
-    Git takes a notebook for modified when its size changed, although the filter leaves the outputs out, and then
-    refuses to pull. This brings its index up to date. `mvc status`, `checkout` and `pull` do it on the way.
+    After a run, Git may report a notebook as modified, although the filter removes its outputs, and refuse to pull.
+    This command updates Git's index. `mvc status`, `checkout` and `pull` do the same.
+
+    Examples:
+      mvc notebook refresh    # then: git pull
     """
     from modelvc.ops.notebooks.outputs import refresh as op
 
@@ -205,22 +235,28 @@ def _read(path: str) -> bytes:
         raise UsageError(f"{shown(path)}: {error.strerror}", hint="name three files") from None
 
 
-Port = Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help="Serve there; 0 for any free port.")]
-NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Only say where the page is.")]
+Port = Annotated[
+    int, typer.Option("--port", metavar="N", min=0, max=65535, help="Serve on this port; 0 takes any free port.")
+]
+NoBrowser = Annotated[bool, typer.Option("--no-browser", help="Print the address; do not open a browser.")]
 
 
 @notebook_app.command("diff")
 def diff(
     words: Annotated[list[str], typer.Argument(metavar="[A [B]] PATH", show_default=False)],
-    web: Annotated[bool, typer.Option("--web", help="In a browser.")] = False,
+    web: Annotated[bool, typer.Option("--web", help="Show the difference in a browser.")] = False,
     port: Port = 0,
     no_browser: NoBrowser = False,
-    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 1 when something differs.")] = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 1 if the notebook differs.")] = False,
 ) -> None:
-    """What changed in a notebook, outputs included.
+    """Compare a notebook, outputs included.
 
-    The rich diff of nbdime: between the index and the worktree; with A between that revision and the worktree; with A
-    and B between the two. It needs `pip install 'modelvc[notebooks]'`. For sources alone `git diff` is quicker.
+    Shows the rich diff of nbdime. Without A: the index and the worktree. With A: A and the worktree. With A and B: the
+    two revisions. Needs `pip install 'modelvc[notebooks]'`. For sources alone, `git diff` is faster.
+
+    Examples:
+      mvc notebook diff train.ipynb              # since the last `git add`
+      mvc notebook diff v1.0 HEAD train.ipynb    # between two revisions
     """
     from modelvc.notebook.rich.diff import diff_text
     from modelvc.ops.notebooks.diff import NotebookDiff, pair
@@ -247,11 +283,15 @@ def mergetool(
     port: Port = 0,
     no_browser: NoBrowser = False,
 ) -> None:
-    """Settle notebooks in a browser.
+    """Resolve notebook conflicts in a browser.
 
-    Opens nbdime's merge tool with the three versions that Git's index holds, and takes what it saves into the worktree.
-    Without PATH: all notebooks in conflict, one after the other. Stages nothing. Exit 1 when one was not saved.
-    It needs `pip install 'modelvc[notebooks]'`.
+    Opens the merge tool of nbdime with the three versions in Git's index, and writes the saved result to the worktree.
+    Without PATH, opens every notebook in conflict in turn. Stages nothing. Exit 1 if a notebook was not saved.
+    Needs `pip install 'modelvc[notebooks]'`.
+
+    Examples:
+      mvc notebook mergetool                # every notebook in conflict
+      mvc notebook mergetool train.ipynb    # one notebook
     """
     from modelvc.ops.notebooks.diff import in_conflict, stages
     from modelvc.ops.notebooks.outputs import write

@@ -24,7 +24,12 @@ _MOST_FILES = 50  # most files of a folder that are listed; a line counts the ot
 def ls(words: Words = None) -> None:
     """List tracked models.
 
-    Those of the worktree, or of REV: version, size, and where their bytes are.
+    Shows version, size, and where the bytes are, for the models of the worktree or of REV.
+
+    Examples:
+      mvc ls           # the models of the worktree
+      mvc ls v1.0      # the models of a tag
+      mvc ls models    # the models in a folder
     """
     from modelvc.ops.tracking.ls import ls as op
 
@@ -50,23 +55,31 @@ def ls(words: Words = None) -> None:
 def log(
     words: Words = None,
     limit: Annotated[
-        int, typer.Option("-n", "--limit", metavar="N", min=0, help="At most N versions of each.", show_default=False)
+        int,
+        typer.Option(
+            "-n", "--limit", metavar="N", min=0, help="Show at most N versions of each model.", show_default=False
+        ),
     ] = 0,
     all_refs: AllRefs = False,
     where: Where = "",
     best: Annotated[
-        str, typer.Option("--best", metavar="METRIC", help="Only the best by this metric.", show_default=False)
+        str, typer.Option("--best", metavar="METRIC", help="Show only the best version by METRIC.", show_default=False)
     ] = "",
     since: Since = "",
     metric: Annotated[
         list[str] | None,
-        typer.Option("--metric", metavar="NAME", help="Show this one; a glob; repeatable.", show_default=False),
+        typer.Option("--metric", metavar="METRIC", help="Show this metric; a glob; repeatable.", show_default=False),
     ] = None,
 ) -> None:
-    """Versions of models, newest first.
+    """List the versions of models, newest first.
 
-    Through the history of HEAD, or of REV, across renames, with their metrics: without --metric the first few, what
-    --best, --where and the policy name before others. CONDITION is such as "acc >= 0.9 and ms < 50".
+    Follows the history of HEAD, or of REV, across renames. Shows a few metrics of each version; those that --best,
+    --where and the policy name come first. CONDITION is such as "acc >= 0.9 and ms < 50".
+
+    Examples:
+      mvc log model.pkl                         # the versions of a model
+      mvc log --all --where 'accuracy > 0.9'    # good versions on every branch
+      mvc log --best accuracy model.pkl         # the best version
     """
     import time
 
@@ -128,17 +141,29 @@ def plot(
     names: Annotated[list[str] | None, typer.Argument(metavar="[METRIC]...", show_default=False)] = None,
     output: Annotated[
         str,
-        typer.Option("-o", "--output", metavar="FILE", help="Write FILE.html, .png or .svg.", show_default=False),
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="Write a page (.html) or a picture (.png, .svg) to FILE.",
+            show_default=False,
+        ),
     ] = "",
     force: Force = False,
     all_refs: AllRefs = False,
     where: Where = "",
     since: Since = "",
 ) -> None:
-    """How a model's metrics went, version by version.
+    """Plot the metrics of a model, version by version.
 
-    Draws in the terminal, or with -o a page that needs no network: every version with its metrics and parameters.
-    METRIC is a name or a glob; without, all that are numbers. Pictures need `pip install 'modelvc[plot]'`.
+    Draws in the terminal. With -o, writes a page that needs no network: every version with its metrics and parameters.
+    METRIC is a name or a glob; without it, plots every metric that is a number. Pictures need `pip install
+    'modelvc[plot]'`.
+
+    Examples:
+      mvc plot model.pkl                   # all metrics, in the terminal
+      mvc plot model.pkl accuracy          # one metric
+      mvc plot model.pkl -o report.html    # a page to share
     """
     from modelvc.cli.views.plot import IMAGES, PAGES, print_plot, write_plot
     from modelvc.ops.history.log import Filters
@@ -157,10 +182,13 @@ def plot(
 
 
 def show(words: Annotated[list[str], typer.Argument(metavar="[REV:]PATH")]) -> None:
-    """One version of one model.
+    """Show one version of a model.
 
-    Digest, size, metrics, parameters, where its bytes are, and the versions before it. REV PATH is the same as
-    REV:PATH.
+    Prints digest, size, metrics, parameters, where the bytes are, and the versions before it. REV PATH means REV:PATH.
+
+    Examples:
+      mvc show model.pkl         # the version of the worktree's pointer
+      mvc show v1.0:model.pkl    # the version of a tag
     """
     from modelvc.ops.history.show import show as op
 
@@ -206,12 +234,17 @@ def _facts(found: Shown) -> list[tuple[str, str]]:
 
 def diff(
     words: Words = None,
-    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 1 when something differs.")] = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 1 if a model differs.")] = False,
 ) -> None:
-    """What changed between two versions.
+    """Compare two versions of models.
 
-    Bytes, files of a folder, metrics. Without REV: between HEAD and the worktree; with one: between REV and the
-    worktree, trained models that were not added included. A..B is the same as A B.
+    Compares bytes, the files of a folder, metrics and parameters. Without REV: HEAD and the worktree. With one REV: REV
+    and the worktree, including changes that were not added. A..B means A B.
+
+    Examples:
+      mvc diff                          # what changed since the last commit
+      mvc diff v1.0 model.pkl           # one model since a tag
+      mvc diff --md main..experiment    # two branches, for a pull request
     """
     from modelvc.ops.history.diff import diff as op
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from modelvc.models.remotes.configured import RemoteInfo
 
 REMOTE_URL = "A folder, s3://BUCKET/PREFIX, sftp://HOST/PATH, az://CONTAINER/PATH or gs://BUCKET/PREFIX."
-ENDPOINT = "An S3 server that is not AWS."
-NOTEBOOKS = "Strip outputs as Git adds a notebook (filter), at a commit (hook), both ways, or not at all (off)."
+ENDPOINT = "Address of an S3 server other than AWS."
+NOTEBOOKS = "When to strip outputs: as Git adds a notebook (filter), at a commit (hook), both, or never (off)."
 
 Notebooks = Annotated[
     str, typer.Option("--notebooks", metavar="filter|hook|both|off", help=NOTEBOOKS, show_default=False)
@@ -32,10 +32,15 @@ def init(
     endpoint_url: Annotated[str, typer.Option("--endpoint-url", metavar="URL", help=ENDPOINT, show_default=False)] = "",
     notebooks: Notebooks = "",
 ) -> None:
-    """Set this Git repository up for mvc.
+    """Set up this Git repository for mvc.
 
-    Writes configuration and attributes, stages them, and installs hooks, the notebook filter, diff and merge drivers.
-    Commits nothing; doing it again changes nothing.
+    Writes .mvc/config.toml and .gitattributes, and stages them. Installs hooks, the notebook filter, and diff and merge
+    drivers. Commits nothing. Running it again changes nothing.
+
+    Examples:
+      mvc init                          # set up without a remote
+      mvc init ../models                # keep models in a folder
+      mvc init s3://my-bucket/models    # keep models in S3
     """
     from modelvc.formats.text.config import Remote
     from modelvc.ops.upkeep.init import init as op
@@ -85,10 +90,14 @@ def install(
     trust: Annotated[bool, typer.Option("--trust", help="Accept the remotes that the repository names.")] = False,
     notebooks: Notebooks = "",
 ) -> None:
-    """Set up this clone, after `git clone`.
+    """Set up this clone after `git clone`.
 
-    Installs hooks, the notebook filter, diff and merge drivers, and shows the remotes that the repository names; on a
-    terminal it asks once whether to use them.
+    Installs hooks, the notebook filter, and diff and merge drivers. Shows the remotes that the repository names. On a
+    terminal, it asks once whether to accept them.
+
+    Examples:
+      mvc install            # install hooks and drivers
+      mvc install --trust    # accept the remotes too
     """
     from modelvc.models.remotes.configured import trust as accept
     from modelvc.ops.upkeep.init import install as op
@@ -119,9 +128,12 @@ def install(
 
 
 def uninstall() -> None:
-    """Take the hooks and drivers of this clone away.
+    """Remove the hooks and drivers of mvc from this clone.
 
-    Puts back the hooks that were there before. Models, pointers and the store stay.
+    Restores the hooks that were there before. Models, pointers and the store stay.
+
+    Examples:
+      mvc uninstall    # `mvc install` installs them again
     """
     from modelvc.ops.upkeep.init import uninstall as op
 

@@ -39,12 +39,12 @@ if TYPE_CHECKING:
 _MOST_NAMED = 5  # most files in one line
 _NOTHING_DONE = "nothing was changed (--dry-run)"
 
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would happen; change nothing.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would change; change nothing.")]
 
 
 def add(
     paths: Paths = None,
-    update: Annotated[bool, typer.Option("-u", "--update", help="Every tracked model that is modified.")] = False,
+    update: Annotated[bool, typer.Option("-u", "--update", help="Add every tracked model that changed.")] = False,
     metric: Metric = None,
     metrics: MetricsOption = "",
     params: ParamsOption = "",
@@ -53,10 +53,17 @@ def add(
     positive: PositiveOption = "",
     dry_run: DryRun = False,
 ) -> None:
-    """Keep the present content of models.
+    """Store the current version of models.
 
-    Stores files and folders, writes their pointers, lets Git ignore the models and stages the pointers. Adding an
-    unchanged file does nothing. Without PATH: what the patterns of `mvc track` match, new or modified.
+    Stores files and folders and writes their pointers. Adds the models to .gitignore, and stages pointers and
+    .gitignore. Adding an unchanged file does nothing. Without PATH, adds each new or modified file that a pattern of
+    `mvc track` matches.
+
+    Examples:
+      mvc add model.pkl                         # store a model
+      mvc add model.pkl -m accuracy=0.93        # store it with a metric
+      mvc add model.pkl --metrics metrics.json  # store it with a file of metrics
+      mvc add -u                                # store every model that changed
     """
     from modelvc.ops.tracking import add as op
 
@@ -112,13 +119,18 @@ def _print_added(done: Added, nothing: str) -> None:
 
 def track(
     patterns: Annotated[list[str] | None, typer.Argument(metavar="[PATTERN]...", show_default=False)] = None,
-    remove: Annotated[bool, typer.Option("--remove", help="Take these patterns away again.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove these patterns.")] = False,
 ) -> None:
-    """Choose files that are models by their names.
+    """Choose models by file name.
 
-    PATTERN is a glob such as '*.pt', which matches in every folder, or 'models/**', which begins at the top. Patterns
-    stand in the repository's configuration, staged. Without PATTERN, list them. `mvc add` without words takes what
-    matches; a commit warns of a file that matches and is no model yet.
+    PATTERN is a glob: '*.pt' matches in every folder, 'models/**' matches from the top of the worktree. The patterns
+    are written to .mvc/config.toml, which is staged. `mvc add` without PATH then adds every file that matches. A commit
+    warns of a matching file that was not added. Without PATTERN, lists the patterns.
+
+    Examples:
+      mvc track                    # list the patterns
+      mvc track '*.pt' '*.onnx'    # PyTorch and ONNX files are models
+      mvc track --remove '*.pt'    # remove a pattern
     """
     from modelvc.ops.tracking.track import track as op
 
@@ -139,11 +151,16 @@ def track(
 
 def status(
     paths: Paths = None,
-    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 1 when a model is not clean.")] = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 1 if a model is not clean.")] = False,
 ) -> None:
-    """Which models are as their pointers say.
+    """Show which models changed.
 
-    And which are not, with what to do about it.
+    Names each model that differs from its pointer, and the command that fixes it.
+
+    Examples:
+      mvc status                # all models
+      mvc status models         # the models in a folder
+      mvc status --exit-code    # in a script: exit 1 if a model changed
     """
     from modelvc.ops.tracking.status import status as op
 
@@ -245,16 +262,21 @@ def _group(row: ModelStatus) -> str:
 def checkout(
     words: Words = None,
     force: Annotated[bool, typer.Option("--force", help="Replace unsaved changes; they are stored first.")] = False,
-    offline: Annotated[bool, typer.Option("--offline", help="Do not fetch what is missing.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Do not fetch missing objects.")] = False,
     remote: Annotated[
-        str, typer.Option("-r", "--remote", metavar="NAME", help="Fetch from this remote.", show_default=False)
+        str, typer.Option("-r", "--remote", metavar="REMOTE", help="Fetch from this remote.", show_default=False)
     ] = "",
     dry_run: DryRun = False,
 ) -> None:
-    """Make models what their pointers say.
+    """Restore models to the versions that their pointers name.
 
-    With REV, take the pointers (only the pointers) of REV first, and stage them: this is rollback. REV may also be
-    the digest of a version, such as blake3:0123456789. Fetches what is missing. Unsaved changes are refused.
+    With REV, first takes the pointers of REV, and nothing else of it, and stages them. REV may also be the digest of a
+    version, such as blake3:0123456789. Fetches missing objects. Refuses to replace unsaved changes.
+
+    Examples:
+      mvc checkout                      # restore all models
+      mvc checkout --force model.pkl    # discard the changes of one model
+      mvc checkout v1.0 model.pkl       # take the version of a tag
     """
     from modelvc.git import history
     from modelvc.models.files.prepare import CheckoutOptions
@@ -326,13 +348,18 @@ def print_checkout(done: CheckedOut) -> None:
 
 def rm(
     paths: Paths = None,
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the file where it is.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the file in the worktree.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Remove unsaved changes too; they are stored first.")] = False,
     dry_run: DryRun = False,
 ) -> None:
     """Stop tracking models.
 
-    Removes file, pointer and ignore entry. Unsaved changes are refused.
+    Removes the model, its pointer and its ignore entry. Earlier versions stay in history and in the store. Refuses to
+    remove unsaved changes.
+
+    Examples:
+      mvc rm model.pkl           # remove a model
+      mvc rm --keep model.pkl    # stop tracking it, keep the file
     """
     from modelvc.ops.tracking.rm import rm as op
 
@@ -360,7 +387,10 @@ def mv(
 ) -> None:
     """Rename a model.
 
-    With its pointer and its ignore entry, in the worktree and in Git's index.
+    Moves the model, its pointer and its ignore entry, in the worktree and in Git's index.
+
+    Examples:
+      mvc mv model.pkl models/churn.pkl    # move a model to a folder
     """
     from modelvc.ops.tracking.mv import mv as op
 

@@ -23,27 +23,40 @@ if TYPE_CHECKING:
 Words = Annotated[list[str] | None, typer.Argument(metavar="[REV|A..B]... [-- PATH...]", show_default=False)]
 Remote = Annotated[
     str,
-    typer.Option("-r", "--remote", metavar="NAME", help="This remote instead of the default one.", show_default=False),
+    typer.Option(
+        "-r", "--remote", metavar="REMOTE", help="Use this remote instead of the default one.", show_default=False
+    ),
 ]
-Everything = Annotated[bool, typer.Option("--all", help="Of every branch, tag and stash.")]
+Everything = Annotated[bool, typer.Option("--all", help="Include every branch, tag and stash.")]
 Jobs = Annotated[
-    int, typer.Option("-j", "--jobs", metavar="N", min=0, max=64, help="Requests at once.", show_default=False)
+    int,
+    typer.Option(
+        "-j", "--jobs", metavar="N", min=0, max=64, help="Send at most N requests at once.", show_default=False
+    ),
 ]
 
-RemoteName = Annotated[str, typer.Argument(metavar="NAME")]
+RemoteName = Annotated[str, typer.Argument(metavar="REMOTE")]
 RemoteUrl = Annotated[str, typer.Argument(metavar="URL", help=REMOTE_URL)]
 EndpointUrl = Annotated[str, typer.Option("--endpoint-url", metavar="URL", help=ENDPOINT, show_default=False)]
-Region = Annotated[str, typer.Option("--region", metavar="REGION", show_default=False)]
+Region = Annotated[str, typer.Option("--region", metavar="REGION", help="Region of the bucket.", show_default=False)]
 
 _SHOWN = 5  # most versions that are named one by one
 OPTIONS = (
-    "For S3, kept in this clone only: acl, addressing_style, anonymous, ca_bundle, requester_pays, sse, "
+    "An option for S3, kept in this clone only: acl, addressing_style, anonymous, ca_bundle, requester_pays, sse, "
     "sse_kms_key_id, storage_class. Repeatable."
 )
 
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would happen; change nothing, here or there.")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Show what would change; change nothing, here or on the remote.")
+]
 
-remote_app = typer.Typer(help="Where models are kept.", rich_markup_mode=None)
+GROUP_HELP = """Manage remotes: the places where models are stored.
+
+Examples:
+  mvc remote list                      # all remotes
+  mvc remote add archive ../archive    # add a folder as a remote
+"""
+remote_app = typer.Typer(help=GROUP_HELP, rich_markup_mode=None)
 
 
 def push(
@@ -51,7 +64,15 @@ def push(
 ) -> None:
     """Upload versions to a remote.
 
-    By default all that the history of HEAD, the index and the worktree need. The remote is looked at as it is now.
+    By default, uploads the versions that the history of HEAD, the index and the worktree need. REV stands for the
+    versions of that commit, A..B for those of all commits between. Lists the remote first, and sends only what it
+    lacks.
+
+    Examples:
+      mvc push                   # everything that HEAD needs
+      mvc push --all             # every branch, tag and stash
+      mvc push -r backup         # to another remote
+      mvc push v1.0 -- models    # the models in a folder, at a tag
     """
     from modelvc.ops.sharing.push import push as op
 
@@ -92,7 +113,12 @@ def fetch(
 ) -> None:
     """Download versions from a remote.
 
-    By default those of HEAD, the index and the worktree. The worktree stays as it is.
+    By default, downloads the versions of HEAD, the index and the worktree. The worktree stays as it is.
+
+    Examples:
+      mvc fetch          # the current versions
+      mvc fetch --all    # every version of every branch and tag
+      mvc fetch v1.0     # the versions of a tag
     """
     from modelvc.ops.sharing.fetch import fetch as op
 
@@ -106,9 +132,13 @@ def fetch(
 def pull(
     words: Words = None, remote: Remote = "", everything: Everything = False, jobs: Jobs = 0, dry_run: DryRun = False
 ) -> None:
-    """Fetch, then check out.
+    """Download versions and check them out.
 
-    Brings the versions, then makes the worktree's models what their pointers say.
+    Fetches versions, then restores the models of the worktree to the versions that their pointers name.
+
+    Examples:
+      mvc pull              # all models
+      mvc pull -- models    # the models in a folder
     """
     from modelvc.cli.commands.tracking import print_checkout, refresh_notebooks
     from modelvc.ops.sharing.pull import pull as op
@@ -131,15 +161,25 @@ def get(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="A Git repository: a URL or a folder.")],
     path: Annotated[str, typer.Argument(metavar="PATH", help="The model's path in it.")],
     rev: Annotated[
-        str, typer.Option("--rev", metavar="REV", help="At this revision instead of HEAD.", show_default=False)
+        str,
+        typer.Option(
+            "--rev", metavar="REV", help="Take the model of this revision instead of HEAD.", show_default=False
+        ),
     ] = "",
-    out: Annotated[str, typer.Option("-o", "--out", metavar="OUT", help="Write it there.", show_default=False)] = "",
-    force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
-    trust_it: Annotated[bool, typer.Option("--trust", help="Use an endpoint that the repository names.")] = False,
+    out: Annotated[
+        str, typer.Option("-o", "--out", metavar="OUT", help="Write the model to OUT.", show_default=False)
+    ] = "",
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    trust_it: Annotated[bool, typer.Option("--trust", help="Use an S3 endpoint that the repository names.")] = False,
 ) -> None:
-    """One model from another repository.
+    """Download one model from another repository.
 
-    Without cloning its data, and from anywhere: no repository is needed around you.
+    Works anywhere, also outside a repository, and does not clone SOURCE.
+
+    Examples:
+      mvc get ../vision resnet.pt                         # from a folder
+      mvc get https://example.org/vision.git resnet.pt    # from a server
+      mvc get --rev v2.0 -o old.pt ../vision resnet.pt    # at a tag
     """
     from modelvc.ops.sharing.get import GetOptions
     from modelvc.ops.sharing.get import get as op
@@ -201,7 +241,7 @@ def _remote_line(info: RemoteInfo) -> tuple[str, ...]:
 
 @remote_app.command("add")
 def remote_add(
-    name: RemoteName,
+    name: Annotated[str, typer.Argument(metavar="NAME")],
     url: RemoteUrl,
     endpoint_url: EndpointUrl = "",
     profile: Annotated[
@@ -209,7 +249,7 @@ def remote_add(
         typer.Option(
             "--profile",
             metavar="NAME",
-            help="Credentials of this profile; kept in this clone only.",
+            help="Use the credentials of this profile; kept in this clone only.",
             show_default=False,
         ),
     ] = "",
@@ -219,9 +259,14 @@ def remote_add(
         typer.Option("-o", "--option", metavar="KEY=VALUE", help=OPTIONS, show_default=False),
     ] = None,
 ) -> None:
-    """Name a place for models.
+    """Add a remote.
 
-    It is written into the repository's configuration and staged, and trusted in this clone.
+    Writes the remote to .mvc/config.toml and stages that file. This clone accepts the remote.
+
+    Examples:
+      mvc remote add archive ../archive                                # a folder
+      mvc remote add cloud s3://bucket/models --region eu-west-1       # S3
+      mvc remote add lab s3://models --endpoint-url http://lab:9000    # MinIO
     """
     from modelvc.formats.text.config import Remote as ConfiguredRemote
     from modelvc.formats.text.remote_options import parse
@@ -239,10 +284,13 @@ def remote_set_url(
     endpoint_url: EndpointUrl = "",
     region: Region = "",
 ) -> None:
-    """Let a remote lie elsewhere.
+    """Change the address of a remote.
 
-    It is written into the repository's configuration and staged, and trusted in this clone. Models stay where they
-    are: `mvc push --all` sends them to the new place.
+    Writes the address to .mvc/config.toml and stages that file. This clone accepts the new address. Stored models are
+    not moved: `mvc push --all` uploads them to the new address.
+
+    Examples:
+      mvc remote set-url origin ../other-folder    # then: mvc push --all
     """
     from modelvc.formats.text.config import Remote as ConfiguredRemote
     from modelvc.ops.sharing.remotes import set_url
@@ -258,7 +306,10 @@ def remote_rename(
 ) -> None:
     """Rename a remote.
 
-    With what this clone accepted and saw there. Other clones accept the new name with `mvc trust`.
+    This clone accepts the new name. Other clones accept it with `mvc trust`.
+
+    Examples:
+      mvc remote rename origin team    # rename a remote
     """
     from modelvc.ops.sharing.remotes import rename_remote
 
@@ -268,9 +319,13 @@ def remote_rename(
 
 @remote_app.command("list")
 def remote_list() -> None:
-    """All remotes.
+    """List all remotes.
 
-    Which is the default, and which of them this clone has not accepted.
+    Marks the default remote, and the remotes that this clone has not accepted.
+
+    Examples:
+      mvc remote list           # names and addresses
+      mvc remote list --json    # for scripts
     """
     from modelvc.models.remotes.configured import remotes
 
@@ -279,9 +334,12 @@ def remote_list() -> None:
 
 @remote_app.command("remove")
 def remote_remove(name: RemoteName) -> None:
-    """Forget a remote.
+    """Remove a remote.
 
-    What lies there stays.
+    The models that are stored there stay.
+
+    Examples:
+      mvc remote remove backup    # remove a remote
     """
     from modelvc.models.remotes.configured import remotes
     from modelvc.ops.sharing.remotes import remove_remote
@@ -296,7 +354,13 @@ def remote_remove(name: RemoteName) -> None:
 
 @remote_app.command("default")
 def remote_default(name: RemoteName) -> None:
-    """Choose the remote that is meant when none is named."""
+    """Set the default remote.
+
+    Commands use it unless -r names another.
+
+    Examples:
+      mvc remote default backup    # use this remote from now on
+    """
     from modelvc.ops.sharing.remotes import set_default
 
     info = set_default(CONTEXT.open(), name)
@@ -307,11 +371,15 @@ def remote_default(name: RemoteName) -> None:
 
 
 def trust(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", show_default=False)] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[REMOTE]...", show_default=False)] = None,
 ) -> None:
     """Accept remotes that the repository names.
 
-    Without NAME, show them. What was accepted is pinned as it is now; a change needs a new word.
+    Without REMOTE, lists them. A remote is accepted as it is now; after its address changes, accept it again.
+
+    Examples:
+      mvc trust           # list the remotes
+      mvc trust origin    # accept one
     """
     from modelvc.models.remotes.configured import remotes
     from modelvc.models.remotes.configured import trust as op

@@ -22,24 +22,33 @@ _GRACE = 14.0  # days
 
 def fsck(
     revs: Annotated[list[str] | None, typer.Argument(metavar="[REV]...", show_default=False)] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Structure and reachability only.")] = False,
-    repair: Annotated[bool, typer.Option("--repair", help="Take good copies from wherever there are any.")] = False,
-    on_remote: Annotated[bool, typer.Option("--remote", help="Look at the remote too.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Check structure and reachability only.")] = False,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="Replace corrupt and missing objects with good copies.")
+    ] = False,
+    on_remote: Annotated[bool, typer.Option("--remote", help="Check the remote too.")] = False,
     name: Annotated[
-        str, typer.Option("-r", metavar="NAME", help="At this remote; implies --remote.", show_default=False)
+        str, typer.Option("-r", metavar="REMOTE", help="Check this remote; implies --remote.", show_default=False)
     ] = "",
     sample: Annotated[
         str,
-        typer.Option("--sample", metavar="SHARE", help="Of the remote, read a random 5% (say).", show_default=False),
+        typer.Option(
+            "--sample", metavar="SHARE", help="Read only a random part of the remote, such as 5%.", show_default=False
+        ),
     ] = "",
     markers: Annotated[
-        bool, typer.Option("--markers", help="Only look for conflicts left in pointers and notebooks.")
+        bool, typer.Option("--markers", help="Only search pointers and notebooks for conflict markers.")
     ] = False,
 ) -> None:
-    """Verify stored bytes and pointers.
+    """Verify stored objects and pointers.
 
-    Reads every byte of the local store, every pointer of history (or of REV), and looks whether all that they need is
-    there. --repair takes good copies from the worktree and every remote, chunk by chunk. --sample implies --remote.
+    Reads every byte of the local store and every pointer of history, or of REV. Reports corrupt and missing objects.
+    --repair takes good copies from the worktree and from every remote, chunk by chunk. --sample implies --remote.
+
+    Examples:
+      mvc fsck                          # verify the local store
+      mvc fsck --repair                 # repair it
+      mvc fsck -r origin --sample 5%    # verify a part of a remote
     """
     from modelvc.cli.views.fsck import print_fsck
     from modelvc.ops.upkeep import fsck as op
@@ -98,33 +107,50 @@ def _markers(revs: list[str]) -> None:
 
 def gc(
     names: Annotated[list[str] | None, typer.Argument(metavar="[VERSION]...", show_default=False)] = None,
-    apply: Annotated[bool, typer.Option("--apply", help="Do it; without, only show it.")] = False,
-    evict: Annotated[bool, typer.Option("--evict", help="Also what the remote has, verified now.")] = False,
-    grace: Annotated[float, typer.Option("--grace", metavar="DAYS", min=0, help="Keep what is younger.")] = _GRACE,
-    on_remote: Annotated[bool, typer.Option("--remote", help="Clean up the remote, not the local store.")] = False,
+    apply: Annotated[bool, typer.Option("--apply", help="Remove them; without it, only list them.")] = False,
+    evict: Annotated[
+        bool, typer.Option("--evict", help="Also remove versions that the remote has, verified now.")
+    ] = False,
+    grace: Annotated[
+        float, typer.Option("--grace", metavar="DAYS", min=0, help="Keep versions younger than DAYS.")
+    ] = _GRACE,
+    on_remote: Annotated[
+        bool, typer.Option("--remote", help="Clean up the remote instead of the local store.")
+    ] = False,
     name: Annotated[
-        str, typer.Option("-r", metavar="NAME", help="This remote; implies --remote.", show_default=False)
+        str, typer.Option("-r", metavar="REMOTE", help="Clean up this remote; implies --remote.", show_default=False)
     ] = "",
     exclusive: Annotated[
-        bool, typer.Option("--exclusive", help="Of a remote: I know that nobody else uses it now.")
+        bool, typer.Option("--exclusive", help="With --remote: assert that nobody else uses it now.")
     ] = False,
     also: Annotated[
         list[str] | None,
-        typer.Option("--also", metavar="URL", help="Keep what this repository reaches, too.", show_default=False),
+        typer.Option(
+            "--also",
+            metavar="URL",
+            help="With --remote: keep what this repository reaches, too; repeatable.",
+            show_default=False,
+        ),
     ] = None,
     forget: Annotated[
         str,
         typer.Option(
-            "--forget", metavar="NAME", help="A repository or clone that is gone for good.", show_default=False
+            "--forget", metavar="NAME", help="Forget a repository or clone that no longer exists.", show_default=False
         ),
     ] = "",
 ) -> None:
     """Show unused versions (--apply removes them).
 
-    A version that history or the reflog reaches is never removed. A version that no remote has is removed only if you
-    name it: VERSION is the digest that the table shows, or the model's path. With --remote, clean up the remote for
-    all who use it: versions that no branch or tag of any repository reaches are removed. Their packs are doomed first,
-    and deleted by a gc after the grace period.
+    gc never removes a version that history or the reflog reaches. It removes a version that no remote has only if you
+    name it: VERSION is its digest in the table, or the path of the model. With --remote, gc cleans up the remote for
+    everyone who uses it, and removes versions that no branch or tag of any repository reaches. It dooms their packs
+    first; a gc after the grace period deletes them.
+
+    Examples:
+      mvc gc                    # list unused versions
+      mvc gc --apply            # remove them
+      mvc gc --evict --apply    # free space: remove what the remote has, too
+      mvc gc --remote           # list unused versions of the remote
     """
     from modelvc.cli.views.gc import DAY, print_gc, print_remote_gc
     from modelvc.ops.upkeep import gc as op
@@ -163,19 +189,28 @@ def gc(
     print_gc(found, names=rules.names, evict=evict, grace=grace)
 
 
-store_app = typer.Typer(help="The local store.", rich_markup_mode=None)
+GROUP_HELP = """Inspect the local store.
+
+Examples:
+  mvc store stats    # what each model takes
+"""
+store_app = typer.Typer(help=GROUP_HELP, rich_markup_mode=None)
 
 
 @store_app.command("stats")
 def store_stats(
-    on_remote: Annotated[bool, typer.Option("--remote", help="Look at the remote too.")] = False,
+    on_remote: Annotated[bool, typer.Option("--remote", help="Check the remote too.")] = False,
     name: Annotated[
-        str, typer.Option("-r", metavar="NAME", help="At this remote; implies --remote.", show_default=False)
+        str, typer.Option("-r", metavar="REMOTE", help="Check this remote; implies --remote.", show_default=False)
     ] = "",
 ) -> None:
-    """What is kept, model by model.
+    """Show how much space the versions of each model take.
 
-    And what deduplication and compression saved.
+    Also shows what deduplication and compression save.
+
+    Examples:
+      mvc store stats             # the local store
+      mvc store stats --remote    # the remote too
     """
     from modelvc.ops.upkeep.stats import stats
 
@@ -226,13 +261,19 @@ def _less(size: int) -> str:
 
 
 def doctor(
-    offline: Annotated[bool, typer.Option("--offline", help="Do not look at remotes.")] = False,
-    write: Annotated[bool, typer.Option("--write", help="Try remotes with a scratch key, removed at once.")] = False,
+    offline: Annotated[bool, typer.Option("--offline", help="Do not contact remotes.")] = False,
+    write: Annotated[
+        bool, typer.Option("--write", help="Also write a scratch key to each remote, and delete it.")
+    ] = False,
 ) -> None:
-    """Is this clone set up well.
+    """Check the setup of this clone.
 
-    Git, hooks, attributes, configuration, disk, remotes, clocks: each finding with its fix. Exit 1 when something
-    cannot work.
+    Checks Git, hooks, attributes, configuration, disk, remotes and clocks, and names a fix for each problem. Exit 1 if
+    something cannot work.
+
+    Examples:
+      mvc doctor              # check everything
+      mvc doctor --offline    # check without the network
     """
     from modelvc.ops.upkeep.doctor import doctor as op
 
