@@ -17,6 +17,7 @@ from modelvc.errors import (
     NoRepository,
     NotFoundError,
     UsageError,
+    near,
     shown,
 )
 from modelvc.formats import limits
@@ -172,11 +173,19 @@ class Repo:
             model = inside[: -len(POINTER_SUFFIX)] if is_pointer(inside) else inside
             hits = [p for p in known if p == model or not inside or p.startswith(inside + "/")]
             if not hits:
-                raise NotFoundError(
-                    f"{shown(text)} is not tracked by mvc", hint="run `mvc ls` to see what is, or `mvc add` to track it"
-                )
+                meant = self.nearest(text, known)
+                hint = f"did you mean {meant}?" if meant else "run `mvc ls` to see what is, or `mvc add` to track it"
+                raise NotFoundError(f"{shown(text)} is not tracked by mvc", hint=hint)
             found.update(dict.fromkeys(hits))
         return [SafeRelPath(path) for path in found]
+
+    def nearest(self, text: str, tracked: Iterable[str]) -> str:
+        """Return the model in TRACKED that TEXT most likely means, from where the user stands; "" if none is near."""
+        known = list(tracked)
+        model = self.inside(text).removesuffix(POINTER_SUFFIX)
+        named = [path for path in known if path.rpartition("/")[2] == model.rpartition("/")[2]]
+        found = named[0] if len(named) == 1 else near(model, known)
+        return shown(os.path.relpath(os.path.join(self.layout.worktree, found), self._start)) if found else ""
 
     # -- pointers
 
@@ -193,19 +202,22 @@ class Repo:
 
     def pointer(self, path: SafeRelPath) -> Pointer:
         """The pointer in the worktree; NotFoundError without one, BrokenPointer for one that cannot be read."""
+        if found := self.pointer_or_none(path):
+            return found
+        hint = "run `mvc ls` to see the models"
+        if os.path.lexists(os.path.join(self.layout.worktree, path)):
+            hint = f"track it with `mvc add {shown(path)}`"
+        elif meant := self.nearest(os.path.join(self.layout.worktree, path), self.tracked()):
+            hint = f"did you mean {meant}?"
+        raise NotFoundError(f"{shown(path)} has no pointer", hint=hint)
+
+    def pointer_or_none(self, path: SafeRelPath) -> Pointer | None:
+        """Return the pointer in the worktree, or None. Raises BrokenPointer for one that cannot be read."""
         try:
             data = self.worktree.read(pointer_of(path), limits.POINTER)
         except (FileNotFoundError, NotADirectoryError):
-            there = os.path.lexists(os.path.join(self.layout.worktree, path))
-            hint = f"track it with `mvc add {shown(path)}`" if there else "run `mvc ls` to see the models"
-            raise NotFoundError(f"{shown(path)} has no pointer", hint=hint) from None
-        return pointers.parse(data, pointer_of(path))
-
-    def pointer_or_none(self, path: SafeRelPath) -> Pointer | None:
-        try:
-            return self.pointer(path)
-        except NotFoundError:
             return None
+        return pointers.parse(data, pointer_of(path))
 
     def worktree_pointers(
         self,

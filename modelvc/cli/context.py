@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modelvc.errors import AmbiguousRev, ModelvcError, NotFoundError, UsageError, shown
+from modelvc.errors import AmbiguousRev, ModelvcError, NotFoundError, UsageError, near, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from modelvc.repo import Repo
 
@@ -158,18 +159,23 @@ def split(repo: Repo, words: Sequence[str] | None, *, revs: int, gone: bool = Fa
             )
         found.append(word)
     if front and not found and not gone and not _names_path(repo, front[0], tracked):
-        raise NotFoundError(
-            f"{shown(front[0])} is neither a revision nor a tracked model",
-            hint=_shallow_hint(repo) or "run `mvc ls` to see the models, or `mvc log` for their versions",
-        )
+        words = f"{shown(front[0])} is neither a revision nor a tracked model"
+        raise NotFoundError(words, hint=_meant(repo, front[0], tracked))
     return found, front
 
 
-def _shallow_hint(repo: Repo) -> str:
-    """Return how to get older commits of a shallow clone; "" for a complete clone."""
-    from modelvc.git.history import DEEPEN
+def _meant(repo: Repo, word: str, tracked: Iterable[str]) -> str:
+    """Return the hint about WORD, which is neither a revision nor one of the TRACKED models."""
+    from modelvc.git import history
 
-    return f"older commits are not in this shallow clone: {DEEPEN}" if repo.layout.shallow else ""
+    with suppress(UsageError):  # a path outside of the repository
+        if found := repo.nearest(word, tracked):
+            return f"did you mean {found}?"
+    if found := near(word, history.names(repo.layout)):
+        return f"did you mean {shown(found)}?"
+    if repo.layout.shallow:
+        return f"older commits are not in this shallow clone: {history.DEEPEN}"
+    return "run `mvc ls` to see the models, or `mvc log` for their versions"
 
 
 def _is_rev(repo: Repo, word: str) -> bool:
@@ -181,7 +187,8 @@ def _is_rev(repo: Repo, word: str) -> bool:
         return True
     try:
         for side in word.replace("...", "..").split("..", 1):
-            history.resolve(repo.layout, side or "HEAD")
+            if not history.find(repo.layout, side or "HEAD"):
+                return False
     except AmbiguousRev:
         return True  # the command reports it
     except ModelvcError:

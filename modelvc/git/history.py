@@ -7,11 +7,11 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from modelvc.errors import AmbiguousRev, GitError, UsageError, shown
+from modelvc.errors import AmbiguousRev, GitError, UsageError, near, shown
 from modelvc.formats.limits import POINTER
 from modelvc.git.objects import objects
 from modelvc.git.pointer_trees import PointerTrees
-from modelvc.git.refs import branches_and_tags, check_refs, stashed, unreferenced
+from modelvc.git.refs import branches_and_tags, check_refs, names, stashed, unreferenced
 from modelvc.git.run import git, piped, run
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from modelvc.git.layout import Layout
 
 __all__ = [
-    "DEEPEN", "PointerSeen", "Version", "branches_and_tags", "check_refs", "has_commit", "has_head", "holders",
-    "introductions",
+    "DEEPEN", "PointerSeen", "Version", "branches_and_tags", "check_refs", "find", "has_commit", "has_head", "holders",
+    "introductions", "names",
     "pointers_at", "pointers_in", "present", "resolve", "versions",
 ]  # fmt: skip
 
@@ -94,12 +94,19 @@ def resolve(layout: Layout, rev: str, *, original: bool = False) -> str:
 
     Raises UsageError if REV names no commit, AmbiguousRev if it names two refs.
     """
+    if found := find(layout, rev, original=original):
+        return found
+    words = f"{shown(rev)} is no commit, branch or tag {'in this shallow clone' if layout.shallow else 'here'}"
+    meant = near(_NAME_OF.match(rev)[0], names(layout))  # type: ignore[index]
+    hint = f"did you mean {shown(meant)}?" if meant else "see `git log --all --oneline`"
+    raise UsageError(words, hint=DEEPEN if layout.shallow and not meant else hint)
+
+
+def find(layout: Layout, rev: str, *, original: bool = False) -> str:
+    """Return the full id of the commit that REV names, or "". Raises AmbiguousRev if REV names two refs."""
     name = rev if _PLAIN.fullmatch(rev) else _named(layout, rev, original=original)
     found = objects(layout, original=original).one(f"{name}^{{commit}}", _COMMIT) if name else None
-    if not found:
-        words = f"{shown(rev)} is no commit, branch or tag {'in this shallow clone' if layout.shallow else 'here'}"
-        raise UsageError(words, hint=DEEPEN if layout.shallow else "see `git log --all --oneline`")
-    return found.oid
+    return found.oid if found else ""
 
 
 def _named(layout: Layout, rev: str, *, original: bool) -> str:

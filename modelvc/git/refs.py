@@ -48,6 +48,13 @@ def branches_and_tags(layout: Layout) -> dict[str, list[str]]:
     return found
 
 
+def names(layout: Layout) -> list[str]:
+    """Return the names of branches, tags and remote-tracking branches, as a user writes them."""
+    listed = git(layout, "for-each-ref", "--format=%(refname)", *_SHORTENED)
+    found = map(os.fsdecode, listed.splitlines())
+    return [name[len(prefix) :] for name in found for prefix in _SHORTENED if name.startswith(prefix)]
+
+
 def stashed(layout: Layout) -> list[str]:
     """Return the commit of every stash entry. Only the reflog of refs/stash names the older ones."""
     if run(layout, "rev-parse", "-q", "--verify", "refs/stash")[0]:

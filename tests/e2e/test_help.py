@@ -271,3 +271,29 @@ def test_words_of_other_tools_are_no_commands_and_lead_to_some() -> None:
             assert f"{where} {word}".removeprefix("mvc ") not in known
             for named in re.findall(r"`mvc ([a-z -]+?)(?: [A-Z[-].*?)?`", advice):
                 assert named in known, advice
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "hint"),
+    [
+        ("status model.pk", 10, "did you mean model.pkl?"),
+        ("status bert", 10, "did you mean models/bert?"),
+        ("rm xyzzy", 10, "run `mvc ls` to see what is, or `mvc add` to track it"),
+        ("ls model.pk", 10, "did you mean model.pkl?"),
+        ("ls experimnt", 10, "did you mean experiment?"),
+        ("ls xyzzy", 10, "run `mvc ls` to see the models, or `mvc log` for their versions"),
+        ("show mdel.pkl", 10, "did you mean model.pkl?"),
+        ("show experimnt:model.pkl", 2, "did you mean experiment?"),
+        ("log --all -- model.pk", 10, "did you mean model.pkl?"),
+        ("log maim", 10, "did you mean main?"),
+        ("rollback model.pkl --to v1.O", 2, "did you mean v1.0?"),
+        ("push maim", 2, "did you mean main?"),
+    ],
+)
+def test_a_path_or_revision_that_is_not_there(clone: Clone, line: str, code: int, hint: str) -> None:
+    assert clone.mvc(*line.split(), code=code).err.splitlines()[-1] == f"hint: {hint}"
+
+
+def test_a_near_model_is_named_from_where_the_user_stands(clone: Clone) -> None:
+    err = clone.mvc("status", "berd", code=10, cwd=clone.path / "models").err
+    assert err.splitlines()[1] == "hint: did you mean bert?"

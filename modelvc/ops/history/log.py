@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from modelvc.errors import ModelvcError, NotFoundError, UsageError, shown
+from modelvc.errors import ModelvcError, NotFoundError, UsageError, near, shown
 from modelvc.formats.paths import model_of, pointer_of
 from modelvc.formats.pointer.pointer import parse
 from modelvc.formats.text import expression
@@ -121,7 +121,8 @@ def _no_versions(repo: Repo, text: str) -> NotFoundError:
     try:
         repo.selected([text], repo.tracked())
     except NotFoundError:
-        hint = "run `mvc ls` to see the models, or `mvc log` for their versions"
+        meant = repo.nearest(text, repo.tracked()) or shown(near(text, history.names(repo.layout)))
+        hint = f"did you mean {meant}?" if meant else "run `mvc ls` to see the models, or `mvc log` for their versions"
         return NotFoundError(f"{shown(text)} is not tracked by mvc, and no commit has it", hint=hint)
     return NotFoundError(f"{shown(text)} is in no commit", hint="commit its pointer first: `git commit -m MESSAGE`")
 
