@@ -1,7 +1,8 @@
 """Locks and whole-file writes, once.
 
 A file is written under a temporary name, then renamed: a reader finds the old bytes or the new ones, never a part.
-`write_file` survives a power cut. `replace_file` is for caches, whose readers check what they read.
+`write_durably` survives a power cut. `write_atomically` is for files whose loss costs little: caches, whose readers
+check what they read, hooks, and copies. The file may be incomplete after a power cut, unless `sync`.
 Short path: notebook drivers import this module, and clones get a copy of it. It imports nothing heavy.
 """
 
@@ -108,7 +109,7 @@ def make_folder(disk: Disk, path: str) -> None:
 # -- whole files
 
 
-def write_file(disk: Disk, path: str, data: bytes, *, tmp: str) -> None:
+def write_durably(disk: Disk, path: str, data: bytes, *, tmp: str) -> None:
     """Give PATH the bytes DATA and bring them and the name to the disk. TMP is a folder on the same file system."""
     temporary = _temporary(tmp)
     try:
@@ -125,7 +126,7 @@ def write_file(disk: Disk, path: str, data: bytes, *, tmp: str) -> None:
     disk.fsync_dir(os.path.dirname(path))
 
 
-def replace_file(path: str, data: bytes, *, tmp: str = "", mode: int | None = None, sync: bool = False) -> None:
+def write_atomically(path: str, data: bytes, *, tmp: str = "", mode: int | None = None, sync: bool = False) -> None:
     """Give PATH the bytes DATA. After a power cut PATH may hold fewer bytes, unless SYNC.
 
     TMP is a folder on the same file system; "": the folder of PATH.

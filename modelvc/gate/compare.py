@@ -64,7 +64,7 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class Decided:
     """The decision about one metric. `p_adjusted`: `p_worse` after Holm's correction; None without a `p_worse`."""
 
     outcome: Decision
@@ -140,7 +140,7 @@ def _outcome(interval: Interval, question: Question) -> Decision:
     return decide(interval, question.margin, higher=question.higher)
 
 
-def settle(comparisons: Sequence[Comparison], *, unread: int = 0) -> tuple[Settled, ...]:
+def decide_together(comparisons: Sequence[Comparison], *, unread: int = 0) -> tuple[Decided, ...]:
     """Decide metrics that are gated together, in the order of COMPARISONS.
 
     `decide` decides each metric by its interval. Holm's correction then raises the p-values of the losses, because with
@@ -151,29 +151,29 @@ def settle(comparisons: Sequence[Comparison], *, unread: int = 0) -> tuple[Settl
     p_values = {place: one.p_worse for place, one in enumerate(comparisons) if one.p_worse is not None}
     adjusted = dict(zip(p_values, holm([*p_values.values(), *[1.0] * unread]), strict=False))
     metrics = len(p_values) + unread
-    return tuple(_settled(one, adjusted.get(place), metrics) for place, one in enumerate(comparisons))
+    return tuple(_decided(one, adjusted.get(place), metrics) for place, one in enumerate(comparisons))
 
 
-def _settled(one: Comparison, p_adjusted: float | None, metrics: int) -> Settled:
+def _decided(one: Comparison, p_adjusted: float | None, metrics: int) -> Decided:
     if one.interval is None:
-        return Settled("inconclusive", f"not enough data: {one.why}")
+        return Decided("inconclusive", f"not enough data: {one.why}")
     question, percent = one.question, f"{one.interval.confidence * 100:g} %"
     if one.same and one.rows >= ENOUGH_TO_BE_SAME:
-        return Settled("pass", f"every prediction is the same in {one.rows:,} rows", p_adjusted)
+        return Decided("pass", f"every prediction is the same in {one.rows:,} rows", p_adjusted)
     outcome = _outcome(one.interval, question)
     if outcome == "fail" and not _holds(one.p_worse, question):  # the exact test can contradict the score interval
         outcome = "inconclusive"
     within = f"{percent} interval of the change {one.interval.low:+.4g} to {one.interval.high:+.4g}"
     if outcome == "fail" and not _holds(p_adjusted, question):
         why = f"a loss is shown for it alone, but among {metrics} metrics that may be chance ({within})"
-        return Settled("inconclusive", why, p_adjusted)
+        return Decided("inconclusive", why, p_adjusted)
     if outcome == "pass":
-        return Settled("pass", f"a loss of more than {question.margin:g} is ruled out ({within})", p_adjusted)
+        return Decided("pass", f"a loss of more than {question.margin:g} is ruled out ({within})", p_adjusted)
     if outcome == "fail":
-        return Settled("fail", f"a loss of more than {question.margin:g} is shown ({within})", p_adjusted)
+        return Decided("fail", f"a loss of more than {question.margin:g} is shown ({within})", p_adjusted)
     needed = f"; about {one.rows_needed:,} would" if one.rows_needed else ""
     why = f"not enough data: {one.rows:,} rows do not decide whether more than {question.margin:g} is lost ({within})"
-    return Settled("inconclusive", why + needed, p_adjusted)
+    return Decided("inconclusive", why + needed, p_adjusted)
 
 
 def _holds(p_value: float | None, question: Question) -> bool:

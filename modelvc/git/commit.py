@@ -25,4 +25,4 @@ def commit(layout: Layout, message: str, paths: Sequence[str]) -> str:
             return str(repo.git.rev_parse("HEAD"))  # by Git: GitPython itself reads neither SHA-256 nor reftable
     except git.GitCommandError as error:
         words = "; ".join(line for line in (error.stderr or error.stdout or "").strip().splitlines() if line)
-        raise GitError(f"git commit failed: {shown(words)}", hint="mend that, then commit what is staged") from None
+        raise GitError(f"git commit failed: {shown(words)}", hint="resolve that, then commit what is staged") from None

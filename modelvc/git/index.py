@@ -8,7 +8,7 @@ import shutil
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from modelvc.atomic import RealDisk, replace_file, write_file
+from modelvc.atomic import RealDisk, write_atomically, write_durably
 from modelvc.errors import GitError
 from modelvc.formats.limits import POINTER
 from modelvc.formats.paths import is_pointer
@@ -227,7 +227,7 @@ def _delete_leftovers(layout: Layout) -> None:
 def write_seen(layout: Layout) -> None:
     """Note that the models agree with the pointers of index and worktree as they are now. The follow shim reads it."""
     os.makedirs(layout.state_dir, exist_ok=True)
-    replace_file(os.path.join(layout.state_dir, SEEN), _seen_now(layout))
+    write_atomically(os.path.join(layout.state_dir, SEEN), _seen_now(layout))
 
 
 def take_seen(layout: Layout) -> bool:
@@ -305,7 +305,7 @@ def _index_lock(layout: Layout) -> Iterator[None]:
             file.write(token)
             file.flush()
             os.fsync(file.fileno())
-        write_file(RealDisk(), journal, token, tmp=tmp)  # a power failure must not leave the lock without the note
+        write_durably(RealDisk(), journal, token, tmp=tmp)  # a power failure must not leave the lock without the note
         deadline = time.monotonic() + _PATIENCE
         while True:
             try:

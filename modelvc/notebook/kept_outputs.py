@@ -10,7 +10,7 @@ import json
 import os
 from hashlib import sha256
 
-from modelvc.atomic import replace_file
+from modelvc.atomic import write_atomically
 from modelvc.errors import FormatError
 from modelvc.notebook import platforms
 from modelvc.notebook.document import JUPYTER, LOOSE, cell_lists, dumps, keys, major, parse
@@ -117,7 +117,7 @@ class KeptOutputs:
         import zlib
 
         os.makedirs(self._folder, exist_ok=True)
-        replace_file(path, digest + zlib.compress(data, 1))
+        write_atomically(path, digest + zlib.compress(data, 1))
         self._written = True
 
 

@@ -19,9 +19,9 @@ from modelvc.worktree import replacing
 from modelvc.worktree.descriptors import FOLDER, NEW, stamp
 from modelvc.worktree.folders import Folders, in_the_way
 from modelvc.worktree.newfolder import NewFolder
-from modelvc.worktree.replacing import JOURNAL, Journal, Placed, Wanted, mend
+from modelvc.worktree.replacing import JOURNAL, Journal, Placed, Replacement, end_swaps
 from modelvc.worktree.state import Stat, stat_of
-from modelvc.worktree.swap import ALL, CAME, Means, Place, Seen, Temporary, give, unchanged
+from modelvc.worktree.swap import ALL, CAME, Means, Place, PlannedFile, Temporary, give, unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Fill = Callable[[int], None]
 
 NOWHERE = "/"  # no path below a worktree
-ANY = Seen(Stat((0, 0, 0, 0, 0)), b"", settled=False)  # whatever is there: for files that mvc alone writes
+ANY = PlannedFile(Stat((0, 0, 0, 0, 0)), b"", settled=False)  # whatever is there: for files that mvc alone writes
 
 
 class Worktree(Folders):
@@ -89,17 +89,23 @@ class Worktree(Folders):
             finally:
                 self.journal = None
 
-    def as_read(self, path: str, data: bytes) -> Seen | None:
+    def as_read(self, path: str, data: bytes) -> PlannedFile | None:
         """PATH as a command read it a moment ago, when it held DATA; None when it is not there."""
         from blake3 import blake3
 
         found = self.stat(path)
-        return Seen(found, blake3(data).digest(), settled=False) if found else None
+        return PlannedFile(found, blake3(data).digest(), settled=False) if found else None
 
     # -- writing
 
     def write(
-        self, path: SafeRelPath, fill: Fill, *, executable: bool = False, before: int = 0, seen: Seen | None = ANY
+        self,
+        path: SafeRelPath,
+        fill: Fill,
+        *,
+        executable: bool = False,
+        before: int = 0,
+        seen: PlannedFile | None = ANY,
     ) -> Stat:
         """Give PATH the content that FILL writes to a descriptor; stat data of the new file.
 
@@ -114,7 +120,7 @@ class Worktree(Folders):
                     self._refuse_folder(folder, name, path)
                     os.rename(new, name, src_dir_fd=tmp, dst_dir_fd=folder)
                     return replacing.found_again(Place(folder, name), mine)
-                (placed,) = replacing.run(self, self.journal, temporary, None, [Wanted(path, new, mine, seen)])
+                (placed,) = replacing.run(self, self.journal, temporary, None, [Replacement(path, new, mine, seen)])
             except BaseException as error:
                 with contextlib.suppress(FileNotFoundError):
                     os.unlink(new, dir_fd=tmp)
@@ -145,7 +151,9 @@ class Worktree(Folders):
         except FileNotFoundError:
             return NOWHERE
 
-    def write_bytes(self, path: SafeRelPath, data: bytes, *, executable: bool = False, seen: Seen | None = ANY) -> Stat:
+    def write_bytes(
+        self, path: SafeRelPath, data: bytes, *, executable: bool = False, seen: PlannedFile | None = ANY
+    ) -> Stat:
         """Give a small file these bytes, name and all on the disk when this returns. SEEN: as of `write`."""
         found = self.write(path, lambda fd: write_all(fd, data), executable=executable, seen=seen)
         self.sync_folder(os.path.dirname(path))
@@ -168,27 +176,27 @@ class Worktree(Folders):
                 with contextlib.suppress(OSError):
                     _remove_all(temporary.folder, temporary.name)
 
-    def place(self, staged: NewFolder, path: SafeRelPath, files: Mapping[str, Seen | None]) -> dict[str, Placed]:
+    def place(self, staged: NewFolder, path: SafeRelPath, files: Mapping[str, PlannedFile | None]) -> dict[str, Placed]:
         """Give staged files their places in the folder PATH, each if what is there is as it was seen."""
         assert staged.temporary is not None  # noqa: S101 - for the type checker: it comes from `staged`
         for parent in {os.path.dirname(f"{path}/{name}") for name in files}:
             with self.parent(f"{parent}/.", create=True):
                 pass
-        wanted = [Wanted(f"{path}/{name}", name, staged.stats[name], seen) for name, seen in files.items()]
+        wanted = [Replacement(f"{path}/{name}", name, staged.stats[name], seen) for name, seen in files.items()]
         done = replacing.run(self, self.journal, staged.temporary, staged, wanted)
         return dict(zip(files, done, strict=True))
 
-    def take_away(self, files: Mapping[str, Seen]) -> dict[str, str]:
+    def take_away(self, files: Mapping[str, PlannedFile]) -> dict[str, str]:
         """Remove FILES (by path), each if it is as it was seen. Return why the others stay."""
         kept: dict[str, str] = {}
-        groups: dict[str | None, list[Wanted]] = {}  # by the folder that they are moved aside to
+        groups: dict[str | None, list[Replacement]] = {}  # by the folder that they are moved aside to
         aside: dict[str, str | None] = {}
         for path, seen in files.items():
             folder = os.path.dirname(path)
             if folder not in aside:
                 aside[folder] = self._aside(path)
             if aside[folder] != NOWHERE:
-                groups.setdefault(aside[folder], []).append(Wanted(path, "", None, seen))
+                groups.setdefault(aside[folder], []).append(Replacement(path, "", None, seen))
         for wanted in groups.values():
             with self.parent(wanted[0].path) as (fd, _), self.temporary(fd, wanted[0].path) as temporary:
                 done = replacing.run(self, self.journal, temporary, None, wanted)
@@ -238,7 +246,7 @@ class Worktree(Folders):
                     hint=f"move it yourself, `mv {shown(old)} {shown(new)}`, then repeat the command",
                 ) from None
 
-    def set_executable(self, path: SafeRelPath, seen: Seen, *, executable: bool) -> Stat:
+    def set_executable(self, path: SafeRelPath, seen: PlannedFile, *, executable: bool) -> Stat:
         """Change the mode of a file; FileInUse when it is not as it was SEEN, so that no edit passes for its oid."""
         fd = self.open(path)
         try:
@@ -252,7 +260,7 @@ class Worktree(Folders):
             os.close(fd)
 
     def clean_tmp(self) -> None:
-        """Mend what killed processes left half done, then remove what they left behind."""
+        """Finish or undo the swaps of killed processes, then remove the files that these left behind."""
         try:
             names = os.listdir(self.tmp)
         except FileNotFoundError:
@@ -260,7 +268,7 @@ class Worktree(Folders):
         dead = sorted((name for name in names if _is_dead(name)), key=lambda name: not name.endswith(JOURNAL))
         for name in dead:
             if name.endswith(JOURNAL):
-                mend(self, os.path.join(self.tmp, name))
+                end_swaps(self, os.path.join(self.tmp, name))
             with contextlib.suppress(OSError):
                 self._remove_tmp(name)
 

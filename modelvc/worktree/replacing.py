@@ -1,7 +1,7 @@
-"""Runs of swaps in one worktree, with a journal: a run that dies is mended by the next command.
+"""Runs of swaps in one worktree, with a journal. After a run that died, the next command finishes or undoes its swaps.
 
-The journal is written before the first swap of a run and goes after the last. A run that raises is mended at once, by
-the code that mends after a crash.
+The journal is written before the first swap of a run and removed after the last. `end_swaps` also runs at once after a
+run that raised.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from modelvc.errors import ConflictError, FileError, shown
 from modelvc.worktree.descriptors import write_all_at
 from modelvc.worktree.state import Stat, stat_of
-from modelvc.worktree.swap import CHANGED, Place, Seen, Swap, Temporary, settle, swap
+from modelvc.worktree.swap import CHANGED, Place, PlannedFile, Swap, Temporary, end_swap, swap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,13 +28,13 @@ JOURNAL = ".swaps"  # how the name of one ends, in the worktree's folder for tem
 _MARK = b"1"
 
 
-class Wanted(NamedTuple):
+class Replacement(NamedTuple):
     """What is to become of PATH. `new`: the file for it, below the run's folder; "": PATH goes."""
 
     path: str
     new: str
     mine: Stat | None
-    seen: Seen | None
+    seen: PlannedFile | None
 
 
 class Placed(NamedTuple):
@@ -54,7 +54,7 @@ def run(
     journal: Journal | None,
     temporary: Temporary,
     staged: NewFolder | None,
-    wanted: Sequence[Wanted],
+    wanted: Sequence[Replacement],
 ) -> list[Placed]:
     """Carry out WANTED, in order, noted in JOURNAL or in one of its own.
 
@@ -72,7 +72,7 @@ def _run(
     journal: Journal | None,
     temporary: Temporary,
     staged: NewFolder | None,
-    works: Sequence[tuple[Wanted, str]],
+    works: Sequence[tuple[Replacement, str]],
 ) -> Iterator[Placed]:
     prefix = f"{temporary.name}/" if staged else ""
     noted = [(one.path, one.new and prefix + one.new, aside, one.mine, one.seen) for one, aside in works if one.seen]
@@ -166,7 +166,7 @@ class Journal:
 
     @contextlib.contextmanager
     def noting(self, where: str | None, noted: Sequence[tuple[object, ...]]) -> Iterator[None]:
-        """Keep NOTED while the block runs. A block that raises is mended."""
+        """Keep NOTED while the block runs. After a block that raises, its swaps are finished or undone."""
         text = f"{json.dumps([where, noted], default=bytes.hex)}\n".encode("ascii")
         write_all_at(self._fd, text, 1)
         os.pwrite(self._fd, _MARK, 0)
@@ -174,7 +174,7 @@ class Journal:
         try:
             yield
         except BaseException:
-            mend(self._worktree, self._path)
+            end_swaps(self._worktree, self._path)
             self._end()
             raise
         self._end()
@@ -184,18 +184,18 @@ class Journal:
         self._under_way = False
 
 
-def mend(worktree: Folders, journal: str) -> None:
-    """Bring what the JOURNAL names to an end: a file that a plan saw goes, any other has its name again."""
+def end_swaps(worktree: Folders, journal: str) -> None:
+    """Finish or undo the swaps of JOURNAL: a file that a plan saw is removed, any other gets its name back."""
     with open(journal, "rb") as file:
         if file.read(1) != _MARK:
             return
         where, works = json.loads(file.readline())
     for one, new, aside, mine, seen in works:
-        _mend_one(worktree, where, (one, new, aside), (mine and Stat(mine), _seen(*seen)))
+        _end_one(worktree, where, (one, new, aside), (mine and Stat(mine), _seen(*seen)))
 
 
-def _mend_one(
-    worktree: Folders, where: str | None, names: tuple[str, str, str], known: tuple[Stat | None, Seen]
+def _end_one(
+    worktree: Folders, where: str | None, names: tuple[str, str, str], known: tuple[Stat | None, PlannedFile]
 ) -> None:
     path, new, aside = names
     with contextlib.ExitStack() as stack:
@@ -211,7 +211,7 @@ def _mend_one(
             with contextlib.suppress(FileNotFoundError, NotADirectoryError):
                 place = Place(opened(_folder(parent or ".", base)), last)
         there = Place(opened(worktree.open_parent(path, create=True)), path.rpartition("/")[2])
-        settle(Swap(there, Place(base, aside), place, known[0], known[1]), worktree.means)
+        end_swap(Swap(there, Place(base, aside), place, known[0], known[1]), worktree.means)
     worktree.remove_empty(os.path.dirname(path))  # it may have been made for nothing
 
 
@@ -219,5 +219,5 @@ def _folder(path: str, base: int | None = None) -> int:
     return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=base)
 
 
-def _seen(stat: Sequence[int], oid: str, settled: bool) -> Seen:  # noqa: FBT001 - as the journal has it
-    return Seen(Stat(stat), bytes.fromhex(oid), settled)
+def _seen(stat: Sequence[int], oid: str, settled: bool) -> PlannedFile:  # noqa: FBT001 - as the journal has it
+    return PlannedFile(Stat(stat), bytes.fromhex(oid), settled)

@@ -168,12 +168,12 @@ class State:
         """Write the file, if anything changed. OSError if that is refused; the old file then stays."""
         if not self.changed:
             return
-        from modelvc.atomic import replace_file
+        from modelvc.atomic import write_atomically
 
         body = marshal.dumps((self.pointers, self.files, self.trees, (), self.answer))  # (): unused
         os.makedirs(os.path.dirname(self._path), exist_ok=True)
         # not synced: after a power cut the checksum fails, and it is built anew
-        replace_file(self._path, _MAGIC + zlib.crc32(body).to_bytes(4, "little") + body)
+        write_atomically(self._path, _MAGIC + zlib.crc32(body).to_bytes(4, "little") + body)
         self.changed = False
 
     def file(self, path: str) -> Known | None:

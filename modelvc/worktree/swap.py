@@ -44,8 +44,8 @@ class Means(NamedTuple):
 ALL = Means()
 
 
-class Seen(NamedTuple):
-    """A file as a plan saw it. An entry that is not settled is hashed again before its file goes."""
+class PlannedFile(NamedTuple):
+    """A file of the worktree as a plan saw it. If its stat data is not settled, it is hashed before it is replaced."""
 
     stat: Stat
     oid: bytes
@@ -75,7 +75,7 @@ class Swap:
     aside: Place  # a free name, for a file that is displaced by a rename
     new: Place | None  # the file that takes its place; None: the file goes
     mine: Stat | None  # stat data of the new file
-    seen: Seen | None  # None: nothing was there
+    seen: PlannedFile | None  # None: nothing was there
 
     @property
     def spare(self) -> Place:
@@ -86,7 +86,7 @@ class Swap:
 def swap(work: Swap, means: Means = ALL) -> str:
     """Carry out WORK. Return "" when it is done, else why the file that is there stays.
 
-    A crash at any step is mended by `settle`.
+    After a crash at any step, `end_swap` finishes or undoes WORK.
     """
     if work.seen is None:
         return _fill_gap(work, means)
@@ -115,13 +115,13 @@ def swap(work: Swap, means: Means = ALL) -> str:
         if leased and lease.held(fd) and _as_seen(_look(displaced), work.seen):
             os.unlink(displaced.name, dir_fd=displaced.folder)
             return CAME if came else ""
-        return settle(work, means, may_drop=not leased) or (CAME if came else "")
+        return end_swap(work, means, may_drop=not leased) or (CAME if came else "")
     finally:
         os.close(fd)  # ends the lease: who waited for it finds its file where it opened it
 
 
-def settle(work: Swap, means: Means = ALL, *, may_drop: bool = True) -> str:
-    """Bring a swap to an end from whatever step it reached: after a displacement, or after a crash.
+def end_swap(work: Swap, means: Means = ALL, *, may_drop: bool = True) -> str:
+    """Finish or undo a swap from the step that it reached: after a displacement, or after a crash.
 
     Return "" or why a file stays. Without MAY_DROP a displaced file is put back even if it looks as it was seen.
     """
@@ -162,7 +162,7 @@ def give(source: Place, target: Place, means: Means = ALL) -> None:
     os.rename(source.name, target.name, src_dir_fd=source.folder, dst_dir_fd=target.folder)
 
 
-def unchanged(fd: int, seen: Seen, means: Means = ALL) -> str:
+def unchanged(fd: int, seen: PlannedFile, means: Means = ALL) -> str:
     """Return "" if the open file is as it was seen and nobody can write to it, else why not. FD then holds a lease."""
     if (lease.take(fd) if means.lease else None) is False:
         return BUSY
@@ -234,7 +234,7 @@ def _keep_beside(work: Swap, place: Place, means: Means) -> str:
     return ""
 
 
-def _as_seen(found: Stat | None, seen: Seen) -> bool:
+def _as_seen(found: Stat | None, seen: PlannedFile) -> bool:
     """Whether inode, size, time and mode are those that a plan saw; a rename changes the ctime."""
     return found is not None and found.but_ctime == seen.stat.but_ctime
 
@@ -243,7 +243,7 @@ def _is_mine(found: Stat, mine: Stat) -> bool:
     return (found.inode, found.size, found.mtime) == (mine.inode, mine.size, mine.mtime)
 
 
-def _at_rest(place: Place, seen: Seen | None, means: Means) -> bool:
+def _at_rest(place: Place, seen: PlannedFile | None, means: Means) -> bool:
     """Whether no program writes to a file, as far as can be told; of an entry that is not settled, hash it."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     try:

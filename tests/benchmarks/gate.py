@@ -17,7 +17,7 @@ import random
 import time
 from array import array
 
-from modelvc.gate.compare import Comparison, Question, compare_metric, settle
+from modelvc.gate.compare import Comparison, Question, compare_metric, decide_together
 from modelvc.gate.pairing import PairedRows, Side, pair_rows
 from modelvc.gate.predictions import read
 
@@ -50,7 +50,7 @@ def shares(times: int, rows: int, worse: float) -> None:
             for margin in MARGINS:
                 found = compare_metric(one, metric, Question(margin=margin, higher=higher))
                 assert isinstance(found, Comparison)
-                outcome = settle([found])[0].outcome
+                outcome = decide_together([found])[0].outcome
                 counts[metric, f"{margin:g} {outcome}"] = counts.get((metric, f"{margin:g} {outcome}"), 0) + 1
                 drop = -found.difference if higher else found.difference
                 if not margin:

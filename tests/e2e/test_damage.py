@@ -12,7 +12,7 @@ from modelvc.formats.binary.segment import Recipe
 from modelvc.ops.tracking.add import add
 from modelvc.ops.upkeep.fsck import Depth, Fsck, fsck
 from modelvc.repo import Repo, open_repo
-from modelvc.store.local.proof import read_content
+from modelvc.store.local.hash_whole import read_content
 from modelvc.store.local.writer import StoreWriter
 from tests.support.clone import Clone
 

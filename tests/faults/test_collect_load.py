@@ -19,13 +19,13 @@ import pytest
 from modelvc.errors import RemoteBusy
 from modelvc.ids import ObjectName
 from modelvc.store.backends import RemoteOptions, open_backend
-from modelvc.store.gc.collector import Collector
-from modelvc.store.gc.survey import GcRules
 from modelvc.store.local.store import LocalStore
 from modelvc.store.remote.store import RemoteStore
+from modelvc.store.remote_gc.gc import Gc
+from modelvc.store.remote_gc.survey import GcRules
 from modelvc.store.transfer.download import Downloader
+from modelvc.store.transfer.to_push import ToPush
 from modelvc.store.transfer.upload import Uploader, UploadOptions
-from modelvc.store.transfer.wanted import Wanted
 from tests.support import s3
 from tests.support.stores import add_bytes, read_bytes
 
@@ -82,7 +82,7 @@ class Load:
                     continue
             oid, other = chance.sample(self.versions, 2)
             here = oid not in named or chance.random() < 0.7
-            wanted = [Wanted("file", one, "model", lambda: chance.sample(related, 16)) for one in (oid, other)]
+            wanted = [ToPush("file", one, "model", lambda: chance.sample(related, 16)) for one in (oid, other)]
             if not here:  # a clone that has not got it relies on what is there
                 wanted = [wanted[0]._replace(here=False)]
             try:
@@ -104,7 +104,7 @@ class Load:
         remote = self.open()
         while time.monotonic() < self.end:
             try:
-                done = Collector(remote, GcRules(self.reached, GRACE, jobs=2)).run()
+                done = Gc(remote, GcRules(self.reached, GRACE, jobs=2)).run()
             except RemoteBusy:
                 self.count("collect again")
             else:

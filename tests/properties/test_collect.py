@@ -19,16 +19,16 @@ from modelvc.errors import ModelvcError, ObjectCorrupt, ObjectMissing, RemoteBus
 from modelvc.formats.binary import root as rootformat
 from modelvc.ids import ObjectName
 from modelvc.store.backends import retry
-from modelvc.store.gc import survey
-from modelvc.store.gc.collector import Collector
-from modelvc.store.gc.survey import GcRules
 from modelvc.store.local.store import LocalStore
 from modelvc.store.objects import codec, manifest
 from modelvc.store.remote.store import RemoteStore, pack_key, root_key
-from modelvc.store.transfer import batch, download, outgoing, upload
+from modelvc.store.remote_gc import survey
+from modelvc.store.remote_gc.gc import Gc
+from modelvc.store.remote_gc.survey import GcRules
+from modelvc.store.transfer import batch, download, pack_sender, upload
 from modelvc.store.transfer.download import Downloader
+from modelvc.store.transfer.to_push import ToPush
 from modelvc.store.transfer.upload import Uploader, UploadOptions
-from modelvc.store.transfer.wanted import Wanted
 from tests.support.liar import KINDS, LyingBackend
 from tests.support.stores import DictBackend, add_bytes
 from tests.support.turns import Inline, Killed, TurnBackend, Turns
@@ -47,7 +47,7 @@ KIB = 1 << 10
 
 @pytest.fixture(autouse=True)
 def _inline(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (upload, batch, outgoing, survey, download):
+    for module in (upload, batch, pack_sender, survey, download):
         monkeypatch.setattr(module, "Workers", Inline)
 
 
@@ -90,7 +90,7 @@ class World:
 
     def _push(self, remote: RemoteStore, *oids: Oid, here: bool = True) -> None:
         related = [("file", oid) for oid in (self.kept.main, self.kept.old)]
-        wanted = [Wanted("file", oid, "model", lambda: related, here) for oid in oids]
+        wanted = [ToPush("file", oid, "model", lambda: related, here) for oid in oids]
         done = Uploader(self.kept.store, remote, {}, UploadOptions(1, GRACE)).run(wanted)
         for error in done.absent.values():
             raise error
@@ -105,7 +105,7 @@ class World:
             return {("file", oid) for oid in self.refs}
 
         remote = self._remote(who) if who else RemoteStore(self.far)
-        return Collector(remote, GcRules(reached, grace, jobs=1)).run
+        return Gc(remote, GcRules(reached, grace, jobs=1)).run
 
     def push(self, who: str, *oids: Oid, here: bool = True) -> Callable[[], None]:
         def program() -> None:
@@ -385,7 +385,7 @@ def test_broken_off_at_each_request_it_is_carried_on(kept: Kept, start: str):
         def program(world: World = world, left: int = left) -> None:
             remote = world._remote("gc", left)
             with suppress(Killed):
-                Collector(remote, GcRules(lambda: {("file", oid) for oid in world.refs}, GRACE, jobs=1)).run()
+                Gc(remote, GcRules(lambda: {("file", oid) for oid in world.refs}, GRACE, jobs=1)).run()
 
         world.run({"gc": program}, min)
         world.check()
@@ -407,7 +407,7 @@ def test_no_root_goes_before_the_generation_is_raised(kept: Kept):
 
         def program(left: int = left) -> None:
             with suppress(Killed):
-                Collector(begin._remote("gc", left), GcRules(lambda: {("file", kept.main)}, GRACE, jobs=1)).run()
+                Gc(begin._remote("gc", left), GcRules(lambda: {("file", kept.main)}, GRACE, jobs=1)).run()
 
         begin.run({"gc": program}, min)
         gone = objects.keys() - begin.far.objects.keys()
@@ -599,7 +599,7 @@ def test_whatever_the_remote_says(kept: Kept, monkeypatch: pytest.MonkeyPatch, s
         world.far.objects, world.far.times = dict(objects), dict(times)
         liar = LyingBackend(world.far, kind, at, stays=stays)
         with suppress(ModelvcError):
-            Collector(RemoteStore(liar), GcRules(lambda: {("file", oid) for oid in world.refs}, grace, jobs=1)).run()
+            Gc(RemoteStore(liar), GcRules(lambda: {("file", oid) for oid in world.refs}, grace, jobs=1)).run()
         return liar.count
 
     for kind in KINDS:

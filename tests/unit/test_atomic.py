@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from modelvc import atomic
-from modelvc.atomic import FileLock, RealDisk, replace_file, try_lock, unlock, write_file
+from modelvc.atomic import FileLock, RealDisk, try_lock, unlock, write_atomically, write_durably
 from modelvc.drivers.notebooks import merge as notebook_merge
 from modelvc.drivers.pointers import merge as pointer_merge
 from modelvc.errors import FileError, LockHeld, RemoteBusy
@@ -31,7 +31,7 @@ from modelvc.notebook.strip import Stripped
 from modelvc.repo import open_repo
 from modelvc.store.backends.folder import FolderBackend
 from modelvc.store.local.store import LocalStore
-from modelvc.store.remote.seen import Seen
+from modelvc.store.remote.seen_root import SeenRoot
 from modelvc.store.remote.servers import Servers
 from tests.support.clone import Clone
 from tests.support.notebook_clone import ran
@@ -135,7 +135,7 @@ WRITERS: dict[str, Callable[[Repo, int], object]] = {
         repo, CloneConfig().with_pin("origin", Remote(f"/{value}"))
     ),
     "server": _server,
-    "seen on a remote": lambda repo, value: seen_cache.save(repo, "origin", {("file", OIDS[value]): Seen(1, ())}),
+    "seen on a remote": lambda repo, value: seen_cache.save(repo, "origin", {("file", OIDS[value]): SeenRoot(1, ())}),
     "proof": lambda repo, value: proofs._save(repo, "origin", Proof("a" * 32, value, SUMS[0])),
     "in git": lambda repo, value: seen_by_git._save(repo, {"model.bin": SUMS[value]}),
     "hook": lambda repo, value: hooks.install(repo.layout, f"/python{value}"),
@@ -197,9 +197,9 @@ def test_a_write_that_fails_at_any_call(
 
     def write() -> None:
         if durable:
-            write_file(RealDisk(), str(path), b"new", tmp=str(tmp_path))
+            write_durably(RealDisk(), str(path), b"new", tmp=str(tmp_path))
         else:
-            replace_file(str(path), b"new", mode=0o640, sync=True)
+            write_atomically(str(path), b"new", mode=0o640, sync=True)
 
     real, calls = getattr(os, step), []
 
@@ -228,9 +228,9 @@ def test_an_interrupt_leaves_no_temporary_file(tmp_path: Path, monkeypatch: pyte
 
     monkeypatch.setattr(atomic, "write_all", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        replace_file(str(tmp_path / "cache"), b"new")
+        write_atomically(str(tmp_path / "cache"), b"new")
     with pytest.raises(KeyboardInterrupt):
-        write_file(RealDisk(), str(tmp_path / "file"), b"new", tmp=str(tmp_path))
+        write_durably(RealDisk(), str(tmp_path / "file"), b"new", tmp=str(tmp_path))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -239,7 +239,7 @@ def test_the_mode_of_a_replaced_file(tmp_path: Path) -> None:
     path = tmp_path / "file"
 
     def mode(given: int | None) -> int:
-        replace_file(str(path), b"x", mode=given)
+        write_atomically(str(path), b"x", mode=given)
         return stat.S_IMODE(path.stat().st_mode)
 
     mask = os.umask(0o027)
@@ -247,7 +247,7 @@ def test_the_mode_of_a_replaced_file(tmp_path: Path) -> None:
         assert [mode(given) for given in (None, 0, 0o755, 0o604)] == [0o640, 0o640, 0o755, 0o604]
         tmp_path.chmod(0o2770)
         assert [mode(given) for given in (None, 0, 0o755, 0o604)] == [0o660, 0o640, 0o755, 0o604]
-        write_file(RealDisk(), str(path), b"x", tmp=str(tmp_path))
+        write_durably(RealDisk(), str(path), b"x", tmp=str(tmp_path))
         assert stat.S_IMODE(path.stat().st_mode) == 0o660
     finally:
         os.umask(mask)
@@ -256,7 +256,7 @@ def test_the_mode_of_a_replaced_file(tmp_path: Path) -> None:
 def test_threads_take_names_of_their_own(tmp_path: Path) -> None:
     path = str(tmp_path / "file")
     contents = [bytes([n]) * 100_000 for n in range(8)]
-    threads = [threading.Thread(target=replace_file, args=(path, data)) for data in contents for _ in range(5)]
+    threads = [threading.Thread(target=write_atomically, args=(path, data)) for data in contents for _ in range(5)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from modelvc.atomic import replace_file
+from modelvc.atomic import write_atomically
 from modelvc.drivers.notebooks.rules import read_rules
 from modelvc.drivers.say import CONFLICT, say
 from modelvc.errors import FormatError, ModelvcError, shown
@@ -49,7 +49,7 @@ def merge(args: Sequence[str]) -> int:
             say(f"{shown(path)}: {words} between {shown(sides[0])} and {shown(sides[1])}", conflict_hint(path))
             for key, mine, other in _values(data):
                 say(f"  {key}: {shown(sides[0])} has {mine}, {shown(sides[1])} has {other}")
-    replace_file(ours_file, data)
+    write_atomically(ours_file, data)
     return CONFLICT if conflicts else 0
 
 

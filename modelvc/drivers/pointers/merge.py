@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from modelvc.atomic import replace_file
+from modelvc.atomic import write_atomically
 from modelvc.drivers.say import CONFLICT, FAILED, NOT_HERE, say
 from modelvc.errors import shown
 
@@ -41,7 +41,7 @@ def pointer(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
     three = [_read(cwd, one) for one in (base, ours, theirs)]
     done = merge(repo, model_of(path), Sides(three[0], three[1], three[2], named, tips))
     answer = os.path.join(cwd, ours)
-    replace_file(answer, done.data, mode=os.stat(answer).st_mode & 0o777)
+    write_atomically(answer, done.data, mode=os.stat(answer).st_mode & 0o777)
     for at, words in enumerate(done.words):
         say(words if not at else f"  {words}")
     return CONFLICT if done.conflict else 0

@@ -202,10 +202,10 @@ def read_trailer(size: int, read_at: ReadAt, name: bytes, *, ahead: int = 0, str
     return found
 
 
-def prove(size: int, read_at: ReadAt, name: bytes, count: int | None = None) -> Trailer:
+def check_pack(size: int, read_at: ReadAt, name: bytes, count: int | None = None) -> Trailer:
     """Read the trailer of a pack, compare the first and last bytes as well, and return it.
 
-    Every writer proves a pack before the pack gets its NAME. Raises FormatError, also unless the pack holds COUNT
+    Every writer checks a pack before the pack gets its NAME. Raises FormatError, also unless the pack holds COUNT
     chunks (None: any number).
     """
     found = read_trailer(size, read_at, name, strict=True)

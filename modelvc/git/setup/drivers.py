@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from modelvc.atomic import replace_file
+from modelvc.atomic import write_atomically
 from modelvc.git.run import git, run
 
 if TYPE_CHECKING:
@@ -180,4 +180,4 @@ def _read(path: str) -> bytes:
 def _write(path: str, data: bytes) -> None:
     """Replace the file PATH unless it holds DATA: Git may be running it."""
     if _read(path) != data:
-        replace_file(path, data)
+        write_atomically(path, data)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modelvc.atomic import replace_file
+from modelvc.atomic import write_atomically
 from modelvc.errors import ConflictError, shown
 from modelvc.git.index import KEPT, SEEN
 from modelvc.git.run import run
@@ -186,4 +186,4 @@ def _write(path: str, data: bytes, *, executable: bool) -> None:
     if _read(path) == data and (not executable or os.access(path, os.X_OK)):
         return
     # Git runs it for everyone who may use the clone
-    replace_file(path, data, mode=0o755 if executable else None)
+    write_atomically(path, data, mode=0o755 if executable else None)

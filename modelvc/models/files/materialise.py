@@ -16,11 +16,11 @@ from modelvc.formats.paths import SafeRelPath, pointer_of
 from modelvc.ids import ObjectName, Oid
 from modelvc.models.files.trees import contents, entries_of, oid_of, stored_files
 from modelvc.store.local.content import ContentReader
-from modelvc.worktree import survey
+from modelvc.worktree import file_oids
 from modelvc.worktree.descriptors import clone_range
 from modelvc.worktree.digest import digest_of
 from modelvc.worktree.state import Known
-from modelvc.worktree.swap import Seen
+from modelvc.worktree.swap import PlannedFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -100,9 +100,9 @@ def _present(repo: Repo, path: SafeRelPath) -> _Present | None:
     if found is None:
         return None
     if not stat.S_ISDIR(found.mode):
-        seen = survey.file_seen(repo.worktree, repo.state, path)
+        seen = file_oids.file_seen(repo.worktree, repo.state, path)
         return _Present("file", Oid(seen.oid), {}, seen) if seen else None
-    files = survey.tree_files(repo.worktree, repo.state, path) or {}
+    files = file_oids.tree_files(repo.worktree, repo.state, path) or {}
     before = repo.state.tree(path)
     oid = before.oid
     if not oid or before.files != files:
@@ -236,7 +236,7 @@ def _apply(repo: Repo, reader: ContentReader, step: ModelPlan, on_bytes: Progres
     if step.action == "remove":
         repo.state.forget(step.path)
     elif step.action == "mode" and pointer and step.seen:
-        found = repo.worktree.set_executable(step.path, Seen(*step.seen), executable=pointer.executable)
+        found = repo.worktree.set_executable(step.path, PlannedFile(*step.seen), executable=pointer.executable)
         repo.state.remember_file(step.path, found, pointer.oid, settled=step.seen.settled)
     elif step.action == "write" and pointer and pointer.kind == "file":
         _write_file(repo, reader, step, on_bytes)
@@ -246,11 +246,11 @@ def _apply(repo: Repo, reader: ContentReader, step: ModelPlan, on_bytes: Progres
 
 def _remove(repo: Repo, steps: Sequence[ModelPlan]) -> dict[SafeRelPath, FileInUse]:
     """Remove the files of the models in STEPS. Return the models that kept a file."""
-    files: dict[str, Seen] = {}
+    files: dict[str, PlannedFile] = {}
     owner: dict[str, SafeRelPath] = {}
     for step in steps:
         found = {step.path: step.seen} if step.seen else {f"{step.path}/{name}": at for name, at in step.files.items()}
-        files |= {path: Seen(*known) for path, known in found.items()}
+        files |= {path: PlannedFile(*known) for path, known in found.items()}
         owner |= dict.fromkeys(found, step.path)
     kept: dict[SafeRelPath, list[tuple[str, str]]] = {}
     for path, why in repo.worktree.take_away(files).items():
@@ -271,7 +271,7 @@ def _remove_empty(repo: Repo, path: SafeRelPath, names: Iterable[str], *, stop: 
 def _write_file(repo: Repo, reader: ContentReader, step: ModelPlan, on_bytes: Progress) -> None:
     path, pointer = step.path, step.pointer
     assert pointer is not None  # noqa: S101 - for the type checker
-    seen = Seen(*step.seen) if step.seen else None
+    seen = PlannedFile(*step.seen) if step.seen else None
     root = repo.store.read_root("file", pointer.oid)
 
     def fill(fd: int) -> None:
@@ -318,7 +318,7 @@ def _write_tree(repo: Repo, reader: ContentReader, step: ModelPlan, on_bytes: Pr
         repo.store.mark_proven(repo.store.read_root("tree", pointer.oid))
     else:
         there = step.files
-        gone = repo.worktree.take_away({f"{path}/{name}": Seen(*there[name]) for name in step.remove})
+        gone = repo.worktree.take_away({f"{path}/{name}": PlannedFile(*there[name]) for name in step.remove})
         kept += gone.items()
         _remove_empty(repo, path, step.remove, stop=str(path))
         files = {name: known for name, known in there.items() if name not in step.remove and name not in step.write}
@@ -329,7 +329,7 @@ def _write_tree(repo: Repo, reader: ContentReader, step: ModelPlan, on_bytes: Pr
                 new[str(entry.path)] = entry
                 on_bytes(entry.size)
             folder.sync()
-            seen = {name: Seen(*there[name]) if name in there else None for name in new}
+            seen = {name: PlannedFile(*there[name]) if name in there else None for name in new}
             for name, placed in repo.worktree.place(folder, path, seen).items():
                 if placed.stat is None:
                     kept.append((placed.path, placed.why))

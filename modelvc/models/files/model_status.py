@@ -23,7 +23,7 @@ from modelvc.ids import Oid
 from modelvc.models.files.seen_by_git import exposed, held_by_git, leftovers, would_overwrite
 from modelvc.models.remotes.seen_cache import is_pushed, pushed_oids
 from modelvc.models.versions import claims
-from modelvc.worktree import survey
+from modelvc.worktree import file_oids
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -184,7 +184,7 @@ def _compare(repo: Repo, path: SafeRelPath, pointer: Pointer) -> _Difference:
     try:
         if pointer.kind == "tree":
             return _compare_tree(repo, path, pointer)
-        oid = survey.file_oid(repo.worktree, repo.state, path)
+        oid = file_oids.file_oid(repo.worktree, repo.state, path)
         if oid != pointer.oid:
             return _behind(repo, pointer, oid) or _Difference(MODIFIED)
         if wrong := claims.difference(claims.claimed(pointer), claims.Extent(found.size)):
@@ -208,11 +208,11 @@ def _behind(repo: Repo, pointer: Pointer, oid: bytes | None) -> _Difference | No
 
 
 def _compare_tree(repo: Repo, path: SafeRelPath, pointer: Pointer) -> _Difference:
-    if repo.state.tree(path).oid == pointer.oid and survey.unchanged_tree(repo.worktree, repo.state, path):
+    if repo.state.tree(path).oid == pointer.oid and file_oids.unchanged_tree(repo.worktree, repo.state, path):
         return _same_tree(repo, path, pointer)
     from modelvc.models.files.trees import entries_of, oid_of, stored_files
 
-    found = survey.tree_files(repo.worktree, repo.state, path) or {}
+    found = file_oids.tree_files(repo.worktree, repo.state, path) or {}
     now_oid = oid_of(entries_of(found))
     repo.state.remember_tree(path, now_oid, found)
     if now_oid == pointer.oid:

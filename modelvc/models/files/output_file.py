@@ -6,7 +6,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
-from modelvc.atomic import replace_file
+from modelvc.atomic import write_atomically
 from modelvc.errors import ConflictError, FileError, ModelvcError, shown
 from modelvc.formats.paths import SafeRelPath, is_pointer, model_of
 from modelvc.git import index
@@ -105,7 +105,7 @@ def _is_descriptor(path: str) -> bool:
 def _replace(path: str, data: bytes, mode: int) -> None:
     """Give PATH these bytes, and MODE unless that is 0. Raises FileError if the system refuses."""
     try:
-        replace_file(path, data, mode=mode, sync=True)
+        write_atomically(path, data, mode=mode, sync=True)
     except OSError as error:
         raise FileError(path, error) from None
 

@@ -7,7 +7,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from modelvc.atomic import replace_file
+from modelvc.atomic import write_atomically
 from modelvc.errors import GitError, ModelvcError, shown
 from modelvc.formats.paths import SafeRelPath, pointer_of
 from modelvc.git import history, index
@@ -101,4 +101,4 @@ def _load(repo: Repo) -> dict[str, str]:
 def _save(repo: Repo, known: dict[str, str]) -> None:
     path = os.path.join(repo.layout.mvc_dir, _KEPT)
     with suppress(OSError):  # a full disk, or a clone that one may only read: asked again next time
-        replace_file(path, json.dumps(known).encode("ascii"))
+        write_atomically(path, json.dumps(known).encode("ascii"))

@@ -65,9 +65,9 @@ def decide(judged: Sequence[Judgement]) -> list[Verdict]:
     compared = [one.comparison for one in judged if one.comparison]
     if not compared:
         return [one.verdict for one in judged]
-    from modelvc.gate.compare import settle
+    from modelvc.gate.compare import decide_together
 
-    decided = iter(settle(compared, unread=sum(one.unread for one in judged)))
+    decided = iter(decide_together(compared, unread=sum(one.unread for one in judged)))
     found = []
     for verdict, comparison, rule, _ in judged:
         if comparison and rule:

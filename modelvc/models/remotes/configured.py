@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from modelvc.atomic import RealDisk, make_folder, write_file
+from modelvc.atomic import RealDisk, make_folder, write_durably
 from modelvc.errors import ConfigError, NoRemote, NotFoundError, UntrustedRemote, UsageError, shown, shown_url
 from modelvc.formats.text import config, server_support
 from modelvc.formats.text.config import Remote
@@ -257,5 +257,5 @@ def save_clone_config(repo: Repo, changed: CloneConfig) -> None:
     disk = RealDisk()
     tmp = os.path.join(repo.layout.mvc_dir, "tmp")
     make_folder(disk, tmp)
-    write_file(disk, repo.clone_config_path, changed.encode(_CLONE_HEADER), tmp=tmp)
+    write_durably(disk, repo.clone_config_path, changed.encode(_CLONE_HEADER), tmp=tmp)
     repo.clone_config_changed(changed)

@@ -12,7 +12,7 @@ from modelvc.models.remotes.holders import list_roots
 from modelvc.models.versions.scope import versions_in
 from modelvc.store.local import compact
 from modelvc.store.local.writer import StoreWriter
-from modelvc.store.remote.seen import Seen
+from modelvc.store.remote.seen_root import SeenRoot
 from modelvc.store.transfer.download import Downloader
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class _Fetch:
         if came:
             self.gave.append(remote)
             known = seen_cache.load(self._repo, remote)
-            seen_cache.save(self._repo, remote, {**known, **{one: known.get(one, Seen(0, ())) for one in came}})
+            seen_cache.save(self._repo, remote, {**known, **{one: known.get(one, SeenRoot(0, ())) for one in came}})
 
 
 class _DryRun(_Fetch):

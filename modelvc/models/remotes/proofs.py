@@ -10,7 +10,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from modelvc.atomic import replace_file
+from modelvc.atomic import write_atomically
 from modelvc.errors import FormatError
 from modelvc.formats import limits
 from modelvc.formats.text import proofs as proofformat
@@ -144,4 +144,4 @@ def _save(repo: Repo, name: str, proof: Proof) -> None:
     path = _path(repo, name)
     os.makedirs(os.path.dirname(path), exist_ok=True)
     # the shim reads all that lies in proofs/
-    replace_file(path, proofformat.encode(proof), tmp=repo.layout.mvc_dir)
+    write_atomically(path, proofformat.encode(proof), tmp=repo.layout.mvc_dir)

@@ -9,10 +9,10 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from modelvc.atomic import replace_file
+from modelvc.atomic import write_atomically
 from modelvc.formats.binary.pack import PackRef
 from modelvc.ids import ObjectName, Oid
-from modelvc.store.remote.seen import Seen
+from modelvc.store.remote.seen_root import SeenRoot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,15 +28,15 @@ def _path(repo: Repo, remote: str) -> str:
     return os.path.join(repo.layout.mvc_dir, "remotes", remote)
 
 
-def load(repo: Repo, remote: str) -> dict[ObjectName, Seen]:
+def load(repo: Repo, remote: str) -> dict[ObjectName, SeenRoot]:
     """Return the objects seen on REMOTE, each with the sizes by which a push knows that it is complete."""
-    found: dict[ObjectName, Seen] = {}
+    found: dict[ObjectName, SeenRoot] = {}
     with suppress(FileNotFoundError), open(_path(repo, remote), encoding="ascii", errors="replace") as file:
         for line in file:
             with suppress(ValueError, KeyError):
                 letter, name, *packs = line.split()
                 size = int(packs.pop(0)) if packs and ":" not in packs[0] else 0
-                found[ObjectName(_KIND[letter], Oid(bytes.fromhex(name)))] = Seen(size, tuple(map(_pack, packs)))
+                found[ObjectName(_KIND[letter], Oid(bytes.fromhex(name)))] = SeenRoot(size, tuple(map(_pack, packs)))
     return found
 
 
@@ -45,7 +45,7 @@ def _pack(text: str) -> PackRef:
     return PackRef(bytes.fromhex(name), int(size))
 
 
-def save(repo: Repo, remote: str, found: Mapping[ObjectName, Seen]) -> None:
+def save(repo: Repo, remote: str, found: Mapping[ObjectName, SeenRoot]) -> None:
     """Replace the entries of REMOTE by FOUND."""
     path = _path(repo, remote)
     os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -53,7 +53,7 @@ def save(repo: Repo, remote: str, found: Mapping[ObjectName, Seen]) -> None:
         " ".join((_LETTER[kind], oid.hex(), str(seen.root), *(f"{name.hex()}:{size}" for name, size in seen.packs)))
         for (kind, oid), seen in found.items()
     )
-    replace_file(path, "".join(f"{line}\n" for line in lines).encode("ascii"))
+    write_atomically(path, "".join(f"{line}\n" for line in lines).encode("ascii"))
 
 
 def rename(repo: Repo, old: str, new: str) -> None:

@@ -164,7 +164,7 @@ def _why(data: bytes) -> str:
 def _broken(name: str, why: str) -> FormatError:
     return FormatError(
         f"{shown(name)} is no notebook that can be compared: {shown(why, 200)}",
-        hint="see `git diff`; what a merge left in conflict is mended by `mvc notebook merge PATH`",
+        hint="see `git diff`; what a merge left in conflict is resolved by `mvc notebook merge PATH`",
     )
 
 

@@ -16,7 +16,7 @@ from modelvc.models.files.trees import entries_of, oid_of, stored_files
 from modelvc.models.policy import read_policy
 from modelvc.models.versions.pointers import pointers_of
 from modelvc.models.versions.renames import FormerNames
-from modelvc.worktree import survey
+from modelvc.worktree import file_oids
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -160,14 +160,14 @@ def _use_worktree(repo: Repo, models: dict[SafeRelPath, _Version], chosen: Seque
 
 def _version_in_worktree(repo: Repo, path: SafeRelPath, pointer: Pointer) -> _Version:
     """Return what lies at PATH now as a version. Raises ModelvcError for what no pointer can name, such as a link."""
-    files = survey.tree_files(repo.worktree, repo.state, path)
+    files = file_oids.tree_files(repo.worktree, repo.state, path)
     if files is not None:
         entries = entries_of(files)
         size = sum(entry.size for entry in entries)
         found = replace(pointer, kind="tree", oid=oid_of(entries), size=size, files=len(entries), executable=False)
         return _Version(found, unsaved=True, files={entry.path: entry for entry in entries})
     stat = repo.worktree.stat(path)
-    oid = survey.file_oid(repo.worktree, repo.state, path)
+    oid = file_oids.file_oid(repo.worktree, repo.state, path)
     if stat is None or oid is None:
         return _Version(pointer)
     found = replace(pointer, kind="file", oid=Oid(oid), size=stat.size, files=None, executable=stat.executable)
@@ -218,11 +218,11 @@ def _shared(repo: Repo, old: Pointer | None, new: Pointer | None) -> int | None:
     """Return the bytes of NEW in chunks that OLD has too; None if the store lacks a side."""
     if old is None or new is None:
         return None
-    from modelvc.store.local.proof import read_content
+    from modelvc.store.local.hash_whole import read_content
 
     if not all(repo.store.has_root(p.kind, p.oid) for p in (old, new)):
         return None
-    sides = [read_content(repo.store, p.kind, p.oid, "", prove_it=False).recipe for p in (old, new)]
+    sides = [read_content(repo.store, p.kind, p.oid, "", hash_unproven=False).recipe for p in (old, new)]
     known = {cid for cid, _ in sides[0]}
     return sum(length for cid, length in sides[1] if cid in known)
 

@@ -115,7 +115,7 @@ def _refuse_new(repo: Repo, hub: _GitRemote, lost: Mapping[ObjectName, ModelvcEr
     for where, why in scope.broken:
         if (where.rpartition(" in ")[0], why) not in known:
             raise BrokenPointer(
-                f"{where} cannot be pushed: {why}", hint="mend or remove that pointer; `mvc fsck` lists all of them"
+                f"{where} cannot be pushed: {why}", hint="repair or remove that pointer; `mvc fsck` lists all of them"
             )
     for name, error in lost.items():
         if name not in old.needed_by:

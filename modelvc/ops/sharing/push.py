@@ -19,8 +19,8 @@ from modelvc.models.remotes.holders import find_holders
 from modelvc.models.versions.repositories import own_registrations
 from modelvc.models.versions.scope import scope_of
 from modelvc.ops.sharing.transfer import DEFAULT
+from modelvc.store.transfer.to_push import ToPush
 from modelvc.store.transfer.upload import PUSH_ALL, Uploader, UploadOptions
-from modelvc.store.transfer.wanted import Wanted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -127,7 +127,7 @@ def _refuse_broken(scope: Scope) -> None:
     if scope.broken:
         where, why = scope.broken[0]
         raise BrokenPointer(
-            f"{where} cannot be pushed: {why}", hint="mend or remove that pointer; `mvc fsck` lists all of them"
+            f"{where} cannot be pushed: {why}", hint="repair or remove that pointer; `mvc fsck` lists all of them"
         )
 
 
@@ -150,7 +150,7 @@ def send(
     """Upload the objects in SCOPE to a remote, and note in the cache which objects it has."""
     known = seen_cache.load(repo, to.name)
     wanted = [
-        Wanted(*one.name, one.path, partial(_related, repo, one), repo.store.has_root(*one.name))
+        ToPush(*one.name, one.path, partial(_related, repo, one), repo.store.has_root(*one.name))
         for one in scope.objects
     ]
     progress.expect(sum(one.pointer.size for one, want in zip(scope.objects, wanted, strict=True) if want.here))

@@ -26,7 +26,7 @@ from modelvc.store.local.ingest import Ingest
 from modelvc.store.local.writer import StoreWriter
 from modelvc.store.objects import manifest
 from modelvc.store.objects.manifest import Content
-from modelvc.worktree import survey
+from modelvc.worktree import file_oids
 from modelvc.worktree.reading import Reading
 from modelvc.worktree.scan import scan
 from modelvc.worktree.state import Known, Stat
@@ -145,10 +145,10 @@ def _dry_run(repo: Repo, chosen: Sequence[SafeRelPath], given: Measurements) -> 
 def _hashed_content(repo: Repo, target: Target) -> _StoredContent:
     """Hash the content of a target without storing it."""
     path = target.path
-    files = survey.tree_files(repo.worktree, repo.state, path)
+    files = file_oids.tree_files(repo.worktree, repo.state, path)
     if files is None:
         found = repo.worktree.stat(path)
-        oid = survey.file_oid(repo.worktree, repo.state, path)
+        oid = file_oids.file_oid(repo.worktree, repo.state, path)
         if found is None or oid is None:
             raise NotFoundError(f"there is no {shown(path)}", hint="check the name")
         return _StoredContent("file", Oid(oid), found.size, None, found.executable, 0)

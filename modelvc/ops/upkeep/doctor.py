@@ -185,7 +185,7 @@ def _config(repo: Repo) -> Iterator[Finding]:
         return
     if unknown:
         words = f"keys that this version does not know, and does not honour: {', '.join(shown(k, 80) for k in unknown)}"
-        yield Finding("config", "warn", words, "upgrade mvc, or mend their spelling")
+        yield Finding("config", "warn", words, "upgrade mvc, or correct their spelling")
     else:
         yield Finding("config", "ok", "readable")
 

@@ -12,8 +12,8 @@ from modelvc.models.remotes import configured
 from modelvc.models.versions import repositories
 from modelvc.models.versions.reachable import reachable
 from modelvc.store.backends.probe import clock_error, probe
-from modelvc.store.gc.collector import Collector
-from modelvc.store.gc.survey import GcRules
+from modelvc.store.remote_gc.gc import Gc
+from modelvc.store.remote_gc.survey import GcRules
 from modelvc.store.transfer.upload import GRACE
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def gc_remote(repo: Repo, options: RemoteGcOptions, *, apply: bool = False, prog
         urls = repositories.urls_to_read(repo, registered, options.also, name)
         names: dict[ObjectName, str] = {}
         rules = GcRules(_reached(repo, urls, names, options.grace), options.grace, registered=registered.values())
-        work = Collector(store, rules, progress.advance)
+        work = Gc(store, rules, progress.advance)
         done = work.run() if apply else work.plan()
         return RemoteGc(
             remote=name,

@@ -19,9 +19,9 @@ from modelvc.store.local.writer import StoreWriter
 from modelvc.store.repair import copies
 from modelvc.store.repair.remote_pack import repair_pack
 from modelvc.store.transfer.download import Downloader
+from modelvc.store.transfer.to_push import ToPush
 from modelvc.store.transfer.upload import Uploader, UploadOptions
-from modelvc.store.transfer.wanted import Wanted
-from modelvc.worktree import survey
+from modelvc.worktree import file_oids
 from modelvc.worktree.reading import Reading
 from modelvc.worktree.scan import scan
 
@@ -124,10 +124,10 @@ class Repairer:
             if found is None or stat.S_ISDIR(found.mode) != (kind == "tree"):
                 return False
             if kind == "tree":
-                files = survey.tree_files(repo.worktree, repo.state, path) or {}
+                files = file_oids.tree_files(repo.worktree, repo.state, path) or {}
                 if oid_of(entries_of(files)) != oid:
                     return False
-            elif survey.hash_file(repo.worktree, path, Reading())[1] != oid:
+            elif file_oids.hash_file(repo.worktree, path, Reading())[1] != oid:
                 return False
             kept = store_present(repo, [path])[path]
         except ModelvcError:
@@ -187,7 +187,7 @@ class Repairer:
         repo = self._repo
         known = {one: seen for one, seen in seen_cache.load(repo, remote_name).items() if one not in anew}
         stored = [  # an object without an intact local copy stays damaged on the remote
-            Wanted(*one, str(self._paths[one]), partial(list, [one]))
+            ToPush(*one, str(self._paths[one]), partial(list, [one]))
             for one in sorted(anew)
             if repo.store.has_root(*one)
         ]

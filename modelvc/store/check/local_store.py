@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from modelvc.errors import IntegrityError, ModelvcError, NotFoundError
 from modelvc.store.local import packfile
+from modelvc.store.local.hash_whole import hash_whole
 from modelvc.store.local.index import list_packs
-from modelvc.store.local.proof import prove
 from modelvc.store.objects import manifest
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def check_pack(store: LocalStore, name: bytes, *, every_byte: bool) -> PackHealt
     try:
         health = PackHealth(name, os.fstat(fd).st_size)
         try:
-            trailer = packfile.prove(fd, name)
+            trailer = packfile.check_pack(fd, name)
         except IntegrityError as error:
             health.unreadable = str(error)
             try:
@@ -79,7 +79,7 @@ def check_object(store: LocalStore, name: ObjectName, *, every_byte: bool) -> Mo
                 for cid, _ in segment.recipe:
                     store.locate(cid)
         if every_byte:
-            prove(store, root, "it")
+            hash_whole(store, root, "it")
     except (IntegrityError, NotFoundError) as error:
         return error
     return None

@@ -131,7 +131,7 @@ class RemoteChecker:
             unproven = [name for name in names if name not in proven and name not in self._faults]
             expect(int(packs.needed_bytes * self._share))
             if self._share >= 1 and self._only is None:
-                proven.update(name for name in unproven if self._prove(name, on_bytes))
+                proven.update(name for name in unproven if self._hash_whole(name, on_bytes))
             if self._share > 0:
                 left = packs.needed_bytes - packs.done_bytes
                 choose = share_of(left, self._share, random.SystemRandom()) if self._share < 1 else _every
@@ -236,14 +236,14 @@ class RemoteChecker:
 
     # -- the whole
 
-    def _prove(self, name: ObjectName, on_bytes: OnBytes) -> bool:
+    def _hash_whole(self, name: ObjectName, on_bytes: OnBytes) -> bool:
         """Hash the whole object unless most of it was read before. Return True if the hash equals its oid."""
         whole = WholeCheck(self._remote, self._local, self._packs)
         with suppress(KeyMissing, KeyDenied, FormatError):  # the check of its packs reports it
             read = self._remote.read_root(*name)
             try:
                 worth = read is not None and (self._whole or whole.is_cheap(read.root))
-                return read is not None and worth and whole.prove(read.root, on_bytes)
+                return read is not None and worth and whole.hash(read.root, on_bytes)
             except ObjectCorrupt as error:
                 self._faults[name] = Fault(str(error), gone=False)
         return False

@@ -60,7 +60,7 @@ class WholeCheck:
                     fresh += stored.stored
         return again <= fresh
 
-    def prove(self, root: Root, on_bytes: Callable[[int], None]) -> bool:
+    def hash(self, root: Root, on_bytes: Callable[[int], None]) -> bool:
         """Hash an object. Return False if a chunk is damaged or gone. Raises ObjectCorrupt if the hash is another."""
         try:
             with Workers(self._remote.backend, _JOBS, "mvc-whole") as pool:

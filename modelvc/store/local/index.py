@@ -13,7 +13,7 @@ import os
 import struct
 from typing import TYPE_CHECKING
 
-from modelvc.atomic import make_folder, write_file
+from modelvc.atomic import make_folder, write_durably
 from modelvc.errors import FormatError, IntegrityError
 from modelvc.formats import limits
 from modelvc.formats.binary.pack import Located, Stored, read_encodings, write_encodings
@@ -136,7 +136,9 @@ class ChunkIndex:
         found.sort(key=lambda one: one.chunk.cid)
         make_folder(self._disk, self._folder)
         data = _encode(found)
-        write_file(self._disk, os.path.join(self._folder, f"{number:08d}"), data, tmp=os.path.join(self._root, "tmp"))
+        write_durably(
+            self._disk, os.path.join(self._folder, f"{number:08d}"), data, tmp=os.path.join(self._root, "tmp")
+        )
         for name in old:
             _forget(os.path.join(self._folder, name))
         self.refresh()

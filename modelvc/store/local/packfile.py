@@ -96,7 +96,7 @@ class PackWriter:
         self._flush()
         self._disk.fsync(self._fd)
         name = pack.pack_id(trailer)
-        pack.prove(os.fstat(self._fd).st_size, _reading(self._fd), name, len(self._records))
+        pack.check_pack(os.fstat(self._fd).st_size, _reading(self._fd), name, len(self._records))
         folder = os.path.dirname(path_of(self._root, name))
         make_folder(self._disk, folder)
         self._disk.rename(self._tmp, path_of(self._root, name))
@@ -145,9 +145,9 @@ def read_trailer(fd: int, name: bytes) -> Trailer:
     return pack.read_trailer(os.fstat(fd).st_size, _reading(fd), name)
 
 
-def prove(fd: int, name: bytes) -> Trailer:
+def check_pack(fd: int, name: bytes) -> Trailer:
     """Return the same trailer, after comparing the first and last bytes of the pack as well. Raises FormatError."""
-    return pack.prove(os.fstat(fd).st_size, _reading(fd), name)
+    return pack.check_pack(os.fstat(fd).st_size, _reading(fd), name)
 
 
 def open_trailer(root: str, name: bytes) -> Trailer:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
-from modelvc.atomic import FileLock, RealDisk, make_folder, try_lock, write_file
+from modelvc.atomic import FileLock, RealDisk, make_folder, try_lock, write_durably
 from modelvc.errors import ConfigError, FormatError, LockHeld, ObjectCorrupt, ObjectMissing
 from modelvc.formats import limits
 from modelvc.formats.binary import root as rootformat
@@ -69,7 +69,7 @@ class LocalStore:
         found = self._config(config)
         if found is None:
             found = StoreConfig.create()
-            write_file(self.disk, config, found.encode(), tmp=os.path.join(self.root, "tmp"))
+            write_durably(self.disk, config, found.encode(), tmp=os.path.join(self.root, "tmp"))
         found.check_write(config)
         if self._owner:
             self._register()
@@ -88,7 +88,7 @@ class LocalStore:
                     hint="move the clone, or take store.path out of .git/mvc/config.toml",
                 ) from None
             make_folder(self.disk, folder)
-            write_file(self.disk, path, data, tmp=os.path.join(self.root, "tmp"))
+            write_durably(self.disk, path, data, tmp=os.path.join(self.root, "tmp"))
 
     def clones(self) -> list[str]:
         """Return the paths of the registrations of clones that use this store, besides the one in which it lies."""
@@ -113,7 +113,7 @@ class LocalStore:
         with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
             torn = store_config.is_torn(file.read(limits.STORE_CONFIG + 1))
         if torn:
-            write_file(self.disk, path, StoreConfig.create().encode(), tmp=os.path.join(self.root, "tmp"))
+            write_durably(self.disk, path, StoreConfig.create().encode(), tmp=os.path.join(self.root, "tmp"))
         return torn
 
     def _config(self, path: str) -> StoreConfig | None:
@@ -158,7 +158,7 @@ class LocalStore:
         """Note that the whole of an object was hashed and matched its oid."""
         if root.unproven:
             data = replace(root, unproven=False).encode()
-            write_file(self.disk, self.root_path(root.kind, root.oid), data, tmp=os.path.join(self.root, "tmp"))
+            write_durably(self.disk, self.root_path(root.kind, root.oid), data, tmp=os.path.join(self.root, "tmp"))
 
     def roots(self) -> Iterator[ObjectName]:
         """Yield the name of every object that has a root here."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
-from modelvc.atomic import make_folder, write_file
+from modelvc.atomic import make_folder, write_durably
 from modelvc.formats.binary.root import Part
 from modelvc.formats.binary.segment import Segment
 from modelvc.store.local.packfile import PackWriter
@@ -135,7 +135,7 @@ class StoreWriter:
         store, tmp = self._store, os.path.join(self._store.root, "tmp")
         for path, root in self._roots:
             make_folder(store.disk, os.path.dirname(path))
-            write_file(store.disk, path, root, tmp=tmp)
+            write_durably(store.disk, path, root, tmp=tmp)
         self._roots = []
         if self._sealed:
             self._sealed = set()

@@ -6,7 +6,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
-from modelvc.atomic import RealDisk, make_folder, write_file
+from modelvc.atomic import RealDisk, make_folder, write_durably
 from modelvc.errors import FormatError
 from modelvc.formats import limits
 from modelvc.formats.text import server_support
@@ -39,7 +39,7 @@ class Servers:
         with contextlib.suppress(OSError):
             disk = RealDisk()
             make_folder(disk, self._folder)
-            write_file(disk, self._path(found.store, found.server), found.encode(), tmp=self._folder)
+            write_durably(disk, self._path(found.store, found.server), found.encode(), tmp=self._folder)
 
     def _path(self, store: str, server: str) -> str:
         return os.path.join(self._folder, server_support.file_of(store, server))

@@ -215,7 +215,7 @@ class RemoteStore:
                 raise self.unseen(lacking[0])
             self.waits.pause(self.unseen(lacking[0]), waits.pop(0))
 
-    def prove(self, packs: Iterable[PackRef]) -> bool:
+    def check_packs(self, packs: Iterable[PackRef]) -> bool:
         """Read the trailers of PACKS that were just sent. Return False if one is gone.
 
         Raises ObjectCorrupt for a damaged one.

@@ -47,7 +47,7 @@ def repair_pack(local: LocalStore, remote: RemoteStore, bad: RemotePack) -> bool
         if stored is None:
             return False
         body[place] = stored
-    pack.prove(bad.size, pack.bytes_at(body), bad.name, trailer.count)
+    pack.check_pack(bad.size, pack.bytes_at(body), bad.name, trailer.count)
     if body != data or size != bad.size:
         remote.backend.put(pack_key(bad.name), body)
     return True

@@ -16,11 +16,11 @@ from modelvc.formats.text import repository_registration
 from modelvc.store.backends import retry
 from modelvc.store.backends.api import KeyDenied
 from modelvc.store.objects import manifest
-from modelvc.store.remote.seen import Seen
+from modelvc.store.remote.seen_root import SeenRoot
 from modelvc.store.remote.store import root_key
 from modelvc.store.remote.workers import Workers
 from modelvc.store.transfer.batch import Batch
-from modelvc.store.transfer.outgoing import RemoteState
+from modelvc.store.transfer.pack_sender import RemoteState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from modelvc.ids import ObjectName, Oid
     from modelvc.store.local.store import LocalStore
     from modelvc.store.remote.store import Listing, RemoteStore
-    from modelvc.store.transfer.outgoing import Packs
-    from modelvc.store.transfer.wanted import Wanted
+    from modelvc.store.transfer.pack_sender import Packs
+    from modelvc.store.transfer.to_push import ToPush
 
 PUSH_ALL = "mvc push --all"  # without --all, only what HEAD's history needs
 GRACE = 14 * 86_400.0  # seconds: gc keeps what is younger on a remote; pushes rely on it
@@ -47,7 +47,7 @@ class Uploaded:
     sent: tuple[ObjectName, ...]
     sent_bytes: int
     there: tuple[ObjectName, ...]
-    seen: Mapping[ObjectName, Seen]
+    seen: Mapping[ObjectName, SeenRoot]
     absent: Mapping[ObjectName, ModelvcError]
 
 
@@ -69,26 +69,26 @@ class Uploader:
     """One push to one remote. `known`: objects that this clone has seen there, and what they needed."""
 
     def __init__(
-        self, local: LocalStore, remote: RemoteStore, known: Mapping[ObjectName, Seen], options: UploadOptions
+        self, local: LocalStore, remote: RemoteStore, known: Mapping[ObjectName, SeenRoot], options: UploadOptions
     ) -> None:
         self._local = local
         self._remote = remote
         self._known = known
         self._options = options
-        self._seen: dict[ObjectName, Seen] = {}
+        self._seen: dict[ObjectName, SeenRoot] = {}
         self._sent: dict[ObjectName, None] = {}
         self._sent_bytes = 0
         self._absent: dict[ObjectName, ModelvcError] = {}
         self._denied: set[ObjectName] = set()  # objects whose root this account may not read
         self._unseen = ""  # a key that was written and is not listed
 
-    def run(self, wanted: Sequence[Wanted], on_bytes: Callable[[int], None] = lambda _: None) -> Uploaded:
+    def run(self, wanted: Sequence[ToPush], on_bytes: Callable[[int], None] = lambda _: None) -> Uploaded:
         """Bring WANTED to the remote, complete, except those that neither side has whole.
 
         Raises RemoteBusy if gc or a forgetful server interferes with every attempt.
         """
         for wait in (*retry.delays(), None):
-            if self._bring(wanted, on_bytes):
+            if self._attempt(wanted, on_bytes):
                 break
             if wait is None:
                 raise self._failure()
@@ -97,17 +97,17 @@ class Uploader:
         there = tuple(w.name for w in wanted if w.name not in self._sent and w.name not in self._absent)
         return Uploaded(tuple(self._sent), self._sent_bytes, there, self._seen, self._absent)
 
-    def plan(self, wanted: Sequence[Wanted]) -> Uploaded:
+    def plan(self, wanted: Sequence[ToPush]) -> Uploaded:
         """Return what `run` would do with WANTED. Nothing is written."""
         self._remote.check()
         listing = self._remote.listing().without(self._options.damaged)
-        _, missing = self._compare(wanted, listing)
+        _, missing = self._missing_on_remote(wanted, listing)
         gone = {want.name for want in missing}
         there = tuple(want.name for want in wanted if want.name not in gone)
         return Uploaded(tuple(want.name for want in missing if want.here), 0, there, self._seen, self._absent)
 
-    def _compare(self, wanted: Sequence[Wanted], listing: Listing) -> tuple[RemoteState, list[Wanted]]:
-        """Return what the remote holds, and those of WANTED that it lacks. Note those that neither side has."""
+    def _missing_on_remote(self, wanted: Sequence[ToPush], listing: Listing) -> tuple[RemoteState, list[ToPush]]:
+        """Return the state of the remote, and those of WANTED that it lacks. Note those that neither side has."""
         state = RemoteState(listing, self._remote.doomed(listing.dooms))
         missing = [want for want in wanted if not self._is_there(want, state)]
         self._absent = {want.name: self._lacking(want, state) for want in missing if not want.here}
@@ -120,7 +120,7 @@ class Uploader:
             f"others change {self._remote.name} all the time while this push runs", hint="run `mvc push` again"
         )
 
-    def _bring(self, wanted: Sequence[Wanted], on_bytes: Callable[[int], None]) -> bool:
+    def _attempt(self, wanted: Sequence[ToPush], on_bytes: Callable[[int], None]) -> bool:
         """Make one attempt. Return False if a gc may have crossed it, or if some key is not there afterwards."""
         made = self._remote.prepare()
         listing = self._remote.listing().without(self._options.damaged)
@@ -129,7 +129,7 @@ class Uploader:
         begun = _Clocks(self._remote)
         for url in self._options.repositories:
             made |= self._remote.register(url, listing)
-        state, missing = self._compare(wanted, listing)
+        state, missing = self._missing_on_remote(wanted, listing)
         gone = {want.name for want in missing}
         old = begun.remote_time - self._options.grace / 2
         stale = [w for w in wanted if w.name not in gone and 0 < listing.keys[root_key(*w.name)].mtime < old]
@@ -137,11 +137,11 @@ class Uploader:
         sizes: dict[str, int] = {}
         if send:
             batch = Batch(self._local, self._remote, state, self._options.jobs)
-            roots = batch.prepare(send, on_bytes)
+            roots = batch.send_packs(send, on_bytes)
             self._sent_bytes += batch.sent_bytes
             if begun.passed(self._remote) > self._options.grace / 4:
                 return False  # a gc may have doomed and deleted packs of these roots
-            written = batch.write(roots)
+            written = batch.write_roots(roots)
             self._sent |= dict.fromkeys(written)
             self._seen |= written
             sizes = batch.sizes
@@ -152,12 +152,12 @@ class Uploader:
             if not all(list(pool.map(self._renew, stale))):
                 return False
         sizes |= {root_key(*want.name): listing.keys[root_key(*want.name)].size for want in stale}
-        if (made or missing or stale) and not self._is_settled(listing, sizes):
+        if (made or missing or stale) and not self._has_arrived(listing, sizes):
             return False
         # last: a root that was young at the start may be old now
         return begun.passed(self._remote) <= self._options.grace / 4
 
-    def _is_settled(self, before: Listing, sizes: Mapping[str, int]) -> bool:
+    def _has_arrived(self, before: Listing, sizes: Mapping[str, int]) -> bool:
         """Return True if the keys in SIZES are there, new and whole, and nothing was doomed since BEFORE.
 
         The remote is asked again, because a server may lose what it acknowledged. On most remotes this is one request.
@@ -177,7 +177,7 @@ class Uploader:
                 return False
         return set(now.dooms) <= set(before.dooms)
 
-    def _is_there(self, want: Wanted, state: RemoteState) -> bool:
+    def _is_there(self, want: ToPush, state: RemoteState) -> bool:
         """Return True if the remote has the root and all packs that it needs, each with its size."""
         name = want.name
         again = name in self._options.resend or name in self._denied
@@ -201,19 +201,19 @@ class Uploader:
         written = float("inf") if name in self._sent else state.listing.keys[root_key(*name)].mtime
         return any(one in state.doomed and state.doomed[one] <= written for one, _ in needed)
 
-    def _ask(self, name: ObjectName) -> Seen | None:
+    def _ask(self, name: ObjectName) -> SeenRoot | None:
         try:
             found = self._remote.read_root(*name)
-            return None if found is None else Seen(found.entry.size, _needed(self._remote, found.root))
+            return None if found is None else SeenRoot(found.entry.size, _needed(self._remote, found.root))
         except (IntegrityError, KeyDenied):  # then it is sent again
             return None
 
-    def _lacking(self, want: Wanted, state: RemoteState) -> ModelvcError:
+    def _lacking(self, want: ToPush, state: RemoteState) -> ModelvcError:
         there = "whole on" if state.listing.has_root(*want.name) else "on"
         where = f"the local store, nor {there} {self._remote.name}"
         return ObjectMissing(want.oid, where, path=want.path, hint=f"run `{PUSH_ALL}` in a clone that has it")
 
-    def _renew(self, want: Wanted) -> bool:
+    def _renew(self, want: ToPush) -> bool:
         """Rewrite an old root, so that gc keeps it until Git's refs name it.
 
         Return False if the root changed meanwhile.

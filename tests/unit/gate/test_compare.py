@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from modelvc.gate.compare import Comparison, Question, Settled, agrees, compare_metric, disagreement, settle
+from modelvc.gate.compare import Comparison, Decided, Question, agrees, compare_metric, decide_together, disagreement
 from modelvc.gate.measures import MEASURES, NotComputable
 from modelvc.gate.pairing import PairedRows, Side, pair_rows
 from modelvc.gate.predictions import parse
@@ -273,7 +273,7 @@ def test_too_little_is_said_and_never_passes(metric: str, rows: tuple[Any, ...],
     assert not found.enough
     assert why in found.why
     assert found.interval is None
-    (settled,) = settle([found])
+    (settled,) = decide_together([found])
     assert settled.outcome == "inconclusive"
     assert settled.why == f"not enough data: {found.why}"
 
@@ -282,7 +282,7 @@ def test_the_same_predictions_pass_when_there_are_enough_of_them():
     for rows, outcome in ((40, "pass"), (20, "inconclusive")):
         found = asked(paired([0, 1] * (rows // 2), [1, 1] * (rows // 2), [1, 1] * (rows // 2)), "accuracy")
         assert found.same
-        assert settle([found])[0].outcome == outcome
+        assert decide_together([found])[0].outcome == outcome
 
 
 def test_the_words_of_all_outcomes():
@@ -292,7 +292,7 @@ def test_the_words_of_all_outcomes():
     question = Question(margin=0.02)
     found = [compare_metric(paired(truth, right, other), "accuracy", question) for other in (flipped, few, right)]
     barely = compare_metric(paired(truth[:200], right[:200], few[:200]), "accuracy", Question(margin=0.001))
-    words = settle([one for one in [*found, barely] if isinstance(one, Comparison)])
+    words = decide_together([one for one in [*found, barely] if isinstance(one, Comparison)])
     assert [one.outcome for one in words] == ["fail", "pass", "pass", "inconclusive"]
     assert [one.why for one in words] == [
         "a loss of more than 0.02 is shown (95 % interval of the change -0.1202 to -0.08291)",
@@ -314,7 +314,7 @@ def test_an_interval_that_the_exact_test_does_not_confirm_is_no_failure():
     assert found.interval.high < 0
     assert found.p_value == 0.125
     assert found.p_worse == wrong.p_worse == 0.0625
-    (settled,) = settle([found])
+    (settled,) = decide_together([found])
     assert settled.outcome == "inconclusive"
     assert settled.why.startswith("not enough data: 1,000 rows do not decide whether more than 0 is lost")
 
@@ -326,15 +326,15 @@ def test_a_loss_that_only_one_of_many_shows_is_not_a_failure():
             "m", Question(margin=0.005), 0.9, 0.85, -0.05, interval, 0.02, p_worse, 500, None, "", enough=True, why=""
         )
 
-    assert settle([made(0.01)])[0].outcome == "fail"
-    many = settle([made(0.01), *[made(0.7)] * 4])
-    assert many[0] == Settled(
+    assert decide_together([made(0.01)])[0].outcome == "fail"
+    many = decide_together([made(0.01), *[made(0.7)] * 4])
+    assert many[0] == Decided(
         "inconclusive",
         "a loss is shown for it alone, but among 5 metrics that may be chance "
         "(95 % interval of the change -0.09 to -0.01)",
         0.05,
     )
-    assert settle([made(0.004), *[made(0.7)] * 4])[0].outcome == "fail"
+    assert decide_together([made(0.004), *[made(0.7)] * 4])[0].outcome == "fail"
 
 
 def test_equal_models_fail_no_more_often_than_promised():
@@ -351,7 +351,7 @@ def test_equal_models_fail_no_more_often_than_promised():
         for metric in failed if time < 100 else ("accuracy", "auc", "brier"):
             ran[metric] += 1
             found = asked(one, metric)
-            failed[metric] += settle([found])[0].outcome == "fail"
+            failed[metric] += decide_together([found])[0].outcome == "fail"
             any_drop += metric == "accuracy" and found.difference < 0
     assert any_drop > 0.4 * times
     # at most (1 - 0.95) / 2, and three standard errors of this simulation
@@ -364,9 +364,9 @@ def test_a_model_that_is_much_worse_fails():
     old, new = ([t if rng.random() < share else 1 - t for t in truth] for share in (0.9, 0.8))
     rows = paired(truth, old, new)
     for metric in ("accuracy", "error_rate", "mae", "f1", "balanced_accuracy", "rmse"):
-        assert settle([asked(rows, metric, margin=0.02)])[0].outcome == "fail", metric
+        assert decide_together([asked(rows, metric, margin=0.02)])[0].outcome == "fail", metric
         back = paired(truth, new, old)
-        assert settle([asked(back, metric, margin=0.02)])[0].outcome == "pass", metric
+        assert decide_together([asked(back, metric, margin=0.02)])[0].outcome == "pass", metric
 
 
 @pytest.mark.parametrize(
@@ -404,7 +404,7 @@ def test_a_row_that_lacks_a_value_contradicts_no_recorded_metric():
     rows = paired([0, 1] * 150, [0, 1] * 150, [0, 1] * 150, scores, [nan, *scores[1:]])
     found = asked(rows, "auc")
     assert disagreement(found, 1.0, 1.0) == ""
-    assert settle([found])[0] == Settled("inconclusive", "not enough data: 1 row of 300 lacks a value")
+    assert decide_together([found])[0] == Decided("inconclusive", "not enough data: 1 row of 300 lacks a value")
 
 
 @pytest.mark.parametrize("metric", ["auc", "brier", "log_loss", "mse", "rmse", "r2", "mae"])
@@ -441,9 +441,9 @@ def test_what_could_not_be_read_counts_as_one_comparison_more():
     truth = [rng.random() < 0.5 for _ in range(400)]
     worse = [t if rng.random() < 0.93 else not t for t in truth]
     found = asked(paired(list(map(int, truth)), list(map(int, truth)), list(map(int, worse))), "accuracy", margin=0.03)
-    assert settle([found])[0].outcome == "fail"
-    alone = settle([found])[0].p_adjusted
-    assert settle([found], unread=9)[0].p_adjusted == pytest.approx(10 * (alone or 0))
+    assert decide_together([found])[0].outcome == "fail"
+    alone = decide_together([found])[0].p_adjusted
+    assert decide_together([found], unread=9)[0].p_adjusted == pytest.approx(10 * (alone or 0))
 
 
 @pytest.mark.parametrize("name", ["1.5.recall", "test.1.5.recall", "report/1.5/recall"])

@@ -14,19 +14,19 @@ from modelvc.ids import ObjectName
 from modelvc.models.files.trees import stored_recipes
 from modelvc.store.check import local_store
 from modelvc.store.check.remote_store import CheckDepth, RemoteChecker
-from modelvc.store.gc.collector import Collector
-from modelvc.store.gc.survey import GcRules
+from modelvc.store.local.hash_whole import read_content
 from modelvc.store.local.ingest import Ingest
-from modelvc.store.local.proof import read_content
 from modelvc.store.local.store import LocalStore
 from modelvc.store.local.writer import StoreWriter
 from modelvc.store.objects import manifest
 from modelvc.store.objects.manifest import Content
 from modelvc.store.remote.store import RemoteStore, root_key
+from modelvc.store.remote_gc.gc import Gc
+from modelvc.store.remote_gc.survey import GcRules
 from modelvc.store.repair import copies
 from modelvc.store.transfer.download import Downloader
+from modelvc.store.transfer.to_push import ToPush
 from modelvc.store.transfer.upload import Uploader, UploadOptions
-from modelvc.store.transfer.wanted import Wanted
 from tests.golden.write import aided, with_bases
 from tests.support.stores import DictBackend, add_bytes, folders, read_bytes
 
@@ -71,7 +71,7 @@ def made(tmp_path: Path) -> tuple[LocalStore, DictBackend, tuple[Content, Conten
 
 
 def push(store: LocalStore, far: DictBackend, contents: tuple[Content, ...], *, anew: bool = False) -> None:
-    wanted = [Wanted(one.kind, one.oid, "m", lambda: [ObjectName(c.kind, c.oid) for c in contents]) for one in contents]
+    wanted = [ToPush(one.kind, one.oid, "m", lambda: [ObjectName(c.kind, c.oid) for c in contents]) for one in contents]
     terms = UploadOptions(jobs=1, resend=frozenset(one.name for one in wanted) if anew else frozenset())
     Uploader(store, RemoteStore(far), {}, terms).run(wanted)
 
@@ -142,7 +142,7 @@ def test_a_clean_up_that_copies(made: Made, tmp_path: Path) -> None:
     far.clock = lambda: 2e9
     before = {key for key in far.objects if key.startswith("packs/")}
     names = {ObjectName(one.kind, one.oid) for one in contents}
-    Collector(RemoteStore(far), GcRules(lambda: names, 0.0, jobs=1)).run()
+    Gc(RemoteStore(far), GcRules(lambda: names, 0.0, jobs=1)).run()
     assert not before & far.objects.keys()
     other = LocalStore(str(tmp_path / "other"))
     Downloader(other, RemoteStore(far), 2).run(sorted(names))

@@ -78,7 +78,7 @@ def from_file(tmp: Path, data: bytes) -> None:
 
 def after_a_push(tmp: Path, data: bytes) -> None:
     del tmp
-    assert remote(data).prove([(NAME, len(data))])
+    assert remote(data).check_packs([(NAME, len(data))])
 
 
 def by_fsck(tmp: Path, data: bytes) -> None:

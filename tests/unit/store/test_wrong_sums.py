@@ -21,20 +21,20 @@ from modelvc.ids import ObjectName
 from modelvc.models.files import trees
 from modelvc.store.check import local_store
 from modelvc.store.check.remote_store import CheckDepth, RemoteChecker
-from modelvc.store.gc.collector import Collector
-from modelvc.store.gc.survey import GcRules
 from modelvc.store.local.content import ContentReader
+from modelvc.store.local.hash_whole import hash_whole, read_content
 from modelvc.store.local.ingest import Ingest
-from modelvc.store.local.proof import prove, read_content
 from modelvc.store.local.store import LocalStore
 from modelvc.store.local.writer import StoreWriter
 from modelvc.store.objects import manifest
 from modelvc.store.objects.manifest import Content, PartSource
 from modelvc.store.remote.store import RemoteStore, root_key
+from modelvc.store.remote_gc.gc import Gc
+from modelvc.store.remote_gc.survey import GcRules
 from modelvc.store.repair import copies
 from modelvc.store.transfer.download import Downloader
+from modelvc.store.transfer.to_push import ToPush
 from modelvc.store.transfer.upload import Uploader, UploadOptions, needed_packs
-from modelvc.store.transfer.wanted import Wanted
 from tests.support.stores import DictBackend, folders
 
 FILES = {"a": random.Random(1).randbytes(700_000), "b": b"two"}
@@ -106,7 +106,7 @@ def made(request: pytest.FixtureRequest, tmp_path: Path) -> Made:
             content = manifest.tree_content(entries, {one.oid: one.recipe for one in done})
         writer.add(content)
         writer.commit()
-    Uploader(local, RemoteStore(backend), {}, UploadOptions(jobs=1)).run([Wanted(content.kind, content.oid, "m")])
+    Uploader(local, RemoteStore(backend), {}, UploadOptions(jobs=1)).run([ToPush(content.kind, content.oid, "m")])
     found = Made(local, backend, content, LocalStore(str(tmp_path / "empty")))
     change = {"shorter": shorter, "longer": longer}[how]
     Path(local.root_path(content.kind, content.oid)).write_bytes(wrong(found.root(local), local, change))
@@ -139,14 +139,14 @@ RAISING: dict[str, Callable[[Made], object]] = {
     "sections": lambda made: list(manifest.sections(made.local, made.root(made.local))),
     "segments": lambda made: list(manifest.read_segments(made.remote, made.root(made.remote))),
     "the content for a push": lambda made: read_content(made.local, made.content.kind, made.content.oid, "m"),
-    "the proof of the whole": lambda made: prove(made.local, made.root(made.local), "m"),
+    "the proof of the whole": lambda made: hash_whole(made.local, made.root(made.local), "m"),
     "files of the worktree": write_all_of,
     "entries": stored_files,
     "a fetch": lambda made: Downloader(made.empty, made.remote, 1).run(
         [ObjectName(made.content.kind, made.content.oid)]
     ),
     "packs that a remote needs": lambda made: needed_packs(made.remote, made.content.kind, made.content.oid),
-    "a clean-up": lambda made: Collector(
+    "a clean-up": lambda made: Gc(
         made.remote, GcRules(lambda: {ObjectName(made.content.kind, made.content.oid)}, 0.0, jobs=1)
     ).run(),
 }
@@ -189,7 +189,7 @@ def test_a_push_sends_it_again(made: Made, tmp_path: Path) -> None:
         ingest.many(list(FILES), folders(tmp_path), "f")
         writer.add(made.content)
         writer.commit()
-    wanted = Wanted(made.content.kind, made.content.oid, "m")
+    wanted = ToPush(made.content.kind, made.content.oid, "m")
     done = Uploader(other, made.remote, {}, UploadOptions(jobs=1)).run([wanted])
     assert done.sent == (wanted.name,)
     Downloader(made.empty, made.remote, 1).run([wanted.name])

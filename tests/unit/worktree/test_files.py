@@ -9,13 +9,13 @@ import pytest
 from modelvc.atomic import write_all
 from modelvc.errors import ConflictError, FileChanged, UsageError
 from modelvc.formats.paths import SafeRelPath
-from modelvc.worktree import survey
+from modelvc.worktree import file_oids
 from modelvc.worktree.descriptors import clone_range
 from modelvc.worktree.files import Worktree
 from modelvc.worktree.reading import Reading
 from modelvc.worktree.scan import scan
 from modelvc.worktree.state import GRAIN, Known, State, is_settled, now, stat_of
-from modelvc.worktree.swap import Seen
+from modelvc.worktree.swap import PlannedFile
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def put(tree: Worktree, path: str, data: bytes, *, executable: bool = False) -> 
     tree.write(SafeRelPath(path), lambda fd: write_all(fd, data), executable=executable)
 
 
-def seen(tree: Worktree, path: str) -> Seen:
-    return Seen(*survey.hash_file(tree, path, Reading()))
+def seen(tree: Worktree, path: str) -> PlannedFile:
+    return PlannedFile(*file_oids.hash_file(tree, path, Reading()))
 
 
 def test_a_file_is_written_with_its_folders_and_mode(tree: Worktree) -> None:
@@ -153,11 +153,11 @@ def test_an_edit_that_keeps_size_and_times_is_seen(tree: Worktree, tmp_path: Pat
     path = Path(tree.root) / "m.bin"
     os.utime(path, ns=(10**18, 10**18))
     state = State(str(tmp_path / "state"))
-    before = survey.file_oid(tree, state, "m.bin")
+    before = file_oids.file_oid(tree, state, "m.bin")
     state.files["m.bin"] = (*state.files["m.bin"][:2], True)
     path.write_bytes(b"new!")
     os.utime(path, ns=(10**18, 10**18))
-    assert survey.file_oid(tree, state, "m.bin") != before
+    assert file_oids.file_oid(tree, state, "m.bin") != before
 
 
 def test_an_edit_within_the_clocks_grain_is_seen(tree: Worktree, tmp_path: Path) -> None:
@@ -165,7 +165,7 @@ def test_an_edit_within_the_clocks_grain_is_seen(tree: Worktree, tmp_path: Path)
     path = Path(tree.root) / "m.bin"
     state = State(str(tmp_path / "state"))
     path.write_bytes(b"old!")
-    survey.file_oid(tree, state, "m.bin")
+    file_oids.file_oid(tree, state, "m.bin")
     known = state.file("m.bin")
     assert known
     assert not known.settled
@@ -197,14 +197,14 @@ def test_a_known_folder_reads_nothing(tree: Worktree, tmp_path: Path, monkeypatc
     put(tree, "m/a", b"1")
     put(tree, "m/b/c", b"2")
     state = State(str(tmp_path / "state"))
-    files = survey.tree_files(tree, state, "m")
+    files = file_oids.tree_files(tree, state, "m")
     assert files is not None
     state.remember_tree("m", b"x" * 32, {name: (*known[:2], True) for name, known in files.items()})
-    monkeypatch.setattr(survey, "hash_file", lambda *_: pytest.fail("it was read"))
-    assert survey.unchanged_tree(tree, state, "m")
-    assert survey.tree_files(tree, state, "m") is not None
+    monkeypatch.setattr(file_oids, "hash_file", lambda *_: pytest.fail("it was read"))
+    assert file_oids.unchanged_tree(tree, state, "m")
+    assert file_oids.tree_files(tree, state, "m") is not None
     (Path(tree.root) / "m/extra").write_bytes(b"")
-    assert not survey.unchanged_tree(tree, state, "m")
+    assert not file_oids.unchanged_tree(tree, state, "m")
 
 
 def test_cloning_copies_every_byte_or_says_no(tmp_path: Path) -> None:
@@ -230,7 +230,7 @@ def test_what_is_not_settled_is_read_again(tree: Worktree, tmp_path: Path) -> No
     """Stat data that agree prove nothing about a file that was read in the tick in which it was written."""
     put(tree, "m.bin", b"new")
     put(tree, "f/m.bin", b"new")
-    oid = survey.file_oid(tree, State(str(tmp_path / "none")), "m.bin")
+    oid = file_oids.file_oid(tree, State(str(tmp_path / "none")), "m.bin")
     state = State(str(tmp_path / "state"))
     for settled in (False, True):
         for path in ("m.bin", "f/m.bin"):
@@ -240,17 +240,17 @@ def test_what_is_not_settled_is_read_again(tree: Worktree, tmp_path: Path) -> No
         known = state.file("f/m.bin")
         assert known
         state.remember_tree("f", bytes(32), {"m.bin": known})
-        assert survey.unchanged_tree(tree, state, "f") is settled
-        files = survey.tree_files(tree, state, "f") or {}
+        assert file_oids.unchanged_tree(tree, state, "f") is settled
+        files = file_oids.tree_files(tree, state, "f") or {}
         assert files["m.bin"][1] == (bytes(32) if settled else oid)
-        assert survey.file_oid(tree, state, "m.bin") == (bytes(32) if settled else oid)
+        assert file_oids.file_oid(tree, state, "m.bin") == (bytes(32) if settled else oid)
 
 
 def test_a_file_that_changes_while_it_is_hashed(tree: Worktree, monkeypatch: pytest.MonkeyPatch) -> None:
     put(tree, "m.bin", b"new")
-    monkeypatch.setattr(survey, "digest_of", lambda fd: os.utime(fd, (0, 0)))
+    monkeypatch.setattr(file_oids, "digest_of", lambda fd: os.utime(fd, (0, 0)))
     with pytest.raises(FileChanged):
-        survey.hash_file(tree, "m.bin", Reading())
+        file_oids.hash_file(tree, "m.bin", Reading())
 
 
 def test_the_state_file_holds_plain_rows_and_gives_them_by_name(tree: Worktree, tmp_path: Path) -> None:

@@ -19,11 +19,11 @@ from blake3 import blake3
 from modelvc.atomic import write_all
 from modelvc.errors import FileChanged, FileInUse
 from modelvc.formats.paths import SafeRelPath
-from modelvc.worktree import lease, replacing, survey, swap
+from modelvc.worktree import file_oids, lease, replacing, swap
 from modelvc.worktree.files import ANY, Worktree
 from modelvc.worktree.reading import Reading
 from modelvc.worktree.state import GRAIN, Stat
-from modelvc.worktree.swap import Means, Seen
+from modelvc.worktree.swap import Means, PlannedFile
 from tests.support import editing
 from tests.support.disk import forked
 
@@ -57,11 +57,11 @@ def here(tree: Worktree, name: str = "m.bin") -> Path:
     return Path(tree.root) / name
 
 
-def seen(tree: Worktree, name: str = "m.bin") -> Seen:
-    return Seen(*survey.hash_file(tree, name, Reading(means=tree.means)))
+def seen(tree: Worktree, name: str = "m.bin") -> PlannedFile:
+    return PlannedFile(*file_oids.hash_file(tree, name, Reading(means=tree.means)))
 
 
-def put(tree: Worktree, data: bytes, at: Seen | None) -> None:
+def put(tree: Worktree, data: bytes, at: PlannedFile | None) -> None:
     tree.write(PATH, lambda fd: write_all(fd, data), seen=at)
 
 
@@ -151,7 +151,7 @@ def test_of_a_folder_the_files_that_differ_stay(tree: Worktree) -> None:
     for name in ("a", "b/c", "b/d"):
         here(tree, f"f/{name}").parent.mkdir(parents=True, exist_ok=True)
         here(tree, f"f/{name}").write_bytes(b"old")
-    plans: dict[str, Seen | None] = {name: seen(tree, f"f/{name}") for name in ("a", "b/c", "b/d")}
+    plans: dict[str, PlannedFile | None] = {name: seen(tree, f"f/{name}") for name in ("a", "b/c", "b/d")}
     here(tree, "f/b/c").write_bytes(b"edited")
     here(tree, "f/b/e").write_bytes(b"mine")
     with tree.staged(SafeRelPath("f")) as folder:
@@ -283,7 +283,7 @@ def test_killed_at_any_step_the_next_command_mends(
         here(tree).write_bytes(b"old")
         plan = seen(tree)
 
-        def command(at: int = at, plan: Seen = plan) -> int:
+        def command(at: int = at, plan: PlannedFile = plan) -> int:
             monkeypatch = pytest.MonkeyPatch()
             real = swap._displace
 
@@ -367,9 +367,9 @@ def aged(tree: Worktree) -> Path:
 def test_what_a_program_can_write_to_is_never_settled(leased: Worktree, hold: Hold, *, many: bool) -> None:
     path = aged(leased)
     let_go = hold(path)
-    assert not survey.hash_file(leased, "m.bin", Reading(many=many))[2]
+    assert not file_oids.hash_file(leased, "m.bin", Reading(many=many))[2]
     let_go()
-    assert survey.hash_file(leased, "m.bin", Reading(many=many))[2]
+    assert file_oids.hash_file(leased, "m.bin", Reading(many=many))[2]
 
 
 def _times_mappings(path: Path) -> bool:
@@ -388,7 +388,7 @@ def test_without_leases_an_edit_through_a_mapping_shows(leased: Worktree, *, man
     with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as view:
         view[:] = b"one"
         aged(leased)
-        found = survey.hash_file(leased, "m.bin", Reading(many=many, means=LEVELS["link"]))
+        found = file_oids.hash_file(leased, "m.bin", Reading(many=many, means=LEVELS["link"]))
         assert found[2]
         view[:] = b"two"
         assert leased.stat("m.bin") != found[0]

@@ -13,7 +13,7 @@ from modelvc.formats.binary import root as rootformat
 from modelvc.formats.binary.segment import Recipe
 from modelvc.ids import ObjectName, Oid
 from modelvc.store.check.remote_store import CheckDepth, RemoteChecker, RemoteHealth
-from modelvc.store.local.proof import read_content
+from modelvc.store.local.hash_whole import read_content
 from modelvc.store.local.store import LocalStore
 from modelvc.store.local.writer import StoreWriter
 from modelvc.store.objects.manifest import Content
@@ -21,8 +21,8 @@ from modelvc.store.remote import packs
 from modelvc.store.remote.store import RemoteStore, pack_key, root_key
 from modelvc.store.repair.remote_pack import repair_pack
 from modelvc.store.transfer.download import Downloader
+from modelvc.store.transfer.to_push import ToPush
 from modelvc.store.transfer.upload import Uploader, UploadOptions
-from modelvc.store.transfer.wanted import Wanted
 from tests.support.stores import DictBackend, add_bytes
 
 MIB = 1 << 20
@@ -55,7 +55,7 @@ class Remote:
     def push(self, content: Content, *related: Content) -> None:
         names = [("file", one.oid) for one in related]
         Uploader(self.local, RemoteStore(self.backend), {}, UploadOptions(jobs=2)).run(
-            [Wanted("file", content.oid, "m", lambda: names)]
+            [ToPush("file", content.oid, "m", lambda: names)]
         )
 
     def look(
@@ -199,7 +199,7 @@ def test_good_chunks_in_the_wrong_order_are_another_content(tmp_path: Path) -> N
     root = other.read_root(*remote.names[0])
     assert not root.unproven
     del remote.backend.objects[root_key(*remote.names[0])]
-    Uploader(other, RemoteStore(remote.backend), {}, UploadOptions(jobs=2)).run([Wanted(*remote.names[0], "m")])
+    Uploader(other, RemoteStore(remote.backend), {}, UploadOptions(jobs=2)).run([ToPush(*remote.names[0], "m")])
     for local in (remote.local, remote.empty()):
         (fault,) = remote.look(local=local).faults.values()
         assert "not what it is made of" in fault.why
@@ -257,7 +257,7 @@ def test_a_clean_up_at_the_same_time_is_no_damage(tmp_path: Path, monkeypatch: p
     key = root_key(*remote.names[0])
     before = remote.backend.objects[key]
     gone = remote.packs[0]
-    monkeypatch.setattr("modelvc.store.transfer.outgoing.PACK", 3 * MIB)
+    monkeypatch.setattr("modelvc.store.transfer.pack_sender.PACK", 3 * MIB)
     del remote.backend.objects[gone]
     remote.push(remote.contents[0])
     after = remote.backend.objects[key]

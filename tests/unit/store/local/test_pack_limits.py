@@ -27,8 +27,8 @@ from modelvc.store.objects.manifest import Content
 from modelvc.store.remote.store import RemoteStore
 from modelvc.store.repair.local_store import repair_pack
 from modelvc.store.transfer.download import Downloader
+from modelvc.store.transfer.to_push import ToPush
 from modelvc.store.transfer.upload import Uploader, UploadOptions
-from modelvc.store.transfer.wanted import Wanted
 from tests.support.stores import DictBackend, add_bytes, folders, read_bytes
 
 FULL = bool(os.environ.get("MVC_FULL"))  # sizes as they are: by hand
@@ -194,7 +194,7 @@ def test_a_damaged_pack_that_is_set_aside(store: LocalStore, tmp_path: Path, mon
 def test_what_is_sent(store: LocalStore, tmp_path: Path, few: int) -> None:
     far = DictBackend()
     content = add_folder(store, tmp_path / "f", 3 * few)
-    Uploader(store, RemoteStore(far), {}, UploadOptions(jobs=2)).run([Wanted("tree", content.oid, "f")])
+    Uploader(store, RemoteStore(far), {}, UploadOptions(jobs=2)).run([ToPush("tree", content.oid, "f")])
     found = []
     for key, (data, _) in far.objects.items():
         if key.startswith("packs/"):
@@ -265,9 +265,9 @@ def test_nothing_is_sent_that_can_not_be_read_back(
     def torn(trailer: bytes) -> bytes:
         return pack.FOOTER.pack(len(trailer), 7, blake3(trailer).digest(), pack.END)
 
-    monkeypatch.setattr("modelvc.store.transfer.outgoing.pack.footer", torn)
+    monkeypatch.setattr("modelvc.store.transfer.pack_sender.pack.footer", torn)
     with pytest.raises(FormatError, match="its last bytes are damaged"):
-        Uploader(store, RemoteStore(far), {}, UploadOptions(jobs=1)).run([Wanted("file", content.oid, "m")])
+        Uploader(store, RemoteStore(far), {}, UploadOptions(jobs=1)).run([ToPush("file", content.oid, "m")])
     assert not [key for key in far.objects if key.startswith(("packs/", "b/"))]
 
 

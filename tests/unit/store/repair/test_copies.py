@@ -13,8 +13,8 @@ from modelvc.ids import ObjectName
 from modelvc.store.local.store import LocalStore
 from modelvc.store.remote.store import RemoteStore
 from modelvc.store.repair.copies import recover_chunks
+from modelvc.store.transfer.to_push import ToPush
 from modelvc.store.transfer.upload import Uploader, UploadOptions
-from modelvc.store.transfer.wanted import Wanted
 from tests.support.stores import DictBackend, add_bytes
 
 
@@ -40,7 +40,7 @@ def test_a_remote_that_breaks_off_is_not_asked_again_and_what_came_stays(tmp_pat
         content = add_bytes(local, tmp_path, random.Random(seed).randbytes(100_000))
         names.append(("file", content.oid))
         wanted |= {cid for cid, _ in content.recipe}
-        Uploader(local, RemoteStore(backend), {}, UploadOptions(jobs=1)).run([Wanted("file", content.oid, "m")])
+        Uploader(local, RemoteStore(backend), {}, UploadOptions(jobs=1)).run([ToPush("file", content.oid, "m")])
     backend.log.clear()
     left = set(wanted)
     with pytest.raises(RemoteBusy):

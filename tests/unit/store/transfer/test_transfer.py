@@ -11,11 +11,11 @@ from modelvc.store.local.ingest import Ingest
 from modelvc.store.local.store import LocalStore
 from modelvc.store.local.writer import StoreWriter
 from modelvc.store.objects import manifest
-from modelvc.store.remote.seen import Seen
+from modelvc.store.remote.seen_root import SeenRoot
 from modelvc.store.remote.store import RemoteStore, root_key
 from modelvc.store.transfer.download import Downloader
+from modelvc.store.transfer.to_push import ToPush
 from modelvc.store.transfer.upload import Uploader, UploadOptions
-from modelvc.store.transfer.wanted import Wanted
 from tests.support.stores import DictBackend, add_bytes, folders, read_bytes
 
 MIB = 1 << 20
@@ -35,12 +35,12 @@ def far() -> DictBackend:
     return DictBackend()
 
 
-def upload(store: LocalStore, far: DictBackend, *wanted: Wanted, known: dict | None = None):  # type: ignore[type-arg]
+def upload(store: LocalStore, far: DictBackend, *wanted: ToPush, known: dict | None = None):  # type: ignore[type-arg]
     return Uploader(store, RemoteStore(far), known or {}, UploadOptions(jobs=4)).run(wanted)
 
 
-def want(oid: Oid, *related: Oid, kind: str = "file") -> Wanted:
-    return Wanted(kind, oid, "model.bin", lambda: [(kind, one) for one in related])
+def want(oid: Oid, *related: Oid, kind: str = "file") -> ToPush:
+    return ToPush(kind, oid, "model.bin", lambda: [(kind, one) for one in related])
 
 
 def test_what_was_pushed_can_be_fetched_elsewhere(store: LocalStore, far: DictBackend, tmp_path: Path) -> None:
@@ -384,7 +384,7 @@ def test_known_packs_that_were_replaced_are_no_reason_to_send_again(
 ):
     content = add_bytes(store, tmp_path, noise(1000))
     upload(store, far, want(content.oid))
-    done = upload(store, far, want(content.oid), known={("file", content.oid): Seen(1, ((bytes(32), 7),))})
+    done = upload(store, far, want(content.oid), known={("file", content.oid): SeenRoot(1, ((bytes(32), 7),))})
     assert done.there
     assert done.seen["file", content.oid].packs != ((bytes(32), 7),)
 

@@ -1,4 +1,4 @@
-"""Send to a remote: packs as they are built, the parts of roots, then the roots.
+"""Build packs of 16 MiB and send them to a remote, then make the roots that name them.
 
 Packs are built from chunks in the order in which they come. A second run after a crash builds the same packs and finds
 those that arrived.
@@ -64,8 +64,11 @@ class RemoteState(NamedTuple):
         return name not in self.doomed and self.listing.has_pack(name, size)
 
 
-class Outgoing:
-    """Sends chunks and the roots made of them. `sources` maps each cid to its place, `sent_bytes` counts."""
+class PackSender:
+    """Puts chunks and the parts of roots into packs, sends the packs, and returns roots. It writes no root.
+
+    `sources` maps each cid to its place, `sent_bytes` counts.
+    """
 
     def __init__(self, remote: RemoteStore, state: RemoteState, jobs: int, on_bytes: Callable[[int], None]) -> None:
         self._remote = remote
@@ -136,13 +139,13 @@ class Outgoing:
             trailer = pack.encode_trailer(chunks, os.urandom(16))
         body += trailer + pack.footer(trailer)
         built.name, built.size = pack.pack_id(trailer), len(body)
-        pack.prove(built.size, pack.bytes_at(body), built.name, len(chunks))
+        pack.check_pack(built.size, pack.bytes_at(body), built.name, len(chunks))
         built.records = pack.Building()
         if self._state.listing.has_pack(built.name, built.size):
             self._on_bytes(built.size)
             return
         while len(self._flying) >= self._jobs:
-            self._land()
+            self._wait_for_first()
         self._flying.append(self.pool.submit(self._put, built, body))
 
     def _put(self, built: PackHandle, body: bytearray) -> PackRef:
@@ -150,16 +153,16 @@ class Outgoing:
         self._on_bytes(len(body))
         return PackRef(built.name, len(body))
 
-    def _land(self) -> None:
+    def _wait_for_first(self) -> None:
         """Wait for the pack that was sent first, and count it on this thread."""
         self.sent.append(self._flying.popleft().result())
         self.sent_bytes += self.sent[-1].size
 
-    def _settle(self) -> None:
+    def _wait_for_packs(self) -> None:
         """Wait until every pack so far is complete on the remote."""
         self._seal()
         while self._flying:
-            self._land()
+            self._wait_for_first()
 
     # -- roots
 
@@ -168,9 +171,9 @@ class Outgoing:
 
         Raises FormatError for a root above the limit.
         """
-        self._settle()
+        self._wait_for_packs()
         roots = [manifest.write_root(content, self, placed=True) for content in contents]
-        self._settle()
+        self._wait_for_packs()
         made = [_with_table(root, self._part_packs) for root in roots]
         for root in made:
             root.encode()  # raises FormatError before any of them is written

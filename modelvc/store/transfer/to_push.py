@@ -1,4 +1,4 @@
-"""What a push is asked to bring to a remote."""
+"""An object that a push is asked to send."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from modelvc.ids import Oid
 
 
-class Wanted(NamedTuple):
+class ToPush(NamedTuple):
     """An object to push, its path for messages, and a function that finds objects which may share chunks with it."""
 
     kind: str

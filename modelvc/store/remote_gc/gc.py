@@ -1,4 +1,4 @@
-"""Collect garbage on a remote while others push and read. Why this is safe: docs/decisions/0010-remote-gc.md.
+"""gc of a remote while others push and read. Why this is safe: docs/decisions/0010-remote-gc.md.
 
 gc first dooms a pack, for ever: no push names it in a new root. After the grace period gc copies what is still needed
 of it into new packs and replaces the roots that named it. When no root names the pack any more, gc deletes it.
@@ -12,19 +12,19 @@ from typing import TYPE_CHECKING
 
 from modelvc.errors import KeyMissing, ObjectCorrupt, RemoteBusy, RemoteChanged
 from modelvc.ids import ObjectName
-from modelvc.store.gc.survey import Surveyor, Use, name_of, packs_of
 from modelvc.store.objects import codec, manifest
 from modelvc.store.remote.store import pack_key
-from modelvc.store.transfer.outgoing import Outgoing, RemoteState
+from modelvc.store.remote_gc.survey import Surveyor, Use, name_of, packs_of
+from modelvc.store.transfer.pack_sender import PackSender, RemoteState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence
 
     from modelvc.formats.binary.pack import Stored
     from modelvc.formats.binary.root import Root
-    from modelvc.store.gc.survey import GcRules, Survey, UnreachableRoot
     from modelvc.store.objects.manifest import Content
     from modelvc.store.remote.store import RemoteStore
+    from modelvc.store.remote_gc.survey import GcRules, Survey, UnreachableRoot
 
 _ATTEMPTS = 5
 _TOGETHER = 64  # roots that are replaced together
@@ -33,7 +33,7 @@ _DOOMED_AT_ONCE = 100_000  # packs, so that a doom list stays below its limit
 
 
 @dataclass(slots=True)
-class Collected:
+class GcResult:
     """What a gc did, or would do. Bytes are those of packs.
 
     `waiting`: packs doomed before, still in their grace period.
@@ -49,7 +49,7 @@ class Collected:
     copied_bytes: int = 0
 
 
-class Collector:
+class Gc:
     """One gc of one remote. It may be interrupted anywhere, and any later gc continues its work."""
 
     def __init__(self, remote: RemoteStore, rules: GcRules, on_bytes: Callable[[int], None] = lambda _: None) -> None:
@@ -60,19 +60,19 @@ class Collector:
 
     # -- plan
 
-    def plan(self) -> Collected:
+    def plan(self) -> GcResult:
         """Return what `run` would do now. Nothing is written, so ages may be by the local clock."""
         found = self._surveyor.look(write=False)
-        done = Collected(list(found.unreachable), len(found.dead), found.size(found.dead))
+        done = GcResult(list(found.unreachable), len(found.to_doom), found.size(found.to_doom))
         _count_waiting(found, found.doomed, done)
-        done.deleted, done.deleted_bytes = len(found.ripe), found.size(found.ripe)
+        done.deleted, done.deleted_bytes = len(found.deletable), found.size(found.deletable)
         return done
 
     # -- run
 
-    def run(self) -> Collected:
+    def run(self) -> GcResult:
         """Do all that can be done now. Raises RemoteBusy if other writers interfere with every attempt."""
-        done = Collected()
+        done = GcResult()
         for _ in range(_ATTEMPTS):
             found = self._surveyor.look()
             if not self._announce(found):
@@ -80,10 +80,10 @@ class Collector:
             self._drop_roots(found, done)
             if not self._doom(found, done):
                 continue  # another gc dooms at the same time: look again
-            if found.dead and self._rules.grace <= 0:
+            if found.to_doom and self._rules.grace <= 0:
                 found = self._surveyor.look()  # later roots see the doom
             if self._sweep(found, done):
-                _count_waiting(found, found.doomed.keys() - found.dead, done)
+                _count_waiting(found, found.doomed.keys() - found.to_doom, done)
                 return done
         raise RemoteBusy(f"others change {self._remote.name} all the time", hint="run it again")
 
@@ -100,7 +100,7 @@ class Collector:
             return False
         return True
 
-    def _drop_roots(self, found: Survey, done: Collected) -> None:
+    def _drop_roots(self, found: Survey, done: GcResult) -> None:
         for one in found.unreachable:
             try:
                 self._remote.backend.delete(one.entry.key, one.entry.etag)
@@ -109,15 +109,15 @@ class Collector:
                 if use:
                     found.used[use.key] = use
                     for name in use.packs:
-                        found.dead.pop(name, None)
+                        found.to_doom.pop(name, None)
             else:
                 done.roots.append(one)
 
-    def _doom(self, found: Survey, done: Collected) -> bool:
+    def _doom(self, found: Survey, done: GcResult) -> bool:
         """Doom dead packs. Return False if another gc was faster."""
-        if not found.dead:
+        if not found.to_doom:
             return True
-        names = sorted(found.dead)[:_DOOMED_AT_ONCE]
+        names = sorted(found.to_doom)[:_DOOMED_AT_ONCE]
         try:
             found.dooms.add(self._remote.doom(names, found.dooms))
         except RemoteChanged:
@@ -127,26 +127,28 @@ class Collector:
         done.doomed_bytes += found.size(names)
         return True
 
-    def _sweep(self, found: Survey, done: Collected) -> bool:
-        """Copy what is still needed of ripe packs, then delete them. Return False if another writer interfered."""
-        if not found.ripe:
+    def _sweep(self, found: Survey, done: GcResult) -> bool:
+        """Copy what is still needed of packs to delete, then delete them. Return False if another writer interfered."""
+        if not found.deletable:
             return True
-        users = [key for key, use in found.used.items() if not found.ripe.isdisjoint(use.packs)]
-        with Outgoing(self._remote, RemoteState(found.listing, found.doomed), self._rules.jobs, self._on_bytes) as out:
+        users = [key for key, use in found.used.items() if not found.deletable.isdisjoint(use.packs)]
+        with PackSender(
+            self._remote, RemoteState(found.listing, found.doomed), self._rules.jobs, self._on_bytes
+        ) as sender:
             for start in range(0, len(users), _TOGETHER):
-                if not self._move(users[start : start + _TOGETHER], found, out):
+                if not self._move(users[start : start + _TOGETHER], found, sender):
                     return False
-            done.copied_bytes += out.sent_bytes
-        if not self._is_settled(found):
+            done.copied_bytes += sender.sent_bytes
+        if not self._no_root_names_deletable(found):
             return False
-        for name in sorted(found.ripe):
+        for name in sorted(found.deletable):
             self._remote.backend.delete(pack_key(name), None)
-        done.deleted += len(found.ripe)
-        done.deleted_bytes += found.size(found.ripe)
+        done.deleted += len(found.deletable)
+        done.deleted_bytes += found.size(found.deletable)
         return True
 
-    def _move(self, keys: Sequence[str], found: Survey, out: Outgoing) -> bool:
-        """Rewrite the roots KEYS without the ripe packs. Return False if one of them changed."""
+    def _move(self, keys: Sequence[str], found: Survey, sender: PackSender) -> bool:
+        """Rewrite the roots KEYS without the packs to delete. Return False if one of them changed."""
         roots, contents = [], []
         for key in keys:
             old = self._remote.read_root(*name_of(key))
@@ -154,17 +156,17 @@ class Collector:
                 return False
             roots.append(old)
             try:
-                contents.append(self._gather(old.root, out))
+                contents.append(self._gather(old.root, sender))
             except KeyMissing as error:
                 now = self._remote.read_root(*name_of(key))
                 if now is not None and now.entry.etag == old.entry.etag:
                     raise ObjectCorrupt(f"{old.root.oid.short} ({error})", self._remote.name, remote=True) from None
                 return False  # another gc moved it and deleted the old pack
-        fresh_roots = out.finish(contents)
-        self._remote.confirm({pack_key(name): size for name, size in out.sent})
-        if not self._remote.prove(out.sent):
+        fresh_roots = sender.finish(contents)
+        self._remote.confirm({pack_key(name): size for name, size in sender.sent})
+        if not self._remote.check_packs(sender.sent):
             return False  # another gc was faster
-        out.sent.clear()
+        sender.sent.clear()
         for (_, entry), fresh in zip(roots, fresh_roots, strict=True):
             try:
                 swapped = self._remote.backend.replace(entry.key, fresh.encode(), entry.etag)
@@ -173,21 +175,21 @@ class Collector:
             found.used[entry.key] = Use(entry.key, swapped.etag, ())
         return True
 
-    def _gather(self, root: Root, out: Outgoing) -> Content:
+    def _gather(self, root: Root, sender: PackSender) -> Content:
         """Return what ROOT is made of. Chunks that lie in no usable pack are sent again."""
         sections = list(manifest.sections(self._remote, root))
         for section in sections:
             for segment in section.segments:
-                out.learn(segment)
-        out.learn_parts(root)
+                sender.learn(segment)
+        sender.learn_parts(root)
         lost: defaultdict[bytes, dict[bytes, Stored]] = defaultdict(dict)
         places = (place for section in sections for segment in section.segments for place in segment.all_places())
         for name, chunk in places:
-            if chunk.cid not in out.sources:
+            if chunk.cid not in sender.sources:
                 lost[name][chunk.cid] = chunk
         for name, chunks in lost.items():
             for chunk, data in self._read(name, sorted(chunks.values(), key=_offset)):
-                out.append(data, chunk.as_new())
+                sender.append(data, chunk.as_new())
         return manifest.content_of(root, sections)
 
     def _read(self, name: bytes, chunks: Sequence[Stored]) -> Iterator[tuple[Stored, bytes]]:
@@ -203,8 +205,8 @@ class Collector:
                     raise ObjectCorrupt(where, self._remote.name, remote=True)
                 yield chunk, bytes(data)
 
-    def _is_settled(self, found: Survey) -> bool:
-        """Return True if no root names a ripe pack.
+    def _no_root_names_deletable(self, found: Survey) -> bool:
+        """Return True if no root names a pack to delete.
 
         Roots that came or changed since the survey are read again. A push that writes a root after this look sees the
         doom.
@@ -214,15 +216,15 @@ class Collector:
                 known = found.used.get(entry.key)
                 if known is None or known.etag != entry.etag:
                     use = self._surveyor.use(name_of(entry.key))
-                    if not use or not found.ripe.isdisjoint(use.packs):  # listed and gone: look again
+                    if not use or not found.deletable.isdisjoint(use.packs):  # listed and gone: look again
                         return False
-                elif not found.ripe.isdisjoint(known.packs):
+                elif not found.deletable.isdisjoint(known.packs):
                     return False
         return True
 
 
-def _count_waiting(found: Survey, doomed: Collection[bytes], done: Collected) -> None:
-    kept = [name for name, _ in packs_of(found.listing) if name in doomed and name not in found.ripe]
+def _count_waiting(found: Survey, doomed: Collection[bytes], done: GcResult) -> None:
+    kept = [name for name, _ in packs_of(found.listing) if name in doomed and name not in found.deletable]
     done.waiting, done.waiting_bytes = len(kept), found.size(kept)
 
 

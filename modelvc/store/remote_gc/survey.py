@@ -61,8 +61,8 @@ class Survey:
     unreachable: tuple[UnreachableRoot, ...]
     used: dict[str, Use] = field(default_factory=dict)  # by the key of each root that stays
     doomed: dict[bytes, float] = field(default_factory=dict)  # packs, and since when (seconds)
-    ripe: frozenset[bytes] = frozenset()  # packs whose grace period is over
-    dead: dict[bytes, int] = field(default_factory=dict)  # packs to doom now, with their unneeded bytes
+    deletable: frozenset[bytes] = frozenset()  # packs whose grace period is over
+    to_doom: dict[bytes, int] = field(default_factory=dict)  # packs to doom now, with their unneeded bytes
 
     def size(self, packs: Collection[bytes]) -> int:
         """Return the bytes of PACKS."""
@@ -111,7 +111,7 @@ class Surveyor:
             (going if unreached else staying).append(name)
         found = Survey({entry.key for entry in dooms}, listing, now, self._unreachable_roots(going, listing, now))
         found.doomed = self._remote.doomed(dooms)
-        self._judge(found, self._uses(staying, found))
+        self._find_packs(found, self._uses(staying, found))
         return found
 
     def _check_listing(self, listing: Listing, reached: Collection[ObjectName]) -> None:
@@ -176,19 +176,22 @@ class Surveyor:
             else:
                 return _Need(Use(entry.key, entry.etag, frozenset(places)), places)
 
-    def _judge(self, found: Survey, live: _Places) -> None:
-        """Note in FOUND which packs to doom (LIVE is what roots need) and which were doomed a grace period ago."""
-        ripe = set()
+    def _find_packs(self, found: Survey, live: _Places) -> None:
+        """Note in FOUND which packs to doom now, and which to delete: they were doomed a grace period ago.
+
+        LIVE: the places that roots need.
+        """
+        deletable = set()
         for name, entry in packs_of(found.listing):
             if name in found.doomed:
                 if max(0.0, found.now - found.doomed[name]) >= self._rules.grace:
-                    ripe.add(name)
+                    deletable.add(name)
             elif entry.mtime and _age(entry, found.now) >= self._rules.grace:
                 needed = live.get(name, {})
                 dead = entry.size - (pack.size_of(len(needed), sum(needed.values())) if needed else 0)
                 if dead > _DEAD_SHARE * entry.size:
-                    found.dead[name] = dead
-        found.ripe = frozenset(ripe)
+                    found.to_doom[name] = dead
+        found.deletable = frozenset(deletable)
 
 
 def _roots(listing: Listing) -> Iterator[tuple[ObjectName, Entry]]:

@@ -1,4 +1,4 @@
-"""Read what an object of the local store is made of, and hash the whole of it."""
+"""Hash the whole of an object of the local store, and read what it is made of."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
     from modelvc.store.objects.manifest import Content
 
 
-def read_content(local: LocalStore, kind: str, oid: Oid, path: str, *, prove_it: bool = True) -> Content:
+def read_content(local: LocalStore, kind: str, oid: Oid, path: str, *, hash_unproven: bool = True) -> Content:
     """Return what an object of the local store is made of. PATH is for messages.
 
-    With PROVE_IT, hash the object if it is unproven. Raises ObjectMissing, and ObjectCorrupt for a damaged object.
+    With HASH_UNPROVEN, hash the object if it is unproven. Raises ObjectMissing, and ObjectCorrupt for a damaged object.
     """
     root = local.read_root(kind, oid)
     try:
         content = manifest.read(local, root)
     except FormatError as error:
         raise ObjectCorrupt(f"{path} ({oid.short}, its manifest: {error})", local.name) from None
-    if root.unproven and prove_it:
-        prove(local, root, path)
+    if root.unproven and hash_unproven:
+        hash_whole(local, root, path)
     return content
 
 
-def prove(local: LocalStore, root: Root, path: str) -> None:
+def hash_whole(local: LocalStore, root: Root, path: str) -> None:
     """Hash the whole of an object. PATH is for messages.
 
     Raises ObjectCorrupt if a chunk or the whole does not match its name, FormatError for a damaged manifest.

@@ -1,4 +1,7 @@
-"""What tells from a listing alone that an object is complete on a remote. Short paths load this: keep imports few."""
+"""The size of a root and the packs that its object needs: with a listing, this tells whether the object is complete.
+
+Short paths load this: keep imports few.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ if TYPE_CHECKING:
     from modelvc.formats.binary.pack import PackRef
 
 
-class Seen(NamedTuple):
+class SeenRoot(NamedTuple):
     """What an object needed on a remote when this clone last looked: the size of its root, and its packs."""
 
     root: int  # bytes; 0 where that is not known

@@ -1,1 +1,0 @@
-"""Collect garbage on a remote while others use it."""
