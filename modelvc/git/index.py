@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import shutil
 import time
@@ -12,11 +13,14 @@ from modelvc.atomic import RealDisk, write_atomically, write_durably
 from modelvc.errors import GitError
 from modelvc.formats.limits import POINTER
 from modelvc.formats.paths import is_pointer
+from modelvc.git.cat_file import answer
+from modelvc.git.objects import objects
 from modelvc.git.run import git, run, said
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
+    from modelvc.git.cat_file import GitObject
     from modelvc.git.layout import Layout
 
 _ONE_BY_ONE = 500  # most paths for one command line, which then fits whatever their length
@@ -61,43 +65,33 @@ def pointers(layout: Layout, *, commit_env: bool = False) -> list[IndexEntry]:
 
 def read_blobs(layout: Layout, ids: Sequence[str], *, limit: int = POINTER) -> dict[str, bytes]:
     """Return the blobs IDS by id. Missing blobs and blobs of more than LIMIT bytes are left out."""
-    if not ids:
-        return {}
-    out = git(layout, "cat-file", "--batch", stdin="".join(f"{one}\n" for one in ids).encode())
-    return dict(_batch(out, ids, limit))
+    return dict(_small_blobs(ids, objects(layout).read((one.encode() for one in ids), limit), limit))
 
 
 def head_blobs(layout: Layout, paths: Sequence[str]) -> dict[str, bytes]:
     """Return the small files at PATHS in the last commit. Missing and larger files are left out."""
     # Each question is one line, so a name with a line end cannot be asked for.
     wanted = [path for path in paths if "\n" not in path]
-    if not wanted:
-        return {}
-    names = [f"HEAD:{path}" for path in wanted]
-    out = git(layout, "cat-file", "--batch", stdin=os.fsencode("".join(f"{name}\n" for name in names)))
-    return {name[5:]: data for name, data in _batch(out, names, POINTER)}
+    found = objects(layout).read(os.fsencode(f"HEAD:{path}") for path in wanted)
+    return dict(_small_blobs(wanted, found, POINTER))
 
 
 def newly_staged(layout: Layout, paths: Sequence[str], limit: int) -> dict[str, bytes]:
     """Return the files at PATHS, of at most LIMIT bytes each, that the commit in progress changes."""
     names = [f"{rev}:{path}" for path in paths for rev in ("HEAD", "")]
-    out = git(layout, "cat-file", "--batch", stdin="".join(f"{name}\n" for name in names).encode(), commit_env=True)
-    found = dict(_batch(out, names, limit))
+    asked = "".join(f"{name}\n" for name in names).encode()
+    # A process of its own: it reads the index of the commit, as that index is now.
+    out = io.BytesIO(git(layout, "cat-file", "--batch", stdin=asked, commit_env=True))
+    found = dict(_small_blobs(names, (answer(out, limit) for _ in names), limit))
     staged = {path: found.get(f":{path}") for path in paths}
     return {path: data for path, data in staged.items() if data is not None and data != found.get(f"HEAD:{path}")}
 
 
-def _batch(out: bytes, asked: Sequence[str], limit: int) -> Iterator[tuple[str, bytes]]:
-    at = 0
-    for name in asked:
-        end = out.index(b"\n", at)
-        words = out[at:end].rsplit(b" ", 2)
-        at = end + 1
-        if len(words) == 3 and words[1] in {b"blob", b"tree", b"commit", b"tag"} and words[2].isdigit():
-            size = int(words[2])
-            if words[1] == b"blob" and size <= limit:
-                yield name, out[at : at + size]
-            at += size + 1
+def _small_blobs(names: Iterable[str], found: Iterable[GitObject | None], limit: int) -> Iterator[tuple[str, bytes]]:
+    """Yield name and content of each blob in FOUND of at most LIMIT bytes."""
+    for name, one in zip(names, found, strict=True):
+        if one and one.kind == "blob" and one.size <= limit:
+            yield name, one.data
 
 
 def tracked_under(layout: Layout, *paths: str, commit_env: bool = False) -> list[str]:

@@ -3,31 +3,22 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from modelvc.errors import GitError
 from modelvc.formats.limits import POINTER
+from modelvc.git.cat_file import answer
 from modelvc.git.run import end, git, held
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from modelvc.git.cat_file import GitObject
     from modelvc.git.layout import Layout
     from modelvc.git.run import Held
 
-_KINDS = frozenset({b"blob", b"tree", b"commit", b"tag"})
 _AT_ONCE = 4096  # bytes of questions that are sent before answers are read: they fit into every pipe
-_BLOCK = 1 << 20
 _ORIGINAL = ("--no-replace-objects",)
-
-
-class Found(NamedTuple):
-    """A Git object. SIZE is its length in bytes; DATA is cut at the limit of the read."""
-
-    oid: str
-    kind: str
-    size: int
-    data: bytes
 
 
 class Objects:
@@ -39,7 +30,7 @@ class Objects:
         self._process: Held | None = None
         self._lock = threading.Lock()
 
-    def read(self, names: Iterable[bytes], limit: int = POINTER) -> Iterator[Found | None]:
+    def read(self, names: Iterable[bytes], limit: int = POINTER) -> Iterator[GitObject | None]:
         """Yield the object of each of NAMES (an id, or `HEAD:path`) with at most LIMIT bytes; None if it is missing.
 
         NAMES never come from a person: some, such as `main@{9}`, end the process. Raises GitError if it ends.
@@ -53,11 +44,11 @@ class Objects:
                     raise
             yield from found
 
-    def one(self, name: str, limit: int = POINTER) -> Found | None:
+    def one(self, name: str, limit: int = POINTER) -> GitObject | None:
         """Return the object NAME with at most LIMIT bytes, or None."""
         return next(self.read([name.encode()], limit))
 
-    def _ask(self, names: Sequence[bytes], limit: int) -> list[Found | None]:
+    def _ask(self, names: Sequence[bytes], limit: int) -> list[GitObject | None]:
         if not self._process:
             self._process = held(self._where(), *self._args)
         questions, answers = self._process.stdin, self._process.stdout
@@ -68,24 +59,12 @@ class Objects:
             questions.flush()
         except BrokenPipeError:
             self._explain(names[0])
-        found: list[Found | None] = []
+        found: list[GitObject | None] = []
         for name in names:
-            line = answers.readline()
-            if not line.endswith(b"\n"):
+            try:
+                found.append(answer(answers, limit))
+            except EOFError:
                 self._explain(name)
-            words = line.split()
-            if len(words) < 3 or words[-2] not in _KINDS or not words[-1].isdigit():
-                found.append(None)
-                continue
-            size = int(words[-1])
-            data = answers.read(min(size, limit))
-            left = size - len(data) + 1
-            while left:
-                block = answers.read(min(left, _BLOCK))
-                if not block:
-                    self._explain(name)
-                left -= len(block)
-            found.append(Found(words[0].decode("ascii"), words[-2].decode("ascii"), size, data))
         return found
 
     def _explain(self, name: bytes) -> None:

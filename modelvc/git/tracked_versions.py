@@ -1,8 +1,8 @@
 """Read the version that Git has of a file, for the notebook filter: one `git cat-file --batch` for many files.
 
 The process reads the index and takes no lock, so it works while `git add` holds one. The drivers that are copied into
-clones load this module, so it needs the standard library alone. git/objects loads more of that library, and does not
-notice a changed index.
+clones load this module, so it needs the standard library alone. git/objects is no substitute: it does not notice a
+changed index.
 """
 
 from __future__ import annotations
@@ -10,16 +10,15 @@ from __future__ import annotations
 import os
 
 from modelvc.errors import ModelvcError
+from modelvc.git.cat_file import answer
 from modelvc.git.run import end, held
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import IO
-
+    from modelvc.git.cat_file import GitObject
     from modelvc.git.run import Held
 
 _STAGED, *_ELSE = (":0:", ":2:", "HEAD:")  # the index, our side of a conflict, the last commit
-_BLOCK = 1 << 20
 
 
 class TrackedVersions:
@@ -39,7 +38,7 @@ class TrackedVersions:
             self._open()
             found = self._read(_STAGED + path)
             return found[0] or next(filter(None, self._read(*(rev + path for rev in _ELSE))), b"")
-        except (OSError, ValueError, ModelvcError):  # without an answer from Git, the version is unknown
+        except (OSError, ValueError, EOFError, ModelvcError):  # without an answer from Git, the version is unknown
             self.close()
             return b""
 
@@ -68,23 +67,7 @@ class TrackedVersions:
             raise ValueError("Git is not there")
         reader.stdin.write(b"".join(os.fsencode(name) + b"\n" for name in names))
         reader.stdin.flush()
-        return [self._answer(reader.stdout) for _ in names]
+        return [self._content(answer(reader.stdout, self._limit)) for _ in names]
 
-    def _answer(self, source: IO[bytes]) -> bytes:
-        head = source.readline()
-        words = head.split()
-        if not head.endswith(b"\n"):
-            raise ValueError("Git hung up")
-        if len(words) != 3 or not words[2].isdigit():  # NAME missing
-            return b""
-        return self._content(source, int(words[2]), wanted=words[1] == b"blob")
-
-    def _content(self, source: IO[bytes], size: int, *, wanted: bool) -> bytes:
-        if wanted and size <= self._limit:
-            data = source.read(size)
-            source.read(1)
-            return data
-        left = size + 1
-        while left and (block := source.read(min(left, _BLOCK))):
-            left -= len(block)
-        return b""
+    def _content(self, found: GitObject | None) -> bytes:
+        return found.data if found and found.kind == "blob" and found.size <= self._limit else b""

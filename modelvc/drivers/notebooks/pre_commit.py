@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 
 from modelvc.drivers.notebooks.rules import read_rules
 from modelvc.drivers.say import FAILED, say
 from modelvc.errors import FormatError, shown
 from modelvc.formats.notebook_rules import REFUSE
+from modelvc.git.cat_file import answer
 from modelvc.git.run import git, run
 from modelvc.notebook import conflict
 from modelvc.notebook.document import JUPYTER, NOTE, is_notebook, parse
@@ -97,13 +99,12 @@ def _read(staged: Staged, limit: int) -> Iterator[tuple[str, str, bytes]]:
     exempt = {os.fsdecode(path) for path, value in zip(fields[::3], fields[2::3], strict=False) if value == b"unset"}
     chosen = [path for path in staged if path not in exempt]
     for some in _together(chosen, _sizes([staged[path][1] for path in chosen]), limit):
-        out = git(".", "cat-file", "--batch", stdin=_lines(staged[path][1] for path in some), commit_env=True)
-        at = 0
+        out = io.BytesIO(
+            git(".", "cat-file", "--batch", stdin=_lines(staged[path][1] for path in some), commit_env=True)
+        )
         for path in some:
-            end = out.index(b"\n", at)
-            size = int(out[at:end].split()[2])
-            yield path, staged[path][0], out[end + 1 : end + 1 + size]
-            at = end + size + 2
+            if found := answer(out, limit):
+                yield path, staged[path][0], found.data
 
 
 def _sizes(blobs: list[str]) -> list[int]:
