@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from modelvc.cli.words import below, name_from
 from modelvc.errors import AmbiguousRev, ModelvcError, NotFoundError, UsageError, near, shown
 
 if TYPE_CHECKING:
@@ -80,14 +81,12 @@ class Context:
         from modelvc.repo import open_repo
 
         repo = open_repo(self.folder, os.environ)
-        self.below = os.path.relpath(os.path.realpath(self.folder), repo.layout.worktree)
+        self.below = below(self.folder, repo.layout.worktree)
         return repo
 
     def name(self, path: str) -> str:
         """Return PATH, which is relative to the worktree, relative to the user's folder and safe for a terminal."""
-        if self.below in {"", "."} or self.below.startswith(".."):
-            return shown(path)
-        return shown(os.path.relpath(path, self.below))
+        return name_from(path, self.below)
 
 
 CONTEXT = Context()

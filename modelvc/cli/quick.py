@@ -56,10 +56,10 @@ def _status(env: Mapping[str, str]) -> list[str]:
     state = State(layout.state_dir)
     if not state.answer or not _still(layout.worktree, state):
         return []
-    from modelvc.cli.words import clean_words
+    from modelvc.cli.words import below, clean_words
 
     total = len(state.answer[1])
-    return clean_words(total, total, 0, state.answer[2])
+    return clean_words(total, total, 0, state.answer[2:], below(os.getcwd(), layout.worktree))
 
 
 def _still(worktree: str, state: State) -> bool:
@@ -71,7 +71,7 @@ def _still(worktree: str, state: State) -> bool:
     top = worktree + "/"
     lstat = os.lstat
     try:
-        watched, paths, _ = state.answer
+        watched, paths, _, _ = state.answer
         for path, data in watched:
             if _stat(path) != data:
                 return False

@@ -89,7 +89,7 @@ CHANGES: dict[str, tuple[Callable[[Clone], object], str]] = {
     ),
     "a remote": (
         lambda c: c.mvc("remote", "add", "origin", "../far"),
-        "2 models, all clean\n2 not pushed (mvc push)\n",
+        "2 models, all clean\n2 not pushed (mvc push):\n  a.bin\n  folder\n",
     ),
     "the state file": (lambda c: (c.path / ".git/mvc/state").write_bytes(b"torn"), "2 models, all clean\n"),
 }
@@ -104,12 +104,18 @@ def test_any_change_is_seen(clone: Clone, what: str, capsys: pytest.CaptureFixtu
     assert clone.mvc("status").out == says
 
 
-def test_what_is_not_pushed_is_said_quickly_too(clone: Clone, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_not_pushed_is_said_quickly_too(
+    clone: Clone, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     clone.mvc("remote", "add", "origin", "../far")
     time.sleep(0.03)
     slow = clone.mvc("status").out
     assert quick.answer(["status"], {})
-    assert capsys.readouterr().out == slow == "2 models, all clean\n2 not pushed (mvc push)\n"
+    assert capsys.readouterr().out == slow == "2 models, all clean\n2 not pushed (mvc push):\n  a.bin\n  folder\n"
+    monkeypatch.chdir(clone.path / "folder")
+    slow = clone.mvc("status", cwd=clone.path / "folder").out
+    assert quick.answer(["status"], {})
+    assert capsys.readouterr().out == slow == "2 models, all clean\n2 not pushed (mvc push):\n  ../a.bin\n  .\n"
     clone.mvc("push")
     assert not quick.answer(["status"], {})
     assert clone.mvc("status").out == "2 models, all clean\n"

@@ -225,6 +225,7 @@ _MILD = ("modified", "new", "stale")
 
 def _print_status(models: Sequence[ModelStatus]) -> None:
     from modelvc.cli.words import clean_words
+    from modelvc.ops.tracking.status import unpushed
 
     if not models:
         render.out("no models are tracked")
@@ -249,8 +250,7 @@ def _print_status(models: Sequence[ModelStatus]) -> None:
         render.say(f"  {advice}", quiet=CONTEXT.quiet)
     clean = sum(row.clean for row in models)
     absent = sum(not row.stored for row in models)
-    unpushed = sum(row.pushed is False for row in models)
-    render.out(*clean_words(clean, len(models), absent, unpushed))
+    render.out(*clean_words(clean, len(models), absent, unpushed(models), CONTEXT.below))
 
 
 def _group(row: ModelStatus) -> str:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from modelvc.worktree.state import Stat
 
 
+_MOST_NAMED = 5  # most models that are named where they are not pushed
+
+
 @dataclass(frozen=True, slots=True)
 class LostVersion:
     """A version in history that a push found in no store. `commit`: a commit that names it."""
@@ -68,22 +71,28 @@ def _lost(repo: Repo) -> tuple[LostVersion, ...]:
 def _remember(repo: Repo, index_stat: Stat | None, rows: tuple[ModelStatus, ...]) -> None:
     """Save an answer that lets the next status work from stat data alone (cli/quick.py), if every model is clean.
 
-    The answer: (path, stat data) of each other file that it depends on, the models' paths, and the number not pushed.
+    The answer: (path, stat data) of each other file that it depends on, the models' paths, and the number of models
+    that are not pushed with the paths of the first few.
     """
     answer: tuple[object, ...] = ()
     if rows and index_stat and all(row.clean and row.stored for row in rows):
         index = os.path.join(repo.layout.git_dir, "index")
-        unpushed = sum(row.pushed is False for row in rows)
         folders = {os.path.dirname(repo.store.root_path(row.kind, Oid.parse(row.oid))) for row in rows}
         watched = tuple(
             (path, tuple(_stat(path) or ()) or None)  # as marshal takes it
             for path in (index, *_watched(repo, rows), *_notebooks(repo), *sorted(folders))
         )
         if watched[0][1] == index_stat:
-            answer = (watched, tuple(str(row.path) for row in rows), unpushed)
+            answer = (watched, tuple(str(row.path) for row in rows), *unpushed(rows))
     if repo.state.answer != answer:
         repo.state.answer = answer
         repo.state.changed = True
+
+
+def unpushed(rows: Sequence[ModelStatus]) -> tuple[int, tuple[str, ...]]:
+    """Return how many of ROWS are not pushed, and the paths of the first few, from what this clone knows of remotes."""
+    paths = tuple(str(row.path) for row in rows if row.pushed is False)
+    return len(paths), paths[:_MOST_NAMED]
 
 
 def _notebooks(repo: Repo) -> list[str]:

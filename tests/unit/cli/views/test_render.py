@@ -109,12 +109,15 @@ def test_colour_only_where_somebody_looks_and_wants_it(monkeypatch: pytest.Monke
 
 
 def test_words_of_a_status() -> None:
-    assert clean_words(1, 1, 0, 0) == ["1 model, all clean"]
-    assert clean_words(1000, 1000, 0, 0) == ["1,000 models, all clean"]
-    assert clean_words(1, 3, 1, 2) == [
+    assert clean_words(1, 1, 0, (0, ()), "") == ["1 model, all clean"]
+    assert clean_words(1000, 1000, 0, (0, ()), "") == ["1,000 models, all clean"]
+    assert clean_words(1, 3, 1, (1002, ("a\n", "sub/b")), "sub") == [
         "1 of 3 models clean",
         "1 not in the local store (mvc fetch)",
-        "2 not pushed (mvc push)",
+        "1,002 not pushed (mvc push):",
+        "  ../a\\n",
+        "  b",
+        "  and 1,000 more",
     ]
 
 
