@@ -6,6 +6,8 @@ import errno
 import os
 import sys
 
+from modelvc.cli.views.render import as_json as encoded
+from modelvc.cli.views.render import colour
 from modelvc.errors import FileError, ModelvcError, NoSpace, shown
 
 INTERNAL = 70
@@ -50,14 +52,12 @@ def _disk(error: OSError, *, as_json: bool) -> int:
 def complain(words: str, hint: str, code: str, status: int, *, as_json: bool) -> int:
     """Print one error on stderr, as text or as JSON. Return STATUS, its exit code."""
     if as_json:
-        from modelvc.cli.views.render import as_json as encoded
-
         found = {"error": {"code": code, "message": words, "hint": hint, "exit_code": status}}
         print(encoded(found, indent=None), file=sys.stderr)
         return status
-    print(f"error: {words}", file=sys.stderr)
+    print(f"{colour('error:', 'red', sys.stderr)} {words}", file=sys.stderr)
     if hint:
-        print(f"hint: {hint}", file=sys.stderr)
+        print(f"{colour('hint:', 'cyan', sys.stderr)} {hint}", file=sys.stderr)
     return status
 
 

@@ -38,6 +38,19 @@ def file_seen(worktree: Worktree, state: State, path: str) -> Known | None:
     return now
 
 
+def known_oid(worktree: Worktree, state: State, path: str) -> bytes | None:
+    """Return the oid of the file or folder at PATH as the state knows it; None if it is gone or its stat data changed."""
+    found = worktree.stat(path)
+    if found is None:
+        return None
+    if not stat.S_ISDIR(found[4]):
+        file = state.files.get(path)
+        return file[1] if file and file[0] == found else None
+    oid, known = state.trees.get(path, (b"", {}))
+    now = scan(worktree.root, path)
+    return oid if {name: entry[0] for name, entry in known.items()} == now else None
+
+
 def tree_files(worktree: Worktree, state: State, path: str) -> dict[str, Known] | None:
     """Every file of the folder at PATH, hashed where the state does not know it; None when there is no folder."""
     if not is_folder(worktree, path):

@@ -58,3 +58,72 @@ def test_an_interrupt_at_the_question_ends_with_130(cloned: Clone) -> None:
     code, said = on_terminal(cloned, "install", answer="\x03")
     assert code == 130
     assert "Traceback" not in said
+
+
+def test_errors_and_hints_have_colour(cloned: Clone) -> None:
+    cloned.env["NO_COLOR"] = ""
+    said = on_terminal(cloned, "show", "nothing")[1]
+    assert said.startswith("\x1b[31merror:\x1b[0m nothing has no pointer")
+    assert "\n\x1b[36mhint:\x1b[0m " in said
+    cloned.env["NO_COLOR"] = "1"
+    assert on_terminal(cloned, "show", "nothing")[1].startswith("error: nothing has no pointer")
+    assert "\x1b" not in cloned.mvc("show", "nothing", code=10).err
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [("add big.bin", "storing"), ("push", "pushing"), ("fetch", "fetching"), ("checkout", "checking out"),
+     ("fsck", "verifying"), ("gc --remote --also ../project", "cleaning up")],
+)  # fmt: skip
+def test_a_long_command_shows_what_it_does(cloned: Clone, line: str, words: str) -> None:
+    cloned.mvc("install", "--trust")
+    cloned.mvc("push")
+    cloned.write("big.bin", 2)
+    assert words in on_terminal(cloned, *line.split())[1]
+    assert words not in on_terminal(cloned, *line.split(), "-q")[1]
+    done = cloned.mvc(*line.split())
+    assert words not in done.out + done.err
+
+
+def test_the_log_has_the_columns_that_fit(tmp_path: Path) -> None:
+    clone = Clone.new(tmp_path / "project")
+    clone.env["NO_COLOR"] = "1"
+    for at in range(2):
+        clone.write("model.bin", at)
+        clone.mvc(
+            "add", "model.bin", "-m", f"test.accuracy=0.{at + 7}", "-m", "test.log_loss=0.3", "-m", "latency_ms=9"
+        )
+        clone.git(
+            "commit", "-qm", f"train number {at} with more trees and a learning rate that falls every tenth epoch"
+        )
+    for columns, left_out in ((80, "author, size, test.log_loss, latency_ms"), (60, "date, author"), (200, "")):
+        lines = on_terminal(clone, "log", columns=columns)[1].splitlines()
+        head, new, old = lines[:3]
+        assert max(map(len, (head, new, old))) <= columns
+        assert head.split()[0] == "commit"
+        assert (new[0], old[0]) == ("*", " "), "the version of the worktree is marked"
+        note = next((line for line in lines if "left out to fit" in line), "")
+        assert left_out in note
+        assert bool(left_out) == bool(note)
+        assert "* the worktree has this version" in lines[-1]
+        if columns == 80:
+            assert note == f"4 columns left out to fit 80 characters: {left_out}"
+            assert new.endswith("  train number 1... (main)")
+    piped = clone.mvc("log").out.splitlines()
+    assert piped[0].split() == "commit date author version size test.accuracy test.log_loss latency_ms subject".split()
+    narrow = on_terminal(clone, "log", "--metric", "latency_ms", columns=60)[1]
+    assert "latency_ms" in narrow.splitlines()[0], "a column that was asked for comes first"
+    clone.write("model.bin", 5)
+    assert "*" not in on_terminal(clone, "log")[1].splitlines()[1]
+
+
+def test_a_plot_has_the_width_of_the_terminal(tmp_path: Path) -> None:
+    clone = Clone.new(tmp_path / "project")
+    for at in range(3):
+        clone.write("model.bin", at)
+        clone.mvc("add", "model.bin", "-m", f"acc=0.{at + 5}")
+        clone.git("commit", "-qm", f"train {at}")
+    for columns in (50, 150):
+        lines = on_terminal(clone, "plot", "model.bin", columns=columns)[1].splitlines()
+        assert max(map(len, lines)) == columns
+    assert max(map(len, clone.mvc("plot", "model.bin").out.splitlines())) == 80

@@ -24,7 +24,7 @@ def _all(done: Done) -> str:
     """Both streams, data first, with commits and dates blanked out."""
     text = done.out + "".join(f"> {line}\n" for line in done.err.splitlines())
     text = re.sub(r"\b\d{4}-\d\d-\d\d\b", "YYYY-MM-DD", text)
-    return re.sub(r"(?<=^)[0-9a-f]{8}(?=  )|(?<=models of )[0-9a-f]{10}", "COMMIT", text, flags=re.MULTILINE)
+    return re.sub(r"(?<=^...)[0-9a-f]{8}(?=  )|(?<=models of )[0-9a-f]{10}", "COMMIT", text, flags=re.MULTILINE)
 
 
 def test_init_says_what_it_did_and_what_comes_next(tmp_path: Path) -> None:
@@ -136,10 +136,10 @@ def test_history_and_rollback(clone: Clone) -> None:
         clone.mvc("add", "model.bin", "-m", f"accuracy={accuracy}")
         clone.git("commit", "-qm", f"version {seed}")
     assert _all(clone.mvc("log", "model.bin")) == (
-        "commit    date        author  version       size  accuracy  subject\n"
-        "COMMIT  YYYY-MM-DD  Ada     7d713ff8b5  200 kB      0.87  version 2 (main)\n"
-        "COMMIT  YYYY-MM-DD  Ada     f5daa9e687  200 kB      0.91  version 1\n"
-        "> back to one of them: mvc checkout COMMIT PATH\n"
+        "   commit    date        author  version       size  accuracy  subject\n"
+        "*  COMMIT  YYYY-MM-DD  Ada     7d713ff8b5  200 kB      0.87  version 2 (main)\n"
+        "   COMMIT  YYYY-MM-DD  Ada     f5daa9e687  200 kB      0.91  version 1\n"
+        "> * the worktree has this version · back to one of them: mvc checkout COMMIT PATH\n"
     )
     assert _all(clone.mvc("checkout", "HEAD~1", "model.bin")) == (
         "model.bin  f5daa9e687  200 kB\n"

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import select
 import signal
+import struct
 import sys
+import termios
 import time
 from typing import TYPE_CHECKING
 
@@ -17,10 +20,13 @@ if TYPE_CHECKING:
 MVC = (sys.executable, "-P", "-m", "modelvc")
 
 
-def on_terminal(clone: Clone, *words: str, answer: str = "", program: tuple[str, ...] = MVC) -> tuple[int, str]:
-    """Run mvc on a new terminal, and type ANSWER when it asks."""
+def on_terminal(
+    clone: Clone, *words: str, answer: str = "", program: tuple[str, ...] = MVC, columns: int = 80
+) -> tuple[int, str]:
+    """Run mvc on a new terminal of COLUMNS characters, and type ANSWER when it asks."""
     pid, fd = pty.fork()
     if not pid:
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
         os.chdir(clone.path)
         env = {**clone.environment(), "TERM": "xterm"}
         os.execvpe(program[0], [*program, *words], env)

@@ -10,7 +10,7 @@ import typer
 
 from modelvc.cli.arguments import Force, Paths  # noqa: TC001 - typer reads them
 from modelvc.cli.context import CONTEXT
-from modelvc.cli.progress import progress
+from modelvc.cli.progress import doing, progress
 from modelvc.cli.views import render
 from modelvc.errors import ModelvcError, UsageError, shown
 
@@ -63,7 +63,8 @@ def check(
         raise typer.Exit(_bisect_status(paths or []))
     outputs = [_output(text) for text in output or ()]
     repo = CONTEXT.open()
-    found = op(repo, paths or [], against=against, rev=rev)
+    with doing("comparing metrics", quiet=CONTEXT.quiet):
+        found = op(repo, paths or [], against=against, rev=rev)
     for form, file in outputs:
         CONTEXT.write(file, reports.FORMATS[form](found).encode("utf-8", "backslashreplace"), force=force)
     report = reports.FORMATS[CONTEXT.form](found).removesuffix("\n")
@@ -148,7 +149,8 @@ def rollback(
     if sum(map(bool, (to, where, best, steps))) > 1:
         raise UsageError("--to, --where, --best and --steps exclude each other", hint="choose one")
     repo = CONTEXT.open()
-    plan = plan_rollback(repo, path, RollbackTarget(to, where, best, steps or 0))
+    with doing("reading history", quiet=CONTEXT.quiet):
+        plan = plan_rollback(repo, path, RollbackTarget(to, where, best, steps or 0))
     if dry_run:
         _print_candidates(plan.found)
         return

@@ -9,6 +9,7 @@ import typer
 
 from modelvc.cli.arguments import EXIT_NO, AllRefs, Force, Since, Where, Words
 from modelvc.cli.context import CONTEXT, sides, split
+from modelvc.cli.progress import doing
 from modelvc.cli.views import render
 from modelvc.errors import UsageError, shown
 
@@ -81,11 +82,10 @@ def log(
       mvc log --all --where 'accuracy > 0.9'    # good versions on every branch
       mvc log --best accuracy model.pkl         # the best version
     """
-    import time
-
+    from modelvc.cli.views.log import print_log
     from modelvc.formats.text import expression
     from modelvc.git.history import DEEPEN
-    from modelvc.ops.history.log import Filters, columns
+    from modelvc.ops.history.log import Filters, columns, here
     from modelvc.ops.history.log import log as op
 
     repo = CONTEXT.open()
@@ -93,32 +93,24 @@ def log(
     if revs and ".." in revs[0]:
         raise UsageError(f"{shown(revs[0])} is a range, which mvc log does not read", hint="mvc log REV [PATH]")
     rev = revs[0] if revs else ""
-    found = op(repo, paths, Filters(limit, all_refs, where, best, since, rev))
+    with doing("reading history", quiet=CONTEXT.quiet):
+        found = op(repo, paths, Filters(limit, all_refs, where, best, since, rev))
     if CONTEXT.json:
         render.dump(found)
         return
-    several = len({version.path for version in found.versions}) > 1
     named = [*([best] if best else []), *(expression.parse(where).names if where else ())]
     names = columns(repo, found, metric or [], named)
-    rows = []
-    for v in found.versions:
-        refs = f" ({', '.join(v.refs)})" if v.refs else ""
-        day = time.strftime("%Y-%m-%d", time.localtime(v.time))
-        metrics = [render.brief(v.metrics.get(name)) for name in names]
-        model = [CONTEXT.name(v.path)] if several else []
-        size = "broken" if v.broken else render.size(v.size)
-        who = v.author[:20]
-        rows.append((v.commit[:8], day, who, *model, render.short(v.oid), size, *metrics, v.subject[:60] + refs))
-    head = ("commit", "date", "author", *(["model"] if several else []), "version", "size", *names, "subject")
-    render.out(*render.table(head, rows, markdown=CONTEXT.markdown) if rows else [_none(where or best or since)])
-    if not rows and where:
+    if found.versions:
+        asked = {*(names if metric else ()), *named}
+        print_log(found, names, asked=asked, here=here(repo, found))
+    else:
+        render.out(_none(where or best or since))
+    if where and not found.versions:
         _say_unknown(where, op(repo, paths, Filters(all_refs=all_refs, rev=rev)))
     if found.cut_off:
         models = ", ".join(CONTEXT.name(path) for path in found.cut_off[:_MOST_NAMED])
         more = f" and {len(found.cut_off) - _MOST_NAMED} more" if len(found.cut_off) > _MOST_NAMED else ""
         render.say(f"earlier versions of {models}{more} are not in this shallow clone: {DEEPEN}", quiet=CONTEXT.quiet)
-    if rows and not CONTEXT.markdown:
-        render.say("back to one of them: mvc checkout COMMIT PATH", quiet=CONTEXT.quiet)
 
 
 def _none(filtered: str) -> str:
@@ -172,7 +164,9 @@ def plot(
     kind = os.path.splitext(output)[1].lower()
     if output and kind not in PAGES + IMAGES:
         raise UsageError(f"-o cannot write {shown(output)}", hint="name a file .html, .png or .svg")
-    found = op(CONTEXT.open(), path, names or [], Filters(all_refs=all_refs, where=where, since=since))
+    repo = CONTEXT.open()
+    with doing("reading history", quiet=CONTEXT.quiet):
+        found = op(repo, path, names or [], Filters(all_refs=all_refs, where=where, since=since))
     if output:
         write_plot(found, output, kind, force=force)
     if CONTEXT.json:
@@ -253,7 +247,8 @@ def diff(
     ends = [side for rev in revs for side in sides(rev)]
     if len(ends) > 2:
         raise UsageError("a range and another revision are too many", hint="mvc diff A..B [PATH]")
-    found = op(repo, ends[0] if ends else "HEAD", ends[1] if len(ends) > 1 else "", paths)
+    with doing("comparing", quiet=CONTEXT.quiet):
+        found = op(repo, ends[0] if ends else "HEAD", ends[1] if len(ends) > 1 else "", paths)
     if CONTEXT.json:
         render.dump(found)
     else:

@@ -23,7 +23,7 @@ from modelvc.cli.arguments import (
     given,
 )
 from modelvc.cli.context import CONTEXT, split
-from modelvc.cli.progress import progress
+from modelvc.cli.progress import doing, progress
 from modelvc.cli.views import render
 from modelvc.errors import ModelvcError, UsageError, shown
 
@@ -166,7 +166,8 @@ def status(
 
     repo = CONTEXT.open()
     refresh_notebooks(repo)
-    found = op(repo, paths or [])
+    with doing("comparing models", quiet=CONTEXT.quiet):
+        found = op(repo, paths or [])
     if CONTEXT.json:
         render.dump(found)
     else:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from modelvc.cli.context import CONTEXT
-from modelvc.cli.progress import progress
+from modelvc.cli.progress import doing, progress
 from modelvc.cli.views import render
 from modelvc.errors import UsageError, shown
 
@@ -182,7 +182,8 @@ def gc(
         with progress("reading what remotes have", quiet=CONTEXT.quiet) as bar:
             found: op.GcDone | op.GcPlan = op.apply_gc(repo, rules, bar)
     else:
-        found = op.plan_gc(repo, rules)
+        with doing("looking for unused versions", quiet=CONTEXT.quiet):
+            found = op.plan_gc(repo, rules)
     if CONTEXT.json:
         render.dump(found)
         return
@@ -214,7 +215,9 @@ def store_stats(
     """
     from modelvc.ops.upkeep.stats import stats
 
-    found = stats(CONTEXT.open(), name if on_remote or name else None)
+    repo = CONTEXT.open()
+    with doing("measuring the store", quiet=CONTEXT.quiet):
+        found = stats(repo, name if on_remote or name else None)
     if CONTEXT.json:
         render.dump(found)
         return
@@ -277,7 +280,9 @@ def doctor(
     """
     from modelvc.ops.upkeep.doctor import doctor as op
 
-    found = op(CONTEXT.open(), os.environ, offline=offline, write=write)
+    repo = CONTEXT.open()
+    with doing("looking at this clone" + ("" if offline else " and its remotes"), quiet=CONTEXT.quiet):
+        found = op(repo, os.environ, offline=offline, write=write)
     if CONTEXT.json:
         render.dump(found)
     else:

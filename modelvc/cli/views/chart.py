@@ -52,7 +52,7 @@ def _chart(found: Plot, metric: PlotMetric, width: int, *, fancy: bool) -> Itera
     low, high = scale.bounds([v for v in values if v is not None], bounds_of(metric))
     labels = {_row(tick, low, high): scale.label(tick, high - low) for tick in scale.ticks(low, high)}
     margin = max(map(len, labels.values()))
-    columns = max(10, min(width - margin - 2, max(48, 2 * len(values))))
+    columns = max(10, width - margin - 2)
     cells = _lines(found, values, (low, high), columns) if fancy else _marks(values, (low, high), columns)
     ruled = {_row(bound, low, high) for bound in bounds_of(metric) if low <= bound <= high}
     said = about(metric)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from typing import TYPE_CHECKING
 
@@ -53,5 +52,4 @@ def print_plot(found: Plot) -> None:
         if not names:
             render.say("no version has metrics: mvc add PATH -m NAME=VALUE", quiet=CONTEXT.quiet)
         return
-    width = shutil.get_terminal_size((80, 24)).columns
-    render.out(*chart.charts(found, min(width, 120)))
+    render.out(*chart.charts(found, render.width() or 80))

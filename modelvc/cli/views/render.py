@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import os
+import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _HEX = frozenset("0123456789abcdef")
 # Characters of Markdown that would end a cell, or turn a name into a link, an image, code or HTML.
 _MARKDOWN = {ord(char): f"\\{char}" for char in "\\|[]<`"}
-_COLOURS = {"green": "32", "yellow": "33", "red": "31", "dim": "2", "bold": "1"}
+_COLOURS = {"green": "32", "yellow": "33", "red": "31", "cyan": "36", "dim": "2", "bold": "1"}
 
 
 def colour(text: str, name: str, stream: TextIO | None = None) -> str:
@@ -28,6 +29,11 @@ def colour(text: str, name: str, stream: TextIO | None = None) -> str:
     if not stream.isatty() or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return text
     return f"\x1b[{_COLOURS[name]}m{text}\x1b[0m"
+
+
+def width() -> int:
+    """Return the number of characters in a line of the terminal; 0 if stdout is none."""
+    return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 0
 
 
 def out(*lines: str) -> None:

@@ -13,7 +13,9 @@ from modelvc.formats.text import expression
 from modelvc.formats.text.policy import Policy
 from modelvc.git import history
 from modelvc.git.run import git
+from modelvc.ids import Oid
 from modelvc.models.versions.history import best_of, versions_of
+from modelvc.worktree import survey
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -150,6 +152,25 @@ def columns(repo: Repo, found: Log, asked: Sequence[str], first: Sequence[str] =
     rules = {name: next((rule for path in paths if (rule := policy.rule(path, name))), None) for name in known}
     judged = [name for name, rule in rules.items() if rule and rule.direction != "info"]
     return list(dict.fromkeys([*(name for name in first if name in known), *judged, *known]))[:_MOST_COLUMNS]
+
+
+def here(repo: Repo, found: Log) -> frozenset[int]:
+    """Return the positions of the versions that the worktree has: for each model the newest with the oid of its file.
+
+    No file is read: a model has none if it changed since mvc last read it.
+    """
+    oids: dict[str, str] = {}
+    positions: dict[str, int] = {}
+    for position, version in enumerate(found.versions):
+        if version.path not in oids:
+            try:
+                known = survey.known_oid(repo.worktree, repo.state, version.path)
+            except ModelvcError:  # mvc status reports it
+                known = None
+            oids[version.path] = str(Oid(known)) if known else ""
+        if version.oid and version.oid == oids[version.path]:
+            positions.setdefault(version.path, position)
+    return frozenset(positions.values())
 
 
 def matches(name: str, wanted: str) -> bool:

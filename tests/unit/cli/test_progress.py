@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import io
 import sys
+import time
 
 import pytest
 
-from modelvc.cli.progress import progress
+from modelvc.cli.progress import doing, progress
 from modelvc.errors import RemoteBusy
 from modelvc.models.progress import SILENT
 from modelvc.store.backends.retry import Waits
@@ -52,3 +53,25 @@ def test_a_terminal_is_told_once_a_second_what_is_waited_for(monkeypatch: pytest
     Waits().announce(RemoteBusy("nobody listens"), 1.0)
     assert screen.getvalue().count("s3://models: the server is busy [or so]; trying again in 3.0 s") == 1
     assert "nobody" not in screen.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("stream", "quiet", "said"), [(_Terminal, False, "reading ..."), (_Terminal, True, ""), (io.StringIO, False, "")]
+)
+def test_what_takes_longer_than_a_moment_is_said_and_wiped_away(
+    stream: type[io.StringIO], quiet: bool, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stderr", stream())
+    monkeypatch.setattr("modelvc.cli.progress._PATIENCE", 0.01)
+    with doing("reading", quiet=quiet):
+        time.sleep(0.2)
+        assert sys.stderr.getvalue() == said  # type: ignore[attr-defined]
+    assert sys.stderr.getvalue() == (f"{said}\r{' ' * len(said)}\r" if said else "")  # type: ignore[attr-defined]
+
+
+def test_what_is_quick_is_not_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", _Terminal())
+    monkeypatch.setattr("modelvc.cli.progress._PATIENCE", 60)
+    with doing("reading", quiet=False):
+        pass
+    assert sys.stderr.getvalue() == ""  # type: ignore[attr-defined]
