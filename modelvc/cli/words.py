@@ -26,8 +26,8 @@ def name_from(path: str, folder: str) -> str:
 def clean_words(clean: int, total: int, absent: int, unpushed: tuple[int, Sequence[str]], folder: str) -> list[str]:
     """Return the last lines of a status.
 
-    CLEAN of TOTAL models equal their pointers, ABSENT are not in the local store. UNPUSHED: how many are not pushed, and
-    the paths of the first few, which are shown relative to FOLDER.
+    CLEAN of TOTAL models equal their pointers, ABSENT are not in the local store. UNPUSHED: how many are not
+    pushed, and the paths of the first few, which are shown relative to FOLDER.
     """
     models = f"{total:,} model" + ("" if total == 1 else "s")
     lines = [f"{models}, all clean" if clean == total else f"{clean:,} of {models} clean"]

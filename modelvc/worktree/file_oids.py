@@ -39,7 +39,7 @@ def file_seen(worktree: Worktree, state: State, path: str) -> Known | None:
 
 
 def known_oid(worktree: Worktree, state: State, path: str) -> bytes | None:
-    """Return the oid of the file or folder at PATH as the state knows it; None if it is gone or its stat data changed."""
+    """Return the oid of the file or folder at PATH as the state knows it; None if it is gone or changed since."""
     found = worktree.stat(path)
     if found is None:
         return None

@@ -15,7 +15,7 @@ from modelvc.git import history
 from modelvc.git.run import git
 from modelvc.ids import Oid
 from modelvc.models.versions.history import best_of, versions_of
-from modelvc.worktree import survey
+from modelvc.worktree import file_oids
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -164,7 +164,7 @@ def here(repo: Repo, found: Log) -> frozenset[int]:
     for position, version in enumerate(found.versions):
         if version.path not in oids:
             try:
-                known = survey.known_oid(repo.worktree, repo.state, version.path)
+                known = file_oids.known_oid(repo.worktree, repo.state, version.path)
             except ModelvcError:  # mvc status reports it
                 known = None
             oids[version.path] = str(Oid(known)) if known else ""

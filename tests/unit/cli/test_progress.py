@@ -59,7 +59,7 @@ def test_a_terminal_is_told_once_a_second_what_is_waited_for(monkeypatch: pytest
     ("stream", "quiet", "said"), [(_Terminal, False, "reading ..."), (_Terminal, True, ""), (io.StringIO, False, "")]
 )
 def test_what_takes_longer_than_a_moment_is_said_and_wiped_away(
-    stream: type[io.StringIO], quiet: bool, said: str, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch, stream: type[io.StringIO], *, quiet: bool, said: str
 ) -> None:
     monkeypatch.setattr(sys, "stderr", stream())
     monkeypatch.setattr("modelvc.cli.progress._PATIENCE", 0.01)
