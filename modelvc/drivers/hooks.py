@@ -88,10 +88,10 @@ def _unreported(repo: Repo, conflicts: Sequence[str]) -> list[str]:
 def _pre_commit(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
     del args
     from modelvc.git.index import write_kept
-    from modelvc.ops.tracking.precommit import precommit
+    from modelvc.ops.tracking.pre_commit import pre_commit
 
     repo = _open(cwd, env)
-    found = precommit(repo)
+    found = pre_commit(repo)
     if not found.warnings and not found.problems:
         write_kept(repo.layout, kept=False)
     for words in found.warnings:
@@ -102,7 +102,7 @@ def _pre_commit(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
 
 
 def _pre_push(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
-    from modelvc.ops.sharing.prepush import Update, push_for_git
+    from modelvc.ops.sharing.pre_push import Update, push_for_git
 
     updates = [Update(*fields) for fields in map(str.split, sys.stdin) if len(fields) == 4]
     remote, url = (*args, "", "")[:2]
@@ -113,13 +113,13 @@ def _pre_push(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
         say(str(error), hint=error.hint)  # no remote for models is no reason to stop Git's push
         return 0
     except ModelvcError as error:
-        _blocked()
+        _say_stopped()
         say(str(error), hint=error.hint)
         return error.exit_code
     except ModuleNotFoundError:
         raise  # an incomplete installation counts as none: the shim looks for another
     except Exception:
-        _blocked()
+        _say_stopped()
         raise
     if done:
         say(done)
@@ -158,7 +158,7 @@ def _gate(repo: Repo, tips: Sequence[str]) -> int:
     return 0
 
 
-def _blocked() -> None:
+def _say_stopped() -> None:
     say(
         "the push was stopped, because the models that it needs did not get there",
         hint="`git push --no-verify` pushes without them",
@@ -187,6 +187,6 @@ HOOKS: dict[str, Hook] = {
     "pre-push": _pre_push,
     "prepare-commit-msg": metric_hooks.prepare_commit_msg,
     "post-merge": metric_hooks.post_merge,
-    "merge-pointer": merge.pointer,
+    "merge-pointer": merge.merge_pointer,
     "difftool": difftool.difftool,
 }

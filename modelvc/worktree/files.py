@@ -18,7 +18,7 @@ from modelvc.errors import ConflictError, FileError, FileInUse, shown
 from modelvc.worktree import replacing
 from modelvc.worktree.descriptors import FOLDER, NEW, stamp
 from modelvc.worktree.folders import Folders, in_the_way
-from modelvc.worktree.newfolder import NewFolder
+from modelvc.worktree.new_folder import NewFolder
 from modelvc.worktree.replacing import JOURNAL, Journal, Placed, Replacement, end_swaps
 from modelvc.worktree.state import Stat, stat_of
 from modelvc.worktree.swap import ALL, CAME, Means, Place, PlannedFile, Temporary, give, unchanged

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from modelvc.worktree.folders import Folders
-    from modelvc.worktree.newfolder import NewFolder
+    from modelvc.worktree.new_folder import NewFolder
 
 _AT_ONCE = 1_000  # swaps of one journal
 JOURNAL = ".swaps"  # how the name of one ends, in the worktree's folder for temporary files

@@ -22,7 +22,7 @@ from modelvc.ops.notebooks import outputs
 from modelvc.ops.tracking.add import add
 from modelvc.ops.tracking.status import status
 from modelvc.repo import Repo, open_repo
-from modelvc.worktree import ignore, lease
+from modelvc.worktree import gitignore, lease
 from modelvc.worktree.state import GRAIN
 from tests.support.clone import Clone
 from tests.support.disk import Died, forked
@@ -203,7 +203,7 @@ def test_a_clean_status_hashes_nothing_and_takes_no_lease(clone: Clone, monkeypa
 
 
 def test_an_ignore_entry_joins_what_somebody_saves_meanwhile(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = ignore.with_entry
+    real = gitignore.with_entry
     saved: list[int] = []
 
     def edited(text: bytes, name: str) -> bytes:
@@ -211,7 +211,7 @@ def test_an_ignore_entry_joins_what_somebody_saves_meanwhile(clone: Clone, monke
             saved.append(clone.path.joinpath(".gitignore").write_bytes(text + b"mine\n"))
         return real(text, name)
 
-    monkeypatch.setattr(ignore, "with_entry", edited)
+    monkeypatch.setattr(gitignore, "with_entry", edited)
     clone.write("new.bin", 3)
     add(open_repo(str(clone.path), {}), ["new.bin"])
     assert {b"mine", b"/new.bin"} <= set(clone.read(".gitignore").splitlines())

@@ -13,7 +13,7 @@ from modelvc.formats.paths import SafeRelPath
 from modelvc.formats.pointer.pointer import parse
 from modelvc.models.files.prepare import CheckoutOptions
 from modelvc.models.files.trees import stored_files
-from modelvc.ops.merging.merge import Sides, merge
+from modelvc.ops.merging.merge_pointers import Sides, merge_pointers
 from modelvc.ops.sharing.push import push
 from modelvc.ops.tracking.add import add
 from modelvc.ops.tracking.checkout import checkout
@@ -150,7 +150,7 @@ def test_a_merge_of_folders_that_can_not_be_stored_is_a_conflict(
         folder.git("commit", "-qm", branch)
     versions = [folder.git("show", f"{rev}:data.mvc").encode() for rev in ("main~1", "main", "side")]
     monkeypatch.setattr(limits, "LEAF", 3 * FEW * (3 + 40 + 6) + 150)
-    done = merge(opened(folder), SafeRelPath("data"), Sides(*versions))
+    done = merge_pointers(opened(folder), SafeRelPath("data"), Sides(*versions))
     assert done.conflict
     assert any("the merged folder cannot be stored" in word for word in done.words)
     assert any("in a list" in word for word in done.words)

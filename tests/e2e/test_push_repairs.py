@@ -9,7 +9,7 @@ import pytest
 
 from modelvc.models.remotes import configured
 from modelvc.ops.sharing.push import push
-from modelvc.ops.sharing.transfer import TransferOptions
+from modelvc.ops.sharing.transfer_options import TransferOptions
 from modelvc.ops.upkeep.fsck import Depth, fsck
 from modelvc.repo import Repo, open_repo
 from modelvc.store.backends.api import Backend

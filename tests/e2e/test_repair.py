@@ -11,7 +11,7 @@ import pytest
 from modelvc.formats.binary import pack
 from modelvc.ops.upkeep.fsck import Depth, Fsck, fsck
 from modelvc.repo import Repo, open_repo
-from modelvc.store.repair.copies import content_in_store
+from modelvc.store.repair.recover import content_in_store
 from tests.support.clone import Clone
 
 _made: list[Path] = []

@@ -47,7 +47,7 @@ from modelvc.notebook.kept_outputs import KeptOutputs
 from modelvc.store.backends import url
 from modelvc.store.local import index
 from modelvc.store.objects import codec
-from modelvc.store.repair import damaged_pack
+from modelvc.store.repair import damaged_local_pack
 from modelvc.worktree.state import Stat, State, now
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ def _rescue(data: bytes) -> None:
     fd = os.memfd_create("pack")
     try:
         os.pwrite(fd, data, 0)
-        for chunk, stored in damaged_pack.recoverable_chunks(fd):
+        for chunk, stored in damaged_local_pack.recoverable_chunks(fd):
             assert chunk.stored == len(stored)
             assert blake3(codec.decode(chunk.encoding, stored, chunk.raw)).digest() == chunk.cid
     finally:

@@ -122,7 +122,7 @@ def _pointer(repo: Repo, value: int) -> None:
         for name in ("base", "ours", "theirs"):
             Path(folder, name).write_bytes(Path(folder, "model.bin.mvc").read_bytes())
     else:
-        pointer_merge.pointer(folder, {}, ["base", "ours", "theirs", "7", "model.bin.mvc"])
+        pointer_merge.merge_pointer(folder, {}, ["base", "ours", "theirs", "7", "model.bin.mvc"])
 
 
 WRITERS: dict[str, Callable[[Repo, int], object]] = {

@@ -13,7 +13,7 @@ from modelvc.cli.context import CONTEXT, revs_and_paths
 from modelvc.cli.progress import progress
 from modelvc.cli.views import render
 from modelvc.errors import IntegrityError, NotFoundError, ObjectMissing, shown
-from modelvc.ops.sharing.transfer import TransferOptions, versions_in_words
+from modelvc.ops.sharing.transfer_options import TransferOptions, versions_in_words
 
 if TYPE_CHECKING:
     from modelvc.models.remotes.configured import RemoteInfo, Remotes

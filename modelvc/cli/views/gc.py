@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from modelvc.cli.context import CONTEXT
 from modelvc.cli.views import render
 from modelvc.errors import shown
-from modelvc.ops.sharing.transfer import versions_in_words
+from modelvc.ops.sharing.transfer_options import versions_in_words
 from modelvc.ops.upkeep.gc import GcDone, GcPlan
 from modelvc.store.transfer.upload import GRACE
 

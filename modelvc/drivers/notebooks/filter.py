@@ -15,7 +15,7 @@ from modelvc.notebook.strip import clean
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from modelvc.git.tracked_versions import TrackedVersions
+    from modelvc.git.index_blobs import IndexBlobs
 
 OUTPUTS = "outputs"  # the folder of kept outputs, below .git/mvc
 
@@ -28,7 +28,7 @@ class Filter:
         self._seen: object = ()  # stat of the configuration when the rules were read
         self._rules = rules_format.NotebookRules()
         self._kept = KeptOutputs(self._folder, self._rules.keep_local)
-        self._versions: TrackedVersions | None = None
+        self._versions: IndexBlobs | None = None
 
     def work(self, command: str, path: str, data: bytes | int) -> bytes | None:
         """Return the new content of the file at PATH, or None if Git must fail; stderr then says why.
@@ -98,9 +98,9 @@ class Filter:
         if self._rules.form == rules_format.JUPYTER:
             return AS_JUPYTER
         if self._versions is None:
-            from modelvc.git.tracked_versions import TrackedVersions
+            from modelvc.git.index_blobs import IndexBlobs
 
-            self._versions = TrackedVersions(_index(), rules_format.MAX_SIZE)
+            self._versions = IndexBlobs(_index(), rules_format.MAX_SIZE)
         return self._versions.of(path)
 
     def _smudge(self, path: str, data: bytes) -> bytes:

@@ -1,4 +1,8 @@
-"""Run one notebook driver by name. Each case imports only what it needs, all of it from the standard library."""
+"""Run one driver of hooks/driver.sh by name: those of notebooks, and the textconv of pointers.
+
+Clones get a copy of this package, so the textconv of pointers is here too. Each case imports only what it needs, all of
+it from the standard library.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +33,7 @@ def run(mvc_dir: str, name: str, args: list[str]) -> int:
         if name == "textconv":
             return _textconv(args[0])
         if name == "pointer":
-            return _pointer(args[0])
+            return _pointer_textconv(args[0])
         if name == "merge":
             from modelvc.drivers.notebooks.merge import merge
 
@@ -41,7 +45,7 @@ def run(mvc_dir: str, name: str, args: list[str]) -> int:
     except ModelvcError as error:
         say(str(error), error.hint)
         return FAILED
-    say(f"there is no notebook driver called {shown(name)}")
+    say(f"there is no driver called {shown(name)}")
     return FAILED
 
 
@@ -117,7 +121,7 @@ def _digest(file: BinaryIO) -> bytes:
     return f"%notebook of {size:,} bytes, too large to be shown: sha256 {found.hexdigest()}\n".encode()
 
 
-def _pointer(path: str) -> int:
+def _pointer_textconv(path: str) -> int:
     """Print the pointer at PATH as text."""
     from modelvc.formats.pointer.view import text
 

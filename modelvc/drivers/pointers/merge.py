@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 
-def pointer(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
-    """Merge three pointers. The docstring of this module describes ARGS and the exit status."""
+def merge_pointer(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
+    """Merge the pointers O, A and B. The docstring of this module describes ARGS and the exit status."""
     from modelvc.formats.paths import is_pointer, model_of
     from modelvc.git import history, merge_sides
-    from modelvc.ops.merging.merge import Sides, merge
+    from modelvc.ops.merging.merge_pointers import Sides, merge_pointers
     from modelvc.repo import open_repo
 
     if len(args) < 5:
@@ -39,7 +39,7 @@ def pointer(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
     head = history.resolve(repo.layout, "HEAD") if history.has_head(repo.layout) else ""
     tips = (head, merge_sides.merged_commit(env))
     three = [_read(cwd, one) for one in (base, ours, theirs)]
-    done = merge(repo, model_of(path), Sides(three[0], three[1], three[2], named, tips))
+    done = merge_pointers(repo, model_of(path), Sides(three[0], three[1], three[2], named, tips))
     answer = os.path.join(cwd, ours)
     write_atomically(answer, done.data, mode=os.stat(answer).st_mode & 0o777)
     for at, words in enumerate(done.words):

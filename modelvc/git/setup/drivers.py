@@ -52,7 +52,7 @@ _FILTER = {
 _COPIED_PACKAGES = ("drivers/notebooks", "formats", "formats/pointer", "notebook")
 _COPIED_MODULES = (
     "__init__", "atomic", "errors", "ids", "drivers/__init__", "drivers/say", "drivers/script", "drivers/utf8",
-    "git/__init__", "git/cat_file", "git/layout", "git/merge_sides", "git/mergefile", "git/run", "git/tracked_versions",
+    "git/__init__", "git/cat_file", "git/index_blobs", "git/layout", "git/merge_sides", "git/mergefile", "git/run",
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from modelvc.errors import ConflictError, FileError, ModelvcError, shown
 from modelvc.formats.paths import SafeRelPath, is_pointer, model_of
 from modelvc.git import index
 from modelvc.git.layout import discover
-from modelvc.models.files.present import store_present
+from modelvc.models.files.store_present import store_present
 from modelvc.repo import Repo
 
 if TYPE_CHECKING:

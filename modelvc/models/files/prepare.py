@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from modelvc.errors import ObjectMissing, WorktreeDirty
 from modelvc.formats.paths import SafeRelPath
 from modelvc.models.files import materialise
-from modelvc.models.files.present import store_present
+from modelvc.models.files.store_present import store_present
 from modelvc.models.remotes import configured
 from modelvc.models.remotes.fetching import fetch_objects, plan_fetch
 from modelvc.models.versions.scope import ScopedObject

@@ -10,10 +10,10 @@ from modelvc.errors import BrokenPointer, FormatError, PointerConflict, UsageErr
 from modelvc.formats.paths import SafeRelPath, pointer_of
 from modelvc.formats.pointer.pointer import parse
 from modelvc.git import index, merge_sides
-from modelvc.models.files import ignores, materialise
+from modelvc.models.files import hide, materialise
 from modelvc.models.files.prepare import DEFAULT, CheckoutOptions, fetch_missing, make_ready
 from modelvc.models.progress import SILENT
-from modelvc.ops.merging.merge import DATA
+from modelvc.ops.merging.merge_pointers import DATA
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -110,7 +110,7 @@ def resolve(
         progress.expect(sum(plan.pointer.size for plan in plans if plan.pointer and plan.action == "write"))
         staged = [pointer_of(path) for path in wanted]
         for path, pointer in wanted.items():
-            hidden = ignores.hide(repo, path)
+            hidden = hide.hide(repo, path)
             staged += [hidden] if hidden else []
             repo.write_pointer(path, pointer)
         kept = materialise.apply(repo, plans, "resolve", progress.advance)

@@ -8,14 +8,14 @@ from modelvc.models.progress import SILENT
 from modelvc.models.remotes import configured
 from modelvc.models.remotes.fetching import JOBS, fetch_objects, plan_fetch
 from modelvc.models.versions.scope import scope_of
-from modelvc.ops.sharing.transfer import DEFAULT
+from modelvc.ops.sharing.transfer_options import DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from modelvc.models.progress import Progress
     from modelvc.models.remotes.fetching import Fetched
-    from modelvc.ops.sharing.transfer import TransferOptions
+    from modelvc.ops.sharing.transfer_options import TransferOptions
     from modelvc.repo import Repo
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from modelvc.models.files.prepare import CheckoutOptions
 from modelvc.models.progress import SILENT
 from modelvc.ops.sharing.fetch import fetch
-from modelvc.ops.sharing.transfer import DEFAULT
+from modelvc.ops.sharing.transfer_options import DEFAULT
 from modelvc.ops.tracking.checkout import CheckedOut, checkout
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from modelvc.models.progress import Progress
     from modelvc.models.remotes.fetching import Fetched
-    from modelvc.ops.sharing.transfer import TransferOptions
+    from modelvc.ops.sharing.transfer_options import TransferOptions
     from modelvc.repo import Repo
 
 

@@ -18,7 +18,7 @@ from modelvc.models.remotes import configured, proofs, seen_cache
 from modelvc.models.remotes.holders import find_holders
 from modelvc.models.versions.repositories import own_registrations
 from modelvc.models.versions.scope import scope_of
-from modelvc.ops.sharing.transfer import DEFAULT
+from modelvc.ops.sharing.transfer_options import DEFAULT
 from modelvc.store.transfer.to_push import ToPush
 from modelvc.store.transfer.upload import PUSH_ALL, Uploader, UploadOptions
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from modelvc.models.progress import Progress
     from modelvc.models.versions.scope import Scope, ScopedObject
-    from modelvc.ops.sharing.transfer import TransferOptions
+    from modelvc.ops.sharing.transfer_options import TransferOptions
     from modelvc.repo import Repo
     from modelvc.store.remote.store import RemoteStore
     from modelvc.store.transfer.upload import Uploaded

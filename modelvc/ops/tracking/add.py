@@ -13,7 +13,7 @@ from modelvc.formats.paths import SafeRelPath, pointer_of
 from modelvc.formats.pointer.pointer import Pointer
 from modelvc.git import index
 from modelvc.ids import Oid
-from modelvc.models.files import ignores
+from modelvc.models.files import hide
 from modelvc.models.files.model_paths import check_model_paths
 from modelvc.models.files.seen_by_git import held_by_git, would_overwrite
 from modelvc.models.files.trees import check_names, entries_of, oid_of, stored_recipes
@@ -274,7 +274,7 @@ def _write_pointers(repo: Repo, kept: Sequence[tuple[Target, _StoredContent]], g
         pointer, note = with_measurements(
             repo, target.path, _pointer(target, content), target.head or target.before, given
         )
-        hidden = ignores.hide(repo, target.path, again=target.head is None)
+        hidden = hide.hide(repo, target.path, again=target.head is None)
         staged += [hidden] if hidden else []
         if target.before is None or pointer.encode() != target.before.encode():
             repo.write_pointer(target.path, pointer)

@@ -10,7 +10,7 @@ from modelvc.formats.paths import SafeRelPath, is_pointer, model_of, pointer_of
 from modelvc.formats.pointer.pointer import Pointer, parse
 from modelvc.git import history, index
 from modelvc.ids import PREFIX
-from modelvc.models.files import ignores, materialise
+from modelvc.models.files import hide, materialise
 from modelvc.models.files.prepare import DEFAULT, CheckoutOptions, fetch_missing, make_ready
 from modelvc.models.progress import SILENT
 from modelvc.models.versions import claims
@@ -108,7 +108,7 @@ def _bring(
     progress.expect(sum(plan.pointer.size for plan in plans if plan.pointer and plan.action == "write"))
     for plan in plans:
         if plan.action == "write":
-            ignores.hide(repo, plan.path)  # Git may have renamed its pointer without the entry
+            hide.hide(repo, plan.path)  # Git may have renamed its pointer without the entry
     kept = materialise.apply(repo, plans, why, progress.advance)
     stay = {path for path, _ in kept}
     # last: a killed rollback that is run again must start from the old pointer, not go further back
@@ -199,7 +199,7 @@ def _write_pointers(repo: Repo, taken: Mapping[SafeRelPath, bytes]) -> None:
     """Write the pointers TAKEN byte for byte, and stage them."""
     staged: list[str] = []
     for path, data in taken.items():
-        hidden = ignores.hide(repo, path)
+        hidden = hide.hide(repo, path)
         staged += [hidden] if hidden else []
         repo.worktree.write_bytes(pointer_of(path), data)
         staged.append(pointer_of(path))

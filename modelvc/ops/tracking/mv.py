@@ -13,7 +13,7 @@ from modelvc.formats.limits import POINTER
 from modelvc.formats.paths import SafeRelPath, pointer_of
 from modelvc.formats.pointer.pointer import parse
 from modelvc.git import index
-from modelvc.models.files import ignores
+from modelvc.models.files import hide
 from modelvc.models.files.model_paths import check_model_paths
 
 if TYPE_CHECKING:
@@ -43,12 +43,12 @@ def mv(repo: Repo, old: str, new: str) -> Moved:
         _check(repo, source, target, begun=begun is not None)
         pointer = begun or repo.pointer(source)
         # write the new name in full before removing the old one: a kill in between leaves both and loses nothing
-        shown_in = ignores.hide(repo, target, again=begun is not None)
+        shown_in = hide.hide(repo, target, again=begun is not None)
         repo.write_pointer(target, pointer)
         if repo.worktree.stat(source) is not None and repo.worktree.stat(target) is None:
             _rename(repo, source, target)
         repo.worktree.remove(pointer_of(source))
-        hidden_in = ignores.reveal(repo, source, again=begun is not None)
+        hidden_in = hide.reveal(repo, source, again=begun is not None)
         repo.state.forget(source)
         changed = [pointer_of(source), pointer_of(target), *(file for file in (shown_in, hidden_in) if file)]
         index.stage(repo.layout, add=changed)

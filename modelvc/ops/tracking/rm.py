@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from modelvc.errors import BrokenPointer, PointerConflict, UsageError, WorktreeDirty
 from modelvc.formats.paths import pointer_of
 from modelvc.git import index
-from modelvc.models.files import ignores, materialise
-from modelvc.models.files.present import store_present
+from modelvc.models.files import hide, materialise
+from modelvc.models.files.store_present import store_present
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +61,7 @@ def rm(repo: Repo, paths: Sequence[str], *, keep: bool = False, force: bool = Fa
         changed: list[str] = []
         for path in chosen:
             again = repo.worktree.stat(pointer_of(path)) is None  # a killed run removed it
-            hidden = ignores.reveal(repo, path, again=again)
+            hidden = hide.reveal(repo, path, again=again)
             changed += [hidden] if hidden else []
             changed.append(pointer_of(path))
             repo.worktree.remove(pointer_of(path))

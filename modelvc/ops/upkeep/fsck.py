@@ -25,8 +25,8 @@ from modelvc.ops.upkeep.problems import (
     wrong_pointers,
 )
 from modelvc.store.check import local_store
-from modelvc.store.repair import copies
-from modelvc.store.repair.local_store import repair_pack
+from modelvc.store.repair import recover
+from modelvc.store.repair.local_store import repair_local_pack
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -101,7 +101,7 @@ def fsck(repo: Repo, revs: Sequence[str] = (), depth: Depth = DEFAULT, progress:
     packs = [FsckFinding(_pack(repo, bad), needing[bad.name]) for bad in sick]
     if depth.repair:
         for bad in sick:
-            repair_pack(repo.store, bad.name, os.path.join(repo.layout.mvc_dir, "damaged"))
+            repair_local_pack(repo.store, bad.name, os.path.join(repo.layout.mvc_dir, "damaged"))
     objects, absent = _objects(repo, needed_by, deep=not depth.quick)
     not_here = len(absent & scope.versions)
     unasked: tuple[str, ...] = ()
@@ -142,7 +142,7 @@ def _needing(repo: Repo, sick: Sequence[PackHealth]) -> dict[bytes, set[ObjectNa
     where = {cid: bad.name for bad in sick for cid in bad.damaged}
     found: dict[bytes, set[ObjectName]] = {bad.name: set() for bad in sick}
     for name in repo.store.roots() if where else ():
-        content = copies.content_in_store(repo.store, name)
+        content = recover.content_in_store(repo.store, name)
         for cid, _ in content.recipe if content else ():
             if cid in where:
                 found[where[cid]].add(name)

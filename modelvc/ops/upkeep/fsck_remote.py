@@ -69,7 +69,7 @@ def check_remote(
         )
         objects, packs = _findings(store, health)
         if options.repairer is not None and (objects or packs):
-            options.repairer.repair_packs(store, health)
+            options.repairer.repair_remote_packs(store, health)
             left = _check_again(repo, store, listing, health)
             if left.faults or left.packs:
                 options.repairer.send_again(name, store, left)

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from modelvc.errors import IntegrityError, ModelvcError, NotFoundError
 from modelvc.ids import ObjectName
-from modelvc.models.files.present import store_present
+from modelvc.models.files.store_present import store_present
 from modelvc.models.files.trees import entries_of, oid_of
 from modelvc.models.remotes import configured, seen_cache
 from modelvc.store.check import local_store
 from modelvc.store.local.ingest import Ingest
 from modelvc.store.local.writer import StoreWriter
-from modelvc.store.repair import copies
-from modelvc.store.repair.remote_pack import repair_pack
+from modelvc.store.repair import recover
+from modelvc.store.repair.remote_pack import repair_remote_pack
 from modelvc.store.transfer.download import Downloader
 from modelvc.store.transfer.to_push import ToPush
 from modelvc.store.transfer.upload import Uploader, UploadOptions
@@ -63,14 +63,14 @@ class Repairer:
         names = [name for name, found in objects.items() if not found.problem.repaired]
         if not names:
             return
-        contents = {name: copies.content_in_store(store, name) for name in names}
+        contents = {name: recover.content_in_store(store, name) for name in names}
         intact = {name for name, content in contents.items() if content is not None}
         unknown = [name for name in names if name not in intact]
         for remote_name, remote in self._remotes() if unknown else ():
             with self._asking(remote_name):
                 for name in unknown:
-                    contents[name] = contents[name] or copies.content_on_remote(remote, name)
-        wanted = {cid for content in contents.values() if content for cid in copies.missing_chunks(store, content)}
+                    contents[name] = contents[name] or recover.content_on_remote(remote, name)
+        wanted = {cid for content in contents.values() if content for cid in recover.missing_chunks(store, content)}
         self._gather(wanted, names)
         for name, content in contents.items():
             if content is not None and self._is_whole(name, content, known=name in intact):
@@ -78,10 +78,10 @@ class Repairer:
 
     def _is_whole(self, name: ObjectName, content: Content, *, known: bool) -> bool:
         store = self._repo.store
-        if copies.missing_chunks(store, content):
+        if recover.missing_chunks(store, content):
             return False
         if not known:
-            copies.rewrite_root(store, content, os.path.join(self._repo.layout.mvc_dir, "damaged"))
+            recover.rewrite_root(store, content, os.path.join(self._repo.layout.mvc_dir, "damaged"))
         return local_store.check_object(store, name, every_byte=True) is None
 
     def _gather(self, wanted: set[bytes], first: Collection[ObjectName]) -> None:
@@ -94,7 +94,7 @@ class Repairer:
         names = dict.fromkeys((*first, *self._paths))
         for remote_name, remote in self._remotes() if wanted else ():
             with self._asking(remote_name):
-                copies.recover_chunks(self._repo.store, remote, wanted, names)
+                recover.recover_chunks(self._repo.store, remote, wanted, names)
         self._repo.store.forget_packs()
 
     def _remotes(self) -> Iterator[tuple[str, RemoteStore]]:
@@ -138,7 +138,7 @@ class Repairer:
         """Store the chunks of WANTED that other versions in the worktree hold, and no other chunk."""
         repo = self._repo
         paths = {*self._shown().values(), *self._paths.values()}
-        with StoreWriter(repo.store) as writer, Ingest(copies.WantedChunks(writer, wanted)) as ingest:
+        with StoreWriter(repo.store) as writer, Ingest(recover.WantedChunks(writer, wanted)) as ingest:
             for path in sorted(paths):
                 with suppress(ModelvcError, OSError):
                     found = repo.worktree.stat(path)
@@ -155,13 +155,13 @@ class Repairer:
 
     # -- a remote
 
-    def repair_packs(self, remote: RemoteStore, health: RemoteHealth) -> None:
+    def repair_remote_packs(self, remote: RemoteStore, health: RemoteHealth) -> None:
         """Write the bad packs of a remote again, byte for byte, if good copies of their chunks exist."""
         store = self._repo.store
         bad = {cid for one in health.packs.values() for cid in one.lost}
         self._gather({cid for cid in bad if store.find(cid) is None}, health.faults)
         for one in health.packs.values():
-            repair_pack(store, remote, one)
+            repair_remote_pack(store, remote, one)
 
     def send_again(self, remote_name: str, remote: RemoteStore, health: RemoteHealth) -> None:
         """Send the affected objects again, even if the cache lists them. The next check finds those that are still bad.

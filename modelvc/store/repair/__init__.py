@@ -1,1 +1,1 @@
-"""Repair a store from good copies, byte for byte."""
+"""Repair a store from good copies: the local store by chunk, a remote by whole packs."""

@@ -9,14 +9,14 @@ from modelvc.atomic import make_folder
 from modelvc.errors import IntegrityError
 from modelvc.store.local import packfile
 from modelvc.store.local.writer import StoreWriter
-from modelvc.store.repair import damaged_pack
+from modelvc.store.repair import damaged_local_pack
 
 if TYPE_CHECKING:
     from modelvc.ids import ObjectName
     from modelvc.store.local.store import LocalStore
 
 
-def repair_pack(store: LocalStore, name: bytes, folder: str) -> int:
+def repair_local_pack(store: LocalStore, name: bytes, folder: str) -> int:
     """Copy the good chunks of a damaged pack to a new one, then move the pack to FOLDER.
 
     Return the number of lost chunks. The damaged pack stays in FOLDER for a person to examine.
@@ -29,7 +29,7 @@ def repair_pack(store: LocalStore, name: bytes, folder: str) -> int:
             try:
                 trailer = packfile.read_trailer(fd, name)
             except IntegrityError:
-                for chunk, stored in damaged_pack.recoverable_chunks(fd):
+                for chunk, stored in damaged_local_pack.recoverable_chunks(fd):
                     writer.append(stored, [chunk])
             else:
                 for place in sorted(trailer, key=lambda one: one.offset):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _LARGEST = 128 << 20  # bytes; push writes packs of 16 MiB
 
 
-def repair_pack(local: LocalStore, remote: RemoteStore, bad: RemotePack) -> bool:
+def repair_remote_pack(local: LocalStore, remote: RemoteStore, bad: RemotePack) -> bool:
     """Write a damaged pack again. Return True if every chunk of it is good on the REMOTE now.
 
     Chunks that are damaged there come from the LOCAL store. The name of a pack fixes its bytes, so overwriting is

@@ -23,7 +23,7 @@ from modelvc.store.objects.manifest import Content
 from modelvc.store.remote.store import RemoteStore, root_key
 from modelvc.store.remote_gc.gc import Gc
 from modelvc.store.remote_gc.survey import GcRules
-from modelvc.store.repair import copies
+from modelvc.store.repair import recover
 from modelvc.store.transfer.download import Downloader
 from modelvc.store.transfer.to_push import ToPush
 from modelvc.store.transfer.upload import Uploader, UploadOptions
@@ -80,7 +80,7 @@ def is_right(store: LocalStore, content: Content) -> None:
     name = content.kind, content.oid
     assert local_store.check_object(store, name, every_byte=True) is None
     assert read_content(store, *name, "m") == content
-    found = copies.content_in_store(store, name)
+    found = recover.content_in_store(store, name)
     assert found is not None
     assert found.recipe == content.recipe
     if content.kind == "tree":
@@ -132,7 +132,7 @@ def test_a_look_at_a_remote(made: Made, tmp_path: Path, where: str) -> None:
     assert health.faults == {}
     assert health.proven == set(names)
     for one in contents:
-        found = copies.content_on_remote(remote, ObjectName(one.kind, one.oid))
+        found = recover.content_on_remote(remote, ObjectName(one.kind, one.oid))
         assert found is not None
         assert found.recipe == one.recipe
 

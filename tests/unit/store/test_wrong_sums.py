@@ -31,7 +31,7 @@ from modelvc.store.objects.manifest import Content, PartSource
 from modelvc.store.remote.store import RemoteStore, root_key
 from modelvc.store.remote_gc.gc import Gc
 from modelvc.store.remote_gc.survey import GcRules
-from modelvc.store.repair import copies
+from modelvc.store.repair import recover
 from modelvc.store.transfer.download import Downloader
 from modelvc.store.transfer.to_push import ToPush
 from modelvc.store.transfer.upload import Uploader, UploadOptions, needed_packs
@@ -178,8 +178,8 @@ def test_fsck_of_a_remote_names_it(made: Made, depth: CheckDepth, where: str) ->
 
 def test_repair_does_not_take_it_for_a_description(made: Made) -> None:
     name = made.content.kind, made.content.oid
-    assert copies.content_in_store(made.local, name) is None
-    assert copies.content_on_remote(made.remote, name) is None
+    assert recover.content_in_store(made.local, name) is None
+    assert recover.content_on_remote(made.remote, name) is None
 
 
 def test_a_push_sends_it_again(made: Made, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from modelvc.store.local.writer import StoreWriter
 from modelvc.store.objects.manifest import Content
 from modelvc.store.remote import packs
 from modelvc.store.remote.store import RemoteStore, pack_key, root_key
-from modelvc.store.repair.remote_pack import repair_pack
+from modelvc.store.repair.remote_pack import repair_remote_pack
 from modelvc.store.transfer.download import Downloader
 from modelvc.store.transfer.to_push import ToPush
 from modelvc.store.transfer.upload import Uploader, UploadOptions
@@ -163,7 +163,7 @@ def test_a_damaged_trailer_hurts_no_reader_and_is_made_again(tmp_path: Path) -> 
         (one,) = health.packs.values()
         assert "trailer" in one.why
         assert health.users[one.name] == set(remote.names)
-        assert repair_pack(remote.local, RemoteStore(remote.backend), one)
+        assert repair_remote_pack(remote.local, RemoteStore(remote.backend), one)
         assert remote.backend.objects[key][0] == whole
     assert not remote.look().packs
 
@@ -181,7 +181,7 @@ def test_a_pack_that_is_gone_cut_short_or_too_long(tmp_path: Path) -> None:
             health = remote.look(how)
             assert set(health.faults) == set(remote.names)
             assert {fault.gone for fault in health.faults.values()} == {left is None}
-        assert repair_pack(remote.local, RemoteStore(remote.backend), next(iter(health.packs.values())))
+        assert repair_remote_pack(remote.local, RemoteStore(remote.backend), next(iter(health.packs.values())))
         assert remote.backend.objects[key][0] == whole
 
 

@@ -25,7 +25,7 @@ from modelvc.store.local.writer import StoreWriter
 from modelvc.store.objects import manifest
 from modelvc.store.objects.manifest import Content
 from modelvc.store.remote.store import RemoteStore
-from modelvc.store.repair.local_store import repair_pack
+from modelvc.store.repair.local_store import repair_local_pack
 from modelvc.store.transfer.download import Downloader
 from modelvc.store.transfer.to_push import ToPush
 from modelvc.store.transfer.upload import Uploader, UploadOptions
@@ -173,7 +173,7 @@ def test_a_pack_of_before_that_is_over_the_limit_is_brought_back(
     assert "is too large" in health.unreadable
     store.forget_packs()
     assert not whole(store, content)
-    repair_pack(store, name, str(tmp_path / "damaged"))
+    repair_local_pack(store, name, str(tmp_path / "damaged"))
     assert max(counts(store)) == FEW
     assert whole(store, content)
 
@@ -186,7 +186,7 @@ def test_a_damaged_pack_that_is_set_aside(store: LocalStore, tmp_path: Path, mon
     data[8] ^= 1
     path.write_bytes(data)
     monkeypatch.setattr("modelvc.store.local.writer.PACK", 3 * 4)  # its chunks go to packs of this size
-    assert repair_pack(store, name, str(tmp_path / "damaged")) == 1
+    assert repair_local_pack(store, name, str(tmp_path / "damaged")) == 1
     assert len(store.packs()) > 1
     assert sum(counts(store)) == 2 * FEW - 1
 
@@ -325,8 +325,8 @@ def test_records_of_a_pack_are_rescued_in_parts(
     data[-20] ^= 1  # in the hash of the trailer
     data[8 + 40 + 3] ^= 1  # in its head
     path.write_bytes(data)
-    monkeypatch.setattr("modelvc.store.repair.damaged_pack._TOGETHER", 3 * pack.RECORD.size)
-    repair_pack(store, name, str(tmp_path / "damaged"))
+    monkeypatch.setattr("modelvc.store.repair.damaged_local_pack._TOGETHER", 3 * pack.RECORD.size)
+    repair_local_pack(store, name, str(tmp_path / "damaged"))
     assert sum(counts(store)) == 10
 
 

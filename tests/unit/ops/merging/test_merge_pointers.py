@@ -13,10 +13,10 @@ from modelvc.formats.binary.tree import TreeEntry
 from modelvc.formats.paths import SafeRelPath
 from modelvc.formats.pointer.pointer import Conflict, Metrics, Pointer, parse
 from modelvc.ids import Oid
-from modelvc.models.files.present import store_present
+from modelvc.models.files.store_present import store_present
 from modelvc.models.files.trees import stored_files
-from modelvc.ops.merging.merge import Merged, Sides, merge
 from modelvc.ops.merging.merge_folders import merge_entries
+from modelvc.ops.merging.merge_pointers import Merged, Sides, merge_pointers
 from modelvc.repo import Repo, open_repo
 from tests.support.clone import Clone
 
@@ -59,7 +59,9 @@ def repo(clone: Clone) -> Repo:
 def merged(
     repo: Repo, base: Pointer | None, ours: Pointer, theirs: Pointer, commits: tuple[str, str] = ("", "")
 ) -> Merged:
-    return merge(repo, PATH, Sides(base.encode() if base else b"", ours.encode(), theirs.encode(), LABELS, commits))
+    return merge_pointers(
+        repo, PATH, Sides(base.encode() if base else b"", ours.encode(), theirs.encode(), LABELS, commits)
+    )
 
 
 def clean(repo: Repo, base: Pointer | None, ours: Pointer, theirs: Pointer) -> Pointer:
@@ -271,17 +273,17 @@ def test_circles_end(clone: Clone, repo: Repo) -> None:
 def test_pointers_that_can_not_be_read(repo: Repo) -> None:
     a, b = version("a").encode(), version("b").encode()
     with pytest.raises(BrokenPointer):
-        merge(repo, PATH, Sides(a, b, b"format = 1\n"))
+        merge_pointers(repo, PATH, Sides(a, b, b"format = 1\n"))
     with pytest.raises(PointerConflict):
-        merge(repo, PATH, Sides(a, b"<<<<<<< x\n" + a, b))
-    torn = merge(repo, PATH, Sides(b"torn", a, b))
+        merge_pointers(repo, PATH, Sides(a, b"<<<<<<< x\n" + a, b))
+    torn = merge_pointers(repo, PATH, Sides(b"torn", a, b))
     assert torn.conflict  # as if there were no base
     both = replace(version("c"), conflict=Conflict("x", "y", version("d"))).encode()
     with pytest.raises(PointerConflict):
-        merge(repo, PATH, Sides(a, both, b))
+        merge_pointers(repo, PATH, Sides(a, both, b))
     unsettled = replace(version("a"), conflict=Conflict("x", "y", version("d"))).encode()
-    assert merge(repo, PATH, Sides(unsettled, a, b)).conflict  # a is what one side chose, so it is no base
-    assert merge(repo, PATH, Sides(both, both, b)).data == b  # somebody settled it
+    assert merge_pointers(repo, PATH, Sides(unsettled, a, b)).conflict  # a is what one side chose, so it is no base
+    assert merge_pointers(repo, PATH, Sides(both, both, b)).data == b  # somebody settled it
 
 
 def test_words_are_safe_for_a_terminal(repo: Repo) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from modelvc.git.tracked_versions import TrackedVersions
+from modelvc.git.index_blobs import IndexBlobs
 from tests.support.clone import Clone
 
 
@@ -24,7 +24,7 @@ def commit(clone: Clone, data: bytes, name: str = "a") -> None:
 
 
 def test_index_then_our_side_then_head(clone: Clone) -> None:
-    versions = TrackedVersions(".git/index", 1_000)
+    versions = IndexBlobs(".git/index", 1_000)
     assert versions.of("a") == b""
     commit(clone, b"one")
     clone.git("switch", "-qc", "side")
@@ -45,7 +45,7 @@ def test_index_then_our_side_then_head(clone: Clone) -> None:
 
 
 def test_another_index_is_read_anew(clone: Clone) -> None:
-    versions = TrackedVersions(".git/index", 1_000)
+    versions = IndexBlobs(".git/index", 1_000)
     for text in (b"one", b"two", b"three"):
         clone.write("a", text)
         clone.git("add", "a")
@@ -59,7 +59,7 @@ def test_names_sizes_and_what_is_no_file(clone: Clone) -> None:
         commit(clone, name.encode(), name)
     commit(clone, b"x" * 1_001, "large")
     commit(clone, b"", "empty")
-    versions = TrackedVersions(".git/index", 1_000)
+    versions = IndexBlobs(".git/index", 1_000)
     assert [versions.of(name) for name in names] == [name.encode() for name in names]
     assert [versions.of(name) for name in ("large", "empty", "x y", "a\nb", "a")] == [b""] * 5
     assert versions.of("ü") == "ü".encode()
@@ -69,4 +69,4 @@ def test_names_sizes_and_what_is_no_file(clone: Clone) -> None:
 def test_without_git_nothing_is_known(clone: Clone, monkeypatch: pytest.MonkeyPatch) -> None:
     commit(clone, b"one")
     monkeypatch.setenv("PATH", "/nowhere")
-    assert TrackedVersions(".git/index", 1_000).of("a") == b""
+    assert IndexBlobs(".git/index", 1_000).of("a") == b""

@@ -1,4 +1,4 @@
-"""Recover chunks of a pack whose trailer is damaged: try each record, and compare each chunk with its cid."""
+"""Recover chunks of a local pack whose trailer is damaged: try each record, and compare each chunk with its cid."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Read the version that Git has of a file, for the notebook filter: one `git cat-file --batch` for many files.
+"""Read blobs of Git's index, for the notebook filter: one `git cat-file --batch` for many files.
 
 The process reads the index and takes no lock, so it works while `git add` holds one. The drivers that are copied into
 clones load this module, so it needs the standard library alone. git/objects is no substitute: it does not notice a
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 _STAGED, *_ELSE = (":0:", ":2:", "HEAD:")  # the index, our side of a conflict, the last commit
 
 
-class TrackedVersions:
-    """The versions that Git has of files in the current worktree. INDEX is the path of its index, LIMIT in bytes."""
+class IndexBlobs:
+    """What Git's index has of files in the current worktree. INDEX is the path of the index, LIMIT in bytes."""
 
     def __init__(self, index: str, limit: int) -> None:
         self._index = index

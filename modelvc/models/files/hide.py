@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from modelvc.errors import FileInUse, UsageError
 from modelvc.formats.paths import SafeRelPath
-from modelvc.worktree import ignore
+from modelvc.worktree import gitignore
 
 if TYPE_CHECKING:
     from modelvc.repo import Repo
@@ -50,7 +50,7 @@ def _edit_once(repo: Repo, file: SafeRelPath, name: str, *, hidden: bool) -> Saf
         before = b""
     if len(before) > _LIMIT:
         raise UsageError(f"{file} is larger than {_LIMIT:,} bytes", hint="move entries that are not needed out of it")
-    after = ignore.with_entry(before, name) if hidden else ignore.without_entry(before, name)
+    after = gitignore.with_entry(before, name) if hidden else gitignore.without_entry(before, name)
     if after == before:
         return None
     seen = repo.worktree.as_read(file, before)

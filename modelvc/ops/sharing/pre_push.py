@@ -15,7 +15,7 @@ from modelvc.models.remotes import configured, proofs
 from modelvc.models.remotes.holders import find_holders
 from modelvc.models.versions.scope import ScopedObject, scope_between
 from modelvc.ops.sharing.push import OpenRemote, send
-from modelvc.ops.sharing.transfer import DEFAULT, versions_in_words
+from modelvc.ops.sharing.transfer_options import DEFAULT, versions_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -70,21 +70,23 @@ def push_for_git(repo: Repo, git_remote: str, url: str, updates: Sequence[Update
         store.close()
 
 
-def _push(repo: Repo, to: OpenRemote, hub: _GitRemote, include: Sequence[str]) -> str:
+def _push(repo: Repo, to: OpenRemote, git_remote: _GitRemote, include: Sequence[str]) -> str:
     before = proofs.store_state(to.store)
     proof = proofs.valid(repo, to.name, before)
     left_out: Sequence[str] = ()
     if proof:  # gc keeps what refs of Git's remote reach, so nothing of that was deleted since the proof
-        left_out = reachability.reached_by(repo.layout, hub.tips, reachability.local_commits(repo.layout, proof.tips))
+        left_out = reachability.reached_by(
+            repo.layout, git_remote.tips, reachability.local_commits(repo.layout, proof.tips)
+        )
     scope = scope_between(repo, include, left_out)
     scope = replace(scope, objects=(*scope.objects, *_stored_again(repo, proof.lost if proof else (), scope)))
     if not scope.objects and not scope.broken:
         return ""
-    done = send(repo, to, scope, replace(DEFAULT, git_url=hub.url))
+    done = send(repo, to, scope, replace(DEFAULT, git_url=git_remote.url))
     on_wait = to.store.waits.on_wait
     elsewhere = find_holders(repo, list(done.absent), skip=to.name, on_wait=on_wait).where if done.absent else {}
     lost = {name: error for name, error in done.absent.items() if name not in elsewhere}
-    _refuse_new(repo, hub, lost, scope)
+    _refuse_lost_or_broken(repo, git_remote, lost, scope)
     known = {one.name for one in proof.lost} if proof else set()
     new = (one for one in scope.objects if one.name in lost and one.name not in known)  # each is reported once
     gone = [Lost(*one.name, one.commit, one.path) for one in new]
@@ -103,13 +105,15 @@ def _stored_again(repo: Repo, lost: Sequence[Lost], scope: Scope) -> Iterator[Sc
             yield ScopedObject(one.path, pointer, one.commit)
 
 
-def _refuse_new(repo: Repo, hub: _GitRemote, lost: Mapping[ObjectName, ModelvcError], scope: Scope) -> None:
-    """Raise the error of the first lost version or broken pointer that no commit on Git's remote names."""
+def _refuse_lost_or_broken(
+    repo: Repo, git_remote: _GitRemote, lost: Mapping[ObjectName, ModelvcError], scope: Scope
+) -> None:
+    """Raise for the first broken pointer or lost version, unless a commit that Git's remote has names it."""
     if not lost and not scope.broken:
         return
-    published = list(hub.tips)
+    published = list(git_remote.tips)
     with suppress(GitError):  # without an answer, only the pushed refs of Git's remote are known
-        published = list(dict.fromkeys([*published, *reachability.remote_commits(repo.layout, hub.url)]))
+        published = list(dict.fromkeys([*published, *reachability.remote_commits(repo.layout, git_remote.url)]))
     old = scope_between(repo, published, ())
     known = {(where.rpartition(" in ")[0], why) for where, why in old.broken}
     for where, why in scope.broken:

@@ -52,7 +52,7 @@ class Merged:
     words: tuple[str, ...] = ()
 
 
-def merge(repo: Repo, path: SafeRelPath, sides: Sides) -> Merged:
+def merge_pointers(repo: Repo, path: SafeRelPath, sides: Sides) -> Merged:
     """Merge the pointers of the model PATH. Raises BrokenPointer or PointerConflict for a side that cannot be read."""
     if sides.theirs in {sides.ours, sides.base}:
         return Merged(sides.ours, conflict=False)
@@ -63,7 +63,7 @@ def merge(repo: Repo, path: SafeRelPath, sides: Sides) -> Merged:
         raise PointerConflict(pointer_of(path))
     base = _base(sides.base)
     done = _same_version(base, ours, theirs, sides) if _is_same(ours, theirs) else None
-    done = done or _content(repo, path, (base, ours, theirs), sides)
+    done = done or _choose_version(repo, path, (base, ours, theirs), sides)
     data = done.pointer.encode()
     if not done.pointer.conflict:
         words = tuple(word if position else f"{shown(path)}: {word}" for position, word in enumerate(done.words))
@@ -208,7 +208,10 @@ def _tables(
 # -- two versions
 
 
-def _content(repo: Repo, path: SafeRelPath, three: tuple[Pointer | None, Pointer, Pointer], sides: Sides) -> _Done:
+def _choose_version(
+    repo: Repo, path: SafeRelPath, three: tuple[Pointer | None, Pointer, Pointer], sides: Sides
+) -> _Done:
+    """Choose the version of one side, merge folders by file, or return a conflict."""
     base, ours, theirs = three
     if base and _is_same(base, ours):
         return _take(base, theirs, ours, sides.labels[0])
@@ -227,7 +230,7 @@ def _content(repo: Repo, path: SafeRelPath, three: tuple[Pointer | None, Pointer
         why = "one side went back from a version that the other builds upon"
         return _conflict(ours, theirs, sides, why)
     if ours.kind == theirs.kind == "tree" and (base is None or base.kind == "tree"):
-        return _trees(repo, path, three, sides)
+        return _merge_folders(repo, path, three, sides)
     if ours.kind != theirs.kind:
         return _conflict(ours, theirs, sides, "it is a file on one side and a folder on the other")
     return _conflict(ours, theirs, sides, "both sides changed it" if base else "both sides added it")
@@ -245,7 +248,10 @@ def _take(base: Pointer | None, winner: Pointer, loser: Pointer, label: str) -> 
     return _Done(replace(winner, executable=runs, extra=extra[0]), words)
 
 
-def _trees(repo: Repo, path: SafeRelPath, three: tuple[Pointer | None, Pointer, Pointer], sides: Sides) -> _Done:
+def _merge_folders(
+    repo: Repo, path: SafeRelPath, three: tuple[Pointer | None, Pointer, Pointer], sides: Sides
+) -> _Done:
+    """Merge the files of three folders, or return a conflict."""
     base, ours, theirs = three
     if why := merge_folders.absent_trees(repo, path, [one for one in three if one]):
         again = "`mvc fetch --all`, then `git merge --abort` and merge again, merges its files"

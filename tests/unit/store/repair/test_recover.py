@@ -12,7 +12,7 @@ from modelvc.errors import RemoteBusy
 from modelvc.ids import ObjectName
 from modelvc.store.local.store import LocalStore
 from modelvc.store.remote.store import RemoteStore
-from modelvc.store.repair.copies import recover_chunks
+from modelvc.store.repair.recover import recover_chunks
 from modelvc.store.transfer.to_push import ToPush
 from modelvc.store.transfer.upload import Uploader, UploadOptions
 from tests.support.stores import DictBackend, add_bytes

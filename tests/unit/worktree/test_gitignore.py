@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from modelvc.worktree.ignore import with_entry, without_entry
+from modelvc.worktree.gitignore import with_entry, without_entry
 
 NAMES = ["model.pkl", "a b", "a*b", "[x].bin", "!bang", "#hash", "back\\slash", "what?", "end ", "ünïcode", "-dash"]
 

@@ -35,7 +35,7 @@ class Guard:
     warnings: tuple[str, ...]
 
 
-def precommit(repo: Repo) -> Guard:
+def pre_commit(repo: Repo) -> Guard:
     """Check the pointers and configuration about to be committed, and warn of models that the commit leaves out."""
     problems, warnings = _pointers(repo)
     problems = _configuration(repo) + problems
