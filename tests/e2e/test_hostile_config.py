@@ -103,7 +103,7 @@ def test_committed_configurations(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", SECRET)
     # What reads without trust, such as plain s3://, is sent nowhere either.
-    monkeypatch.setattr("modelvc.models.remotes.configured.open_unchecked", _never)
+    monkeypatch.setattr("modelvc.models.remotes.opening.open_unchecked", _never)
     before = (made.path / ".git/mvc/config.toml").read_bytes() if (made.path / ".git/mvc/config.toml").exists() else b""
     with Scripted([error(403, "AccessDenied")]) as server:
         for what in list(CONFIGS)[part::2]:
@@ -124,7 +124,7 @@ def test_committed_configurations(
 def _never(remote: object, *_: object) -> None:
     from modelvc.errors import RemoteBusy
     from modelvc.formats.text.config import Remote
-    from modelvc.models.remotes.configured import harmless
+    from modelvc.models.remotes.opening import harmless
     from modelvc.store.backends.url import parse_url
 
     assert isinstance(remote, Remote)

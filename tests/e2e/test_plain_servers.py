@@ -60,7 +60,7 @@ def servers(clone: Clone) -> list[Path]:
 
 def features(clone: Clone, proxy: Proxy) -> tuple[str, ...]:
     """The `gc_features` of the store, as another clone reads them."""
-    from modelvc.models.remotes.configured import open_unchecked
+    from modelvc.models.remotes.opening import open_unchecked
     from modelvc.repo import open_repo
 
     proxy.use()

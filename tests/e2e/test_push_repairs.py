@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from modelvc.models.remotes import configured
+from modelvc.models.remotes import opening
 from modelvc.ops.sharing.push import push
 from modelvc.ops.sharing.transfer_options import TransferOptions
 from modelvc.ops.upkeep.fsck import Depth, fsck
@@ -59,7 +59,7 @@ def problems(clone: Clone, *, repair: bool = False) -> list[str]:
 
 
 def backend(clone: Clone) -> Backend:
-    return configured.open_remote(opened(clone), "", writing=True).backend
+    return opening.open_remote(opened(clone), "", writing=True).backend
 
 
 def keys(far: Backend, *starts: str) -> list[str]:

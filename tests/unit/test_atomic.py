@@ -24,8 +24,9 @@ from modelvc.formats.text.server_support import ServerSupport
 from modelvc.git import index
 from modelvc.git.setup import drivers, hooks
 from modelvc.ids import Oid
+from modelvc.models import config_files
 from modelvc.models.files import output_file, seen_by_git
-from modelvc.models.remotes import configured, proofs, seen_cache
+from modelvc.models.remotes import proofs, seen_cache
 from modelvc.notebook.kept_outputs import KeptOutputs
 from modelvc.notebook.strip import Stripped
 from modelvc.repo import open_repo
@@ -131,7 +132,7 @@ WRITERS: dict[str, Callable[[Repo, int], object]] = {
     "index journal": _journal,
     "root": _root,
     "store config": _store_config,
-    "clone config": lambda repo, value: configured.save_clone_config(
+    "clone config": lambda repo, value: config_files.save_clone_config(
         repo, CloneConfig().with_pin("origin", Remote(f"/{value}"))
     ),
     "server": _server,

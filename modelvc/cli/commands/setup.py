@@ -99,7 +99,7 @@ def install(
       mvc install            # install hooks and drivers
       mvc install --trust    # accept the remotes too
     """
-    from modelvc.models.remotes.configured import trust as accept
+    from modelvc.models.remotes.pinning import trust as accept
     from modelvc.ops.upkeep.init import install as op
 
     repo = CONTEXT.open()

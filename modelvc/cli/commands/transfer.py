@@ -270,7 +270,7 @@ def remote_add(
     """
     from modelvc.formats.text.config import Remote as ConfiguredRemote
     from modelvc.formats.text.remote_options import parse
-    from modelvc.models.remotes.configured import add_remote
+    from modelvc.models.remotes.pinning import add_remote
 
     remote = ConfiguredRemote(url, endpoint_url, region, profile, options=parse(options or []))
     info = add_remote(CONTEXT.open(), name, remote, cwd=CONTEXT.folder)
@@ -382,7 +382,7 @@ def trust(
       mvc trust origin    # accept one
     """
     from modelvc.models.remotes.configured import remotes
-    from modelvc.models.remotes.configured import trust as op
+    from modelvc.models.remotes.pinning import trust as op
 
     repo = CONTEXT.open()
     found = op(repo, tuple(names)) if names else remotes(repo)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from modelvc.errors import ModelvcError, shown
 from modelvc.models.progress import SILENT
-from modelvc.models.remotes import configured, seen_cache
+from modelvc.models.remotes import configured, opening, seen_cache
 from modelvc.models.remotes.holders import list_roots
 from modelvc.models.versions.scope import versions_in
 from modelvc.store.local import compact
@@ -129,7 +129,7 @@ class _Fetch:
     def ask(self, remote: str) -> None:
         """Fetch the missing objects that REMOTE has."""
         left = [one.name for one in self.left()]
-        store = configured.open_remote(self._repo, remote, writing=False, on_wait=self._progress.waiting)
+        store = opening.open_remote(self._repo, remote, writing=False, on_wait=self._progress.waiting)
         try:
             self.url = self.url or store.name
             if left:

@@ -6,7 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, NamedTuple
 
 from modelvc.errors import ModelvcError, shown
-from modelvc.models.remotes import configured
+from modelvc.models.remotes import configured, opening
 from modelvc.store.remote.store import Listing, root_key
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def find_holders(repo: Repo, wanted: Collection[ObjectName], *, skip: str = "", 
     """Find a remote that lists each object of WANTED, among all remotes but SKIP."""
 
     def listed(name: str, left: Collection[ObjectName]) -> list[ObjectName]:
-        with closing(configured.open_remote(repo, name, writing=False, on_wait=on_wait)) as store:
+        with closing(opening.open_remote(repo, name, writing=False, on_wait=on_wait)) as store:
             store.check()
             listing = list_roots(store, left)
             return [one for one in left if listing.has_root(*one)]

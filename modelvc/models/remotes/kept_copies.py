@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from modelvc.errors import IntegrityError
 from modelvc.git import git_remotes
 from modelvc.models.progress import SILENT
-from modelvc.models.remotes import configured
+from modelvc.models.remotes import opening
 from modelvc.models.remotes.holders import ask_in_turn
 from modelvc.models.versions import repositories
 from modelvc.models.versions.reachable import reachable
@@ -34,7 +34,7 @@ def find_on_remote(repo: Repo, wanted: Collection[ObjectName], name: str, check:
     """Return those of WANTED that the remote NAME has with every pack that they need. A doomed pack does not count."""
     from modelvc.store.transfer.upload import needed_packs
 
-    store = configured.open_remote(repo, name, writing=False, on_wait=check.progress.waiting)
+    store = opening.open_remote(repo, name, writing=False, on_wait=check.progress.waiting)
     found = []
     try:
         listing = store.listing()
@@ -65,7 +65,7 @@ def kept_by_gc(repo: Repo, name: str, grace: float) -> set[ObjectName]:
     own = git_remotes.own_repositories(repo.layout)
     if len(own) == 1:  # only the clone itself, which is registered without a URL
         return reachable(repo, grace).needed
-    store = configured.open_remote(repo, name, writing=False)
+    store = opening.open_remote(repo, name, writing=False)
     try:
         registered = store.repositories()
     finally:

@@ -34,7 +34,7 @@ from modelvc.ids import ObjectName
 from modelvc.models.files.output_file import check_target, store_replaced
 from modelvc.models.files.trees import contents, stored_files
 from modelvc.models.progress import SILENT
-from modelvc.models.remotes import configured
+from modelvc.models.remotes import opening
 from modelvc.models.versions import claims
 from modelvc.repo import CONFIG, Repo
 from modelvc.store.backends import is_relative
@@ -200,13 +200,13 @@ def _fetched_store(request: _Request, clone: str, work: str, progress: Progress)
         return near, near.root
     remote_name, remote = _remote(request, clone)
     config.check_usable(remote_name, remote)
-    if not configured.harmless(remote) and not request.options.trust:
+    if not opening.harmless(remote) and not request.options.trust:
         where = remote.url + (f" (endpoint {remote.endpoint_url})" if remote.endpoint_url else "")
         raise UntrustedRemote(
             f"{shown_url(request.source)} keeps its models at {shown(where)}, for which your credentials would be used",
             hint="if you trust it, repeat with --trust",
         )
-    far = configured.open_unchecked(remote, on_wait=progress.waiting)
+    far = opening.open_unchecked(remote, on_wait=progress.waiting)
     try:
         store = LocalStore(os.path.join(work, "store"))
         missing = Downloader(store, far, JOBS).run([name], progress.advance).missing

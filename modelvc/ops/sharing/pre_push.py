@@ -11,7 +11,7 @@ from modelvc.formats.pointer.pointer import Pointer
 from modelvc.formats.sizes import about
 from modelvc.formats.text.proofs import Lost
 from modelvc.git import history, reachability
-from modelvc.models.remotes import configured, proofs
+from modelvc.models.remotes import configured, opening, proofs
 from modelvc.models.remotes.holders import find_holders
 from modelvc.models.versions.scope import ScopedObject, scope_between
 from modelvc.ops.sharing.push import OpenRemote, send
@@ -63,7 +63,7 @@ def push_for_git(repo: Repo, git_remote: str, url: str, updates: Sequence[Update
             "this repository has models, but no remote to keep them", hint="add one with `mvc remote add origin URL`"
         )
     remote_tips = reachability.local_commits(layout, [one.remote for one in updates if one.remote.strip("0")])
-    store = configured.open_remote(repo, name, writing=True, on_wait=on_wait)
+    store = opening.open_remote(repo, name, writing=True, on_wait=on_wait)
     try:
         return _push(repo, OpenRemote(name, store), _GitRemote(url, remote_tips), include)
     finally:

@@ -14,7 +14,7 @@ from modelvc.formats.pointer.pointer import parse
 from modelvc.git import reachability
 from modelvc.ids import ObjectName
 from modelvc.models.progress import SILENT
-from modelvc.models.remotes import configured, proofs, seen_cache
+from modelvc.models.remotes import configured, opening, proofs, seen_cache
 from modelvc.models.remotes.holders import find_holders
 from modelvc.models.versions.repositories import own_registrations
 from modelvc.models.versions.scope import scope_of
@@ -90,7 +90,7 @@ def push(
     name = configured.chosen_name(repo, options.remote)
     starts = reachability.start_commits(repo.layout, all_refs=options.everything)
     scope = scope_of(repo, revs, paths, everything=options.everything, history_too=True)
-    store = configured.open_remote(repo, name, writing=True, on_wait=progress.waiting)
+    store = opening.open_remote(repo, name, writing=True, on_wait=progress.waiting)
     try:
         before = proofs.store_state(store)
         to = OpenRemote(name, store)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from modelvc.errors import UsageError
 from modelvc.formats.text import config
+from modelvc.models import config_files
 from modelvc.models.remotes import configured, proofs, seen_cache
 
 if TYPE_CHECKING:
@@ -32,14 +33,14 @@ def set_url(repo: Repo, name: str, remote: Remote, *, cwd: str) -> RemoteInfo:
             )
         clone = repo.clone_config
         if name in repo.config.remotes:
-            configured.save_config(repo, repo.config.with_place(name, committed))
+            config_files.save_config(repo, repo.config.with_place(name, committed))
         elif name in clone.remotes and clone.remotes[name].url:
             clone = clone.with_place(name, configured.as_used(repo, committed))
         else:  # only the pin knows it: the configuration no longer names it
-            configured.save_config(repo, repo.config.with_remote(name, committed))
+            config_files.save_config(repo, repo.config.with_remote(name, committed))
         if name in repo.config.remotes:
             clone = clone.without_pin(name).with_pin(name, configured.as_used(repo, committed))
-        configured.save_clone_config(repo, clone)
+        config_files.save_clone_config(repo, clone)
         if not configured.find(repo, name).same_place(before):
             seen_cache.forget(repo, name)
             proofs.forget(repo, name)
@@ -58,8 +59,8 @@ def rename_remote(repo: Repo, old: str, new: str) -> RemoteInfo:
             raise UsageError(f"there is a remote {new} already", hint=f"remove it first with `mvc remote remove {new}`")
         changed = repo.config.renamed(old, new)
         if changed != repo.config:
-            configured.save_config(repo, changed)
-        configured.save_clone_config(repo, repo.clone_config.renamed(old, new))
+            config_files.save_config(repo, changed)
+        config_files.save_clone_config(repo, repo.clone_config.renamed(old, new))
         seen_cache.rename(repo, old, new)
         proofs.forget(repo, old)
     return configured.describe(repo, new, configured.default_name(repo))
@@ -71,9 +72,9 @@ def remove_remote(repo: Repo, name: str) -> None:
     with repo.updating():
         configured.find(repo, name)
         if name in repo.config.remotes:
-            configured.save_config(repo, repo.config.without_remote(name))
+            config_files.save_config(repo, repo.config.without_remote(name))
         clone = repo.clone_config.without_pin(name)
-        configured.save_clone_config(repo, clone.without_remote(name) if name in clone.remotes else clone)
+        config_files.save_clone_config(repo, clone.without_remote(name) if name in clone.remotes else clone)
         seen_cache.forget(repo, name)
         proofs.forget(repo, name)
 
@@ -83,5 +84,5 @@ def set_default(repo: Repo, name: str) -> RemoteInfo:
     repo.require_init()
     with repo.updating():
         configured.find(repo, name)
-        configured.save_config(repo, repo.config.with_default(name))
+        config_files.save_config(repo, repo.config.with_default(name))
     return configured.describe(repo, name, name)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from modelvc.errors import FormatError, NotFoundError, UsageError, shown
 from modelvc.formats.paths import SafeRelPath, is_pointer, model_of
 from modelvc.git import index
+from modelvc.models.config_files import save_config
 from modelvc.models.files.model_status import MODIFIED, UNIGNORED
-from modelvc.models.remotes.configured import save_config
 from modelvc.ops.tracking.status import status
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from modelvc.git.run import git
 from modelvc.git.setup import drivers, hooks
 from modelvc.models.files.seen_by_git import unignored
 from modelvc.models.policy import read_policy
-from modelvc.models.remotes import configured
+from modelvc.models.remotes import configured, opening
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -299,7 +299,7 @@ def _remotes(repo: Repo, *, offline: bool, write: bool) -> Iterator[Finding]:
 
 def _reach(repo: Repo, info: RemoteInfo, check: str, *, write: bool) -> Iterator[Finding]:
     try:
-        store = configured.open_remote(repo, info.name, writing=False)
+        store = opening.open_remote(repo, info.name, writing=False)
     except UntrustedRemote:
         return  # _remotes reports it
     except ModelvcError as error:

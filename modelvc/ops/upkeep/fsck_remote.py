@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from modelvc.errors import FormatError
-from modelvc.models.remotes import configured
+from modelvc.models.remotes import configured, opening
 from modelvc.models.versions.claims import Extent
 from modelvc.ops.upkeep.problems import DAMAGED, MISSING, UNREADABLE, FsckFinding, Problem, wrong_pointers
 from modelvc.store.check.remote_store import CheckDepth, RemoteChecker
@@ -60,7 +60,7 @@ def check_remote(
 ) -> tuple[list[FsckFinding], RemoteCheck]:
     """Verify the objects in SCOPE on a remote and, with a repairer, repair them. Return findings and the extent."""
     name = configured.chosen_name(repo, options.remote)
-    store = configured.open_remote(repo, name, writing=options.repairer is not None, on_wait=progress.waiting)
+    store = opening.open_remote(repo, name, writing=options.repairer is not None, on_wait=progress.waiting)
     try:
         listing = store.listing()
         findings = _config(store, listing, options)

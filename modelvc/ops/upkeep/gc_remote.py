@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from modelvc.errors import ConflictError, NotFoundError, UsageError, shown, shown_url
 from modelvc.ids import ObjectName
 from modelvc.models.progress import SILENT
-from modelvc.models.remotes import configured
+from modelvc.models.remotes import configured, opening
 from modelvc.models.versions import repositories
 from modelvc.models.versions.reachable import reachable
 from modelvc.store.backends.probe import clock_error, probe
@@ -84,7 +84,7 @@ def gc_remote(repo: Repo, options: RemoteGcOptions, *, apply: bool = False, prog
             hint="add `--exclusive` if nobody else uses this remote while it is cleaned up",
         )
     name = configured.chosen_name(repo, options.remote)
-    store = configured.open_remote(repo, name, writing=apply or bool(options.forget), on_wait=progress.waiting)
+    store = opening.open_remote(repo, name, writing=apply or bool(options.forget), on_wait=progress.waiting)
     try:
         config = store.check()
         if config is None:

@@ -11,9 +11,10 @@ from modelvc.formats.paths import SafeRelPath
 from modelvc.git import index
 from modelvc.git.run import git, run
 from modelvc.git.setup import drivers, hooks
+from modelvc.models import config_files
 from modelvc.models.files.follow import follow
 from modelvc.models.notebooks import note_edition, unstripped
-from modelvc.models.remotes import configured
+from modelvc.models.remotes import configured, pinning
 from modelvc.repo import CONFIG
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def init(
     wrote = []
     with repo.updating():
         if repo.worktree.stat(CONFIG) is None:
-            configured.save_config(repo, repo.config)
+            config_files.save_config(repo, repo.config)
             wrote.append(CONFIG)
         chosen = _notebook_mode(repo, notebooks)
         if _write_attributes(repo, chosen):
@@ -101,7 +102,7 @@ def init(
         known = repo.config.remotes.get("origin")
         origin = replace(known, url=configured.used_url(repo, known.url)) if known else None
         if origin is None:
-            added = configured.add_remote(repo, "origin", remote, cwd=start)
+            added = pinning.add_remote(repo, "origin", remote, cwd=start)
         elif not origin.same_place(replace(remote, url=absolute_url(remote.url, start))):
             raise UsageError(
                 f"the remote origin is {shown_url(origin.url)} already",
@@ -123,7 +124,7 @@ def install(repo: Repo, python: str, *, trust: bool = False, notebooks: Mode | N
     with repo.updating():
         chosen = _notebook_mode(repo, notebooks)
         installed = _install(repo, python, chosen)
-    named = configured.trust(repo).remotes if trust and repo.config.remotes else configured.remotes(repo).remotes
+    named = pinning.trust(repo).remotes if trust and repo.config.remotes else configured.remotes(repo).remotes
     followed = follow(repo)
     return InstalledHere(installed, named, tuple(one for one in named if not one.trusted), followed, chosen)
 

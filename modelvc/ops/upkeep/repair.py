@@ -12,7 +12,7 @@ from modelvc.errors import IntegrityError, ModelvcError, NotFoundError
 from modelvc.ids import ObjectName
 from modelvc.models.files.store_present import store_present
 from modelvc.models.files.trees import entries_of, oid_of
-from modelvc.models.remotes import configured, seen_cache
+from modelvc.models.remotes import configured, opening, seen_cache
 from modelvc.store.check import local_store
 from modelvc.store.local.ingest import Ingest
 from modelvc.store.local.writer import StoreWriter
@@ -101,7 +101,7 @@ class Repairer:
         """Yield every remote that this clone may read, the default one first. Each is closed before the next."""
         for name in configured.others(self._repo):
             with self._asking(name):
-                store = configured.open_remote(self._repo, name, writing=False, on_wait=self._progress.waiting)
+                store = opening.open_remote(self._repo, name, writing=False, on_wait=self._progress.waiting)
                 try:
                     store.check()
                     yield name, store

@@ -11,7 +11,7 @@ from modelvc.formats.paths import model_of
 from modelvc.formats.pointer.pointer import parse
 from modelvc.git import history, index
 from modelvc.ids import ObjectName
-from modelvc.models.remotes import configured
+from modelvc.models.remotes import configured, opening
 from modelvc.store.objects import manifest
 from modelvc.store.remote.store import root_key
 
@@ -192,7 +192,7 @@ class _Counter:
 def _remote(repo: Repo, name: str) -> tuple[frozenset[str], RemoteStats]:
     """Return the keys of a remote, and its statistics."""
     name = configured.chosen_name(repo, name)
-    store = configured.open_remote(repo, name, writing=False)
+    store = opening.open_remote(repo, name, writing=False)
     try:
         store.check()
         listing = store.listing()

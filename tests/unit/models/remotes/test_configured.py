@@ -11,7 +11,7 @@ import pytest
 
 from modelvc.errors import BrokenPointer, ConfigError, LockHeld, UntrustedRemote
 from modelvc.formats.text.config import CloneConfig, Config, Remote
-from modelvc.models.remotes import configured
+from modelvc.models.remotes import opening
 from modelvc.models.versions.scope import Scope
 from modelvc.ops.sharing import push
 from modelvc.repo import Repo, open_repo
@@ -28,7 +28,7 @@ ENDPOINT = replace(BUCKET, endpoint_url="https://there.example")
 def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repo:
     clone = Clone.new(tmp_path / "clone", mvc=False)
     (clone.path / ".git/mvc").mkdir()
-    monkeypatch.setattr(configured, "open_unchecked", lambda remote, *_: remote)
+    monkeypatch.setattr(opening, "open_unchecked", lambda remote, *_: remote)
     return open_repo(str(clone.path), {})
 
 
@@ -37,7 +37,7 @@ def opens(repo: Repo, remote: Remote, clone: CloneConfig, *, writing: bool) -> b
     repo.config_changed(Config(remotes={"origin": remote}))
     repo.clone_config_changed(clone)
     try:
-        configured.open_remote(repo, writing=writing)
+        opening.open_remote(repo, writing=writing)
     except UntrustedRemote:
         return False
     return True
