@@ -29,6 +29,10 @@ def _main(argv: list[str]) -> int:
         from modelvc.drivers.dispatch import run as run_hook
 
         return run_hook(argv[1:])
+    if argv[:1] == ["complete"]:
+        from modelvc.cli.complete import run as complete
+
+        return complete(argv[1:])
     from modelvc.cli import quick
 
     if quick.answer(argv, os.environ):

@@ -131,3 +131,10 @@ def test_hooks_load_no_terminal_library(clone: Clone, hook: str) -> None:
 def test_help_needs_no_remote_and_no_history(clone: Clone) -> None:
     loaded, _ = _loaded(clone, "--help")
     assert not loaded & {"fsspec", "s3fs", "nbdime", "pygit2", "git", "numpy", "rich", "blake3", "zstandard"}
+
+
+@pytest.mark.parametrize("before", ["", "status", "ls", "add -m", "push -r", "remote"])
+def test_completion_loads_no_more_than_it_needs(clone: Clone, before: str) -> None:
+    loaded, out = _loaded(clone, "complete", "--word=", "--", *before.split())
+    assert out or "-" in before  # no metric and no remote is here
+    assert not loaded & (HEAVY_WORK | (TERMINAL - ({"typer"} if before else set())))

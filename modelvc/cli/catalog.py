@@ -8,6 +8,7 @@ SECTIONS = {
         "init": "setup",
         "install": "setup",
         "uninstall": "setup",
+        "completion": "about",
         "help": "about",
         "version": "about",
     },

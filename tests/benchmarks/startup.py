@@ -21,6 +21,7 @@ from tests.support import s3
 GOALS = {
     "ls": 9.0, "show m.bin": 9.0, "log": 10.0, "diff": 10.0, "add m.bin": 10.0, "checkout m.bin": 11.0, "push": 12.0,
     "check": 0.0, "status": 0.0, "--version": 0.0, "--help": 7.0,
+    "complete --word=": 9.0, "complete --word= -- ls": 9.0, "complete --word= -- add -m": 9.0,
 }  # fmt: skip
 _COMMIT, _COMMIT_GOAL = "git commit", 1.3
 _S3_GOAL = 45.0
@@ -76,7 +77,7 @@ def row(name: str, goal: float, command: str, where: tuple[Path, dict[str, str]]
     spent(words, repo, env)
     pairs = [(spent(words, repo, env), spent([sys.executable, "-c", "pass"], repo, env)) for _ in range(runs)]
     own, base = (statistics.median(times) for times in zip(*pairs, strict=True))
-    print(f"{name:<16}{own * 1e3:>7.0f}{base * 1e3:>10.1f}{own / base:>7.1f}{goal or '':>6}", flush=True)
+    print(f"{name:<27}{own * 1e3:>7.0f}{base * 1e3:>10.1f}{own / base:>7.1f}{goal or '':>6}", flush=True)
 
 
 def main() -> None:
@@ -89,7 +90,7 @@ def main() -> None:
     env["PATH"] = f"{Path(sys.executable).parent}:{env['PATH']}"
     with tempfile.TemporaryDirectory() as folder:
         repo = prepared(Path(folder), env, "../remote")
-        print(f"{'command':<16}{'ms':>7}{'pass, ms':>10}{'ratio':>7}{'goal':>6}")
+        print(f"{'command':<27}{'ms':>7}{'pass, ms':>10}{'ratio':>7}{'goal':>6}")
         for command, goal in GOALS.items():
             if not given.commands or command.split(maxsplit=1)[0] in given.commands:
                 row(command, goal, command, (repo, env), given.runs)
@@ -106,7 +107,7 @@ def main() -> None:
             hooks, plain = commits(repo, env, given.runs)
             base = statistics.median(spent([sys.executable, "-c", "pass"], repo, env) for _ in range(given.runs))
             ratio = (hooks - plain) / base
-            print(f"{_COMMIT:<16}{(hooks - plain) * 1e3:>7.0f}{base * 1e3:>10.1f}{ratio:>7.1f}{_COMMIT_GOAL:>6}")
+            print(f"{_COMMIT:<27}{(hooks - plain) * 1e3:>7.0f}{base * 1e3:>10.1f}{ratio:>7.1f}{_COMMIT_GOAL:>6}")
 
 
 if __name__ == "__main__":

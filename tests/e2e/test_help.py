@@ -207,7 +207,7 @@ def test_every_page_has_examples_that_fit_a_terminal() -> None:
         assert lines, words
         command = "git bisect run mvc check" if words == "check" else "mvc"
         for line in lines:
-            assert line.startswith(("mvc", command)), line
+            assert line.startswith(("mvc", command, 'eval "$(mvc completion')), line
             assert re.search(r"\S  # \S|\S {3,}# \S", line), line
             assert len(line) + 2 < _WIDTH, line
         assert any(line.startswith(f"mvc {words}".rstrip()) for line in lines), words

@@ -77,6 +77,7 @@ RESULTS: dict[str, tuple[type, ...]] = {
     "notebook mergetool": (),
     "check": (check.Checked,),
     "rollback": (rollback.RolledBack,),
+    "completion": (),
     "help": (),
     "version": (about.Version,),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 from modelvc import __version__
 from modelvc.cli.context import CONTEXT
 from modelvc.cli.views import render
+from modelvc.errors import UsageError, shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,31 @@ def version() -> None:
         render.dump(Version(__version__))
         return
     render.out(f"mvc {__version__}")
+
+
+SCRIPTS = {
+    "bash": "completion.bash",
+    "zsh": "completion.zsh",
+    "fish": "completion.fish",
+    "powershell": "completion.ps1",
+}
+
+
+def completion(shell: Annotated[str, typer.Argument(metavar="|".join(SCRIPTS))]) -> None:
+    """Print a script that completes mvc in a shell.
+
+    TAB then completes commands, options, models, revisions, metrics and remotes. The first lines of the script say how
+    a shell loads it.
+
+    Examples:
+      eval "$(mvc completion bash)"      # in ~/.bashrc
+      mvc completion zsh > ~/.mvc.zsh    # then: source ~/.mvc.zsh in ~/.zshrc
+      mvc completion fish | head -1      # how fish loads it
+    """
+    if shell not in SCRIPTS:
+        raise UsageError(f"mvc does not know the shell {shown(shell, 80)}", hint=f"name {', '.join(SCRIPTS)}")
+    with open(os.path.join(os.path.dirname(render.__file__), SCRIPTS[shell]), encoding="utf-8") as file:
+        render.out(file.read().rstrip("\n"))
 
 
 def help(  # noqa: A001 - the name of the command
