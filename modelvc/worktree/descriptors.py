@@ -53,6 +53,4 @@ def write_all_at(fd: int, data: bytes, offset: int) -> None:
 def stamp(fd: int, before: int) -> None:
     """Set a time that no later write can set again, so that a write in the same tick of the clock shows in it."""
     fine = (before - 2 if before else time.time_ns()) | 1
-    if fine % 1000 == 0:  # what a coarse file system would have made of it
-        fine -= 2
     os.utime(fd, ns=(fine, fine))

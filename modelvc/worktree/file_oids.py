@@ -53,7 +53,8 @@ def known_oid(worktree: Worktree, state: State, path: str) -> bytes | None:
 
 def tree_files(worktree: Worktree, state: State, path: str) -> dict[str, Known] | None:
     """Every file of the folder at PATH, hashed where the state does not know it; None when there is no folder."""
-    if not is_folder(worktree, path):
+    folder = worktree.stat(path)
+    if folder is None or not stat.S_ISDIR(folder.mode):
         return None
     _, rows = state.trees.get(path, (b"", {}))  # as they are: there may be 100,000 of them
     found: dict[str, Known] = {}
@@ -65,11 +66,6 @@ def tree_files(worktree: Worktree, state: State, path: str) -> dict[str, Known] 
         else:
             found[name] = hash_file(worktree, f"{path}/{name}", reading)
     return found
-
-
-def is_folder(worktree: Worktree, path: str) -> bool:
-    found = worktree.stat(path)
-    return found is not None and stat.S_ISDIR(found.mode)
 
 
 def unchanged_tree(worktree: Worktree, state: State, path: str) -> bool:

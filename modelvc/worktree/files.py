@@ -20,8 +20,8 @@ from modelvc.worktree.descriptors import FOLDER, NEW, stamp
 from modelvc.worktree.folders import Folders, in_the_way
 from modelvc.worktree.new_folder import NewFolder
 from modelvc.worktree.replacing import JOURNAL, Journal, Placed, Replacement, end_swaps
-from modelvc.worktree.state import Stat, stat_of
-from modelvc.worktree.swap import ALL, CAME, Means, Place, PlannedFile, Temporary, give, unchanged
+from modelvc.worktree.state import Known, Stat, stat_of
+from modelvc.worktree.swap import ALL, CAME, Means, Place, Temporary, give, unchanged
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     Fill = Callable[[int], None]
 
 NOWHERE = "/"  # no path below a worktree
-ANY = PlannedFile(Stat((0, 0, 0, 0, 0)), b"", settled=False)  # whatever is there: for files that mvc alone writes
+ANY = Known((Stat((0, 0, 0, 0, 0)), b"", False))  # whatever is there: for files that mvc alone writes
 
 
 class Worktree(Folders):
@@ -89,12 +89,12 @@ class Worktree(Folders):
             finally:
                 self.journal = None
 
-    def as_read(self, path: str, data: bytes) -> PlannedFile | None:
+    def as_read(self, path: str, data: bytes) -> Known | None:
         """PATH as a command read it a moment ago, when it held DATA; None when it is not there."""
         from blake3 import blake3
 
         found = self.stat(path)
-        return PlannedFile(found, blake3(data).digest(), settled=False) if found else None
+        return Known((found, blake3(data).digest(), False)) if found else None
 
     # -- writing
 
@@ -105,7 +105,7 @@ class Worktree(Folders):
         *,
         executable: bool = False,
         before: int = 0,
-        seen: PlannedFile | None = ANY,
+        seen: Known | None = ANY,
     ) -> Stat:
         """Give PATH the content that FILL writes to a descriptor; stat data of the new file.
 
@@ -152,7 +152,7 @@ class Worktree(Folders):
             return NOWHERE
 
     def write_bytes(
-        self, path: SafeRelPath, data: bytes, *, executable: bool = False, seen: PlannedFile | None = ANY
+        self, path: SafeRelPath, data: bytes, *, executable: bool = False, seen: Known | None = ANY
     ) -> Stat:
         """Give a small file these bytes, name and all on the disk when this returns. SEEN: as of `write`."""
         found = self.write(path, lambda fd: write_all(fd, data), executable=executable, seen=seen)
@@ -176,7 +176,7 @@ class Worktree(Folders):
                 with contextlib.suppress(OSError):
                     _remove_all(temporary.folder, temporary.name)
 
-    def place(self, staged: NewFolder, path: SafeRelPath, files: Mapping[str, PlannedFile | None]) -> dict[str, Placed]:
+    def place(self, staged: NewFolder, path: SafeRelPath, files: Mapping[str, Known | None]) -> dict[str, Placed]:
         """Give staged files their places in the folder PATH, each if what is there is as it was seen."""
         assert staged.temporary is not None  # noqa: S101 - for the type checker: it comes from `staged`
         for parent in {os.path.dirname(f"{path}/{name}") for name in files}:
@@ -186,7 +186,7 @@ class Worktree(Folders):
         done = replacing.run(self, self.journal, staged.temporary, staged, wanted)
         return dict(zip(files, done, strict=True))
 
-    def take_away(self, files: Mapping[str, PlannedFile]) -> dict[str, str]:
+    def take_away(self, files: Mapping[str, Known]) -> dict[str, str]:
         """Remove FILES (by path), each if it is as it was seen. Return why the others stay."""
         kept: dict[str, str] = {}
         groups: dict[str | None, list[Replacement]] = {}  # by the folder that they are moved aside to
@@ -246,7 +246,7 @@ class Worktree(Folders):
                     hint=f"move it yourself, `mv {shown(old)} {shown(new)}`, then repeat the command",
                 ) from None
 
-    def set_executable(self, path: SafeRelPath, seen: PlannedFile, *, executable: bool) -> Stat:
+    def set_executable(self, path: SafeRelPath, seen: Known, *, executable: bool) -> Stat:
         """Change the mode of a file; FileInUse when it is not as it was SEEN, so that no edit passes for its oid."""
         fd = self.open(path)
         try:

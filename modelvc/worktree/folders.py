@@ -25,6 +25,10 @@ class Folders:
         self.tmp = tmp
         self.means = means
 
+    def is_folder(self, path: str) -> bool:
+        """Return True if a folder, or a link to one, is at PATH; "" is the root."""
+        return os.path.isdir(os.path.join(self.root, path))
+
     def open_folder(self, path: str) -> int:
         """A descriptor of a folder, "" for the root; ConflictError when a link leads there."""
         with self.parent(f"{path}/." if path else ".") as (folder, _):
@@ -72,20 +76,23 @@ class Folders:
 
 
 def _enter(fd: int, part: str, path: str, *, create: bool) -> int:
-    """Go one folder down; FD is closed or returned."""
+    """Return a descriptor of the folder PART in FD, and close FD. CREATE: make it if it is missing.
+
+    PATH is the whole path, for messages.
+    """
     try:
         if create:
             with contextlib.suppress(FileExistsError):
                 os.mkdir(part, 0o777, dir_fd=fd)
-        below = os.open(part, FOLDER, dir_fd=fd)
+        return os.open(part, FOLDER, dir_fd=fd)
     except OSError as error:
         if error.errno in {errno.ELOOP, errno.ENOTDIR}:
             raise in_the_way(path, f"leads through {shown(part)}, which is not a folder") from None
         if isinstance(error, FileNotFoundError):
             raise
         raise FileError(path, error) from None
-    os.close(fd)
-    return below
+    finally:
+        os.close(fd)
 
 
 def in_the_way(path: str, why: str) -> ConflictError:

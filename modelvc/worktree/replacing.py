@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 
 from modelvc.errors import ConflictError, FileError, shown
 from modelvc.worktree.descriptors import write_all_at
-from modelvc.worktree.state import Stat, stat_of
-from modelvc.worktree.swap import CHANGED, Place, PlannedFile, Swap, Temporary, end_swap, swap
+from modelvc.worktree.state import Known, Stat, stat_of
+from modelvc.worktree.swap import CHANGED, Place, Swap, Temporary, end_swap, swap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -34,7 +34,7 @@ class Replacement(NamedTuple):
     path: str
     new: str
     mine: Stat | None
-    seen: PlannedFile | None
+    seen: Known | None
 
 
 class Placed(NamedTuple):
@@ -195,7 +195,7 @@ def end_swaps(worktree: Folders, journal: str) -> None:
 
 
 def _end_one(
-    worktree: Folders, where: str | None, names: tuple[str, str, str], known: tuple[Stat | None, PlannedFile]
+    worktree: Folders, where: str | None, names: tuple[str, str, str], known: tuple[Stat | None, Known]
 ) -> None:
     path, new, aside = names
     with contextlib.ExitStack() as stack:
@@ -219,5 +219,5 @@ def _folder(path: str, base: int | None = None) -> int:
     return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=base)
 
 
-def _seen(stat: Sequence[int], oid: str, settled: bool) -> PlannedFile:  # noqa: FBT001 - as the journal has it
-    return PlannedFile(Stat(stat), bytes.fromhex(oid), settled)
+def _seen(stat: Sequence[int], oid: str, settled: bool) -> Known:  # noqa: FBT001 - as the journal has it
+    return Known((Stat(stat), bytes.fromhex(oid), settled))

@@ -23,6 +23,8 @@ from modelvc.worktree.state import Stat, stat_of
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from modelvc.worktree.state import Known
+
 BUSY = "is open in a program that may write to it"
 CHANGED = "was changed while this command ran"
 CAME = "was made by another program while this command ran"
@@ -42,14 +44,6 @@ class Means(NamedTuple):
 
 
 ALL = Means()
-
-
-class PlannedFile(NamedTuple):
-    """A file of the worktree as a plan saw it. If its stat data is not settled, it is hashed before it is replaced."""
-
-    stat: Stat
-    oid: bytes
-    settled: bool
 
 
 class Place(NamedTuple):
@@ -75,7 +69,7 @@ class Swap:
     aside: Place  # a free name, for a file that is displaced by a rename
     new: Place | None  # the file that takes its place; None: the file goes
     mine: Stat | None  # stat data of the new file
-    seen: PlannedFile | None  # None: nothing was there
+    seen: Known | None  # None: nothing was there
 
     @property
     def spare(self) -> Place:
@@ -162,7 +156,7 @@ def give(source: Place, target: Place, means: Means = ALL) -> None:
     os.rename(source.name, target.name, src_dir_fd=source.folder, dst_dir_fd=target.folder)
 
 
-def unchanged(fd: int, seen: PlannedFile, means: Means = ALL) -> str:
+def unchanged(fd: int, seen: Known, means: Means = ALL) -> str:
     """Return "" if the open file is as it was seen and nobody can write to it, else why not. FD then holds a lease."""
     if (lease.take(fd) if means.lease else None) is False:
         return BUSY
@@ -234,7 +228,7 @@ def _keep_beside(work: Swap, place: Place, means: Means) -> str:
     return ""
 
 
-def _as_seen(found: Stat | None, seen: PlannedFile) -> bool:
+def _as_seen(found: Stat | None, seen: Known) -> bool:
     """Whether inode, size, time and mode are those that a plan saw; a rename changes the ctime."""
     return found is not None and found.but_ctime == seen.stat.but_ctime
 
@@ -243,7 +237,7 @@ def _is_mine(found: Stat, mine: Stat) -> bool:
     return (found.inode, found.size, found.mtime) == (mine.inode, mine.size, mine.mtime)
 
 
-def _at_rest(place: Place, seen: PlannedFile | None, means: Means) -> bool:
+def _at_rest(place: Place, seen: Known | None, means: Means) -> bool:
     """Whether no program writes to a file, as far as can be told; of an entry that is not settled, hash it."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     try:

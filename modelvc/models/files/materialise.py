@@ -20,7 +20,6 @@ from modelvc.worktree import file_oids
 from modelvc.worktree.descriptors import clone_range
 from modelvc.worktree.digest import digest_of
 from modelvc.worktree.state import Known
-from modelvc.worktree.swap import PlannedFile
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -51,6 +50,11 @@ class ModelPlan:
     files: dict[str, Known] = field(default_factory=dict)  # files of the folder now
     seen: Known | None = None  # the file now
     extra: tuple[str, ...] = ()  # files of a folder that are in no store: they stay
+
+    @property
+    def change(self) -> str:
+        """The word for the action in results, once the plan was carried out: "written", "mode" or "unchanged"."""
+        return {"write": "written", "keep": "unchanged", "mode": "mode"}[self.action]
 
 
 def plan(repo: Repo, path: SafeRelPath, pointer: Pointer) -> ModelPlan:
@@ -236,7 +240,7 @@ def _apply(repo: Repo, reader: ContentReader, step: ModelPlan, on_bytes: Progres
     if step.action == "remove":
         repo.state.forget(step.path)
     elif step.action == "mode" and pointer and step.seen:
-        found = repo.worktree.set_executable(step.path, PlannedFile(*step.seen), executable=pointer.executable)
+        found = repo.worktree.set_executable(step.path, step.seen, executable=pointer.executable)
         repo.state.remember_file(step.path, found, pointer.oid, settled=step.seen.settled)
     elif step.action == "write" and pointer and pointer.kind == "file":
         _write_file(repo, reader, step, on_bytes)
@@ -246,11 +250,13 @@ def _apply(repo: Repo, reader: ContentReader, step: ModelPlan, on_bytes: Progres
 
 def _remove(repo: Repo, steps: Sequence[ModelPlan]) -> dict[SafeRelPath, FileInUse]:
     """Remove the files of the models in STEPS. Return the models that kept a file."""
-    files: dict[str, PlannedFile] = {}
+    files: dict[str, Known] = {}
     owner: dict[str, SafeRelPath] = {}
     for step in steps:
-        found = {step.path: step.seen} if step.seen else {f"{step.path}/{name}": at for name, at in step.files.items()}
-        files |= {path: PlannedFile(*known) for path, known in found.items()}
+        found: dict[str, Known] = {f"{step.path}/{name}": at for name, at in step.files.items()}
+        if step.seen:
+            found = {step.path: step.seen}
+        files |= found
         owner |= dict.fromkeys(found, step.path)
     kept: dict[SafeRelPath, list[tuple[str, str]]] = {}
     for path, why in repo.worktree.take_away(files).items():
@@ -271,7 +277,6 @@ def _remove_empty(repo: Repo, path: SafeRelPath, names: Iterable[str], *, stop: 
 def _write_file(repo: Repo, reader: ContentReader, step: ModelPlan, on_bytes: Progress) -> None:
     path, pointer = step.path, step.pointer
     assert pointer is not None  # noqa: S101 - for the type checker
-    seen = PlannedFile(*step.seen) if step.seen else None
     root = repo.store.read_root("file", pointer.oid)
 
     def fill(fd: int) -> None:
@@ -281,7 +286,7 @@ def _write_file(repo: Repo, reader: ContentReader, step: ModelPlan, on_bytes: Pr
             reader.write_blob_to(root, fd, on_bytes, path)
 
     before = _pointer_time(repo, path)
-    found = repo.worktree.write(path, fill, executable=pointer.executable, before=before, seen=seen)
+    found = repo.worktree.write(path, fill, executable=pointer.executable, before=before, seen=step.seen)
     repo.store.mark_proven(root)
     repo.state.remember_file(path, found, pointer.oid, settled=_has_fine_time(found))
 
@@ -318,7 +323,7 @@ def _write_tree(repo: Repo, reader: ContentReader, step: ModelPlan, on_bytes: Pr
         repo.store.mark_proven(repo.store.read_root("tree", pointer.oid))
     else:
         there = step.files
-        gone = repo.worktree.take_away({f"{path}/{name}": PlannedFile(*there[name]) for name in step.remove})
+        gone = repo.worktree.take_away({f"{path}/{name}": there[name] for name in step.remove})
         kept += gone.items()
         _remove_empty(repo, path, step.remove, stop=str(path))
         files = {name: known for name, known in there.items() if name not in step.remove and name not in step.write}
@@ -329,7 +334,7 @@ def _write_tree(repo: Repo, reader: ContentReader, step: ModelPlan, on_bytes: Pr
                 new[str(entry.path)] = entry
                 on_bytes(entry.size)
             folder.sync()
-            seen = {name: PlannedFile(*there[name]) if name in there else None for name in new}
+            seen = {name: there.get(name) for name in new}
             for name, placed in repo.worktree.place(folder, path, seen).items():
                 if placed.stat is None:
                     kept.append((placed.path, placed.why))

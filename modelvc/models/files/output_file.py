@@ -65,7 +65,7 @@ def store_replaced(target: str, why: str, *, force: bool) -> Replaced | None:
         return None
     with repo.updating():
         oid = store_present(repo, [path])[path]
-        is_folder = os.path.isdir(os.path.join(repo.layout.worktree, path))
+        is_folder = repo.worktree.is_folder(path)
         repo.log_replaced(path, "tree" if is_folder else "file", oid, why)
     return Replaced(path, oid)
 

@@ -30,7 +30,7 @@ def store_present(repo: Repo, paths: Sequence[SafeRelPath]) -> dict[SafeRelPath,
     found: dict[SafeRelPath, Oid] = {}
     with StoreWriter(repo.store) as writer, Ingest(writer) as ingest:
         for path in paths:
-            if os.path.isdir(os.path.join(repo.layout.worktree, path)):
+            if repo.worktree.is_folder(path):
                 content, files = _tree(repo, path, ingest)
                 repo.state.remember_tree(path, content.oid, files)
             else:

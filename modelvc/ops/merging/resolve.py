@@ -174,10 +174,9 @@ def _chosen(repo: Repo, paths: Sequence[str], found: Mapping[SafeRelPath, _Sides
 
 
 def _row(plan: materialise.ModelPlan, taken: _TakenVersion) -> ResolvedModel:
-    change = {"write": "written", "keep": "unchanged", "mode": "mode"}[plan.action]
     was = f"blake3:{plan.was[1].hex()}" if plan.was else None
     pointer = taken.pointer
-    return ResolvedModel(plan.path, taken.side, taken.label, str(pointer.oid), pointer.size, change, was)
+    return ResolvedModel(plan.path, taken.side, taken.label, str(pointer.oid), pointer.size, plan.change, was)
 
 
 def git_operation(repo: Repo) -> str:

@@ -42,8 +42,8 @@ from modelvc.store.local.content import ContentReader
 from modelvc.store.local.store import LocalStore
 from modelvc.store.transfer.download import Downloader
 from modelvc.worktree.files import Worktree
-from modelvc.worktree.state import stat_of
-from modelvc.worktree.swap import CAME, Place, PlannedFile, Swap, give, swap
+from modelvc.worktree.state import Known, stat_of
+from modelvc.worktree.swap import CAME, Place, Swap, give, swap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -297,7 +297,7 @@ def _put_in_place(work: str, target: str, before: Stat | None) -> None:
     try:
         mine = stat_of(os.lstat(os.path.join(work, "ready")))
         if before and all(stat.S_ISREG(found.mode) for found in (before, mine)):
-            why = swap(Swap(place, aside, new, mine, PlannedFile(before, b"", settled=True)))
+            why = swap(Swap(place, aside, new, mine, Known((before, b"", True))))
         else:
             why = _exchange_folders(place, new, aside if before else None)
     finally:

@@ -206,7 +206,7 @@ def _unchanged_content(repo: Repo, target: Target) -> _StoredContent | None:
 
 def _store_content(repo: Repo, target: Target, writer: StoreWriter, ingest: Ingest) -> _StoredContent:
     before = writer.new_bytes
-    if os.path.isdir(os.path.join(repo.layout.worktree, target.path)):
+    if repo.worktree.is_folder(target.path):
         kept = _store_tree(repo, target, writer, ingest)
     else:
         reading = Reading()

@@ -216,13 +216,12 @@ def _remember(repo: Repo, wanted: Mapping[SafeRelPath, Pointer]) -> None:
 
 def _report(repo: Repo, plan: materialise.ModelPlan) -> CheckedOutModel:
     pointer = plan.pointer
-    change = {"write": "written", "keep": "unchanged", "mode": "mode"}[plan.action]
     was = f"blake3:{plan.was[1].hex()}" if plan.was else None
     if pointer is None:
-        return CheckedOutModel(plan.path, "", 0, change, was, plan.extra)
+        return CheckedOutModel(plan.path, "", 0, plan.change, was, plan.extra)
     actual = _actual_extent(repo, plan, pointer) or claims.claimed(pointer)
     wrong = claims.difference(claims.claimed(pointer), actual)
-    return CheckedOutModel(plan.path, str(pointer.oid), actual.size, change, was, plan.extra, wrong)
+    return CheckedOutModel(plan.path, str(pointer.oid), actual.size, plan.change, was, plan.extra, wrong)
 
 
 def _actual_extent(repo: Repo, plan: materialise.ModelPlan, pointer: Pointer) -> claims.Extent | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import stat
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -66,7 +65,7 @@ def _single(repo: Repo, text: str) -> SafeRelPath:
 
 def _target(repo: Repo, source: SafeRelPath, new: str) -> SafeRelPath:
     inside = repo.inside(new)
-    is_folder = new.endswith("/") or os.path.isdir(os.path.join(repo.layout.worktree, inside))
+    is_folder = new.endswith("/") or repo.worktree.is_folder(inside)
     if inside and repo.worktree.stat(pointer_of(SafeRelPath(inside))) is not None:
         is_folder = False  # NEW is a model
     if inside and is_folder and not new.endswith("/") and _moved_by_hand(repo, source, SafeRelPath(inside)):

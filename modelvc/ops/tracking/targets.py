@@ -78,7 +78,7 @@ def targets(repo: Repo, chosen: Sequence[SafeRelPath]) -> list[Target]:
 
 
 def _target(repo: Repo, path: SafeRelPath, head: bytes | None, inside: Sequence[str]) -> Target:
-    is_folder = os.path.isdir(os.path.join(repo.layout.worktree, path))
+    is_folder = repo.worktree.is_folder(path)
     if inside and is_folder:
         raise UsageError(
             f"{shown(path)} holds what Git tracks itself, such as {shown(inside[0])}",
@@ -115,7 +115,7 @@ def _check_overlap(path: SafeRelPath, others: set[str]) -> None:
 def check_folders(repo: Repo, paths: Sequence[SafeRelPath]) -> None:
     """Raise UsageError for a folder in PATHS that a tree cannot hold, before any file is read or written."""
     for path in paths:
-        if os.path.isdir(os.path.join(repo.layout.worktree, path)):
+        if repo.worktree.is_folder(path):
             check_names(path, scan(repo.worktree.root, path))
 
 

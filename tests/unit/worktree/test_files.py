@@ -15,7 +15,6 @@ from modelvc.worktree.files import Worktree
 from modelvc.worktree.reading import Reading
 from modelvc.worktree.scan import scan
 from modelvc.worktree.state import GRAIN, Known, State, is_settled, now, stat_of
-from modelvc.worktree.swap import PlannedFile
 
 
 @pytest.fixture
@@ -28,8 +27,8 @@ def put(tree: Worktree, path: str, data: bytes, *, executable: bool = False) -> 
     tree.write(SafeRelPath(path), lambda fd: write_all(fd, data), executable=executable)
 
 
-def seen(tree: Worktree, path: str) -> PlannedFile:
-    return PlannedFile(*file_oids.hash_file(tree, path, Reading()))
+def seen(tree: Worktree, path: str) -> Known:
+    return file_oids.hash_file(tree, path, Reading())
 
 
 def test_a_file_is_written_with_its_folders_and_mode(tree: Worktree) -> None:
@@ -129,6 +128,16 @@ def test_what_a_dead_process_left_is_removed(tree: Worktree, tmp_path: Path) -> 
     tree.clean_tmp()
     assert os.listdir(tmp) == [f"mvc-{os.getpid()}-abc"]
     assert Path(tree.root).is_dir()
+
+
+def test_a_folder_that_is_missing_leaves_no_descriptor_open(tree: Worktree) -> None:
+    put(tree, "file", b"")
+    lowest = os.dup(0)
+    os.close(lowest)
+    assert [tree.stat(path) for path in ("none/x", "file/x")] == [None, None]
+    free = os.dup(0)
+    os.close(free)
+    assert free == lowest
 
 
 @pytest.mark.usefixtures("in_no_time")

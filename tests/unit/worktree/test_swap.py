@@ -22,8 +22,8 @@ from modelvc.formats.paths import SafeRelPath
 from modelvc.worktree import file_oids, lease, replacing, swap
 from modelvc.worktree.files import ANY, Worktree
 from modelvc.worktree.reading import Reading
-from modelvc.worktree.state import GRAIN, Stat
-from modelvc.worktree.swap import Means, PlannedFile
+from modelvc.worktree.state import GRAIN, Known, Stat
+from modelvc.worktree.swap import Means
 from tests.support import editing
 from tests.support.disk import forked
 
@@ -57,11 +57,11 @@ def here(tree: Worktree, name: str = "m.bin") -> Path:
     return Path(tree.root) / name
 
 
-def seen(tree: Worktree, name: str = "m.bin") -> PlannedFile:
-    return PlannedFile(*file_oids.hash_file(tree, name, Reading(means=tree.means)))
+def seen(tree: Worktree, name: str = "m.bin") -> Known:
+    return file_oids.hash_file(tree, name, Reading(means=tree.means))
 
 
-def put(tree: Worktree, data: bytes, at: PlannedFile | None) -> None:
+def put(tree: Worktree, data: bytes, at: Known | None) -> None:
     tree.write(PATH, lambda fd: write_all(fd, data), seen=at)
 
 
@@ -151,7 +151,7 @@ def test_of_a_folder_the_files_that_differ_stay(tree: Worktree) -> None:
     for name in ("a", "b/c", "b/d"):
         here(tree, f"f/{name}").parent.mkdir(parents=True, exist_ok=True)
         here(tree, f"f/{name}").write_bytes(b"old")
-    plans: dict[str, PlannedFile | None] = {name: seen(tree, f"f/{name}") for name in ("a", "b/c", "b/d")}
+    plans: dict[str, Known | None] = {name: seen(tree, f"f/{name}") for name in ("a", "b/c", "b/d")}
     here(tree, "f/b/c").write_bytes(b"edited")
     here(tree, "f/b/e").write_bytes(b"mine")
     with tree.staged(SafeRelPath("f")) as folder:
@@ -283,7 +283,7 @@ def test_killed_at_any_step_the_next_command_mends(
         here(tree).write_bytes(b"old")
         plan = seen(tree)
 
-        def command(at: int = at, plan: PlannedFile = plan) -> int:
+        def command(at: int = at, plan: Known = plan) -> int:
             monkeypatch = pytest.MonkeyPatch()
             real = swap._displace
 
