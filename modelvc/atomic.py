@@ -25,6 +25,10 @@ if TYPE_CHECKING:
         def fsync_dir(self, path: str) -> None: ...
 
 
+_TEMPORARY = ".mvc-"  # how the name of a temporary file begins; the process id follows
+_LEFT_AFTER = 60  # seconds
+
+
 class RealDisk:
     """The operating system. Tests take a Disk that notes its calls, or fails."""
 
@@ -151,8 +155,8 @@ def write_atomically(path: str, data: bytes, *, tmp: str = "", mode: int | None 
 
 
 def _temporary(folder: str) -> str:
-    """Return a name in FOLDER that no other process or thread takes. Clean-ups find the process id in it."""
-    return os.path.join(folder, f".mvc-{os.getpid()}-{os.urandom(8).hex()}")
+    """Return a name in FOLDER that no other process or thread takes. `is_left` finds the process id in it."""
+    return os.path.join(folder, f"{_TEMPORARY}{os.getpid()}-{os.urandom(8).hex()}")
 
 
 def _remove(temporary: str) -> None:
@@ -161,6 +165,38 @@ def _remove(temporary: str) -> None:
         os.unlink(temporary)
     except OSError:
         pass
+
+
+def is_left(name: str) -> bool:
+    """Return True if the process that made the temporary file NAME is dead, or if NAME holds no process id."""
+    try:
+        os.kill(int(name.split("-")[1]), 0)
+    except (ProcessLookupError, IndexError, ValueError, OverflowError):
+        return True
+    except PermissionError:  # another account's process
+        return False
+    return False
+
+
+def delete_left(folder: str) -> None:
+    """Delete the temporary files in FOLDER that killed processes left there, if they are older than a minute.
+
+    The age protects the files of a living process in another container, whose id means nothing here.
+    """
+    import time
+
+    try:
+        names = os.listdir(folder)
+    except FileNotFoundError:
+        return
+    for name in names:
+        if name.startswith(_TEMPORARY) and is_left(name):
+            path = os.path.join(folder, name)
+            try:
+                if time.time() - os.stat(path).st_mtime > _LEFT_AFTER:
+                    os.unlink(path)
+            except OSError:  # another process deleted it, or it belongs to another account
+                pass
 
 
 # -- locks

@@ -9,7 +9,7 @@ import time
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from modelvc.atomic import FileLock, write_all
+from modelvc.atomic import FileLock, delete_left, write_all
 from modelvc.errors import (
     FormatError,
     LockHeld,
@@ -298,6 +298,8 @@ class Repo:
             if not self.state.changed:
                 del self.state  # another process may have written it while this one waited
             self.worktree.clean_tmp()
+            for used in {self.layout.mvc_dir, folder}:
+                delete_left(used)
             index.drop_dead_lock(self.layout)
             agreed = index.take_seen(self.layout)
             yield

@@ -13,7 +13,7 @@ import os
 import stat
 from typing import TYPE_CHECKING
 
-from modelvc.atomic import write_all
+from modelvc.atomic import is_left, write_all
 from modelvc.errors import ConflictError, FileError, FileInUse, shown
 from modelvc.worktree import replacing
 from modelvc.worktree.descriptors import FOLDER, NEW, stamp
@@ -265,7 +265,7 @@ class Worktree(Folders):
             names = os.listdir(self.tmp)
         except FileNotFoundError:
             return
-        dead = sorted((name for name in names if _is_dead(name)), key=lambda name: not name.endswith(JOURNAL))
+        dead = sorted((name for name in names if is_left(name)), key=lambda name: not name.endswith(JOURNAL))
         for name in dead:
             if name.endswith(JOURNAL):
                 end_swaps(self, os.path.join(self.tmp, name))
@@ -317,14 +317,3 @@ def _remove_all(folder: int, name: str) -> None:
         finally:
             os.close(fd)
         os.rmdir(top, dir_fd=folder)
-
-
-def _is_dead(name: str) -> bool:
-    """Whether the process that made a temporary name is gone."""
-    try:
-        os.kill(int(name.split("-")[1]), 0)
-    except (ProcessLookupError, IndexError, ValueError, OverflowError):
-        return True
-    except PermissionError:
-        return False
-    return False

@@ -254,6 +254,35 @@ def test_the_mode_of_a_replaced_file(tmp_path: Path) -> None:
         os.umask(mask)
 
 
+def test_files_that_killed_processes_left_are_deleted_by_the_next_change(
+    repo: Repo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(5, "Input/output error")
+
+    folder = Path(repo.layout.mvc_dir)
+    before = set(folder.iterdir())
+
+    def killed(process: int, age: float) -> Path:
+        known = set(folder.iterdir())
+        with monkeypatch.context() as broken:
+            broken.setattr(os, "getpid", lambda: process)
+            for call in ("replace", "unlink"):
+                broken.setattr(os, call, fail)
+            with pytest.raises(OSError, match="Input/output error"):
+                write_atomically(str(folder / "file"), b"new")
+        (left,) = set(folder.iterdir()) - known
+        os.utime(left, (time.time() - age, time.time() - age))
+        return left
+
+    dead = 4_194_305  # above every process id of Linux
+    old, young, of_a_living_process = killed(dead, 90), killed(dead, 30), killed(os.getpid(), 90)
+    with repo.updating():
+        pass
+    assert set(folder.iterdir()) - before == {young, of_a_living_process}
+    assert not old.exists()
+
+
 def test_threads_take_names_of_their_own(tmp_path: Path) -> None:
     path = str(tmp_path / "file")
     contents = [bytes([n]) * 100_000 for n in range(8)]

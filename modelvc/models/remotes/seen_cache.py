@@ -53,7 +53,7 @@ def save(repo: Repo, remote: str, found: Mapping[ObjectName, SeenRoot]) -> None:
         " ".join((_LETTER[kind], oid.hex(), str(seen.root), *(f"{name.hex()}:{size}" for name, size in seen.packs)))
         for (kind, oid), seen in found.items()
     )
-    write_atomically(path, "".join(f"{line}\n" for line in lines).encode("ascii"))
+    write_atomically(path, "".join(f"{line}\n" for line in lines).encode("ascii"), tmp=repo.layout.mvc_dir)
 
 
 def rename(repo: Repo, old: str, new: str) -> None:

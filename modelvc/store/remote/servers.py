@@ -39,7 +39,9 @@ class Servers:
         with contextlib.suppress(OSError):
             disk = RealDisk()
             make_folder(disk, self._folder)
-            write_durably(disk, self._path(found.store, found.server), found.encode(), tmp=self._folder)
+            write_durably(
+                disk, self._path(found.store, found.server), found.encode(), tmp=os.path.dirname(self._folder)
+            )
 
     def _path(self, store: str, server: str) -> str:
         return os.path.join(self._folder, server_support.file_of(store, server))
