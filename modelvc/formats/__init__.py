@@ -1,1 +1,4 @@
-"""Readers and writers of every format: bytes in, values out. docs/format.md specifies the layouts."""
+"""Readers and writers of the formats that docs/format.md specifies: bytes in, values out.
+
+Formats with one user are in its module: docs/design.md lists them.
+"""

@@ -1,6 +1,9 @@
-"""The limits of every format, for readers and writers alike (docs/format.md, Limits). Sizes are in bytes.
+"""The limits of mvc's formats, for readers and writers alike (docs/format.md, Limits). Sizes are in bytes.
 
-`formats.paths` has the limits of a path, because the short path imports no further module.
+Limits elsewhere:
+- of paths in `formats.paths` and of notebooks in `formats.notebook_rules`, because short paths import no other module;
+- of input that others wrote, in its reader: `formats.pointer.metrics`, `formats.text.yaml_core`, `modelfiles`, `git`;
+- of files that one package uses, in that package (docs/design.md lists these files).
 """
 
 from __future__ import annotations

@@ -1,1 +1,4 @@
-"""Statistics of the gate: whether a version of a model is worse than another, by the predictions of both."""
+"""Statistics of paired comparisons: how two versions of a model differ, by the predictions of both.
+
+This package knows no policy: models/measures asks it, and makes verdicts of the answers.
+"""

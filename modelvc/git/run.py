@@ -1,4 +1,4 @@
-"""Run the user's own Git. No other module starts a process."""
+"""Run the user's own Git. Only git/commit starts it elsewhere, through GitPython. No module starts another program."""
 
 from __future__ import annotations
 

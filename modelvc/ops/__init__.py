@@ -1,1 +1,1 @@
-"""The verbs: one module, one function and one frozen result each. They neither print nor prompt."""
+"""The verbs: a module holds one verb or a small family, and their frozen results. They neither print nor prompt."""

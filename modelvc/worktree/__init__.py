@@ -1,1 +1,1 @@
-"""The border with the files people work on."""
+"""Files of the worktree: open, read, replace and remove them safely, and remember their stat data and oids."""

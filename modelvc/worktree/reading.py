@@ -1,6 +1,7 @@
-"""The one place that decides whether stat data stands for content that was read.
+"""Decide whether stat data stands for content that was read from a file of the worktree.
 
-An entry is settled if every later edit shows in the stat data. Two kinds do not: an edit within a tick of the clock,
+Files that mvc wrote itself are decided by models/files/materialise, pointers by worktree/state. An entry
+is settled if every later edit shows in the stat data. Two kinds do not: an edit within a tick of the clock,
 and one through a shared mapping whose page was dirty before the file was read.
 """
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from modelvc.repo import Repo
 
-_KEPT = "in-git"  # in the clone: a commit of Git's own history by path, "" for none
+_IN_GIT = "in-git"  # in the clone: a commit of Git's own history by path, "" for none
 _LARGEST = 16 << 20  # bytes of that file
 
 
@@ -90,7 +90,7 @@ def would_overwrite(commit: str) -> str:
 
 def _load(repo: Repo) -> dict[str, str]:
     try:
-        with open(os.path.join(repo.layout.mvc_dir, _KEPT), "rb") as file:
+        with open(os.path.join(repo.layout.mvc_dir, _IN_GIT), "rb") as file:
             found = json.loads(file.read(_LARGEST))
     except (OSError, ValueError, RecursionError):
         return {}
@@ -99,6 +99,6 @@ def _load(repo: Repo) -> dict[str, str]:
 
 
 def _save(repo: Repo, known: dict[str, str]) -> None:
-    path = os.path.join(repo.layout.mvc_dir, _KEPT)
+    path = os.path.join(repo.layout.mvc_dir, _IN_GIT)
     with suppress(OSError):  # a full disk, or a clone that one may only read: asked again next time
         write_atomically(path, json.dumps(known).encode("ascii"))

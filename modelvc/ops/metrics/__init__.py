@@ -1,1 +1,1 @@
-"""Verbs about metrics: show, set, check, bisect."""
+"""Verbs about metrics: show, set, check, bisect, and the changes that hooks report."""
