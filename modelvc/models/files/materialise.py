@@ -347,6 +347,8 @@ def _write_tree(repo: Repo, reader: ContentReader, step: ModelPlan, on_bytes: Pr
 
 
 def _reserve(fd: int, size: int) -> None:
+    if not hasattr(os, "posix_fallocate"):  # macOS
+        return
     try:
         os.posix_fallocate(fd, 0, size)
     except OSError as error:
