@@ -24,6 +24,8 @@ DISTRIBUTIONS = {"git": "GitPython", "yaml": "PyYAML"}  # of modules that are ca
 UNUSED = (
     "can not", r"pass(?:es|ed|ing)? (?:\w+ )?over", r"lets? (?:\w+ )?go (?:\w+ )?of", r"letting (?:\w+ )?go of",
     "far sides?", "nobody gets out", "what nothing reaches",
+    "few bytes do not", "tells? git better", "with(?:out)? a word", "(?:is|are) no json", "cut short",
+    "nobody obeys", "behind everybody's back", "words behind",
 )  # fmt: skip
 _GAP = r"[\s#*>]+"  # words of one phrase may stand in two lines, of a comment or a quote
 _UNUSED = re.compile(rf"\b(?:{'|'.join(UNUSED).replace(' ', _GAP)})\b", re.IGNORECASE)

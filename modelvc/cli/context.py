@@ -30,7 +30,7 @@ class Context:
     verbose: bool = False
     repo: str = "."
     command: str = ""
-    behind: list[str] | None = None  # the words behind `--`, which typer does not report; None without `--`
+    behind: list[str] | None = None  # the arguments after `--`, which typer does not report; None without `--`
     below: str = ""  # the user's folder, relative to the top of the worktree
 
     def begin(self, asked: Context) -> None:
@@ -131,7 +131,7 @@ def take_globals(argv: Sequence[str]) -> tuple[list[str], Context]:
 
 
 def revs_and_paths(words: Sequence[str] | None) -> tuple[list[str], list[str]]:
-    """Return the words before `--` and the words behind it. Without `--`, all words are returned first."""
+    """Return the arguments before `--` and those after it. Without `--`, all arguments are returned first."""
     given, behind = list(words or []), CONTEXT.behind
     return (given, []) if behind is None else (given[: len(given) - len(behind)], behind)
 

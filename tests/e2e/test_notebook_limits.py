@@ -1,4 +1,4 @@
-"""Notebooks that are too large, or made to be: they pass with a word, and memory is not theirs to take."""
+"""Notebooks above a limit, by accident or on purpose: they enter Git unchanged, and memory stays bounded."""
 
 from __future__ import annotations
 

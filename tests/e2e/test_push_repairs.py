@@ -1,4 +1,4 @@
-"""What a remote lost behind everybody's back, a plain push brings back; what only its bytes tell, `mvc fsck` finds."""
+"""A plain push repairs what a remote lost; `mvc fsck` alone finds damage that shows only in the bytes."""
 
 from __future__ import annotations
 
