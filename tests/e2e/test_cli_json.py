@@ -85,6 +85,7 @@ def test_every_command_answers_as_documented(tmp_path: Path) -> None:
     clone = Clone.new(tmp_path / "project", mvc=False)
     talker = _Talker(clone)
     ask = talker.ask
+    assert ask("version").keys() == {"version"}
     assert ask("init")["wrote"] == [".mvc/config.toml", ".gitattributes"]
     clone.git("commit", "-qm", "use mvc")
     assert ask("install")["hooks"]["by_hand"] == []

@@ -40,6 +40,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     clone.git("add", ".")
     clone.git("commit", "-qm", "models")
     clone.git("branch", BRANCH)
+    clone.git("branch", os.fsdecode(b"zy\xff"))
     clone.git("tag", "v1.0")
     clone.write("broken.bin.mvc", b"no pointer\n")
     clone.git("add", "broken.bin.mvc")
