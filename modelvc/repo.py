@@ -1,4 +1,4 @@
-"""Repo: the one place where Git, the worktree and the stores meet."""
+"""Repo: a clone with its worktree, state file, configuration, history and local store."""
 
 from __future__ import annotations
 
@@ -42,11 +42,14 @@ _LOCK_WAIT = 60.0  # seconds
 
 
 class Repo:
-    """A clone as mvc sees it. Everything is looked up when it is first needed."""
+    """A clone as mvc uses it. Each part is opened when it is first used.
+
+    START is the folder where the user stands: relative paths of the user begin there.
+    """
 
     def __init__(self, layout: Layout, start: str) -> None:
         self.layout = layout
-        self._start = start  # where the user stands: relative paths begin there
+        self._start = start
         self._config: Config | None = None
         self._clone_config: CloneConfig | None = None
 
@@ -54,37 +57,44 @@ class Repo:
 
     @cached_property
     def worktree(self) -> Worktree:
+        """The files of the worktree."""
         return Worktree(self.layout.worktree, os.path.join(self.layout.state_dir, "tmp"))
 
     @cached_property
     def state(self) -> State:
+        """The state file. `updating` reads it again after a wait, and writes it."""
         return State(self.layout.state_dir)
 
     @cached_property
     def strips_notebooks(self) -> bool:
-        """True if Git strips notebooks when they are added here. Git is asked once."""
+        """True if Git strips notebooks when they are added. Git is asked once."""
         from modelvc.git.setup import drivers
 
         return drivers.filters(self.layout)
 
     @cached_property
     def history(self) -> HistoryCache:
+        """The pointers of commits and the versions of paths, each read once."""
         from modelvc.git.history_cache import HistoryCache
 
         return HistoryCache(self.layout)
 
     @cached_property
     def store(self) -> LocalStore:
+        """The local store: the folder `store.path` of the clone's configuration, or `.git/mvc/store`."""
         from modelvc.store.local.store import LocalStore
 
         where = self.clone_config.store_path
         if not where:
             return LocalStore(os.path.join(self.layout.mvc_dir, "store"))
-        return LocalStore(where, owner=self.layout.common_dir)  # others may use it as well
+        return LocalStore(where, owner=self.layout.common_dir)  # other clones may use it too
 
     @property
     def config(self) -> Config:
-        """The repository's configuration, read once from the worktree; empty if the file is missing."""
+        """The repository's configuration, read once from the worktree; empty if the file is missing.
+
+        Raises FormatError if the file cannot be parsed.
+        """
         if self._config is None:
             from modelvc.formats.text import config
 
@@ -95,12 +105,15 @@ class Repo:
         return self._config
 
     def config_changed(self, now: Config) -> None:
-        """Note that the configuration in the worktree was replaced by NOW."""
+        """Use NOW as the repository's configuration: the caller wrote it to the worktree."""
         self._config = now
 
     @property
     def clone_config(self) -> CloneConfig:
-        """The configuration of this clone alone, read once; empty if the file is missing."""
+        """The configuration of this clone alone, read once; empty if the file is missing.
+
+        Raises FormatError if the file cannot be parsed.
+        """
         if self._clone_config is None:
             from modelvc.formats.text import config
 
@@ -113,26 +126,30 @@ class Repo:
         return self._clone_config
 
     def clone_config_changed(self, now: CloneConfig) -> None:
-        """Note that the configuration of this clone was replaced by NOW."""
+        """Use NOW as the configuration of this clone: the caller wrote it to `clone_config_path`."""
         self._clone_config = now
 
     @property
     def clone_config_path(self) -> str:
+        """The path of the configuration of this clone."""
         return os.path.join(self.layout.mvc_dir, "config.toml")
 
     def require_init(self) -> None:
-        """NoRepository unless `mvc init` or `mvc install` ran here."""
+        """Raise NoRepository unless `mvc init` or `mvc install` ran here."""
         if not os.path.exists(os.path.join(self.layout.worktree, CONFIG)) and not os.path.isdir(self.layout.mvc_dir):
             raise NoRepository("this Git repository does not use mvc yet", hint="run `mvc init`")
 
     def folder_opener(self, path: str) -> Callable[[str], int]:
-        """What opens sub-folders of the folder at PATH, for reading many files in it."""
+        """Return a function that opens the folder at a path inside PATH, "" for PATH itself: for `Ingest.many`."""
         return lambda inside: self.worktree.open_folder(f"{path}/{inside}" if inside else path)
 
     # -- paths
 
     def path(self, text: str) -> SafeRelPath:
-        """The model that a user's argument means: the model itself or its pointer, relative to where they stand."""
+        """Return the model that the user's argument TEXT names: by its own path or by that of its pointer.
+
+        Raises UsageError if TEXT is the top of the worktree, lies outside of it, or is no path of a model.
+        """
         inside = self.inside(text)
         if not inside:
             raise UsageError(
@@ -141,16 +158,16 @@ class Repo:
             )
         try:
             path = SafeRelPath.parse(inside)
-        except FormatError as error:  # not somebody's bytes: the user's own words
+        except FormatError as error:  # the text is an argument of the user, not a file's
             raise UsageError(str(error), hint=error.hint) from None
         return model_of(path) if is_pointer(path) else path
 
     def absolute(self, text: str) -> str:
-        """Where a file is that a person named, in the worktree or not."""
+        """Return the absolute path of the file TEXT that the user named, in the worktree or not."""
         return os.path.normpath(os.path.join(self._start, text))
 
     def inside(self, text: str) -> str:
-        """TEXT as a path below the worktree; "" for its top."""
+        """Return TEXT as a path below the worktree; "" for its top. Raises UsageError if TEXT lies outside of it."""
         top = self.layout.worktree
         absolute = os.path.normpath(os.path.join(self._start, text))
         folder, name = os.path.split(absolute)
@@ -163,7 +180,10 @@ class Repo:
         return absolute[len(top.rstrip("/")) + 1 :]
 
     def selected(self, paths: Iterable[str], tracked: Iterable[str]) -> list[SafeRelPath]:
-        """Those of TRACKED that PATHS mean (a model, its pointer, or a folder above); all without PATHS."""
+        """Return the models in TRACKED that PATHS name: a model, its pointer, or a folder above. Without PATHS, all.
+
+        Raises NotFoundError if a path names no model, UsageError if it lies outside of the worktree.
+        """
         known = sorted(tracked)
         if not (wanted := list(paths)):
             return [SafeRelPath(path) for path in known]
@@ -190,7 +210,10 @@ class Repo:
     # -- pointers
 
     def tracked(self) -> list[str]:
-        """Paths of all models with a pointer in the index, or one that mvc wrote and nobody staged yet."""
+        """Return the sorted paths of all models with a pointer in the index, or with one that is not staged yet.
+
+        Pointers that a sparse checkout leaves out do not count.
+        """
         known = {model_of(entry.path) for entry in self.index_pointers() if not entry.sparse}
         for path in self.state.pointers:
             if path not in known and self.worktree.stat(pointer_of(path)):
@@ -198,10 +221,11 @@ class Repo:
         return sorted(known)
 
     def index_pointers(self) -> list[index.IndexEntry]:
+        """Return every pointer in the index."""
         return index.pointers(self.layout)
 
     def pointer(self, path: SafeRelPath) -> Pointer:
-        """The pointer in the worktree; NotFoundError without one, BrokenPointer for one that cannot be read."""
+        """Return the pointer in the worktree. Raises NotFoundError without one; other errors as `pointer_or_none`."""
         if found := self.pointer_or_none(path):
             return found
         hint = "run `mvc ls` to see the models"
@@ -212,7 +236,11 @@ class Repo:
         raise NotFoundError(f"{shown(path)} has no pointer", hint=hint)
 
     def pointer_or_none(self, path: SafeRelPath) -> Pointer | None:
-        """Return the pointer in the worktree, or None. Raises BrokenPointer for one that cannot be read."""
+        """Return the pointer in the worktree, or None.
+
+        Raises PointerConflict for the markers of a text merge, BrokenPointer for other bytes that are no pointer, and
+        ConflictError for a pointer behind a link.
+        """
         try:
             data = self.worktree.read(pointer_of(path), limits.POINTER)
         except (FileNotFoundError, NotADirectoryError):
@@ -222,7 +250,10 @@ class Repo:
     def worktree_pointers(
         self,
     ) -> tuple[dict[SafeRelPath, Pointer], dict[SafeRelPath, ModelvcError]]:
-        """The pointers of the worktree, and why others cannot be read: torn, in conflict, or behind a link."""
+        """Return the pointers of the worktree, and by path the errors of pointers that cannot be read.
+
+        Such pointers are torn, in conflict, or behind a link.
+        """
         good: dict[SafeRelPath, Pointer] = {}
         broken: dict[SafeRelPath, ModelvcError] = {}
         for path in map(SafeRelPath, self.tracked()):
@@ -236,18 +267,18 @@ class Repo:
         return good, broken
 
     def write_pointer(self, path: SafeRelPath, pointer: Pointer) -> None:
-        """Write it durably and remember its stat data."""
+        """Write POINTER for the model PATH, durably, and note its stat data in the state file."""
         stat = self.worktree.write_bytes(pointer_of(path), pointer.encode())
         self.state.remember_pointer(path, stat, pointer.kind, pointer.oid, pointer.size)
 
-    # -- what was replaced
+    # -- the reflog
 
     def log_replaced(self, path: str, kind: str, oid: bytes, why: str) -> None:
-        """Record an oid that the worktree held, so that gc keeps it and a person finds it."""
+        """Write to the reflog that PATH had the object OID of KIND, so that gc keeps it. WHY: the reason."""
         self.log_all_replaced([(path, kind, oid)], why)
 
     def log_all_replaced(self, found: Iterable[tuple[str, str, bytes]], why: str) -> None:
-        """The same of (path, kind, oid) of many models, with one sync of the disk."""
+        """Write path, kind and oid of each of FOUND to the reflog, with one sync of the disk. WHY: the reason."""
         when = round(time.time(), 3)
         rows = (
             {"time": when, "path": path, "kind": kind, "oid": str(Oid(oid)), "why": why} for path, kind, oid in found
@@ -265,10 +296,14 @@ class Repo:
 
     @property
     def reflog_path(self) -> str:
+        """The path of the reflog."""
         return os.path.join(self.layout.mvc_dir, "reflog")
 
     def replaced(self) -> Iterator[tuple[float, str, str, Oid]]:
-        """Yield (time, path, kind, oid) of each replaced version, oldest first. Torn lines are skipped."""
+        """Yield time (seconds since the epoch), path, kind and oid of each line of the reflog, oldest first.
+
+        Torn lines are skipped.
+        """
         try:
             file = open(self.reflog_path, encoding="utf-8", errors="replace")  # noqa: SIM115 - with follows
         except FileNotFoundError:
@@ -283,10 +318,11 @@ class Repo:
 
     @contextlib.contextmanager
     def updating(self, *, every_model: bool = False) -> Iterator[None]:
-        """Hold this while pointers, ignore entries, the index and worktree files change together.
+        """Hold the lock of the worktree while the block changes pointers, ignore entries, the index and files together.
 
-        At the end the hooks' note of the last pointers they saw is written, if the models agreed with it before. With
-        EVERY_MODEL it is written in any case: the caller looks at all of them.
+        At the end the state file is written. The note of `index.write_seen` is written too, if it held before: without
+        it the next hook checks all models. EVERY_MODEL: it is written in any case, because the block checks all models.
+        Raises LockHeld if another process keeps the lock for a minute.
         """
         folder = self.layout.state_dir
         os.makedirs(folder, exist_ok=True)
@@ -296,7 +332,7 @@ class Repo:
         )
         with FileLock(os.path.join(folder, "lock"), _LOCK_WAIT, busy):
             if not self.state.changed:
-                del self.state  # another process may have written it while this one waited
+                del self.state  # another process may have written the file while this one waited
             self.worktree.clean_tmp()
             for used in {self.layout.mvc_dir, folder}:
                 delete_left(used)
@@ -309,5 +345,5 @@ class Repo:
 
 
 def open_repo(start: str, env: Mapping[str, str]) -> Repo:
-    """The repository that START lies in. NoRepository when there is none."""
+    """Return the repository whose worktree contains the folder START. Raises NoRepository without one."""
     return Repo(discover(start, env), os.path.realpath(start))

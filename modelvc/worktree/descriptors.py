@@ -1,4 +1,4 @@
-"""Bytes through descriptors: how files and folders are opened, filled, dated and brought to the disk."""
+"""Operations on open files: write, share blocks, set the times, sync."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ import struct
 import sys
 import time
 
+# Flags of open(2). None follows a symbolic link at the end of a path.
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _FICLONERANGE = 0x4020940D  # ioctl_ficlonerange(2)
 
 
 def sync_file_system(fd: int) -> None:
-    """Bring to the disk what the file system of FD still holds back."""
+    """Write all unsynced data of the file system of FD to the disk. Raises OSError if that fails."""
     if sys.platform == "linux":
         import ctypes
 
@@ -28,9 +29,10 @@ def sync_file_system(fd: int) -> None:
 
 
 def clone_range(source: int, offset: int, size: int, target: int) -> bool:
-    """Let TARGET share SIZE bytes of SOURCE from OFFSET, where the file system can; False where it cannot.
+    """Let TARGET begin with SIZE bytes of SOURCE from OFFSET, in shared blocks. Return False if that is not possible.
 
-    The kernel wants lengths in whole blocks unless the range ends the source, so the last partial block is copied.
+    It is not possible for less than a block, or if the file system shares no blocks. The kernel shares whole blocks
+    alone, unless the range ends the source: the last partial block is copied.
     """
     whole = size - size % 4096
     if not whole:
@@ -45,12 +47,16 @@ def clone_range(source: int, offset: int, size: int, target: int) -> bool:
 
 
 def write_all_at(fd: int, data: bytes, offset: int) -> None:
+    """Write DATA to FD at OFFSET; pwrite(2) may take a part at a time."""
     while data:
         done = os.pwrite(fd, data, offset)
         data, offset = data[done:], offset + done
 
 
 def stamp(fd: int, before: int) -> None:
-    """Set a time that no later write can set again, so that a write in the same tick of the clock shows in it."""
+    """Set the times of FD just before BEFORE (ns); 0: to now. No later write sets this time again.
+
+    A write in the same tick of the clock therefore shows in the stat data.
+    """
     fine = (before - 2 if before else time.time_ns()) | 1
     os.utime(fd, ns=(fine, fine))

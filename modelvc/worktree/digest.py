@@ -1,4 +1,4 @@
-"""BLAKE3 of an open file."""
+"""Hash an open file with BLAKE3."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import os
 from blake3 import blake3
 
 _BLOCK = 4 << 20
-_PARALLEL = 1 << 20  # below this more threads cost more than they save
+_PARALLEL = 1 << 20  # bytes; for a smaller file, more threads cost more than they save
 
 
 def digest_of(fd: int) -> bytes:
-    """BLAKE3 of an open file, from its beginning."""
+    """Return the BLAKE3 hash of the open file FD, from its first byte."""
     size = os.fstat(fd).st_size
     digest = blake3(max_threads=blake3.AUTO if size > _PARALLEL else 1)
     buffer = bytearray(min(_BLOCK, size + 1))

@@ -1,4 +1,4 @@
-"""What the files of a worktree hold, read only where the state file cannot tell."""
+"""Find the oids of files in the worktree. Read a file only if the state file does not know its oid."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from modelvc.worktree.files import Worktree
     from modelvc.worktree.state import State
 
-_UNKNOWN = ((0, 0, 0, 0, 0), b"", False)  # a row that no file fits
+_UNKNOWN = ((0, 0, 0, 0, 0), b"", False)  # a row that equals that of no file
 
 
 def file_oid(worktree: Worktree, state: State, path: str) -> bytes | None:
-    """The oid of the file at PATH; None when there is no such file. ConflictError for a folder or link."""
+    """Return the oid of the file at PATH, or None if nothing is there. Raises ConflictError for a folder or a link."""
     found = file_seen(worktree, state, path)
     return found.oid if found else None
 
 
 def file_seen(worktree: Worktree, state: State, path: str) -> Known | None:
-    """What the file at PATH is now, by its stat data or its bytes; None and errors as of `file_oid`."""
+    """Return what is known of the file at PATH, from the state file or from reading. None, errors: as of `file_oid`."""
     found = worktree.stat(path)
     if found is None:
         return None
@@ -52,11 +52,14 @@ def known_oid(worktree: Worktree, state: State, path: str) -> bytes | None:
 
 
 def tree_files(worktree: Worktree, state: State, path: str) -> dict[str, Known] | None:
-    """Every file of the folder at PATH, hashed where the state does not know it; None when there is no folder."""
+    """Return the files of the folder at PATH by their path in it, or None if no folder is there.
+
+    Files that the state file does not know are read. Raises UsageError as `scan`, FileChanged as `hash_file`.
+    """
     folder = worktree.stat(path)
     if folder is None or not stat.S_ISDIR(folder.mode):
         return None
-    _, rows = state.trees.get(path, (b"", {}))  # as they are: there may be 100,000 of them
+    _, rows = state.trees.get(path, (b"", {}))  # plain rows: there may be 100,000 of them
     found: dict[str, Known] = {}
     reading = Reading(many=True)
     for name, stat_data in scan(worktree.root, path).items():
@@ -69,7 +72,7 @@ def tree_files(worktree: Worktree, state: State, path: str) -> dict[str, Known] 
 
 
 def unchanged_tree(worktree: Worktree, state: State, path: str) -> bool:
-    """Whether the folder at PATH holds exactly the files that the state knows, unchanged since."""
+    """Return True if the folder at PATH holds the files that the state file knows, unchanged, and no others."""
     _, rows = state.trees.get(path, (b"", {}))
     found = scan(worktree.root, path)
     if len(found) != len(rows):
@@ -82,7 +85,10 @@ def unchanged_tree(worktree: Worktree, state: State, path: str) -> bool:
 
 
 def hash_file(worktree: Worktree, path: str, reading: Reading) -> Known:
-    """Read a file once; FileChanged when it changes meanwhile."""
+    """Read the file at PATH once, as part of READING. Return its stat data and oid.
+
+    Raises FileChanged if the file changes meanwhile.
+    """
     fd = worktree.open(path)
     try:
         reading.opened(fd)

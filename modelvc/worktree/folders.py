@@ -1,4 +1,4 @@
-"""The folders of a worktree, reached by descriptors that follow no link."""
+"""Open the folders of a worktree, part by part, without following a symbolic link."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 
 class Folders:
-    """The folders under one root. TMP is a folder inside `.git`, used when it is on the same file system. MEANS limits
+    """The folders below ROOT.
+
+    TMP is the folder in `.git` for temporary files. It serves the folders that are on its file system. MEANS limits
     how files are replaced.
     """
 
@@ -30,13 +32,13 @@ class Folders:
         return os.path.isdir(os.path.join(self.root, path))
 
     def open_folder(self, path: str) -> int:
-        """A descriptor of a folder, "" for the root; ConflictError when a link leads there."""
+        """Return a descriptor of the folder PATH; "" is the root. Raises as `open_parent`."""
         with self.parent(f"{path}/." if path else ".") as (folder, _):
             return os.dup(folder)
 
     @contextlib.contextmanager
     def parent(self, path: str, *, create: bool = False) -> Iterator[tuple[int, str]]:
-        """A descriptor of PATH's folder, and PATH's last part."""
+        """Yield a descriptor of the folder of PATH, and the last part of PATH. CREATE, errors: as of `open_parent`."""
         fd = self.open_parent(path, create=create)
         try:
             yield fd, path.rpartition("/")[2]
@@ -44,14 +46,18 @@ class Folders:
             os.close(fd)
 
     def open_parent(self, path: str, *, create: bool = False) -> int:
-        """A descriptor of PATH's folder."""
+        """Return a descriptor of the folder of PATH. CREATE: missing folders are made.
+
+        Raises FileNotFoundError if a folder is missing, ConflictError if a part of the way is a link or no folder, and
+        FileError if the system refuses.
+        """
         fd = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         for part in path.split("/")[:-1]:
             fd = _enter(fd, part, path, create=create)
         return fd
 
     def remove_empty(self, path: str, *, stop: str = "") -> None:
-        """Remove the folder PATH and its parents up to (not with) STOP, as long as they are empty."""
+        """Remove the folder PATH and its parents while they are empty. STOP stays; "" is the root."""
         while path and path != stop:
             try:
                 with self.parent(path) as (folder, name):
@@ -62,7 +68,7 @@ class Folders:
 
     @contextlib.contextmanager
     def temporary(self, folder: int, path: str) -> Iterator[Temporary]:
-        """A folder on the file system of FOLDER, which PATH lies in, and a fresh name in it."""
+        """Yield a free name on the file system of FOLDER, the folder of PATH: in `tmp` if possible, else in FOLDER."""
         os.makedirs(self.tmp, exist_ok=True)
         name = f"mvc-{os.getpid()}-{os.urandom(6).hex()}"
         fd = os.open(self.tmp, FOLDER)
@@ -96,4 +102,5 @@ def _enter(fd: int, part: str, path: str, *, create: bool) -> int:
 
 
 def in_the_way(path: str, why: str) -> ConflictError:
+    """Return the error that PATH is in the way. WHY: words that follow the path."""
     return ConflictError(f"{shown(path)} {why}", hint="move it away, then run the command again")

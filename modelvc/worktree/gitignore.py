@@ -1,4 +1,4 @@
-"""Entries of a `.gitignore`: bytes in, bytes out. Ours are `/name` lines, sorted where they stand together."""
+"""Change the entries of a `.gitignore`. Entries of mvc are lines `/name`; a sorted block of them stays sorted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ _SPECIAL = "\\*?["
 
 
 def entry(name: str) -> bytes:
-    """The line (without its end) that makes Git ignore NAME in the folder of the `.gitignore`."""
+    """Return the line, without its line end, that makes Git ignore NAME in the folder of the `.gitignore`."""
     escaped = "".join("\\" + c if c in _SPECIAL else c for c in name)
     if escaped.endswith(" "):
         escaped = escaped[:-1] + "\\ "
@@ -14,7 +14,7 @@ def entry(name: str) -> bytes:
 
 
 def with_entry(text: bytes, name: str) -> bytes:
-    """TEXT with an entry for NAME; unchanged when it has one."""
+    """Return TEXT with an entry for NAME. A TEXT that has the entry is returned unchanged."""
     end = b"\r\n" if b"\r\n" in text else b"\n"
     lines = text.splitlines()
     new = entry(name)
@@ -29,6 +29,6 @@ def with_entry(text: bytes, name: str) -> bytes:
 
 
 def without_entry(text: bytes, name: str) -> bytes:
-    """TEXT without the entry for NAME; other lines keep their bytes."""
+    """Return TEXT without the entry for NAME. Other lines keep their bytes."""
     gone = entry(name)
     return b"".join(line for line in text.splitlines(keepends=True) if line.rstrip(b"\r\n") != gone)

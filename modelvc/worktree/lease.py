@@ -1,7 +1,7 @@
 """Read leases: the kernel says whether a program can write to a file now, by a descriptor or a shared mapping.
 
-Linux grants a read lease only where nobody has the file open for writing, and lets an opener wait until the holder
-looked again. Another owner's file, NFS and macOS have no leases.
+Linux grants a read lease only if no program has the file open for writing. A program that then opens the file for
+writing waits until the lease ends. Files of other owners, NFS and macOS have no leases.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import signal
 def take(fd: int) -> bool | None:
     """Take a read lease on FD. Return False if a program can write to the file, None if the file has no leases.
 
-    The kernel announces an opener by SIGIO, which ends a process that does not handle it. SIGURG takes its place: a
-    process ignores it unless it asked for it.
+    By default the kernel announces an opener by SIGIO, which would end this process. The lease asks for SIGURG, which
+    a process without a handler ignores.
     """
     try:
         fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
@@ -28,10 +28,10 @@ def take(fd: int) -> bool | None:
 
 
 def held(fd: int) -> bool:
-    """Return whether the lease on FD still stands: False once somebody opened the file to write."""
+    """Return True while the lease on FD stands, False once a program opens the file for writing."""
     return fcntl.fcntl(fd, fcntl.F_GETLEASE) == fcntl.F_RDLCK
 
 
 def release(fd: int) -> None:
-    """Let openers go on."""
+    """End the lease on FD. Programs that wait to open the file go on."""
     fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)

@@ -1,4 +1,4 @@
-"""A folder that nobody sees yet, filled with files."""
+"""Fill a new folder with files before it has its name."""
 
 from __future__ import annotations
 
@@ -22,16 +22,20 @@ if TYPE_CHECKING:
 
 
 class NewFolder:
-    """Files in a folder that nobody sees yet; they need no temporary names of their own."""
+    """A folder with a temporary name, and its files, which have their own names from the start.
+
+    FD is the open folder; its owner closes it. BEFORE: as of `descriptors.stamp`. TEMPORARY is the folder's name, if
+    `Worktree.place` will move the files.
+    """
 
     def __init__(self, fd: int, before: int, temporary: Temporary | None = None) -> None:
         self._fds = {"": fd}
         self._before = before
-        self.temporary = temporary  # where it lies itself
-        self.stats: dict[str, Stat] = {}  # of its files, by path
+        self.temporary = temporary
+        self.stats: dict[str, Stat] = {}  # of the files, by path in the folder
 
     def write(self, path: str, data: memoryview | bytes, *, executable: bool) -> Stat:
-        """A small file with these bytes."""
+        """Create the file PATH with the bytes DATA. Return its stat data. Raises as `fill`."""
 
         def fill(fd: int) -> None:
             write_all(fd, data)
@@ -39,6 +43,10 @@ class NewFolder:
         return self.fill(path, fill, executable=executable)
 
     def fill(self, path: str, fill: Fill, *, executable: bool) -> Stat:
+        """Create the file PATH with the content that FILL writes to a descriptor. Return its stat data.
+
+        Raises ConflictError if the file system takes PATH for the name of another file here.
+        """
         parent, _, name = path.rpartition("/")
         try:
             fd = os.open(name, NEW, 0o777 if executable else 0o666, dir_fd=self._folder(parent))
@@ -56,16 +64,16 @@ class NewFolder:
             os.close(fd)
 
     def at(self, path: str) -> Place:
-        """Where a file lies, until the next call."""
+        """Return the place of the file PATH. The next call of a method may close its descriptor."""
         parent, _, last = path.rpartition("/")
         return Place(self._folder(parent), last)
 
     def sync(self) -> None:
-        """Bring all of it to the disk: at once, since a sync for each of ten thousand files takes half a minute."""
+        """Write all files to the disk, at once: one sync for each of ten thousand files takes half a minute."""
         descriptors.sync_file_system(self._fds[""])
 
     def _folder(self, path: str) -> int:
-        """A descriptor of a folder inside, made with those on the way; few are open at once, however deep it lies."""
+        """Return a descriptor of the folder PATH. Missing folders are made. About 130 descriptors are open at most."""
         if (fd := self._fds.get(path)) is not None:
             return fd
         at = path.rpartition("/")[0]
@@ -83,6 +91,7 @@ class NewFolder:
         return fd
 
     def close(self) -> None:
+        """Close the folders inside."""
         for path, fd in list(self._fds.items()):
             if path:
                 os.close(fd)

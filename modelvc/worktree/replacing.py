@@ -1,7 +1,7 @@
-"""Runs of swaps in one worktree, with a journal. After a run that died, the next command finishes or undoes its swaps.
+"""Swap many files of a worktree, with a journal. After a kill, the next command finishes or undoes the swaps.
 
-The journal is written before the first swap of a run and removed after the last. `end_swaps` also runs at once after a
-run that raised.
+The journal is written before the first swap of a run and removed after the last. After a run that raised, `end_swaps`
+runs at once.
 """
 
 from __future__ import annotations
@@ -24,12 +24,16 @@ if TYPE_CHECKING:
     from modelvc.worktree.new_folder import NewFolder
 
 _AT_ONCE = 1_000  # swaps of one journal
-JOURNAL = ".swaps"  # how the name of one ends, in the worktree's folder for temporary files
-_MARK = b"1"
+JOURNAL = ".swaps"  # how the name of a journal ends; it lies in the worktree's folder for temporary files
+_MARK = b"1"  # the first byte of a journal whose swaps are not all done
 
 
 class Replacement(NamedTuple):
-    """What is to become of PATH. `new`: the file for it, below the run's folder; "": PATH goes."""
+    """A file to replace or remove.
+
+    `new` is the new file, below the run's folder, and `mine` its stat data; "" and None: PATH is removed. `seen` is
+    PATH as a plan saw it; None: nothing was there.
+    """
 
     path: str
     new: str
@@ -37,11 +41,11 @@ class Replacement(NamedTuple):
     seen: Known | None
 
 
-class Placed(NamedTuple):
-    """What became of a path. `why`: why the file that is there stays, "" for a path that was done.
+class Outcome(NamedTuple):
+    """What became of PATH. `why` says why the present file stays; "" if PATH was replaced or removed.
 
-    `stat` is that of the new file. It is what was written even if somebody changed the file since, so that nobody takes
-    the changed file for the written one.
+    `stat` is the stat data of the new file as it was written; None without a new file. If a program changed the file
+    since, its stat data differs, so the changed file is not taken for the written one.
     """
 
     path: str
@@ -49,42 +53,43 @@ class Placed(NamedTuple):
     stat: Stat | None = None
 
 
-def run(
+def swap_all(
     worktree: Folders,
     journal: Journal | None,
     temporary: Temporary,
     staged: NewFolder | None,
     wanted: Sequence[Replacement],
-) -> list[Placed]:
-    """Carry out WANTED, in order, noted in JOURNAL or in one of its own.
+) -> list[Outcome]:
+    """Carry out WANTED in order. Return the outcome of each.
 
-    STAGED is the folder that its new files lie in, None for TEMPORARY's own folder.
+    The swaps are noted in JOURNAL; None: in a new one. The new files lie in STAGED; None: in the folder of TEMPORARY.
+    Raises ConflictError if a path lies on another file system than the new files, and FileError if the system refuses.
     """
     works = [(one, f"{temporary.name}~{number}") for number, one in enumerate(wanted)]
-    done: list[Placed] = []
+    done: list[Outcome] = []
     for start in range(0, len(works), _AT_ONCE):
-        done += _run(worktree, journal, temporary, staged, works[start : start + _AT_ONCE])
+        done += _swap_some(worktree, journal, temporary, staged, works[start : start + _AT_ONCE])
     return done
 
 
-def _run(
+def _swap_some(
     worktree: Folders,
     journal: Journal | None,
     temporary: Temporary,
     staged: NewFolder | None,
     works: Sequence[tuple[Replacement, str]],
-) -> Iterator[Placed]:
+) -> Iterator[Outcome]:
     prefix = f"{temporary.name}/" if staged else ""
     noted = [(one.path, one.new and prefix + one.new, aside, one.mine, one.seen) for one, aside in works if one.seen]
     with contextlib.ExitStack() as stack:
-        if noted:  # nothing is displaced where nothing was
+        if noted:  # a gap that is filled displaces no file
             noting = journal or stack.enter_context(Journal(worktree))
             stack.enter_context(noting.noting(temporary.where, noted))
         folders = stack.enter_context(_Folders(worktree))
         for one, aside in works:
             there = folders.place(one.path)
             if there is None:
-                yield Placed(one.path, CHANGED if one.new else "")
+                yield Outcome(one.path, CHANGED if one.new else "")
                 continue
             new = _new(temporary, staged, one.new)
             work = Swap(there, Place(temporary.folder, aside), new, one.mine, one.seen)
@@ -97,17 +102,21 @@ def _run(
                     f"{shown(one.path)} lies on another file system than the folder above it",
                     hint="make the folder that is mounted there a model of its own, or unmount it",
                 ) from None
-            yield Placed(one.path, why, None if why or not one.mine else found_again(there, one.mine))
+            yield Outcome(one.path, why, None if why or not one.mine else stat_after_rename(there, one.mine))
 
 
 def _new(temporary: Temporary, staged: NewFolder | None, name: str) -> Place | None:
+    """Return the place of the new file NAME, or None for ""."""
     if not name:
         return None
     return staged.at(name) if staged else Place(temporary.folder, name)
 
 
-def found_again(there: Place, mine: Stat) -> Stat:
-    """Stat data of a new file at its place. A rename changes the ctime; anything else is somebody's edit."""
+def stat_after_rename(there: Place, mine: Stat) -> Stat:
+    """Return the stat data of a new file at THERE. MINE: its stat data before it was renamed.
+
+    A rename changes the ctime alone. If more differs, a program changed or removed the file: MINE is returned.
+    """
     try:
         found = stat_of(os.stat(there.name, dir_fd=there.folder, follow_symlinks=False))
     except FileNotFoundError:
@@ -116,7 +125,7 @@ def found_again(there: Place, mine: Stat) -> Stat:
 
 
 class _Folders:
-    """The folders of paths, the last of them held open: neighbours come one after the other."""
+    """Places of paths. The folder of the last path stays open: paths of one folder follow each other."""
 
     def __init__(self, worktree: Folders) -> None:
         self._worktree = worktree
@@ -131,7 +140,7 @@ class _Folders:
             os.close(self._fd)
 
     def place(self, path: str) -> Place | None:
-        """The place of PATH; None when its folder is gone, or a link or a file is there."""
+        """Return the place of PATH; None if its folder is missing, or a link or a file has the folder's name."""
         parent, _, name = path.rpartition("/")
         if parent != self._path or self._fd < 0:
             self.__exit__()
@@ -147,7 +156,7 @@ class _Folders:
 
 
 class Journal:
-    """A file that names the swaps under way: one line behind a mark, which is set last and taken away at the end."""
+    """A file that names the swaps in progress: a mark, then a line. The mark is written last, and erased at the end."""
 
     def __init__(self, worktree: Folders) -> None:
         os.makedirs(worktree.tmp, exist_ok=True)
@@ -166,7 +175,10 @@ class Journal:
 
     @contextlib.contextmanager
     def noting(self, where: str | None, noted: Sequence[tuple[object, ...]]) -> Iterator[None]:
-        """Keep NOTED while the block runs. After a block that raises, its swaps are finished or undone."""
+        """Keep NOTED in the journal while the block runs. After a block that raises, its swaps are finished or undone.
+
+        WHERE is `Temporary.where` of the run. NOTED holds the arguments of `_end_one` for each swap.
+        """
         text = f"{json.dumps([where, noted], default=bytes.hex)}\n".encode("ascii")
         write_all_at(self._fd, text, 1)
         os.pwrite(self._fd, _MARK, 0)
@@ -185,7 +197,7 @@ class Journal:
 
 
 def end_swaps(worktree: Folders, journal: str) -> None:
-    """Finish or undo the swaps of JOURNAL: a file that a plan saw is removed, any other gets its name back."""
+    """Finish or undo the swaps of JOURNAL. A displaced file is deleted if a plan saw it; else it gets its name back."""
     with open(journal, "rb") as file:
         if file.read(1) != _MARK:
             return
@@ -197,6 +209,7 @@ def end_swaps(worktree: Folders, journal: str) -> None:
 def _end_one(
     worktree: Folders, where: str | None, names: tuple[str, str, str], known: tuple[Stat | None, Known]
 ) -> None:
+    """Finish or undo one swap. NAMES: the path, its new file and the name aside. KNOWN: `mine` and `seen`."""
     path, new, aside = names
     with contextlib.ExitStack() as stack:
 
@@ -212,7 +225,7 @@ def _end_one(
                 place = Place(opened(_folder(parent or ".", base)), last)
         there = Place(opened(worktree.open_parent(path, create=True)), path.rpartition("/")[2])
         end_swap(Swap(there, Place(base, aside), place, known[0], known[1]), worktree.means)
-    worktree.remove_empty(os.path.dirname(path))  # it may have been made for nothing
+    worktree.remove_empty(os.path.dirname(path))  # it may have been made for this call
 
 
 def _folder(path: str, base: int | None = None) -> int:

@@ -1,4 +1,4 @@
-"""What lies in a tracked folder. Short path: imports nothing heavy."""
+"""List the files of a tracked folder. Short path: it imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from modelvc.worktree.state import Stat, stat_of
 
 
 def scan(root: str, folder: str) -> dict[str, Stat]:
-    """Stat data of every file under FOLDER (a path below ROOT), by its path relative to FOLDER.
+    """Return the stat data of every file in FOLDER (a path below ROOT), by its path in FOLDER.
 
-    UsageError for what a tree cannot hold: links, sockets, devices, pointers of other models, repositories.
+    Raises UsageError for content that a tree cannot hold: links, sockets, devices and Git repositories.
     """
     found: dict[str, Stat] = {}
     top = os.path.join(root, folder)

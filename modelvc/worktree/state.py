@@ -59,17 +59,21 @@ class Stat(tuple[int, int, int, int, int]):
 
     @property
     def executable(self) -> bool:
-        """Whether its owner may execute the file."""
+        """True if the owner of the file may execute it."""
         return bool(self[4] & 0o100)
 
     @property
     def but_ctime(self) -> tuple[int, int, int, int]:
-        """What a rename leaves as it is: inode, size, mtime and mode."""
+        """Inode, size, mtime and mode: a rename changes none of them."""
         return (*self[:3], self[4])
 
 
 class Known(tuple[Stat, bytes, bool]):
-    """What is known of a file: its stat data, its oid, and whether the entry is settled."""
+    """A file as it was read: its stat data, its oid, and whether the entry is settled.
+
+    A plan also holds the files that it will replace in this form. If an entry is not settled, its file is hashed again
+    before it is replaced.
+    """
 
     __slots__ = ()
 
@@ -87,7 +91,7 @@ class Known(tuple[Stat, bytes, bool]):
 
 
 class KnownPointer(tuple[Stat, str, bytes, int, bool]):
-    """What is known of a pointer: stat data of its file; kind, oid and size that it names; whether that is settled."""
+    """A pointer as it was read: stat data of its file; kind, oid and size in it; whether the entry is settled."""
 
     __slots__ = ()
 
@@ -105,7 +109,7 @@ class KnownPointer(tuple[Stat, str, bytes, int, bool]):
 
 
 class KnownTree(tuple[bytes, "dict[str, Any]"]):
-    """What is known of a folder: its oid, b"" if nothing is known, and its files."""
+    """A folder as it was read: its oid, b"" if it is unknown, and its files."""
 
     __slots__ = ()
 
@@ -120,12 +124,12 @@ class KnownTree(tuple[bytes, "dict[str, Any]"]):
 
 
 def stat_of(found: os.stat_result) -> Stat:
-    """Return the stat data of FOUND that tell an edit."""
+    """Return the stat data of FOUND by which an edit shows."""
     return Stat((found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_mode))
 
 
 def is_settled(stat: Stat, read_from: int) -> bool:
-    """Return whether every edit of a file with STAT since READ_FROM (ns), when its reading began, shows in its stat."""
+    """Return True if every edit of a file with STAT shows in its stat data. READ_FROM (ns): when its reading began."""
     newest = max(stat.mtime, stat.ctime)
     grain = COARSE if stat.ctime % 1_000_000_000 == 0 else GRAIN
     return newest < read_from - grain
@@ -145,7 +149,7 @@ class State:
         self.pointers: dict[str, _Pointer] = {}
         self.files: dict[str, _File] = {}
         self.trees: dict[str, tuple[bytes, dict[str, _File]]] = {}
-        self.answer: tuple[Any, ...] = ()  # a status that stays true while what it names keeps its stat data
+        self.answer: tuple[Any, ...] = ()  # a status; it stays true while the files that it names keep their stat data
         self.changed = False
         self._load()
 
@@ -165,29 +169,29 @@ class State:
             return
 
     def save(self) -> None:
-        """Write the file, if anything changed. OSError if that is refused; the old file then stays."""
+        """Write the file if an entry changed. Raises OSError if the system refuses; the old file then stays."""
         if not self.changed:
             return
         from modelvc.atomic import write_atomically
 
         body = marshal.dumps((self.pointers, self.files, self.trees, (), self.answer))  # (): unused
         os.makedirs(os.path.dirname(self._path), exist_ok=True)
-        # not synced: after a power cut the checksum fails, and it is built anew
+        # Not synced: if a power cut tears the file, its checksum fails, and it is built anew.
         write_atomically(self._path, _MAGIC + zlib.crc32(body).to_bytes(4, "little") + body)
         self.changed = False
 
     def file(self, path: str) -> Known | None:
-        """Return what is known of the file at PATH."""
+        """Return the entry of the file at PATH, or None."""
         row = self.files.get(path)
         return Known((Stat(row[0]), *row[1:])) if row else None
 
     def pointer(self, path: str) -> KnownPointer | None:
-        """Return what is known of the pointer of the model at PATH."""
+        """Return the entry of the pointer of the model at PATH, or None."""
         row = self.pointers.get(path)
         return KnownPointer((Stat(row[0]), *row[1:])) if row else None
 
     def tree(self, path: str) -> KnownTree:
-        """Return what is known of the folder at PATH."""
+        """Return the entry of the folder at PATH; one without oid and files if it is unknown."""
         return KnownTree(self.trees.get(path, (b"", {})))
 
     def remember_file(self, path: str, stat: Stat, oid: bytes, *, settled: bool) -> None:
@@ -210,14 +214,14 @@ class State:
             self.changed = True
 
     def forget(self, path: str) -> None:
-        """Drop what is known of the model at PATH."""
+        """Delete the entries of the model at PATH and of its pointer."""
         for table in (self.pointers, self.files, self.trees):
             if table.pop(path, None) is not None:
                 self.changed = True
 
 
 def _plain(stat: Stat) -> _Stat:
-    """Return STAT as marshal takes it: it refuses a subclass of tuple."""
+    """Return STAT as a plain tuple: marshal refuses subclasses."""
     inode, size, mtime, ctime, mode = stat
     return inode, size, mtime, ctime, mode
 

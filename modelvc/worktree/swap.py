@@ -1,9 +1,9 @@
 """Replace or remove a file only if it still is the file that a plan saw. A file that differs stays.
 
-A swap takes a read lease, compares, exchanges the new file with the old one in one step, and looks again: at the lease
-and at the file that it displaced. Where a platform lacks leases or exchanges, the next lower level does the same with
-a longer window (docs/decisions/0015-replacing-files.md). No displaced file is dropped unless it is the one that was
-seen: its bytes are in the store, and nobody writes to it.
+A swap takes a read lease, compares, and exchanges the new file with the old one in one step. Then it checks the lease
+and the displaced file. If a platform lacks leases or exchanges, the next lower level does the same with a longer window
+(docs/decisions/0015-replacing-files.md). A displaced file is deleted only if a plan saw it: its bytes are then in the
+store, and no program writes to it.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _OTHER = frozenset({errno.ELOOP, errno.EACCES, errno.EPERM, errno.ENXIO, errno.E
 
 
 class Means(NamedTuple):
-    """What may be tried on this platform. Each falls back to the next by itself where the kernel refuses it."""
+    """The calls that a swap may try. If the kernel refuses one, the swap tries the next."""
 
     lease: bool = True
     exchange: bool = True
@@ -47,14 +47,14 @@ ALL = Means()
 
 
 class Place(NamedTuple):
-    """A name in an open folder."""
+    """A name in an open folder. `folder` is its descriptor."""
 
     folder: int
     name: str
 
 
 class Temporary(NamedTuple):
-    """A fresh name in an open folder. `where`: that folder below the worktree; None: the one for temporary files."""
+    """A free name in an open folder. `where`: the folder's path below the worktree; None: it is the one in `.git`."""
 
     folder: int
     name: str
@@ -65,11 +65,11 @@ class Temporary(NamedTuple):
 class Swap:
     """One file to replace or remove. All places lie on one file system."""
 
-    there: Place  # where people work
+    there: Place  # the file in the worktree
     aside: Place  # a free name, for a file that is displaced by a rename
-    new: Place | None  # the file that takes its place; None: the file goes
+    new: Place | None  # the new file; None: the file is removed
     mine: Stat | None  # stat data of the new file
-    seen: Known | None  # None: nothing was there
+    seen: Known | None  # the file as a plan saw it; None: nothing was there
 
     @property
     def spare(self) -> Place:
@@ -78,7 +78,7 @@ class Swap:
 
 
 def swap(work: Swap, means: Means = ALL) -> str:
-    """Carry out WORK. Return "" when it is done, else why the file that is there stays.
+    """Carry out WORK. Return "" if it was done, else why the present file stays. Raises OSError if the system refuses.
 
     After a crash at any step, `end_swap` finishes or undoes WORK.
     """
@@ -104,20 +104,20 @@ def swap(work: Swap, means: Means = ALL) -> str:
             return CHANGED
         try:
             displaced, came = _displace(work, means)
-        except FileNotFoundError:  # somebody removed it just now
+        except FileNotFoundError:  # another program has just removed it
             return _fill_gap(work, means)
         if leased and lease.held(fd) and _as_seen(_look(displaced), work.seen):
             os.unlink(displaced.name, dir_fd=displaced.folder)
             return CAME if came else ""
         return end_swap(work, means, may_drop=not leased) or (CAME if came else "")
     finally:
-        os.close(fd)  # ends the lease: who waited for it finds its file where it opened it
+        os.close(fd)  # ends the lease: a program that waits to open the file then finds it under its name
 
 
 def end_swap(work: Swap, means: Means = ALL, *, may_drop: bool = True) -> str:
     """Finish or undo a swap from the step that it reached: after a displacement, or after a crash.
 
-    Return "" or why a file stays. Without MAY_DROP a displaced file is put back even if it looks as it was seen.
+    Return "", or why a file stays. Without MAY_DROP a displaced file is put back even if it looks as it was seen.
     """
     why = ""
     for place in (work.new, work.aside, work.spare):
@@ -132,14 +132,17 @@ def end_swap(work: Swap, means: Means = ALL, *, may_drop: bool = True) -> str:
         elif not (may_drop and work.seen and _as_seen(found, work.seen) and _at_rest(place, work.seen, means)):
             why = CHANGED + _put_back(work, place, means)
         elif work.mine and now is None:
-            _give_or_keep(work, place, means)
+            _rename_back(work, place, means)
         else:
             os.unlink(place.name, dir_fd=place.folder)
     return why
 
 
-def give(source: Place, target: Place, means: Means = ALL) -> None:
-    """Rename a file, or a folder; FileExistsError when something is there."""
+def rename_noreplace(source: Place, target: Place, means: Means = ALL) -> None:
+    """Rename the file or folder SOURCE to TARGET. Raises FileExistsError if TARGET exists.
+
+    If kernel and file system have neither such a rename nor links, a TARGET that is made at the last instant is lost.
+    """
     if means.exchange and _rename2(source, target, _NO_REPLACE, _EXCLUSIVE):
         return
     if means.link:
@@ -157,7 +160,10 @@ def give(source: Place, target: Place, means: Means = ALL) -> None:
 
 
 def unchanged(fd: int, seen: Known, means: Means = ALL) -> str:
-    """Return "" if the open file is as it was seen and nobody can write to it, else why not. FD then holds a lease."""
+    """Return "" if the open file FD is as it was SEEN and no program can write to it, else why not.
+
+    FD then holds a lease, if the file has leases.
+    """
     if (lease.take(fd) if means.lease else None) is False:
         return BUSY
     same = _as_seen(stat_of(os.fstat(fd)), seen) and (seen.settled or _hashes(fd, seen.oid))
@@ -168,33 +174,34 @@ def unchanged(fd: int, seen: Known, means: Means = ALL) -> str:
 
 
 def _fill_gap(work: Swap, means: Means) -> str:
+    """Put the new file where no file is. Return as `swap`."""
     if work.new is None:
         return ""
     try:
-        give(work.new, work.there, means)
+        rename_noreplace(work.new, work.there, means)
     except FileExistsError:
         return CAME
     return ""
 
 
 def _displace(work: Swap, means: Means) -> tuple[Place, bool]:
-    """Take the file that is there away. Return where it is now, and whether another one came to its place."""
+    """Move the present file away. Return its place now, and True if another file has taken its name meanwhile."""
     if work.new and means.exchange and _rename2(work.new, work.there, _EXCHANGE, _SWAP):
         return work.new, False
     _rename(work.there, work.aside)
     try:
         if work.new:
-            give(work.new, work.there, means)
+            rename_noreplace(work.new, work.there, means)
     except FileExistsError:
         return work.aside, True
     return work.aside, False
 
 
 def _put_back(work: Swap, place: Place, means: Means) -> str:
-    """Give the file at PLACE its name again. Return words for one that finds its name taken."""
+    """Give the displaced file at PLACE its name back. Return "", or words about a file whose name was taken."""
     now = _look(work.there)
     if now is None:
-        return _give_or_keep(work, place, means)
+        return _rename_back(work, place, means)
     if work.mine is None or now.inode != work.mine.inode:
         return _keep_beside(work, place, means)
     said = ""
@@ -203,7 +210,7 @@ def _put_back(work: Swap, place: Place, means: Means) -> str:
     else:
         other = work.spare
         _rename(work.there, other)
-        said = _give_or_keep(work, place, means)
+        said = _rename_back(work, place, means)
     found = _look(other)
     if found and _is_mine(found, work.mine) and _at_rest(other, None, means):
         os.unlink(other.name, dir_fd=other.folder)
@@ -211,34 +218,39 @@ def _put_back(work: Swap, place: Place, means: Means) -> str:
     return said + _keep_beside(work, other, means)
 
 
-def _give_or_keep(work: Swap, place: Place, means: Means) -> str:
+def _rename_back(work: Swap, place: Place, means: Means) -> str:
+    """Give the file at PLACE its name back; if the name is taken, keep the file beside. Return as `_put_back`."""
     try:
-        give(place, work.there, means)
+        rename_noreplace(place, work.there, means)
     except FileExistsError:
         return _keep_beside(work, place, means)
     return ""
 
 
 def _keep_beside(work: Swap, place: Place, means: Means) -> str:
-    """Keep a file whose name another one has taken."""
+    """Keep the file at PLACE under a new name: another file has its own. Return words with the name, or ""."""
     name = f"{work.there.name}.kept-{os.urandom(4).hex()}"
     with contextlib.suppress(FileNotFoundError):
-        give(place, Place(work.there.folder, name), means)
+        rename_noreplace(place, Place(work.there.folder, name), means)
         return f" (another version of it is now {name})"
     return ""
 
 
 def _as_seen(found: Stat | None, seen: Known) -> bool:
-    """Whether inode, size, time and mode are those that a plan saw; a rename changes the ctime."""
+    """Return True if inode, size, mtime and mode are those that a plan saw. A rename changes the ctime alone."""
     return found is not None and found.but_ctime == seen.stat.but_ctime
 
 
 def _is_mine(found: Stat, mine: Stat) -> bool:
+    """Return True if FOUND is the new file. Its mode may have changed."""
     return (found.inode, found.size, found.mtime) == (mine.inode, mine.size, mine.mtime)
 
 
 def _at_rest(place: Place, seen: Known | None, means: Means) -> bool:
-    """Whether no program writes to a file, as far as can be told; of an entry that is not settled, hash it."""
+    """Return True if no program writes to the file at PLACE, as far as the platform tells.
+
+    A file whose entry SEEN is not settled must also have the oid of SEEN.
+    """
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     try:
         fd = os.open(place.name, flags, dir_fd=place.folder)
@@ -253,12 +265,14 @@ def _at_rest(place: Place, seen: Known | None, means: Means) -> bool:
 
 
 def _hashes(fd: int, oid: bytes) -> bool:
+    """Return True if FD is a regular file with OID."""
     from modelvc.worktree.digest import digest_of
 
     return stat.S_ISREG(os.fstat(fd).st_mode) and digest_of(fd) == oid
 
 
 def _look(place: Place) -> Stat | None:
+    """Return the stat data of the file or link at PLACE, or None if nothing is there."""
     try:
         return stat_of(os.stat(place.name, dir_fd=place.folder, follow_symlinks=False))
     except FileNotFoundError:
@@ -273,7 +287,10 @@ def _rename(source: Place, target: Place) -> None:
 
 
 def _rename2(source: Place, target: Place, flag: int, flag_on_macos: int) -> bool:
-    """Rename with a flag that the standard library lacks. Return False where kernel or file system lack it as well."""
+    """Rename with a flag, which the standard library lacks. Return False if kernel or file system lack it as well.
+
+    Raises OSError if the system refuses.
+    """
     call = _call()
     if call is None:
         return False
@@ -288,7 +305,7 @@ def _rename2(source: Place, target: Place, flag: int, flag_on_macos: int) -> boo
 
 @cache
 def _call() -> Callable[[int, bytes, int, bytes, int], int] | None:
-    """The C library's function, which returns 0 or an error number."""
+    """Return the C library's function, or None without one. The function returns 0 or an error number."""
     import ctypes
 
     library = ctypes.CDLL(None, use_errno=True)

@@ -43,7 +43,7 @@ from modelvc.store.local.store import LocalStore
 from modelvc.store.transfer.download import Downloader
 from modelvc.worktree.files import Worktree
 from modelvc.worktree.state import Known, stat_of
-from modelvc.worktree.swap import CAME, Place, Swap, give, swap
+from modelvc.worktree.swap import CAME, Place, Swap, rename_noreplace, swap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -310,16 +310,16 @@ def _put_in_place(work: str, target: str, before: Stat | None) -> None:
 def _exchange_folders(place: Place, new: Place, aside: Place | None) -> str:
     """Move the old folder or link ASIDE, then rename NEW to PLACE. Return why it failed; "" if it did not."""
     if aside:
-        give(place, aside)
+        rename_noreplace(place, aside)
     try:
-        give(new, place)
+        rename_noreplace(new, place)
     except BaseException as error:
         if aside:
             with contextlib.suppress(FileExistsError):
-                give(aside, place)
+                rename_noreplace(aside, place)
                 aside = None
         if aside:
-            give(aside, Place(place.folder, f"{place.name}.kept-{os.urandom(4).hex()}"))
+            rename_noreplace(aside, Place(place.folder, f"{place.name}.kept-{os.urandom(4).hex()}"))
         if not isinstance(error, FileExistsError):
             raise
         return CAME

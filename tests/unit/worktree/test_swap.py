@@ -341,13 +341,13 @@ def test_an_interrupt_is_mended_at_once(tree: Worktree, change: str, monkeypatch
 
 
 def test_an_edit_right_after_is_not_taken_for_what_was_written(tree: Worktree, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = replacing.found_again
+    real = replacing.stat_after_rename
 
     def edited(there: swap.Place, mine: Stat) -> Stat:
         here(tree).write_bytes(b"edited")
         return real(there, mine)
 
-    monkeypatch.setattr(replacing, "found_again", edited)
+    monkeypatch.setattr(replacing, "stat_after_rename", edited)
     for at in (seen(tree), ANY):
         found = tree.write(PATH, lambda fd: write_all(fd, b"new"), seen=at)
         assert found != tree.stat(PATH)
