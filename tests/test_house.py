@@ -123,7 +123,8 @@ def _found() -> dict[str, Drawn]:
 
 def _drawn(package: str, imported: set[str]) -> Drawn:
     inside = {name.split(".")[1] for name in imported if name.startswith("modelvc.")} - {package}
-    others = {name.split(".")[0] for name in imported} - {"modelvc"} - sys.stdlib_module_names
+    known = {"modelvc", "compression", *sys.stdlib_module_names}  # compression: from Python 3.14 on
+    others = {name.split(".")[0] for name in imported} - known
     return Drawn(frozenset(inside), frozenset(DISTRIBUTIONS.get(name, name) for name in others))
 
 

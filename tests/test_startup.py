@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # Never on the way to an answer that needs none of them.
-TERMINAL = {"typer", "rich", "click", "fsspec", "s3fs", "nbdime", "pygit2", "git", "numpy", "zstandard", "blake3"}
+TERMINAL = {"typer", "rich", "click", "fsspec", "s3fs", "nbdime", "pygit2", "git", "numpy", "backports", "blake3"}
 HEAVY = TERMINAL | {"dataclasses", "inspect", "re", "pathlib", "json", "subprocess", "tomllib", "typing", "xxhash"}
 # Hooks may open the store and look at history, but talk plainly.
 DRIVER = {"typer", "rich", "click", "fsspec", "s3fs", "nbdime", "pygit2", "git", "numpy"}
@@ -86,7 +86,7 @@ HEAVY_WORK = {
     "pygit2",
     "git",
     "pyfastcdc",
-    "zstandard",
+    "backports",
     "yaml",
     "sqlite3",
     "asyncio",
@@ -130,7 +130,7 @@ def test_hooks_load_no_terminal_library(clone: Clone, hook: str) -> None:
 
 def test_help_needs_no_remote_and_no_history(clone: Clone) -> None:
     loaded, _ = _loaded(clone, "--help")
-    assert not loaded & {"fsspec", "s3fs", "nbdime", "pygit2", "git", "numpy", "rich", "blake3", "zstandard"}
+    assert not loaded & {"fsspec", "s3fs", "nbdime", "pygit2", "git", "numpy", "rich", "blake3", "backports"}
 
 
 @pytest.mark.parametrize("before", ["", "status", "ls", "add -m", "push -r", "remote"])

@@ -17,7 +17,7 @@ from tests.support.clone import Clone
 MODULES = (
     *("json", "re", "struct", "zlib", "hashlib", "argparse", "typing", "dataclasses", "tempfile", "shutil", "time"),
     *("sitecustomize", "usercustomize", "site", "encodings/__init__", "readline", "tomllib", "subprocess", "threading"),
-    *("blake3", "xxhash", "zstandard", "numpy/__init__", "pygit2", "fsspec/__init__", "typer", "rich/__init__", "yaml"),
+    *("blake3", "xxhash", "backports", "numpy/__init__", "pygit2", "fsspec/__init__", "typer", "rich/__init__", "yaml"),
     *("modelvc/__init__", "modelvc/__main__", "modelvc/drivers/__init__", "modelvc/errors", "nbdime/__init__"),
 )
 PROGRAMS = (

@@ -117,7 +117,7 @@ def _load() -> None:
     for module in pkgutil.walk_packages(modelvc.__path__, "modelvc."):
         if not module.name.endswith(("__main__", "drivers.script")):
             importlib.import_module(module.name)
-    for name in ("zstandard", "s3fs", "rich.table", "rich.progress", "yaml"):
+    for name in ("modelvc.store.objects.zstd", "s3fs", "rich.table", "rich.progress", "yaml"):
         importlib.import_module(name)
 
 

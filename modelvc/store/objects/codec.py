@@ -14,9 +14,8 @@ from modelvc.formats.binary.pack import RAW, ZSTD, Encoding, NewChunk
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import zstandard
-
     from modelvc.formats.binary.pack import Stored
+    from modelvc.store.objects.zstd import ZstdCompressor
 
 KNOWN = frozenset({RAW, ZSTD})  # a chunk in another encoding may need other chunks too
 LEVEL = 1  # on models, level 3 gains two points and costs a quarter of the speed (docs/decisions/0005-store.md)
@@ -27,22 +26,14 @@ TINY = 64  # bytes; below, the header of a frame costs what compression saves
 _local = threading.local()  # zstd contexts are not safe to share between threads
 
 
-def _compressor() -> zstandard.ZstdCompressor:
+def _frame(raw: bytes | bytearray | memoryview) -> bytes:
+    """Return RAW as one zstd frame that names its content size, without a checksum."""
     if not hasattr(_local, "compressor"):
-        import zstandard  # 5 ms that a command without chunks saves
+        from modelvc.store.objects.zstd import ZstdCompressor
 
-        _local.compressor = zstandard.ZstdCompressor(level=LEVEL, write_content_size=True, write_checksum=False)
-    found: zstandard.ZstdCompressor = _local.compressor
-    return found
-
-
-def _decompressor() -> zstandard.ZstdDecompressor:
-    if not hasattr(_local, "decompressor"):
-        import zstandard
-
-        _local.decompressor = zstandard.ZstdDecompressor()
-    found: zstandard.ZstdDecompressor = _local.decompressor
-    return found
+        _local.compressor = ZstdCompressor(level=LEVEL)
+    compressor: ZstdCompressor = _local.compressor
+    return compressor.compress(raw, compressor.FLUSH_FRAME)
 
 
 def worth_compressing(size: int, read_at: Callable[[int, int], bytes]) -> bool:
@@ -50,13 +41,13 @@ def worth_compressing(size: int, read_at: Callable[[int, int], bytes]) -> bool:
     starts = {0, max(0, (size - SAMPLE) // 2), max(0, size - SAMPLE)}
     samples = [read_at(start, SAMPLE) for start in sorted(starts)]
     total = sum(map(len, samples))
-    return total > 0 and sum(len(_compressor().compress(s)) for s in samples) < WORTH * total
+    return total > 0 and sum(len(_frame(s)) for s in samples) < WORTH * total
 
 
 def encode(raw: bytes | bytearray | memoryview, *, compress: bool) -> tuple[Encoding, bytes | bytearray | memoryview]:
     """Return the encoding for RAW, and the bytes to store."""
     if compress and len(raw) > TINY:
-        packed = _compressor().compress(raw)
+        packed = _frame(raw)
         if len(packed) < WORTH * len(raw):
             return ZSTD, packed
     return RAW, raw
@@ -78,17 +69,18 @@ def decode(encoding: Encoding, stored: bytes | memoryview, raw: int) -> bytes | 
         return stored
     if encoding != ZSTD:
         raise FormatError(f"encoding {encoding.id} is not known; a newer mvc may read it")
-    import zstandard
+    from modelvc.store.objects.zstd import ZstdDecompressor, ZstdError, get_frame_info
 
+    decompressor = ZstdDecompressor()  # for one frame
     try:
         # Compare the size that the frame claims before allocating: a few bytes can claim a terabyte.
-        if zstandard.frame_content_size(stored) != raw:
+        if get_frame_info(stored).decompressed_size != raw:
             raise FormatError(f"a compressed chunk does not hold the {raw} bytes it should")
-        data = _decompressor().decompress(stored, max_output_size=raw)
-    except zstandard.ZstdError as error:
+        data = decompressor.decompress(stored, max_length=raw)
+    except ZstdError as error:
         raise FormatError(f"a compressed chunk is damaged: {error}") from None
-    if len(data) != raw:
-        raise FormatError(f"a compressed chunk holds {len(data)} bytes instead of {raw}")
+    if len(data) != raw or not decompressor.eof:
+        raise FormatError(f"a compressed chunk is cut off at {len(data)} of {raw} bytes")
     return data
 
 

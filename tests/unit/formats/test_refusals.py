@@ -19,6 +19,7 @@ from modelvc.formats.binary.segment import Placement, Recipe, Segment
 from modelvc.formats.text import repository_registration
 from modelvc.ids import Oid
 from modelvc.store.objects import codec
+from modelvc.store.objects.zstd import ZstdCompressor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -70,6 +71,16 @@ TRAILERS: dict[str, tuple[Callable[[], object], str]] = {
 # -- a segment
 
 RECIPE = Recipe(A + B, array("I", [100, 100]), ((2, 1),))
+FRAMED = bytes(range(256)) * 4
+FRAME = bytes(codec.encode(FRAMED, compress=True)[1])
+
+
+def _frame_with_an_empty_last_block() -> bytes:
+    packer = ZstdCompressor()
+    packer.set_pledged_input_size(len(FRAMED))
+    return packer.compress(FRAMED, packer.FLUSH_BLOCK) + packer.flush(packer.FLUSH_FRAME)
+
+
 PLACES = Placement(((A, SIZE),), array("I", [0, 0]), (ONE, ONE._replace(cid=B, offset=200, encoding=ZSTD)))
 SEGMENT = Segment(RECIPE, PLACES)
 
@@ -170,6 +181,17 @@ OTHERS: dict[str, tuple[Callable[[], object], str]] = {
     "a leaf of too many bytes": (lambda: tree.parse_leaf(bytes(limits.LEAF + 1)), "bytes are too many"),
     "a number of 65 bits": (lambda: toml.read(b"a = 9223372036854775808", "it", limit=99), "does not fit into 64"),
     "raw bytes of another length": (lambda: codec.decode(RAW, b"abc", 4), "of 4 bytes is stored in 3"),
+    "a frame without its last byte": (
+        lambda: codec.decode(ZSTD, _frame_with_an_empty_last_block()[:-1], len(FRAMED)),
+        "is cut off at 1024 of 1024 bytes",
+    ),
+    "a frame without its content": (lambda: codec.decode(ZSTD, FRAME[:10], len(FRAMED)), "is cut off at 0 of"),
+    "a frame of another length": (lambda: codec.decode(ZSTD, FRAME, len(FRAMED) - 1), "does not hold the"),
+    "no frame at all": (lambda: codec.decode(ZSTD, b"not a frame, but text", 21), "is damaged"),
+    "a frame that is damaged": (
+        lambda: codec.decode(ZSTD, FRAME[:7] + b"\xff\xff\xff" + FRAME[10:], len(FRAMED)),
+        "is damaged",
+    ),
     "an encoding of a later version": (lambda: codec.decode(pack.Encoding(9), b"abc", 3), "encoding 9 is not known"),
     "a place that is none": (
         lambda: repository_registration.parse(repository_registration.encode(""), "it"),
