@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import contextmanager
 from threading import Event, Thread
@@ -27,7 +28,7 @@ def doing(what: str, *, quiet: bool) -> Iterator[None]:
 
     The block must not print.
     """
-    if quiet or not sys.stderr.isatty():
+    if quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         yield
         return
     done = Event()
@@ -37,7 +38,7 @@ def doing(what: str, *, quiet: bool) -> Iterator[None]:
             sys.stderr.write(f"{what} ...")
             sys.stderr.flush()
             done.wait()
-            sys.stderr.write("\r" + " " * (len(what) + 4) + "\r")
+            sys.stderr.write("\r\x1b[2K")
             sys.stderr.flush()
 
     thread = Thread(target=say, daemon=True)

@@ -180,6 +180,46 @@ def test_a_click_leads_to_the_row_and_its_link_to_the_version_before(opened: Any
     assert opened.current_url.endswith("#v2")
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_page_fits_a_screen_and_a_phone(tmp_path: Path, browser: Any, width: int, scheme: str) -> None:
+    clone = Clone.new(tmp_path / "project")
+    names = ("test.accuracy", "test.log_loss", "test.f1_macro", "latency_ms_p95", "size_mb", "rows")
+    params = b'{"depth": %d, "trees": %d, "learning_rate": 0.05}'
+    for at in range(2):
+        clone.write("model.bin", at)
+        clone.write("params.json", params % (at, 50 * at))
+        metrics = [word for name in names for word in ("-m", f"{name}=0.{at + 5}321")]
+        clone.mvc("add", "model.bin", *metrics, "--params", "params.json")
+        clone.git("commit", "-qm", "tune the depth of the trees and their number with a search over five folds")
+    clone.mvc("plot", "model.bin", "-o", "report.html")
+    run = browser.execute_cdp_cmd
+    screen = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+    try:
+        run("Emulation.setDeviceMetricsOverride", screen)
+        run("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
+        browser.get((clone.path / "report.html").as_uri())
+        body = browser.find_element("tag name", "body")
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width, "nothing sticks out"
+        assert "better than the version before" in body.text or "since the version before" in body.text
+        author = clone.git("log", "-1", "--format=%an").strip()
+        assert f"by {author}" in body.text
+        assert author in browser.find_element("css selector", "#v2 .words").text
+        inside = browser.execute_script(
+            "const e = document.querySelector('.wide'); return e.scrollWidth - e.clientWidth"
+        )
+        assert (inside == 0) == (width == 1280), "the whole table is seen on a screen; on a phone it scrolls"
+        ink, paper = (int(browser.execute_script(_RED, name)) for name in ("color", "backgroundColor"))
+        assert ink < 100 if scheme == "light" else ink > 150
+        assert paper > 150 if scheme == "light" else paper < 100
+    finally:
+        run("Emulation.clearDeviceMetricsOverride", {})
+        run("Emulation.setEmulatedMedia", {"features": []})
+
+
+_RED = "return getComputedStyle(document.body)[arguments[0]].match(/\\d+/)[0]"  # the share of red, 0 to 255
+
+
 def test_with_the_keyboard(opened: Any) -> None:
     from selenium.webdriver import Keys
 

@@ -46,14 +46,19 @@
     const subject = cells.findIndex((cell) => cell.className === "words");
     const title = document.createElement("strong");
     const list = document.createElement("dl");
-    title.textContent = cells[subject].textContent;
-    heads.forEach((head, column) => {
-      if (column === subject || !cells[column].textContent) return;
+    title.textContent = cells[subject].firstElementChild.textContent;
+    const add = (word, text) => {
+      if (!text) return;
       const name = document.createElement("dt");
       const value = document.createElement("dd");
-      name.textContent = head;
-      value.textContent = cells[column].textContent;
+      name.textContent = word;
+      value.textContent = text;
       list.append(name, value);
+    };
+    heads.forEach((head, column) => {
+      const under = cells[column].querySelector(".under");
+      if (column !== subject) add(head, (under ? cells[column].firstElementChild : cells[column]).textContent);
+      if (under) add(under.dataset.name, under.textContent);
     });
     tip.replaceChildren(title, list);
     tip.hidden = false;

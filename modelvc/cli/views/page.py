@@ -94,7 +94,7 @@ def _tiles(found: Plot) -> Iterator[str]:
     yield (
         f'<li><span class="soft">newest version</span>'
         f'<b><a href="#v{len(found.versions)}">{render.short(new.oid)}</a></b>'
-        f"{escape(render.size(new.size))}, commit <code>{new.commit[:10]}</code></li>"
+        f"{escape(render.size(new.size))}, commit <code>{new.commit[:10]}</code> by {_text(new.author)}</li>"
     )
     for metric in found.metrics[:11]:
         change = _change(metric, old, new)
@@ -115,13 +115,13 @@ def _change(metric: PlotMetric, old: LoggedVersion | None, new: LoggedVersion) -
     if before is None or after is None:
         return ""
     if before == after:
-        return '<span class="soft">as before</span>'
+        return '<span class="soft">same as the version before</span>'
     gains = {"higher": after > before, "lower": after < before}
     if metric.target is not None:
         gains["target"] = abs(after - metric.target) < abs(before - metric.target)
     better = gains.get(metric.direction)
-    kind, word = {True: ("good", " better"), False: ("bad", " worse"), None: ("soft", "")}[better]
-    return f'<span class="{kind}">{after - before:+.4g}{word}</span>'
+    kind, words = {True: ("good", ", better than"), False: ("bad", ", worse than"), None: ("soft", " since")}[better]
+    return f'<span class="{kind}">{after - before:+.4g}{words} the version before</span>'
 
 
 def _plots(found: Plot) -> Iterator[str]:
@@ -212,9 +212,9 @@ def _table(found: Plot) -> Iterator[str]:
     if same and found.versions:
         words = ", ".join(f"{_text(name)} = {_number(found.versions[-1].params[name])}" for name in same)
         yield f'<p class="soft">Parameters of all of them: {words}</p>'
-    head = ["version", "commit", "date", "subject", *metrics, *titles, "size", "author", "from"]
     yield '<div class="wide"><table><thead><tr>'
-    yield "".join(f'<th scope="col">{_text(cell)}</th>' for cell in head)
+    yield "".join(f'<th scope="col">{cell}</th>' for cell in ("version", "commit", "subject"))
+    yield "".join(f'<th scope="col" class="number">{_breakable(name)}</th>' for name in (*metrics, *titles, "size"))
     yield "</tr></thead><tbody>"
     came = _came_from(found.versions)
     for at in reversed(range(len(found.versions))):
@@ -223,14 +223,24 @@ def _table(found: Plot) -> Iterator[str]:
         refs = f' <span class="soft">({_text(", ".join(version.refs))})</span>' if version.refs else ""
         measured = [version.metrics.get(name) for name in metrics] + [version.params.get(name) for name in varied]
         yield (
-            f'<tr id="v{number}"><td><code>{render.short(version.oid)}</code></td>'
-            f"<td><code>{version.commit[:10]}</code></td>"
-            f'<td>{_day(version)}</td><td class="words">{_text(version.subject)}{refs}</td>'
+            f'<tr id="v{number}"><td><code>{render.short(version.oid)}</code>{_under("from", _link(version, came[at]))}'
+            f"</td><td><code>{version.commit[:10]}</code>{_under('date', _day(version))}</td>"
+            f'<td class="words"><span>{_text(version.subject)}{refs}</span>'
+            f"{_under('author', _text(version.author))}</td>"
             + "".join(f'<td class="number">{_number(one)}</td>' for one in measured)
-            + f'<td class="number">{escape(render.size(version.size))}</td><td>{_text(version.author)}</td>'
-            f"<td>{_link(version, came[at])}</td></tr>"
+            + f'<td class="number">{escape(render.size(version.size))}</td></tr>'
         )
     yield "</tbody></table></div>"
+
+
+def _breakable(name: str) -> str:
+    """Return NAME as HTML that may break after a dot or an underscore."""
+    return _text(name).replace(".", ".<wbr>").replace("_", "_<wbr>")
+
+
+def _under(name: str, html: str) -> str:
+    """Return HTML as the second line of a cell. The script shows it under NAME."""
+    return f' <span class="under soft" data-name="{name}">{html}</span>' if html else ""
 
 
 def _came_from(versions: Sequence[LoggedVersion]) -> list[int | None]:
@@ -244,5 +254,7 @@ def _came_from(versions: Sequence[LoggedVersion]) -> list[int | None]:
 
 
 def _link(version: LoggedVersion, at: int | None) -> str:
+    if not version.parent:
+        return ""
     code = f"<code>{render.short(version.parent)}</code>"
     return code if at is None else f'<a href="#v{at + 1}">{code}</a>'

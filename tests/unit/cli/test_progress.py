@@ -66,7 +66,7 @@ def test_what_takes_longer_than_a_moment_is_said_and_wiped_away(
     with doing("reading", quiet=quiet):
         time.sleep(0.2)
         assert sys.stderr.getvalue() == said  # type: ignore[attr-defined]
-    assert sys.stderr.getvalue() == (f"{said}\r{' ' * len(said)}\r" if said else "")  # type: ignore[attr-defined]
+    assert sys.stderr.getvalue() == (f"{said}\r\x1b[2K" if said else "")  # type: ignore[attr-defined]
 
 
 def test_what_is_quick_is_not_said(monkeypatch: pytest.MonkeyPatch) -> None:

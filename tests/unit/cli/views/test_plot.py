@@ -194,19 +194,22 @@ def test_parameters_that_never_change_stand_above_the_table() -> None:
     versions = tuple(version(at, {"acc": 0.5}, params=params[at]) for at in range(3))
     text = page.page(Plot("m", history([0.5]).metrics, versions, ((0, 1), (1, 2))))
     assert "Parameters of all of them: seed = 1" in text
-    heads = re.findall(r'<th scope="col">([^<]*)', text)
-    assert heads == [
-        "version",
-        "commit",
-        "date",
-        "subject",
-        "acc",
-        "depth",
-        "acc (parameter)",
-        "size",
-        "author",
-        "from",
-    ]
+    heads = re.findall(r'<th scope="col"[^>]*>([^<]*)', text)
+    assert heads == ["version", "commit", "subject", "acc", "depth", "acc (parameter)", "size"]
+
+
+def test_the_newest_version_is_compared_in_words() -> None:
+    def said(direction: str, *values: float) -> str:
+        found = re.search(
+            r"<li><span[^>]*>acc</span><b>[^<]*</b><span[^>]*>([^<]*)", page.page(history([*values], direction))
+        )
+        assert found
+        return found[1]
+
+    assert said("higher", 0.5, 0.6) == "+0.1, better than the version before"
+    assert said("lower", 0.5, 0.6) == "+0.1, worse than the version before"
+    assert said("", 0.5, 0.6) == "+0.1 since the version before"
+    assert said("higher", 0.5, 0.5) == "same as the version before"
 
 
 def test_metrics_that_are_no_numbers_are_in_the_table() -> None:
