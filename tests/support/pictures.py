@@ -60,6 +60,8 @@ def history(folder: Path) -> Clone:
     """Make a clone in FOLDER with a version of a model for each training, and the files of one more."""
     clone = Clone(folder)
     clone.env = {"TZ": "UTC", "GIT_DEFAULT_HASH": "sha1", "COLUMNS": str(WIDTH), "NO_COLOR": ""}
+    for role in ("AUTHOR", "COMMITTER"):
+        clone.env |= {f"GIT_{role}_NAME": "Ada", f"GIT_{role}_EMAIL": "ada@example.org"}
     clone.git("init", "-q", "-b", "main")
     _date(clone, 0)
     clone.mvc("init")
