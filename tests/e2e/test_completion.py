@@ -66,6 +66,7 @@ OFFERED = {
     "--repo models status b": ["bert.pt"],
     "ls m": ["model.pkl", "models/bert.pt", "main"],
     "ls v": ["v1.0"],
+    "ls z": [BRANCH],  # and not the branch whose name is not UTF-8
     "show v1.0:model.": ["v1.0:model.pkl"],
     "diff v1.0..ma": ["v1.0..main"],
     "diff v1.0 model.": ["model.pkl"],
