@@ -302,7 +302,7 @@ def mergetool(
         raise UsageError("no notebook is in conflict between two versions", hint="see `git status`")
     settled = []
     for one in waiting:
-        status, data = _settle(one, stages(repo, one), port, browser=not no_browser)
+        status, data = _merge_in_browser(one, stages(repo, one), port, browser=not no_browser)
         if data:
             write(repo, one, data)
             render.out(f"merged  {CONTEXT.name(one)}")
@@ -317,7 +317,7 @@ def mergetool(
         raise typer.Exit(EXIT_NO)
 
 
-def _settle(path: str, versions: list[bytes], port: int, *, browser: bool) -> tuple[int, bytes]:
+def _merge_in_browser(path: str, versions: list[bytes], port: int, *, browser: bool) -> tuple[int, bytes]:
     """Run nbdime's merge tool for one notebook. Return its exit status and the saved bytes, b"" if nothing was saved.
 
     Raises FormatError if the saved file is no notebook.

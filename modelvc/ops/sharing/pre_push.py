@@ -91,7 +91,7 @@ def _push(repo: Repo, to: OpenRemote, git_remote: _GitRemote, include: Sequence[
     new = (one for one in scope.objects if one.name in lost and one.name not in known)  # each is reported once
     gone = [Lost(*one.name, one.commit, one.path) for one in new]
     if not elsewhere:
-        proofs.note(repo, to.name, to.store, before, proofs.Verified(include, gone, {*done.sent, *done.there}))
+        proofs.note(repo, to.name, to.store, before, proofs.Verified(include, gone, {*done.sent, *done.complete}))
     return _summary(repo, to, done, scope, (gone, elsewhere))
 
 

@@ -99,7 +99,7 @@ def push(
             repo.layout, all_refs=options.everything
         )
         if whole and not done.absent and not scope.broken:
-            proofs.note(repo, name, store, before, proofs.Verified(starts, (), {*done.sent, *done.there}))
+            proofs.note(repo, name, store, before, proofs.Verified(starts, (), {*done.sent, *done.complete}))
         paths_of = {one.name: str(one.path) for one in scope.objects}
         _refuse_broken(scope)
         return Pushed(
@@ -107,7 +107,7 @@ def push(
             url=store.name,
             sent=tuple(paths_of[one] for one in done.sent if one in scope.versions),
             sent_bytes=_sizes(scope, done.sent) if options.dry_run else done.sent_bytes,
-            there=sum(one in scope.versions for one in done.there),
+            there=sum(one in scope.versions for one in done.complete),
             requests=store.backend.requests,
             predictions=sum(one not in scope.versions for one in done.sent),
             unsent=_unsent(repo, to, done, paths_of),

@@ -186,7 +186,7 @@ class Ingest:
         self._appender.submit(self._writer.begin_blob, 0 if compress else size).result()
         flying: deque[Future[_Block]] = deque()
 
-        def settle() -> None:
+        def take_next() -> None:
             named = flying.popleft().result()
             cids.extend(named.cids)
             lengths.extend(named.lengths)
@@ -212,9 +212,9 @@ class Ingest:
             flying.append(self._appender.submit(self._append_named, named, hashed, buffer))
             self._on_bytes(got)
             if len(flying) >= AHEAD:
-                settle()
+                take_next()
         while flying:
-            settle()
+            take_next()
         return Oid(whole.digest()), Recipe(b"".join(cids), lengths, ((len(cids), cut.chunker),))
 
     def _buffer(self) -> bytearray:

@@ -140,7 +140,7 @@ class Downloader:
         flying: deque[tuple[_Range, Future[bytes]]] = deque()
         writer.begin_blob()
 
-        def settle() -> None:
+        def take_next() -> None:
             part, future = flying.popleft()
             data = future.result()
             view = memoryview(data)
@@ -154,9 +154,9 @@ class Downloader:
         for part in _ranges(_wanted(found.segments, writer)):
             flying.append((part, pool.submit(self._read, part)))
             if len(flying) >= self._jobs:
-                settle()
+                take_next()
         while flying:
-            settle()
+            take_next()
 
     def _read(self, part: _Range) -> bytes:
         """Return the bytes of one range, every chunk verified. A damaged answer is requested once more."""

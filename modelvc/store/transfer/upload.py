@@ -39,14 +39,14 @@ GRACE = 14 * 86_400.0  # seconds: gc keeps what is younger on a remote; pushes r
 
 @dataclass(frozen=True, slots=True)
 class Uploaded:
-    """What a push did: objects sent, bytes sent, objects already there, and what shows that each is complete.
+    """What a push did: objects sent, bytes sent, objects `complete` on the remote before, and what shows each complete.
 
     `absent`: objects that neither side has whole, with the error of each.
     """
 
     sent: tuple[ObjectName, ...]
     sent_bytes: int
-    there: tuple[ObjectName, ...]
+    complete: tuple[ObjectName, ...]
     seen: Mapping[ObjectName, SeenRoot]
     absent: Mapping[ObjectName, ModelvcError]
 
@@ -94,8 +94,8 @@ class Uploader:
                 raise self._failure()
             if self._unseen:  # a key that is late needs time, a lost one is sent again
                 self._remote.waits.pause(self._failure(), wait)
-        there = tuple(w.name for w in wanted if w.name not in self._sent and w.name not in self._absent)
-        return Uploaded(tuple(self._sent), self._sent_bytes, there, self._seen, self._absent)
+        complete = tuple(w.name for w in wanted if w.name not in self._sent and w.name not in self._absent)
+        return Uploaded(tuple(self._sent), self._sent_bytes, complete, self._seen, self._absent)
 
     def plan(self, wanted: Sequence[ToPush]) -> Uploaded:
         """Return what `run` would do with WANTED. Nothing is written."""
@@ -103,8 +103,8 @@ class Uploader:
         listing = self._remote.listing().without(self._options.damaged)
         _, missing = self._missing_on_remote(wanted, listing)
         gone = {want.name for want in missing}
-        there = tuple(want.name for want in wanted if want.name not in gone)
-        return Uploaded(tuple(want.name for want in missing if want.here), 0, there, self._seen, self._absent)
+        complete = tuple(want.name for want in wanted if want.name not in gone)
+        return Uploaded(tuple(want.name for want in missing if want.here), 0, complete, self._seen, self._absent)
 
     def _missing_on_remote(self, wanted: Sequence[ToPush], listing: Listing) -> tuple[RemoteState, list[ToPush]]:
         """Return the state of the remote, and those of WANTED that it lacks. Note those that neither side has."""

@@ -184,7 +184,7 @@ def test_what_is_not_there_is_reported(store: LocalStore, far: DictBackend, tmp_
     got = Downloader(LocalStore(str(tmp_path / "other")), RemoteStore(far), 4).run([("file", content.oid), absent])
     assert got.missing == (absent,)
     done = upload(store, far, want(Oid(bytes(32))), want(content.oid))
-    assert (done.there, list(done.absent)) == ((("file", content.oid),), [absent])
+    assert (done.complete, list(done.absent)) == ((("file", content.oid),), [absent])
     assert isinstance(done.absent[absent], ObjectMissing)
 
 
@@ -202,7 +202,7 @@ def test_a_doomed_pack_is_never_referenced_anew(store: LocalStore, far: DictBack
     upload(store, far, want(content.oid))
     doomed = next(key for key in far.objects if key.startswith("packs/"))
     far._set("gc/doomed/00000001", b"modelvc dooms 1\n" + doomed.rpartition("/")[2].encode() + b"\n")
-    assert upload(store, far, want(content.oid)).there  # what it needs of that pack is gc's to save
+    assert upload(store, far, want(content.oid)).complete  # what it needs of that pack is gc's to save
     del far.objects[root_key("file", content.oid)]
     done = upload(store, far, want(content.oid))
     packs = {name.hex() for name, _ in done.seen["file", content.oid].packs}
@@ -324,7 +324,7 @@ def test_a_root_older_than_half_the_grace_is_made_young_again(store: LocalStore,
     now[0] += 1
     far.log.clear()
     done = upload(store, far, want(content.oid))
-    assert done.there
+    assert done.complete
     assert far.objects[key][1] != etag
     assert far.times[key] == now[0]
     assert far.log[-1] == ("list", "")
@@ -354,9 +354,9 @@ def test_what_is_not_here_must_be_there(store: LocalStore, far: DictBackend, tmp
     upload(store, far, want(content.oid))
     elsewhere = LocalStore(str(tmp_path / "elsewhere"))
     there = upload(elsewhere, far, want(content.oid)._replace(here=False))
-    assert there.there == (("file", content.oid),)
+    assert there.complete == (("file", content.oid),)
     done = upload(elsewhere, far, want(other.oid)._replace(here=False), want(content.oid)._replace(here=False))
-    assert (done.there, list(done.absent)) == ((("file", content.oid),), [("file", other.oid)])
+    assert (done.complete, list(done.absent)) == ((("file", content.oid),), [("file", other.oid)])
     assert "nor on dict://" in str(done.absent["file", other.oid])
 
 
@@ -385,7 +385,7 @@ def test_known_packs_that_were_replaced_are_no_reason_to_send_again(
     content = add_bytes(store, tmp_path, noise(1000))
     upload(store, far, want(content.oid))
     done = upload(store, far, want(content.oid), known={("file", content.oid): SeenRoot(1, ((bytes(32), 7),))})
-    assert done.there
+    assert done.complete
     assert done.seen["file", content.oid].packs != ((bytes(32), 7),)
 
 
