@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         def fsync_dir(self, path: str) -> None: ...
 
 
-_TEMPORARY = ".mvc-"  # how the name of a temporary file begins; the process id follows
+TEMPORARY = ".mvc-"  # how the name of a temporary file begins; the process id follows
 _LEFT_AFTER = 60  # seconds
 
 
@@ -156,7 +156,7 @@ def write_atomically(path: str, data: bytes, *, tmp: str = "", mode: int | None 
 
 def _temporary(folder: str) -> str:
     """Return a name in FOLDER that no other process or thread takes. `is_left` finds the process id in it."""
-    return os.path.join(folder, f"{_TEMPORARY}{os.getpid()}-{os.urandom(8).hex()}")
+    return os.path.join(folder, f"{TEMPORARY}{os.getpid()}-{os.urandom(8).hex()}")
 
 
 def _remove(temporary: str) -> None:
@@ -190,7 +190,7 @@ def delete_left(folder: str) -> None:
     except FileNotFoundError:
         return
     for name in names:
-        if name.startswith(_TEMPORARY) and is_left(name):
+        if name.startswith(TEMPORARY) and is_left(name):
             path = os.path.join(folder, name)
             try:
                 if time.time() - os.stat(path).st_mtime > _LEFT_AFTER:

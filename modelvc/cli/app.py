@@ -80,7 +80,7 @@ def run(argv: Sequence[str]) -> int:
         words, found = context.take_globals(argv)
         context.CONTEXT.begin(found)
         if words[:1] == ["--version"]:
-            words[0] = "version"
+            words = ["version"]
         if not words or words in [[group] for group in GROUPS]:
             words.append("--help")
         result = build(words[0])(words, standalone_mode=False, prog_name="mvc")

@@ -28,7 +28,6 @@ class Refused:
     why: str
     count: int
     rows: int
-    examples: tuple[str, ...]  # ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +112,7 @@ def _rows_differ(wanted: Sequence[object], found: Sequence[object], missing: lis
     if extra:
         said.append(f"{len(extra):,} of {len(found):,} are new ({_some(extra)})")
     why = f"the test set changed: {' and '.join(said)}; predict the same rows with both versions"
-    examples = tuple(str(key) for key in islice([*missing, *extra], _EXAMPLES))
-    return Refused("rows-differ", why, len(missing) + len(extra), len(wanted), examples)
+    return Refused("rows-differ", why, len(missing) + len(extra), len(wanted))
 
 
 def _some(keys: Iterable[object]) -> str:
@@ -166,13 +164,13 @@ def _truths_differ(old: Predictions, moved: _Moved, translated: list[int]) -> Re
     if not wrong:
         return None
     if values and (why := _rounded(old.truth_values, values)):
-        return Refused("labels-differ", why, len(wrong), old.rows, tuple(str(old.ids[at]) for at in wrong[:_EXAMPLES]))
+        return Refused("labels-differ", why, len(wrong), old.rows)
     ids = [old.ids[at] for at in wrong[: _EXAMPLES + 1]]
     why = (
         f"the test set changed: y_true differs in {len(wrong):,} of {old.rows:,} rows ({_some(ids)}); "
         "predict the same rows with both versions"
     )
-    return Refused("labels-differ", why, len(wrong), old.rows, tuple(map(str, ids[:_EXAMPLES])))
+    return Refused("labels-differ", why, len(wrong), old.rows)
 
 
 def _rounded(old: array[float], new: array[float]) -> str:

@@ -50,11 +50,6 @@ def align(before: Sequence[Cell], after: Sequence[Cell]) -> list[int | None]:
     return found
 
 
-def likeness(one: str, other: str) -> float:
-    """Return how much two texts share, from 0 to 1: Dice's coefficient over their words and punctuation."""
-    return 1.0 if one == other else _alike(_words(one), _words(other))
-
-
 def increasing(numbers: Iterable[int]) -> bool:
     """Return True if each number is larger than the one before."""
     last = -1

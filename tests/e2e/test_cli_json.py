@@ -168,6 +168,11 @@ def test_every_command_answers_as_documented(tmp_path: Path) -> None:
     assert talker.heard == {name for name, kinds in reference.RESULTS.items() if kinds}
 
 
+def test_words_behind_the_version_change_nothing(tmp_path: Path) -> None:
+    clone = Clone.new(tmp_path / "r")
+    assert clone.mvc("--version", "add").out == clone.mvc("--version").out
+
+
 def test_the_version_as_json(tmp_path: Path) -> None:
     clone = Clone(tmp_path)
     assert clone.json("--version") == {"version": clone.mvc("--version").out.split()[1]}

@@ -360,3 +360,12 @@ def test_gc_refuses_while_a_pointer_can_not_be_read(clone: Clone) -> None:
     clone.git("commit", "-qm", "bad", "--no-verify")
     with pytest.raises(ModelvcError, match="cannot be read"):
         plan_gc(open_repo(str(clone.path), {}))
+
+
+def test_versions_that_are_only_kept_do_not_pile_up_packs(clone: Clone) -> None:
+    """Each forced checkout stores what it replaces: many small packs become one, as they do after `mvc add`."""
+    for number in range(40):
+        (clone.path / "model.bin").write_bytes(f"edit {number}".encode())
+        clone.mvc("checkout", "--force", "model.bin")
+    packs = [path for path in (clone.path / ".git/mvc/store/packs").glob("*/*") if path.is_file()]
+    assert len(packs) < 36

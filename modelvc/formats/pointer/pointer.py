@@ -1,7 +1,6 @@
 """Pointers: the small text files that stand in Git for models. Spec: docs/format.md#pointer.
 
-A pointer has one text, so that equal pointers are the same Git blob. `formats.pointer.quick` reads the usual
-ones without the imports that this module needs.
+A pointer has one text, so that equal pointers are the same Git blob.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from modelvc.atomic import write_atomically
+from modelvc.atomic import TEMPORARY, write_atomically
 from modelvc.git.run import git, run
 
 if TYPE_CHECKING:
@@ -160,11 +160,15 @@ def copied(package: str) -> list[str]:
 
 def _remove_old_copies(mvc_dir: str, wanted: Collection[str]) -> None:
     """Delete files that another release copied: two modules of one name would make an import ambiguous."""
-    for folder, _, names in os.walk(os.path.join(mvc_dir, _LIB), topdown=False):
+    lib = os.path.join(mvc_dir, _LIB)
+    if os.path.islink(lib):  # what lies behind it is not ours
+        return
+    for folder, _, names in os.walk(lib, topdown=False):
         for name in names:
             path = os.path.join(folder, name)
-            if os.path.relpath(path, mvc_dir) not in wanted:
-                os.unlink(path)
+            if os.path.relpath(path, mvc_dir) not in wanted and not name.startswith(TEMPORARY):
+                with suppress(FileNotFoundError):  # a driver at work replaces its compiled files
+                    os.unlink(path)
         with suppress(OSError):  # not empty
             os.rmdir(folder)
 

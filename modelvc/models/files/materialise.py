@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Progress = Callable[[int], None]
 
 KeptFiles: TypeAlias = "list[tuple[SafeRelPath, FileInUse]]"  # models that kept files, and which
-_IN_MEMORY = 1 << 20  # files up to this are written from memory
+_CLONED = 1 << 20  # bytes; for smaller files the look at their chunks costs more than a clone saves
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,7 +280,7 @@ def _write_file(repo: Repo, reader: ContentReader, step: ModelPlan, on_bytes: Pr
     root = repo.store.read_root("file", pointer.oid)
 
     def fill(fd: int) -> None:
-        if not (root.size > _IN_MEMORY and _clone(reader, root, fd)):
+        if not (root.size > _CLONED and _clone(reader, root, fd)):
             if root.size:
                 _reserve(fd, root.size)
             reader.write_blob_to(root, fd, on_bytes, path)

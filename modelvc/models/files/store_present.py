@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from modelvc.models.files.trees import check_names, entries_of
+from modelvc.store.local import compact
 from modelvc.store.local.ingest import Ingest
 from modelvc.store.local.writer import StoreWriter
 from modelvc.store.objects import manifest
@@ -46,6 +47,7 @@ def store_present(repo: Repo, paths: Sequence[SafeRelPath]) -> dict[SafeRelPath,
             writer.add(content)
             found[path] = content.oid
         writer.commit()
+        compact.tidy(repo.store, writer)
     return found
 
 

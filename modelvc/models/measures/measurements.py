@@ -16,6 +16,7 @@ from modelvc.formats.pointer.pointer import Metrics, MetricsFile, PredictionsBlo
 from modelvc.formats.text import metric_files, policy
 from modelvc.ids import Oid
 from modelvc.models.policy import read_policy
+from modelvc.store.local import compact
 from modelvc.store.local.ingest import Ingest
 from modelvc.store.local.writer import StoreWriter
 from modelvc.store.objects.manifest import Content
@@ -211,6 +212,7 @@ def _stored(repo: Repo, name: str, of: Oid, notes: list[str], *, typed: bool = T
             done = ingest.file(fd, name)
             writer.add(Content(done.oid, done.stat.size, done.recipe))
             writer.commit()
+            compact.tidy(repo.store, writer)
     finally:
         os.close(fd)
     return PredictionsBlob(of, done.oid, done.stat.size, found.rows)

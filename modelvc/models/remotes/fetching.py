@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from modelvc.errors import ModelvcError, shown
+from modelvc.errors import LockHeld, ModelvcError, shown
 from modelvc.models.progress import SILENT
 from modelvc.models.remotes import configured, opening, seen_cache
 from modelvc.models.remotes.holders import list_roots
@@ -56,7 +57,7 @@ def fetch_objects(
     """Download from the remote NAME those of OBJECTS that the local store lacks.
 
     Without NAME, ask the remote of the branch's upstream first, then every other remote that this clone accepted.
-    If the first remote fails and objects are still missing in the end, its error is raised.
+    The error of the first remote is raised if it is NAME, nothing was to fetch, or objects are missing in the end.
     """
     wanted = _lacking(repo, objects)
     progress.expect(sum(one.pointer.size for one in wanted.values()))
@@ -147,7 +148,8 @@ class _Fetch:
     def _fetch(self, store: RemoteStore, left: Sequence[ObjectName]) -> None:
         done = Downloader(self._repo.store, store, self._jobs).run(left, self._progress.advance)
         self.received += done.bytes
-        with StoreWriter(self._repo.store) as writer:
+        # the objects are here: neither a gc at work nor a full disk makes this fetch fail
+        with suppress(LockHeld, OSError), StoreWriter(self._repo.store) as writer:
             compact.tidy(self._repo.store, writer)
 
     def _remember(self, remote: str, came: Sequence[ObjectName]) -> None:

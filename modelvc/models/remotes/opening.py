@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 
 def open_remote(repo: Repo, name: str = "", *, writing: bool, on_wait: OnWait = None) -> RemoteStore:
-    """Open the store of the remote NAME ("": the default one). Raises UntrustedRemote unless this clone accepted it.
+    """Open the store of the remote NAME ("": the default one). Raises UntrustedRemote.
+
+    A remote that this clone has not accepted is opened only to read, and only if that is harmless.
 
     ON_WAIT is called, from any thread, with the reason for which the remote is asked again.
     """

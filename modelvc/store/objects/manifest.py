@@ -168,7 +168,7 @@ class Section(NamedTuple):
 
 
 def read(source: PartSource, root: Root) -> Content:
-    """Read what an object is made of. Raises FormatError for damage and wrong sums, as `sections` does."""
+    """Read what an object is made of. Raises what `sections` raises."""
     return content_of(root, sections(source, root))
 
 
@@ -186,7 +186,8 @@ def sections(source: PartSource, root: Root) -> Iterator[Section]:
     """Read an object in order, one section in memory at a time.
 
     Raises FormatError for a damaged leaf or segment, for leaves of another tree, for a chunk that reaches over the end
-    of a file, and after the last segment when the segments hold more or less than the root says.
+    of a file, and after the last segment when the segments hold more or less than the root says. Passes on what SOURCE
+    raises for a part that is damaged or missing.
     """
     if root.kind == "file":
         for one in read_segments(source, root):

@@ -216,7 +216,7 @@ class Uploader:
     def _renew(self, want: ToPush) -> bool:
         """Rewrite an old root, so that gc keeps it until Git's refs name it.
 
-        Return False if the root changed meanwhile.
+        Return False if the root changed meanwhile, or is gone, damaged or denied.
         """
         try:
             found = self._remote.read_root(*want.name)

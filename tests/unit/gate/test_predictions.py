@@ -196,14 +196,14 @@ def test_other_labels_are_refused():
         "the test set changed: y_true differs in 4 of 9 rows (id 0, 1, 3, …); predict the same rows with both versions",
         4,
         9,
-        ("0", "1", "3"),
     )
 
 
 def test_other_labels_that_are_words_are_refused():
     found = pair_rows(table([("x", "a", "a"), ("y", "b", "b")]), table([("x", "a", "a"), ("y", "\x1bc", "b")]))
     assert isinstance(found, Refused)
-    assert (found.reason, found.count, found.examples) == ("labels-differ", 1, ("y",))
+    assert (found.reason, found.count) == ("labels-differ", 1)
+    assert "id y" in found.why
     mixed = pair_rows(table([(1, "a", "a")]), table([(1, 5, 5)]))
     assert isinstance(mixed, Refused)
 
@@ -216,7 +216,6 @@ def test_other_rows_are_refused():
         " predict the same rows with both versions",
         5,
         10,
-        ("0", "1", "2"),
     )
     fewer = pair_rows(table([(1, 0, 0), (2, 0, 0)]), table([(2, 0, 0)]))
     assert isinstance(fewer, Refused)
