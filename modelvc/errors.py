@@ -103,7 +103,7 @@ class NotFoundError(ModelvcError):
 
 
 class NoRepository(NotFoundError):
-    """There is no Git repository, or `mvc init` was not run in it."""
+    """There is not a Git repository, or `mvc init` was not run in it."""
 
     code = "no-repository"
 
@@ -123,7 +123,7 @@ class ObjectMissing(NotFoundError):
         what = f"{shown(path)} ({oid.short})" if path else f"object {oid.short}"
         super().__init__(
             f"{what} is not in {shown(where)}",
-            hint=hint or "run `mvc fetch`; if it is nowhere, run `mvc push --all` in a clone that has it",
+            hint=hint or "run `mvc fetch`; if no remote has it, run `mvc push --all` in a clone that has it",
         )
         self.oid = oid
         self.where = where
@@ -142,7 +142,7 @@ class WorktreeDirty(ConflictError):
 
     code = "worktree-dirty"
 
-    def __init__(self, path: str, why: str = "has changes that are in no store") -> None:
+    def __init__(self, path: str, why: str = "has unsaved changes") -> None:
         super().__init__(
             f"{shown(path)} {why}",
             hint=f"keep them with `mvc add {shown(path)}`, or repeat with --force (which stores them first)",
@@ -214,9 +214,9 @@ class FileError(ConflictError):
 
     def __init__(self, path: str, error: OSError) -> None:
         why = error.strerror or str(error)
-        hint = "see to its permissions and the space on its disk, then run the command again"
+        hint = "check its permissions and the space on its disk, then run the command again"
         if isinstance(error, BlockingIOError):
-            why, hint = "another program holds a lease on it", "run the command again when that program lets it go"
+            why, hint = "another program holds a lease on it", "run the command again when that program releases it"
         super().__init__(f"{shown(path)}: {why}", hint=hint)
         self.path = path
 
@@ -240,11 +240,9 @@ class ObjectCorrupt(IntegrityError):
     code = "object-corrupt"
 
     def __init__(self, what: str, where: str, *, remote: bool = False) -> None:
-        here = "run `mvc fsck --repair` to take it from a copy that is good"
+        here = "run `mvc fsck --repair` to restore it from a good copy"
         there = "run `mvc fsck --remote --repair` in a clone that has it"
-        super().__init__(
-            f"{shown(what)} in {shown(where)} is damaged; it was not handed out", hint=there if remote else here
-        )
+        super().__init__(f"{shown(what)} in {shown(where)} is corrupt and was not used", hint=there if remote else here)
         self.what = what
         self.where = where
 
@@ -269,7 +267,7 @@ class RemoteError(ModelvcError):
     transient: ClassVar[bool] = False
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message, hint=hint or "run the command again; if it stays so, run `mvc doctor`")
+        super().__init__(message, hint=hint or "run the command again; if it fails again, run `mvc doctor`")
 
 
 class RemoteBusy(RemoteError):
@@ -297,7 +295,7 @@ class KeyMissing(RemoteError):
     code = "key-missing"
 
     def __init__(self, message: str, *, hint: str = "") -> None:
-        super().__init__(message, hint=hint or "run `mvc fsck --remote`: it tells what else is missing")
+        super().__init__(message, hint=hint or "run `mvc fsck --remote` to list what else is missing")
 
 
 class GitError(ModelvcError):

@@ -328,7 +328,7 @@ class Repo:
         os.makedirs(folder, exist_ok=True)
         busy = LockHeld(
             f"waited {_LOCK_WAIT:g} s to change this worktree, and another mvc still changes it",
-            hint="wait for it to end, or stop it; the lock goes with its process",
+            hint="wait for it to end, or stop it; its lock ends with it",
         )
         with FileLock(os.path.join(folder, "lock"), _LOCK_WAIT, busy):
             if not self.state.changed:

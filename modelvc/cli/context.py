@@ -54,9 +54,9 @@ class Context:
         try:
             found = os.path.join(os.getcwd(), self.repo)
         except FileNotFoundError:
-            raise NotFoundError("the folder that you are in was removed", hint="change to one that is there") from None
+            raise NotFoundError("the current folder was removed", hint="change to an existing folder") from None
         if not os.path.isdir(found):
-            raise NotFoundError(f"there is no folder {shown(self.repo)}", hint="check the name behind --repo")
+            raise NotFoundError(f"there is no folder {shown(self.repo)}", hint="check the name after --repo")
         return found
 
     def write(self, file: str, data: bytes, *, force: bool) -> None:
@@ -73,7 +73,7 @@ class Context:
         if replaced and not self.quiet:
             name = shlex.quote(shown(replaced.path))
             print(
-                f"what was there is kept: mvc checkout {str(replaced.oid)[:17]} {name} brings it back", file=sys.stderr
+                f"the old content is stored: mvc checkout {str(replaced.oid)[:17]} {name} restores it", file=sys.stderr
             )
 
     def open(self) -> Repo:
@@ -146,7 +146,7 @@ def split(repo: Repo, words: Sequence[str] | None, *, revs: int, gone: bool = Fa
     found: list[str] = []
     if CONTEXT.behind is not None:
         if len(front) > revs:
-            raise UsageError(f"{shown(front[revs])} is one revision too many", hint="paths stand behind `--`")
+            raise UsageError(f"{shown(front[revs])} is one revision too many", hint="put paths after `--`")
         return front, behind
     tracked = set(repo.tracked()) if front else set()
     while front and len(found) < revs and _is_rev(repo, front[0]):
@@ -201,7 +201,7 @@ def sides(word: str) -> list[str]:
         a, _, b = word.partition("...")
         a, b = shown(a or "HEAD"), shown(b or "HEAD")
         raise UsageError(
-            f"{shown(word)} means since both parted, which mvc does not read",
+            f"{shown(word)} has three dots, which mvc does not support",
             hint=f"`git merge-base {a} {b}` names that commit",
         )
     return [side or "HEAD" for side in word.split("..", 1)] if ".." in word else [word]

@@ -20,7 +20,7 @@ def explain(error: BaseException, *, as_json: bool, debug: bool) -> int:
     if isinstance(error, ModelvcError):
         return complain(str(error), error.hint, error.code, error.exit_code, as_json=as_json)
     if isinstance(error, KeyboardInterrupt):
-        print("interrupted; what was stored stays, the next run goes on from there", file=sys.stderr)
+        print("interrupted; the next run continues from what was stored", file=sys.stderr)
         return INTERRUPTED
     if isinstance(error, BrokenPipeError):  # `mvc log | head`: the reader has enough
         _drop_output()
@@ -42,9 +42,11 @@ def _disk(error: OSError, *, as_json: bool) -> int:
     where = f"{shown(os.fsdecode(error.filename))}: " if isinstance(error.filename, str | bytes) else ""
     if error.errno in _FULL:
         _drop_output()  # perhaps stdout itself could not be written
-        hint = "free some space (`mvc gc` shows what can go), then run the command again; nothing was half done"
-        return complain(f"{where}no space is left", hint, NoSpace.code, NoSpace.exit_code, as_json=as_json)
-    hint = "see to its permissions and its disk, then run the command again"
+        hint = (
+            "free some space (`mvc gc` lists unused versions), then run the command again; nothing was left half done"
+        )
+        return complain(f"{where}no space left", hint, NoSpace.code, NoSpace.exit_code, as_json=as_json)
+    hint = "check its permissions and its disk, then run the command again"
     words = f"{where}{shown(error.strerror or error)}"
     return complain(words, hint, FileError.code, FileError.exit_code, as_json=as_json)
 

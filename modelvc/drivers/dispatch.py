@@ -24,7 +24,7 @@ def run(argv: list[str]) -> int:
     except ModelvcError as error:
         say(str(error), hint=error.hint)
     except ModuleNotFoundError as error:  # an incomplete installation: a new venv, an upgraded Python
-        say(f"the installation is not whole: {shown(error)}", hint="install modelvc again, then run `mvc install`")
+        say(f"the installation is incomplete: {shown(error)}", hint="install modelvc again, then run `mvc install`")
         return NOT_HERE
     except KeyboardInterrupt:
         say("interrupted")
@@ -46,7 +46,7 @@ def _say_os_error(error: OSError) -> None:
 
     where = f"{shown(os.fsdecode(error.filename))}: " if isinstance(error.filename, str | bytes) else ""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        say(f"{where}no space is left, so not every model follows", hint="free some space, then run `mvc checkout`")
+        say(f"{where}no space left, so not every model was updated", hint="free some space, then run `mvc checkout`")
     else:
-        hint = "see to its permissions and its disk, then run `mvc status`"
+        hint = "check its permissions and its disk, then run `mvc status`"
         say(f"{where}{shown(error.strerror or error)}", hint=hint)

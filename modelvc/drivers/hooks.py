@@ -44,25 +44,23 @@ def _follow(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
     write_kept(
         repo.layout, kept=bool(done.kept or done.conflicts) or any(entry.stage for entry in repo.index_pointers())
     )
-    _say_each([f"{shown(path)} follows" for path in done.updated], f"{len(done.updated)} models follow")
-    _say_each(
-        [f"{shown(path)} went away (it is in the store)" for path in done.removed], f"{len(done.removed)} went away"
-    )
+    _say_each([f"{shown(path)} updated" for path in done.updated], f"{len(done.updated)} models updated")
+    _say_each([f"{shown(path)} removed (the store has it)" for path in done.removed], f"{len(done.removed)} went away")
     for path, why in done.kept:
-        say(f"{shown(path)} was left as it is: {shown(why)}")
+        say(f"{shown(path)} not updated: {shown(why)}")
     for path in done.lost:
-        say(f"{shown(path)} had changes that were never added; Git put another file in its place, and they are gone")
+        say(f"{shown(path)} was replaced by Git; its changes that were not added are lost")
     for path in done.replaced:
-        say(f"{shown(path)} is Git's own file here, which replaced the model; what was not added is gone")
+        say(f"{shown(path)} was replaced by a file that Git tracks; changes that were not added are lost")
     for path in done.exposed:
         say(
             f"Git does not ignore {shown(path)}",
-            hint=f"run `mvc add {shown(path)}`, or Git takes it into the next commit",
+            hint=f"run `mvc add {shown(path)}`, or the next commit includes it",
         )
     for path, words in done.wrong:
-        say(f"{shown(path)}: {shown(words)}", hint=f"write the pointer anew: mvc add {shown(path)}")
+        say(f"{shown(path)}: {shown(words)}", hint=f"rewrite the pointer: mvc add {shown(path)}")
     for path in _unreported(repo, done.conflicts):
-        say(f"{shown(path)} is in conflict", hint=f"settle it: mvc resolve {shown(path)} --ours (or --theirs)")
+        say(f"{shown(path)} is in conflict", hint=f"resolve it: mvc resolve {shown(path)} --ours (or --theirs)")
     if done.missing:
         say(f"not in this clone: {_first_paths(done.missing)}", hint="run `mvc pull`")
     return 0
@@ -143,7 +141,7 @@ def _gate(repo: Repo, tips: Sequence[str]) -> int:
             continue  # the policy names no model of this commit
         except Exception as error:  # noqa: BLE001 - with hooks.gate = "warn", a failed check must not stop the push
             hint = error.hint if isinstance(error, ModelvcError) else ""
-            say(f"the models could not be judged: {shown(error)}", hint=hint)
+            say(f"the models could not be checked: {shown(error)}", hint=hint)
             failed = True
             continue
         for one in found.verdicts:
@@ -151,16 +149,16 @@ def _gate(repo: Repo, tips: Sequence[str]) -> int:
                 say(f"{shown(one.model)}: {shown(one.metric)} {shown(one.why)}")
                 failed = True
     if failed and how == "block":
-        say("the push was stopped by the policy", hint="`git push --no-verify` pushes all the same; see `mvc check`")
+        say("the push was stopped by the policy", hint="`git push --no-verify` pushes anyway; see `mvc check`")
         return FAILED
     if failed:
-        say("pushed all the same (hooks.gate is warn); see `mvc check`")
+        say("pushed anyway (hooks.gate is warn); see `mvc check`")
     return 0
 
 
 def _say_stopped() -> None:
     say(
-        "the push was stopped, because the models that it needs did not get there",
+        "the push was stopped: its models could not be uploaded",
         hint="`git push --no-verify` pushes without them",
     )
 

@@ -158,7 +158,7 @@ def _probabilities(paired: PairedRows, spec: MeasureSpec) -> Measurement | NotCo
             used = {positive: score}
             given = array("d", (p if c == positive else 1 - p for p, c in zip(score, paired.truth, strict=True)))
         if any(p < 0 or p > 1 for p in given):
-            return NotComputable(spec.metric, "its scores are no probabilities: some lie outside 0 to 1")
+            return NotComputable(spec.metric, "its scores are not probabilities: some lie outside 0 to 1")
         sides.append([_brier(p) for p in given] if brier else [_log_loss(p) for p in given])
         unit = max(map(rounding.half_unit, used.values()))
         slack.append(rounding.of_brier(given, unit) if brier else rounding.of_log_loss(given, unit, _LEAST_PROBABILITY))

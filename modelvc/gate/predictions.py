@@ -101,7 +101,7 @@ class _Lines:
 
     def broken(self, why: str, line: int | None = None) -> FormatError:
         return FormatError(
-            f"{shown(self._name)} is no file of predictions: line {self.number if line is None else line}: {why}",
+            f"{shown(self._name)} is not a file of predictions: line {self.number if line is None else line}: {why}",
             hint="write CSV with the columns id,y_true,y_pred and, if there are scores, y_score or y_score_LABEL",
         )
 
@@ -122,7 +122,7 @@ class _Columns:
                     f"the name of column {position + 1} has more than {limits.PREDICTION_FIELD:,} characters"
                 )
             if column and column in header[:position]:
-                raise lines.broken(f'the column "{shown(column, 80)}" is there twice')
+                raise lines.broken(f'the column "{shown(column, 80)}" appears twice')
         for needed in (ID, TRUTH, PREDICTED):
             if needed not in header:
                 raise lines.broken(f'there is no column "{needed}"')
@@ -154,7 +154,7 @@ class _Columns:
             except ValueError:
                 if text and not text.isspace():
                     raise self._lines.broken(
-                        f'"{shown(text, 40)}" in the column "{shown(column, 80)}" is no number'
+                        f'"{shown(text, 40)}" in the column "{shown(column, 80)}" is not a number'
                     ) from None
                 values.append(NAN)
 
@@ -251,7 +251,7 @@ class _Labels:
         """Turn both columns into numbers. Return in words what is wrong; "" where nothing is."""
         values = self.numbers()
         if not values[0] or not values[1]:
-            return f"there are more than {MAX_LABELS:,} different labels, and they are no numbers"
+            return f"there are more than {MAX_LABELS:,} different labels, and they are not numbers"
         self._values = values
         self.names, self._known, self.codes = {}, {}, (array("i"), array("i"))
         return ""
@@ -262,7 +262,7 @@ class _Labels:
             number = _number(row[position])
             if number is None:
                 return (
-                    f'"{shown(row[position], 40)}" is no number, and with more than {MAX_LABELS:,} different ones '
+                    f'"{shown(row[position], 40)}" is not a number, and with more than {MAX_LABELS:,} different ones '
                     f"{_column(position == self._positions[0])} must be"
                 )
             values.append(number)

@@ -96,7 +96,7 @@ def resolve(layout: Layout, rev: str, *, original: bool = False) -> str:
     """
     if found := find(layout, rev, original=original):
         return found
-    words = f"{shown(rev)} is no commit, branch or tag {'in this shallow clone' if layout.shallow else 'here'}"
+    words = f"{shown(rev)} is not a commit, branch or tag {'in this shallow clone' if layout.shallow else 'here'}"
     meant = near(_NAME_OF.match(rev)[0], names(layout))  # type: ignore[index]
     hint = f"did you mean {shown(meant)}?" if meant else "see `git log --all --oneline`"
     raise UsageError(words, hint=DEEPEN if layout.shallow and not meant else hint)
@@ -143,7 +143,7 @@ def _pointers_of(
 ) -> Iterator[tuple[bytes, str]]:
     tree = objects(layout, original=original).one(f"{commit}^{{tree}}", 0)
     if not tree:
-        raise GitError(f"the tree of {commit} is not here", hint="see what `git fsck` says")
+        raise GitError(f"the tree of {commit} is missing", hint="see what `git fsck` says")
     return trees.new_pointers(tree.oid)
 
 
@@ -295,7 +295,7 @@ def _read_at_once(layout: Layout, some: list[tuple[bytes, str, str]], *, origina
     blobs = objects(layout, original=original).read(blob.encode() for _, blob, _ in some)
     for (path, blob, commit), one in zip(some, blobs, strict=True):
         if one is None:
-            raise GitError(f"the blob {blob} is not here", hint="see what `git fsck` says")
+            raise GitError(f"the blob {blob} is missing", hint="see what `git fsck` says")
         if one.size <= POINTER and one.kind == "blob":
             yield PointerSeen(os.fsdecode(path), one.data, commit)
 

@@ -308,7 +308,7 @@ def _index_lock(layout: Layout) -> Iterator[None]:
             except FileExistsError:
                 if time.monotonic() > deadline:
                     raise GitError(
-                        "another process is changing Git's index: index.lock is there",
+                        "another process is changing Git's index: index.lock exists",
                         hint="wait for it to end; if none is running, remove .git/index.lock, then run it again",
                     ) from None
                 time.sleep(0.05)

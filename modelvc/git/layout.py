@@ -55,7 +55,7 @@ def discover(start: str, env: Mapping[str, str]) -> Layout:
     if given := env.get("GIT_DIR"):
         git_dir = os.path.realpath(os.path.join(start, given))
         if not _is_git_dir(git_dir):
-            raise NoRepository(f"GIT_DIR is {shown(given)}, which is no Git repository", hint="unset GIT_DIR")
+            raise NoRepository(f"GIT_DIR is {shown(given)}, which is not a Git repository", hint="unset GIT_DIR")
         return _layout(start, start, git_dir, env)
     ceilings = {os.path.realpath(path) for path in env.get("GIT_CEILING_DIRECTORIES", "").split(":") if path}
     folder = start
@@ -76,7 +76,7 @@ def discover(start: str, env: Mapping[str, str]) -> Layout:
 def of_git_dir(git_dir: str) -> Layout:
     """Return the main worktree of the clone whose Git folder is GIT_DIR. Raises NoRepository for another folder."""
     if not _is_git_dir(git_dir):
-        raise NoRepository(f"{shown(git_dir)} is no Git folder", hint="is its disk there?")
+        raise NoRepository(f"{shown(git_dir)} is not a Git folder", hint="is its disk there?")
     worktree, _ = _configured(git_dir)
     top = worktree or (os.path.dirname(git_dir) if os.path.basename(git_dir) == ".git" else git_dir)
     return Layout(os.path.realpath(top), git_dir, git_dir)

@@ -70,7 +70,7 @@ class Objects:
     def _explain(self, name: bytes) -> None:
         """Raise GitError with Git's message about NAME, the question at which the process ended."""
         git(self._where(), *self._args, stdin=name + b"\n")
-        raise GitError("git cat-file ended before its time", hint="run it again")
+        raise GitError("git cat-file ended early", hint="run it again")
 
     def _where(self) -> Layout:
         from modelvc.git.layout import Layout

@@ -54,7 +54,7 @@ class PointerTrees:
         while wanted:
             for name, found in zip(wanted, self._objects.read((one.encode() for one in wanted), LARGEST), strict=True):
                 if found is None or found.kind != "tree" or found.size > LARGEST:
-                    raise GitError(f"the tree {name} is not here, or is damaged", hint="see what `git fsck` says")
+                    raise GitError(f"the tree {name} is missing or corrupt", hint="see what `git fsck` says")
                 read[name] = _parsed(found.data, len(found.oid) // 2)
             below = {tree for name in wanted for _, tree in read[name].folders}
             wanted = sorted(below - read.keys() - self._known.keys())

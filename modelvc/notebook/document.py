@@ -96,7 +96,7 @@ def dumps(value: Any) -> str:
 def parse(data: bytes) -> Document:
     """Parse DATA. Raises FormatError if it is not JSON, or holds too many values."""
     if not _is_bounded(data):
-        raise FormatError(f"not JSON that is read here: it holds more than {MOST_VALUES:,} values")
+        raise FormatError(f"JSON beyond the limits: it holds more than {MOST_VALUES:,} values")
     try:
         found = json.loads(data.removeprefix(BOM).decode(), object_pairs_hook=_object, parse_float=_float)
     except UnicodeDecodeError:

@@ -22,7 +22,7 @@ _DEEPEST = 50  # levels of objects whose keys are put in order
 
 
 def like(notebook: Notebook, other: bytes) -> bytes | None:
-    """Return NOTEBOOK in the form of OTHER, or None if OTHER is no notebook in a known form."""
+    """Return NOTEBOOK in the form of OTHER, or None if OTHER is not a notebook in a known form."""
     if other is AS_JUPYTER:
         return _as_jupyter(notebook)
     form = guess(other)

@@ -35,7 +35,7 @@ def merge(
     """Merge both sides' changes to BASE (b"": no base). Return the notebook and its number of conflicts.
 
     NAMES are the names of the sides in conflicts. MERGE_LINES(base, ours, theirs) merges texts; it returns the text,
-    and True if it left markers. Raises FormatError if a side is no notebook, or if a line would be lost.
+    and True if it left markers. Raises FormatError if a side is not a notebook, or if a line would be lost.
     """
     if ours in (theirs, base):
         return theirs, 0

@@ -34,7 +34,7 @@ _QUIET = frozenset(
 
 
 def text(data: bytes) -> str:
-    """Return DATA as text for people. A file that is no notebook is shown as it is, with long lines cut."""
+    """Return DATA as text for people. A file that is not a notebook is shown as it is, with long lines cut."""
     if not data.strip():
         return ""
     try:

@@ -71,7 +71,7 @@ def test_damage_on_a_remote_names_who_can_mend_it(clone: Clone, tmp_path: Path) 
     other = Clone(tmp_path / "other")
     clone.git("clone", "-q", str(clone.path), str(other.path))
     lost = other.mvc("fetch", code=13).err
-    assert lost.endswith("\nhint: run `mvc fsck --remote`: it tells what else is missing\n")
+    assert lost.endswith("\nhint: run `mvc fsck --remote` to list what else is missing\n")
 
 
 def test_a_pointer_has_one_name_on_both_sides_of_a_diff(clone: Clone) -> None:
@@ -140,7 +140,7 @@ def test_ctrl_c_says_that_nothing_is_lost(clone: Clone) -> None:
             work.send_signal(signal.SIGINT)
             _, said = work.communicate(timeout=60)
     assert work.returncode == 130
-    assert said.endswith("interrupted; what was stored stays, the next run goes on from there\n")
+    assert said.endswith("interrupted; the next run continues from what was stored\n")
 
 
 def test_a_remote_where_a_revision_is_meant(clone: Clone) -> None:
@@ -161,8 +161,8 @@ def test_a_model_that_was_never_committed_can_be_brought_back(clone: Clone) -> N
     clone.mvc("add", "new.bin")
     done = clone.mvc("rm", "new.bin", "model.bin")
     first, last = done.err.splitlines()
-    assert first.startswith("what was there is kept: mvc checkout blake3:")
-    assert first.endswith(" new.bin brings it back")
+    assert first.startswith("the old content is stored: mvc checkout blake3:")
+    assert first.endswith(" new.bin restores it")
     assert last == "next: git commit · earlier versions stay in history and in the store"
     assert clone.mvc(*first.partition(": mvc ")[2].split()[:3]).err == "next: git commit\n"
     done = clone.mvc("rm", "new.bin")

@@ -190,13 +190,13 @@ def test_what_git_overwrote_is_said(adopted: Clone) -> None:
     adopted.mvc("add", "old.bin")
     adopted.git("commit", "-qm", "a model")
     said = adopted.run("git", "checkout", "-q", "HEAD~1").err
-    assert "old.bin is Git's own file here" in said
+    assert "old.bin was replaced by a file that Git tracks" in said
     adopted.git("checkout", "-q", "main")
     adopted.write("old.bin", b"unsaved")
     time.sleep(0.05)  # what was written within a tick of the clock is looked at again, and noted then
     adopted.mvc("status")
     said = adopted.run("git", "checkout", "-q", "HEAD~1").err
-    assert "old.bin had changes that were never added" in said
+    assert "old.bin was replaced by Git; its changes that were not added are lost" in said
     assert adopted.read("old.bin") == b"in Git"
     assert "old.bin" not in adopted.run("git", "checkout", "-q", "HEAD~1").err
 

@@ -32,7 +32,7 @@ def test_after_git_pull_the_older_file_is_not_taken_for_new_work(tmp_path: Path)
     second.git("pull", "-q")
     done = second.mvc("status")
     assert "modified" not in done.out
-    assert done.out.count("another version lies there") == 2
+    assert done.out.count("the file is another version") == 2
     second.write("code.py", b"1")
     second.git("add", "code.py")
     assert second.run("git", "commit", "-qm", "code").err == ""

@@ -70,7 +70,7 @@ SAYS = {
         ["--repo", "nowhere", "status"],
         10,
         "there is no folder nowhere",
-        "check the name behind --repo",
+        "check the name after --repo",
     ),
     "nothing to add": (
         ["add"],
@@ -100,7 +100,7 @@ SAYS = {
     "a revision that is none": (
         ["checkout", "nope", "--"],
         2,
-        "nope is no commit, branch or tag here",
+        "nope is not a commit, branch or tag here",
         "see `git log --all --oneline`",
     ),
     "a path that is none": (
@@ -113,7 +113,7 @@ SAYS = {
         ["checkout", "HEAD", "HEAD~1", "--"],
         2,
         "HEAD~1 is one revision too many",
-        "paths stand behind `--`",
+        "put paths after `--`",
     ),
     "not there at that time": (
         ["checkout", "HEAD~1", "folder"],
@@ -124,13 +124,13 @@ SAYS = {
     "three dots": (
         ["diff", "HEAD~1...HEAD"],
         2,
-        "HEAD~1...HEAD means since both parted, which mvc does not read",
+        "HEAD~1...HEAD has three dots, which mvc does not support",
         "`git merge-base HEAD~1 HEAD` names that commit",
     ),
     "a range and more": (
         ["diff", "HEAD~1..HEAD", "HEAD"],
         2,
-        "a range and another revision are too many",
+        "a range and another revision cannot be combined",
         "mvc diff A..B [PATH]",
     ),
     "a version of nothing": (["show", "nope"], 10, "nope has no pointer", "run `mvc ls` to see the models"),
@@ -250,7 +250,7 @@ def test_hostile_names_are_escaped_in_every_message(clone: Clone) -> None:
 def test_a_full_disk_under_stdout_is_said_once(clone: Clone) -> None:
     for command in ("ls", "status"):
         done = clone.run("sh", "-c", f"python -P -m modelvc {command} > /dev/full", code=11)
-        assert done.err.splitlines()[0] == "error: no space is left"
+        assert done.err.splitlines()[0] == "error: no space left"
         assert "Exception" not in done.err
 
 
@@ -278,7 +278,7 @@ def test_a_bug_of_ours_is_70_and_shows_its_traceback_only_when_asked(clone: Clon
 
 def test_a_pointer_that_is_gone_is_not_called_untracked(clone: Clone) -> None:
     (clone.path / "model.bin.mvc").unlink()
-    said = ("the pointer of model.bin is gone from the worktree", "bring it back: git checkout -- model.bin.mvc")
+    said = ("the pointer of model.bin is gone from the worktree", "restore it: git checkout -- model.bin.mvc")
     assert _error(clone.mvc("checkout", "model.bin", code=10)) == said
     clone.git("checkout", "--", "model.bin.mvc")
     clone.mvc("checkout", "model.bin")

@@ -38,12 +38,12 @@ def test_rm_takes_file_pointer_and_ignore_entry(clone: Clone) -> None:
 def test_rm_refuses_what_is_saved_nowhere_and_by_force_saves_it(clone: Clone) -> None:
     precious = clone.write("model.bin", b"precious")
     done = clone.mvc("rm", "model.bin", code=11)
-    assert done.err.startswith("error: model.bin has changes that are in no store\n")
+    assert done.err.startswith("error: model.bin has unsaved changes\n")
     assert clone.read("model.bin") == precious
     assert clone.git("status", "--short") == ""
     done = clone.mvc("rm", "--force", "model.bin")
     assert not (clone.path / "model.bin").exists()
-    found = re.search(r"kept: mvc (checkout blake3:\w+ model\.bin) brings it back", done.err)
+    found = re.search(r"stored: mvc (checkout blake3:\w+ model\.bin) restores it", done.err)
     assert found
     clone.mvc(*found[1].split())
     assert clone.read("model.bin") == precious

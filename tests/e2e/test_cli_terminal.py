@@ -39,7 +39,7 @@ def test_install_asks_once_whether_to_use_the_remotes(cloned: Clone) -> None:
 def test_no_is_no_and_no_terminal_is_no(cloned: Clone) -> None:
     code, said = on_terminal(cloned, "install", answer="n\n")
     assert code == 0
-    assert "next: accept what you trust with mvc trust NAME, then mvc pull" in said
+    assert "next: mvc trust NAME for each remote that you trust, then mvc pull" in said
     done = cloned.mvc("install")
     assert "(not accepted yet)" in done.out
     assert "[y/N]" not in done.err

@@ -33,7 +33,7 @@ def test_init_says_what_it_did_and_what_comes_next(tmp_path: Path) -> None:
     assert _all(clone.mvc("init")) == (
         "wrote and staged .mvc/config.toml and .gitattributes\n"
         "hooks are in place: models follow Git, commits and pushes are checked\n"
-        "outputs of notebooks stay in the worktree: Git adds them without, and commits are checked\n"
+        "outputs of notebooks stay in the worktree and out of Git; commits are checked\n"
         '> next: git commit -m "use mvc", then mvc add PATH for each model\n'
     )
     wrote = clone.read(".gitattributes"), clone.read(".mvc/config.toml")
@@ -104,9 +104,9 @@ def test_status_names_the_fix_of_each_group(clone: Clone) -> None:
         "  e.bin  (its pointer is not staged)\n"
         "1 of 6 models clean\n"
         ">   restore its pointer: git checkout -- c.bin.mvc\n"
-        ">   bring its pointer back: git checkout -- d.bin.mvc · or stop tracking it: mvc rm d.bin\n"
-        ">   bring it back: mvc checkout b.bin · or stop tracking it: mvc rm b.bin\n"
-        ">   keep the new content: mvc add a.bin · or go back: mvc checkout --force a.bin\n"
+        ">   restore its pointer: git checkout -- d.bin.mvc · or stop tracking it: mvc rm d.bin\n"
+        ">   restore it: mvc checkout b.bin · or stop tracking it: mvc rm b.bin\n"
+        ">   store the new content: mvc add a.bin · or discard it: mvc checkout --force a.bin\n"
         ">   stage its pointer: git add e.bin.mvc\n"
     )
     # and the fixes are true
@@ -125,7 +125,7 @@ def test_from_a_sub_folder_paths_are_as_one_would_write_them_there(clone: Clone)
     clone.write("models/a.bin", b"aa")
     done = clone.mvc("status", cwd=inside)
     assert done.out == "modified:\n  a.bin\n1 of 2 models clean\n"
-    assert "mvc add a.bin · or go back: mvc checkout --force a.bin" in done.err
+    assert "mvc add a.bin · or discard it: mvc checkout --force a.bin" in done.err
     assert clone.mvc("status").out == "modified:\n  models/a.bin\n1 of 2 models clean\n"
     assert clone.mvc("-q", "--repo", "models", "status").out == done.out
 
@@ -176,12 +176,12 @@ def test_unsaved_work_is_refused_and_by_force_kept(clone: Clone) -> None:
     precious = clone.write("model.bin", b"precious")
     done = clone.mvc("checkout", "HEAD~1", "model.bin", code=11)
     assert done.err == (
-        "error: model.bin has changes that are in no store\n"
+        "error: model.bin has unsaved changes\n"
         "hint: keep them with `mvc add model.bin`, or repeat with --force (which stores them first)\n"
     )
     assert clone.read("model.bin") == precious
     done = clone.mvc("checkout", "--force", "HEAD~1", "model.bin")
-    found = re.search(r"what was there is kept: mvc (checkout blake3:[0-9a-f]+ model\.bin) brings it back", done.err)
+    found = re.search(r"the old content is stored: mvc (checkout blake3:[0-9a-f]+ model\.bin) restores it", done.err)
     assert found
     clone.mvc(*found[1].split())
     assert clone.read("model.bin") == precious

@@ -62,7 +62,7 @@ def test_gc_counts_predictions_apart(clone: Clone, tmp_path: Path) -> None:
         clone.git("commit", "-qm", "one")
         clone.mvc("push")
     shown = clone.mvc("gc", "--evict")
-    assert shown.out.splitlines()[-1].startswith("1 version and the predictions of 1 can go, ")
+    assert shown.out.splitlines()[-1].startswith("1 version and the predictions of 1 can be removed, ")
     assert sorted(item["what"] for item in clone.json("gc", "--evict")["items"]) == ["predictions", "version"]
     clone.git("init", "-q", "--bare", str(tmp_path / "hub"))
     clone.git("remote", "add", "origin", str(tmp_path / "hub"))
@@ -79,7 +79,7 @@ def test_gc_counts_objects_that_nothing_names(clone: Clone) -> None:
     clone.git("rm", "-q", "--cached", "model.bin.mvc")
     (clone.path / "model.bin.mvc").unlink()
     shown = clone.mvc("gc", "--grace", "0")
-    assert shown.out.splitlines()[-1].startswith("2 objects can go, ")
+    assert shown.out.splitlines()[-1].startswith("2 objects can be removed, ")
     assert {item["what"] for item in clone.json("gc", "--grace", "0")["items"]} == {"object"}
 
 

@@ -256,6 +256,6 @@ def test_a_lease_of_another_program_is_named(world: World) -> None:
         os.close(fd)
         signal.signal(signal.SIGIO, waiting)
     assert "model.bin: another program holds a lease on it" in said
-    assert "run the command again when that program lets it go" in said
+    assert "run the command again when that program releases it" in said
     world.clone.mvc("add", "model.bin")
     assert world.read("model.bin") == EDIT

@@ -28,7 +28,7 @@ def test_force_keeps_foreign_files_and_names_them(clone: Clone) -> None:
     done = clone.mvc("checkout", "--force", "folder")
     assert "left in folder: 1 file that no store has, such as notes/mine\n" in done.err
     assert (clone.read("folder/a"), clone.read("folder/notes/mine")) == (b"a", b"mine")
-    assert done.err.count("brings it back") == 1
+    assert done.err.count("restores it") == 1
     assert clone.json("checkout", "--force", "folder")["models"][0]["extra"] == ["notes/mine"]
     assert clone.read("folder/notes/mine") == b"mine"
 
@@ -38,7 +38,7 @@ def test_status_does_not_recommend_what_changes_nothing(clone: Clone) -> None:
     clone.mvc("checkout", "--force", "folder")
     done = clone.mvc("status")
     assert done.out.startswith("modified:\n  folder  (1 new)\n")
-    assert done.err == "  keep the new content: mvc add folder · or move the new files out of it\n"
+    assert done.err == "  store the new content: mvc add folder · or move the new files out of it\n"
     clone.write("folder/a", b"changed")
     assert "mvc checkout --force folder" in clone.mvc("status").err
     clone.write("other.bin", b"1")

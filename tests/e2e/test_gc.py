@@ -99,7 +99,7 @@ def test_what_nobody_else_has_goes_by_name_only(clone: Clone, tmp_path: Path) ->
     shorts = [oid[:10] for oid in sorted(oids)]
     assert done.err == (f"no remote has 2 objects; to delete anyway: mvc gc --grace 0 {' '.join(shorts)} --apply\n")
     refused = clone.mvc("gc", "--apply", "--grace", "0", "0" * 10, code=10)
-    assert "nothing that could go is called 0000000000" in refused.err
+    assert "no unused version is called 0000000000" in refused.err
     reached = clone.read("model.bin.mvc").decode().partition('oid = "')[2].partition('"')[0]
     clone.mvc("gc", "--apply", "--grace", "0", reached, code=10)  # a name is no way around what reaches it
     clone.mvc("gc", "--apply", oids[0][:10], code=10)  # nor around the grace

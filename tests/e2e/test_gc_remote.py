@@ -62,7 +62,7 @@ def test_a_deleted_branch_goes_in_two_steps(tmp_path: Path) -> None:
     keeper.git("remote", "set-url", "origin", "../origin.git")  # relative to the worktree, as Git takes it
     before = team.packs()
     done = keeper.mvc("gc", "--remote")
-    assert "everything there is needed, or younger than 14 days" in done.out
+    assert "every object is needed or younger than 14 days" in done.out
     team.age(15)
     plan = keeper.json("gc", "--remote")
     assert not plan["applied"]

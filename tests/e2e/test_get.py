@@ -107,7 +107,7 @@ def test_an_evicted_version_comes_from_the_remote(source: Clone, here: Path) -> 
 
 def test_nothing_is_overwritten_without_force(source: Clone, here: Path) -> None:
     (here / "best model.bin").write_bytes(b"mine")
-    with pytest.raises(ConflictError, match="is there already"):
+    with pytest.raises(ConflictError, match="already exists"):
         get(str(source.path), MODEL, str(here))
     assert (here / "best model.bin").read_bytes() == b"mine"
     get(str(source.path), MODEL, str(here), GetOptions(force=True))

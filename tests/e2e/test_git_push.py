@@ -275,7 +275,7 @@ def test_a_version_that_nobody_has_stops_git_push(ada: Clone) -> None:
     ada.commit_model(4)
     said = push(ada)
     assert "1 version sent to origin" in said
-    assert "in no store that can be asked: model.bin" in said
+    assert "missing from every store that was checked: model.bin" in said
     ada.commit_model(5)
     assert "no store" not in push(ada)  # named once
     assert "1 version of published history" in ada.mvc("status").out

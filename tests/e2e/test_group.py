@@ -165,7 +165,7 @@ def test_looking_at_a_remote_that_one_may_only_read(top: Path):
     for path in (far, *far.rglob("*")):
         os.chown(path, 0, 0)
         path.chmod(0o755 if path.is_dir() else 0o644)
-    assert "everything there is needed" in ada.mvc("gc", "--remote").out
+    assert "every object is needed" in ada.mvc("gc", "--remote").out
     assert "may read and write that folder" in ada.mvc("gc", "--remote", "--apply", code=13).err
     rows = {(one["check"], one["state"]) for one in ada.json("doctor")["findings"]}
     assert ("remote origin", "ok") in rows

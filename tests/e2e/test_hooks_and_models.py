@@ -50,7 +50,7 @@ def test_a_conflict_that_git_settles(clone: Clone, side: str) -> None:
 def test_a_model_that_was_kept_is_told_of_again_at_the_commit(clone: Clone) -> None:
     """Its pointer is now younger than the model, so time alone would not tell."""
     clone.write("model.bin", 9)
-    assert "left as it is" in clone.run("git", "checkout", "HEAD~1").err
+    assert "not updated" in clone.run("git", "checkout", "HEAD~1").err
     assert "model.bin has changes" in commit_code(clone, b"1")
     clone.mvc("checkout", "--force")
     assert "model.bin" not in commit_code(clone, b"2")

@@ -152,7 +152,7 @@ def test_a_merge_in_conflict(parted: Clone, side: str, seed: int) -> None:
     for words in (f"main   {ours}  200 kB  no metrics", f"topic  {theirs}  200 kB  no metrics"):
         assert words in done.err
     assert done.err.count("model.bin is in conflict") == 1
-    assert "settle it: mvc resolve model.bin --ours | --theirs | --keep-both\n" in done.err
+    assert "resolve it: mvc resolve model.bin --ours | --theirs | --keep-both\n" in done.err
     assert "UU model.bin.mvc" in parted.git("status", "--short")
     assert 'ours = "main"\ntheirs = "topic"\n' in pointer(parted)
     assert parted.read("model.bin") == content(parted, 3)
@@ -170,7 +170,9 @@ def test_a_merge_in_conflict(parted: Clone, side: str, seed: int) -> None:
 def test_a_conflict_that_git_merged_as_text_is_named_all_the_same(parted: Clone) -> None:
     parted.git("config", "--local", "--remove-section", "merge.mvc-pointer")
     done = parted.run("git", "merge", "topic", code=1)
-    assert done.err.count("model.bin is in conflict\n     settle it: mvc resolve model.bin --ours (or --theirs)\n") == 1
+    assert (
+        done.err.count("model.bin is in conflict\n     resolve it: mvc resolve model.bin --ours (or --theirs)\n") == 1
+    )
 
 
 def test_what_can_be_shown_of_a_conflict_is(parted: Clone) -> None:
@@ -196,7 +198,7 @@ def test_a_new_version_settles_a_conflict(parted: Clone) -> None:
     parted.run("git", "merge", "topic", code=1)
     parted.write("model.bin", 7)
     done = parted.mvc("add", "model.bin", "-m", "auc=1")
-    assert "conflict is settled" in done.err
+    assert "conflict is resolved" in done.err
     assert "[conflict]" not in pointer(parted)
     assert before in pointer(parted)
     parted.git("commit", "-qm", "trained on both")
@@ -212,7 +214,7 @@ def test_adding_either_side_settles_a_conflict_with_it(parted: Clone) -> None:
     parted.git("reset", "-q", "--hard")
     ours = pointer(parted)
     parted.run("git", "merge", "topic", code=1)
-    assert "conflict is settled" in parted.mvc("add", "model.bin").err
+    assert "conflict is resolved" in parted.mvc("add", "model.bin").err
     assert pointer(parted) == ours
 
 

@@ -70,7 +70,7 @@ def test_a_file_once_named_is_looked_at_again(clone: Clone) -> None:
     clone.git("commit", "-qm", "one")
     clone.write("model.bin", 2)
     done = clone.mvc("add", "model.bin")
-    assert "out/m.yaml was not written anew since the last version" in done.err
+    assert "out/m.yaml was not rewritten since the last version" in done.err
     assert metrics_of(clone) == {}
     clone.write("out/m.yaml", b"test:\n  acc: 0.95\n")
     clone.mvc("add", "model.bin")  # evaluated only now
@@ -86,7 +86,7 @@ def test_a_file_once_named_is_looked_at_again(clone: Clone) -> None:
 def test_a_broken_or_missing_file_is_an_error(clone: Clone) -> None:
     clone.write("model.bin", 1)
     clone.write("m.csv", b"a,b\n1\n")
-    assert "m.csv is no file of metrics: line 2" in clone.mvc("add", "model.bin", "--metrics", "m.csv", code=12).err
+    assert "m.csv is not a file of metrics: line 2" in clone.mvc("add", "model.bin", "--metrics", "m.csv", code=12).err
     assert "there is no file no.json" in clone.mvc("add", "model.bin", "--params", "no.json", code=2).err
     assert clone.git("ls-files", "*.mvc") == ""  # nothing was tracked
 
@@ -182,9 +182,9 @@ def test_log_filters(clone: Clone) -> None:
     assert head("--metric", "c", "--metric", "a*") == ["c", "a", "acc"]
     assert (
         clone.mvc("log", "--metric", "x", code=10).err
-        == "error: no version has x\nhint: there is: a, b, c, d, ms, acc, other\n"
+        == "error: no version has x\nhint: known metrics: a, b, c, d, ms, acc, other\n"
     )
-    assert "is not declared" in clone.mvc("log", "--best", "other", code=2).err
+    assert "the policy does not say which way other is better" in clone.mvc("log", "--best", "other", code=2).err
     assert "(column 5)" in clone.mvc("log", "--where", "acc => 1", code=2).err
 
 
@@ -314,7 +314,7 @@ def test_floors_drops_and_exit_codes(clone: Clone) -> None:
     assert clone.json("check", "--against", "best", code=1)["verdicts"][0]["old"] == 0.9
     assert clone.json("check", "--rev", "HEAD~1")["commit"]
     train(clone, 5, ms=11)
-    assert "was recorded before and is not any more" in clone.mvc("check", code=1).out
+    assert "is no longer recorded" in clone.mvc("check", code=1).out
     train(clone, 6, acc=float("nan"), ms=11)
     assert "is nan" in clone.mvc("check", code=1).out
     clone.write(".mvc/policy.toml", b'[[metric]]\nname = "acc"\n')
@@ -502,14 +502,14 @@ def test_a_policy_that_can_not_be_read_stops_a_push_only_where_it_is_to(clone: C
     for seed in (1, 2):
         train(clone, seed, acc=0.9, ms=1)
     clone.write(".mvc/policy.toml", f"{POLICY}mni = 3\n".encode())
-    broken = 'mvc: the models could not be judged: .mvc/policy.toml, line 15: there is no key "mni"'
+    broken = 'mvc: the models could not be checked: .mvc/policy.toml, line 15: there is no key "mni"'
     done = clone.run("git", "push", "-q", str(tmp_path / "server"), "main~1:refs/heads/main")
     assert broken in done.err
-    assert "mvc: pushed all the same (hooks.gate is warn); see `mvc check`" in done.err
+    assert "mvc: pushed anyway (hooks.gate is warn); see `mvc check`" in done.err
     clone.write(".mvc/config.toml", clone.read(".mvc/config.toml").replace(b"[hooks]\n", b'[hooks]\ngate = "block"\n'))
     done = clone.run("git", "push", "-q", str(tmp_path / "server"), "main", code=1)
     assert broken in done.err
-    assert "`git push --no-verify` pushes all the same" in done.err
+    assert "`git push --no-verify` pushes anyway" in done.err
 
 
 # -- roll back
@@ -704,16 +704,16 @@ def test_a_metric_that_nobody_measured(clone: Clone) -> None:
     governed(clone)
     train(clone, 1, acc=0.9, ms=5)
     train(clone, 2, acc=0.91, ms=5)
-    unknown = "error: no version of model.bin has a number for auc\nhint: there is: acc, ms\n"
+    unknown = "error: no version of model.bin has a number for auc\nhint: known metrics: acc, ms\n"
     assert clone.mvc("log", "--best", "auc", code=10).err == unknown
     done = clone.mvc("log", "--where", "auc > 0.5")
-    assert (done.out, done.err) == ("no version fits\n", "no version has auc; there is: acc, ms\n")
+    assert (done.out, done.err) == ("no version fits\n", "no version has auc; known metrics: acc, ms\n")
     assert clone.mvc("log", "--where", "acc > 5").err == ""
     assert clone.mvc("rollback", "model.bin", "--best", "auc", code=10).err == unknown
     assert "fits: none has auc\n" in clone.mvc("rollback", "model.bin", "--where", "auc > 0", code=10).err
-    assert "fits: none fulfils that\n" in clone.mvc("rollback", "model.bin", "--where", "acc > 5", code=10).err
+    assert "fits: no version meets that\n" in clone.mvc("rollback", "model.bin", "--where", "acc > 5", code=10).err
     clone.write(".mvc/policy.toml", POLICY.replace('"acc"', '"acuracy"').encode())
-    assert "is not recorded (there is: acc, ms)" in clone.mvc("check", code=1).out
+    assert "is not recorded (known metrics: acc, ms)" in clone.mvc("check", code=1).out
 
 
 def test_the_best_where_another_model_has_no_metrics(clone: Clone) -> None:
@@ -725,7 +725,7 @@ def test_the_best_where_another_model_has_no_metrics(clone: Clone) -> None:
         clone.mvc("add", name)
     clone.git("commit", "-qm", "models without metrics")
     assert [one["path"] for one in clone.json("log", "--best", "acc")["versions"]] == ["model.bin"]
-    unknown = "error: no version of z.bin has a number for acc\nhint: there is: nothing; add it with"
+    unknown = "error: no version of z.bin has a number for acc\nhint: known metrics: none; add one with"
     assert clone.mvc("log", "--best", "acc", "z.bin", code=10).err == f"{unknown} `mvc add PATH -m NAME=NUMBER`\n"
 
 

@@ -206,7 +206,7 @@ def test_what_is_no_notebook_passes_with_a_word(clone: Clone) -> None:
     clone.write("note.json", b"not a note")
     done = clone.run("git", "add", ".")
     assert [line for line in done.err.splitlines() if line.startswith("mvc:")] == [
-        "mvc: broken.ipynb is left as it is: not JSON: Expecting value: line 1 column 1 (char 0)"
+        "mvc: broken.ipynb is left unchanged: not JSON: Expecting value: line 1 column 1 (char 0)"
     ]
     assert clone.git("show", ":broken.ipynb") == "<<<<<<< {"
     assert clone.git("show", ":empty.ipynb") == ""
@@ -461,7 +461,7 @@ def test_uninstall_leaves_the_configuration_as_it_was(tmp_path: Path) -> None:
 def test_no_broken_notebook_and_no_conflict_is_committed(clone: Clone) -> None:
     clone.write("broken.ipynb", b'{"cells": [')
     clone.git("add", "broken.ipynb")
-    assert "broken.ipynb is no notebook any more" in clone.run("git", "commit", "-qm", "x", code=1).err
+    assert "broken.ipynb is no longer a notebook" in clone.run("git", "commit", "-qm", "x", code=1).err
     clone.git("rm", "-qf", "broken.ipynb")
     one = cell("<<<<<<< a\nx\n=======\ny\n>>>>>>> b", "one-abcdef")
     conflict.mark(one, conflict.SOURCE, 1)

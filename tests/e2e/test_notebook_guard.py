@@ -261,9 +261,9 @@ def _mark(one: Any, kind: str) -> Any:
 
 
 WRONG: dict[str, tuple[bytes, str]] = {
-    "JSON": (b'{"cells": [', "is no notebook any more: not JSON"),
-    "Latin-1": (b'{"nbformat": 4, "metadata": {"a": "\xe9"}, "cells": []}', "is no notebook any more: not JSON"),
-    "UTF-16": ('{"nbformat": 4}'.encode("utf-16"), "is no notebook any more: not JSON"),
+    "JSON": (b'{"cells": [', "is no longer a notebook: not JSON"),
+    "Latin-1": (b'{"nbformat": 4, "metadata": {"a": "\xe9"}, "cells": []}', "is no longer a notebook: not JSON"),
+    "UTF-16": ('{"nbformat": 4}'.encode("utf-16"), "is no longer a notebook: not JSON"),
     "text markers": (b"{\n<<<<<<< a\n1\n=======\n2\n>>>>>>> b\n}\n", "has conflict markers in it"),
     "a cell": (
         notebook(_mark(cell("<<<<<<< a\n1\n=======\n2\n>>>>>>> b", "one-4f7a9e"), conflict.SOURCE)),
@@ -315,7 +315,7 @@ def test_in_every_mode_but_off(clone: Clone, mode: str) -> None:
 def commit_fails(clone: Clone, data: bytes) -> None:
     clone.write(NAME, data)
     clone.git("add", NAME)
-    assert "is no notebook any more" in clone.run("git", "commit", "-qm", "x", code=1).err
+    assert "is no longer a notebook" in clone.run("git", "commit", "-qm", "x", code=1).err
 
 
 def test_all_that_is_wrong_is_named_and_nothing_is_stripped_meanwhile(clone: Clone) -> None:
@@ -324,7 +324,7 @@ def test_all_that_is_wrong_is_named_and_nothing_is_stripped_meanwhile(clone: Clo
     slip(clone, b"{", "b.ipynb")
     before = clone.git("ls-files", "-s")
     done = clone.run("git", "commit", "-qm", "wrong", code=1)
-    assert len([line for line in done.err.splitlines() if "is no notebook any more" in line]) == 2
+    assert len([line for line in done.err.splitlines() if "is no longer a notebook" in line]) == 2
     assert "\x1b" not in done.err
     assert clone.git("ls-files", "-s") == before
 
@@ -385,7 +385,7 @@ def test_a_merge_as_text_that_breaks_a_notebook_is_stopped(clone: Clone) -> None
     clone.git("config", "merge.mvc-notebook.driver", "head -c 100 %B >%A")
     before = clone.git("rev-parse", "HEAD")
     done = clone.run("git", "merge", "--no-edit", "side", code=1)
-    assert f"{NAME} is no notebook any more" in done.err
+    assert f"{NAME} is no longer a notebook" in done.err
     assert clone.git("rev-parse", "HEAD") == before
     assert (clone.path / ".git/MERGE_HEAD").exists()
     clone.git("merge", "--abort")

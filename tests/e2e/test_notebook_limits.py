@@ -62,7 +62,7 @@ def test_a_large_file_passes_in_little_memory(clone: Clone, tmp_path: Path, way:
     words = ["sh", ".git/mvc/driver.sh", way, *([] if way == "filter" else ["big.ipynb"])]
     memory, said = most_memory(clone, words, tmp_path / "in", tmp_path / "out")
     assert memory < MOST
-    assert ("big.ipynb is left as it is: it is larger than max_size, 32 MiB" in said) == (way != "smudge")
+    assert ("big.ipynb is left unchanged: it is larger than max_size, 32 MiB" in said) == (way != "smudge")
     size = (tmp_path / "in").stat().st_size
     if way == "filter":
         data = (tmp_path / "out").read_bytes()
@@ -79,7 +79,7 @@ def test_the_limit_is_configured(clone: Clone) -> None:
     configure(clone, 'max_size = "1 KiB"')
     clone.write("large.ipynb", data)
     done = clone.run("git", "add", "large.ipynb")
-    assert "large.ipynb is left as it is: it is larger than max_size, 1 KiB" in done.err
+    assert "large.ipynb is left unchanged: it is larger than max_size, 1 KiB" in done.err
     assert stored(clone, "large.ipynb", "") == data
     checked = clone.json("notebook", "check", "large.ipynb", code=1)
     assert checked["wrong"] == [["large.ipynb", "is larger than max_size, 1 KiB"]]
@@ -125,13 +125,13 @@ def test_values_without_end_are_not_parsed(clone: Clone, tmp_path: Path) -> None
     )
     assert "more than 1,000,000 values" in why
     clone.git("add", "many.ipynb")
-    assert "many.ipynb is no notebook" in clone.run("git", "commit", "-qm", "x", code=1).err
+    assert "many.ipynb is not a notebook" in clone.run("git", "commit", "-qm", "x", code=1).err
 
 
 def test_outputs_that_nothing_can_strip_are_said(clone: Clone) -> None:
     clone.write("odd.ipynb", b'[{"outputs": ["secret"]}]\n')
     done = clone.run("git", "add", "odd.ipynb")
-    assert "odd.ipynb is left as it is, with outputs" in done.err
+    assert "odd.ipynb is left unchanged, with outputs" in done.err
     assert "shaped like no notebook" in clone.mvc("notebook", "check", "odd.ipynb", code=1).out
     assert "shaped like no notebook" in clone.mvc("notebook", "strip", "odd.ipynb", code=1).out
     assert clone.mvc("notebook", "check", NAME).code == 0

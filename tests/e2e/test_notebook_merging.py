@@ -324,7 +324,7 @@ def test_two_bases(crossed: Clone) -> None:
 
 @pytest.mark.parametrize("recursive", ["text", ""])
 def test_why_bases_are_not_merged(crossed: Clone, recursive: str) -> None:
-    """By any other driver their merge has markers in it, and what is merged on top of that is no notebook."""
+    """By any other driver their merge has markers in it, and what is merged on top of that is not a notebook."""
     key = "merge.mvc-notebook.recursive"
     crossed.git("config", key, recursive) if recursive else crossed.git("config", "--unset", key)
     done = crossed.run("git", "merge", "--no-edit", "side", code=1)

@@ -182,9 +182,11 @@ def test_broken_notebooks_are_named_and_not_served(clone: Clone) -> None:
     clone.write("n.ipynb", b'{"cells": [')
     for words in ((), ("--web", "--no-browser")):
         said = _refused(clone, "diff", *words, "n.ipynb", code=12)
-        assert said.startswith("error: n.ipynb (worktree) is no notebook that can be compared: not JSON")
+        assert said.startswith("error: n.ipynb (worktree) is not a notebook that can be compared: not JSON")
         assert "hint: " in said
-    assert "shown as text, because b/n.ipynb is no notebook" in clone.run("git", "difftool", "-y", "--tool", "mvc").err
+    assert (
+        "shown as text, because b/n.ipynb is not a notebook" in clone.run("git", "difftool", "-y", "--tool", "mvc").err
+    )
     assert '+{"cells": [' in clone.git("difftool", "-y", "--tool", "mvc")
 
 

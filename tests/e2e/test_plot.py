@@ -66,7 +66,7 @@ def test_which_versions_and_metrics(clone: Clone) -> None:
     assert [version["metrics"]["acc"] for version in found["versions"]] == [0.7, 0.8]
     assert [metric["name"] for metric in found["metrics"]] == ["ms"]
     done = clone.mvc("plot", "model.bin", "nope", code=10)
-    assert done.err == "error: no version of model.bin has a number for nope\nhint: there is: acc, ms\n"
+    assert done.err == "error: no version of model.bin has a number for nope\nhint: known metrics: acc, ms\n"
 
 
 def test_in_a_pipe_and_as_markdown(clone: Clone) -> None:

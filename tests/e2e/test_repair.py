@@ -189,7 +189,7 @@ def test_a_remote_that_can_not_be_asked_is_named(clone: Clone, tmp_path: Path) -
     spoil(store_of(clone), first)
     shutil.rmtree(tmp_path / "two")
     done = clone.mvc("fsck", "--repair", code=10)
-    assert "not asked: origin:" in done.out
+    assert "not checked: origin:" in done.out
 
 
 def test_a_remote_is_mended_from_another_one(clone: Clone, tmp_path: Path) -> None:

@@ -146,7 +146,7 @@ def test_what_resolve_does_not_do(parted: Clone) -> None:
     parted.run("git", "merge", "topic", code=1)
     assert "in conflict: model.bin" in parted.mvc("resolve", "other.bin", "--ours", code=2).err
     assert "which version" in parted.mvc("resolve", "model.bin", code=2).err
-    assert "exclude each other" in parted.mvc("resolve", "model.bin", "--ours", "--theirs", code=2).err
+    assert "cannot be combined" in parted.mvc("resolve", "model.bin", "--ours", "--theirs", code=2).err
     assert "--lower goes with" in parted.mvc("resolve", "model.bin", "--ours", "--lower", code=2).err
     assert "no model is named" in parted.mvc("resolve", "--ours", code=2).err
     parted.mvc("resolve", "nowhere", "--ours", code=10)
@@ -163,7 +163,7 @@ def test_a_conflict_that_was_committed_is_found_and_settled(parted: Clone) -> No
     parted.git("init", "-q", "--bare", "../far.git")
     parted.git("remote", "add", "origin", "../far.git")
     parted.mvc("remote", "add", "origin", "../models")
-    assert "in conflict still: model.bin" in parted.run("git", "push", "-q", "origin", "HEAD:next").err
+    assert "still in conflict: model.bin" in parted.run("git", "push", "-q", "origin", "HEAD:next").err
     parted.mvc("resolve", "model.bin", "--theirs")
     parted.git("commit", "-qm", "mended")
     assert parted.read("model.bin") == content(parted, 2)

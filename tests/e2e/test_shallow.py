@@ -56,7 +56,7 @@ def test_so_is_one_that_can_only_be_a_revision(shallow: Clone) -> None:
     for words in (["show", "HEAD~3:model.bin"], ["rollback", "model.bin", "--to", "HEAD~3"], ["push", "HEAD~3"]):
         err = shallow.mvc(*words, code=10 if words == ["push", "HEAD~3"] else 2).err
         if words[0] != "push":  # which looks for a remote first
-            assert err == f"error: HEAD~3 is no commit, branch or tag in this shallow clone\nhint: {_HINT}\n"
+            assert err == f"error: HEAD~3 is not a commit, branch or tag in this shallow clone\nhint: {_HINT}\n"
 
 
 @pytest.mark.parametrize("words", [[], ["--steps", "1"], ["--best", "acc"], ["--where", "acc > 1"], ["--dry-run"]])

@@ -89,7 +89,7 @@ def test_a_commit_warns_of_what_matches_and_is_no_model(clone: Clone) -> None:
     clone.git("add", "notes.txt")
     clone.write("forgotten.pt", b"a")
     said = clone.run("git", "commit", "-qm", "notes").err
-    assert "forgotten.pt matches a pattern of mvc track and is no model yet\n" in said
+    assert "forgotten.pt matches a pattern of mvc track but is not a model yet\n" in said
     assert "to keep it as a model: mvc add\n" in said
     clone.write("more.txt", b"more")
     clone.git("add", "more.txt", "forgotten.pt")  # into Git itself

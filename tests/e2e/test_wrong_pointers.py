@@ -50,11 +50,11 @@ def test_status_says_so_and_its_hint_works(clone: Clone) -> None:
     done = clone.mvc("status", "--exit-code", code=1)
     assert "wrong pointer:" in done.out
     assert f"m.bin  ({FILE})" in done.out
-    assert "write its pointer anew: mvc add -u" in done.err
+    assert "rewrite its pointer: mvc add -u" in done.err
     assert "git checkout" not in done.err
     assert states(clone) == {"m.bin": ("broken", FILE), "d": ("broken", TREE)}  # also when it looked before
     clone.mvc("add", "m.bin")
-    assert "write its pointer anew: mvc add d" in clone.mvc("status").err
+    assert "rewrite its pointer: mvc add d" in clone.mvc("status").err
     clone.mvc("add", "d")
     assert clone.mvc("status", "--exit-code").code == 0
 
@@ -66,7 +66,7 @@ def test_add_writes_the_pointer_anew(clone: Clone) -> None:
         ("d", "updated", 0),
         ("m.bin", "updated", 0),
     ]
-    assert "its pointer is written anew: its pointer said 1 B" in done["models"][0]["note"]
+    assert "its pointer was rewritten: its pointer said 1 B" in done["models"][0]["note"]
     assert {name: parse(clone.read(f"{name}.mvc")) for name in before} == before
     assert clone.git("diff", "--cached", "--name-only").split() == ["d.mvc", "m.bin.mvc"]
     assert [model["change"] for model in clone.json("add", "m.bin", "d")["models"]] == ["unchanged"] * 2
@@ -79,7 +79,7 @@ def test_checkout_hands_out_what_the_oid_names_and_says_so(clone: Clone) -> None
     assert re.search(r"m\.bin +\w{10} +6 B", done.out)
     assert "TB" not in done.out
     assert f"m.bin: {FILE}" in done.err
-    assert "write its pointer anew: mvc add m.bin" in done.err
+    assert "rewrite its pointer: mvc add m.bin" in done.err
     assert clone.read("m.bin") == b"hello\n"
     found = {model["path"]: model for model in clone.json("checkout")["models"]}
     assert (found["m.bin"]["size"], found["m.bin"]["wrong"], found["m.bin"]["change"]) == (6, FILE, "unchanged")
@@ -139,7 +139,7 @@ def test_the_size_of_predictions_is_compared_too(clone: Clone) -> None:
 
 def test_get_hands_out_what_the_oid_names_and_says_so(clone: Clone, tmp_path: Path) -> None:
     done = clone.mvc("get", ".", "m.bin", "-o", str(tmp_path / "got.bin"))
-    assert f"{FILE}; its bytes are right" in done.err
+    assert f"{FILE}; its bytes are correct" in done.err
     assert (tmp_path / "got.bin").read_bytes() == b"hello\n"
     found = clone.json("get", ".", "d", "-o", str(tmp_path / "got"))
     assert (found["size"], found["wrong"]) == (4, TREE)

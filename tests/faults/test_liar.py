@@ -184,5 +184,5 @@ def test_gc_and_a_remote_whose_clocks_disagree(world: World, kind: str) -> None:
     died = lied_to(command, kind, 1, stays=True)
     assert died.code == 11, died
     assert f"tells a time 8,760 hours {'after' if kind == 'ahead' else 'before'} the one it gives" in died.said
-    assert "see to the clocks of the server" in died.said
+    assert "check the clocks of the server" in died.said
     assert len(list((world.top / "work/far/b").rglob("*/*"))) == 3

@@ -57,7 +57,12 @@ def call(clone: Clone, capsys: pytest.CaptureFixture[str], *words: str) -> tuple
 
 # What is done to which requests of which command: its exit code, and the words that a person reads.
 TROUBLE = {
-    "busy": ("push", Rule("status", "PUT"), 13, ("the server is busy (SlowDown it is)", "what arrived is kept")),
+    "busy": (
+        "push",
+        Rule("status", "PUT"),
+        13,
+        ("the server is busy (SlowDown it is)", "what was transferred is kept"),
+    ),
     "403": ("push", Rule("status", "PUT", status=403, code="AccessDenied"), 13, ("not allowed", "s3:PutObject")),
     "409": (
         "push",
@@ -71,16 +76,21 @@ TROUBLE = {
         13,
         ("this computer's clock is wrong", "set this computer's clock"),
     ),
-    "reset": ("push", Rule("reset"), 13, ("cannot reach|the connection broke", "what arrived is kept|check the")),
+    "reset": (
+        "push",
+        Rule("reset"),
+        13,
+        ("cannot reach|the connection broke", "what was transferred is kept|check the"),
+    ),
     "silent": ("push", Rule("silent", "PUT"), 13, ("no answer in time", "run the command again")),
     "dropped": ("push", Rule("drop", "PUT.*/packs/"), 13, ("which does not show it", "ask who runs the server")),
     "dropped once": ("push", Rule("drop", "PUT", last=2), 0, ()),
     "lost answers": ("push", Rule("lost", "PUT", share=0.7, last=4), 0, ()),
-    "no token": ("push", Rule("no token", "list-type"), 13, ("cuts its listing short", "mvc doctor")),
+    "no token": ("push", Rule("no token", "list-type"), 13, ("truncates its listing", "mvc doctor")),
     "old lists": ("push", Rule("old", "list-type", first=2), 13, ("which does not show it",)),
     "404": ("pull", Rule("status", "GET.*/b/", status=404, code="NoSuchKey"), 10, ("is not in the local",)),
     "404 pack": ("pull", Rule("status", "GET.*/packs/", status=404, code="NoSuchKey"), 13, ("hint: ",)),
-    "cut": ("pull", Rule("cut", "GET.*/packs/"), 13, ("the connection broke", "what arrived is kept")),
+    "cut": ("pull", Rule("cut", "GET.*/packs/"), 13, ("the connection broke", "what was transferred is kept")),
     "short": ("pull", Rule("short", "GET.*/packs/"), 13, ("shorter than expected", "mvc fsck --remote")),
     "flipped": ("pull", Rule("flip", "GET.*/packs/"), 12, ("is damaged", "mvc fsck --remote --repair")),
     "flipped once": ("pull", Rule("flip", "GET.*/packs/", last=1), 0, ()),
@@ -193,7 +203,7 @@ def test_ctrl_c_in_the_middle_of_a_slow_transfer(clone: Clone, proxy: Proxy, wor
     said, _ = process.communicate(timeout=PATIENCE)
     took = time.monotonic() - start
     assert process.returncode == 130, said
-    assert "interrupted; what was stored stays, the next run goes on from there" in said
+    assert "interrupted; the next run continues from what was stored" in said
     assert "Traceback" not in said
     print(f"{words} ended {took:.2f} s after Ctrl-C")
     assert took < float(os.environ.get("MVC_PATIENCE", "4"))  # one second, on a machine that does nothing else
@@ -219,5 +229,5 @@ def test_a_terminal_shows_what_is_waited_for(clone: Clone, proxy: Proxy) -> None
     proxy.use(Rule("status", "GET.*config", last=1))
     code, said = on_terminal(clone, "push", "origin", "main", program=("git",))
     assert code == 0, said
-    assert said.count("mvc: ") == 1, said  # all is there already: nothing else to say
+    assert said.count("mvc: ") == 1, said  # all already exists: nothing else to say
     assert "the server is busy (SlowDown it is); trying again in 0." in said

@@ -70,7 +70,9 @@ class LyingBackend:
             now = self.count == self._at or (self._stays and 0 < self._at <= self.count)
         kind = self._kind if now else ""
         if kind == "busy":
-            raise RemoteBusy(f"{self.name}: no answer in time", hint="run the command again: what arrived is kept")
+            raise RemoteBusy(
+                f"{self.name}: no answer in time", hint="run the command again: what was transferred is kept"
+            )
         if kind == "denied":
             raise RemoteDenied(f"{self.name}: not allowed", hint="check who may read and write there")
         return kind if kind in kinds else ""
@@ -141,7 +143,7 @@ class LyingBackend:
     def _write(self, key: str, data: Data, write: Callable[[Data], Entry], *, conditional: bool = False) -> Entry:
         lie = self._lies("dropped", "lost", "late", "changed" if conditional else "torn")
         if lie == "changed":
-            raise RemoteChanged(f"{key} in {self.name} was changed by somebody else")
+            raise RemoteChanged(f"{key} in {self.name} was changed by another client")
         if lie == "dropped":
             return Entry(key, len(data), "said", self._inner.now())
         entry = write(bytes(data)[: len(data) // 2] if lie == "torn" else data)
@@ -150,14 +152,14 @@ class LyingBackend:
                 self._hidden[key] = self.count + _LATE
         if lie == "lost":
             if conditional:  # the backend asked again, and met what it had written itself
-                raise RemoteChanged(f"{key} in {self.name} is there already")
+                raise RemoteChanged(f"{key} in {self.name} already exists")
             raise RemoteBusy(f"{key} in {self.name}: no answer in time", hint="run the command again")
         return replace(entry, size=len(data))
 
     def delete(self, key: str, etag: str | None) -> None:
         lie = self._lies("dropped", "lost", "changed")
         if lie == "changed" and etag is not None:
-            raise RemoteChanged(f"{key} in {self.name} was changed by somebody else")
+            raise RemoteChanged(f"{key} in {self.name} was changed by another client")
         if lie != "dropped":
             self._inner.delete(key, etag)
         if lie == "lost":

@@ -147,7 +147,7 @@ def rollback(
     from modelvc.ops.history.rollback import rollback as op
 
     if sum(map(bool, (to, where, best, steps))) > 1:
-        raise UsageError("--to, --where, --best and --steps exclude each other", hint="choose one")
+        raise UsageError("--to, --where, --best and --steps cannot be combined", hint="choose one")
     repo = CONTEXT.open()
     with doing("reading history", quiet=CONTEXT.quiet):
         plan = plan_rollback(repo, path, RollbackTarget(to, where, best, steps or 0))

@@ -60,9 +60,7 @@ def resolve(
     chosen = [how for how, said in given.items() if said]
     if len(chosen) != 1:
         hint = "mvc resolve PATH --ours | --theirs | --best METRIC | --keep-both"
-        raise UsageError(
-            "which version is to be taken?" if not chosen else "these choices exclude each other", hint=hint
-        )
+        raise UsageError("no side is chosen" if not chosen else "these options cannot be combined", hint=hint)
     if lower and not best:
         raise UsageError("--lower goes with --best", hint="mvc resolve PATH --best METRIC --lower")
     choice = Choice(chosen[0], best, lower)  # type: ignore[arg-type] # the keys above are its words
@@ -89,7 +87,7 @@ def _print(done: Resolved) -> None:
     for m in done.models:
         if m.was and m.change == "written":
             name = shlex.quote(CONTEXT.name(m.path))
-            render.say(f"what was there is kept: mvc checkout {m.was[:17]} {name} brings it back", quiet=CONTEXT.quiet)
+            render.say(f"the old content is stored: mvc checkout {m.was[:17]} {name} restores it", quiet=CONTEXT.quiet)
     if done.left:
         left = ", ".join(CONTEXT.name(path) for path in done.left[:5])
         render.say(f"still in conflict: {left}", quiet=CONTEXT.quiet)

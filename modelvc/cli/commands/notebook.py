@@ -62,7 +62,7 @@ def strip(paths: Paths = None) -> None:
         for path in done.changed:
             render.out(f"stripped  {CONTEXT.name(path)}")
         for path, why in done.skipped:
-            render.out(f"left as it is  {CONTEXT.name(path)}: {shown(why)}")
+            render.out(f"left unchanged  {CONTEXT.name(path)}: {shown(why)}")
         if not done.changed and not done.skipped:
             render.say(f"{render.count(done.unchanged, 'notebook')}, nothing to strip", quiet=CONTEXT.quiet)
     if done.skipped:
@@ -173,7 +173,7 @@ def resolve(
 
     chosen = [name for name, said in (("ours", ours), ("theirs", theirs), ("union", union)) if said]
     if len(chosen) != 1:
-        words = "these choices exclude each other" if chosen else "which side is to be taken?"
+        words = "these options cannot be combined" if chosen else "no side is chosen"
         raise UsageError(words, hint="mvc notebook resolve PATH --ours | --theirs | --union")
     repo = CONTEXT.open()
     found = op(repo, paths, chosen[0], cell=cell, key=key)
@@ -182,11 +182,11 @@ def resolve(
         render.dump(found)
     else:
         for one in done:
-            words = "taken whole and staged" if one.whole else "settled and staged" if one.staged else "settled"
+            words = "taken whole and staged" if one.whole else "resolved and staged" if one.staged else "settled"
             left = f", {one.left} left" if one.left else ""
             render.out(f"{words}  {CONTEXT.name(one.path)}  {render.count(one.settled, 'conflict')}{left}")
         for path, why in found.failed:
-            render.out(f"left as it is  {shown(path)}: {shown(why)}")
+            render.out(f"left unchanged  {shown(path)}: {shown(why)}")
         if any(one.staged for one in done):
             render.say("next: git commit (in a rebase: git rebase --continue)", quiet=CONTEXT.quiet)
     if found.failed or any(one.left for one in done):
@@ -222,7 +222,7 @@ def _strip_stdin() -> None:
         data, _ = clean(data, CONTEXT.open().config.notebooks, "-.ipynb")
     except FormatError as error:
         sys.stdout.buffer.write(data)
-        render.say(f"left as it is: {shown(error)}", quiet=False)
+        render.say(f"left unchanged: {shown(error)}", quiet=False)
         raise typer.Exit(EXIT_NO) from None
     sys.stdout.buffer.write(data)
 
@@ -308,7 +308,7 @@ def mergetool(
             render.out(f"merged  {CONTEXT.name(one)}")
             settled.append(shlex.quote(CONTEXT.name(one)))
         else:
-            render.say(f"nothing was saved: {CONTEXT.name(one)} is as it was", quiet=CONTEXT.quiet)
+            render.say(f"nothing was saved: {CONTEXT.name(one)} is unchanged", quiet=CONTEXT.quiet)
         if status == INTERRUPTED:
             break
     if settled:
@@ -320,7 +320,7 @@ def mergetool(
 def _merge_in_browser(path: str, versions: list[bytes], port: int, *, browser: bool) -> tuple[int, bytes]:
     """Run nbdime's merge tool for one notebook. Return its exit status and the saved bytes, b"" if nothing was saved.
 
-    Raises FormatError if the saved file is no notebook.
+    Raises FormatError if the saved file is not a notebook.
     """
     from modelvc.notebook.document import jupyter
     from modelvc.notebook.rich.diff import web_merge

@@ -91,7 +91,7 @@ def log(
     repo = CONTEXT.open()
     revs, paths = split(repo, words, revs=1, gone=True)
     if revs and ".." in revs[0]:
-        raise UsageError(f"{shown(revs[0])} is a range, which mvc log does not read", hint="mvc log REV [PATH]")
+        raise UsageError(f"{shown(revs[0])} is a range, which mvc log does not support", hint="mvc log REV [PATH]")
     rev = revs[0] if revs else ""
     with doing("reading history", quiet=CONTEXT.quiet):
         found = op(repo, paths, Filters(limit, all_refs, where, best, since, rev))
@@ -125,7 +125,7 @@ def _say_unknown(where: str, everything: Log) -> None:
     unknown = [name for name in parse(where).names if name not in known]
     if unknown:
         there = ", ".join(shown(name) for name in list(known)[:10]) or "no metric"
-        render.say(f"no version has {shown(unknown[0])}; there is: {there}", quiet=CONTEXT.quiet)
+        render.say(f"no version has {shown(unknown[0])}; known metrics: {there}", quiet=CONTEXT.quiet)
 
 
 def plot(
@@ -246,7 +246,7 @@ def diff(
     revs, paths = split(repo, words, revs=2)
     ends = [side for rev in revs for side in sides(rev)]
     if len(ends) > 2:
-        raise UsageError("a range and another revision are too many", hint="mvc diff A..B [PATH]")
+        raise UsageError("a range and another revision cannot be combined", hint="mvc diff A..B [PATH]")
     with doing("comparing", quiet=CONTEXT.quiet):
         found = op(repo, ends[0] if ends else "HEAD", ends[1] if len(ends) > 1 else "", paths)
     if CONTEXT.json:

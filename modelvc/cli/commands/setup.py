@@ -80,7 +80,7 @@ def say_unstripped(paths: Sequence[str]) -> None:
     suffixes = {path.rpartition(".")[2] for path in paths}
     patterns = " ".join(f"'*{'note' * (suffix == 'json')}.{suffix}'" for suffix in sorted(suffixes))
     render.say(
-        f"{number} in Git still {'hold' if len(paths) > 1 else 'holds'} outputs or traces of a run, to stage without:",
+        f"{number} in Git still {'hold' if len(paths) > 1 else 'holds'} outputs or traces of a run; to strip them:",
         f"git add --renormalize -- {patterns}",
         quiet=CONTEXT.quiet,
     )
@@ -118,11 +118,11 @@ def install(
     accepted = not done.untrusted
     if done.untrusted and sys.stdin.isatty() and sys.stderr.isatty():
         sys.stdout.flush()
-        accepted = typer.confirm("Send models to, and take them from, what is listed here?", err=True)
+        accepted = typer.confirm("Accept these remotes, to push models to and fetch them from?", err=True)
         if accepted:
             accept(repo)
     if not accepted:
-        render.say("next: accept what you trust with mvc trust NAME, then mvc pull", quiet=CONTEXT.quiet)
+        render.say("next: mvc trust NAME for each remote that you trust, then mvc pull", quiet=CONTEXT.quiet)
     elif done.followed.missing:
         render.say("next: mvc pull" if done.remotes else "next: mvc remote add origin URL", quiet=CONTEXT.quiet)
 
@@ -162,10 +162,10 @@ def _mode(text: str) -> Mode | None:
 
 
 _NOTEBOOKS = {
-    "filter": "outputs of notebooks stay in the worktree: Git adds them without",
+    "filter": "outputs of notebooks stay in the worktree and out of Git",
     "hook": "outputs of notebooks are stripped at a commit; the worktree keeps them",
-    "both": "outputs of notebooks stay in the worktree: Git adds them without, and commits are checked",
-    "off": "notebooks are left alone",
+    "both": "outputs of notebooks stay in the worktree and out of Git; commits are checked",
+    "off": "notebooks are not changed",
 }
 
 
@@ -176,7 +176,7 @@ def _print_notebooks(mode: Mode) -> None:
 def print_by_hand(hooks: Installed) -> None:
     """Print the lines that a person must add to their own hooks. With --quiet too: no hook works without them."""
     if hooks.by_hand:
-        render.out(f"core.hooksPath is set to {shown(hooks.hooks_path)}, which is not mvc's to write to.")
+        render.out(f"core.hooksPath is set to {shown(hooks.hooks_path)}, which mvc does not change.")
         render.out("Add one line to each of these hooks in it:")
         for hook, line in hooks.by_hand:
             render.out(f"  {hook}: {line}")
@@ -189,4 +189,4 @@ def print_hooks(hooks: Installed) -> None:
         return
     render.out("hooks are in place: models follow Git, commits and pushes are checked")
     if hooks.chained:
-        render.out(f"kept, and run first: {', '.join(hooks.chained)}")
+        render.out(f"existing hooks, which run first: {', '.join(hooks.chained)}")

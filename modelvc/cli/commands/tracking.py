@@ -185,7 +185,9 @@ _LOST = 5  # most lost versions that are named
 def _print_lost(lost: Sequence[LostVersion]) -> None:
     """Print the versions that a push found in no store."""
     if lost:
-        render.out(f"{render.count(len(lost), 'version')} of published history in no store that could be asked:")
+        render.out(
+            f"{render.count(len(lost), 'version')} of published history missing from every store that was checked:"
+        )
         for one in lost[:_LOST]:
             render.out(f"  {shown(one.path)}  {render.short(one.oid)}  (in {one.commit[:10]})")
         if len(lost) > _LOST:
@@ -209,14 +211,14 @@ def refresh_notebooks(repo: Repo) -> None:
 
 # The advice for each state of a model, in the order of the output. {0} is the model.
 _FIXES = {
-    "conflict": "settle it: mvc resolve {0} --ours (or --theirs, --best METRIC, --keep-both)",
+    "conflict": "resolve it: mvc resolve {0} --ours (or --theirs, --best METRIC, --keep-both)",
     "broken": "restore its pointer: git checkout -- {0}.mvc",
-    "wrong pointer": "write its pointer anew: mvc add {0}",
-    "pointer gone": "bring its pointer back: git checkout -- {0}.mvc · or stop tracking it: mvc rm {0}",
-    "missing": "bring it back: mvc checkout {0} · or stop tracking it: mvc rm {0}",
-    "modified": "keep the new content: mvc add {0} · or go back: mvc checkout --force {0}",
+    "wrong pointer": "rewrite its pointer: mvc add {0}",
+    "pointer gone": "restore its pointer: git checkout -- {0}.mvc · or stop tracking it: mvc rm {0}",
+    "missing": "restore it: mvc checkout {0} · or stop tracking it: mvc rm {0}",
+    "modified": "store the new content: mvc add {0} · or discard it: mvc checkout --force {0}",
     "new": "stage its pointer: git add {0}.mvc",
-    "obstructed": "move away what is no file there, then: mvc checkout {0}",
+    "obstructed": "move the obstruction away, then: mvc checkout {0}",
     "unignored": "let Git ignore it again: mvc add {0}",
     "leftover": "track it again: mvc add {0} · or leave it: the next `git checkout` removes it",
     "stale": "measure again: mvc add {0} --metrics FILE",
@@ -312,7 +314,7 @@ def checkout(
 def _say_kept(path: str, oid: str) -> None:
     """Print how to get a version back that was replaced or removed by force."""
     name = shlex.quote(CONTEXT.name(path))
-    render.say(f"what was there is kept: mvc checkout {oid[:17]} {name} brings it back", quiet=CONTEXT.quiet)
+    render.say(f"the old content is stored: mvc checkout {oid[:17]} {name} restores it", quiet=CONTEXT.quiet)
 
 
 def print_checkout(done: CheckedOut) -> None:
@@ -336,7 +338,7 @@ def print_checkout(done: CheckedOut) -> None:
     for m in done.models:
         if m.wrong:
             render.say(f"{CONTEXT.name(m.path)}: {m.wrong}", quiet=CONTEXT.quiet)
-            advice = f"write its pointer anew: mvc add {shlex.quote(CONTEXT.name(m.path))}"
+            advice = f"rewrite its pointer: mvc add {shlex.quote(CONTEXT.name(m.path))}"
             render.say(f"  {advice}", quiet=CONTEXT.quiet)
     same = len(done.models) - len(written)
     if same:

@@ -195,9 +195,9 @@ def get(
         f"(from {done.commit[:10]}, {shown(done.came_from)})"
     )
     if done.wrong:
-        render.say(f"{shown(where)}: {done.wrong}; its bytes are right", quiet=CONTEXT.quiet)
+        render.say(f"{shown(where)}: {done.wrong}; its bytes are correct", quiet=CONTEXT.quiet)
     if done.was:
-        words = f"what was there is kept: mvc checkout {done.was[:17]} {shlex.quote(shown(where))} brings it back"
+        words = f"the old content is stored: mvc checkout {done.was[:17]} {shlex.quote(shown(where))} restores it"
         render.say(words, quiet=CONTEXT.quiet)
 
 
@@ -212,7 +212,7 @@ def _print_fetched(done: Fetched) -> None:
         came if done.came or done.predictions else f"nothing to fetch: {render.count(done.here, 'version')} here"
     )
     for why in done.unasked:
-        render.say(f"not asked: {why}")
+        render.say(f"not checked: {why}")
 
 
 def _refuse_missing(done: Fetched) -> None:
@@ -388,7 +388,7 @@ def trust(
     found = op(repo, tuple(names)) if names else remotes(repo)
     _print_remotes(found)
     if not CONTEXT.json and any(not info.trusted for info in found.remotes):
-        render.say("next: accept what you trust with mvc trust NAME", quiet=CONTEXT.quiet)
+        render.say("next: mvc trust NAME for each remote that you trust", quiet=CONTEXT.quiet)
 
 
 def _print_remotes(found: Remotes) -> None:

@@ -79,7 +79,7 @@ def _share(sample: str, *, quick: bool) -> float:
     except ValueError:
         share = 0.0
     if not 0 < share <= 1:
-        words = f"--sample {shown(sample, 80)} is no share of the remote"
+        words = f"--sample {shown(sample, 80)} is not a share of the remote"
         raise UsageError(words, hint="give it in percent, above 0 and at most 100: mvc fsck --sample 5%")
     if quick:
         raise UsageError("--quick reads no chunks, so there is nothing to --sample", hint="leave one of them out")
@@ -159,8 +159,8 @@ def gc(
         from modelvc.ops.upkeep import gc_remote
 
         if evict or names:
-            what = "--evict is" if evict else "names of versions are"
-            raise UsageError(f"{what} about the local store", hint="leave out --remote")
+            what = "--evict applies" if evict else "names of versions apply"
+            raise UsageError(f"{what} to the local store", hint="leave out --remote")
         options = gc_remote.RemoteGcOptions(name, grace * DAY, exclusive=exclusive, also=also or (), forget=forget)
         repo = CONTEXT.open()
         with progress("cleaning up", quiet=CONTEXT.quiet) as bar:
@@ -171,7 +171,7 @@ def gc(
             print_remote_gc(done, options, apply=apply)
         return
     if exclusive or also:
-        raise UsageError("--exclusive and --also are about a remote", hint="add --remote")
+        raise UsageError("--exclusive and --also apply to a remote", hint="add --remote")
     repo = CONTEXT.open()
     if forget:
         from modelvc.models.versions import shared_store
@@ -179,7 +179,7 @@ def gc(
         shared_store.forget_clone(repo, forget)
     rules = op.GcOptions(grace * DAY, evict=evict, names=names or ())
     if apply:
-        with progress("reading what remotes have", quiet=CONTEXT.quiet) as bar:
+        with progress("listing remotes", quiet=CONTEXT.quiet) as bar:
             found: op.GcDone | op.GcPlan = op.apply_gc(repo, rules, bar)
     else:
         with doing("looking for unused versions", quiet=CONTEXT.quiet):

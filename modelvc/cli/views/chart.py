@@ -21,7 +21,7 @@ _BRAILLE = 0x2800
 _DIRECTIONS = {
     "higher": "higher is better",
     "lower": "lower is better",
-    "target": "the nearer to its target the better",
+    "target": "closer to its target is better",
 }
 
 

@@ -32,7 +32,7 @@ def print_fsck(found: Fsck, depth: Depth, *, everything: bool) -> None:
     if found.not_here:
         render.out(f"{render.count(found.not_here, 'version')} of history not in this clone (mvc fetch --all)")
     for why in found.not_asked:
-        render.out(f"not asked: {shown(why, 300)}")
+        render.out(f"not checked: {shown(why, 300)}")
     _advise(found, depth)
 
 
@@ -44,9 +44,9 @@ def _advise(found: Fsck, depth: Depth) -> None:
     here = [user.removesuffix(" (worktree)") for one in wrong for user in one.needed_by if "(worktree)" in user]
     if here:
         words = f"next: mvc add {' '.join(map(shlex.quote, map(CONTEXT.name, here[:_SHOWN])))}"
-        render.say(f"{words} (writes the pointer anew)", quiet=CONTEXT.quiet)
+        render.say(f"{words} (rewrites the pointer)", quiet=CONTEXT.quiet)
     elif wrong:
-        words = "the bytes of these versions are right; history keeps what their pointers say"
+        words = "the bytes of these versions are correct; history keeps their wrong pointers"
         render.say(f"{words}: mvc fsck HEAD looks at what is current", quiet=CONTEXT.quiet)
     if len(wrong) == len(found.open):
         return

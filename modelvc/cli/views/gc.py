@@ -36,7 +36,7 @@ def print_gc(found: GcDone | GcPlan, *, names: Sequence[str], evict: bool, grace
     else:
         frees = render.size(found.frees)
         stay = render.count(found.kept, "object")
-        render.out(f"{_objects(found.items)} can go, {frees} would be freed; {stay} stay")
+        render.out(f"{_objects(found.items)} can be removed, {frees} would be freed; {stay} stay")
     for why in found.unasked:
         render.say(shown(why, 300), quiet=CONTEXT.quiet)
     if found.unpushed:
@@ -78,8 +78,8 @@ def _lines(found: RemoteGc) -> list[str]:
     done = found.applied
     where = shown(found.remote)
     if not (found.items or found.doomed or found.deleted or found.waiting):
-        return [f"{where}: everything there is needed, or younger than {found.grace / DAY:g} days"]
-    lines = [f"{where}: {render.count(len(found.items), 'object')} {'removed' if done else 'can go'}"]
+        return [f"{where}: every object is needed or younger than {found.grace / DAY:g} days"]
+    lines = [f"{where}: {render.count(len(found.items), 'object')} {'removed' if done else 'can be removed'}"]
     if found.deleted:
         copied = f", what is needed of them copied ({render.size(found.copied_bytes)})" if found.copied_bytes else ""
         verb = "deleted" if done else "can be deleted now"

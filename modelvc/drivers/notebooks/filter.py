@@ -81,10 +81,10 @@ class Filter:
         except FormatError as error:
             # A note.json may belong to another program, and git blame passes the text view through this filter.
             if path.rpartition("/")[2] != NOTE and not data.startswith(FIRST_WORDS):
-                say(f"{shown(path)} is left as it is: {shown(error)}")
+                say(f"{shown(path)} is left unchanged: {shown(error)}")
             return data
         if taken.unread:
-            say(f"{shown(path)} is left as it is, with outputs: it is not shaped like a notebook")
+            say(f"{shown(path)} is left unchanged, with outputs: it is not shaped like a notebook")
         try:
             self._kept.keep(path, taken)
         except OSError as error:  # such as a full disk: Git still gets the stripped notebook
@@ -111,7 +111,7 @@ class Filter:
             return
         from modelvc.formats import sizes
 
-        say(f"{shown(path)} is left as it is: it is larger than max_size, {sizes.written(self._rules.max_size)}")
+        say(f"{shown(path)} is left unchanged: it is larger than max_size, {sizes.written(self._rules.max_size)}")
 
 
 def _index() -> str:

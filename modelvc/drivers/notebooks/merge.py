@@ -41,7 +41,7 @@ def merge(args: Sequence[str]) -> int:
         data, clean = mergefile.files(files, sides)
         if clean and not _is_json(data):
             clean = False
-            say(f"{shown(path)} is no notebook after that", conflict_hint(path))
+            say(f"{shown(path)} is not a notebook after the merge", conflict_hint(path))
         conflicts = 0 if clean else 1
     else:
         if conflicts:
@@ -68,7 +68,7 @@ def _values(data: bytes) -> list[tuple[str, str, str]]:
 
 def conflict_hint(path: str) -> str:
     """Return the hint that says how to resolve the conflicts of the notebook at PATH."""
-    return f"open it in Jupyter and settle them, or: mvc notebook resolve {shown(path)} --ours (--theirs, --union)"
+    return f"open it in Jupyter and resolve them, or: mvc notebook resolve {shown(path)} --ours (--theirs, --union)"
 
 
 def _lines(texts: Sequence[str], sides: tuple[str, str]) -> tuple[str, bool]:

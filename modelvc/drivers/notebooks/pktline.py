@@ -26,7 +26,7 @@ def serve(source: BinaryIO, sink: BinaryIO, work: Work, limit: Callable[[], int]
     """
     hello = _list(source)
     if hello is None or hello[:1] != ["git-filter-client"] or _VERSION not in hello:
-        raise ValueError("this is no Git that speaks version 2 of the filter protocol")
+        raise ValueError("this Git does not speak version 2 of the filter protocol")
     _write_list(sink, ["git-filter-server", _VERSION])
     offered = _list(source) or []
     _write_list(sink, [one for one in _OURS if one in offered])
@@ -90,7 +90,7 @@ def _content(source: BinaryIO, limit: int) -> tuple[bytes, IO[bytes] | None]:
             spilled.writelines(parts)
             parts = []
     if packet is None:
-        raise ValueError("Git hung up in the middle of a file")
+        raise ValueError("Git closed the connection inside a file")
     return b"".join(parts), spilled
 
 

@@ -145,15 +145,15 @@ def _problem(path: str, data: bytes) -> str:
         if path.rpartition("/")[2] == NOTE:
             return ""
         if conflict.has_markers(data.decode("utf-8", "replace")):
-            return f"{shown(path)} has conflict markers in it: settle them, or start over: git checkout -m -- PATH"
-        return f"{shown(path)} is no notebook any more: {shown(error)} (git commit --no-verify commits it all the same)"
+            return f"{shown(path)} has conflict markers in it: resolve them, or start over: git checkout -m -- PATH"
+        return f"{shown(path)} is no longer a notebook: {shown(error)} (git commit --no-verify commits it anyway)"
     found = conflict.count(document.notebook) if document.kind == JUPYTER else 0
     if found:
         cells = "a conflict" if found == 1 else f"{found} conflicts"
         owners = (*cells_of(document.notebook), document.notebook)
         keys = ", ".join([key for owner in owners for key, _, _ in conflict.values(owner)][:3])
         held = f"{cells} ({keys})" if keys else cells
-        return f"{shown(path)} still holds {held}: settle it in Jupyter, or with mvc notebook resolve, then git add it"
+        return f"{shown(path)} still holds {held}: resolve it in Jupyter, or with mvc notebook resolve, then git add it"
     return ""
 
 

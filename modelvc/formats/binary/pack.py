@@ -235,7 +235,7 @@ class Trailer:
         reader = Reader(data, "pack trailer")
         version, flags = reader.fields("HH")
         if version != 1 or flags:
-            raise reader.fail(f"version {version} with flags {flags} is not known; a newer mvc may read it")
+            raise reader.fail(f"version {version} with flags {flags} is unknown; a newer mvc may read it")
         self.salt = reader.raw(16)
         self.count, encodings = reader.fields("IH")
         if len(data) > limits.TRAILER or encodings > limits.ENCODINGS:

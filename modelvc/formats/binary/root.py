@@ -140,7 +140,7 @@ def parse(data: bytes) -> Root:
     if magic != _MAGIC:
         raise reader.fail("its first bytes are not a root's")
     if version != 1 or flags & ~(_PLACED | _UNPROVEN) or kind not in _KINDS.values():
-        raise reader.fail(f"version {version}, kind {kind}, flags {flags} is not known; a newer mvc may read it")
+        raise reader.fail(f"version {version}, kind {kind}, flags {flags} is unknown; a newer mvc may read it")
     placed = bool(flags & _PLACED)
     count = reader.number("I")
     if count * 40 > reader.left:

@@ -158,7 +158,7 @@ def parse(data: bytes | memoryview) -> Segment:
     reader.expect(_MAGIC, "its first bytes are not a segment's")
     version, flags, zero = reader.fields("BBH")
     if version != 1 or flags & ~_PLACED or zero:
-        raise reader.fail(f"version {version} with flags {flags} is not known; a newer mvc may read it")
+        raise reader.fail(f"version {version} with flags {flags} is unknown; a newer mvc may read it")
     n, m, size = reader.fields("IIQ")
     packs, encodings, spans = reader.fields("IHH")
     if max(n, m, packs) > 2 * limits.SEGMENT_RECORDS or max(n, m) > limits.SEGMENT_RECORDS:

@@ -36,7 +36,7 @@ def check_pairs(pairs: Iterable[tuple[str, object]]) -> Pairs:
     for name, value in pairs:
         _check_name(name)
         if name in found:
-            raise FormatError(f'the metric "{shown(name)}" is there twice')
+            raise FormatError(f'the metric "{shown(name)}" appears twice')
         found[name] = _checked_value(name, value)
         if len(found) > limits.METRICS:
             raise FormatError(f"there are more than {limits.METRICS:,} metrics")
@@ -56,9 +56,9 @@ def parse_assignment(text: str) -> tuple[str, MetricValue]:
     name, equals, value = text.partition("=")
     hint = "write NAME=VALUE, such as accuracy=0.93; a message belongs to `git commit -m`"
     if not equals:
-        raise UsageError(f'"{shown(text)}" is no metric: it has no "="', hint=hint)
+        raise UsageError(f'"{shown(text)}" is not a metric: it has no "="', hint=hint)
     if not value.strip():  # such as -m acc=$ACC where ACC is not set
-        raise UsageError(f'"{shown(text)}" is no metric: nothing stands behind "="', hint=hint)
+        raise UsageError(f'"{shown(text)}" is not a metric: no value stands after "="', hint=hint)
     try:
         ((found, number),) = check_pairs([(name.strip(), parse_value(value.strip()))])
     except FormatError as error:

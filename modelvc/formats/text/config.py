@@ -286,7 +286,7 @@ def _check_new(name: str, remote: Remote, known: Mapping[str, Remote], where: st
     check_name(name)
     check_usable(name, remote, where)
     if name in known:
-        raise UsageError(f"there is a remote {name} already", hint=f"remove it first with `mvc remote remove {name}`")
+        raise UsageError(f"the remote {name} already exists", hint=f"remove it first with `mvc remote remove {name}`")
 
 
 def _moved(name: str, remote: Remote, known: Mapping[str, Remote], where: str) -> dict[str, Remote]:
@@ -298,7 +298,7 @@ def _moved(name: str, remote: Remote, known: Mapping[str, Remote], where: str) -
 def _renamed(old: str, new: str, known: Mapping[str, Remote]) -> dict[str, Remote]:
     check_name(new)
     if new in known:
-        raise UsageError(f"there is a remote {new} already", hint=f"remove it first with `mvc remote remove {new}`")
+        raise UsageError(f"the remote {new} already exists", hint=f"remove it first with `mvc remote remove {new}`")
     return {new if name == old else name: remote for name, remote in known.items()}
 
 

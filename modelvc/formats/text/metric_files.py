@@ -46,7 +46,7 @@ def choose(data: bytes, name: str, only: Sequence[str] = ()) -> Chosen:
         return _chosen(data, lambda: reader(data, suffix), only)
     except FormatError as error:
         hint = _hint(str(error), reader is _json)
-        raise FormatError(f"{shown(name)} is no file of metrics: {error}", hint=hint) from None
+        raise FormatError(f"{shown(name)} is not a file of metrics: {error}", hint=hint) from None
 
 
 def _chosen(data: bytes, document: Callable[[], object], only: Sequence[str]) -> Chosen:

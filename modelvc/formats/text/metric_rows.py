@@ -177,7 +177,7 @@ def _check_header(header: list[str]) -> None:
         if not isinstance(metrics.parse_value(name), str):
             raise FormatError(f"its first line is not a header: {shown(name, 40)} is a value, not a name")
         if name in known:
-            raise FormatError(f'the metric "{shown(name, 80)}" is there twice (line 1)')
+            raise FormatError(f'the metric "{shown(name, 80)}" appears twice (line 1)')
         known.add(name)
 
 

@@ -135,7 +135,7 @@ class Policy:
         return next((rule for rule in found if rule.name == metric), found[0] if found else None)
 
     def gain(self, model: str, metric: str, old: object, new: object) -> float | None:
-        """How much better NEW is than OLD; None where no rule gives a direction, or one of them is no number."""
+        """How much better NEW is than OLD; None where no rule gives a direction, or one of them is not a number."""
         rule = self.rule(model, metric)
         numbers = [value for value in (old, new) if is_number(value)]
         return rule.gain(*map(float, numbers)) if rule and len(numbers) == 2 else None

@@ -65,7 +65,7 @@ def parse(words: Sequence[str]) -> dict[str, OptionValue]:
         key, _, text = word.partition("=")
         rule = RULES.get(key)
         if rule is None:
-            raise UsageError(f'"{shown(key, 80)}" is no option of a remote', hint=f"there are {', '.join(RULES)}")
+            raise UsageError(f'"{shown(key, 80)}" is not an option of a remote', hint=f"there are {', '.join(RULES)}")
         value: OptionValue = text if rule.pattern else {"true": True, "false": False}.get(text, text)
         if not _fits(rule, value):
             raise UsageError(f'"{shown(text, 80)}" cannot be {key}', hint=f"{key} is {rule.words}")

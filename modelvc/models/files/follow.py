@@ -72,7 +72,7 @@ def follow(repo: Repo) -> Followed:
                 elif found.why == _OF_GIT or (unsaved and not found.pointer and repo.worktree.stat(path) is None):
                     (lost if unsaved else replaced).append(path)
                 elif found.extra:
-                    kept.append((path, f"holds files that are in no store, which stay: {found.extra[0]}"))
+                    kept.append((path, f"holds unsaved files, which stay: {found.extra[0]}"))
                 plans.append(found)
         ready = [step for step in plans if step.action not in {"missing", "dirty", "keep"}]
         in_use = materialise.apply(repo, ready, "git")

@@ -75,7 +75,7 @@ def plan(repo: Repo, path: SafeRelPath, pointer: Pointer) -> ModelPlan:
     if kind == "tree" and pointer.kind == "tree":
         return _plan_tree(repo, path, pointer, oid, files)
     if not repo.store.has_root(kind, oid):
-        return ModelPlan(path, pointer, "dirty", "has changes that are in no store")
+        return ModelPlan(path, pointer, "dirty", "has unsaved changes")
     return ModelPlan(path, pointer, "write", was=ObjectName(kind, oid), files=files, seen=seen)
 
 
@@ -86,7 +86,7 @@ def plan_removal(repo: Repo, path: SafeRelPath) -> ModelPlan:
         return ModelPlan(path, None, "keep")
     kind, oid, files, seen = here
     if not repo.store.has_root(kind, oid):
-        return ModelPlan(path, None, "dirty", "has changes that are in no store")
+        return ModelPlan(path, None, "dirty", "has unsaved changes")
     return ModelPlan(path, None, "remove", was=ObjectName(kind, oid), files=files, seen=seen)
 
 
@@ -127,14 +127,14 @@ def _plan_tree(repo: Repo, path: SafeRelPath, pointer: Pointer, oid: Oid, files:
         if there and there.oid == entry.oid and there.stat.executable == entry.executable:
             continue
         if there and there.oid != entry.oid and not _is_saved(saved, name, there):
-            return ModelPlan(path, pointer, "dirty", f"has changes that are in no store: {name}")
+            return ModelPlan(path, pointer, "dirty", f"has unsaved changes: {name}")
         write.add(name)
     for name, found in files.items():
         if name not in target:
             (remove if _is_saved(saved, name, found) else extra).append(name)
     for name in extra:
         if blocked := next((t for t in target if t.startswith(name + "/") or name.startswith(t + "/")), None):
-            return ModelPlan(path, pointer, "dirty", f"has a file that is in no store where {blocked} belongs: {name}")
+            return ModelPlan(path, pointer, "dirty", f"has an unsaved file where {blocked} belongs: {name}")
     was = ("tree", oid) if saved is None else None
     changes = (frozenset(write), tuple(remove))
     return ModelPlan(path, pointer, "write", "", was, *changes, files, extra=tuple(sorted(extra)))
@@ -151,9 +151,7 @@ def plan_unfetched(repo: Repo, path: SafeRelPath, pointer: Pointer) -> ModelPlan
         edited = any(str(name) in files and files[str(name)].oid != entry.oid for name, entry in saved.items())
     else:
         edited = not repo.store.has_root(kind, oid)
-    return ModelPlan(
-        path, pointer, "dirty" if edited else "write", "has changes that are in no store" if edited else ""
-    )
+    return ModelPlan(path, pointer, "dirty" if edited else "write", "has unsaved changes" if edited else "")
 
 
 def foreign_files(repo: Repo, path: SafeRelPath, pointer: Pointer) -> frozenset[str]:

@@ -204,7 +204,7 @@ def _behind(repo: Repo, pointer: Pointer, oid: bytes | None) -> _Difference | No
     """Return MISSING for a stored model whose pointer names a version that this clone lacks; None for any other."""
     if oid is None or repo.store.has_root(pointer.kind, pointer.oid) or not repo.store.has_root(pointer.kind, Oid(oid)):
         return None
-    return _Difference(MISSING, "another version lies there; the one that its pointer names is not in this clone")
+    return _Difference(MISSING, "the file is another version; this clone lacks the one that its pointer names")
 
 
 def _compare_tree(repo: Repo, path: SafeRelPath, pointer: Pointer) -> _Difference:

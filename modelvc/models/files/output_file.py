@@ -17,7 +17,7 @@ from modelvc.repo import Repo
 if TYPE_CHECKING:
     from modelvc.ids import Oid
 
-_ELSEWHERE = "name another place"
+_ELSEWHERE = "name another path"
 
 
 class Replaced(NamedTuple):

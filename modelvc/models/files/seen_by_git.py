@@ -54,7 +54,7 @@ def fate(repo: Repo, path: SafeRelPath, known: Collection[str]) -> str:
     new = next((name for name in map(pointer_of, map(SafeRelPath, same)) if name not in before), None)
     if new is not None:
         return f"Git renamed its pointer to {shown(new)}; the next `git checkout` moves the model"
-    return "Git removed its pointer; the next `git checkout` takes the model away if the store has its content"
+    return "Git removed its pointer; the next `git checkout` removes the model if the store has its content"
 
 
 def _oid(repo: Repo, path: str) -> bytes | None:

@@ -87,11 +87,11 @@ def _alone(case: Case, rule: MetricRule, name: str) -> Verdict | None:
     if rule.direction == "info":
         return said(INFO, "for information")
     if new is None:
-        return said(FAIL, _not_recorded(case.new) if old is None else "was recorded before and is not any more")
+        return said(FAIL, _not_recorded(case.new) if old is None else "is no longer recorded")
     if case.new.stale:
         return said(FAIL, "was measured on another version: measure again")
     if isinstance(new, bool | str):
-        return said(FAIL, f"is {shown(new)}, which is no number")
+        return said(FAIL, f"is {shown(new)}, which is not a number")
     if new != new:  # noqa: PLR0124 - how nan is told
         return said(FAIL, "is nan")
     if crossed := rule.crossed(new):
@@ -101,9 +101,9 @@ def _alone(case: Case, rule: MetricRule, name: str) -> Verdict | None:
     if rule.margin is None or case.old is None:
         alone = "" if rule.margin is None else "; there is no other version to compare it with"
         bounded = rule.floor is not None or rule.ceiling is not None
-        return said(PASS, ("keeps its bounds" if bounded else "is recorded") + alone)
+        return said(PASS, ("is within its bounds" if bounded else "is recorded") + alone)
     if case.old.stale or old is None or isinstance(old, bool | str) or old != old:  # noqa: PLR0124 - nan
-        return said(PASS, "has nothing to be compared with in the other version")
+        return said(PASS, "is missing in the other version")
     return None
 
 
@@ -118,7 +118,7 @@ def _moved(rule: MetricRule, old: MetricValue | None, new: float) -> str:
 def _not_recorded(pointer: Pointer) -> str:
     names = [shown(name, 60) for name in pointer.recorded_metrics]
     more = ", ..." if len(names) > _NAMED else ""
-    return f"is not recorded (there is: {', '.join(names[:_NAMED])}{more})" if names else "is not recorded"
+    return f"is not recorded (known metrics: {', '.join(names[:_NAMED])}{more})" if names else "is not recorded"
 
 
 def _by_numbers(case: Case, rule: MetricRule, name: str) -> Verdict:

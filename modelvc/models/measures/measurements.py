@@ -76,7 +76,7 @@ def with_measurements(
     elif files and files.predictions and (data := _if_there(repo, files.predictions, notes)) is not None:
         said = before.predictions if before else None
         if said and said.oid == Oid(blake3(data).digest()) and said.of != pointer.oid:
-            notes.append(f"{shown(files.predictions)} is still that of the version before, and not recorded")
+            notes.append(f"{shown(files.predictions)} is unchanged since the version before, so it is not recorded")
         else:
             pointer = replace(pointer, predictions=_stored(repo, files.predictions, pointer.oid, notes, typed=False))
     positive = given.positive or (before.predictions.positive if before and before.predictions else "")
@@ -124,7 +124,7 @@ def _with_metrics(
     if data is not None:
         digest = Oid(blake3(data).digest())
         if not given.metrics and before and before.oid != pointer.oid and _is_of(before, digest):
-            notes.append(f"{shown(name)} was not written anew since the last version, so its metrics are not recorded")
+            notes.append(f"{shown(name)} was not rewritten since the last version, so its metrics are not recorded")
             file = before.metrics_file  # keep its name, so that the next add reads it again
         elif given.metrics or not _is_of(pointer, digest):  # else it is recorded, and may have been amended since
             chosen = metric_files.choose(data, name, given.only)

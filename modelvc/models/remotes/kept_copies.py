@@ -80,4 +80,4 @@ def find_on_remotes(
 ) -> tuple[dict[ObjectName, str], tuple[str, ...]]:
     """Return the objects of WANTED that a remote has, each with its name; and why remotes could not be asked."""
     found, errors = ask_in_turn(repo, wanted, lambda name, left: find_on_remote(repo, left, name, check))
-    return found, tuple(f"{name} could not be asked: {error}" for name, error in sorted(errors, key=itemgetter(0)))
+    return found, tuple(f"{name} could not be checked: {error}" for name, error in sorted(errors, key=itemgetter(0)))

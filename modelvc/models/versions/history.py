@@ -63,7 +63,7 @@ def best_of(policy: Policy, path: str, metric: str, rows: Sequence[Mapping[str, 
         if rows and not any(_comparable(row.get(metric)) for row in rows):
             raise no_such_metric(path, metric, (name for row in rows for name in row if _comparable(row[name])))
         raise UsageError(
-            f"which way {shown(metric)} is better is not declared",
+            f"the policy does not say which way {shown(metric)} is better",
             hint='say so in .mvc/policy.toml: [[metric]] with name and direction = "higher" or "lower"',
         )
     best: tuple[float, int] | None = None
@@ -78,10 +78,10 @@ def no_such_metric(model: str, metric: str, known: Iterable[str]) -> NotFoundErr
     """Return the error for a METRIC that no version of MODEL has as a number. KNOWN: metrics that some version has."""
     names = (
         ", ".join(shown(name) for name in list(dict.fromkeys(known))[:10])
-        or "nothing; add it with `mvc add PATH -m NAME=NUMBER`"
+        or "none; add one with `mvc add PATH -m NAME=NUMBER`"
     )
     words = f"no version of {shown(model)} has a number for {shown(metric)}"
-    return NotFoundError(words, hint=f"there is: {names}")
+    return NotFoundError(words, hint=f"known metrics: {names}")
 
 
 def _comparable(value: MetricValue | None) -> TypeGuard[int | float]:

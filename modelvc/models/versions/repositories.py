@@ -41,7 +41,7 @@ def urls_to_read(repo: Repo, registered: Mapping[str, str], also: Sequence[str],
             raise UsageError(f"{shown_url(url)} does not use the remote {name}", hint="see `mvc gc --remote`")
     if not any(repository in registered for repository in own):
         raise ConflictError(
-            f"this repository is not known to use the remote {name}, so all there is somebody else's",
+            f"this repository is not known to use the remote {name}, so its objects belong to others",
             hint=f"if it is the right one, run `mvc push -r {name}` first",
         )
     for repository in registered:
@@ -50,8 +50,8 @@ def urls_to_read(repo: Repo, registered: Mapping[str, str], also: Sequence[str],
             url, entry = (shown(shlex.quote(words), 300) for words in (folder, repository))
             raise ConflictError(
                 f"another repository uses the remote {name}: {shown(repository, 300)}",
-                hint=f"let its refs be read with `--also {url if mark else 'URL'}`, "
-                f"or if it is gone for good, drop it with `--forget {entry}`",
+                hint=f"include its refs with `--also {url if mark else 'URL'}`, "
+                f"or if it no longer exists, forget it with `--forget {entry}`",
             )
     itself = list(own)[-1]  # the caller counts this clone's objects without reading a URL
     return tuple(

@@ -24,7 +24,7 @@ def reachable_from_all_clones(repo: Repo, grace: float) -> Reached:
         except (ModelvcError, OSError) as error:
             raise ConflictError(
                 f"the clone {shown(git_dir)} keeps its models in this store too, and cannot be read: {shown(error)}",
-                hint="bring it back, or if it is gone for good, run `mvc gc --forget` with that name",
+                hint="restore it, or if it no longer exists, run `mvc gc --forget` with that name",
             ) from None
         found.needed.update(more.needed)
         found.current.update(more.current)

@@ -163,7 +163,7 @@ def _why(data: bytes) -> str:
 
 def _broken(name: str, why: str) -> FormatError:
     return FormatError(
-        f"{shown(name)} is no notebook that can be compared: {shown(why, 200)}",
+        f"{shown(name)} is not a notebook that can be compared: {shown(why, 200)}",
         hint="see `git diff`; what a merge left in conflict is resolved by `mvc notebook merge PATH`",
     )
 

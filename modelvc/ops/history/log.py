@@ -142,7 +142,7 @@ def columns(repo: Repo, found: Log, asked: Sequence[str], first: Sequence[str] =
         for wanted in asked:
             if known and not any(matches(name, wanted) for name in known):
                 names = ", ".join(shown(name) for name in list(known)[:10])
-                raise NotFoundError(f"no version has {shown(wanted)}", hint=f"there is: {names}")
+                raise NotFoundError(f"no version has {shown(wanted)}", hint=f"known metrics: {names}")
         return list(dict.fromkeys(name for wanted in asked for name in known if matches(name, wanted)))
     try:
         policy = read_policy(repo)

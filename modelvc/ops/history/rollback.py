@@ -196,7 +196,7 @@ def _fits(
     """Return whether the first of PAIR can be chosen, and if not, why. The second is the version before it."""
     if wish.where:
         fits = expression.parse(wish.where).holds(pair[0].current_metrics)
-        return fits, "" if fits else "does not fulfil the condition"
+        return fits, "" if fits else "does not meet the condition"
     return (True, "") if wish.to or wish.best or wish.steps else passes(policy, path, *pair)
 
 
@@ -219,7 +219,7 @@ def _choose(
         unknown = [
             name for name in expression.parse(wish.where).names if not any(name in p.current_metrics for p in chain)
         ]
-        none = f"none has {shown(unknown[0])}" if unknown else "none fulfils that"
+        none = f"none has {shown(unknown[0])}" if unknown else "no version meets that"
         return position, f"the newest earlier one where {shown(wish.where)}" if position is not None else none
     if not policy.rules_for(path):
         return 0, "the one before; there is no policy for this model"

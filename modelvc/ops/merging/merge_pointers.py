@@ -255,7 +255,9 @@ def _merge_folders(
     base, ours, theirs = three
     if why := merge_folders.absent_trees(repo, path, [one for one in three if one]):
         again = "`mvc fetch --all`, then `git merge --abort` and merge again, merges its files"
-        return _conflict(ours, theirs, sides, "its files could not be compared", f"not all of it is here: {why}", again)
+        return _conflict(
+            ours, theirs, sides, "its files could not be compared", f"some of its objects are missing: {why}", again
+        )
     before, mine, yours = (merge_folders.files_of(repo, one) for one in three)
     found = merge_folders.merge_entries(before, mine, yours)
     if found.conflicts:
@@ -277,7 +279,7 @@ def _merge_folders(
     names = " and ".join(shown(label) for label in sides.labels)
     words = [f"the files of {names} were merged ({content.oid.short}, {content.files} files)"]
     if ours.metrics or theirs.metrics:
-        words.append("metrics of either side are not those of the merged folder: measure it anew")
+        words.append("the metrics of both sides do not hold for the merged folder: measure it again")
     return _Done(made, tuple(words))
 
 
@@ -299,7 +301,7 @@ def _conflict_words(path: SafeRelPath, done: _Done) -> tuple[str, ...]:
     for label, version in ((conflict.ours, done.pointer), (conflict.theirs, conflict.other)):
         lines.append(f"{shown(label):{width}}  {described(version)}")
     best = "--best METRIC | " if _comparable(done.pointer, conflict.other) else ""
-    return (*lines, f"settle it: mvc resolve {shown(path)} --ours | --theirs | {best}--keep-both")
+    return (*lines, f"resolve it: mvc resolve {shown(path)} --ours | --theirs | {best}--keep-both")
 
 
 def _comparable(ours: Pointer, theirs: Pointer) -> bool:

@@ -64,7 +64,7 @@ def metrics_set(repo: Repo, text: str, given: Measurements, remove: Sequence[str
         path = repo.path(text)
         before = repo.pointer(path)
         if before.conflict:
-            raise UsageError(f"{shown(path)} is in conflict", hint=f"settle it first: mvc resolve {shown(path)}")
+            raise UsageError(f"{shown(path)} is in conflict", hint=f"resolve it first: mvc resolve {shown(path)}")
         pointer, note = with_measurements(repo, path, before, None, given)
         pointer = _without(pointer, remove)
         if pointer.encode() != before.encode():

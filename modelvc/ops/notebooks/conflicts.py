@@ -38,7 +38,7 @@ class NotebookMerged:
 class NotebookResolved:
     """One notebook. `settled`: conflicts that were resolved; `left`: conflicts that remain.
 
-    `whole`: one side's version was taken as a whole, because a side is no notebook.
+    `whole`: one side's version was taken as a whole, because a side is not a notebook.
     """
 
     path: str
@@ -61,7 +61,7 @@ def merge_data(
 ) -> tuple[bytes, int]:
     """Merge three notebooks. Return the result and the number of its conflicts, which name the sides by LABELS.
 
-    Raises FormatError if one of the three is no notebook.
+    Raises FormatError if one of the three is not a notebook.
     """
     return merge_notebooks(base, ours, theirs, labels, lambda *texts: mergefile.lines(texts, labels))
 
@@ -133,7 +133,7 @@ def _resolve(repo: Repo, text: str, side: str, *, cell: str, key: str) -> Notebo
 def _document(data: bytes, stages: Mapping[int, bytes], path: str, side: str) -> Document | None:
     """Return the notebook DATA with its conflicts. If a text merge broke it, merge it again, or take the text of SIDE.
 
-    Return None if only a whole side can be taken, because a version in Git's index is no notebook. Raises ConflictError
+    Return None if only a whole side can be taken, because a version in Git's index is not a notebook. Raises ConflictError
     if neither works, UsageError for a Zeppelin note without stages.
     """
     try:
@@ -147,7 +147,9 @@ def _document(data: bytes, stages: Mapping[int, bytes], path: str, side: str) ->
             found.keep_form(data)
             return found
         if not stages:
-            raise UsageError(f"{shown(path)} is no Jupyter notebook", hint="settle it in an editor, then `git add` it")
+            raise UsageError(
+                f"{shown(path)} is not a Jupyter notebook", hint="resolve it in an editor, then `git add` it"
+            )
         text = ""
     try:
         if _OURS in stages and _THEIRS in stages:

@@ -41,11 +41,11 @@ class Pair:
 def pair(repo: Repo, revs: Sequence[str], text: str) -> Pair:
     """Read the notebook at TEXT in two revisions. The second defaults to the worktree, the first to Git's index.
 
-    Raises UsageError for a file that is no notebook, NotFoundError if neither side has it.
+    Raises UsageError for a file that is not a notebook, NotFoundError if neither side has it.
     """
     path = repo.inside(text)
     if not is_notebook(path):
-        raise UsageError(f"{shown(text)} is no notebook", hint="name a file that ends in .ipynb")
+        raise UsageError(f"{shown(text)} is not a notebook", hint="name a file that ends in .ipynb")
     first, name = _staged(repo, path) if not revs else (_at(repo, revs[0], path), revs[0])
     if len(revs) > 1:
         second, other = _at(repo, revs[1], path), revs[1]

@@ -200,7 +200,7 @@ def _of_model(models: Collection[str], path: str) -> str:
 def _chosen(repo: Repo, paths: Sequence[str]) -> list[str]:
     """Return the notebooks in PATHS: any file, and those in folders that Git does not ignore.
 
-    Raises NotFoundError for a missing path, UsageError for a file that is no notebook.
+    Raises NotFoundError for a missing path, UsageError for a file that is not a notebook.
     """
     if not paths:
         return tracked_notebooks(repo)
@@ -216,7 +216,9 @@ def _chosen(repo: Repo, paths: Sequence[str]) -> list[str]:
         elif not os.path.exists(full):
             raise NotFoundError(f"there is no {shown(text)}", hint="see `git ls-files '*.ipynb'`")
         elif not is_notebook(inside):
-            raise UsageError(f"{shown(text)} is no notebook", hint="name files that end in .ipynb or .zpln, or folders")
+            raise UsageError(
+                f"{shown(text)} is not a notebook", hint="name files that end in .ipynb or .zpln, or folders"
+            )
         else:
             found[inside] = None
     return list(found)

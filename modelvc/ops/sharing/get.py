@@ -153,7 +153,7 @@ def _target(options: GetOptions, model: SafeRelPath, cwd: str) -> str:
     if not os.path.isdir(os.path.dirname(out)):
         raise NotFoundError(f"there is no folder {shown(os.path.dirname(out))}", hint="make it first")
     if os.path.lexists(out) and not options.force:
-        raise ConflictError(f"{shown(out)} is there already", hint="name another place with -o, or repeat with --force")
+        raise ConflictError(f"{shown(out)} already exists", hint="name another path with -o, or repeat with --force")
     check_target(out, force=options.force)
     return out
 
@@ -164,7 +164,7 @@ def _pointer(seen: Snapshot, model: SafeRelPath, source: str) -> Pointer:
         found = parse(data, pointer_of(model))
         if found.conflict:
             sides = " or ".join(shown(label) for label in (found.conflict.ours, found.conflict.theirs))
-            hint = "name a revision with --rev; there, `mvc resolve` settles it"
+            hint = "name a revision with --rev; there, `mvc resolve` resolves it"
             raise ConflictError(f"{shown(model)} is in conflict at {seen.commit[:10]}: {sides}", hint=hint)
         return found
     known = [model_of(name) for name in seen.names if not name.startswith(".mvc/")]
@@ -240,7 +240,7 @@ def _remote(request: _Request, clone: str) -> tuple[str, Remote]:
     )
     if not name:
         hint = "run `mvc remote add` there, and push"
-        raise NoRemote(f"{shown_url(request.source)} does not say where its models lie", hint=hint)
+        raise NoRemote(f"{shown_url(request.source)} does not say where its models are stored", hint=hint)
     return name, _at_clone(request, named[name], clone)
 
 
@@ -276,7 +276,7 @@ def _write(store: LocalStore, pointer: Pointer, target: str, work: str, options:
             _fill_folder(store, reader, pointer, tree, ready)
     before = _stat(target)
     if before and not options.force:
-        raise ConflictError(f"{shown(target)} came to be there meanwhile", hint="repeat with --force, or with -o")
+        raise ConflictError(f"{shown(target)} appeared meanwhile", hint="repeat with --force, or with -o")
     replaced = store_replaced(target, "get", force=True) if before else None
     _put_in_place(work, target, before)
     return replaced

@@ -136,7 +136,9 @@ def _summary(
         sent = sum(name in models for name in done.sent)
         words = [f"{versions_in_words(sent, len(done.sent) - sent)} sent to {to.name} ({about(done.sent_bytes)})"]
     if lost:
-        words.append(f"in no store that can be asked: {_first_few(lost)} (published before; see `mvc fsck`)")
+        words.append(
+            f"missing from every store that was checked: {_first_few(lost)} (published before; see `mvc fsck`)"
+        )
     if elsewhere:
         others = ", ".join(sorted(set(elsewhere.values())))
         again = f"`mvc fetch --all`, then `mvc push --all -r {to.name}`"
@@ -144,10 +146,10 @@ def _summary(
     if scope.broken:
         words.append(f"{len(scope.broken)} published pointers cannot be read (see `mvc fsck`)")
     if repo.layout.shallow:
-        words.append("this clone is shallow, so earlier versions were not looked at")
+        words.append("this clone is shallow, so earlier versions were not checked")
     unsettled = sorted({str(one.path) for one in scope.objects if one.pointer.conflict})
     if unsettled:
-        words.append(f"in conflict still: {', '.join(map(shown, unsettled))} (see `mvc resolve`)")
+        words.append(f"still in conflict: {', '.join(map(shown, unsettled))} (see `mvc resolve`)")
     return "; ".join(words)
 
 

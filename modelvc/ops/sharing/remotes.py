@@ -56,7 +56,7 @@ def rename_remote(repo: Repo, old: str, new: str) -> RemoteInfo:
             return configured.describe(repo, new, configured.default_name(repo))
         config.check_name(new)
         if new in configured.names(repo):
-            raise UsageError(f"there is a remote {new} already", hint=f"remove it first with `mvc remote remove {new}`")
+            raise UsageError(f"the remote {new} already exists", hint=f"remove it first with `mvc remote remove {new}`")
         changed = repo.config.renamed(old, new)
         if changed != repo.config:
             config_files.save_config(repo, changed)

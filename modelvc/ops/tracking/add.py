@@ -153,7 +153,7 @@ def _hashed_content(repo: Repo, target: Target) -> _StoredContent:
             raise NotFoundError(f"there is no {shown(path)}", hint="check the name")
         return _StoredContent("file", Oid(oid), found.size, None, found.executable, 0)
     if not files:
-        raise UsageError(f"{shown(path)} is an empty folder", hint="add it when there is something in it")
+        raise UsageError(f"{shown(path)} is an empty folder", hint="add it once it holds files")
     check_names(path, files)
     entries = entries_of(files)
     return _StoredContent(
@@ -226,7 +226,7 @@ def _store_tree(repo: Repo, target: Target, writer: StoreWriter, ingest: Ingest)
     path = target.path
     found = scan(repo.worktree.root, path)
     if not found:
-        raise UsageError(f"{shown(path)} is an empty folder", hint="add it when there is something in it")
+        raise UsageError(f"{shown(path)} is an empty folder", hint="add it once it holds files")
     recipes = _stored_recipes(repo, target)
     known = repo.state.tree(path).files
     files: dict[str, Known] = {}
@@ -327,13 +327,13 @@ def _report(target: Target, content: _StoredContent, pointer: Pointer, note: str
     elif before is None or target.settles or before.oid != content.oid or before.executable != pointer.executable:
         change = "updated"
     elif wrong := claims.difference(claims.claimed(before), claims.claimed(pointer)):
-        change, note = "updated", note or f"its pointer is written anew: {wrong.replace('says', 'said', 1)}"
+        change, note = "updated", note or f"its pointer was rewritten: {wrong.replace('says', 'said', 1)}"
     else:
         change = "unchanged" if before.encode() == pointer.encode() else "metrics"
     if note:
         pass
     elif target.settles:
-        note = "its conflict is settled with the content that is here now"
+        note = "its conflict is resolved with the present content"
     elif target.in_git:
         note = "Git no longer tracks the file itself"
     elif target.path.lower().endswith((".joblib.z", ".joblib.gz")):

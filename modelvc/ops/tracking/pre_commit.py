@@ -47,10 +47,10 @@ def pre_commit(repo: Repo) -> Guard:
         elif lines:
             warnings += [
                 *lines,
-                "to take them in: mvc add -u && git commit --amend (or git commit, when this one came to nothing)",
+                "to include them: mvc add -u && git commit --amend (or git commit, if this commit failed)",
             ]
     if names := track.forgotten_files(repo):
-        warnings += [f"{shown(name)} matches a pattern of mvc track and is no model yet" for name in names[:_NAMED]]
+        warnings += [f"{shown(name)} matches a pattern of mvc track but is not a model yet" for name in names[:_NAMED]]
         more = f" ({len(names) - _NAMED:,} more)" if len(names) > _NAMED else ""
         warnings.append(
             f"to keep them as models: mvc add{more}" if len(names) > 1 else "to keep it as a model: mvc add"
@@ -90,7 +90,7 @@ def _pointers(repo: Repo) -> tuple[list[str], list[str]]:
             continue
         if pointer.conflict:
             name = shown(model_of(entry.path))
-            problems.append(f"{name} is in conflict; settle it with `mvc resolve {name} --ours` (or `--theirs`)")
+            problems.append(f"{name} is in conflict; resolve it with `mvc resolve {name} --ours` (or `--theirs`)")
         elif not repo.store.has_root(pointer.kind, pointer.oid):
             unknown[entry.path] = pointer
     problems += _tracked_by_git(repo, changed)
@@ -126,7 +126,7 @@ def _unknown_content(repo: Repo, unknown: dict[str, Pointer]) -> list[str]:
         except ModelvcError:
             continue
     return [
-        f"{shown(path)} names content that is nowhere: add the model with `mvc add {shown(model_of(path))}`"
+        f"{shown(path)} names content that no store has: add the model with `mvc add {shown(model_of(path))}`"
         for path, pointer in unknown.items()
         if bytes(pointer.oid) not in known
     ]

@@ -41,7 +41,7 @@ def check_target_path(repo: Repo, text: str) -> SafeRelPath:
     found = repo.worktree.stat(path)
     if found is None:
         hint = (
-            f"bring it back with `mvc checkout {shown(path)}`"
+            f"restore it with `mvc checkout {shown(path)}`"
             if repo.worktree.stat(pointer_of(path))
             else "check the name"
         )

@@ -174,7 +174,7 @@ def _attributes(repo: Repo) -> Iterator[Finding]:
     if wrong:
         yield Finding("attributes", "warn", f".gitattributes lacks: {'; '.join(wrong)}", "mvc init")
     else:
-        yield Finding("attributes", "ok", ".gitattributes is as it should be")
+        yield Finding("attributes", "ok", ".gitattributes is correct")
 
 
 def _config(repo: Repo) -> Iterator[Finding]:
@@ -184,7 +184,7 @@ def _config(repo: Repo) -> Iterator[Finding]:
         yield Finding("config", "fail", str(error), error.hint)
         return
     if unknown:
-        words = f"keys that this version does not know, and does not honour: {', '.join(shown(k, 80) for k in unknown)}"
+        words = f"unknown keys, which are ignored: {', '.join(shown(k, 80) for k in unknown)}"
         yield Finding("config", "warn", words, "upgrade mvc, or correct their spelling")
     else:
         yield Finding("config", "ok", "readable")
@@ -217,7 +217,7 @@ def _store(repo: Repo) -> Iterator[Finding]:
         yield Finding("store", "ok", "empty: nothing was added or fetched yet")
     except OSError as error:
         words = f"the local store cannot be read: {shown(error)}"
-        yield Finding("store", "fail", words, "see to the permissions of .git/mvc/store, or to its disk")
+        yield Finding("store", "fail", words, "check the permissions of .git/mvc/store, or to its disk")
     except ModelvcError as error:
         yield Finding("store", "fail", str(error), error.hint or "mvc fsck")
     else:
@@ -239,7 +239,7 @@ def _disk(repo: Repo) -> Iterator[Finding]:
     else:
         yield Finding("disk", "ok", f"{about(free)} free for the store")
     if not os.access(folder, os.W_OK):
-        yield Finding("disk", "fail", f"{shown(folder)} cannot be written", "see to its permissions")
+        yield Finding("disk", "fail", f"{shown(folder)} cannot be written", "check its permissions")
         return
     if os.stat(folder).st_dev != os.stat(repo.layout.worktree).st_dev:
         yield Finding("clone blocks", "ok", "no: the store lies on another disk, so checkout copies")
@@ -286,7 +286,7 @@ def _library() -> Iterator[Finding]:
 def _remotes(repo: Repo, *, offline: bool, write: bool) -> Iterator[Finding]:
     named = configured.remotes(repo).remotes
     if not named:
-        words = "none: models are on this disk only, and nobody else can have them"
+        words = "none: models are on this disk only"
         yield Finding("remotes", "warn", words, "mvc remote add origin URL")
     for info in named:
         check = f"remote {shown(info.name, 80)}"
@@ -316,7 +316,7 @@ def _reach(repo: Repo, info: RemoteInfo, check: str, *, write: bool) -> Iterator
         if info.trusted:
             yield Finding(check, "ok", "not tried: writing, and conditional writes (mvc doctor --write)")
     except ModelvcError as error:
-        yield Finding(check, "fail", str(error), error.hint or "see to the network and your credentials")
+        yield Finding(check, "fail", str(error), error.hint or "check the network and your credentials")
     finally:
         store.close()
 
@@ -346,6 +346,6 @@ def _conditions(store: RemoteStore, name: str, check: str) -> Iterator[Finding]:
         yield Finding(check, "ok", "honours conditional writes")
     else:
         words = "does not honour conditional writes: push works, `mvc gc --remote` needs --exclusive"
-        yield Finding(check, "warn", words, "nothing, unless two people push at once often")
+        yield Finding(check, "warn", words, "nothing, unless people often push at the same time")
     if not store.backend.capabilities.checksums:
         yield Finding(check, "ok", "does not know x-amz-checksum headers: it gets Content-MD5 instead")

@@ -178,7 +178,7 @@ def _lost_versions(
     holders = find_holders(repo, absent, on_wait=progress.waiting)
     stores = repo.store.name
     if configured.remotes(repo).remotes:
-        stores = f"{stores} and every remote that could be asked"
+        stores = f"{stores} and every remote that was checked"
     gone = (name for name in absent if name not in holders.where)
     return {name: FsckFinding(Problem(MISSING, name.oid.short, stores), (name,)) for name in gone}, holders.unasked
 

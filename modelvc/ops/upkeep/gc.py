@@ -113,8 +113,8 @@ def _find_remote_copies(repo: Repo, options: GcOptions, check: CopyCheck) -> _Re
     for word in options.names:
         if not any(_is_called(repo, word, name, names) for name in spare):
             raise NotFoundError(
-                f"nothing that could go is called {shown(word)}",
-                hint="see `mvc gc`, which names what no branch, tag or reflog reaches",
+                f"no unused version is called {shown(word)}",
+                hint="run `mvc gc` to list unused versions",
             )
     found, unasked = find_on_remotes(repo, spare, check)
     evicted: dict[ObjectName, str] = {}

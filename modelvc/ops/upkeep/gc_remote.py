@@ -80,7 +80,7 @@ def gc_remote(repo: Repo, options: RemoteGcOptions, *, apply: bool = False, prog
     repo.require_init()
     if apply and options.grace < GRACE and not options.exclusive:
         raise UsageError(
-            f"others rely on a grace of {GRACE / 86_400:g} days when they push and fetch",
+            f"other clones rely on a grace period of {GRACE / 86_400:g} days when they push and fetch",
             hint="add `--exclusive` if nobody else uses this remote while it is cleaned up",
         )
     name = configured.chosen_name(repo, options.remote)
@@ -129,13 +129,13 @@ def gc_remote(repo: Repo, options: RemoteGcOptions, *, apply: bool = False, prog
 def _require_conditions(store: RemoteStore, config: StoreConfig, *, write: bool) -> None:
     if config.unconditional:
         raise ConflictError(
-            f"some clones write to {store.name} without conditions, so a push at the same time could be lost",
+            f"some clones write to {store.name} without compare-and-swap, so a concurrent push could be lost",
             hint="add `--exclusive` if nobody else uses this remote while it is cleaned up",
         )
     fits = probe(store.backend).conditional if write else store.backend.capabilities.conditional
     if not fits:
         raise ConflictError(
-            f"{store.name} cannot change a key only if it is still the same, so a push at the same time could be lost",
+            f"{store.name} has no compare-and-swap, so a concurrent push could be lost",
             hint="add `--exclusive` if nobody else uses this remote while it is cleaned up",
         )
 
@@ -150,7 +150,7 @@ def _require_clock(store: RemoteStore) -> None:
         raise ConflictError(
             f"{store.name} tells a time {abs(ahead) / 3600:,.0f} hours {'after' if ahead > 0 else 'before'} "
             "the one it gives to what is written now, so what is young could seem old",
-            hint="see to the clocks of the server and of a proxy before it, then run the command again",
+            hint="check the clocks of the server and of any proxy before it, then run the command again",
         )
 
 

@@ -17,7 +17,7 @@ _CREDENTIALS_HINT = (
     "(or AZURE_STORAGE_SAS_TOKEN)"
 )
 _ALLOW_HINT = "the key or SAS needs to read and list, and for a push to create and write"
-_AGAIN_HINT = "run the command again: what arrived is kept"
+_AGAIN_HINT = "run the command again: what was transferred is kept"
 _BAD_KEY = {"AuthenticationFailed", "InvalidAuthenticationInfo", "NoAuthenticationInformation"}
 
 

@@ -208,7 +208,7 @@ class GenericBackend:
             data = bytes(fs.cat_file(self._path(key), 0, entry.size + more)) if entry.size else b""
             if len(data) == entry.size and self._look(fs, key) == entry:
                 return data, entry
-        raise RemoteBusy(f"{key} in {shown(self.name)} changes all the time", hint="run the command again")
+        raise RemoteBusy(f"{key} in {shown(self.name)} keeps changing", hint="run the command again")
 
     def _read_part(self, fs: Any, key: str, start: int, stop: int) -> bytes:
         data = bytes(fs.cat_file(self._path(key), start, stop))
@@ -225,7 +225,7 @@ class GenericBackend:
         temporary = self._path(f".new-{os.urandom(8).hex()}")
         self._write_file(fs, temporary, data)
         if fs.info(temporary)["size"] != len(data):
-            raise OSError("not everything arrived; is the disk full?")
+            raise OSError("the transfer is incomplete; is the disk full?")
         fs.mv(temporary, path)
         return _entry(key, fs.info(path))
 
@@ -363,7 +363,9 @@ def explain(error: Exception, name: str, key: str) -> RemoteError:
     if names & {"gaierror", "NoValidConnectionsError"}:
         return RemoteError(f"cannot reach {shown(name)} ({why})", hint="check the host name and the network")
     if isinstance(error, (EOFError, ConnectionError, TimeoutError)) or names & {"SSHException", "HttpError"}:
-        return RemoteBusy(f"{what}: the connection broke ({why})", hint="run the command again: what arrived is kept")
+        return RemoteBusy(
+            f"{what}: the connection broke ({why})", hint="run the command again: what was transferred is kept"
+        )
     return RemoteError(f"{what}: {why} ({type(error).__name__})", hint="run `mvc doctor`")
 
 

@@ -69,7 +69,7 @@ def open_file(root: int, path: str) -> int:
     if stat.S_ISREG(os.fstat(fd).st_mode):
         return fd
     os.close(fd)
-    raise OSError(errno.ELOOP, "not a plain file")
+    raise OSError(errno.ELOOP, "not a regular file")
 
 
 def stat_file(folder: int, name: str) -> os.stat_result | None:
@@ -79,7 +79,7 @@ def stat_file(folder: int, name: str) -> os.stat_result | None:
     except FileNotFoundError:
         return None
     if not stat.S_ISREG(found.st_mode):
-        raise OSError(errno.ELOOP, "not a plain file")
+        raise OSError(errno.ELOOP, "not a regular file")
     return found
 
 
@@ -190,7 +190,7 @@ def explain(error: OSError, path: str) -> RemoteError:
         return RemoteError(f"{where}: {why}", hint="free some space there, or use another remote")
     if error.errno in {errno.ELOOP, errno.ENOTDIR}:
         return RemoteError(
-            f"{where} is a link or no plain file: mvc follows none inside a store",
+            f"{where} is a link or not a regular file; mvc does not follow it inside a store",
             hint="remove it, then run `mvc push`",
         )
     if error.errno in _TRANSIENT:

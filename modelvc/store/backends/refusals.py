@@ -7,12 +7,12 @@ from modelvc.errors import RemoteChanged, RemoteError, shown
 
 def exists(key: str, name: str) -> RemoteChanged:
     """The error for a KEY to create that the store NAME has already."""
-    return RemoteChanged(f"{key} in {shown(name)} is there already")
+    return RemoteChanged(f"{key} in {shown(name)} already exists")
 
 
 def changed(key: str, name: str) -> RemoteChanged:
     """The error for a KEY whose etag in the store NAME is another, or that is gone."""
-    return RemoteChanged(f"{key} in {shown(name)} was changed by somebody else")
+    return RemoteChanged(f"{key} in {shown(name)} was changed by another client")
 
 
 def too_large(key: str, name: str, limit: int) -> RemoteError:

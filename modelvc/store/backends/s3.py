@@ -88,8 +88,8 @@ class S3Backend:
             token = answer.get("NextContinuationToken")
             if answer.get("IsTruncated") and not token:
                 raise RemoteError(
-                    f"{self.name}: the server cuts its listing short and does not say how to go on",
-                    hint="run the command again; if it stays so, run `mvc doctor`",
+                    f"{self.name}: the server truncates its listing without a continuation token",
+                    hint="run the command again; if it fails again, run `mvc doctor`",
                 )
             if answer.get("IsTruncated"):  # the next page travels while this one is used
                 page = self._start(partial(self._call, "list_objects_v2", "", Prefix=where, ContinuationToken=token))
@@ -152,7 +152,7 @@ class S3Backend:
             self._wait(lambda: self._call("list_objects_v2", "", Prefix=f"{self._prefix}config", MaxKeys=1))
             server, then = self._date
         if not server:
-            raise RemoteError(f"{self.name}: the server does not tell its time", hint="use another remote")
+            raise RemoteError(f"{self.name}: the server does not report its time", hint="use another remote")
         return server + (time.monotonic() - then)
 
     def abort(self) -> None:

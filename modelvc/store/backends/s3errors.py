@@ -21,7 +21,7 @@ _EXPIRED_HINT = "get fresh ones (`aws sso login`, or ask who gave you the token)
 _ALLOW_HINT = (
     "the account needs s3:ListBucket on the bucket, and s3:GetObject, s3:PutObject, s3:DeleteObject on its keys"
 )
-_AGAIN_HINT = "run the command again: what arrived is kept"
+_AGAIN_HINT = "run the command again: what was transferred is kept"
 _NEEDS_HINT = "ask who runs the server: mvc needs ListObjectsV2, HeadObject, GetObject with a range, and PutObject"
 
 _NO_CREDENTIALS = {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "NoAuthTokenError"}
@@ -84,9 +84,9 @@ def _answered(response: Mapping[str, Any], request: S3Request) -> S3Failure:
     if code in {"NoSuchKey", "NotFound", "404"} or status == 404:
         return S3Failure(KeyMissing(f"{request.what} does not exist"))
     if code == "ConditionalRequestConflict":  # two writers met; S3 asks for another try
-        return S3Failure(RemoteChanged(f"{request.what} is being written by somebody else"), retry=True)
+        return S3Failure(RemoteChanged(f"{request.what} is being written by another client"), retry=True)
     if code == "PreconditionFailed" or status == 412:
-        return S3Failure(RemoteChanged(f"{request.what} was changed by somebody else"))
+        return S3Failure(RemoteChanged(f"{request.what} was changed by another client"))
     if code in _REGION or status in {301, 307}:
         return S3Failure(_wrong_region(response, request, words))
     if code in _BUSY or status == 429 or (status >= 500 and status != 501):
@@ -140,7 +140,7 @@ def _unanswered(error: BaseException, request: S3Request) -> S3Failure:
         return S3Failure(RemoteBusy(f"{request.what}: {why}", hint=_AGAIN_HINT), retry=True)
     if isinstance(error, OSError) and error.filename:  # a token or a certificate that a setting names
         why = f"{shown(error.filename, 200)}: {shown(error.strerror or error, 200)}"
-        hint = "correct what names this file: AWS_WEB_IDENTITY_TOKEN_FILE, AWS_CA_BUNDLE, ca_bundle or ~/.aws/config"
+        hint = "correct the setting that names this file: AWS_WEB_IDENTITY_TOKEN_FILE, AWS_CA_BUNDLE, ca_bundle or ~/.aws/config"
         return S3Failure(RemoteDenied(f"{request.what}: a file that a setting names cannot be read: {why}", hint=hint))
     return S3Failure(RemoteError(f"{request.what}: {shown(error, 200)} ({type(error).__name__})"))
 

@@ -52,7 +52,7 @@ def connect(host: str) -> StrictSFTPFileSystem:
     settings = _settings(name)
     if "proxycommand" in settings or "proxyjump" in settings:
         raise ConfigError(
-            f"~/.ssh/config reaches {shown(name)} through another host, which mvc cannot do",
+            f"~/.ssh/config reaches {shown(name)} through another host, which mvc does not support",
             hint="open a tunnel with `ssh -L`, or mount the folder with sshfs",
         )
     return StrictSFTPFileSystem(

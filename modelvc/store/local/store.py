@@ -254,7 +254,7 @@ class LocalStore:
         )
         busy = LockHeld(
             f"waited {_LOCK_WAIT:g} s to {use}, and another mvc still {other}",
-            hint="wait for it to end, or stop it; the lock goes with its process",
+            hint="wait for it to end, or stop it; its lock ends with it",
         )
         return FileLock(os.path.join(self.root, "lock"), _LOCK_WAIT, busy, shared=shared)
 

@@ -68,7 +68,7 @@ def decode(encoding: Encoding, stored: bytes | memoryview, raw: int) -> bytes | 
             raise FormatError(f"a raw chunk of {raw} bytes is stored in {len(stored)}")
         return stored
     if encoding != ZSTD:
-        raise FormatError(f"encoding {encoding.id} is not known; a newer mvc may read it")
+        raise FormatError(f"encoding {encoding.id} is unknown; a newer mvc may read it")
     from modelvc.store.objects.zstd import ZstdDecompressor, ZstdError, get_frame_info
 
     decompressor = ZstdDecompressor()  # for one frame

@@ -43,7 +43,7 @@ def test_a_bisection_takes_no_bug_of_ours_for_a_bad_model(
     monkeypatch.setattr(Context, "open", lambda _: None)
     monkeypatch.setattr("modelvc.ops.metrics.bisect.bisect_ends", full)
     assert _bisect_status(["m"]) == 128
-    assert "no space is left" in capsys.readouterr().err
+    assert "no space left" in capsys.readouterr().err
 
 
 def test_a_bug_is_ours_and_hides_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
@@ -70,4 +70,4 @@ def test_what_the_operating_system_refuses_is_no_bug(capsys: pytest.CaptureFixtu
 def test_an_interrupt_says_that_nothing_is_lost(capsys: pytest.CaptureFixture[str]) -> None:
     status, err = _said(capsys, KeyboardInterrupt())
     assert status == 130
-    assert err == "interrupted; what was stored stays, the next run goes on from there\n"
+    assert err == "interrupted; the next run continues from what was stored\n"

@@ -85,9 +85,9 @@ def test_ids_of_all_kinds(ids: list[object]):
         (b"\n\n", "line 1: it is empty"),
         (HEAD, "line 1: it has a header and no row"),
         (b"id,y_true\n1,a\n", 'line 1: there is no column "y_pred"'),
-        (b"id,y_true,y_pred,id\n", 'line 1: the column "id" is there twice'),
+        (b"id,y_true,y_pred,id\n", 'line 1: the column "id" appears twice'),
         (b"id,y_true,y_pred," + b"x" * 1_001, "line 1: the name of column 4 has more than 1,000 characters"),
-        (b"id,y_true,y_pred,y_score_1,y_score_1.0\n", 'line 1: the column "y_score_1" is there twice'),
+        (b"id,y_true,y_pred,y_score_1,y_score_1.0\n", 'line 1: the column "y_score_1" appears twice'),
         (HEAD + b"1,a,a\n01,a,a\n", 'line 3: the id "1" was there before'),
         (HEAD + b"x,a,a\n1.50,a,a\n1.5,a,a\n", 'line 4: the id "1.5" was there before'),
         (HEAD + b"1,a,a\n2,a\n", "line 3: it has 2 fields, the header 3"),
@@ -112,7 +112,7 @@ def test_ids_of_all_kinds(ids: list[object]):
 def test_what_is_wrong_names_file_and_line(data: bytes, why: str):
     with pytest.raises(FormatError, match=why) as caught:
         parse(data, "out/p.csv")
-    assert str(caught.value).startswith("out/p.csv is no file of predictions: line ")
+    assert str(caught.value).startswith("out/p.csv is not a file of predictions: line ")
     assert "id,y_true,y_pred" in caught.value.hint
 
 
@@ -132,9 +132,9 @@ def test_more_labels_than_there_can_be_must_be_numbers(monkeypatch: pytest.Monke
     assert not found.truth
     assert list(found.truth_values) == [0.5, 1.5, 2.5, 7]
     assert list(found.predicted_values) == [1, 2, 3.25, 8]
-    with pytest.raises(FormatError, match="line 4: there are more than 4 different labels, and they are no numbers"):
+    with pytest.raises(FormatError, match="line 4: there are more than 4 different labels, and they are not numbers"):
         parse(HEAD + b"1,a,b\n2,c,d\n3,e,f\n", "p")
-    with pytest.raises(FormatError, match=r'line 5: "x" is no number.* y_pred must be'):
+    with pytest.raises(FormatError, match=r'line 5: "x" is not a number.* y_pred must be'):
         parse(HEAD + b"1,1,2\n2,3,4\n3,5,6\n4,7,x\n", "p")
 
 

@@ -98,7 +98,7 @@ def test_a_name_with_a_remote_is_its_branch_alone(repo: Repo, tmp_path: Path, re
         clone.git(kind, "origin/main", other)
         assert history.resolve(clone.layout, f"origin/main{rest}") == there
     clone.git("tag", "origin/gone", other)
-    with pytest.raises(UsageError, match="is no commit, branch or tag here"):
+    with pytest.raises(UsageError, match="is not a commit, branch or tag here"):
         history.resolve(clone.layout, f"origin/gone{rest}")
     assert history.resolve(clone.layout, "refs/tags/origin/gone") == other
     clone.git("remote", "rename", "origin", "team/hub")

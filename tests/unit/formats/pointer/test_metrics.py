@@ -43,8 +43,8 @@ def test_a_mark_of_byte_order_is_tolerated():
         (b'{"a": 1,\n "b": }', "not valid JSON: .*line 2, column 7"),
         (b'{"a": "\xff"}', r"UTF-8 \(line 1\)"),
         (b"3", "a single value without a name"),
-        (b'{"a": 1, "a": 2}', '"a" is there twice'),
-        (b'{"a.b": 1, "a": {"b": 2}}', r'"a\.b" is there twice'),
+        (b'{"a": 1, "a": 2}', '"a" appears twice'),
+        (b'{"a.b": 1, "a": {"b": 2}}', r'"a\.b" appears twice'),
         (b'{"": 1}', "empty name"),
         (b'{"a": {"": 1}}', "below a has an empty name"),
         (b'{"of": 1}', 'cannot be called "of"'),
@@ -62,7 +62,7 @@ def test_a_mark_of_byte_order_is_tolerated():
     ],
 )
 def test_no_metrics(data: bytes, why: str):
-    with pytest.raises(FormatError, match=f"out/m.json is no file of metrics: .*{why}") as caught:
+    with pytest.raises(FormatError, match=f"out/m.json is not a file of metrics: .*{why}") as caught:
         read(data, "out/m.json")
     assert "JSON object" in caught.value.hint or "--only" in caught.value.hint
     assert str(caught.value).isprintable()
@@ -107,7 +107,7 @@ def test_assignments(text: str, name: str, value: metrics.MetricValue):
     [
         ("accuracy", 'has no "="'),
         ("=1", "empty name"),
-        ("a= ", 'nothing stands behind "="'),
+        ("a= ", 'no value stands after "="'),
         ("of=1", '"of"'),
         ("a=9223372036854775808", "64 bits"),
         ("a=" + "9" * 5_000, "64 bits"),

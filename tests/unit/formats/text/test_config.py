@@ -179,7 +179,7 @@ def test_a_remote_that_may_be_used(remote: Remote):
 
 def test_remotes_come_and_go():
     made = Config().with_remote("origin", S3).with_default("origin")
-    with pytest.raises(UsageError, match="there is a remote origin already"):
+    with pytest.raises(UsageError, match="the remote origin already exists"):
         made.with_remote("origin", S3)
     with pytest.raises(UsageError, match="profile"):
         made.with_remote("b", Remote("/x", profile="me"))

@@ -40,7 +40,7 @@ VALUES = {"acc": 0.9, "test.auc": 0.8, "n": 3, "slow": False, "kind": "tree", "l
         ("lost < 1", False),
         ("not lost < 1", False),
         ("kind > 1", False),
-        ("slow == 0", False),  # a truth value is no number
+        ("slow == 0", False),  # a truth value is not a number
         ("NOT acc > 1 AND n == 3", True),
         ('"odd name" == 1', True),
         ("'odd name' >= 1 and n == 3", True),

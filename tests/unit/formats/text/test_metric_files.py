@@ -108,7 +108,7 @@ def test_what_is_no_number_stays(name: str, data: bytes):
         ("m.csv", b"a,b\n", "a header and no row"),
         ("m.csv", b"a,b\n1,2\n1\n", "line 3 has 1 fields, the header 2"),
         ("m.csv", b'a,b\n1,"x', "not valid CSV"),
-        ("m.csv", b"a,a\n1,2\n", "is there twice (line 1)"),
+        ("m.csv", b"a,a\n1,2\n", "appears twice (line 1)"),
         ("m.csv", b"0.93,0.80\n0.95,0.90\n", "its first line is not a header: 0.93 is a value"),
         ("m.csv", b"accuracy,0.93\nf1,0.8\n", "its first line is not a header: 0.93 is a value"),
         ("m.csv", b"acc,,f1\n1,2,3\n", "column 2 has no name"),
@@ -122,13 +122,13 @@ def test_what_is_no_number_stays(name: str, data: bytes):
         ("m.yaml", b"? {a: 1}\n: 3\n", "a key is a list or a table, not a name"),
         ("m.csv", b"acc;f1\n0,93;0,8\n", "0,93 has a comma, which may mean a thousand: write a decimal point (line 2)"),
         ("m.csv", b"a;b,c;d\n1;2,3;4\n", "its fields may be separated by commas or by semicolons"),
-        ("m.csv", b"metric,value\na,1\na,2\n", '"a" is there twice'),
+        ("m.csv", b"metric,value\na,1\na,2\n", '"a" appears twice'),
         ("m.jsonl", b'{"a": 1}\n{"a": }\n', "line 2, column 7"),
         ("m.jsonl", b'{"a": 1}\n[1]\n', "line 2 is not an object"),
         ("m.jsonl", b" \n", "is empty"),
         ("m.yaml", b"a: !!int 1:1\n", "not valid YAML"),
         ("m.yaml", b"a: [1\n", "line 2"),
-        ("m.yaml", b"a: 1\na: 2\n", "is there twice"),
+        ("m.yaml", b"a: 1\na: 2\n", "appears twice"),
         ("m.yaml", b"a: !!python/object/apply:os.system [x]\n", "not valid YAML"),
         ("m.yaml", b"just words\n", "single value without a name"),
         ("m.toml", b"a = \n", "not valid TOML"),
@@ -141,7 +141,7 @@ def test_a_broken_one_says_where(name: str, data: bytes, words: str):
     with pytest.raises(FormatError) as caught:
         read(data, name)
     assert words in str(caught.value)
-    assert str(caught.value).startswith(f"{name} is no file of metrics: ")
+    assert str(caught.value).startswith(f"{name} is not a file of metrics: ")
     assert caught.value.hint
 
 

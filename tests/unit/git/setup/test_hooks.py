@@ -164,7 +164,7 @@ def test_large_files_are_kept_out_of_git(clone: Clone, name: str) -> None:
     assert "mvc add" in done.err
     assert "--no-verify" in done.err
     clone.git("commit", "-qm", "all the same", "--no-verify")
-    clone.git("commit", "-q", "--amend", "-m", "what is there already is no news")
+    clone.git("commit", "-q", "--amend", "-m", "what already exists is no news")
 
 
 def test_the_first_commit_is_guarded_too(clone: Clone) -> None:

@@ -48,7 +48,7 @@ def test_a_folder_s_unsaved_files_stay(clone: Clone) -> None:
     assert (plan.action, plan.write, plan.remove, plan.extra) == ("write", frozenset({"a"}), (), ("extra",))
     clone.write("f/a", b"unsaved")
     plan = materialise.plan(opened(clone), FOLDER, old)
-    assert (plan.action, plan.why) == ("dirty", "has changes that are in no store: a")
+    assert (plan.action, plan.why) == ("dirty", "has unsaved changes: a")
 
 
 def test_what_is_no_model(clone: Clone) -> None:

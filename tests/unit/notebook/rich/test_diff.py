@@ -1,4 +1,4 @@
-"""The rich diff: its words, what it hides from the terminal, and what it says about what is no notebook."""
+"""The rich diff: its words, what it hides from the terminal, and what it says about what is not a notebook."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_pictures_are_short(lines: int) -> None:
 def test_what_is_no_notebook_is_named(data: bytes, why: str) -> None:
     good = _made(_cell("a", outputs=[{"output_type": "stream", "name": "stdout", "text": "a"}]))
     for name, pair in (("new", (good, data)), ("old", (data, good))):
-        with pytest.raises(FormatError, match=f"^{name} is no notebook that can be compared: .*{why}") as found:
+        with pytest.raises(FormatError, match=f"^{name} is not a notebook that can be compared: .*{why}") as found:
             _diff(*pair)
         assert str(found.value).isprintable()
         assert len(str(found.value)) < 300

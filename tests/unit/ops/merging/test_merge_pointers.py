@@ -221,7 +221,7 @@ def test_versions_side_by_side_are_a_conflict(clone: Clone, repo: Repo) -> None:
     assert words[0] == "model.bin is in conflict: both sides changed it"
     assert words[1].split() == ["main", oid("b").short, "98", "B", "auc", "=", "0.25"]
     assert words[2].split() == ["topic", oid("c").short, "99", "B", "auc", "=", "0.5"]
-    assert words[3] == "settle it: mvc resolve model.bin --ours | --theirs | --keep-both"
+    assert words[3] == "resolve it: mvc resolve model.bin --ours | --theirs | --keep-both"
     b, c = version("b", "a", auc=0.25, data="x"), version("c", "a", auc=0.5, data="x")
     assert "--best METRIC | --keep-both" in conflict(repo, a, b, c)[1][3]
     assert "both sides added it" in conflict(repo, None, b, c)[1][0]
@@ -377,7 +377,7 @@ def test_two_people_add_files_to_one_folder(clone: Clone, repo: Repo) -> None:
     assert not done.conflict
     assert (found.oid, found.parent, found.metrics, found.files) == (expected, ours.oid, None, 4)
     assert "files of main and topic were merged" in done.words[0]
-    assert "measure it anew" in done.words[1]
+    assert "measure it again" in done.words[1]
     assert set(stored_files(repo.store, found.oid)) == {"a", "b/c", "c", "empty"}
     assert clean(repo, base, theirs, ours).oid == expected
     assert (

@@ -77,11 +77,11 @@ CONFLICT = replace(version("b"), conflict=Conflict("ours", "theirs", version("c"
 STALE = replace(version("b"), metrics=Metrics(Oid(bytes(32)), GOOD.metrics.values if GOOD.metrics else ()))
 BAD: dict[str, tuple[Pointer | ModelvcError, str]] = {
     "nan": (version("b", acc=float("nan")), "acc is nan"),
-    "gone": (version("b", acc=None), "acc was recorded before and is not any more"),
-    "names nothing": (version("b", extra__x=None), "extra.x was recorded before"),
+    "gone": (version("b", acc=None), "acc is no longer recorded"),
+    "names nothing": (version("b", extra__x=None), "extra.x is no longer recorded"),
     "stale": (STALE, "acc was measured on another version"),
-    "a word": (version("b", acc="good"), "acc is good, which is no number"),
-    "a flag": (version("b", acc=True), "acc is True, which is no number"),
+    "a word": (version("b", acc="good"), "acc is good, which is not a number"),
+    "a flag": (version("b", acc=True), "acc is True, which is not a number"),
     "a conflict": (CONFLICT, "acc its pointer is in conflict"),
     "a floor": (version("b", acc=0.4), "acc is below its floor 0.5"),
     "a ceiling": (version("b", loss=2.5), "loss is above its ceiling 2"),
