@@ -29,7 +29,7 @@ def clone(tmp_path: Path) -> Clone:
 def test_the_next_command_is_the_one_that_was_shown(clone: Clone) -> None:
     clone.mvc("push", "--all")
     done = clone.mvc("gc", "--evict", "--grace", "0")
-    assert "1 version can go" in done.out
+    assert "1 version can be removed" in done.out
     assert done.err == "next: mvc gc --evict --grace 0 --apply\n"
     assert "1 version removed" in clone.mvc(*done.err.split()[2:]).out
     clone.write("model.bin", 3)

@@ -178,7 +178,7 @@ def test_rebase_follows_once_at_its_end(clone: Clone) -> None:
         clone.git("commit", "-qm", name)
     assert clone.agrees()
     done = clone.run("git", "rebase", "main")
-    assert (done.out + done.err).count("follows") == 1
+    assert (done.out + done.err).count("model.bin updated") == 1
     assert clone.agrees()
 
 

@@ -53,6 +53,6 @@ def test_a_foreign_file_in_the_way_is_stored_and_replaced(clone: Clone) -> None:
     clone.write("folder/a/mine", b"mine")  # a folder where a file belongs
     done = clone.mvc("checkout", "--force", "folder")
     assert clone.read("folder/a") == b"a"
-    words = done.err.partition("kept: mvc ")[2].partition(" brings")[0].split()
+    words = done.err.partition("stored: mvc ")[2].partition(" restores")[0].split()
     clone.mvc("checkout", "--force", *words[1:])
     assert clone.read("folder/a/mine") == b"mine"

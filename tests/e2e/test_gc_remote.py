@@ -70,7 +70,7 @@ def test_a_deleted_branch_goes_in_two_steps(tmp_path: Path) -> None:
     assert plan["repositories"] == ["../origin.git"]
     assert plan["doomed"] == 1
     shown = keeper.mvc("gc", "--remote")
-    assert "1 object can go" in shown.out
+    assert "1 object can be removed" in shown.out
     assert "1 pack (400 kB) would be doomed: deleted by the first `mvc gc --remote --apply` after 14 days" in shown.out
     assert shown.err.strip() == "next: mvc gc --remote --apply"
     done = keeper.mvc("gc", "--remote", "--apply")

@@ -86,7 +86,7 @@ def test_a_hook_that_is_not_wholly_installed_stops_nothing(clone: Clone, tmp_pat
     clone.write("model.bin", 5)
     clone.mvc("add", "model.bin")
     said = broken.run("git", "commit", "-qm", "x").err
-    assert "not whole" in said
+    assert "incomplete" in said
     broken.git("checkout", "-q", "HEAD~1")
     broken.git("init", "-q", "--bare", str(tmp_path / "far.git"))
     assert "mvc push" in broken.run("git", "push", "-q", str(tmp_path / "far.git"), "main").err

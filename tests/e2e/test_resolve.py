@@ -145,7 +145,7 @@ def test_what_resolve_does_not_do(parted: Clone) -> None:
     assert "not in conflict" in parted.mvc("resolve", "model.bin", "--ours", code=2).err
     parted.run("git", "merge", "topic", code=1)
     assert "in conflict: model.bin" in parted.mvc("resolve", "other.bin", "--ours", code=2).err
-    assert "which version" in parted.mvc("resolve", "model.bin", code=2).err
+    assert "no side is chosen" in parted.mvc("resolve", "model.bin", code=2).err
     assert "cannot be combined" in parted.mvc("resolve", "model.bin", "--ours", "--theirs", code=2).err
     assert "--lower goes with" in parted.mvc("resolve", "model.bin", "--ours", "--lower", code=2).err
     assert "no model is named" in parted.mvc("resolve", "--ours", code=2).err

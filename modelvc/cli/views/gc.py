@@ -36,7 +36,7 @@ def print_gc(found: GcDone | GcPlan, *, names: Sequence[str], evict: bool, grace
     else:
         frees = render.size(found.frees)
         stay = render.count(found.kept, "object")
-        render.out(f"{_objects(found.items)} can be removed, {frees} would be freed; {stay} stay")
+        render.out(f"{_objects(found.items)} can be removed, {frees} would be freed; {stay} kept")
     for why in found.unasked:
         render.say(shown(why, 300), quiet=CONTEXT.quiet)
     if found.unpushed:

@@ -133,8 +133,8 @@ def _resolve(repo: Repo, text: str, side: str, *, cell: str, key: str) -> Notebo
 def _document(data: bytes, stages: Mapping[int, bytes], path: str, side: str) -> Document | None:
     """Return the notebook DATA with its conflicts. If a text merge broke it, merge it again, or take the text of SIDE.
 
-    Return None if only a whole side can be taken, because a version in Git's index is not a notebook. Raises ConflictError
-    if neither works, UsageError for a Zeppelin note without stages.
+    Return None if only a whole side can be taken, because a version in Git's index is not a notebook. Raises
+    ConflictError if neither works, UsageError for a Zeppelin note without stages.
     """
     try:
         found = parse(data)

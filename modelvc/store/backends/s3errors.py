@@ -140,7 +140,9 @@ def _unanswered(error: BaseException, request: S3Request) -> S3Failure:
         return S3Failure(RemoteBusy(f"{request.what}: {why}", hint=_AGAIN_HINT), retry=True)
     if isinstance(error, OSError) and error.filename:  # a token or a certificate that a setting names
         why = f"{shown(error.filename, 200)}: {shown(error.strerror or error, 200)}"
-        hint = "correct the setting that names this file: AWS_WEB_IDENTITY_TOKEN_FILE, AWS_CA_BUNDLE, ca_bundle or ~/.aws/config"
+        hint = (
+            "correct the setting that names it: AWS_WEB_IDENTITY_TOKEN_FILE, AWS_CA_BUNDLE, ca_bundle or ~/.aws/config"
+        )
         return S3Failure(RemoteDenied(f"{request.what}: a file that a setting names cannot be read: {why}", hint=hint))
     return S3Failure(RemoteError(f"{request.what}: {shown(error, 200)} ({type(error).__name__})"))
 
