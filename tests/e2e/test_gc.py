@@ -111,7 +111,7 @@ def test_what_nobody_else_has_goes_by_name_only(clone: Clone, tmp_path: Path) ->
     shutil.rmtree(tmp_path / "far")
     (tmp_path / "far").write_bytes(b"")
     done = clone.mvc("gc", "--apply", "--grace", "0")
-    assert "origin could not be asked: " in done.err
+    assert "origin could not be checked: " in done.err
     assert clone.let_go()["items"]
 
 

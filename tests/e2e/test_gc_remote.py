@@ -245,7 +245,7 @@ def test_writers_without_conditions_make_gc_ask_to_be_alone(tmp_path: Path) -> N
     assert 'gc_features = ["unconditional-writers"]' in (tmp_path / "models/config").read_text()
     keeper.mvc("remote", "add", "near", str(tmp_path / "models"))
     said = keeper.mvc("gc", "-r", "near", code=11).err
-    assert "without conditions" in said
+    assert "without compare-and-swap" in said
     assert "add `--exclusive`" in said
     keeper.mvc("gc", "-r", "near", "--exclusive")
 
