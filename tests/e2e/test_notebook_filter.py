@@ -751,7 +751,7 @@ def test_the_copy_serves_every_driver(clone: Clone, tools: Path, tmp_path: Path)
     assert sources(clone.read(NAME)) == ["ONE", "TWO", *TEXTS[2:]]
     clone.write("broken.ipynb", b"{")
     clone.git("add", "broken.ipynb")
-    assert "broken.ipynb is not a notebook" in clone.run("git", "commit", "-qm", "x", code=1).err  # pre-commit
+    assert "broken.ipynb is no longer a notebook" in clone.run("git", "commit", "-qm", "x", code=1).err  # pre-commit
     clone.git("rm", "-qf", "broken.ipynb")
     commit(clone, b'version = 1\noid = "x"\n', "pointer", "x.mvc")
     assert "x.mvc" in clone.git("log", "-p", "-1")  # pointer

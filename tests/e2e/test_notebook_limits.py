@@ -125,7 +125,7 @@ def test_values_without_end_are_not_parsed(clone: Clone, tmp_path: Path) -> None
     )
     assert "more than 1,000,000 values" in why
     clone.git("add", "many.ipynb")
-    assert "many.ipynb is not a notebook" in clone.run("git", "commit", "-qm", "x", code=1).err
+    assert "many.ipynb is no longer a notebook" in clone.run("git", "commit", "-qm", "x", code=1).err
 
 
 def test_outputs_that_nothing_can_strip_are_said(clone: Clone) -> None:
