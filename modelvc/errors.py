@@ -242,7 +242,7 @@ class ObjectCorrupt(IntegrityError):
     def __init__(self, what: str, where: str, *, remote: bool = False) -> None:
         here = "run `mvc fsck --repair` to restore it from a good copy"
         there = "run `mvc fsck --remote --repair` in a clone that has it"
-        super().__init__(f"{shown(what)} in {shown(where)} is corrupt and was not used", hint=there if remote else here)
+        super().__init__(f"{shown(what)} in {shown(where)} is damaged and was not used", hint=there if remote else here)
         self.what = what
         self.where = where
 

@@ -100,7 +100,7 @@ def test_a_flipped_bit_is_never_handed_out(store: LocalStore, tmp_path: Path, wh
     damaged = bytearray(pack.read_bytes())
     damaged[{"first": 4096, "middle": MIB, "last": 4096 + 3 * MIB - 1}[where]] ^= 1
     pack.write_bytes(damaged)
-    with pytest.raises(ObjectCorrupt, match="corrupt and was not used"):
+    with pytest.raises(ObjectCorrupt, match="damaged and was not used"):
         read_bytes(LocalStore(store.root), content.oid)
     with pytest.raises(ObjectCorrupt, match="chunk"):
         [LocalStore(store.root).read_chunk(cid) for cid, _ in content.recipe]
