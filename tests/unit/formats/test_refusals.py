@@ -54,8 +54,8 @@ def twice() -> object:
 
 
 TRAILERS: dict[str, tuple[Callable[[], object], str]] = {
-    "a later version": (trailer(ONE, edit=(0, b"\x02")), "version 2 with flags 0 is not known"),
-    "a flag": (trailer(ONE, edit=(2, b"\x01")), "version 1 with flags 1 is not known"),
+    "a later version": (trailer(ONE, edit=(0, b"\x02")), "version 2 with flags 0 is unknown"),
+    "a flag": (trailer(ONE, edit=(2, b"\x01")), "version 1 with flags 1 is unknown"),
     "not sorted": (swapped, "not sorted"),
     "one cid twice": (twice, "not sorted"),
     "before the pack": (trailer(ONE._replace(offset=7)), "outside the pack"),
@@ -103,9 +103,9 @@ def chunk(**changes: int) -> Callable[[], object]:
 _PACK, _ENCODING = -2 * (4 + 8 + 4 + 2 + 8), -2 * (2 + 8)
 SEGMENTS: dict[str, tuple[Callable[[], object], str]] = {
     "another magic": (placed(0, b"X"), "first bytes"),
-    "a later version": (placed(4, b"\x02"), "version 2 with flags 1 is not known"),
-    "a flag": (placed(5, b"\x03"), "version 1 with flags 3 is not known"),
-    "a reserved field": (placed(6, b"\x01"), "is not known"),
+    "a later version": (placed(4, b"\x02"), "version 2 with flags 1 is unknown"),
+    "a flag": (placed(5, b"\x03"), "version 1 with flags 3 is unknown"),
+    "a reserved field": (placed(6, b"\x01"), "is unknown"),
     "too many bytes": (lambda: segment.parse(SEGMENT.encode() + bytes(limits.SEGMENT)), "bytes are too many"),
     "too many records": (placed(8, b"\x01\x40\x00\x00"), "too many records"),
     "too many bases": (placed(12, b"\x01\x40\x00\x00"), "too many records"),
@@ -145,9 +145,9 @@ def part(**changes: int) -> Callable[[], object]:
 
 ROOTS: dict[str, tuple[Callable[[], object], str]] = {
     "another magic": (sealed(0, b"X"), "first bytes"),
-    "a later version": (sealed(4, b"\x02"), "version 2, kind 2, flags 1 is not known"),
+    "a later version": (sealed(4, b"\x02"), "version 2, kind 2, flags 1 is unknown"),
     "another kind": (sealed(5, b"\x03"), "kind 3"),
-    "a flag": (sealed(6, b"\x05"), "flags 5 is not known"),
+    "a flag": (sealed(6, b"\x05"), "flags 5 is unknown"),
     "too many bytes": (sealed(0, b"M", more=bytes(limits.ROOT)), "bytes are too many"),
     "damaged": (lambda: root.parse(edited(ROOT.encode(), 10, b"x")), "it is damaged"),
     "another size": (lambda: root.parse(replace(ROOT, size=101).encode()), "do not add up"),
@@ -192,7 +192,7 @@ OTHERS: dict[str, tuple[Callable[[], object], str]] = {
         lambda: codec.decode(ZSTD, FRAME[:7] + b"\xff\xff\xff" + FRAME[10:], len(FRAMED)),
         "is damaged",
     ),
-    "an encoding of a later version": (lambda: codec.decode(pack.Encoding(9), b"abc", 3), "encoding 9 is not known"),
+    "an encoding of a later version": (lambda: codec.decode(pack.Encoding(9), b"abc", 3), "encoding 9 is unknown"),
     "a place that is none": (
         lambda: repository_registration.parse(repository_registration.encode(""), "it"),
         "must be one line",
