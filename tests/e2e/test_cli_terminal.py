@@ -13,6 +13,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+def shown(said: str) -> list[str]:
+    """The lines that stay on the terminal: what a command was doing is wiped when it is done."""
+    return said.rpartition("\r\x1b[2K")[2].splitlines()
+
+
 @pytest.fixture
 def cloned(tmp_path: Path) -> Clone:
     project = Clone.new(tmp_path / "project")
@@ -99,7 +104,7 @@ def test_the_log_has_the_columns_that_fit(tmp_path: Path) -> None:
             "commit", "-qm", f"train number {at} with more trees and a learning rate that falls every tenth epoch"
         )
     for columns, left_out in ((80, "author, size, test.log_loss, latency_ms"), (60, "date, author"), (200, "")):
-        lines = on_terminal(clone, "log", columns=columns)[1].splitlines()
+        lines = shown(on_terminal(clone, "log", columns=columns)[1])
         head, new, old = lines[:3]
         assert max(map(len, (head, new, old))) <= columns
         assert head.split()[0] == "commit"
@@ -128,6 +133,6 @@ def test_a_plot_has_the_width_of_the_terminal(tmp_path: Path) -> None:
         clone.mvc("add", "model.bin", "-m", f"acc=0.{at + 5}")
         clone.git("commit", "-qm", f"train {at}")
     for columns in (50, 150):
-        lines = on_terminal(clone, "plot", "model.bin", columns=columns)[1].splitlines()
+        lines = shown(on_terminal(clone, "plot", "model.bin", columns=columns)[1])
         assert max(map(len, lines)) == columns
     assert max(map(len, clone.mvc("plot", "model.bin").out.splitlines())) == 80

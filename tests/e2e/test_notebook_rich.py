@@ -143,7 +143,7 @@ def test_a_merge_tool_that_is_left_changes_nothing(clone: Clone) -> None:
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
     assert (process.returncode, out) == (1, "")
-    assert err == "nothing was saved: n.ipynb is as it was\n"  # and o.ipynb was not asked about
+    assert err == "nothing was saved: n.ipynb is unchanged\n"  # and o.ipynb was not asked about
     assert clone.read("n.ipynb") == before
 
 
@@ -157,7 +157,7 @@ def test_all_notebooks_in_conflict_one_after_the_other(clone: Clone) -> None:
         second.post("/api/closetool", {"exitCode": 1})
         out, err = process.communicate(timeout=20)
     assert (process.returncode, out) == (1, "merged  n.ipynb\n")
-    assert err == "nothing was saved: o.ipynb is as it was\nnext: git add n.ipynb\n"
+    assert err == "nothing was saved: o.ipynb is unchanged\nnext: git add n.ipynb\n"
     assert b"first" in clone.read("n.ipynb")
 
 
