@@ -206,16 +206,16 @@ def _fetched_store(request: _Request, clone: str, work: str, progress: Progress)
             f"{shown_url(request.source)} keeps its models at {shown(where)}, for which your credentials would be used",
             hint="if you trust it, repeat with --trust",
         )
-    far = opening.open_unchecked(remote, on_wait=progress.waiting)
+    remote_store = opening.open_unchecked(remote, on_wait=progress.waiting)
     try:
         store = LocalStore(os.path.join(work, "store"))
-        missing = Downloader(store, far, JOBS).run([name], progress.advance).missing
+        missing = Downloader(store, remote_store, JOBS).run([name], progress.advance).missing
     finally:
-        far.close()
+        remote_store.close()
     if missing:
         hint = "run `mvc push --all` in a clone that has it"
-        raise ObjectMissing(request.pointer.oid, far.name, path=request.path, hint=hint)
-    return store, far.name
+        raise ObjectMissing(request.pointer.oid, remote_store.name, path=request.path, hint=hint)
+    return store, remote_store.name
 
 
 def _local_store(clone: str) -> LocalStore | None:
