@@ -147,6 +147,6 @@ def test_versions_of_a_model_beside_one_that_cannot_be_read(tmp_path: Path) -> N
     history = open_repo(str(clone.path), {}).history
     names = [f"folder/m{number}.bin.mvc" for number in range(6)]
     assert [len(list(history.of(name))) for name in names[:4]] == [2] * 4
-    with pytest.raises(GitError, match="is not here"):
+    with pytest.raises(GitError, match="is missing"):
         list(history.of(names[4]))
     assert len(list(history.of(names[5]))) == 2
