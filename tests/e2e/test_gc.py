@@ -13,6 +13,7 @@ from modelvc.atomic import RealDisk
 from modelvc.errors import ModelvcError
 from modelvc.formats.binary import root as rootformat
 from modelvc.ids import Oid
+from modelvc.models.remotes.opening import open_remote
 from modelvc.ops.upkeep.gc import GcOptions, apply_gc, plan_gc
 from modelvc.repo import open_repo
 from tests.support.clone import Clone
@@ -192,6 +193,19 @@ def test_a_remote_that_lost_a_pack_evicts_nothing(clone: Clone, tmp_path: Path) 
     for pack in (tmp_path / "far/packs").rglob("*"):
         if pack.is_file():
             pack.unlink()
+    assert clone.json("gc", "--evict", "--apply", "--grace", "0")["items"] == []
+
+
+def test_a_remote_that_will_delete_a_pack_evicts_nothing(clone: Clone, tmp_path: Path) -> None:
+    """All of it is still there, every byte, until the grace period ends."""
+    clone.mvc("remote", "add", "origin", str(tmp_path / "far"))
+    clone.mvc("push", "--all")
+    repo = open_repo(str(clone.path), {})
+    store = open_remote(repo, writing=True)
+    try:
+        store.doom([bytes.fromhex(path.name) for path in (tmp_path / "far/packs").rglob("*") if path.is_file()], ())
+    finally:
+        store.close()
     assert clone.json("gc", "--evict", "--apply", "--grace", "0")["items"] == []
 
 
