@@ -74,6 +74,15 @@ def test_damage_on_a_remote_names_who_can_mend_it(clone: Clone, tmp_path: Path) 
     assert lost.endswith("\nhint: run `mvc fsck --remote` to list what else is missing\n")
 
 
+def test_a_pull_that_would_overwrite_names_a_command_that_works(clone: Clone) -> None:
+    (clone.path / "model.bin").write_bytes(b"trained anew")
+    said = clone.mvc("pull", code=11).err
+    assert "store and replace them with `mvc checkout --force model.bin`" in said
+    clone.mvc("checkout", "--force", "model.bin")
+    assert clone.agrees()
+    assert clone.mvc("pull").code == 0
+
+
 def test_a_pointer_has_one_name_on_both_sides_of_a_diff(clone: Clone) -> None:
     clone.write("models/a.bin", 1)
     clone.mvc("add", "models/a.bin")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from modelvc.errors import WorktreeDirty, shown
 from modelvc.models.files.prepare import CheckoutOptions
 from modelvc.models.progress import SILENT
 from modelvc.ops.sharing.fetch import fetch
@@ -35,8 +36,15 @@ def pull(
     options: TransferOptions = DEFAULT,
     progress: Progress = SILENT,
 ) -> Pulled:
-    """Fetch the objects in REVS and below PATHS, then check out the models in PATHS by the worktree's pointers."""
+    """Fetch the objects in REVS and below PATHS, then check out the models in PATHS by the worktree's pointers.
+
+    Raises WorktreeDirty, as checkout does; the fetched objects stay.
+    """
     fetched = fetch(repo, revs, paths, options, progress)
-    return Pulled(
-        fetched, checkout(repo, "", paths, CheckoutOptions(remote=options.remote, dry_run=options.dry_run), progress)
-    )
+    checkout_options = CheckoutOptions(remote=options.remote, dry_run=options.dry_run)
+    try:
+        return Pulled(fetched, checkout(repo, "", paths, checkout_options, progress))
+    except WorktreeDirty as error:  # pull has no --force
+        name = shown(error.path)
+        error.hint = f"keep them with `mvc add {name}`, or store and replace them with `mvc checkout --force {name}`"
+        raise
