@@ -9,6 +9,8 @@ import struct
 import sys
 import time
 
+from modelvc.atomic import write_all_at
+
 # Flags of open(2). None follows a symbolic link at the end of a path.
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -44,13 +46,6 @@ def clone_range(source: int, offset: int, size: int, target: int) -> bool:
     if size > whole:
         write_all_at(target, os.pread(source, size - whole, offset + whole), whole)
     return True
-
-
-def write_all_at(fd: int, data: bytes, offset: int) -> None:
-    """Write DATA to FD at OFFSET; pwrite(2) may take a part at a time."""
-    while data:
-        done = os.pwrite(fd, data, offset)
-        data, offset = data[done:], offset + done
 
 
 def stamp(fd: int, before: int) -> None:

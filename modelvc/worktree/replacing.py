@@ -12,8 +12,8 @@ import json
 import os
 from typing import TYPE_CHECKING, NamedTuple, Self
 
+from modelvc.atomic import write_all_at
 from modelvc.errors import ConflictError, FileError, shown
-from modelvc.worktree.descriptors import write_all_at
 from modelvc.worktree.state import Known, Stat, stat_of
 from modelvc.worktree.swap import CHANGED, Place, Swap, Temporary, end_swap, swap
 

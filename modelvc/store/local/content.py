@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from blake3 import blake3
 
+from modelvc.atomic import write_all, write_all_at
 from modelvc.errors import FormatError, ModelvcError, ObjectCorrupt, ObjectMissing
 from modelvc.formats.binary.pack import ALIGN, RAW
 from modelvc.store.local import packfile
@@ -161,7 +162,7 @@ class ContentReader:
                 else:
                     for piece in self._pieces_of(run):
                         flying.append(self._hasher.submit(whole.update, piece))
-                        _write_at(fd, piece, at)
+                        write_all_at(fd, piece, at)
                         at += len(piece)
                         if len(flying) >= _SLOTS - 1:
                             flying.pop(0).result()
@@ -272,17 +273,9 @@ def _hash_range(whole: blake3, fd: int, start: int, size: int) -> None:
         start, size = start + got, size - got
 
 
-def _write_at(fd: int, data: memoryview, at: int) -> None:
-    while data:
-        done = os.pwrite(fd, data, at)
-        data, at = data[done:], at + done
-
-
 def _write_at_end(fd: int, piece: memoryview, on_bytes: Callable[[int], None]) -> None:
-    size = len(piece)
-    while piece:
-        piece = piece[os.write(fd, piece) :]
-    on_bytes(size)
+    write_all(fd, piece)
+    on_bytes(len(piece))
 
 
 def _runs(store: LocalStore, recipe: Recipe) -> Iterator[_Run]:
