@@ -59,7 +59,7 @@ max_rise = { abs = 0.2 }
 def history(folder: Path) -> Clone:
     """Make a clone in FOLDER with a version of a model for each training, and the files of one more."""
     clone = Clone(folder)
-    clone.env = {"TZ": "UTC", "GIT_DEFAULT_HASH": "sha1", "COLUMNS": str(WIDTH), "NO_COLOR": ""}
+    clone.env = {"TZ": "UTC", "GIT_DEFAULT_HASH": "sha1", "NO_COLOR": ""}
     for role in ("AUTHOR", "COMMITTER"):
         clone.env |= {f"GIT_{role}_NAME": "Ada", f"GIT_{role}_EMAIL": "ada@example.org"}
     clone.git("init", "-q", "-b", "main")
@@ -92,7 +92,7 @@ def session(clone: Clone) -> str:
     """Return what a terminal shows after SESSION, with its colours as escape sequences."""
     shown = ""
     for command in SESSION:
-        _, said = on_terminal(clone, "-c", command, program=("sh",))
+        _, said = on_terminal(clone, "-c", command, program=("sh",), columns=WIDTH)
         shown += f"\x1b[1m$ {command}\x1b[0m\n{_ERASED.sub('', said)}"
     return shown
 
