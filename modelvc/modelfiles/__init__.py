@@ -1,1 +1,1 @@
-"""Containers of model formats: the positions of tensors, and whether bytes are compressed. Pure."""
+"""Model files: what they are and where their tensors lie, read without running anything. Pure."""

@@ -1,0 +1,1 @@
+"""Models written as documents: XGBoost, LightGBM, CatBoost, skops, Keras, and folders. Pure."""

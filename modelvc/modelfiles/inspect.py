@@ -1,0 +1,49 @@
+"""Read what a model file is, without running anything of it. Spec: docs/inside.md."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+from modelvc.modelfiles.facts import ModelFacts
+from modelvc.modelfiles.source import Budget, OutOfTime, Source, Unreadable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Recognise = Callable[[bytes], bool]
+    Read = Callable[[Source, Budget], ModelFacts]
+
+HEAD = 4096  # bytes that recognise a format
+
+
+class Format(NamedTuple):
+    """A format: how its first bytes look, and which function of which module reads it."""
+
+    name: str
+    recognise: Recognise
+    module: str
+    function: str = "read"
+
+
+# The first format that recognises a file reads it.
+FORMATS: tuple[Format, ...] = ()
+
+
+def inspect(source: Source, budget: Budget | None = None) -> ModelFacts:
+    """Return what SOURCE is. A file of no known format is `unknown`, which is no error.
+
+    Raises OutOfTime if the budget's time is up; every other failure is in `unreadable` of the result.
+    """
+    budget = budget or Budget()
+    head = source.read_at(0, HEAD)
+    for one in FORMATS:
+        if one.recognise(head):
+            read: Read = getattr(import_module(f"modelvc.modelfiles.{one.module}"), one.function)
+            try:
+                return read(source, budget)
+            except OutOfTime:
+                raise
+            except Unreadable as error:
+                return ModelFacts(one.name, unreadable=str(error))
+    return ModelFacts("unknown")

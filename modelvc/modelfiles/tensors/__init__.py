@@ -1,0 +1,1 @@
+"""Formats of tensors: safetensors, GGUF, numpy, ONNX. Pure."""

@@ -1,0 +1,1 @@
+"""Verbs that judge what a version would run: scan."""
