@@ -9,8 +9,10 @@ from __future__ import annotations
 import struct
 from typing import TYPE_CHECKING, NamedTuple
 
+from modelvc.modelfiles import zip_records
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     ReadAt = Callable[[int, int], bytes]
 
@@ -41,13 +43,13 @@ class Unclear(Exception):
 def read_container(head: bytes, read_at: ReadAt, size: int) -> Container:
     """The container that a file of SIZE bytes is, beginning with HEAD; an empty one for an unknown format."""
     try:
-        if head.startswith(b"PK\x03\x04"):
+        if head.startswith(zip_records.LOCAL):
             return _zip(read_at, size)
         if head.startswith(b"\x93NUMPY"):
             return Container([(_npy_data(head), size)])
         if head[8:9] == b"{":
             return Container(_safetensors(head, read_at, size))
-    except (Unclear, struct.error):
+    except (Unclear, zip_records.Damaged, struct.error):
         pass
     return Container([])
 
@@ -81,26 +83,18 @@ def _safetensors(head: bytes, read_at: ReadAt, size: int) -> list[Region]:
     return [(data + start, data + end) for start, end in spans if end - start >= WORTHY]
 
 
-class _Entry(NamedTuple):
-    """One file in the central directory of a zip."""
-
-    method: int  # of compression, 0 for none
-    stored: int  # bytes
-    header: int  # the offset of its local header
-
-
 def _zip(read_at: ReadAt, size: int) -> Container:
     """The entries of a zip that are not compressed: the tensors of torch, the arrays of an .npz file."""
-    entries = sorted(set(_entries(_directory(read_at, size))), key=lambda entry: entry.header)
-    packed = sum(entry.stored for entry in entries if entry.method)
+    found = {(one.header, one.method, one.stored) for one in zip_records.entries(_directory(read_at, size))}
+    packed = sum(stored for _, method, stored in found if method)
     tensors: list[Region] = []
     end = 0
-    for method, stored, header in entries:
+    for header, method, stored in sorted(found):
         # Entries that overlap are a trick to make few bytes look like many; they are skipped unread.
         if method or stored < WORTHY or header < end or header + stored > size:
             continue
         local = read_at(header, 30)
-        if len(local) != 30 or not local.startswith(b"PK\x03\x04"):
+        if len(local) != 30 or not local.startswith(zip_records.LOCAL):
             raise Unclear
         name, extra = struct.unpack_from("<HH", local, 26)
         start = header + 30 + name + extra
@@ -113,46 +107,10 @@ def _directory(read_at: ReadAt, size: int) -> bytes:
     """The central directory of a zip, found from the end of the file."""
     tail_at = max(0, size - ZIP_END)
     tail = read_at(tail_at, size - tail_at)
-    at = tail.rfind(b"PK\x05\x06")
+    at = tail.rfind(zip_records.END)
     if at < 0:
         raise Unclear
-    length, start = struct.unpack_from("<II", tail, at + 12)
-    if (
-        at >= 20 and tail[at - 20 : at - 16] == b"PK\x06\x07"
-    ):  # zip64: the locator before the end record leads to the true numbers
-        (where,) = struct.unpack_from("<Q", tail, at - 12)
-        record = read_at(where, 56) if where <= size - 56 else b""
-        if not record.startswith(b"PK\x06\x06"):
-            raise Unclear
-        length, start = struct.unpack_from("<QQ", record, 40)
-    if length > ZIP_DIRECTORY or start + length > size:
+    end = zip_records.end_record(read_at, tail, at, tail_at)
+    if end.length > ZIP_DIRECTORY or end.start + end.length > size:
         raise Unclear
-    return read_at(start, length)
-
-
-def _entries(directory: bytes) -> Iterator[_Entry]:
-    """Yield the files in a central DIRECTORY."""
-    at = 0
-    while directory[at : at + 4] == b"PK\x01\x02":
-        (method,) = struct.unpack_from("<H", directory, at + 10)
-        stored, plain = struct.unpack_from("<II", directory, at + 20)
-        name, extra, comment = struct.unpack_from("<HHH", directory, at + 28)
-        (header,) = struct.unpack_from("<I", directory, at + 42)
-        if 0xFFFFFFFF in (stored, header):
-            extras = directory[at + 46 + name : at + 46 + name + extra]
-            _, stored, header = _wide(extras, [plain, stored, header])
-        yield _Entry(method, stored, header)
-        at += 46 + name + extra + comment
-
-
-def _wide(extra: bytes, fields: list[int]) -> list[int]:
-    """FIELDS, where those that do not fit into 32 bits come from the zip64 part of EXTRA, in order."""
-    at = 0
-    while at + 4 <= len(extra):
-        tag, length = struct.unpack_from("<HH", extra, at)
-        at += 4
-        if tag == 1:
-            numbers = iter(struct.unpack_from(f"<{min(length, len(extra) - at) // 8}Q", extra, at))
-            return [next(numbers, 0) if field == 0xFFFFFFFF else field for field in fields]
-        at += length
-    raise Unclear
+    return read_at(end.start, end.length)
