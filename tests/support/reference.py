@@ -10,6 +10,7 @@ import importlib
 import inspect
 import pkgutil
 import re
+import sys
 import types
 import typing
 from pathlib import Path
@@ -126,7 +127,7 @@ NAMESPACE = _namespace()
 
 def fields_of(kind: type) -> dict[str, Any]:
     """The fields of a result that its JSON has, with their types."""
-    hints = typing.get_type_hints(kind, localns=NAMESPACE)
+    hints = typing.get_type_hints(kind, localns=NAMESPACE | vars(sys.modules[kind.__module__]))  # its own names first
     return {field.name: hints[field.name] for field in dataclasses.fields(kind) if field.metadata.get("json", True)}
 
 
