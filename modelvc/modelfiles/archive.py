@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from modelvc.modelfiles import zip_records
 from modelvc.modelfiles.source import Unreadable
@@ -47,15 +47,16 @@ class Member(NamedTuple):
         return self.start + self.stored
 
 
-def read_archive(source: Source, budget: Budget, *, fold_case: bool = False) -> tuple[Member, ...]:
+def read_archive(source: Source, budget: Budget) -> tuple[Member, ...]:
     """Return the members of the zip that SOURCE is, in the order of its directory.
 
-    FOLD_CASE: names that differ in case alone are the same, because the library that loads the file looks them up so.
     Raises Unreadable for everything on which two libraries could disagree.
     """
     try:
         end, found = _directory(source, budget)
-        names = _names(found, fold_case=fold_case)
+        names = [_name(entry) for entry in found]
+        if len(set(names)) != len(names):
+            _twice()
         places = _tiles(source, budget, found, end)
     except Damaged as error:
         raise Unreadable(f"zip: {error}") from error
@@ -63,6 +64,16 @@ def read_archive(source: Source, budget: Budget, *, fold_case: bool = False) -> 
         Member(name, entry.method, places[entry.header], entry.stored, entry.size, entry.crc)
         for name, entry in zip(names, found, strict=True)
     )
+
+
+def check_case(members: tuple[Member, ...]) -> None:
+    """Raise Unreadable if two names of MEMBERS differ in case alone: for libraries that look them up in any case."""
+    if len({member.name.casefold() for member in members}) != len(members):
+        raise Unreadable("zip: two of its members have one name, but for case")
+
+
+def _twice() -> NoReturn:
+    raise Damaged("two of its members have one name")
 
 
 def content(source: Source, member: Member, budget: Budget) -> bytes:
@@ -167,13 +178,6 @@ def _check(entry: Entry) -> None:
         raise Damaged("a member claims more bytes than it can hold")
     if not entry.method and entry.size != entry.stored:
         raise Damaged("a member that is not compressed has two sizes")
-
-
-def _names(found: list[Entry], *, fold_case: bool) -> list[str]:
-    names = [_name(entry) for entry in found]
-    if len({name.casefold() if fold_case else name for name in names}) != len(names):
-        raise Damaged("two of its members have one name")
-    return names
 
 
 def _name(entry: Entry) -> str:

@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
 from modelvc.modelfiles.facts import ModelFacts
+from modelvc.modelfiles.recognise import is_npy, is_safetensors, is_zip
 from modelvc.modelfiles.source import Budget, OutOfTime, Source, Unreadable
 
 if TYPE_CHECKING:
@@ -27,7 +28,11 @@ class Format(NamedTuple):
 
 
 # The first format that recognises a file reads it.
-FORMATS: tuple[Format, ...] = ()
+FORMATS: tuple[Format, ...] = (
+    Format("safetensors", is_safetensors, "tensors.safetensors"),
+    Format("npy", is_npy, "tensors.numpy_files"),
+    Format("zip", is_zip, "zips"),
+)
 
 
 def inspect(source: Source, budget: Budget | None = None) -> ModelFacts:
