@@ -15,6 +15,9 @@ POINTER_HEAD = 4 * KIB  # the part before [metrics]
 METRICS = 1_000  # in one pointer
 METRIC_NAME, METRIC_TEXT = 200, 1_000  # characters
 CONFLICT_LABEL = 100  # characters
+MODEL_TEXT = 200  # characters
+MODEL_IMPORTS = 8 * KIB
+MODEL_CODE = 20
 
 ROOT = 1 * MIB
 SEGMENT_RECORDS = 16_384

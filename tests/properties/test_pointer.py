@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -7,6 +9,7 @@ from modelvc.errors import BrokenPointer, PointerConflict
 from modelvc.formats import toml
 from modelvc.formats.paths import SafeRelPath
 from modelvc.formats.pointer import pointer
+from modelvc.formats.pointer.model_table import ModelTable
 from modelvc.formats.pointer.pointer import Conflict, Metrics, MetricsFile, Pointer, PredictionsBlob
 from modelvc.ids import Oid
 
@@ -41,6 +44,40 @@ PARAMS = st.one_of(st.just(()), st.just(()), MEASURED.map(lambda found: tuple(fo
 MAYBE_PREDICTIONS = st.one_of(
     st.none(), st.none(), st.builds(PredictionsBlob, OIDS, OIDS, SIZES, st.integers(0, 1 << 40))
 )
+TEXTS = st.text(PRINTABLE, min_size=1, max_size=9).filter(str.isprintable)
+MAYBE_TEXT = st.one_of(st.just(""), TEXTS)
+MAYBE_NUMBER = st.one_of(st.none(), SIZES)
+IMPORTS = st.lists(TEXTS, max_size=4, unique=True).map(sorted).map(tuple)
+COUNTED = st.tuples(st.just(()), st.integers(1, toml.INT_MAX), OIDS)
+
+
+def inside(oid: Oid) -> st.SearchStrategy[ModelTable]:
+    """What the version OID is, at times of another version."""
+    return st.builds(
+        lambda imports, content, **kinds: ModelTable(
+            content=content, imports=imports[0], import_count=imports[1], import_digest=imports[2], **kinds
+        ),
+        st.one_of(st.tuples(IMPORTS, st.none(), st.none()), COUNTED),
+        st.one_of(st.none(), OIDS.filter(lambda found: found != oid)),
+        of=st.just(oid),
+        format=TEXTS,
+        framework=MAYBE_TEXT,
+        version=MAYBE_TEXT,
+        class_name=MAYBE_TEXT,
+        parameters=MAYBE_NUMBER,
+        tensors=MAYBE_NUMBER,
+        code=st.lists(TEXTS, max_size=3).map(tuple),
+    )
+
+
+def described(found: Pointer) -> st.SearchStrategy[Pointer]:
+    """FOUND, at times with what it is, and at times with a table `model` that this release cannot read."""
+    strange = st.dictionaries(st.sampled_from(["of", "later", "format"]), st.sampled_from([1, "x", str(found.oid)]))
+    return st.one_of(
+        st.just(found),
+        inside(found.oid).map(lambda model: replace(found, model=model)),
+        strange.map(lambda table: replace(found, extra={**found.extra, "model": table})),
+    )
 
 
 def pointers(extras: st.SearchStrategy, conflicts: st.SearchStrategy):
@@ -77,7 +114,7 @@ def pointers(extras: st.SearchStrategy, conflicts: st.SearchStrategy):
 
 LABELS = st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1, max_size=100).filter(str.isprintable)
 CONFLICTS = st.builds(Conflict, LABELS, LABELS, pointers(st.just({}), st.none()))
-POINTERS = pointers(EXTRAS, st.one_of(st.none(), st.none(), CONFLICTS))
+POINTERS = pointers(EXTRAS, st.one_of(st.none(), st.none(), CONFLICTS)).flatmap(described)
 EDITS = st.lists(
     st.tuples(
         st.integers(0, 400),
@@ -85,7 +122,27 @@ EDITS = st.lists(
         st.one_of(
             st.binary(max_size=3),
             st.sampled_from(
-                [b"\n", b"\r\n", b'"', b"0", b"1", b"_", b" ", b".0", b"true", b"nan", b"[metrics]\n", b"[conflict]\n"]
+                [
+                    b"\n",
+                    b"\r\n",
+                    b'"',
+                    b"0",
+                    b"1",
+                    b"_",
+                    b" ",
+                    b".0",
+                    b"true",
+                    b"nan",
+                    b"[metrics]\n",
+                    b"[conflict]\n",
+                    b"[model]\n",
+                    b"imports = []\n",
+                    b'code = ["a", "a"]\n',
+                    b'", "',
+                    b"import_count = 1\n",
+                    b"[",
+                    b"]",
+                ]
             ),
             st.sampled_from(
                 [b"files = 3\n", b"executable = true\n", b"a.b = 1\n", b"#", b"\\u0041", b"+", b"-", b"e5"]
@@ -164,16 +221,56 @@ VALUES = st.one_of(
 LINES = st.lists(
     st.tuples(st.sampled_from(["a", "acc", "of", "x-1", '"a b"', "n" * 201]), VALUES).map(" = ".join), max_size=3
 )
+ARRAYS = st.sampled_from(
+    [
+        '["a"]',
+        '["a", "b"]',
+        '["b", "a"]',
+        '["a", "a"]',
+        '["a","b"]',
+        "[]",
+        '[""]',
+        '["a\\u0041"]',
+        '["a", 1]',
+        '["a", ]',
+        '["a\t"]',
+        '["ü"]',
+        '["a"b"]',
+        '["a, "b"]',
+        "['a']",
+        '["a"]]',
+        '[["a"]]',
+        '["a" ]',
+        f'["{"x" * 201}"]',
+        '"a"',
+    ]
+)
+INSIDE = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from(["format", "framework", "version", "class", "later"]), VALUES),
+        st.tuples(
+            st.sampled_from(["format", "class"]), st.sampled_from(['"pickle"', '"ü"', '"a\\"b"', '"\x7f"', '""'])
+        ),
+        st.tuples(st.sampled_from(["parameters", "tensors", "import_count"]), VALUES),
+        st.tuples(st.sampled_from(["content", "import_digest", "format"]), DIGESTS),
+        st.tuples(st.sampled_from(["imports", "code", "format"]), ARRAYS),
+    ).map(" = ".join),
+    max_size=4,
+)
+DESCRIBED = st.one_of(st.none(), st.tuples(st.one_of(st.none(), DIGESTS), st.booleans(), INSIDE))
 USUAL = st.builds(
-    lambda oid, size, parent, measured: (
+    lambda oid, size, parent, measured, model: (
         f'format = 1\nkind = "file"\noid = {oid}\nsize = {size}\n'
         + (f"parent = {parent}\n" if parent else "")
         + (f"\n[metrics]\nof = {measured[0]}\n" + "".join(f"{line}\n" for line in measured[1]) if measured else "")
+        + (f"\n[model]\nof = {model[0] or oid}\n" + 'format = "pickle"\n' * model[1] if model else "")
+        + ("".join(f"{line}\n" for line in model[2]) if model else "")
     ),
     DIGESTS,
     st.one_of(SIZES, st.sampled_from(["00", "-1", "1.0", str(1 << 63)])),
     st.one_of(st.none(), DIGESTS),
     st.one_of(st.none(), st.tuples(DIGESTS, LINES)),
+    DESCRIBED,
 )
 
 
@@ -187,7 +284,7 @@ def read(data: bytes) -> tuple[type, str, bytes]:
 
 
 @given(USUAL)
-@settings(max_examples=300)
+@settings(max_examples=600)
 def test_the_usual_form_is_read_as_any_other(text: str) -> None:
     """A comment makes a pointer an unusual one, which is read with every check."""
     assert read(text.encode()) == read(text.encode() + b"# thorough\n")

@@ -30,6 +30,7 @@ from modelvc.formats.binary.tree import TreeEntry
 from modelvc.formats.paths import SafeRelPath
 from modelvc.formats.pointer import pointer
 from modelvc.formats.pointer import view as pointer_view
+from modelvc.formats.pointer.model_table import ModelTable
 from modelvc.formats.text import (
     config,
     doom_list,
@@ -372,6 +373,8 @@ _POINTERS = (
         extra={"later": {"deep": {"er": [1, {"x": 2}]}}, "plain": "x"},
         conflict=pointer.Conflict("main", "wider", _THEIRS),
     ),
+    pointer.Pointer("file", _A, 9, model=ModelTable(_A, "pickle", "x", "1.0", "x.Y", 3, 1, _B, ("a.b", "x.Y"))),
+    pointer.Pointer("file", _A, 9, model=ModelTable(_A, "torch", import_count=900, import_digest=_B, code=("a", "b"))),
 )
 _CONFIG = b"""\
 format = 1
@@ -584,6 +587,7 @@ _TOML_TOKENS = (
     *(b"\\u0041", b"\\uD800", b"\\x1b", b"\x1b[2J", b"\xc2\x9b", b"\xe2\x80\xae", b"\xff", b"\0", b"\xef\xbb\xbf"),
     *(b"nan", b"-inf", b"1e999", b"9223372036854775808", b"-0.0", b"0x", b"1_0", b"true", b"2026-02-31", b"07:32:00"),
     *(b"a.b.c = 1\n", b"[[x]]\n", b"[metrics]\n", b"[conflict]\n", b"[remotes.x]\n", b"::", b"../", b"file:///"),
+    *(b"[model]\n", b"imports = [", b'", "', b"import_count = 1\n"),
 )
 _JSON_TOKENS = (
     *(b"{", b"}", b"[", b"]", b",", b":", b'""', b"null", b"true", b"1e999", b"-0", b"NaN", b"Infinity", b"\\ud800"),

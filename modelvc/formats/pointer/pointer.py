@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, cast
 from modelvc.errors import BrokenPointer, FormatError, PointerConflict, shown
 from modelvc.formats import limits, toml
 from modelvc.formats.paths import POINTER_SUFFIX, SafeRelPath
-from modelvc.formats.pointer import metrics
+from modelvc.formats.pointer import metrics, model_table
 from modelvc.ids import Oid
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from modelvc.formats.pointer.metrics import MetricValue, Pairs
+    from modelvc.formats.pointer.model_table import ModelTable
 
 Kind: TypeAlias = Literal["file", "tree"]
 
@@ -26,14 +27,17 @@ FORMAT = 1
 _MEASURED = frozenset({"metrics", "metrics_file", "params", "predictions"})
 _VERSION = frozenset({"kind", "oid", "size", "files", "executable", "parent"}) | _MEASURED  # keys of one version
 _KNOWN = _VERSION | {"format", "conflict"}
+OF_A_VERSION = frozenset({"env", model_table.NAME})  # keys that describe one version: another one drops them
+_RESERVED = ("env", "golden", model_table.NAME)  # tables between those of a version and [conflict], in this order
 _SIDES = frozenset({"ours", "theirs"})
 _MARKERS = (b"<<<<<<<", b">>>>>>>")
 _DIGEST = '"(blake3:[0-9a-f]{64})"\n'
-# The usual text: a version with numbers as metrics. Tens of thousands of pointers are read; this pattern takes a
-# quarter of the time that the TOML reader takes.
+# The usual text: a version with numbers as metrics, and what it is. Pointers are read by the ten thousand: this pattern
+# takes a quarter of the time that the TOML reader takes.
 _USUAL = re.compile(
     rf'format = 1\nkind = "file"\noid = {_DIGEST}size = (0|[1-9][0-9]{{0,17}})\n(?:parent = {_DIGEST})?'
-    rf"(?:\n\[metrics\]\nof = {_DIGEST}((?:[A-Za-z0-9_-]{{1,{limits.METRIC_NAME}}} = [0-9.-]{{1,40}}\n)*+))?".encode()
+    rf"(?:\n\[metrics\]\nof = {_DIGEST}((?:[A-Za-z0-9_-]{{1,{limits.METRIC_NAME}}} = [0-9.-]{{1,40}}\n)*+))?"
+    rf"(?:\n\[{model_table.NAME}\]\n((?:[a-z_]{{2,20}} = [^\n]++\n)++))?".encode()
 )
 
 
@@ -82,19 +86,22 @@ class Conflict:
 
     ours: str  # the name of our side, usually a branch
     theirs: str
-    other: Pointer  # without unknown keys and a conflict of its own
+    other: Pointer  # without unknown keys, [model], and a conflict of its own
 
     def __post_init__(self) -> None:
         for label in (self.ours, self.theirs):
             if not label or len(label) > limits.CONFLICT_LABEL or not label.isprintable():
                 raise FormatError(f'a side of a conflict cannot be called "{shown(label, 40)}"')
-        if self.other.extra or self.other.conflict is not None:
+        if self.other.extra or self.other.conflict is not None or self.other.model is not None:
             raise FormatError("the other side of a conflict is one plain version")
 
 
 @dataclass(frozen=True, slots=True)
 class Pointer:
-    """One version of a model. A Pointer that could not be written raises FormatError when it is made."""
+    """One version of a model. A Pointer that could not be written raises FormatError when it is made.
+
+    A `model` of another version is dropped. `extra` may hold a table `model` that this release cannot read.
+    """
 
     kind: Kind
     oid: Oid
@@ -108,6 +115,7 @@ class Pointer:
     predictions: PredictionsBlob | None = None
     extra: Mapping[str, toml.Value] = field(default_factory=dict, hash=False)  # unknown keys, kept
     conflict: Conflict | None = None
+    model: ModelTable | None = None  # what the version is
 
     def __post_init__(self) -> None:
         if not 0 <= self.size <= toml.INT_MAX:
@@ -121,7 +129,13 @@ class Pointer:
         if not _KNOWN.isdisjoint(self.extra):
             raise FormatError(f"{', '.join(sorted(_KNOWN & set(self.extra)))} cannot be an extra key")
         object.__setattr__(self, "params", metrics.check_pairs(self.params))
-        object.__setattr__(self, "extra", toml.ordered(dict(self.extra)))
+        extra = dict(self.extra)
+        if self.model is not None and self.model.of != self.oid:
+            object.__setattr__(self, "model", None)
+        if model_table.NAME in extra and (self.model or model_table.read(extra[model_table.NAME], self.oid)):
+            table = extra.pop(model_table.NAME)
+            object.__setattr__(self, "model", self.model or model_table.read(table, self.oid))
+        object.__setattr__(self, "extra", toml.ordered(extra))
 
     @property
     def stale(self) -> bool:
@@ -153,12 +167,15 @@ class Pointer:
         """The one text of this pointer. Raises FormatError when it is larger than a limit."""
         head: dict[str, toml.Value] = {"format": FORMAT, **_head(self)}
         head |= {key: value for key, value in self.extra.items() if not isinstance(value, dict)}
-        tables: dict[str, toml.Value] = {**_measured(self)}
+        known = {key: value for key, value in self.extra.items() if isinstance(value, dict)}
+        if self.model is not None:
+            known[model_table.NAME] = self.model.encode()
+        tables: dict[str, toml.Value] = {**_measured(self), **{key: known[key] for key in _RESERVED if key in known}}
         if self.conflict is not None:
             other = self.conflict.other
             sides: dict[str, toml.Value] = {"ours": self.conflict.ours, "theirs": self.conflict.theirs}
             tables["conflict"] = {**sides, **_head(other), **_measured(other)}
-        tables |= {key: value for key, value in self.extra.items() if isinstance(value, dict)}
+        tables |= {key: table for key, table in known.items() if key not in _RESERVED}
         data = toml.encode(head | tables).encode()
         if (
             len(data) > limits.POINTER_HEAD and len(data.partition(b"\n\n[")[0]) >= limits.POINTER_HEAD
@@ -234,12 +251,18 @@ def parse(data: bytes, path: str = "") -> Pointer:
 
 
 def _usual(data: bytes) -> Pointer | None:
-    """The pointer in DATA, if it has the usual text and is small enough to be written again; else None."""
-    match = _USUAL.fullmatch(data) if len(data) < limits.POINTER_HEAD else None
-    if match is None:
+    """The pointer in DATA, if it has the usual text and can be written again; else None."""
+    match = _USUAL.fullmatch(data) if len(data) <= limits.POINTER else None
+    try:
+        return _made(match) if match else None
+    except (FormatError, UnicodeDecodeError):  # the thorough reader finds the words
         return None
-    oid, size, parent, of, lines = match.groups()
-    measured = None
+
+
+def _made(match: re.Match[bytes]) -> Pointer | None:
+    """The pointer that MATCH of the usual text is; None if a line is unusual."""
+    oid, size, parent, of, lines, inside = match.groups()
+    measured = model = None
     if of is not None:
         values: dict[str, MetricValue] = {metrics.RESERVED: ""}
         for line in lines.decode("ascii").splitlines():
@@ -250,7 +273,11 @@ def _usual(data: bytes) -> Pointer | None:
             values[name] = value
         del values[metrics.RESERVED]
         measured = Metrics(_digest(of), tuple(values.items()))
-    return Pointer("file", _digest(oid), int(size), parent=_digest(parent) if parent else None, metrics=measured)
+    name = _digest(oid)
+    if inside is not None and (model := model_table.read(toml.plain(inside.decode()), name)) is None:
+        return None
+    known = _digest(parent) if parent else None
+    return Pointer("file", name, int(size), parent=known, metrics=measured, model=model)
 
 
 def _digest(text: bytes) -> Oid:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from modelvc.formats.pointer.metrics import MetricValue
+    from modelvc.formats.pointer.model_table import ModelTable
     from modelvc.formats.pointer.pointer import Pointer
 
 
@@ -57,3 +58,25 @@ def _version(pointer: Pointer) -> Iterator[str]:
     if pointer.predictions:
         yield ""
         yield f"predictions for {pointer.predictions.rows:,} rows"
+    if pointer.model:
+        yield ""
+        yield from inside(pointer.model)
+
+
+def inside(model: ModelTable) -> Iterator[str]:
+    """Yield what a version is, one fact a line."""
+    yield f"format {model.format}"
+    if model.framework or model.version:
+        yield f"framework {' '.join(filter(None, (model.framework or 'unknown', model.version)))}"
+    if model.class_name:
+        yield f"class {model.class_name}"
+    if model.parameters is not None:
+        yield f"parameters {model.parameters:,}"
+    if model.tensors is not None:
+        yield f"tensors {model.tensors:,}"
+    if model.content:
+        yield f"content {model.content.short}"
+    yield from (f"import {name}" for name in model.imports)
+    if model.import_count is not None and model.import_digest:
+        yield f"imports {model.import_count:,} names, digest {model.import_digest.short}"
+    yield from (f"code {what}" for what in model.code)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from modelvc.errors import FormatError, PointerConflict, shown
 from modelvc.formats.paths import pointer_of
-from modelvc.formats.pointer.pointer import Conflict, Metrics, Pointer, parse
+from modelvc.formats.pointer import model_table
+from modelvc.formats.pointer.pointer import OF_A_VERSION, Conflict, Metrics, Pointer, parse
 from modelvc.formats.pointer.view import brief
 from modelvc.formats.sizes import about
 from modelvc.models.versions.lineage import newer
@@ -101,6 +102,7 @@ def _same_version(base: Pointer | None, ours: Pointer, theirs: Pointer, sides: S
     runs = merge_folders.merge_value(known.executable if known else None, ours.executable, theirs.executable)
     parent = theirs.parent if known and ours.parent == known.parent else ours.parent or theirs.parent
     measured, clashes = _metrics(known, ours, theirs)
+    ours, theirs = _described(known, ours, theirs)
     extra, more = _tables(base.extra if base else {}, ours.extra, theirs.extra)
     clashes += more
     kept, theirs_kept, more = _records(known, ours, theirs)
@@ -116,6 +118,22 @@ def _same_version(base: Pointer | None, ours: Pointer, theirs: Pointer, sides: S
     )
     names = ", ".join(shown(name) for name in clashes[:_MOST])
     return _conflict(ours_now, theirs_now, sides, f"both sides hold the same version, but differ in {names}")
+
+
+def _described(base: Pointer | None, ours: Pointer, theirs: Pointer) -> tuple[Pointer, Pointer]:
+    """Return both sides with one description of the version: that of the side that changed it, else ours.
+
+    Both sides hold the same bytes, so the descriptions differ only if different releases read them: no conflict.
+    """
+    before, mine, yours = (one and (one.model, one.extra.get(model_table.NAME)) for one in (base, ours, theirs))
+    chosen = theirs if mine in (before, (None, None)) and yours != (None, None) else ours
+    table = {model_table.NAME: chosen.extra[model_table.NAME]} if model_table.NAME in chosen.extra else {}
+
+    def described(one: Pointer) -> Pointer:
+        extra = {key: value for key, value in one.extra.items() if key != model_table.NAME}
+        return replace(one, model=chosen.model, extra=extra | table)
+
+    return described(ours), described(theirs)
 
 
 def _metrics(
@@ -241,11 +259,13 @@ def _take(base: Pointer | None, winner: Pointer, loser: Pointer, label: str) -> 
     runs = winner.executable
     if base and base.kind == winner.kind == loser.kind == "file":
         runs = bool(merge_folders.merge_value(base.executable, winner.executable, loser.executable))
-    extra, _ = _tables(base.extra if base else {}, winner.extra, loser.extra)
+    sides = (base.extra if base else {}, winner.extra, loser.extra)
+    extra, _ = _tables(*({key: one[key] for key in one if key not in OF_A_VERSION} for one in sides))
+    mine = {key: value for key, value in winner.extra.items() if key in OF_A_VERSION}
     words: tuple[str, ...] = ()
     if base and _is_same(base, loser) and loser.metrics and loser.metrics != base.metrics:
         words = (f"the metrics that {shown(label)} recorded belong to the version before; its history has them",)
-    return _Done(replace(winner, executable=runs, extra=extra[0]), words)
+    return _Done(replace(winner, executable=runs, extra=extra[0] | mine), words)
 
 
 def _merge_folders(
@@ -275,7 +295,8 @@ def _merge_folders(
         if content.oid == side.oid:
             return _take(base, side, other, label)
     extra, _ = _tables(base.extra if base else {}, ours.extra, theirs.extra)
-    made = Pointer("tree", content.oid, content.size, content.files, parent=ours.oid, extra=extra[0])
+    kept = {key: value for key, value in extra[0].items() if key not in OF_A_VERSION}
+    made = Pointer("tree", content.oid, content.size, content.files, parent=ours.oid, extra=kept)
     names = " and ".join(shown(label) for label in sides.labels)
     words = [f"the files of {names} were merged ({content.oid.short}, {content.files} files)"]
     if ours.metrics or theirs.metrics:
@@ -287,7 +308,7 @@ def _merge_folders(
 
 
 def _conflict(ours: Pointer, theirs: Pointer, sides: Sides, *why: str) -> _Done:
-    other = replace(theirs, extra={}, conflict=None)
+    other = replace(theirs, extra={}, conflict=None, model=None)
     return _Done(replace(ours, conflict=Conflict(*sides.labels, other)), why)
 
 

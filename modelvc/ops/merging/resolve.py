@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from modelvc.errors import BrokenPointer, FormatError, PointerConflict, UsageError, shown
 from modelvc.formats.paths import SafeRelPath, pointer_of
-from modelvc.formats.pointer.pointer import parse
+from modelvc.formats.pointer.pointer import OF_A_VERSION, parse
 from modelvc.git import index, merge_sides
 from modelvc.models.files import hide, materialise
 from modelvc.models.files.prepare import DEFAULT, CheckoutOptions, fetch_missing, make_ready
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 Pick: TypeAlias = Literal["ours", "theirs", "best", "both"]
 
-_OF_A_VERSION = frozenset({"model", "env"})  # reserved tables that describe one version, not the model
 _NAME = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
 _LONGEST = 40  # characters of a branch in a file's name
 # Git's operation in progress, by the file that it leaves in its folder
@@ -150,17 +149,18 @@ def _parsed(path: SafeRelPath, data: bytes) -> Pointer:
 
 
 def _completed(pointer: Pointer, staged: Pointer | None) -> Pointer:
-    """Return their side of a conflict with its unknown keys, which the `[conflict]` table does not hold."""
+    """Return their side of a conflict with its unknown keys and `[model]`, which the `[conflict]` table lacks."""
     assert pointer.conflict is not None  # noqa: S101 - for the type checker
     other = pointer.conflict.other
     extra: Mapping[str, Value]
     if staged is None or staged.oid != other.oid:
-        extra = {key: value for key, value in pointer.extra.items() if key not in _OF_A_VERSION}
+        extra = {key: value for key, value in pointer.extra.items() if key not in OF_A_VERSION}
     elif staged.oid == pointer.oid:
         extra = {**pointer.extra, **staged.extra}
     else:
         extra = staged.extra
-    return replace(other, extra=extra)
+    model = staged.model if staged and staged.oid == other.oid and staged.model else pointer.model
+    return replace(other, extra=extra, model=model)  # a model of another version is dropped
 
 
 def _chosen(repo: Repo, paths: Sequence[str], found: Mapping[SafeRelPath, _Sides]) -> list[SafeRelPath]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from modelvc.errors import FormatError, NoSpace, NotFoundError, UsageError, shown
 from modelvc.formats.paths import SafeRelPath, pointer_of
-from modelvc.formats.pointer.pointer import Pointer
+from modelvc.formats.pointer.pointer import OF_A_VERSION, Pointer
 from modelvc.git import index
 from modelvc.ids import Oid
 from modelvc.models.files import hide
@@ -316,7 +316,7 @@ def _pointer(target: Target, content: _StoredContent) -> Pointer:
         files=content.files,
         executable=content.executable,
         parent=parent,
-        extra=known.extra if known else {},
+        extra={key: value for key, value in known.extra.items() if key not in OF_A_VERSION} if known else {},
     )
 
 

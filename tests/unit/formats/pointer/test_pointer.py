@@ -7,6 +7,7 @@ import pytest
 
 from modelvc.errors import BrokenPointer, FormatError, PointerConflict
 from modelvc.formats.pointer import pointer
+from modelvc.formats.pointer.model_table import ModelTable
 from modelvc.formats.pointer.pointer import Conflict, Metrics, Pointer
 from modelvc.ids import Oid
 
@@ -259,3 +260,140 @@ def test_the_other_side_is_one_plain_version():
     for other in (nested, replace(plain, extra={"later": 1})):
         with pytest.raises(FormatError, match="one plain version"):
             Conflict("a", "b", other)
+
+
+# -- what a version is
+
+INSIDE = f"""
+[model]
+of = "{OID}"
+format = "pickle"
+framework = "scikit-learn"
+version = "1.9.1"
+class = "sklearn.ensemble._forest.RandomForestClassifier"
+parameters = 2514
+tensors = 12
+content = "{OTHER}"
+imports = ["numpy.dtype", "numpy.ndarray"]
+code = ["TorchScript", "a Lambda layer"]
+""".encode()
+MODEL = ModelTable(
+    OID,
+    "pickle",
+    "scikit-learn",
+    "1.9.1",
+    "sklearn.ensemble._forest.RandomForestClassifier",
+    2514,
+    12,
+    OTHER,
+    ("numpy.dtype", "numpy.ndarray"),
+    code=("TorchScript", "a Lambda layer"),
+)
+
+
+def inside(old: str = "", new: str = "") -> Pointer:
+    """A pointer whose table has NEW in the place of OLD."""
+    assert old.encode() in INSIDE
+    found = pointer.parse(FILE + INSIDE.replace(old.encode(), new.encode(), 1), PATH)
+    assert pointer.parse(found.encode()) == found
+    return found
+
+
+def test_the_text_of_a_model():
+    found = replace(pointer.parse(FILE), model=MODEL)
+    assert found.encode() == FILE + INSIDE
+    assert inside() == found
+
+
+def test_its_place_is_between_those_of_a_version_and_the_conflict():
+    env = b"\n[env]\nlater = 1\n\n[golden]\nlater = 2\n"
+    text = FILE + env + INSIDE + SIDE.encode() + b"\n[alpha]\nlater = 3\n"
+    found = pointer.parse(text)
+    assert found.encode() == text
+    assert found.model == MODEL
+    unread = text.replace(b'format = "pickle"', b'format = "pickle"\nlater = 1')
+    assert pointer.parse(unread).model is None
+    assert pointer.parse(unread).encode().index(b"[model]") == text.index(b"[model]")
+
+
+def test_names_of_imports_or_their_number():
+    counted = f'import_count = 900\nimport_digest = "{OTHER}"'
+    found = inside('imports = ["numpy.dtype", "numpy.ndarray"]', counted)
+    assert found.model is not None
+    assert (found.model.imports, found.model.import_count, found.model.import_digest) == ((), 900, OTHER)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (f'of = "{OID}"', f'of = "{OTHER}"'),
+        (f'of = "{OID}"\n', ""),
+        ('format = "pickle"\n', ""),
+        ('format = "pickle"', 'format = ""'),
+        ('format = "pickle"', "format = 1"),
+        ('format = "pickle"', f'format = "{"x" * 201}"'),
+        ('version = "1.9.1"', 'version = ""'),
+        ('version = "1.9.1"', "version = 1.9"),
+        ('version = "1.9.1"', 'version = "\\u001b[2J"'),
+        ("parameters = 2514", "parameters = -1"),
+        ("parameters = 2514", "parameters = true"),
+        ("parameters = 2514", "parameters = 1.5"),
+        ("tensors = 12", 'tensors = "12"'),
+        ("tensors = 12", "tensors = 12\nlater = 1"),
+        (f'content = "{OTHER}"', f'content = "{OID}"'),
+        (f'content = "{OTHER}"', 'content = "x"'),
+        ('"numpy.dtype", "numpy.ndarray"', '"numpy.ndarray", "numpy.dtype"'),
+        ('"numpy.dtype", "numpy.ndarray"', '"numpy.dtype", "numpy.dtype"'),
+        ('"numpy.dtype", "numpy.ndarray"', ""),
+        ('"numpy.dtype", "numpy.ndarray"', '"numpy.dtype", 1'),
+        ('"numpy.dtype", "numpy.ndarray"', '"", "numpy.ndarray"'),
+        ('["numpy.dtype", "numpy.ndarray"]', '"numpy.dtype"'),
+        ("code =", f'import_count = 2\nimport_digest = "{OTHER}"\ncode ='),
+        ('imports = ["numpy.dtype", "numpy.ndarray"]', "import_count = 2"),
+        ('imports = ["numpy.dtype", "numpy.ndarray"]', f'import_digest = "{OTHER}"'),
+        ('imports = ["numpy.dtype", "numpy.ndarray"]', f'import_count = 0\nimport_digest = "{OTHER}"'),
+        ('"TorchScript", ', '"TorchScript", ' * 20),
+        ('"TorchScript", ', f'"{"x" * 201}", '),
+    ],
+)
+def test_a_table_that_is_not_understood_is_kept_and_not_believed(old: str, new: str):
+    """A later release may have written it, or an earlier one kept it of the version before."""
+    found = inside(old, new)
+    assert found.model is None
+    assert "model" in found.extra
+    for at, usual in enumerate((FILE, TREE, b'format = 1\nkind = "file"\n' + FILE.split(b"\n", 2)[2])):
+        with_it = usual + INSIDE.replace(old.encode(), new.encode(), 1)
+        assert pointer.parse(with_it).model is None, at
+
+
+@pytest.mark.parametrize("count", [89, 90])
+def test_names_of_imports_up_to_the_limit(count: int):
+    names = [f"{at:03}{'x' * 87}" for at in range(count)]  # 91 bytes each, with LF: 8,190 for 90
+    names[-1] += "xx" if count == 90 else ""
+    found = inside('["numpy.dtype", "numpy.ndarray"]', str(names).replace("'", '"'))
+    assert found.model is not None
+    names[-1] += "x" if count == 90 else "x" * 93
+    found = inside('["numpy.dtype", "numpy.ndarray"]', str(names).replace("'", '"'))
+    assert (found.model is None) == (count == 90)
+
+
+def test_a_model_of_another_version_is_dropped():
+    found = replace(pointer.parse(FILE + INSIDE), oid=OTHER)
+    assert found.model is None
+    assert found.extra == {}
+    assert b"[model]" not in found.encode()
+
+
+def test_a_table_that_can_be_read_is_no_extra_key():
+    found = Pointer("file", OID, 1, extra={"model": MODEL.encode() | {"imports": list(MODEL.imports), "code": ["a"]}})
+    assert found.model == replace(MODEL, code=("a",))
+    assert found.extra == {}
+
+
+@pytest.mark.parametrize("text", ["", "x" * 201, "\x1b[2J", "\ud800"])
+def test_an_impossible_model_can_not_be_made(text: str):
+    with pytest.raises(FormatError, match="a text of its model"):
+        ModelTable(OID, text)
+    if text:
+        with pytest.raises(FormatError, match="a text of its model"):
+            ModelTable(OID, "x", framework=text)

@@ -11,6 +11,7 @@ import pytest
 from modelvc.errors import BrokenPointer, PointerConflict
 from modelvc.formats.binary.tree import TreeEntry
 from modelvc.formats.paths import SafeRelPath
+from modelvc.formats.pointer.model_table import ModelTable
 from modelvc.formats.pointer.pointer import Conflict, Metrics, Pointer, parse
 from modelvc.ids import Oid
 from modelvc.models.files.store_present import store_present
@@ -431,3 +432,67 @@ def test_a_tree_that_is_not_here_can_not_be_merged(clone: Clone, repo: Repo) -> 
     _, words = conflict(repo, base, ours, theirs)
     assert "no remote" in words[1]
     assert "git merge --abort" in words[2]
+
+
+# -- what a version is goes with the version
+
+
+def described(found: Pointer, words: str = "pickle") -> Pointer:
+    return replace(found, model=ModelTable(found.oid, words))
+
+
+UNREAD = {"model": {"later": 1}, "env": {"python": "3"}}
+
+
+def test_the_description_of_the_version_that_is_taken(repo: Repo) -> None:
+    base, ours, theirs = (described(version(*names), names[0]) for names in (("a",), ("a",), ("b", "a")))
+    assert clean(repo, base, replace(ours, executable=True), theirs).model == theirs.model
+    assert clean(repo, base, theirs, replace(ours, executable=True)).model == theirs.model
+    plain = version("b", "a")
+    assert clean(repo, base, replace(ours, executable=True), plain).model is None
+
+
+def test_tables_of_the_other_version_are_not_taken_along(repo: Repo) -> None:
+    loser = replace(version("a"), executable=True, extra=UNREAD | {"kept": 1})
+    for pair in ((loser, version("b", "a")), (version("b", "a"), loser)):
+        assert clean(repo, version("a"), *pair).extra == {"kept": 1}
+    winner = replace(version("b", "a"), extra=UNREAD)
+    assert clean(repo, loser, replace(loser, executable=False), winner).extra == UNREAD
+
+
+@pytest.mark.parametrize(
+    ("base", "ours", "theirs", "chosen"),
+    [
+        ("", "", "one", "one"),
+        ("", "one", "", "one"),
+        ("", "one", "two", "one"),
+        ("one", "one", "two", "two"),
+        ("one", "two", "one", "two"),
+        ("one", "one", "", ""),
+        ("two", "one", "", "one"),
+        ("one", "two", "three", "two"),
+        (None, "", "one", "one"),
+        (None, "one", "two", "one"),
+    ],
+)
+def test_two_descriptions_of_one_version_are_no_conflict(
+    repo: Repo, base: str | None, ours: str, theirs: str, chosen: str
+) -> None:
+    def made(word: str, **metrics: float) -> Pointer:
+        found = version("a", **metrics)
+        if word == "two":
+            return replace(found, extra={"model": {"later": word}})
+        return described(found, word) if word else found
+
+    found = clean(repo, None if base is None else made(base), made(ours), made(theirs, auc=0.5))
+    assert found.model == (None if chosen in {"", "two"} else described(version("a"), chosen).model)
+    assert found.extra == ({"model": {"later": "two"}} if chosen == "two" else {})
+    assert found.metrics == version("a", auc=0.5).metrics
+
+
+def test_a_conflict_holds_no_description_of_theirs(repo: Repo) -> None:
+    ours, theirs = described(version("b", "a")), described(version("c", "a"))
+    found, _ = conflict(repo, version("a"), ours, theirs)
+    assert found.model == ours.model
+    assert found.conflict is not None
+    assert found.conflict.other == replace(theirs, model=None)
