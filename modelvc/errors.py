@@ -142,11 +142,9 @@ class WorktreeDirty(ConflictError):
 
     code = "worktree-dirty"
 
-    def __init__(self, path: str, why: str = "has unsaved changes") -> None:
-        super().__init__(
-            f"{shown(path)} {why}",
-            hint=f"keep them with `mvc add {shown(path)}`, or repeat with --force (which stores them first)",
-        )
+    def __init__(self, path: str, why: str = "has unsaved changes", *, hint: str = "") -> None:
+        keep = f"keep them with `mvc add {shown(path)}`, or repeat with --force (which stores them first)"
+        super().__init__(f"{shown(path)} {why}", hint=hint or keep)
         self.path = path
 
 

@@ -58,7 +58,7 @@ class SafeRelPath(str):
             if broken:
                 raise FormatError(
                     f'the path "{shown(text)}" cannot be used: {broken}',
-                    hint="rename the file; docs/format.md, Paths, lists what a name may hold",
+                    hint="rename the file",
                 )
         return str.__new__(cls, text)
 

@@ -76,6 +76,20 @@ def head_blobs(layout: Layout, paths: Sequence[str]) -> dict[str, bytes]:
     return dict(_small_blobs(wanted, found, POINTER))
 
 
+def uncommitted(layout: Layout) -> list[str]:
+    """Return the pointers that may differ between the last commit and the worktree; all of them before a commit."""
+    code, out, _ = run(layout, "diff-index", "--name-only", "--no-renames", "-z", "HEAD", "--", "*.mvc")
+    if code:
+        return sorted({entry.path for entry in pointers(layout)})
+    names = map(os.fsdecode, filter(None, out.split(b"\0")))
+    return [name for name in names if is_pointer(name) and not name.startswith(".mvc/")]
+
+
+def write_blob(layout: Layout, data: bytes) -> str:
+    """Write DATA to Git's objects and return its id. Git deletes it after weeks unless something refers to it."""
+    return git(layout, "hash-object", "-w", "--stdin", stdin=data).decode("ascii").strip()
+
+
 def newly_staged(layout: Layout, paths: Sequence[str], limit: int) -> dict[str, bytes]:
     """Return the files at PATHS, of at most LIMIT bytes each, that the commit in progress changes."""
     names = [f"{rev}:{path}" for path in paths for rev in ("HEAD", "")]

@@ -295,7 +295,7 @@ def test_floors_drops_and_exit_codes(clone: Clone) -> None:
     assert clone.mvc("check", code=2).err == (
         "error: there is no .mvc/policy.toml\n"
         'hint: write a line each into it: [[metric]] · name = "accuracy" · direction = "higher" · '
-        "max_drop = { abs = 0.01 } (more: docs/policy.md)\n"
+        "max_drop = { abs = 0.01 } (more: mvc help policy)\n"
     )
     shortest = policy.SHORTEST.replace(" · ", "\n").encode()
     assert policy.parse(shortest).rules[0].margin == policy.Margin(absolute=0.01), "what the hint says is a policy"
@@ -536,7 +536,9 @@ def test_back_to_the_newest_that_keeps_the_bounds(clone: Clone) -> None:
     done = clone.mvc("rollback", "model.bin", "--commit")  # further back, never to the bad one
     assert "acc  0.91 -> 0.9" in done.out
     assert clone.git("log", "-1", "--format=%s").startswith("Roll back model.bin to ")
-    assert clone.mvc("rollback", "model.bin", code=10).err.startswith("error: no earlier version of model.bin fits")
+    assert clone.mvc("rollback", "model.bin", code=10).err.startswith(
+        "error: no other version of model.bin fits: it is the first version; "
+    )
 
 
 def test_back_past_what_failed_although_it_keeps_its_bounds(clone: Clone) -> None:
@@ -555,10 +557,13 @@ def test_back_past_what_failed_although_it_keeps_its_bounds(clone: Clone) -> Non
     assert "is not valid TOML" in clone.mvc("rollback", "model.bin", code=2).err
     assert "the one 1 version back" in clone.mvc("rollback", "model.bin", "--steps", "1").out, "at night, all the same"
     assert "the one of HEAD~1" in clone.mvc("rollback", "model.bin", "--to", "HEAD~1").out
-    assert "the newest earlier one where acc > 0.94" in clone.mvc("rollback", "model.bin", "--where", "acc > 0.94").out
+    assert (
+        "the newest one where acc > 0.94, of the 4 other versions that `mvc log` shows"
+        in clone.mvc("rollback", "model.bin", "--where", "acc > 0.94").out
+    )
     clone.write(".mvc/policy.toml", b'[[metric]]\nname = "n*"\ndirection = "higher"\n')
     done = clone.mvc("rollback", "model.bin", code=10)
-    assert done.err.startswith("error: no earlier version of model.bin fits: none passes the policy\n")
+    assert done.err.startswith("error: no other version of model.bin fits: none of the ")
     assert "n* names no metric that is recorded" in clone.mvc("rollback", "model.bin", "--dry-run").out
 
 
@@ -704,14 +709,17 @@ def test_a_metric_that_nobody_measured(clone: Clone) -> None:
     governed(clone)
     train(clone, 1, acc=0.9, ms=5)
     train(clone, 2, acc=0.91, ms=5)
-    unknown = "error: no version of model.bin has a number for auc\nhint: known metrics: acc, ms\n"
+    unknown = "error: no version of model.bin has a number for auc\nhint: did you mean acc? known metrics: acc, ms\n"
     assert clone.mvc("log", "--best", "auc", code=10).err == unknown
     done = clone.mvc("log", "--where", "auc > 0.5")
     assert (done.out, done.err) == ("no version fits\n", "no version has auc; known metrics: acc, ms\n")
     assert clone.mvc("log", "--where", "acc > 5").err == ""
     assert clone.mvc("rollback", "model.bin", "--best", "auc", code=10).err == unknown
-    assert "fits: none has auc\n" in clone.mvc("rollback", "model.bin", "--where", "auc > 0", code=10).err
-    assert "fits: no version meets that\n" in clone.mvc("rollback", "model.bin", "--where", "acc > 5", code=10).err
+    assert clone.mvc("rollback", "model.bin", "--where", "auc > 0", code=10).err == unknown
+    assert (
+        "fits: none of the 1 other version that `mvc log` shows meets that\n"
+        in clone.mvc("rollback", "model.bin", "--where", "acc > 5", code=10).err
+    )
     clone.write(".mvc/policy.toml", POLICY.replace('"acc"', '"acuracy"').encode())
     assert "is not recorded (known metrics: acc, ms)" in clone.mvc("check", code=1).out
 
@@ -898,3 +906,89 @@ def test_losses_are_corrected_over_all_that_the_policy_names(clone: Clone) -> No
     assert "among 8 metrics that may be chance" in one["verdicts"][0]["why"]
     governed(clone, BY_ROWS.format("accuracy").replace("0.05", "0.0") + 'model = "m0.bin"\n')
     clone.mvc("check", code=1)
+
+
+def test_a_second_rollback_searches_what_the_log_shows(clone: Clone) -> None:
+    governed(clone)
+    for seed, acc in ((1, 0.85), (2, 0.95), (3, 0.9)):
+        train(clone, seed, acc=acc, ms=1)
+    clone.mvc("rollback", "model.bin", "--to", "HEAD~2", "--commit")
+    error = clone.mvc("rollback", "model.bin", code=10).err
+    assert error.startswith(
+        "error: no other version of model.bin fits: it is the first version; 2 versions of `mvc log` came after it: "
+        "--to REV takes one, --best and --where search all\n"
+    )
+    rows = clone.json("rollback", "model.bin", "--dry-run")["candidates"]
+    assert [(row["metrics"]["acc"], row["why"]) for row in rows] == [
+        (0.9, "came after the current version"),
+        (0.95, "came after the current version"),
+    ]
+    assert "it is the first version; " in clone.mvc("rollback", "model.bin", "--steps", "1", code=10).err
+    done = clone.mvc("rollback", "model.bin", "--best", "acc").out
+    assert "the best by acc of the 2 other versions that `mvc log` shows" in done
+    assert "acc  0.85 -> 0.95" in done
+    clone.mvc("checkout", "HEAD", "model.bin")
+    assert "acc  0.85 -> 0.9" in clone.mvc("rollback", "model.bin", "--where", "acc > 0.85").out  # the newest one
+    clone.mvc("checkout", "HEAD", "model.bin")
+    for words in (["--best", "accc"], ["--where", "accc > 0.1"]):
+        assert clone.mvc("rollback", "model.bin", *words, code=10).err == (
+            "error: no version of model.bin has a number for accc\nhint: did you mean acc? known metrics: acc, ms\n"
+        )
+    assert "none of the 2 other versions that `mvc log` shows meets that" in (
+        clone.mvc("rollback", "model.bin", "--where", "acc > 0.99", code=10).err
+    )
+
+
+def test_a_rollback_of_the_only_version(clone: Clone) -> None:
+    train(clone, 1)
+    assert "fits: `mvc log` shows no other version\n" in clone.mvc("rollback", "model.bin", code=10).err
+
+
+def test_a_rollback_where_the_parent_is_not_in_history(clone: Clone) -> None:
+    """What came with a version of another branch: history still has versions before it."""
+    train(clone, 1)
+    clone.git("switch", "-qc", "other")
+    train(clone, 2)
+    train(clone, 3)
+    clone.git("switch", "-q", "main")
+    clone.mvc("checkout", "other", "model.bin")
+    clone.git("commit", "-qm", "taken over without its history")
+    assert clone.json("rollback", "model.bin", "--dry-run")["new"]["subject"] == "v1"
+
+
+def test_what_was_probably_mistyped_is_noted(clone: Clone) -> None:
+    clone.write("model.bin", 1)
+    clone.mvc("add", "model.bin", "-m", "accuracy=0.9", "-m", "data=a")
+    clone.git("commit", "-qm", "v1")
+    clone.write("model.bin", 2)
+    done = clone.mvc("add", "model.bin", "-m", "accurracy=0.9", "-m", "data=b", "-m", "loss=3")
+    assert done.err.splitlines()[0] == ("note: model.bin: accurracy is a new metric; the version before has accuracy")
+    done = clone.mvc("metrics", "set", "model.bin", "accuracy=high")
+    assert 'accuracy is the text "high", and it was the number 0.9' not in done.err  # of another version
+    clone.mvc("metrics", "set", "model.bin", "loss=low")
+    clone.write(".mvc/policy.toml", b'[[metric]]\nname = "accuracy"\ndirection = "higher"\n')
+    clone.write("model.bin", 3)
+    done = clone.mvc("add", "model.bin", "-m", "accuracy=good", "-m", "accurac=1")
+    assert 'accuracy is the text "good", and it was the number 0.9' in done.err
+    clone.write("other.bin", 4)
+    done = clone.mvc("add", "other.bin", "-m", "accuracy=good")
+    assert 'accuracy is the text "good", and the policy judges it as a number' in done.err
+    clone.write("model.bin", 4)
+    done = clone.mvc("add", "model.bin", "-m", "acuracy=0.8")
+    assert "acuracy is a new metric; the policy names accuracy" in done.err
+    done = clone.mvc("metrics", "set", "model.bin", "acuracy=low")
+    assert 'acuracy is the text "low", and it was the number 0.8' in done.err
+
+
+def test_a_rule_for_every_model_says_so(clone: Clone) -> None:
+    governed(clone, '[[metric]]\nname = "acc"\ndirection = "higher"\n')
+    clone.write("a.bin", 1)
+    clone.mvc("add", "a.bin", "-m", "acc=0.9")
+    clone.git("commit", "-qm", "a")
+    assert "judges every model" not in clone.mvc("check").out
+    clone.write("b.bin", 1)
+    clone.mvc("add", "b.bin", "-m", "rmse=0.9")
+    clone.git("commit", "-qm", "b")
+    out = clone.mvc("check", code=1).out
+    assert "; line 1 of the policy judges every model, unless `model = PATH` limits it" in out
+    assert out.count("judges every model") == 1

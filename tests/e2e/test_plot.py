@@ -61,6 +61,19 @@ def test_over_all_branches_links_are_those_of_the_versions(clone: Clone) -> None
     assert links == {(0.6, 0.7), (0.7, 0.65), (0.7, 0.8)}
 
 
+def test_the_newest_version_is_compared_with_the_one_that_it_replaced(clone: Clone) -> None:
+    """As `mvc check` does: not with the one before it in time, which may be of another branch."""
+    for words in (["--all"], [], ["--where", "acc > 0.75"]):
+        found = clone.json("plot", "model.bin", *words)
+        assert (found["versions"][-1]["metrics"]["acc"], found["before"]["metrics"]["acc"]) == (0.8, 0.7)
+    clone.mvc("plot", "model.bin", "--all", "-o", "report.html")
+    assert "+0.1, better than the version before" in clone.read("report.html").decode()
+    clone.mvc("metrics", "set", "model.bin", "acc=0.9")
+    clone.git("commit", "-qm", "measured again")
+    assert clone.json("check")["verdicts"][0]["old"] == 0.7
+    assert clone.json("plot", "model.bin")["before"]["metrics"]["acc"] == 0.7
+
+
 def test_which_versions_and_metrics(clone: Clone) -> None:
     found = clone.json("plot", "model.bin", "m*", "--where", "acc > 0.65")
     assert [version["metrics"]["acc"] for version in found["versions"]] == [0.7, 0.8]

@@ -204,3 +204,11 @@ def test_a_base_that_git_made_up(tmp_path: Path) -> None:
     clone.mvc("resolve", ".", "--theirs")
     assert clone.read("model.bin") == content(clone, 3)
     assert settled(clone)
+
+
+def test_status_offers_the_better_one_where_it_can_be_told(clone: Clone) -> None:
+    measured(clone, ("auc=0.25", "data=a"), ("auc=0.5", "data=a"))
+    assert "mvc resolve model.bin --ours (or --theirs, --best METRIC, --keep-both)" in clone.mvc("status").err
+    clone.git("merge", "--abort")
+    measured(clone, ("auc=0.75", "data=a"), ("auc=0.6", "data=b"))
+    assert "mvc resolve model.bin --ours (or --theirs, --keep-both)" in clone.mvc("status").err

@@ -25,7 +25,11 @@ def test_add_without_words_takes_what_matches(clone: Clone) -> None:
     assert done.out == "*.pt\n"
     assert done.err == "next: mvc add, which takes a.pt, below/deep/b.pt\n"
     assert clone.git("status", "--short", "-uno") == "M  .mvc/config.toml\n"
-    assert clone.json("track") == {"patterns": ["*.pt"], "waiting": ["a.pt", "below/deep/b.pt"]}
+    assert clone.json("track") == {
+        "patterns": ["*.pt"],
+        "waiting": ["a.pt", "below/deep/b.pt"],
+        "folders": [],
+    }
     assert [model["path"] for model in clone.json("add")["models"]] == ["a.pt", "below/deep/b.pt"]
     clone.git("commit", "-qm", "models")
     assert clone.mvc("add").out == "no new or modified file matches (see mvc track)\n"
@@ -113,3 +117,18 @@ def test_a_pattern_is_no_option_and_no_pathspec_of_git(clone: Clone) -> None:
     for pattern in (":(exclude)b.pt", ":!b.pt", "--others"):
         clone.mvc("track", "--", pattern)
     assert clone.json("track")["waiting"] == []
+
+
+def test_a_folder_stands_for_its_files(clone: Clone) -> None:
+    clone.write("models/a.bin", b"a")
+    clone.write("models/x/b.bin", b"b")
+    done = clone.mvc("track", "models/")
+    assert done.out == "models/**\n"
+    assert done.err == (
+        "each file in models is a model of its own; to make the folder one model: mvc add models\n"
+        "next: mvc add, which takes models/a.bin, models/x/b.bin\n"
+    )
+    clone.mvc("track", "--remove", "models")
+    assert clone.mvc("track", "x", cwd=clone.path / "models").out == "models/x/**\n"
+    assert "is the whole worktree" in clone.mvc("track", ".", code=2).err
+    assert clone.json("track", "no-folder")["folders"] == []

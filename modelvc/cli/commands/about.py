@@ -62,7 +62,7 @@ def completion(shell: Annotated[str, typer.Argument(metavar="|".join(SCRIPTS))])
 def help(  # noqa: A001 - the name of the command
     words: Annotated[list[str] | None, typer.Argument(metavar="[COMMAND]...", show_default=False)] = None,
 ) -> None:
-    """Explain a command.
+    """Explain a command, or the policy.
 
     Without COMMAND, lists all commands.
 
@@ -70,7 +70,12 @@ def help(  # noqa: A001 - the name of the command
       mvc help               # list the commands
       mvc help add           # as `mvc add --help`
       mvc help remote add    # explain a sub-command
+      mvc help policy        # explain .mvc/policy.toml
     """
     from modelvc.cli.app import run
+    from modelvc.cli.topics import TOPICS
 
+    if len(words or ()) == 1 and (page := TOPICS.get((words or [""])[0])):
+        render.out(page.rstrip("\n"))
+        return
     raise typer.Exit(run([*(words or ()), "--help"]))

@@ -133,15 +133,16 @@ def rollback(
 ) -> None:
     """Go back to a good version of a model.
 
-    Takes the newest earlier version that passes .mvc/policy.toml; without a policy, the version before. Restores the
-    model and stages its pointer. The code stays as it is. CONDITION is such as "test.accuracy >= 0.9 and latency_ms <
-    50".
+    Takes the newest earlier version that passes .mvc/policy.toml; without a policy, the version before. --best and
+    --where search all versions that `mvc log` shows, also those after this one. Restores the model and stages its
+    pointer. The code stays as it is. CONDITION is such as "test.accuracy >= 0.9 and latency_ms < 50".
 
     Examples:
       mvc rollback --dry-run model.pkl                 # candidates
       mvc rollback --to v1.0 model.pkl                 # the version of a tag
       mvc rollback --where 'accuracy > 0.9' model.pkl  # the newest one that fits
     """
+    from modelvc.cli.commands.tracking import say_kept
     from modelvc.models.files.prepare import CheckoutOptions
     from modelvc.ops.history.rollback import RollbackTarget, plan_rollback
     from modelvc.ops.history.rollback import rollback as op
@@ -170,6 +171,7 @@ def rollback(
         f"the code is unchanged; {done.new.commit[:10]} had that model: {shown(done.new.subject, 60)}",
         quiet=CONTEXT.quiet,
     )
+    say_kept(done.path, done.was, done.pointer_was)
     if done.committed:
         render.out(f"committed {done.committed[:10]}")
     elif not done.message:
@@ -195,7 +197,7 @@ def _print_candidates(found: RolledBack) -> None:
         for one in found.candidates
     ]
     head = ("", "commit", "version", *names, "")
-    render.out(*render.table(head, rows, markdown=CONTEXT.markdown) if rows else ["there is no earlier version"])
+    render.out(*render.table(head, rows, markdown=CONTEXT.markdown) if rows else ["there is no other version"])
     render.say(f"{'takes' if found.new else 'takes none:'} {found.reason}", quiet=CONTEXT.quiet)
 
 

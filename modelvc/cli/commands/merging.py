@@ -33,7 +33,7 @@ def resolve(
         typer.Option(
             "--best",
             metavar="METRIC",
-            help="Take the version with the higher METRIC; both must name the same `data`.",
+            help="Take the version with the higher METRIC. Both must have been added with the same -m data=NAME.",
             show_default=False,
         ),
     ] = "",
@@ -45,7 +45,8 @@ def resolve(
     """Resolve models that a merge left in conflict.
 
     Takes one version, or both, writes it to the worktree, and stages the pointer. In a rebase, as in Git, ours is the
-    branch that is rebased onto, and theirs is the branch that is moved.
+    branch that is rebased onto, and theirs is the branch that is moved. --best compares versions that were measured on
+    the same data: record its name with each version, such as `mvc add PATH -m accuracy=0.93 -m data=test-2024`.
 
     Examples:
       mvc resolve model.pkl --theirs         # take the version of the other branch

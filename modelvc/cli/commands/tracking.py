@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from modelvc.models.files.model_status import ModelStatus
     from modelvc.ops.tracking.add import Added
     from modelvc.ops.tracking.checkout import CheckedOut
-    from modelvc.ops.tracking.status import LostVersion
+    from modelvc.ops.tracking.status import LostVersion, Status
     from modelvc.repo import Repo
 
 _MOST_NAMED = 5  # most files in one line
@@ -123,9 +123,9 @@ def track(
 ) -> None:
     """Choose models by file name.
 
-    PATTERN is a glob: '*.pt' matches in every folder, 'models/**' matches from the top of the worktree. The patterns
-    are written to .mvc/config.toml, which is staged. `mvc add` without PATH then adds every file that matches. A commit
-    warns of a matching file that was not added. Without PATTERN, lists the patterns.
+    PATTERN is a glob: '*.pt' matches in every folder, 'models/**' matches from the top of the worktree. A folder stands
+    for all files in it. The patterns are written to .mvc/config.toml, which is staged. `mvc add` without PATH then adds
+    every file that matches. A commit warns of a matching file that was not added. Without PATTERN, lists the patterns.
 
     Examples:
       mvc track                    # list the patterns
@@ -139,6 +139,9 @@ def track(
         render.dump(found)
         return
     render.out(*(map(shown, found.patterns) if found.patterns else ["no patterns"]))
+    for folder in found.folders:
+        said = f"each file in {shown(folder)} is a model of its own; to make the folder one model: mvc add"
+        render.say(f"{said} {shlex.quote(shown(folder))}", quiet=CONTEXT.quiet)
     if found.waiting:
         names = ", ".join(CONTEXT.name(name) for name in found.waiting[:_MOST_NAMED])
         more = f" and {len(found.waiting) - _MOST_NAMED:,} more" if len(found.waiting) > _MOST_NAMED else ""
@@ -171,7 +174,7 @@ def status(
     if CONTEXT.json:
         render.dump(found)
     else:
-        _print_status(found.models)
+        _print_status(found)
         _print_lost(found.lost)
         if not os.path.exists(os.path.join(repo.layout.mvc_dir, "python")):
             render.say("this clone has no hooks yet, so models do not follow Git: mvc install", quiet=CONTEXT.quiet)
@@ -211,7 +214,7 @@ def refresh_notebooks(repo: Repo) -> None:
 
 # The advice for each state of a model, in the order of the output. {0} is the model.
 _FIXES = {
-    "conflict": "resolve it: mvc resolve {0} --ours (or --theirs, --best METRIC, --keep-both)",
+    "conflict": "resolve it: mvc resolve {0} --ours (or --theirs, --keep-both)",
     "broken": "restore its pointer: git checkout -- {0}.mvc",
     "wrong pointer": "rewrite its pointer: mvc add {0}",
     "pointer gone": "restore its pointer: git checkout -- {0}.mvc · or stop tracking it: mvc rm {0}",
@@ -226,10 +229,11 @@ _FIXES = {
 _MILD = ("modified", "new", "stale")
 
 
-def _print_status(models: Sequence[ModelStatus]) -> None:
+def _print_status(found: Status) -> None:
     from modelvc.cli.words import clean_words
     from modelvc.ops.tracking.status import unpushed
 
+    models = found.models
     if not models:
         render.out("no models are tracked")
         render.say("next: mvc add PATH", quiet=CONTEXT.quiet)
@@ -244,6 +248,8 @@ def _print_status(models: Sequence[ModelStatus]) -> None:
             render.out(f"  {CONTEXT.name(row.path)}{detail}")
         name = shlex.quote(CONTEXT.name(group[0].path)) if len(group) == 1 else "PATH"
         advice = fix.format(name)
+        if state == "conflict" and all(row.same_data for row in group):
+            advice = advice.replace("--theirs,", "--theirs, --best METRIC,")
         if state in {"modified", "wrong pointer"} and len(group) > 1:
             advice = advice.replace("mvc add PATH", "mvc add -u")
         if all(row.only_new for row in group):  # a checkout leaves those files
@@ -251,6 +257,10 @@ def _print_status(models: Sequence[ModelStatus]) -> None:
         elif any(row.only_new for row in group):
             advice += " · a checkout leaves new files: move them out"
         render.say(f"  {advice}", quiet=CONTEXT.quiet)
+    if found.not_committed:
+        render.out(render.colour("not committed:", "yellow"))
+        render.out(*(f"  {CONTEXT.name(one.path)}  ({' and '.join(one.kinds)})" for one in found.not_committed))
+        render.say("  keep them in Git's history: git commit", quiet=CONTEXT.quiet)
     clean = sum(row.clean for row in models)
     absent = sum(not row.stored for row in models)
     render.out(*clean_words(clean, len(models), absent, unpushed(models), CONTEXT.below))
@@ -297,9 +307,8 @@ def checkout(
     print_checkout(done)
     if dry_run:
         return
-    for model in done.models if force else ():
-        if model.was:
-            _say_kept(model.path, model.was)
+    for model in done.models:
+        say_kept(model.path, model.was if force or model.only_here else None, model.pointer_was)
     changed = any(model.change != "unchanged" for model in done.models)
     if changed and done.commit and done.commit != history.resolve(repo.layout, "HEAD"):
         render.say(
@@ -311,10 +320,15 @@ def checkout(
         render.say("next: git commit", quiet=CONTEXT.quiet)
 
 
-def _say_kept(path: str, oid: str) -> None:
-    """Print how to get a version back that was replaced or removed by force."""
+def say_kept(path: str, oid: str | None, pointer: str = "") -> None:
+    """Print how to get a version back that was replaced or removed by force. POINTER: the Git blob of its pointer."""
     name = shlex.quote(CONTEXT.name(path))
-    render.say(f"the old content is stored: mvc checkout {oid[:17]} {name} restores it", quiet=CONTEXT.quiet)
+    if oid:
+        render.say(f"the old content is stored: mvc checkout {oid[:17]} {name} restores it", quiet=CONTEXT.quiet)
+    if pointer:
+        file = shlex.quote(f"{CONTEXT.name(path)}.mvc")
+        back = f"git cat-file blob {pointer[:12]} > {file}, then mvc checkout {name}"
+        render.say(f"its old measurements, which no commit has: {back}", quiet=CONTEXT.quiet)
 
 
 def print_checkout(done: CheckedOut) -> None:
@@ -379,7 +393,9 @@ def rm(
         return
     for path, oid in done.was:
         if force or path in done.uncommitted:
-            _say_kept(path, oid)
+            say_kept(path, oid)
+    for path, blob in done.pointers_were:
+        say_kept(path, None, blob)
     if len(done.uncommitted) < len(done.paths):
         render.say("next: git commit · earlier versions stay in history and in the store", quiet=CONTEXT.quiet)
 

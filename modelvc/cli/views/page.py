@@ -85,11 +85,11 @@ def _summary(found: Plot) -> str:
 
 
 def _tiles(found: Plot) -> Iterator[str]:
-    """Yield tiles with the newest version, compared with the version before and the best one."""
+    """Yield tiles with the newest version, compared with the one that it replaced and with the best one."""
     if not found.versions:
         return
     new = found.versions[-1]
-    old = found.versions[-2] if len(found.versions) > 1 else None
+    old = found.before
     yield '<ul class="tiles">'
     yield (
         f'<li><span class="soft">newest version</span>'

@@ -21,6 +21,7 @@ from modelvc.formats.paths import SafeRelPath, model_of, pointer_of
 from modelvc.git.index import pointers as index_pointers
 from modelvc.ids import Oid
 from modelvc.models.files.seen_by_git import exposed, held_by_git, leftovers, would_overwrite
+from modelvc.models.measures.same_data import on_same_data
 from modelvc.models.remotes.seen_cache import is_pushed, pushed_oids
 from modelvc.models.versions import claims
 from modelvc.worktree import file_oids
@@ -58,6 +59,7 @@ class ModelStatus:
     pushed: bool | None = None
     detail: str = ""
     only_new: bool = field(default=False, metadata={"json": False})  # the folder has new files and no other change
+    same_data: bool = field(default=False, metadata={"json": False})  # a conflict whose sides were measured on one data
 
     @property
     def clean(self) -> bool:
@@ -145,6 +147,7 @@ def _status_of(repo: Repo, path: SafeRelPath, stages: set[int] | None, there: fr
         pushed=is_pushed(there, pointer.oid, stored=stored),
         detail=found.detail,
         only_new=found.only_new,
+        same_data=pointer.conflict is not None and on_same_data(pointer, pointer.conflict.other),
     )
 
 

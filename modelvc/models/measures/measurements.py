@@ -15,6 +15,7 @@ from modelvc.formats.pointer import metrics
 from modelvc.formats.pointer.pointer import Metrics, MetricsFile, PredictionsBlob
 from modelvc.formats.text import metric_files, policy
 from modelvc.ids import Oid
+from modelvc.models.measures.name_check import doubts
 from modelvc.models.policy import read_policy
 from modelvc.store.local import compact
 from modelvc.store.local.ingest import Ingest
@@ -54,8 +55,10 @@ def with_measurements(
     The second value is a note on omitted measurements, "" if none. A file that has not changed since another version
     describes that one, so it is recorded only if GIVEN names it.
     """
-    files = read_policy(repo).files_for(path)
+    rules = read_policy(repo)
+    files = rules.files_for(path)
     notes: list[str] = []
+    old = {**(before.recorded_metrics if before else {}), **pointer.recorded_metrics}
     named = files.metrics if files else str(before.metrics_file.path) if before and before.metrics_file else ""
     if named and pointer.metrics and not (pointer.stale or given.metrics) and _is_older(repo, named, path):
         if not _is_of(pointer, Oid(blake3(_read(repo, named, typed=False)).digest())):
@@ -84,6 +87,7 @@ def with_measurements(
         pointer = _with_positive(pointer, positive)
     if not notes and before and before.oid != pointer.oid:
         notes += _left_out(pointer, before)
+    notes += doubts(rules, path, old, pointer.recorded_metrics, (name for name, _ in given.pairs))
     return pointer, "; ".join(notes)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modelvc.errors import ModelvcError, NotFoundError, UsageError, shown
+from modelvc.errors import ModelvcError, NotFoundError, UsageError, near, shown
 from modelvc.formats.paths import pointer_of
 from modelvc.formats.pointer.pointer import parse
 from modelvc.models.versions.pointers import readable
@@ -76,12 +76,11 @@ def best_of(policy: Policy, path: str, metric: str, rows: Sequence[Mapping[str, 
 
 def no_such_metric(model: str, metric: str, known: Iterable[str]) -> NotFoundError:
     """Return the error for a METRIC that no version of MODEL has as a number. KNOWN: metrics that some version has."""
-    names = (
-        ", ".join(shown(name) for name in list(dict.fromkeys(known))[:10])
-        or "none; add one with `mvc add PATH -m NAME=NUMBER`"
-    )
+    there = list(dict.fromkeys(known))
+    names = ", ".join(map(shown, there[:10])) or "none; add one with `mvc add PATH -m NAME=NUMBER`"
     words = f"no version of {shown(model)} has a number for {shown(metric)}"
-    return NotFoundError(words, hint=f"known metrics: {names}")
+    meant = near(metric, there)
+    return NotFoundError(words, hint=f"{f'did you mean {shown(meant)}? ' if meant else ''}known metrics: {names}")
 
 
 def _comparable(value: MetricValue | None) -> TypeGuard[int | float]:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from modelvc.errors import UsageError, shown
 from modelvc.models.policy import read_policy
 from modelvc.models.versions.history import no_such_metric
-from modelvc.ops.history.log import ALL, chosen, log, matches
+from modelvc.ops.history.log import ALL, Filters, chosen, log, matches
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from modelvc.formats.text.policy import MetricRule
-    from modelvc.ops.history.log import Filters, LoggedVersion
+    from modelvc.ops.history.log import LoggedVersion
     from modelvc.repo import Repo
 
 
@@ -36,12 +36,16 @@ class PlotMetric:
 
 @dataclass(frozen=True, slots=True)
 class Plot:
-    """The metrics of one model. `versions`: oldest first; `links`: (from, to) indexes of a version and its next one."""
+    """The metrics of one model. `versions`: oldest first; `links`: (from, to) indexes of a version and its next one.
+
+    `before`: the version that the newest one replaced, with which `mvc check` compares it too.
+    """
 
     path: str
     metrics: tuple[PlotMetric, ...]
     versions: tuple[LoggedVersion, ...]
     links: tuple[tuple[int, int], ...]
+    before: LoggedVersion | None = None
 
 
 def plot(repo: Repo, path: str, names: Sequence[str] = (), filters: Filters = ALL) -> Plot:
@@ -62,7 +66,16 @@ def plot(repo: Repo, path: str, names: Sequence[str] = (), filters: Filters = AL
     ruled = {name: policy.rule(model, name) for name in numeric}
     ordered = sorted(numeric, key=lambda name: (rule := ruled[name]) is None or rule.direction == "info")
     metrics = tuple(_metric(versions, name, ruled[name]) for name in _wanted(ordered, names, model))
-    return Plot(model, metrics, versions, _links(versions, branched=filters.all_refs))
+    before = _before(repo, path, versions[-1], filters) if versions else None
+    return Plot(model, metrics, versions, _links(versions, branched=filters.all_refs), before)
+
+
+def _before(repo: Repo, path: str, newest: LoggedVersion, filters: Filters) -> LoggedVersion | None:
+    """Return the version that NEWEST replaced, even if FILTERS hide it; None if history lacks it."""
+    if not newest.parent:
+        return None
+    every = log(repo, [path], Filters(all_refs=filters.all_refs, rev=filters.rev)).versions
+    return next((version for version in every if version.oid == newest.parent), None)
 
 
 def value(version: LoggedVersion, name: str) -> float | None:

@@ -3,42 +3,43 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import islice, zip_longest
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from modelvc.errors import ModelvcError, NotFoundError, shown
+from modelvc.errors import NotFoundError, shown
 from modelvc.formats.paths import pointer_of
-from modelvc.formats.pointer.pointer import parse
 from modelvc.formats.text import expression
 from modelvc.formats.text.policy import Policy
 from modelvc.git import commit as commits
-from modelvc.git import history, index
+from modelvc.git import index
 from modelvc.models.files.prepare import DEFAULT, CheckoutOptions
 from modelvc.models.measures.judging import passes
 from modelvc.models.policy import read_policy
 from modelvc.models.progress import SILENT
 from modelvc.models.versions.baseline import not_in_shallow_clone
-from modelvc.models.versions.history import best_of, versions_of
-from modelvc.models.versions.renames import name_in_commit
+from modelvc.models.versions.history import best_of, no_such_metric
+from modelvc.ops.history.earlier import step_of, steps_from
 from modelvc.ops.tracking.checkout import checkout_pointer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from modelvc.formats.paths import SafeRelPath
     from modelvc.formats.pointer.metrics import MetricValue
     from modelvc.formats.pointer.pointer import Pointer
     from modelvc.git.history import Version
-    from modelvc.ids import Oid
     from modelvc.models.progress import Progress
+    from modelvc.ops.history.earlier import Step, Steps
     from modelvc.repo import Repo
-
-_MOST = 1_000  # earlier versions that are considered
 
 
 @dataclass(frozen=True, slots=True)
 class RollbackTarget:
-    """How to choose the version. At most one field is set; without any, the policy chooses."""
+    """How to choose the version. At most one field is set; without any, the policy chooses.
+
+    `where` and `best` choose among all versions that `mvc log` shows; `steps` and the policy among those before the
+    current one.
+    """
 
     to: str = ""  # the version of this revision
     where: str = ""  # the newest that fulfils this condition over metrics
@@ -48,7 +49,7 @@ class RollbackTarget:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An earlier version, and the commit that introduced it. `fits`: whether it can be chosen; `why`: why it cannot."""
+    """Another version, and the commit that brought it. `fits`: whether it can be chosen; `why`: why it cannot."""
 
     commit: str
     time: int
@@ -65,7 +66,8 @@ class Candidate:
 class RolledBack:
     """From `old` to `new` version. `reason`: why it was chosen, or why none was; `committed`: the new commit, if any.
 
-    `message`: the message for the commit, "" if the last commit has that version already.
+    `message`: the message for the commit, "" if the last commit has that version already. `was`: the oid
+    that was replaced, if no commit has it; `pointer_was`: as for a checkout.
     """
 
     path: str
@@ -76,13 +78,8 @@ class RolledBack:
     message: str
     committed: str = ""
     fetched: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    pointer: Pointer
-    data: bytes
-    version: Version
+    was: str | None = None
+    pointer_was: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,19 +98,33 @@ def plan_rollback(repo: Repo, text: str, wish: RollbackTarget) -> RollbackPlan:
     now = repo.pointer(path)
     needed = wish.best or not (wish.to or wish.where or wish.steps)  # a broken policy must not block the others
     policy = read_policy(repo) if needed else Policy()
-    chain = [_at(repo, path, wish.to)] if wish.to else _chain(repo, path, now)
-    before = [step.pointer for step in chain[1:]]
-    judged = tuple(
-        _candidate(repo, step.pointer, step.version, _fits(policy, path, (step.pointer, older), wish))
-        for step, older in zip_longest(chain, before)
-    )
-    _check_history(repo, path, [now, *(step.pointer for step in chain)], wish, judged)
-    position, reason = _choose(policy, path, [step.pointer for step in chain], judged, wish)
-    old = _candidate(repo, now, None, (False, ""))
-    if position is None:
+    if wish.to:
+        chosen = step_of(repo, path, wish.to)
+        judged: tuple[Candidate, ...] = (_candidate(repo, chosen.pointer, chosen.version, ""),)
+        return _plan(repo, path, (now, chosen), judged, f"the one of {shown(wish.to)}")
+    steps = steps_from(repo, path, now)
+    known = steps.by_age if wish.where or wish.best else (*steps.before, *steps.after)
+    why = _whys(policy, path, steps, wish)
+    judged = tuple(_candidate(repo, step.pointer, step.version, why(step)) for step in known)
+    _check_history(repo, path, (now, steps), wish, judged)
+    position, reason = _choose(policy, path, (now, steps), judged, wish)
+    return _plan(repo, path, (now, None if position is None else known[position]), judged, reason)
+
+
+def _plan(
+    repo: Repo,
+    path: SafeRelPath,
+    versions: tuple[Pointer, Step | None],
+    judged: tuple[Candidate, ...],
+    reason: str,
+) -> RollbackPlan:
+    """Return the plan that goes from the first of VERSIONS to the second, one of JUDGED; None: no version fits."""
+    now, step = versions
+    old = _candidate(repo, now, None, "it is the current version")
+    if step is None:
         return RollbackPlan(path, RolledBack(path, old, None, judged, reason, ""))
-    message = _message(path, old, judged[position])
-    return RollbackPlan(path, RolledBack(path, old, judged[position], judged, reason, message), chain[position].data)
+    new = next(one for one in judged if one.oid == str(step.pointer.oid))
+    return RollbackPlan(path, RolledBack(path, old, new, judged, reason, _message(path, old, new)), step.data)
 
 
 def rollback(
@@ -130,111 +141,113 @@ def rollback(
     """
     if plan.found.new is None:
         raise NotFoundError(
-            f"no earlier version of {shown(plan.path)} fits: {plan.found.reason}",
+            f"no other version of {shown(plan.path)} fits: {plan.found.reason}",
             hint=f"see them with `mvc rollback {shown(plan.path)} --dry-run`, or take one with --to REV",
         )
     brought = checkout_pointer(repo, plan.path, plan.data, options, progress)
+    [model] = brought.models
+    was = model.was if model.only_here else None
+    done = replace(plan.found, fetched=brought.fetched, was=was, pointer_was=model.pointer_was)
     name = pointer_of(plan.path)
     if index.head_blobs(repo.layout, [name]).get(name) == plan.data:
-        return replace(plan.found, message="", fetched=brought.fetched)  # the last commit has it: nothing to commit
+        return replace(done, message="")  # nothing to commit
     made = commits.commit(repo.layout, plan.found.message, [pointer_of(plan.path)]) if commit else ""
-    return replace(plan.found, committed=made, fetched=brought.fetched)
-
-
-def _at(repo: Repo, path: SafeRelPath, rev: str) -> _Step:
-    """Return the version of the revision REV. Raises NotFoundError if it does not have the model."""
-    commit = history.resolve(repo.layout, rev)
-    for at, version in versions_of(repo, path, start=commit):
-        pointer = parse(version.data, pointer_of(at))
-        return _Step(pointer, version.data, version)
-    raise NotFoundError(f"{shown(path)} was not tracked in {commit[:10]}", hint=f"see `mvc log {shown(path)}`")
-
-
-def _chain(repo: Repo, path: SafeRelPath, now: Pointer) -> list[_Step]:
-    """Return the versions before NOW, newest first: its parent, that one's parent, and so on."""
-    known: dict[Oid, _Step] = {}
-    waiting = versions_of(repo, name_in_commit(repo, path, now))
-
-    def find(oid: Oid) -> _Step | None:
-        for at, version in waiting if oid not in known else ():
-            try:
-                pointer = parse(version.data, pointer_of(at))
-            except ModelvcError:
-                continue
-            if not pointer.conflict:
-                known.setdefault(pointer.oid, _Step(pointer, version.data, version))
-            if pointer.oid == oid:
-                break
-        return known.get(oid)
-
-    found: list[_Step] = []
-    seen = {now.oid}
-    parent = now.parent
-    while parent is not None and parent not in seen and len(found) < _MOST:
-        seen.add(parent)
-        step = find(parent)
-        if step is None:
-            break
-        found.append(step)
-        parent = step.pointer.parent
-    return found
+    return replace(done, committed=made)
 
 
 def _check_history(
-    repo: Repo, path: SafeRelPath, known: list[Pointer], wish: RollbackTarget, judged: Sequence[Candidate]
+    repo: Repo, path: SafeRelPath, seen: tuple[Pointer, Steps], wish: RollbackTarget, judged: Sequence[Candidate]
 ) -> None:
     """Raise GitError if the answer may lie in history that a shallow clone lacks."""
-    if not repo.layout.shallow or wish.to or known[-1].parent is None or len(known) > _MOST:
+    now, steps = seen
+    if steps.complete or not repo.layout.shallow:
         return
-    if wish.best or wish.steps > len(judged) or not any(one.fits for one in judged):
-        raise not_in_shallow_clone(f"the version of {shown(path)} before {known[-1].oid.short}")
+    if wish.best or wish.steps > len(steps.before) or not any(one.fits for one in judged):
+        oldest = steps.before[-1].pointer if steps.before else now
+        raise not_in_shallow_clone(f"the version of {shown(path)} before {oldest.oid.short}")
 
 
-def _fits(
-    policy: Policy, path: SafeRelPath, pair: tuple[Pointer, Pointer | None], wish: RollbackTarget
-) -> tuple[bool, str]:
-    """Return whether the first of PAIR can be chosen, and if not, why. The second is the version before it."""
+def _whys(policy: Policy, path: SafeRelPath, steps: Steps, wish: RollbackTarget) -> Callable[[Step], str]:
+    """Return the function that says why a version cannot be chosen; "" if it can."""
     if wish.where:
-        fits = expression.parse(wish.where).holds(pair[0].current_metrics)
-        return fits, "" if fits else "does not meet the condition"
-    return (True, "") if wish.to or wish.best or wish.steps else passes(policy, path, *pair)
+        condition = expression.parse(wish.where)
+        return lambda step: "" if condition.holds(step.pointer.current_metrics) else "does not meet the condition"
+    if wish.best:
+        return lambda _: ""
+    known = {step.pointer.oid: step.pointer for step in steps.by_age}
+    later = {step.pointer.oid for step in steps.after}
+
+    def why(step: Step) -> str:
+        if step.pointer.oid in later:
+            return "came after the current version"
+        before = known.get(step.pointer.parent) if step.pointer.parent else None
+        return "" if wish.steps else passes(policy, path, step.pointer, before)[1]
+
+    return why
 
 
 def _choose(
-    policy: Policy, path: SafeRelPath, chain: list[Pointer], judged: Sequence[Candidate], wish: RollbackTarget
+    policy: Policy,
+    path: SafeRelPath,
+    seen: tuple[Pointer, Steps],
+    judged: Sequence[Candidate],
+    wish: RollbackTarget,
 ) -> tuple[int | None, str]:
-    """Return the index of the chosen version in CHAIN, None without one, and the reason."""
-    if not chain:
-        return None, "it is the first, or the versions before it are not in this history"
-    if wish.steps:
-        if wish.steps > len(chain):
-            return None, f"there are only {len(chain)} earlier versions"
-        return wish.steps - 1, f"the one {wish.steps} version{'s' * (wish.steps > 1)} back"
-    if wish.to:
-        return 0, f"the one of {shown(wish.to)}"
+    """Return the index of the chosen version in JUDGED, None without one, and the reason."""
+    now, steps = seen
+    if not judged:
+        return None, "`mvc log` shows no other version"
+    searched = _searched(len(judged))
     if wish.best:
-        return _best(policy, path, chain, wish.best)
+        position = best_of(policy, path, wish.best, [one.metrics for one in judged])
+        if position is None:
+            _check_names(path, [wish.best], (now, judged))
+            return None, f"none of {searched} has a number for {shown(wish.best)}"
+        return position, f"the best by {shown(wish.best)} of {searched}"
     position = next((at for at, one in enumerate(judged) if one.fits), None)
     if wish.where:
-        unknown = [
-            name for name in expression.parse(wish.where).names if not any(name in p.current_metrics for p in chain)
-        ]
-        none = f"none has {shown(unknown[0])}" if unknown else "no version meets that"
-        return position, f"the newest earlier one where {shown(wish.where)}" if position is not None else none
+        if position is None:
+            _check_names(path, expression.parse(wish.where).names, (now, judged))
+            return None, f"none of {searched} meets that"
+        return position, f"the newest one where {shown(wish.where)}, of {searched}"
+    count = len(steps.before)
+    if not count:
+        return None, f"it is the first version{_later(steps)}"
+    if wish.steps:
+        if wish.steps > count:
+            return None, f"there {'is' if count == 1 else 'are'} only {count:,} before it{_later(steps)}"
+        return wish.steps - 1, f"the one {wish.steps} version{'s' * (wish.steps > 1)} back"
     if not policy.rules_for(path):
         return 0, "the one before; there is no policy for this model"
-    return (
-        position,
-        "the newest earlier one that passes the policy" if position is not None else "none passes the policy",
-    )
+    if position is None:
+        return None, f"none of the {count:,} before it passes the policy{_later(steps)}"
+    return position, "the newest earlier one that passes the policy"
 
 
-def _best(policy: Policy, path: SafeRelPath, chain: list[Pointer], metric: str) -> tuple[int | None, str]:
-    position = best_of(policy, path, metric, [pointer.current_metrics for pointer in chain])
-    return position, f"none has {shown(metric)}" if position is None else f"the best earlier one by {shown(metric)}"
+def _searched(count: int) -> str:
+    return f"the {count:,} other version{'s' * (count > 1)} that `mvc log` shows"
 
 
-def _candidate(repo: Repo, pointer: Pointer, version: Version | None, fits: tuple[bool, str]) -> Candidate:
+def _later(steps: Steps) -> str:
+    """Say how to take a version that came after the current one; "" if there is none."""
+    if not steps.after:
+        return ""
+    count = len(steps.after)
+    came = f"{count:,} versions" if count > 1 else "one version"
+    return f"; {came} of `mvc log` came after it: --to REV takes one, --best and --where search all"
+
+
+def _check_names(path: SafeRelPath, names: Sequence[str], seen: tuple[Pointer, Sequence[Candidate]]) -> None:
+    """Raise NotFoundError for the first of NAMES that no version has: it is probably mistyped."""
+    now, judged = seen
+    known = dict.fromkeys((*now.recorded_metrics, *(name for one in judged for name in one.metrics)))
+    for name in names:
+        if name not in known:
+            raise no_such_metric(path, name, known)
+
+
+def _candidate(repo: Repo, pointer: Pointer, version: Version | None, why: str) -> Candidate:
+    """Return POINTER, which VERSION brought, as a candidate. WHY: why it cannot be chosen, "" if it can."""
     return Candidate(
         commit=version.commit if version else "",
         time=version.time if version else 0,
@@ -243,8 +256,8 @@ def _candidate(repo: Repo, pointer: Pointer, version: Version | None, fits: tupl
         size=pointer.size,
         metrics=pointer.current_metrics,
         stored=repo.store.has_root(pointer.kind, pointer.oid),
-        fits=fits[0],
-        why=fits[1],
+        fits=not why,
+        why=why,
     )
 
 

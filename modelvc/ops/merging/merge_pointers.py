@@ -15,6 +15,7 @@ from modelvc.formats.pointer import model_table
 from modelvc.formats.pointer.pointer import OF_A_VERSION, Conflict, Metrics, Pointer, parse
 from modelvc.formats.pointer.view import brief
 from modelvc.formats.sizes import about
+from modelvc.models.measures.same_data import on_same_data
 from modelvc.models.versions.lineage import newer
 from modelvc.ops.merging import merge_folders
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from modelvc.formats.toml import Value
     from modelvc.repo import Repo
 
-DATA = "data"  # the metric that names the data on which the others were measured
 _MOST = 5  # files or metrics that a line names
 
 
@@ -321,14 +321,8 @@ def _conflict_words(path: SafeRelPath, done: _Done) -> tuple[str, ...]:
     width = max(len(conflict.ours), len(conflict.theirs))
     for label, version in ((conflict.ours, done.pointer), (conflict.theirs, conflict.other)):
         lines.append(f"{shown(label):{width}}  {described(version)}")
-    best = "--best METRIC | " if _comparable(done.pointer, conflict.other) else ""
+    best = "--best METRIC | " if on_same_data(done.pointer, conflict.other) else ""
     return (*lines, f"resolve it: mvc resolve {shown(path)} --ours | --theirs | {best}--keep-both")
-
-
-def _comparable(ours: Pointer, theirs: Pointer) -> bool:
-    """Return whether both versions name the same data, as `mvc resolve --best` requires."""
-    data = [one.current_metrics.get(DATA) for one in (ours, theirs)]
-    return bool(data[0]) and isinstance(data[0], str) and data[0] == data[1]
 
 
 def described(version: Pointer) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from modelvc.errors import ModelvcError, UsageError
@@ -16,7 +16,7 @@ from modelvc.models.versions.baseline import Baseline
 from modelvc.models.versions.pointers import pointers_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from modelvc.formats.text.policy import Policy
     from modelvc.repo import Repo
@@ -49,7 +49,7 @@ def check(
         exists = repo.worktree.stat(SafeRelPath.parse(policies.POLICY)) is not None
         raise UsageError(
             f"there is no {'metric in ' if exists else ''}{policies.POLICY}",
-            hint=f"write a line each into it: {policies.SHORTEST} (more: docs/policy.md)",
+            hint=f"write a line each into it: {policies.SHORTEST} (more: mvc help policy)",
         )
     commit = history.resolve(repo.layout, rev) if rev else ""
     good, broken = pointers_of(repo, commit)
@@ -69,7 +69,8 @@ def check(
                 judged += [
                     Judgement(Verdict(path, one.name, INFO, ""), unread=one.paired) for one in rules.rules_for(path)
                 ]
-    verdicts = tuple(one for one in decide(judged) if one.model in chosen)
+    for_all = {one.line for one in rules.rules if one.model == "*"} if len(found) > 1 else set()
+    verdicts = tuple(_with_reach(one, for_all) for one in decide(judged) if one.model in chosen)
     if not verdicts:
         raise UsageError(
             "the policy names no metric of these models", hint=f"see what `model = ` says in {policies.POLICY}"
@@ -77,3 +78,11 @@ def check(
     counted = {one.outcome for one in verdicts if not one.warn}
     worst = FAIL if FAIL in counted else INCONCLUSIVE if INCONCLUSIVE in counted else PASS
     return Checked(against or "previous", commit, verdicts, worst)
+
+
+def _with_reach(verdict: Verdict, for_all: Container[int]) -> Verdict:
+    """Return VERDICT. If a rule for every model, on one of the lines FOR_ALL, finds no metric, the reason says so."""
+    if verdict.outcome != FAIL or verdict.new is not None or verdict.old is not None or verdict.line not in for_all:
+        return verdict
+    reach = f"line {verdict.line} of the policy judges every model, unless `model = PATH` limits it"
+    return replace(verdict, why=f"{verdict.why}; {reach}")

@@ -14,6 +14,7 @@ from modelvc.models.files import hide, materialise
 from modelvc.models.files.prepare import DEFAULT, CheckoutOptions, fetch_missing, make_ready
 from modelvc.models.progress import SILENT
 from modelvc.models.versions import claims
+from modelvc.models.versions.uncommitted import check_measurements, is_committed, keep_pointers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +30,9 @@ _LEAST_DIGITS = 8  # hex digits of an oid that name an object
 class CheckedOutModel:
     """One model. `change`: "written", "unchanged" or "mode"; `was`: the oid that was replaced, if any.
 
-    `size`: its actual bytes; `wrong`: words if its pointer claims a wrong size or number of files.
+    `size`: its actual bytes; `wrong`: words if its pointer claims a wrong size or number of files. `only_here`: no
+    commit has the replaced version. `pointer_was`: the Git blob of the replaced pointer, if it has measurements that no
+    commit has.
     """
 
     path: str
@@ -39,6 +42,8 @@ class CheckedOutModel:
     was: str | None = None
     extra: tuple[str, ...] = ()  # files of a folder that are in no store and stayed
     wrong: str = ""
+    only_here: bool = False
+    pointer_was: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,8 @@ def _bring(
     """
     why, progress = context
     wanted = known or {path: parse(data, pointer_of(path)) for path, data in taken.items()}
+    if taken and not options.force:
+        check_measurements(repo, wanted)
     fetched = fetch_missing(repo, wanted, options, progress)
     plans = [materialise.plan(repo, path, pointer) for path, pointer in wanted.items()]
     plans = make_ready(repo, plans, options)
@@ -111,10 +118,18 @@ def _bring(
             hide.hide(repo, plan.path)  # Git may have renamed its pointer without the entry
     kept = materialise.apply(repo, plans, why, progress.advance)
     stay = {path for path, _ in kept}
+    replaced = keep_pointers(repo, wanted) if taken and options.force else {}
     # last: a killed rollback that is run again must start from the old pointer, not go further back
     _write_pointers(repo, {path: data for path, data in taken.items() if path not in stay})
     _remember(repo, {path: pointer for path, pointer in wanted.items() if path not in stay})
-    return CheckedOut(tuple(_report(repo, plan) for plan in plans), "", fetched), kept
+    rows = []
+    for plan in plans:
+        row = _report(repo, plan)
+        only_here = bool(row.was and plan.pointer) and not is_committed(
+            repo, plan.path, wanted[plan.path], row.was or ""
+        )
+        rows.append(replace(row, only_here=only_here, pointer_was=replaced.get(plan.path, "")))
+    return CheckedOut(tuple(rows), "", fetched), kept
 
 
 def _dry_run(
@@ -122,6 +137,8 @@ def _dry_run(
 ) -> CheckedOut:
     """Return the result of a checkout, with the same errors. Remotes are asked for objects, and none is fetched."""
     wanted = {path: parse(data, pointer_of(path)) for path, data in taken.items()} or _from_worktree(repo, paths)
+    if taken and not options.force:
+        check_measurements(repo, wanted)
     fetched = fetch_missing(repo, wanted, options, SILENT)
     plans = []
     for path, pointer in wanted.items():

@@ -11,6 +11,7 @@ from modelvc.formats.paths import pointer_of
 from modelvc.git import index
 from modelvc.models.files import hide, materialise
 from modelvc.models.files.store_present import store_present
+from modelvc.models.versions.uncommitted import check_measurements, keep_pointers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 class Removed:
     """Models that are no longer tracked. `files_kept`: their files stayed; `was`: (path, oid) of removed versions.
 
-    `uncommitted`: models that the last commit lacks; `dry_run`: nothing was removed.
+    `uncommitted`: models that the last commit lacks; `dry_run`: nothing was removed. `pointers_were`: (path, Git blob)
+    of removed pointers with measurements that no commit has.
     """
 
     paths: tuple[str, ...]
@@ -31,13 +33,14 @@ class Removed:
     was: tuple[tuple[str, str], ...] = ()
     uncommitted: tuple[str, ...] = ()
     dry_run: bool = False
+    pointers_were: tuple[tuple[str, str], ...] = ()
 
 
 def rm(repo: Repo, paths: Sequence[str], *, keep: bool = False, force: bool = False, dry_run: bool = False) -> Removed:
     """Remove the file, pointer and ignore entry of the models PATHS; with KEEP, leave the files.
 
-    Raises WorktreeDirty for unsaved content; with FORCE it is stored first. Raises FileInUse for models that another
-    program is writing or changed meanwhile, once the others are removed.
+    Raises WorktreeDirty for unsaved content and for measurements that no commit has; with FORCE both are stored first.
+    Raises FileInUse for models that another program is writing or changed meanwhile, once the others are removed.
     """
     repo.require_init()
     if not paths:
@@ -48,11 +51,15 @@ def rm(repo: Repo, paths: Sequence[str], *, keep: bool = False, force: bool = Fa
         dirty = [plan for plan in plans if plan.action == "dirty"]
         if dirty and not force:
             raise WorktreeDirty(dirty[0].path, dirty[0].why)
+        targets = dict.fromkeys(chosen)
+        if not force:
+            check_measurements(repo, targets)
         if dry_run:
             return Removed(tuple(chosen), keep, dry_run=True)
         if dirty:
             store_present(repo, [plan.path for plan in dirty])
             plans = [materialise.plan_removal(repo, path) for path in chosen]
+        pointers = keep_pointers(repo, targets) if force else {}
         for path in chosen:
             _log_pointer(repo, path)
         kept = materialise.apply(repo, plans, "rm")
@@ -71,7 +78,8 @@ def rm(repo: Repo, paths: Sequence[str], *, keep: bool = False, force: bool = Fa
     materialise.raise_kept(kept)
     was = tuple((str(p.path), f"blake3:{p.was[1].hex()}") for p in plans if p.was)
     committed = index.head_blobs(repo.layout, [pointer_of(path) for path in chosen])
-    return Removed(tuple(chosen), keep, was, tuple(path for path in chosen if pointer_of(path) not in committed))
+    new = tuple(path for path in chosen if pointer_of(path) not in committed)
+    return Removed(tuple(chosen), keep, was, new, pointers_were=tuple(pointers.items()))
 
 
 def _log_pointer(repo: Repo, path: SafeRelPath) -> None:

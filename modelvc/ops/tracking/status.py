@@ -10,6 +10,7 @@ from modelvc.ids import Oid
 from modelvc.models import notebooks
 from modelvc.models.files.model_status import model_statuses, save_state
 from modelvc.models.remotes import configured, proofs
+from modelvc.models.versions.uncommitted import unsaved_in_worktree
 from modelvc.worktree.state import is_settled, now, stat_of
 
 if TYPE_CHECKING:
@@ -33,11 +34,23 @@ class LostVersion:
 
 
 @dataclass(frozen=True, slots=True)
+class Unsaved:
+    """A model whose pointer has measurements that no commit has. `kinds`: metrics, parameters, predictions."""
+
+    path: str
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
-    """The models in the given paths, sorted by path. `lost`: versions in history that no store has."""
+    """The models in the given paths, sorted by path. `lost`: versions in history that no store has.
+
+    `not_committed`: models with measurements that no commit has.
+    """
 
     models: tuple[ModelStatus, ...]
     lost: tuple[LostVersion, ...] = ()
+    not_committed: tuple[Unsaved, ...] = ()
 
     @property
     def clean(self) -> bool:
@@ -52,15 +65,37 @@ def status(repo: Repo, paths: Sequence[str] = (), *, remember: bool = True) -> S
     """
     repo.require_init()
     started, index_stat = now(), _stat(os.path.join(repo.layout.git_dir, "index"))
+    head = _head(repo)
     lost = _lost(repo)
     rows = model_statuses(repo, paths)
+    found = unsaved_in_worktree(repo, [row.path for row in rows])
     if not paths:
         # if the index was written in this very clock tick, another write would not change its stat data
         settled = index_stat is not None and is_settled(index_stat, started)
-        _remember(repo, index_stat if settled and not lost else None, rows)
+        certain = settled and not lost and not found and head == _head(repo)
+        _remember(repo, index_stat if certain else None, rows)
     if remember:
         save_state(repo)
-    return Status(rows, lost)
+    return Status(rows, lost, tuple(Unsaved(path, kinds) for path, kinds in sorted(found.items())))
+
+
+def _head(repo: Repo) -> list[tuple[str, Stat | None]]:
+    """Return the files that change when HEAD moves, with their stat data."""
+    layout = repo.layout
+    head = os.path.join(layout.git_dir, "HEAD")
+    try:
+        with open(head, encoding="utf-8", errors="surrogateescape") as file:
+            branch = file.readline(8192).removeprefix("ref: ").rstrip("\n")
+    except OSError:
+        branch = ""
+    files = [
+        head,
+        os.path.join(layout.git_dir, "logs/HEAD"),
+        os.path.join(layout.common_dir, "packed-refs"),
+        os.path.join(layout.common_dir, "reftable/tables.list"),
+        *([os.path.join(layout.common_dir, branch)] if branch.startswith("refs/") else ()),
+    ]
+    return [(path, _stat(path)) for path in files]
 
 
 def _lost(repo: Repo) -> tuple[LostVersion, ...]:
@@ -80,7 +115,7 @@ def _remember(repo: Repo, index_stat: Stat | None, rows: tuple[ModelStatus, ...]
         folders = {os.path.dirname(repo.store.root_path(row.kind, Oid.parse(row.oid))) for row in rows}
         watched = tuple(
             (path, tuple(_stat(path) or ()) or None)  # as marshal takes it
-            for path in (index, *_watched(repo, rows), *_notebooks(repo), *sorted(folders))
+            for path in (index, *dict(_head(repo)), *_watched(repo, rows), *_notebooks(repo), *sorted(folders))
         )
         if watched[0][1] == index_stat:
             answer = (watched, tuple(str(row.path) for row in rows), *unpushed(rows))

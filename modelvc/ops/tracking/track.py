@@ -21,16 +21,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Tracked:
-    """The patterns of the repository. `waiting`: matching files that are neither tracked nor ignored."""
+    """The patterns of the repository. `waiting`: matching files that are neither tracked nor ignored.
+
+    `folders`: the given folders, in whose place a pattern for all of their files was taken.
+    """
 
     patterns: tuple[str, ...]
     waiting: tuple[str, ...]
+    folders: tuple[str, ...] = ()
 
 
 def track(repo: Repo, patterns: Sequence[str] = (), *, remove: bool = False) -> Tracked:
     """Add or REMOVE patterns of the repository, and stage its configuration. Without PATTERNS, change nothing.
 
-    Raises NotFoundError for a pattern to remove that does not exist.
+    A folder stands for the pattern of all files in it. Raises NotFoundError for an unknown pattern to remove.
     """
     repo.require_init()
     if not patterns:
@@ -39,13 +43,34 @@ def track(repo: Repo, patterns: Sequence[str] = (), *, remove: bool = False) -> 
         return Tracked(repo.config.track.patterns, waiting_files(repo))
     with repo.updating():
         before = repo.config.track.patterns
+        folders = {one: inside for one in patterns if one not in before and (inside := _folder(repo, one))}
+        patterns = [f"{folders[one]}/**" if one in folders else one for one in patterns]
         if remove and (unknown := [one for one in patterns if one not in before]):
             raise NotFoundError(f'there is no pattern "{shown(unknown[0], 80)}"', hint="run `mvc track` to see them")
         after = [one for one in before if one not in patterns] if remove else [*before, *patterns]
         changed = repo.config.with_patterns(after)
         if changed != repo.config:
             save_config(repo, changed)
-    return Tracked(repo.config.track.patterns, waiting_files(repo))
+    return Tracked(repo.config.track.patterns, waiting_files(repo), () if remove else tuple(folders.values()))
+
+
+def _folder(repo: Repo, text: str) -> str:
+    """Return the folder of the worktree that TEXT names, relative to its top; "" if TEXT is a pattern.
+
+    Raises UsageError for the whole worktree.
+    """
+    if any(char in text for char in "*?["):
+        return ""
+    try:
+        inside = repo.inside(text)
+    except UsageError:  # such as /models, which begins at the top
+        inside = text.strip("/")
+    if not os.path.isdir(os.path.join(repo.layout.worktree, inside)):
+        return ""
+    if not inside:
+        hint = "name a folder of models, or a pattern such as '*.pt'"
+        raise UsageError(f"{shown(text)} is the whole worktree", hint=hint)
+    return inside
 
 
 def waiting_files(repo: Repo) -> tuple[str, ...]:
