@@ -21,9 +21,9 @@ from modelvc.formats.paths import SafeRelPath, model_of, pointer_of
 from modelvc.git.index import pointers as index_pointers
 from modelvc.ids import Oid
 from modelvc.models.files.seen_by_git import exposed, held_by_git, leftovers, would_overwrite
-from modelvc.models.measures.same_data import on_same_data
 from modelvc.models.remotes.seen_cache import is_pushed, pushed_oids
 from modelvc.models.versions import claims
+from modelvc.models.versions.same_data import on_same_data
 from modelvc.worktree import file_oids
 
 if TYPE_CHECKING:

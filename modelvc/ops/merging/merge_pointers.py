@@ -15,8 +15,8 @@ from modelvc.formats.pointer import model_table
 from modelvc.formats.pointer.pointer import OF_A_VERSION, Conflict, Metrics, Pointer, parse
 from modelvc.formats.pointer.view import brief
 from modelvc.formats.sizes import about
-from modelvc.models.measures.same_data import on_same_data
 from modelvc.models.versions.lineage import newer
+from modelvc.models.versions.same_data import on_same_data
 from modelvc.ops.merging import merge_folders
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ from modelvc.formats.pointer.pointer import OF_A_VERSION, parse
 from modelvc.git import index, merge_sides
 from modelvc.models.files import hide, materialise
 from modelvc.models.files.prepare import DEFAULT, CheckoutOptions, fetch_missing, make_ready
-from modelvc.models.measures.same_data import DATA
 from modelvc.models.progress import SILENT
+from modelvc.models.versions.same_data import DATA
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
