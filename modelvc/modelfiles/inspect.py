@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
 from modelvc.modelfiles.facts import ModelFacts
-from modelvc.modelfiles.recognise import is_npy, is_safetensors, is_zip
+from modelvc.modelfiles.recognise import is_compressed_pickle, is_npy, is_pickle, is_safetensors, is_zip
 from modelvc.modelfiles.source import Budget, OutOfTime, Source, Unreadable
 
 if TYPE_CHECKING:
@@ -27,11 +27,13 @@ class Format(NamedTuple):
     function: str = "read"
 
 
-# The first format that recognises a file reads it.
+# The first format that recognises a file reads it. Pickles come last: those without a magic number are found by trial.
 FORMATS: tuple[Format, ...] = (
     Format("safetensors", is_safetensors, "tensors.safetensors"),
     Format("npy", is_npy, "tensors.numpy_files"),
     Format("zip", is_zip, "zips"),
+    Format("joblib", is_compressed_pickle, "pickles.pickle_files", "read_compressed"),
+    Format("pickle", is_pickle, "pickles.pickle_files"),
 )
 
 

@@ -21,3 +21,20 @@ def is_zip(head: bytes) -> bool:
 
 def is_gguf(head: bytes) -> bool:
     return head.startswith(b"GGUF")
+
+
+def is_compressed_pickle(head: bytes) -> bool:
+    """Whether HEAD begins like a compression of joblib. Its reader says whether a pickle is compressed."""
+    compressed = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x5d\x00\x00", b"\x04\x22\x4d\x18")
+    return head.startswith(compressed) or (head[:1] == b"\x78" and int.from_bytes(head[:2], "big") % 31 == 0)
+
+
+def is_pickle(head: bytes) -> bool:
+    """Whether a file that begins with HEAD is a pickle of any protocol."""
+    if head[:1] == b"\x80":
+        return head[1:2] <= b"\x05"
+    if not head or head[0] not in b"(cVSINLFGKMJXUTBCP])}l":
+        return False  # no opcode that a pickle without a protocol begins with
+    from modelvc.modelfiles.pickles.pickle_files import is_pickle as runs
+
+    return runs(head)

@@ -1,0 +1,145 @@
+"""Arrays, dtypes and scalars of numpy, as pickles hold them."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from modelvc.modelfiles.pickles.values import Array, Blob, Entries, Global, Items, Made, Text, Value
+
+_SIMPLE = re.compile(r"([biufcOSUVMm])(\d{1,9})")
+_NAMES = {"i": "int", "u": "uint", "f": "float", "c": "complex"}
+_DEEP = 8  # dtypes inside of each other
+_HAS_OBJECTS = 1  # in the flags of a dtype
+_STATE = 8  # entries of a dtype's state with flags
+_MODULES = ("numpy.core.", "numpy._core.")
+_SCALAR = tuple(f"{one}multiarray.scalar" for one in _MODULES)
+_RECONSTRUCT = tuple(f"{one}multiarray._reconstruct" for one in _MODULES)
+_FROMBUFFER = tuple(f"{one}numeric._frombuffer" for one in _MODULES)
+LARGEST = 1 << 62  # bytes
+
+
+class DType(NamedTuple):
+    """A dtype. `size`: bytes of an element."""
+
+    name: str
+    size: int
+    objects: bool
+
+
+def dtype_of(value: Value, deep: int = 0) -> DType | None:
+    """Return the dtype that VALUE makes; None if it is not exactly as numpy pickles one."""
+    if not (isinstance(value, Made) and value.name == "numpy.dtype" and value.how == "REDUCE" and value.built == 1):
+        return None
+    match value.args, value.state:
+        case (str() as code, _, _), tuple() as state if len(state) >= _STATE and (found := _SIMPLE.fullmatch(code)):
+            kind, number = found[1], int(found[2])
+        case _:
+            return None
+    version, _, base, names, fields, size, _, flags, *_ = state
+    if version not in {3, 4} or not isinstance(flags, int) or not isinstance(size, int):
+        return None
+    claimed = 4 * number if kind == "U" else number
+    if size not in ({claimed} if kind in "SUV" else {-1, claimed}):
+        return None
+    objects = kind == "O"
+    if kind == "V":
+        inner = _fields(names, fields, base, deep)
+        if inner is None or any(one.size > claimed for one in inner):
+            return None
+        objects = any(one.objects for one in inner)
+    elif names is not None or fields is not None or base is not None:
+        return None
+    if bool(flags & _HAS_OBJECTS) != objects:
+        return None
+    return DType(_name(kind, claimed, structured=names is not None), claimed, objects)
+
+
+def _fields(names: Value, fields: Value, base: Value, deep: int) -> list[DType] | None:
+    """Return the dtypes inside of a dtype; None if one is unclear."""
+    if deep > _DEEP:
+        return None
+    inner: list[Value] = []
+    if isinstance(base, tuple) and base:
+        inner.append(base[0])
+    elif base is not None:
+        return None
+    if fields is not None:
+        if not isinstance(fields, Entries) or not fields.whole or not isinstance(names, (tuple, Items)):
+            return None
+        inner += [one[0] if isinstance(one, tuple) and one else None for one in fields.values]
+    found = [dtype_of(one, deep + 1) for one in inner]
+    return None if None in found else [one for one in found if one is not None]
+
+
+def _name(kind: str, size: int, *, structured: bool) -> str:
+    if kind in _NAMES:
+        return f"{_NAMES[kind]}{8 * size}"
+    names = {"b": "bool", "O": "object", "M": "datetime64", "m": "timedelta64", "U": f"str{8 * size}"}
+    return "structured" if structured else names.get(kind, f"{'bytes' if kind == 'S' else 'void'}{8 * size}")
+
+
+def shape_of(value: Value) -> tuple[int, ...] | None:
+    """Return VALUE as a shape; None if it is none."""
+    if not isinstance(value, tuple) or len(value) > 64:
+        return None
+    return value if all(type(one) is int and 0 <= one < LARGEST for one in value) else None
+
+
+def array_of(value: Value) -> Array | None:
+    """Return VALUE as an array; None if it is none, or is not as numpy pickles one."""
+    if isinstance(value, Array):
+        return value
+    if not isinstance(value, Made) or not isinstance(value.function, Global):
+        return None
+    name, state, args = value.function.name, value.state, value.args
+    if name in _RECONSTRUCT and isinstance(state, tuple) and len(state) == 5:
+        return _array(state[1], state[2], state[4])
+    if name in _FROMBUFFER and isinstance(args, tuple) and len(args) == 4:
+        return _array(args[2], args[1], args[0])
+    return None
+
+
+def _array(shape: Value, dtype: Value, data: Value) -> Array | None:
+    found, lengths = dtype_of(dtype), shape_of(shape)
+    if found is None or lengths is None:
+        return None
+    array = Array(found.name, lengths, -1, -1)
+    array.objects = found.objects
+    if isinstance(data, Blob):
+        if data.end - data.start == _product(lengths) * found.size and data.end:
+            array.start, array.end = data.start, data.end
+    elif isinstance(data, Items):
+        array.values = data
+    return array
+
+
+def scalar_of(value: Value) -> int | float | bool | None:
+    """Return the number that VALUE, a scalar of numpy, is; None for all else."""
+    from struct import unpack
+
+    if not (isinstance(value, Made) and isinstance(value.function, Global) and value.function.name in _SCALAR):
+        return None
+    match value.args:
+        case (dtype, Blob(data=bytes() as data)):
+            found = dtype_of(dtype)
+        case _:
+            return None
+    forms = {"float64": "<d", "float32": "<f", "float16": "<e", "bool": "<?", "int8": "<b", "uint8": "<B",
+             "int16": "<h", "uint16": "<H", "int32": "<i", "uint32": "<I", "int64": "<q", "uint64": "<Q"}  # fmt: skip
+    if found is None or found.name not in forms or found.size != len(data):
+        return None
+    number: int | float | bool = unpack(forms[found.name], data)[0]
+    return number
+
+
+def _product(lengths: tuple[int, ...]) -> int:
+    total = 1
+    for one in lengths:
+        total *= one
+    return total
+
+
+def text_length(value: Value) -> int:
+    """Return how long a text is, in bytes; 0 for all else."""
+    return value.end - value.start if isinstance(value, Text) else len(value) if isinstance(value, str) else 0
