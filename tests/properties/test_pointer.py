@@ -219,7 +219,10 @@ VALUES = st.one_of(
     st.from_regex(r"-?[0-9]{1,20}\.[0-9]{1,22}", fullmatch=True),
 )
 LINES = st.lists(
-    st.tuples(st.sampled_from(["a", "acc", "of", "x-1", '"a b"', "n" * 201]), VALUES).map(" = ".join), max_size=3
+    st.tuples(
+        st.sampled_from(["a", "acc", "of", "x-1", '"a b"', '"a.b"', '"a"', '"of"', "a.b", "n" * 201]), VALUES
+    ).map(" = ".join),
+    max_size=3,
 )
 ARRAYS = st.sampled_from(
     [

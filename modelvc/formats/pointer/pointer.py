@@ -32,11 +32,12 @@ _RESERVED = ("env", "golden", model_table.NAME)  # tables between those of a ver
 _SIDES = frozenset({"ours", "theirs"})
 _MARKERS = (b"<<<<<<<", b">>>>>>>")
 _DIGEST = '"(blake3:[0-9a-f]{64})"\n'
+_NAME = rf'(?:[A-Za-z0-9_-]{{1,{limits.METRIC_NAME}}}|"[A-Za-z0-9_.-]{{1,{limits.METRIC_NAME}}}")'  # test.accuracy, too
 # The usual text: a version with numbers as metrics, and what it is. Pointers are read by the ten thousand: this pattern
 # takes a quarter of the time that the TOML reader takes.
 _USUAL = re.compile(
     rf'format = 1\nkind = "file"\noid = {_DIGEST}size = (0|[1-9][0-9]{{0,17}})\n(?:parent = {_DIGEST})?'
-    rf"(?:\n\[metrics\]\nof = {_DIGEST}((?:[A-Za-z0-9_-]{{1,{limits.METRIC_NAME}}} = [0-9.-]{{1,40}}\n)*+))?"
+    rf"(?:\n\[metrics\]\nof = {_DIGEST}((?:{_NAME} = [0-9.-]{{1,40}}\n)*+))?"
     rf"(?:\n\[{model_table.NAME}\]\n((?:[a-z_]{{2,20}} = [^\n]++\n)++))?".encode()
 )
 
@@ -267,6 +268,7 @@ def _made(match: re.Match[bytes]) -> Pointer | None:
         values: dict[str, MetricValue] = {metrics.RESERVED: ""}
         for line in lines.decode("ascii").splitlines():
             name, _, text = line.partition(" = ")
+            name = name.strip('"')
             value = toml.parse_number(text)
             if value is None or name in values:
                 return None
