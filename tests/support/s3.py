@@ -20,8 +20,9 @@ import tempfile
 import threading
 import time
 import urllib.request
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -126,24 +127,40 @@ def clean_environment(server: S3Server, monkeypatch: pytest.MonkeyPatch) -> None
 
 def make_bucket(server: S3Server, name: str) -> None:
     """Create a bucket, unless it exists."""
-    import botocore.session
     from botocore.exceptions import ClientError
 
-    session = botocore.session.Session()
-    client = session.create_client(
+    with closing(_client(server)) as client:
+        try:
+            client.create_bucket(Bucket=name)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in {"BucketAlreadyExists", "BucketAlreadyOwnedByYou"}:
+                raise
+
+
+def empty_bucket(server: S3Server, name: str) -> None:
+    """Delete every object of a bucket."""
+    with closing(_client(server)) as client:
+        for item in client.list_objects_v2(Bucket=name).get("Contents", ()):
+            client.delete_object(Bucket=name, Key=item["Key"])
+
+
+def delete_bucket(server: S3Server, name: str) -> None:
+    """Delete a bucket and every object of it."""
+    empty_bucket(server, name)
+    with closing(_client(server)) as client:
+        client.delete_bucket(Bucket=name)
+
+
+def _client(server: S3Server) -> Any:
+    import botocore.session
+
+    return botocore.session.Session().create_client(
         "s3",
         endpoint_url=server.endpoint_url,
         region_name="us-east-1",
         aws_access_key_id=KEY,
         aws_secret_access_key=SECRET,
     )
-    try:
-        client.create_bucket(Bucket=name)
-    except ClientError as error:
-        if error.response["Error"]["Code"] not in {"BucketAlreadyExists", "BucketAlreadyOwnedByYou"}:
-            raise
-    finally:
-        client.close()
 
 
 def die_with_parent() -> None:

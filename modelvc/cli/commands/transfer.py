@@ -60,7 +60,14 @@ remote_app = typer.Typer(help=GROUP_HELP, rich_markup_mode=None)
 
 
 def push(
-    words: Words = None, remote: Remote = "", everything: Everything = False, jobs: Jobs = 0, dry_run: DryRun = False
+    words: Words = None,
+    remote: Remote = "",
+    everything: Everything = False,
+    jobs: Jobs = 0,
+    dry_run: DryRun = False,
+    create: Annotated[
+        bool, typer.Option("--create", help="Make a new store if the one that this clone has used is lost.")
+    ] = False,
 ) -> None:
     """Upload versions to a remote.
 
@@ -78,7 +85,8 @@ def push(
 
     revs, paths = revs_and_paths(words)
     with progress("pushing", quiet=CONTEXT.quiet) as bar:
-        done = op(CONTEXT.open(), revs, paths, TransferOptions(remote, everything, jobs, dry_run=dry_run), bar)
+        options = TransferOptions(remote, everything, jobs, dry_run=dry_run, create=create)
+        done = op(CONTEXT.open(), revs, paths, options, bar)
     if CONTEXT.json:
         render.dump(done)
     elif done.sent or done.predictions:
@@ -220,8 +228,8 @@ def _refuse_missing(done: Fetched) -> None:
     if done.missing:
         names = ", ".join(f"{shown(path)} ({render.short(oid)})" for path, oid in done.missing[:5])
         raise NotFoundError(
-            f"{render.count(len(done.missing), 'version')} not on {done.remote} or another remote: {names}",
-            hint="run `mvc push --all` in a clone that has them",
+            f"{render.count(len(done.missing), 'version')} not on {shown(done.remote)} or another remote: {names}",
+            hint=done.advice,
         )
 
 

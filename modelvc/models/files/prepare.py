@@ -60,7 +60,7 @@ def fetch_missing(
             wanted[SafeRelPath(path)].oid,
             f"the local store nor on {done.url}{' or another remote' if not options.remote else ''}",
             path=path,
-            hint="run `mvc push --all` in a clone that has it, or `mvc checkout` the other models by name",
+            hint=f"{done.advice}; `mvc checkout PATH` restores the other models one by one",
         )
     return done.came
 

@@ -33,7 +33,7 @@ JOBS = 6
 class Fetched:
     """The result of a fetch. `came`: paths of versions that came; `predictions`: number of versions whose predictions
     came. `missing`: (path, oid) of objects that no asked remote had. `came_from`: remotes that had objects;
-    `unasked`: remotes that could not be asked, and why.
+    `unasked`: remotes that could not be asked, and why. `empty`: remotes where nothing was pushed yet.
 
     `dry_run`: nothing was written; `received_bytes` is then the size of the versions, an upper bound.
     """
@@ -49,6 +49,14 @@ class Fetched:
     came_from: tuple[str, ...] = ()
     unasked: tuple[str, ...] = ()
     dry_run: bool = False
+    empty: tuple[str, ...] = ()
+
+    @property
+    def advice(self) -> str:
+        """The hint about missing versions."""
+        if self.remote in self.empty:
+            return opening.nothing_pushed(self.url)
+        return "run `mvc push --all` in a clone that has them"
 
 
 def fetch_objects(
@@ -102,11 +110,12 @@ def _ask_in_turn(repo: Repo, name: str, objects: Sequence[ScopedObject], work: _
         predictions=len(work.came) - len(came),
         came_from=tuple(work.gave),
         unasked=(*([f"{shown(first)}: {failure}"] if failure else []), *unasked),
+        empty=tuple(work.empty),
     )
 
 
 class _Fetch:
-    """A fetch from one remote after the other. `gave`: the remotes that had objects."""
+    """A fetch from one remote after the other. `gave`: the remotes that had objects; `empty`: those without a store."""
 
     def __init__(self, repo: Repo, jobs: int, progress: Progress, wanted: Mapping[ObjectName, ScopedObject]) -> None:
         self._repo = repo
@@ -117,6 +126,7 @@ class _Fetch:
         self.received = 0
         self.requests = 0
         self.gave: list[str] = []
+        self.empty: list[str] = []
 
     def left(self) -> list[ScopedObject]:
         """Return the wanted objects that are still missing."""
@@ -136,6 +146,8 @@ class _Fetch:
             if left:
                 try:
                     self._fetch(store, left)
+                    if len(self.left()) == len(left) and store.check() is None:
+                        self.empty.append(remote)
                 finally:
                     self.requests += store.backend.requests
                     self._remember(remote, [name for name in left if self._has(name)])

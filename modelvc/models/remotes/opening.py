@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from modelvc.errors import UntrustedRemote, shown, shown_url
 from modelvc.formats.text import config, server_support
+from modelvc.models.remotes import proofs, seen_cache
 from modelvc.models.remotes.configured import chosen_name, find
 
 if TYPE_CHECKING:
@@ -20,22 +21,30 @@ if TYPE_CHECKING:
     from modelvc.store.remote.store import RemoteStore
 
 
-def open_remote(repo: Repo, name: str = "", *, writing: bool, on_wait: OnWait = None) -> RemoteStore:
+def open_remote(
+    repo: Repo, name: str = "", *, writing: bool, create: bool = False, on_wait: OnWait = None
+) -> RemoteStore:
     """Open the store of the remote NAME ("": the default one). Raises UntrustedRemote.
 
     A remote that this clone has not accepted is opened only to read, and only if that is harmless.
 
-    ON_WAIT is called, from any thread, with the reason for which the remote is asked again.
+    If this clone has used the remote before, its store raises StoreGone when nothing is left of it. With CREATE, such
+    a store counts as new. ON_WAIT is called, from any thread, with the reason for which the remote is asked again.
     """
     chosen = chosen_name(repo, name)
     remote = find(repo, chosen)
     config.check_usable(chosen, remote)
     _check_trust(repo, chosen, remote, writing=writing)
-    return open_unchecked(remote, os.path.join(repo.layout.mvc_dir, server_support.FOLDER), on_wait)
+    used = seen_cache.is_used(repo, chosen) or proofs.holds(repo, chosen)
+    servers = os.path.join(repo.layout.mvc_dir, server_support.FOLDER)
+    return open_unchecked(remote, servers, on_wait, used=chosen if used and not create else "")
 
 
-def open_unchecked(remote: Remote, servers: str = "", on_wait: OnWait = None) -> RemoteStore:
-    """Open the store at REMOTE without a check of trust. SERVERS: the folder that remembers what servers honour."""
+def open_unchecked(remote: Remote, servers: str = "", on_wait: OnWait = None, *, used: str = "") -> RemoteStore:
+    """Open the store at REMOTE without a check of trust.
+
+    SERVERS: the folder that remembers what servers honour. USED: the remote's name if this clone has used the store.
+    """
     from modelvc.store.backends import RemoteOptions, open_backend
     from modelvc.store.backends.retry import Waits
     from modelvc.store.remote.servers import Servers
@@ -43,7 +52,15 @@ def open_unchecked(remote: Remote, servers: str = "", on_wait: OnWait = None) ->
 
     options = RemoteOptions(remote.endpoint_url, remote.profile, remote.region, remote.options)
     waits = Waits(on_wait)
-    return RemoteStore(open_backend(remote.url, options, waits), Servers(servers), waits)
+    return RemoteStore(open_backend(remote.url, options, waits), Servers(servers), waits, used=used)
+
+
+def nothing_pushed(url: str) -> str:
+    """Return the hint about versions that are missing because the remote at URL has no store."""
+    push = "run `mvc push --all` in a clone that has them"
+    if "://" in url:
+        return f"nothing was pushed to {shown_url(url)} yet: {push}"
+    return f"nothing was pushed to {shown(url)} yet, or its drive is not mounted: mount it, or {push}"
 
 
 def _check_trust(repo: Repo, name: str, remote: Remote, *, writing: bool) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from modelvc.errors import NotFoundError, UsageError, shown
 from modelvc.formats.text.config import Remote
 from modelvc.models.config_files import save_clone_config, save_config
-from modelvc.models.remotes import configured
+from modelvc.models.remotes import configured, proofs, seen_cache
 
 if TYPE_CHECKING:
     from modelvc.models.remotes.configured import RemoteInfo, Remotes
@@ -42,6 +42,10 @@ def trust(repo: Repo, names: tuple[str, ...] = ()) -> Remotes:
         for name in names or tuple(repo.config.remotes):
             if name not in repo.config.remotes:
                 raise NotFoundError(f'the repository names no remote "{shown(name, 80)}"', hint="run `mvc remote list`")
-            clone = clone.with_pin(name, configured.as_used(repo, repo.config.remotes[name]))
+            now, pin = configured.as_used(repo, repo.config.remotes[name]), clone.trust.get(name)
+            if pin is not None and not pin.same_place(now):  # what was seen there is not seen here
+                seen_cache.forget(repo, name)
+                proofs.forget(repo, name)
+            clone = clone.with_pin(name, now)
         save_clone_config(repo, clone)
     return configured.remotes(repo)

@@ -62,6 +62,12 @@ def load(repo: Repo, name: str) -> Proof | None:
         return None
 
 
+def holds(repo: Repo, name: str) -> bool:
+    """Return True if this clone has a proof for the remote NAME, and no configuration changed since."""
+    found = load(repo, name)
+    return found is not None and found.config == config_hash(repo.layout)
+
+
 def valid(repo: Repo, name: str, now: StoreState) -> Proof | None:
     """Return the proof for the remote NAME if it fits the store's state NOW. Otherwise delete it and return None."""
     found = load(repo, name)

@@ -1,6 +1,12 @@
-"""A cache of the objects that this clone has seen on its remotes: one text file for each remote, one line an object.
+"""A cache of the objects that this clone has seen on its remotes: one text file for each remote.
 
+The first line says where the remote was, each other line is an object:
+
+at <URL>
 <b or t> <oid> <size of the root> <pack id>:<size> ...
+
+A remote that moved is another store, so the entries of its old place do not count. Files of earlier releases have no
+first line; their entries count.
 """
 
 from __future__ import annotations
@@ -10,8 +16,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from modelvc.atomic import write_atomically
+from modelvc.errors import NotFoundError
 from modelvc.formats.binary.pack import PackRef
 from modelvc.ids import ObjectName, Oid
+from modelvc.models.remotes import configured
 from modelvc.store.remote.seen_root import SeenRoot
 
 if TYPE_CHECKING:
@@ -22,6 +30,7 @@ if TYPE_CHECKING:
 
 _KIND = {"b": "file", "t": "tree"}
 _LETTER = {"file": "b", "tree": "t"}
+_AT = "at"
 
 
 def _path(repo: Repo, remote: str) -> str:
@@ -31,13 +40,35 @@ def _path(repo: Repo, remote: str) -> str:
 def load(repo: Repo, remote: str) -> dict[ObjectName, SeenRoot]:
     """Return the objects seen on REMOTE, each with the sizes by which a push knows that it is complete."""
     found: dict[ObjectName, SeenRoot] = {}
-    with suppress(FileNotFoundError), open(_path(repo, remote), encoding="ascii", errors="replace") as file:
-        for line in file:
-            with suppress(ValueError, KeyError):
-                letter, name, *packs = line.split()
-                size = int(packs.pop(0)) if packs and ":" not in packs[0] else 0
-                found[ObjectName(_KIND[letter], Oid(bytes.fromhex(name)))] = SeenRoot(size, tuple(map(_pack, packs)))
+    for line in _lines(repo, remote) or ():
+        with suppress(ValueError, KeyError):
+            letter, name, *packs = line.split()
+            size = int(packs.pop(0)) if packs and ":" not in packs[0] else 0
+            found[ObjectName(_KIND[letter], Oid(bytes.fromhex(name)))] = SeenRoot(size, tuple(map(_pack, packs)))
     return found
+
+
+def is_used(repo: Repo, remote: str) -> bool:
+    """Return True if this clone has pushed to REMOTE or fetched from it, where it is now."""
+    return _lines(repo, remote) is not None
+
+
+def _lines(repo: Repo, remote: str) -> list[str] | None:
+    """Return the lines of the cache of REMOTE; None without a cache, or if the remote was elsewhere then."""
+    try:
+        with open(_path(repo, remote), encoding="utf-8", errors="surrogateescape") as file:
+            lines = file.read().splitlines()
+    except FileNotFoundError:
+        return None
+    said, _, place = lines[0].partition(" ") if lines else ("", "", "")
+    return None if said == _AT and place != _place(repo, remote) else lines
+
+
+def _place(repo: Repo, remote: str) -> str:
+    try:
+        return configured.find(repo, remote).url
+    except NotFoundError:  # no longer configured
+        return ""
 
 
 def _pack(text: str) -> PackRef:
@@ -53,7 +84,8 @@ def save(repo: Repo, remote: str, found: Mapping[ObjectName, SeenRoot]) -> None:
         " ".join((_LETTER[kind], oid.hex(), str(seen.root), *(f"{name.hex()}:{size}" for name, size in seen.packs)))
         for (kind, oid), seen in found.items()
     )
-    write_atomically(path, "".join(f"{line}\n" for line in lines).encode("ascii"), tmp=repo.layout.mvc_dir)
+    text = "".join(f"{line}\n" for line in (f"{_AT} {_place(repo, remote)}", *lines))
+    write_atomically(path, text.encode("utf-8", "surrogateescape"), tmp=repo.layout.mvc_dir)
 
 
 def rename(repo: Repo, old: str, new: str) -> None:
@@ -80,7 +112,5 @@ def is_pushed(pushed: frozenset[bytes] | None, oid: Oid, *, stored: bool) -> boo
 
 def pushed_oids(repo: Repo, remote: str = "") -> frozenset[bytes] | None:
     """Return the oids seen on REMOTE (default: the default remote); None without a remote."""
-    from modelvc.models.remotes.configured import default_name
-
-    name = remote or default_name(repo)
+    name = remote or configured.default_name(repo)
     return None if name is None else frozenset(oid for _, oid in load(repo, name))

@@ -210,10 +210,11 @@ def _fetched_store(request: _Request, clone: str, work: str, progress: Progress)
     try:
         store = LocalStore(os.path.join(work, "store"))
         missing = Downloader(store, remote_store, JOBS).run([name], progress.advance).missing
+        empty = bool(missing) and remote_store.check() is None
     finally:
         remote_store.close()
     if missing:
-        hint = "run `mvc push --all` in a clone that has it"
+        hint = opening.nothing_pushed(remote_store.name) if empty else "run `mvc push --all` in a clone that has it"
         raise ObjectMissing(request.pointer.oid, remote_store.name, path=request.path, hint=hint)
     return store, remote_store.name
 

@@ -90,7 +90,7 @@ def push(
     name = configured.chosen_name(repo, options.remote)
     starts = reachability.start_commits(repo.layout, all_refs=options.everything)
     scope = scope_of(repo, revs, paths, everything=options.everything, history_too=True)
-    store = opening.open_remote(repo, name, writing=True, on_wait=progress.waiting)
+    store = opening.open_remote(repo, name, writing=True, create=options.create, on_wait=progress.waiting)
     try:
         before = proofs.store_state(store)
         to = OpenRemote(name, store)

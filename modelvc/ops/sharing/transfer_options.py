@@ -14,6 +14,7 @@ class TransferOptions:
     jobs: int = 0  # concurrent requests; 0: the verb's default
     git_url: str = ""  # URL of the Git remote that is being pushed to; "" if unknown
     dry_run: bool = False  # write nothing, neither here nor on the remote
+    create: bool = False  # push: make a new store if nothing is left of the one that this clone used
 
 
 DEFAULT = TransferOptions()

@@ -19,10 +19,12 @@ from modelvc.git.setup import drivers, hooks
 from modelvc.models.files.seen_by_git import unignored
 from modelvc.models.policy import read_policy
 from modelvc.models.remotes import configured, opening
+from modelvc.store.backends.api import MountedBackend
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from modelvc.formats.text.store_config import StoreConfig
     from modelvc.models.remotes.configured import RemoteInfo
     from modelvc.repo import Repo
     from modelvc.store.remote.store import RemoteStore
@@ -307,8 +309,7 @@ def _reach(repo: Repo, info: RemoteInfo, check: str, *, write: bool) -> Iterator
         return
     try:
         config = store.check()
-        words = "reachable" if config else "reachable, nothing was pushed there yet"
-        yield Finding(check, "ok", f"{shown(store.name)}: {words}")
+        yield Finding(check, "ok", f"{shown(store.name)}: {_reachable(store, config)}")
         if info.trusted and write:
             yield from _conditions(store, config.id if config else "", check)
             return
@@ -319,6 +320,14 @@ def _reach(repo: Repo, info: RemoteInfo, check: str, *, write: bool) -> Iterator
         yield Finding(check, "fail", str(error), error.hint or "check the network and your credentials")
     finally:
         store.close()
+
+
+def _reachable(store: RemoteStore, config: StoreConfig | None) -> str:
+    if config is not None:
+        return "reachable"
+    if isinstance(store.backend, MountedBackend) and not store.backend.is_there():
+        return "this folder does not exist; the first push creates it"
+    return "reachable, nothing was pushed there yet"
 
 
 def _clock(store: RemoteStore, check: str, *, write: bool) -> Iterator[Finding]:

@@ -100,6 +100,14 @@ class Backend(Protocol):
 
 
 @runtime_checkable
+class MountedBackend(Backend, Protocol):
+    """A backend in a folder of this machine, which may lie on a drive that is not mounted."""
+
+    def is_there(self) -> bool:
+        """Return True if the folder exists."""
+
+
+@runtime_checkable
 class MeasurableBackend(Backend, Protocol):
     """A backend whose server may support less than the protocol has; store/backends/probe.py measures what."""
 

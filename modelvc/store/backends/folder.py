@@ -152,6 +152,10 @@ class FolderBackend:
     def abort(self) -> None:
         pass  # a system call cannot be interrupted from another thread
 
+    def is_there(self) -> bool:
+        """Return True if the folder exists."""
+        return os.path.isdir(self._path)
+
     def close(self) -> None:
         with self._opening:
             for fd in (self._root, self._lock_fd):
@@ -192,7 +196,8 @@ class FolderBackend:
     def _check_mounted(self) -> None:
         """Raise RemoteError if the parent of the root is missing: the drive is not mounted.
 
-        A root that is missing in a parent that exists is an empty store.
+        A root that is missing in a parent that exists is an empty store here: the backend cannot know that a store
+        was in it. `RemoteStore` knows, and raises StoreGone.
         """
         parent = os.path.dirname(self._path)
         if not os.path.isdir(parent):

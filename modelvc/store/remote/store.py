@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from blake3 import blake3
 
-from modelvc.errors import FormatError, KeyMissing, ObjectCorrupt, RemoteBusy, RemoteChanged
+from modelvc.errors import FormatError, KeyMissing, ObjectCorrupt, RemoteBusy, RemoteChanged, StoreGone
 from modelvc.formats import limits
 from modelvc.formats.binary import pack
 from modelvc.formats.binary import root as rootformat
@@ -18,7 +18,7 @@ from modelvc.formats.text import doom_list, repository_registration, store_confi
 from modelvc.formats.text.server_support import ServerSupport
 from modelvc.formats.text.store_config import StoreConfig
 from modelvc.store.backends import retry
-from modelvc.store.backends.api import MeasurableBackend
+from modelvc.store.backends.api import MeasurableBackend, MountedBackend
 from modelvc.store.backends.probe import measure_server
 from modelvc.store.objects import codec
 from modelvc.store.remote.servers import Servers
@@ -80,10 +80,22 @@ class Listing:
 
 
 class RemoteStore:
-    """Reads and writes the keys of one remote. Safe from many threads."""
+    """Reads and writes the keys of one remote. Safe from many threads.
 
-    def __init__(self, backend: Backend, servers: Servers | None = None, waits: retry.Waits | None = None) -> None:
+    `used`: the name of the remote if this clone has used its store before, else "". An empty store is then another
+    one: each method that would report nothing raises StoreGone.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        servers: Servers | None = None,
+        waits: retry.Waits | None = None,
+        *,
+        used: str = "",
+    ) -> None:
         self.backend = backend
+        self._used = used
         self._servers = servers or Servers("")
         self.waits = waits or retry.Waits()
         self._measured = False
@@ -96,14 +108,25 @@ class RemoteStore:
         return self.backend.name
 
     def check(self) -> StoreConfig | None:
-        """Return the config, or None if nothing was ever pushed. Raises ConfigError for a store of a later release."""
+        """Return the config, or None if nothing was ever pushed.
+
+        Raises ConfigError for a store of a later release, StoreGone if nothing is left of a store that was used.
+        """
         try:
             data, _ = self.backend.read("config", limit=limits.STORE_CONFIG)
         except KeyMissing:
+            self._require_rest()
             return None
         found = store_config.parse(data, self.name)
         found.check_read(self.name)
         return found
+
+    def _require_rest(self) -> None:
+        """Raise StoreGone if the store was used before and has no key now."""
+        if self._used and next(iter(self.backend.list("")), None) is None:
+            folder = isinstance(self.backend, MountedBackend)
+            missing = isinstance(self.backend, MountedBackend) and not self.backend.is_there()
+            raise StoreGone(self.name, self._used, folder=folder, missing=missing)
 
     def prepare(self) -> bool:
         """Create the config if there is none, and return True if so.
@@ -188,17 +211,22 @@ class RemoteStore:
     def repositories(self) -> dict[str, str]:
         """Return the Git repositories that use this store, with the key of each.
 
-        Raises FormatError for a later format.
+        Raises FormatError for a later format, StoreGone if nothing is left of a store that was used.
         """
         found = {}
         for key in sorted(entry.key for entry in self.backend.list(repository_registration.FOLDER)):
             data, _ = self.backend.read(key, limit=limits.REGISTRATION)
             found[repository_registration.parse(data, f"{key} on {self.name}")] = key
+        if not found:
+            self._require_rest()
         return found
 
     def listing(self) -> Listing:
-        """List all keys: one request per page."""
-        return Listing({entry.key: entry for entry in self.backend.list("")})
+        """List all keys: one request per page. Raises StoreGone if nothing is left of a store that was used."""
+        found = {entry.key: entry for entry in self.backend.list("")}
+        if not found:
+            self._require_rest()
+        return Listing(found)
 
     def confirm(self, sizes: Mapping[str, int]) -> None:
         """Wait until the keys of SIZES are there with these sizes.
