@@ -5,13 +5,16 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shlex
 import time
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from modelvc.atomic import FileLock, delete_left, write_all
 from modelvc.errors import (
+    BrokenPointer,
     FormatError,
+    LaterPointer,
     LockHeld,
     ModelvcError,
     NoRepository,
@@ -23,7 +26,7 @@ from modelvc.errors import (
 from modelvc.formats import limits
 from modelvc.formats.paths import POINTER_SUFFIX, SafeRelPath, is_pointer, model_of, pointer_of
 from modelvc.formats.pointer import pointer as pointers
-from modelvc.git import index
+from modelvc.git import index, restore
 from modelvc.git.layout import Layout, discover
 from modelvc.ids import Oid
 from modelvc.worktree.files import Worktree
@@ -166,6 +169,10 @@ class Repo:
         """Return the absolute path of the file TEXT that the user named, in the worktree or not."""
         return os.path.normpath(os.path.join(self._start, text))
 
+    def named(self, path: str) -> str:
+        """Return PATH, which is below the worktree, as the user would name it, safe for a terminal."""
+        return shown(os.path.relpath(os.path.join(self.layout.worktree, path), self._start))
+
     def inside(self, text: str) -> str:
         """Return TEXT as a path below the worktree; "" for its top. Raises UsageError if TEXT lies outside of it."""
         top = self.layout.worktree
@@ -205,7 +212,7 @@ class Repo:
         model = self.inside(text).removesuffix(POINTER_SUFFIX)
         named = [path for path in known if path.rpartition("/")[2] == model.rpartition("/")[2]]
         found = named[0] if len(named) == 1 else near(model, known)
-        return shown(os.path.relpath(os.path.join(self.layout.worktree, found), self._start)) if found else ""
+        return self.named(found) if found else ""
 
     # -- pointers
 
@@ -239,13 +246,40 @@ class Repo:
         """Return the pointer in the worktree, or None.
 
         Raises PointerConflict for the markers of a text merge, BrokenPointer for other bytes that are no pointer, and
-        ConflictError for a pointer behind a link.
+        ConflictError for a pointer behind a link. The hint of a BrokenPointer has the command that restores it.
         """
+        try:
+            return self.read_pointer(path)
+        except LaterPointer:
+            raise
+        except BrokenPointer as error:
+            error.hint = f"run `{self.mending(path)}`"
+            raise
+
+    def read_pointer(self, path: SafeRelPath) -> Pointer | None:
+        """Return the pointer in the worktree, or None. Raises as `pointer_or_none`, and asks Git for no command."""
         try:
             data = self.worktree.read(pointer_of(path), limits.POINTER)
         except (FileNotFoundError, NotADirectoryError):
             return None
         return pointers.parse(data, pointer_of(path))
+
+    def restoring(self, path: SafeRelPath, is_good: Callable[[bytes], bool] = pointers.is_readable) -> str:
+        """Return the command that brings back a pointer of the model PATH whose content IS_GOOD.
+
+        If the worktree has one, the command stages it. Return "" if the index and history have none either.
+        """
+        pointer = pointer_of(path)
+        with contextlib.suppress(OSError, ModelvcError):
+            if is_good(self.worktree.read(pointer, limits.POINTER)):
+                return f"git add {shlex.quote(self.named(pointer))}"
+        return restore.restoring(self.layout, pointer, self.named(pointer), is_good)
+
+    def mending(self, path: SafeRelPath) -> str:
+        """Return the command that gives the model PATH a pointer that can be read, or stops tracking it."""
+        model = shlex.quote(self.named(path))
+        again = f" && mvc add {model}" if self.worktree.stat(path) else ""
+        return self.restoring(path) or f"mvc rm --keep {model}{again}"
 
     def worktree_pointers(
         self,
@@ -258,7 +292,7 @@ class Repo:
         broken: dict[SafeRelPath, ModelvcError] = {}
         for path in map(SafeRelPath, self.tracked()):
             try:
-                found = self.pointer_or_none(path)
+                found = self.read_pointer(path)
             except ModelvcError as error:
                 broken[path] = error
             else:

@@ -75,7 +75,7 @@ def _unreported(repo: Repo, conflicts: Sequence[str]) -> list[str]:
     unreported = []
     for path in conflicts:
         try:
-            pointer = repo.pointer_or_none(SafeRelPath(path))
+            pointer = repo.read_pointer(SafeRelPath(path))
         except ModelvcError:
             pointer = None
         if pointer is None or path not in merging:

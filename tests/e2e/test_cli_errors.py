@@ -278,7 +278,7 @@ def test_a_bug_of_ours_is_70_and_shows_its_traceback_only_when_asked(clone: Clon
 
 def test_a_pointer_that_is_gone_is_not_called_untracked(clone: Clone) -> None:
     (clone.path / "model.bin.mvc").unlink()
-    said = ("the pointer of model.bin is gone from the worktree", "restore it: git checkout -- model.bin.mvc")
+    said = ("the pointer of model.bin is gone from the worktree", "run `git restore model.bin.mvc`")
     assert _error(clone.mvc("checkout", "model.bin", code=10)) == said
     clone.git("checkout", "--", "model.bin.mvc")
     clone.mvc("checkout", "model.bin")

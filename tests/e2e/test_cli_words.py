@@ -103,14 +103,15 @@ def test_status_names_the_fix_of_each_group(clone: Clone) -> None:
         "new:\n"
         "  e.bin  (its pointer is not staged)\n"
         "1 of 6 models clean\n"
-        ">   restore its pointer: git checkout -- c.bin.mvc\n"
-        ">   restore its pointer: git checkout -- d.bin.mvc · or stop tracking it: mvc rm d.bin\n"
+        ">   repair its pointer: git restore c.bin.mvc\n"
+        ">   restore its pointer: git restore d.bin.mvc · or stop tracking it: mvc rm d.bin\n"
         ">   restore it: mvc checkout b.bin · or stop tracking it: mvc rm b.bin\n"
         ">   store the new content: mvc add a.bin · or discard it: mvc checkout --force a.bin\n"
         ">   stage its pointer: git add e.bin.mvc\n"
     )
     # and the fixes are true
-    clone.git("checkout", "--", "c.bin.mvc", "d.bin.mvc")
+    clone.git("restore", "c.bin.mvc")
+    clone.git("restore", "d.bin.mvc")
     clone.mvc("checkout", "b.bin")
     clone.git("add", "e.bin.mvc")
     clone.mvc("add", "a.bin")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 import shutil
 from typing import TYPE_CHECKING
 
@@ -123,9 +124,12 @@ def test_a_broken_pointer_in_history_is_named(clone: Clone) -> None:
     clone.git("rm", "-q", "bad.bin.mvc")
     clone.git("commit", "-qm", "gone")
     done = clone.mvc("fsck", "--quick", code=12)
-    assert "bad.bin.mvc in " in done.out
-    assert ": bad.bin.mvc" in done.out  # what is wrong with it
+    assert f"broken pointer: bad.bin.mvc ({first}) is not a valid pointer: " in done.out
     assert f"first in bad.bin.mvc ({first})" in done.out
+    assert "needed by" not in done.out
+    assert done.err == "history keeps its broken pointers: mvc fsck HEAD looks at what is current\n"
+    assert clone.mvc("fsck", "--repair", code=12).err == done.err
+    clone.mvc("fsck", "HEAD")
     assert clone.mvc("gc", code=12).err.count("pointer") >= 1
 
 
@@ -159,24 +163,66 @@ def test_each_problem_names_pointers_and_commits(clone: Clone) -> None:
     clone.mvc("fsck", "HEAD")
 
 
-def test_what_nobody_needs_is_damage_too(clone: Clone) -> None:
+def _damage_the_newest(clone: Clone) -> Path:
+    """Damage the version of a commit that no ref reaches any more. Return its pack."""
     clone.git("reset", "-q", "--hard", "HEAD~1")
-    clone.git("reflog", "expire", "--expire=now", "--all")
-    for ref in clone.git("for-each-ref", "--format=%(refname)").split():
-        assert ref == "refs/heads/main"
-    store = clone.path / ".git/mvc/store"
-    newest = max(store.glob("packs/*/*"), key=lambda path: path.stat().st_mtime_ns)
+    newest = max((clone.path / ".git/mvc/store").glob("packs/*/*"), key=lambda path: path.stat().st_mtime_ns)
     data = bytearray(newest.read_bytes())
     data[5000] ^= 1
     newest.chmod(0o644)
     newest.write_bytes(data)
+    return newest
+
+
+def test_what_nobody_needs_is_set_aside(clone: Clone) -> None:
+    newest = _damage_the_newest(clone)
     done = clone.mvc("fsck", code=12)
     assert done.out.count("no branch, tag or stash needs it") == 1  # the version says it, for its pack too
     assert "needed by" not in done.out
+    assert done.err == "next: mvc fsck --repair\n"
     clone.mvc("fsck", "--quick")  # which reads no chunks
     clone.mvc("remote", "remove", "origin")
-    clone.mvc("fsck", "--repair", code=10)  # nothing is damaged any more, and nobody has that version
-    assert newest.name in {path.name for path in (clone.path / ".git/mvc/damaged").iterdir()}
+    done = clone.mvc("fsck", "--repair")  # no store has that version
+    assert re.search(r"^set aside: \w{10}: chunks are missing in the local store$", done.out, re.MULTILINE)
+    assert "all good" in clone.mvc("fsck").out
+    aside = {path.name for path in (clone.path / ".git/mvc/damaged").iterdir()}
+    assert newest.name in aside
+    assert [name for name in aside if name.startswith("root-")]
+
+
+def test_nothing_is_set_aside_while_a_remote_may_have_a_copy(clone: Clone, tmp_path: Path) -> None:
+    _damage_the_newest(clone)
+    (tmp_path / "far").rename(tmp_path / "unmounted")
+    done = clone.mvc("fsck", "--repair", code=10)
+    assert "this clone has used the store there" in done.out
+    assert done.err == "next: mvc fsck --repair, once every remote can be checked\n"
+    (tmp_path / "unmounted").rename(tmp_path / "far")
+    clone.mvc("fsck", "--repair")
+    assert not [path for path in (clone.path / ".git/mvc/damaged").iterdir() if path.name.startswith("root-")]
+    assert "all good" in clone.mvc("fsck").out
+
+
+def test_what_a_pointer_needs_is_never_set_aside(clone: Clone) -> None:
+    clone.git("branch", "side")
+    _damage_the_newest(clone)
+    clone.mvc("remote", "remove", "origin")
+    done = clone.mvc("fsck", "--repair", code=10)
+    assert "set aside" not in done.out
+    assert "next: mvc push --all in a clone that has it" in done.err
+
+
+def test_what_was_not_pushed_is_not_missing(clone: Clone, tmp_path: Path) -> None:
+    clone.commit_model(3)
+    done = clone.mvc("fsck", "-r", "origin", code=10)
+    oid = clone.json("show", "model.bin")["oid"].removeprefix("blake3:")
+    assert f"not pushed: {oid[:10]} to {tmp_path}/far\n" in done.out
+    assert "missing" not in done.out
+    assert done.err == "next: mvc push --all -r origin\n"
+    assert [one["kind"] for one in clone.json("fsck", "-r", "origin", code=10)["problems"]] == ["not-pushed"]
+    clone.mvc("push", "--all", "-r", "origin")
+    clone.mvc("fsck", "-r", "origin")
+    (tmp_path / "far/b" / oid[:2] / oid).unlink()  # pushed, and lost since
+    assert f"missing: {oid[:10]} in {tmp_path}/far\n" in clone.mvc("fsck", "-r", "origin", code=10).out
 
 
 def test_a_sample_of_a_remote(clone: Clone) -> None:

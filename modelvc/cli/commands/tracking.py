@@ -26,6 +26,7 @@ from modelvc.cli.context import CONTEXT, split
 from modelvc.cli.progress import doing, progress
 from modelvc.cli.views import render
 from modelvc.errors import ModelvcError, UsageError, shown
+from modelvc.formats.paths import SafeRelPath
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -174,7 +175,7 @@ def status(
     if CONTEXT.json:
         render.dump(found)
     else:
-        _print_status(found)
+        _print_status(repo, found)
         _print_lost(found.lost)
         if not os.path.exists(os.path.join(repo.layout.mvc_dir, "python")):
             render.say("this clone has no hooks yet, so models do not follow Git: mvc install", quiet=CONTEXT.quiet)
@@ -212,12 +213,12 @@ def refresh_notebooks(repo: Repo) -> None:
             say_unstripped(newly_stripped(repo))
 
 
-# The advice for each state of a model, in the order of the output. {0} is the model.
+# The advice for each state of a model, in the order of the output. {0} is the model, {1} restores its pointer.
 _FIXES = {
     "conflict": "resolve it: mvc resolve {0} --ours (or --theirs, --keep-both)",
-    "broken": "restore its pointer: git checkout -- {0}.mvc",
+    "broken": "repair its pointer: {1}",
     "wrong pointer": "rewrite its pointer: mvc add {0}",
-    "pointer gone": "restore its pointer: git checkout -- {0}.mvc · or stop tracking it: mvc rm {0}",
+    "pointer gone": "restore its pointer: {1} · or stop tracking it: mvc rm {0}",
     "missing": "restore it: mvc checkout {0} · or stop tracking it: mvc rm {0}",
     "modified": "store the new content: mvc add {0} · or discard it: mvc checkout --force {0}",
     "new": "stage its pointer: git add {0}.mvc",
@@ -229,7 +230,7 @@ _FIXES = {
 _MILD = ("modified", "new", "stale")
 
 
-def _print_status(found: Status) -> None:
+def _print_status(repo: Repo, found: Status) -> None:
     from modelvc.cli.words import clean_words
     from modelvc.ops.tracking.status import unpushed
 
@@ -246,6 +247,11 @@ def _print_status(found: Status) -> None:
         for row in group:
             detail = f"  ({shown(row.detail)})" if row.detail and state != "pointer gone" else ""
             render.out(f"  {CONTEXT.name(row.path)}{detail}")
+        if "{1}" in fix:  # each pointer has its own command
+            for row in group[:_MOST_NAMED]:
+                name = shlex.quote(CONTEXT.name(row.path))
+                render.say(f"  {fix.format(name, repo.mending(SafeRelPath(row.path)))}", quiet=CONTEXT.quiet)
+            continue
         name = shlex.quote(CONTEXT.name(group[0].path)) if len(group) == 1 else "PATH"
         advice = fix.format(name)
         if state == "conflict" and all(row.same_data for row in group):

@@ -43,7 +43,8 @@ def fsck(
     """Verify stored objects and pointers.
 
     Reads every byte of the local store and every pointer of history, or of REV. Reports corrupt and missing objects.
-    --repair takes good copies from the worktree and from every remote, chunk by chunk. --sample implies --remote.
+    --repair takes good copies from the worktree and from every remote, chunk by chunk. It sets a corrupt version aside
+    if no copy is good and nothing needs it. --sample implies --remote.
 
     Examples:
       mvc fsck                          # verify the local store
@@ -64,7 +65,7 @@ def fsck(
         render.dump(found)
     else:
         print_fsck(found, depth, everything=not revs)
-    if any(problem.kind != op.MISSING for problem in found.open):
+    if any(problem.kind not in {op.MISSING, op.NOT_PUSHED} for problem in found.open):
         raise typer.Exit(_EXIT_DAMAGED)
     if found.open:
         raise typer.Exit(_EXIT_MISSING)

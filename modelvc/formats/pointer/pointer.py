@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, cast
 
-from modelvc.errors import BrokenPointer, FormatError, PointerConflict, shown
+from modelvc.errors import BrokenPointer, FormatError, LaterPointer, PointerConflict, shown
 from modelvc.formats import limits, toml
 from modelvc.formats.paths import POINTER_SUFFIX, SafeRelPath
 from modelvc.formats.pointer import metrics, model_table
@@ -289,7 +289,7 @@ def _digest(text: bytes) -> Oid:
 def _check_format(table: dict[str, toml.Value], named: str) -> None:
     version = _take(table, "format", int)
     if version > FORMAT:
-        raise BrokenPointer(
+        raise LaterPointer(
             f"{shown(named)} was written by a newer mvc: its format is {version}, this one reads {FORMAT}",
             hint="upgrade mvc",
         )
@@ -385,10 +385,19 @@ def _oid(table: dict[str, toml.Value], key: str) -> Oid:
 
 
 def _broken(path: str, why: str) -> BrokenPointer:
+    """The error about the pointer at PATH. `Repo` replaces the hint for a pointer of the worktree or the index."""
     if not path:
-        return BrokenPointer(f"not a valid pointer: {why}", hint="restore it with `git checkout -- PATH.mvc`")
-    pointer, model = shown(path), shown(path.removesuffix(POINTER_SUFFIX))
+        return BrokenPointer(f"not a valid pointer: {why}", hint="run `mvc fsck` to see how to restore it")
     return BrokenPointer(
-        f"{pointer} is not a valid pointer: {why}",
-        hint=f"restore it with `git checkout -- {pointer}`, or see its versions with `mvc log {model}`",
+        f"{shown(path)} is not a valid pointer: {why}",
+        hint=f"run `mvc log {shown(path.removesuffix(POINTER_SUFFIX))}` to see the versions before it",
     )
+
+
+def is_readable(data: bytes) -> bool:
+    """Whether DATA is a pointer."""
+    try:
+        parse(data)
+    except (BrokenPointer, PointerConflict):
+        return False
+    return True

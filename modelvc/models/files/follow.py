@@ -111,7 +111,7 @@ def _unsaved(repo: Repo, path: SafeRelPath) -> bool:
 def _plan(
     repo: Repo, path: SafeRelPath, stage: int | None, sparse: set[SafeRelPath], held: Container[str]
 ) -> materialise.ModelPlan:
-    pointer = repo.pointer_or_none(path)
+    pointer = repo.read_pointer(path)
     if pointer is not None and (not stage or pointer.conflict):  # a pointer in conflict is ours, and so is the file
         return materialise.plan(repo, path, pointer)
     if stage is not None and path not in sparse:

@@ -111,7 +111,7 @@ def _status_of(repo: Repo, path: SafeRelPath, stages: set[int] | None, there: fr
     unmerged = (stages or set()) - {0}
     read_as = repo.worktree.stat(pointer_of(path))  # before the content: a pointer replaced meanwhile is read next time
     try:
-        pointer = repo.pointer_or_none(path)
+        pointer = repo.read_pointer(path)
     except PointerConflict:
         return ModelStatus(path, CONFLICT, detail="both sides of a merge changed it, and Git merged the text")
     except (FileChanged, FileError):

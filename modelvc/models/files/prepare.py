@@ -11,6 +11,7 @@ from modelvc.models.files import materialise
 from modelvc.models.files.store_present import store_present
 from modelvc.models.remotes import configured
 from modelvc.models.remotes.fetching import fetch_objects, plan_fetch
+from modelvc.models.versions.pointers import way_back
 from modelvc.models.versions.scope import ScopedObject
 
 if TYPE_CHECKING:
@@ -55,12 +56,16 @@ def fetch_missing(
     else:
         done = fetch_objects(repo, options.remote, absent, progress=progress)
     if done.missing:
-        path = done.missing[0][0]
+        path = SafeRelPath(done.missing[0][0])
+        back = way_back(repo, path)
+        other = "`mvc checkout PATH` restores the other models one by one"
+        if back.startswith("git restore"):
+            other = f"if no clone has it, take the version before it: `{back}`"
         raise ObjectMissing(
-            wanted[SafeRelPath(path)].oid,
+            wanted[path].oid,
             f"the local store nor on {done.url}{' or another remote' if not options.remote else ''}",
             path=path,
-            hint=f"{done.advice}; `mvc checkout PATH` restores the other models one by one",
+            hint=f"{done.advice}; {other}",
         )
     return done.came
 

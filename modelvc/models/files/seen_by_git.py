@@ -62,7 +62,7 @@ def _oid(repo: Repo, path: str) -> bytes | None:
     if known := repo.state.pointer(path):
         return known.oid
     with suppress(ModelvcError):
-        pointer = repo.pointer_or_none(SafeRelPath(path))
+        pointer = repo.read_pointer(SafeRelPath(path))
         return bytes(pointer.oid) if pointer else None
     return None
 

@@ -1,4 +1,4 @@
-"""Parse all pointers of a commit or of the worktree."""
+"""Parse all pointers of a commit or of the worktree, and find an earlier one."""
 
 from __future__ import annotations
 
@@ -40,3 +40,16 @@ def readable(pointers: Mapping[str, bytes]) -> dict[SafeRelPath, Pointer]:
         except ModelvcError:
             continue
     return found
+
+
+def way_back(repo: Repo, path: SafeRelPath) -> str:
+    """Return the command that brings back a pointer of PATH to a version that the local store has; "" without one."""
+
+    def is_stored(data: bytes) -> bool:
+        try:
+            found = parse(data)
+        except ModelvcError:
+            return False
+        return repo.store.has_root(found.kind, found.oid)
+
+    return repo.restoring(path, is_stored)

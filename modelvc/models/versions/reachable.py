@@ -63,7 +63,7 @@ def parse_or_stop(path: str, data: bytes, url: str = "") -> Pointer:
         where = f" in {shown_url(url)}" if url else ""
         raise BrokenPointer(
             f"nothing can be removed while a pointer{where} cannot be read: {error}",
-            hint="repair it, or if it is in history only, rewrite or forget that history",
+            hint="run `mvc fsck` to see how to repair it; if it is in history only, rewrite or forget that history",
         ) from None
 
 

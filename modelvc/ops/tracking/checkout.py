@@ -163,7 +163,7 @@ def _from_worktree(repo: Repo, paths: Sequence[str]) -> dict[SafeRelPath, Pointe
         else:
             gone.append(path)
     if gone and not found:
-        hint = f"restore it: git checkout -- {shown(pointer_of(gone[0]))}"
+        hint = f"run `{repo.mending(gone[0])}`"
         raise NotFoundError(f"the pointer of {shown(gone[0])} is gone from the worktree", hint=hint)
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modelvc.errors import ModelvcError, shown
+from modelvc.errors import BrokenPointer, LaterPointer, ModelvcError, shown
 from modelvc.formats import limits
 from modelvc.formats.paths import model_of
 from modelvc.formats.pointer.pointer import parse
@@ -75,7 +75,7 @@ def _pointers(repo: Repo) -> tuple[list[str], list[str]]:
     entries = index.pointers(repo.layout, commit_env=True)
     blobs = index.read_blobs(repo.layout, sorted({entry.blob for entry in entries}))
     head = history.pointers_at(repo.layout, "HEAD") if history.has_head(repo.layout) else {}
-    problems = []
+    problems: list[str] = []
     unknown: dict[str, Pointer] = {}
     changed: list[str] = []
     for entry in entries:
@@ -86,7 +86,10 @@ def _pointers(repo: Repo) -> tuple[list[str], list[str]]:
         try:
             pointer = parse(data, entry.path)
         except ModelvcError as error:
-            problems.append(f"{error} ({error.hint})" if error.hint else str(error))
+            hint = error.hint
+            if isinstance(error, BrokenPointer) and not isinstance(error, LaterPointer) and len(problems) < _MOST:
+                hint = f"run `{repo.mending(model_of(entry.path))}`"
+            problems.append(f"{error} ({hint})" if hint else str(error))
             continue
         if pointer.conflict:
             name = shown(model_of(entry.path))

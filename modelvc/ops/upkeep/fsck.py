@@ -15,13 +15,16 @@ from modelvc.models.versions import claims
 from modelvc.models.versions.scope import scope_of
 from modelvc.ops.upkeep import fsck_remote, repair
 from modelvc.ops.upkeep.problems import (
+    BROKEN,
     DAMAGED,
     MISSING,
+    NOT_PUSHED,
     WRONG,
     FsckFinding,
     Problem,
     broken_pointers,
     with_pointers,
+    with_way_back,
     wrong_pointers,
 )
 from modelvc.store.check import local_store
@@ -39,7 +42,7 @@ if TYPE_CHECKING:
     from modelvc.store.check.local_store import PackHealth
 
 
-__all__ = ["MISSING", "WRONG", "Depth", "Fsck", "Problem", "fsck"]
+__all__ = ["BROKEN", "MISSING", "NOT_PUSHED", "WRONG", "Depth", "Fsck", "Problem", "fsck"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ def fsck(repo: Repo, revs: Sequence[str] = (), depth: Depth = DEFAULT, progress:
     repo.require_init()
     scope = scope_of(repo, revs, everything=not revs)
     needed_by = scope.needed_by
-    findings = broken_pointers(scope)
+    findings = broken_pointers(repo, scope)
     progress.expect(sum(size for _, size in repo.store.packs()))
     try:
         repo.store.check()
@@ -117,6 +120,8 @@ def fsck(repo: Repo, revs: Sequence[str] = (), depth: Depth = DEFAULT, progress:
     repairer = repair.Repairer(repo, {one.name: one.path for one in scope.objects}, progress)
     if depth.repair and objects:
         repairer.repair_local(objects)
+        if not revs:
+            repairer.set_aside({name: one for name, one in objects.items() if name not in needed_by})
     findings += packs + list(objects.values()) + wrong_pointers(scope, partial(claims.stored, repo.store))
     far = None
     if depth.remote is not None:
@@ -126,7 +131,9 @@ def fsck(repo: Repo, revs: Sequence[str] = (), depth: Depth = DEFAULT, progress:
         worse, far = fsck_remote.check_remote(repo, options, scope, progress)
         findings += worse
     read = 0 if depth.quick else sum(pack.size for pack in health)
-    problems = with_pointers(repo, findings, needed_by)
+    with_pointers(repo, findings, needed_by)
+    with_way_back(repo, findings)
+    problems = tuple(found.problem for found in findings)
     not_asked = tuple(dict.fromkeys((*unasked, *repairer.not_asked)))
     return Fsck(problems, len(scope.versions), len(health), read, not_here, not_asked, far)
 

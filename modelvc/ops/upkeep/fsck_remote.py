@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from modelvc.errors import FormatError
-from modelvc.models.remotes import configured, opening
+from modelvc.models.remotes import configured, opening, seen_cache
 from modelvc.models.versions.claims import Extent
-from modelvc.ops.upkeep.problems import DAMAGED, MISSING, UNREADABLE, FsckFinding, Problem, wrong_pointers
+from modelvc.ops.upkeep.problems import (
+    DAMAGED,
+    MISSING,
+    NOT_PUSHED,
+    UNREADABLE,
+    FsckFinding,
+    Problem,
+    wrong_pointers,
+)
 from modelvc.store.check.remote_store import CheckDepth, RemoteChecker
 from modelvc.store.remote.store import pack_key
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from modelvc.formats.pointer.pointer import Pointer
     from modelvc.ids import ObjectName
     from modelvc.models.progress import Progress
@@ -68,6 +78,7 @@ def check_remote(
             list(scope.needed_by), progress.advance, progress.expect
         )
         objects, packs = _findings(store, health)
+        _mark_not_pushed(repo, name, listing, objects)
         if options.repairer is not None and (objects or packs):
             options.repairer.repair_remote_packs(store, health)
             left = _check_again(repo, store, listing, health)
@@ -123,12 +134,21 @@ def _findings(
 ) -> tuple[dict[ObjectName, FsckFinding], dict[bytes, FsckFinding]]:
     objects = {}
     for name, fault in sorted(health.faults.items()):
-        objects[name] = FsckFinding(Problem(_kind(fault), f"{name.oid.short}: {fault.why}", store.name), (name,))
+        what = f"{name.oid.short}: {fault.why}" if fault.why else name.oid.short
+        objects[name] = FsckFinding(Problem(_kind(fault), what, store.name), (name,))
     packs = {}
     for one in health.packs.values():
         problem = Problem(_kind(one), f"pack {one.short}: {one.why}", store.name)
         packs[one.name] = FsckFinding(problem, health.users[one.name])
     return objects, packs
+
+
+def _mark_not_pushed(repo: Repo, remote: str, listing: Listing, objects: Mapping[ObjectName, FsckFinding]) -> None:
+    """Call those of OBJECTS not pushed that this clone has and never saw on REMOTE, which does not list them."""
+    seen = seen_cache.load(repo, remote)
+    for name, found in objects.items():
+        if not listing.has_root(*name) and name not in seen and repo.store.has_root(*name):
+            found.problem = replace(found.problem, kind=NOT_PUSHED, what=name.oid.short)
 
 
 def _kind(one: Fault | RemotePack) -> str:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from modelvc.errors import ModelvcError
-from modelvc.formats.paths import model_of
+from modelvc.formats.paths import SafeRelPath, model_of
 from modelvc.formats.pointer.pointer import parse
 from modelvc.git import history
 from modelvc.ids import ObjectName
 from modelvc.models.versions import claims
+from modelvc.models.versions.pointers import way_back
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -22,14 +24,18 @@ if TYPE_CHECKING:
 
 
 DAMAGED, MISSING, UNREADABLE, BROKEN = "damaged", "missing", "unreadable", "broken-pointer"
-WRONG = "wrong-pointer"
+WRONG, NOT_PUSHED = "wrong-pointer", "not-pushed"
+_HERE = " (worktree)"
+_MOST_FIXES = 20  # problems whose command is looked up: each asks Git
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One problem. `needed_by`: "path (commit)" or "path (worktree)" of the pointers that need the object.
 
-    `introduced_by`: the same with the first commit that had each pointer; `repaired`: it is fixed.
+    `introduced_by`: the same with the first commit that had each pointer; `repaired`: it is fixed; `set_aside`:
+    namely by moving away what nothing needs. `fix`: the command that repairs a pointer of the worktree, or brings back
+    a version that this clone has.
     """
 
     kind: str
@@ -38,23 +44,49 @@ class Problem:
     needed_by: tuple[str, ...] = ()
     introduced_by: tuple[str, ...] = ()
     repaired: bool = False
+    set_aside: bool = False
+    fix: str = ""
 
 
 @dataclass(slots=True)
 class FsckFinding:
-    """A problem and the objects that it affects."""
+    """A problem and the objects that it affects. `pointer`: the path of a pointer that cannot be read."""
 
     problem: Problem
     names: Iterable[ObjectName] = ()
+    pointer: str = ""
 
     def repaired(self) -> None:
         """Mark the problem as repaired."""
         self.problem = replace(self.problem, repaired=True)
 
+    def set_aside(self) -> None:
+        """Mark the problem of an object that nothing needs as solved: its root was moved away."""
+        self.problem = replace(self.problem, repaired=True, set_aside=True)
 
-def broken_pointers(scope: Scope) -> list[FsckFinding]:
-    """Return a finding for each pointer in SCOPE that cannot be read."""
-    return [FsckFinding(Problem(BROKEN, f"{location}: {why}", "Git", (location,))) for location, why in scope.broken]
+
+def broken_pointers(repo: Repo, scope: Scope) -> list[FsckFinding]:
+    """Return a finding for each pointer in SCOPE that cannot be read. One in the worktree has a command that helps."""
+    found: list[FsckFinding] = []
+    for location, why in scope.broken:
+        path, _, commit = location.rpartition(" in ")
+        here = commit == "the worktree"
+        where = f"{path} ({'worktree' if here else commit})"
+        words = why.removeprefix(path) if why.startswith(path) else f": {why}"
+        fix = ""
+        if here and "was written by a newer mvc" not in why and len(found) < _MOST_FIXES:
+            with suppress(ModelvcError):
+                fix = repo.mending(model_of(path))
+        found.append(FsckFinding(Problem(BROKEN, f"{where}{words}", "Git", fix=fix), pointer=path))
+    return found
+
+
+def with_way_back(repo: Repo, findings: Sequence[FsckFinding]) -> None:
+    """Add to each missing version of the worktree the command that takes the nearest version that this clone has."""
+    for found in findings[:_MOST_FIXES]:
+        users = [user.removesuffix(_HERE) for user in found.problem.needed_by if user.endswith(_HERE)]
+        if found.problem.kind == MISSING and users and not found.problem.repaired:
+            found.problem = replace(found.problem, fix=way_back(repo, SafeRelPath(users[0])))
 
 
 def wrong_pointers(scope: Scope, actual: Callable[[Pointer], Extent | None]) -> list[FsckFinding]:
@@ -80,20 +112,18 @@ def with_pointers(
     NEEDED_BY: "path (commit)" of the pointers to each object.
     """
     concerned = {name for found in findings for name in found.names}
-    pointers = any(found.problem.kind == BROKEN for found in findings)
+    pointers = any(found.pointer for found in findings)
     first = _introduced(repo, concerned) if pointers or not concerned.isdisjoint(needed_by) else {}
     problems = []
     for found in findings:
         names = sorted(found.names)
         locations = (*found.problem.needed_by, *(pointer for name in names for pointer in needed_by.get(name, ())))
-        keys: list[ObjectName | str] = [
-            *names,
-            *(location.rpartition(" in ")[0] for location in found.problem.needed_by),
-        ]
+        keys: list[ObjectName | str] = [*names, *([found.pointer] if found.pointer else [])]
         since = (user for key in keys for user in first.get(key, ()))
-        problems.append(
-            replace(found.problem, needed_by=tuple(dict.fromkeys(locations)), introduced_by=tuple(dict.fromkeys(since)))
+        found.problem = replace(
+            found.problem, needed_by=tuple(dict.fromkeys(locations)), introduced_by=tuple(dict.fromkeys(since))
         )
+        problems.append(found.problem)
     return tuple(problems)
 
 

@@ -13,10 +13,12 @@ from modelvc.ids import ObjectName
 from modelvc.models.files.store_present import store_present
 from modelvc.models.files.trees import entries_of, oid_of
 from modelvc.models.remotes import configured, opening, seen_cache
+from modelvc.models.versions import shared_store
 from modelvc.store.check import local_store
 from modelvc.store.local.ingest import Ingest
 from modelvc.store.local.writer import StoreWriter
 from modelvc.store.repair import recover
+from modelvc.store.repair.local_store import set_root_aside
 from modelvc.store.repair.remote_pack import repair_remote_pack
 from modelvc.store.transfer.download import Downloader
 from modelvc.store.transfer.to_push import ToPush
@@ -75,6 +77,30 @@ class Repairer:
         for name, content in contents.items():
             if content is not None and self._is_whole(name, content, known=name in intact):
                 objects[name].repaired()
+
+    def set_aside(self, objects: Mapping[ObjectName, FsckFinding]) -> None:
+        """Move the roots of those OBJECTS that are not repaired to the folder of damage, and mark their findings.
+
+        No pointer needs OBJECTS. Nothing is moved while a remote that may have good copies could not be asked, or if
+        another clone that uses the store may need an object. The check is repeated while no writer is at work.
+        """
+        repo, store = self._repo, self._repo.store
+        left = {name: found for name, found in objects.items() if not found.problem.repaired}
+        if not left or self.not_asked:
+            return
+        if shared_store.other_clones(repo):
+            try:
+                left = {
+                    k: v for k, v in left.items() if k not in shared_store.reachable_from_all_clones(repo, 0).needed
+                }
+            except ModelvcError:
+                return  # a clone that cannot be read may need each of them
+        with store.exclusive():
+            store.forget_packs()
+            for name, found in left.items():
+                if local_store.check_object(store, name, every_byte=True) is not None:
+                    set_root_aside(store, name, os.path.join(repo.layout.mvc_dir, "damaged"))
+                    found.set_aside()
 
     def _is_whole(self, name: ObjectName, content: Content, *, known: bool) -> bool:
         store = self._repo.store

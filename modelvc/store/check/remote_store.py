@@ -49,7 +49,10 @@ class CheckDepth:
 
 
 class Fault(NamedTuple):
-    """What is wrong with an object on a remote: `gone`, unreadable for this account (`denied`), or else damaged."""
+    """What is wrong with an object on a remote: `gone`, unreadable for this account (`denied`), or else damaged.
+
+    `why`: "" if the remote has no root of the object.
+    """
 
     why: str
     gone: bool
@@ -156,7 +159,7 @@ class RemoteChecker:
         except _Faulty as error:
             self._faults[name] = error.fault
         except KeyMissing:
-            self._faults[name] = Fault("not there", gone=True)
+            self._faults[name] = Fault("", gone=True)
         except KeyDenied:
             self._faults[name] = Fault(f"its root {DENIED}", gone=False, denied=True)
         except FormatError as error:

@@ -125,8 +125,7 @@ def test_broken_is_named_with_its_fix(name: str):
     assert time.perf_counter() - started < 0.5
     assert str(caught.value).startswith(f"{PATH} is not a valid pointer: ")
     assert why in str(caught.value)
-    assert f"`git checkout -- {PATH}`" in caught.value.hint
-    assert "`mvc log models/a.pkl`" in caught.value.hint
+    assert caught.value.hint == "run `mvc log models/a.pkl` to see the versions before it"
     assert (caught.value.code, caught.value.exit_code) == ("broken-pointer", 12)
 
 
