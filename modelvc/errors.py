@@ -257,10 +257,6 @@ class BrokenPointer(FormatError):
     code = "broken-pointer"
 
 
-class LaterPointer(BrokenPointer):
-    """A pointer of a format that only later releases read: it is not damaged."""
-
-
 class RemoteError(ModelvcError):
     """The remote failed."""
 

@@ -14,7 +14,6 @@ from modelvc.atomic import FileLock, delete_left, write_all
 from modelvc.errors import (
     BrokenPointer,
     FormatError,
-    LaterPointer,
     LockHeld,
     ModelvcError,
     NoRepository,
@@ -250,7 +249,7 @@ class Repo:
         """
         try:
             return self.read_pointer(path)
-        except LaterPointer:
+        except pointers.LaterPointer:
             raise
         except BrokenPointer as error:
             error.hint = f"run `{self.mending(path)}`"

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, cast
 
-from modelvc.errors import BrokenPointer, FormatError, LaterPointer, PointerConflict, shown
+from modelvc.errors import BrokenPointer, FormatError, PointerConflict, shown
 from modelvc.formats import limits, toml
 from modelvc.formats.paths import POINTER_SUFFIX, SafeRelPath
 from modelvc.formats.pointer import metrics, model_table
@@ -40,6 +40,10 @@ _USUAL = re.compile(
     rf"(?:\n\[metrics\]\nof = {_DIGEST}((?:{_NAME} = [0-9.-]{{1,40}}\n)*+))?"
     rf"(?:\n\[{model_table.NAME}\]\n((?:[a-z_]{{2,20}} = [^\n]++\n)++))?".encode()
 )
+
+
+class LaterPointer(BrokenPointer):
+    """A pointer of a format that only later releases read: it is not damaged."""
 
 
 @dataclass(frozen=True, slots=True)

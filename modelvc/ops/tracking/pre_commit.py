@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from modelvc.errors import BrokenPointer, LaterPointer, ModelvcError, shown
+from modelvc.errors import BrokenPointer, ModelvcError, shown
 from modelvc.formats import limits
 from modelvc.formats.paths import model_of
-from modelvc.formats.pointer.pointer import parse
+from modelvc.formats.pointer.pointer import LaterPointer, parse
 from modelvc.formats.text import config, policy
 from modelvc.git import history, index
 from modelvc.models.files.model_status import MODIFIED
