@@ -4,6 +4,9 @@ from __future__ import annotations
 
 SAFETENSORS_HEADER = 100_000_000  # bytes, as the library allows
 
+# The opcodes with which a pickle without a protocol may begin: those that take nothing from the stack.
+_FIRST = b"(cVSINLFGKMJXUTBCP])}\x82\x83\x84\x88\x89\x8a\x8b\x8c\x8d\x8e\x8f\x95\x96\x97"
+
 
 def is_safetensors(head: bytes) -> bool:
     """Whether HEAD begins with a plausible length and an object."""
@@ -33,8 +36,8 @@ def is_pickle(head: bytes) -> bool:
     """Whether a file that begins with HEAD is a pickle of any protocol."""
     if head[:1] == b"\x80":
         return head[1:2] <= b"\x05"
-    if not head or head[0] not in b"(cVSINLFGKMJXUTBCP])}l":
-        return False  # no opcode that a pickle without a protocol begins with
+    if not head or head[0] not in _FIRST:
+        return False
     from modelvc.modelfiles.pickles.pickle_files import is_pickle as runs
 
     return runs(head)

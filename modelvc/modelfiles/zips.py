@@ -36,7 +36,14 @@ def _is_npz(names: frozenset[str]) -> bool:
     return bool(names) and all(name.endswith(".npy") for name in names)
 
 
-KINDS: tuple[Kind, ...] = (Kind("npz", _is_npz, "tensors.numpy_files", "read_npz"),)
+def _is_torch(names: frozenset[str]) -> bool:
+    return any(name.count("/") == 1 and name.casefold().endswith("/data.pkl") for name in names)
+
+
+KINDS: tuple[Kind, ...] = (
+    Kind("npz", _is_npz, "tensors.numpy_files", "read_npz"),
+    Kind("torch", _is_torch, "pickles.torch_files", "read_zip", any_case=True),
+)
 
 
 def read(source: Source, budget: Budget) -> ModelFacts:

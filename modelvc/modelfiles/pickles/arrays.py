@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from modelvc.modelfiles.pickles.values import Array, Blob, Entries, Global, Items, Made, Text, Value
+from modelvc.modelfiles.pickles.values import Array, Blob, Entries, Global, Items, Made, Value
 
 _SIMPLE = re.compile(r"([biufcOSUVMm])(\d{1,9})")
 _NAMES = {"i": "int", "u": "uint", "f": "float", "c": "complex"}
@@ -107,7 +107,7 @@ def _array(shape: Value, dtype: Value, data: Value) -> Array | None:
     array = Array(found.name, lengths, -1, -1)
     array.objects = found.objects
     if isinstance(data, Blob):
-        if data.end - data.start == _product(lengths) * found.size and data.end:
+        if data.end - data.start == product(lengths) * found.size and data.end:
             array.start, array.end = data.start, data.end
     elif isinstance(data, Items):
         array.values = data
@@ -133,13 +133,9 @@ def scalar_of(value: Value) -> int | float | bool | None:
     return number
 
 
-def _product(lengths: tuple[int, ...]) -> int:
+def product(lengths: tuple[int, ...]) -> int:
+    """Return how many elements an array of LENGTHS has."""
     total = 1
     for one in lengths:
         total *= one
     return total
-
-
-def text_length(value: Value) -> int:
-    """Return how long a text is, in bytes; 0 for all else."""
-    return value.end - value.start if isinstance(value, Text) else len(value) if isinstance(value, str) else 0

@@ -12,6 +12,7 @@ from modelvc.modelfiles.pickles.machine import Machine
 from modelvc.modelfiles.pickles.seen import Seen
 from modelvc.modelfiles.pickles.stream import Ends, FileStream
 from modelvc.modelfiles.pickles.summary import summary
+from modelvc.modelfiles.pickles.torch_files import MAGIC, read_legacy
 from modelvc.modelfiles.source import Budget, OutOfTime, Source, Unreadable, of_bytes
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ _HEAD = 4096  # bytes
 
 def read(source: Source, budget: Budget) -> ModelFacts:
     """Return what the pickle in SOURCE is: plain, or of joblib without compression."""
-    return _read(lambda: FileStream(source), "pickle", Seen(budget), source)
+    return _read(lambda: FileStream(source), "pickle", Seen(budget), places=True)
 
 
 def read_compressed(source: Source, budget: Budget) -> ModelFacts:
@@ -37,7 +38,7 @@ def read_compressed(source: Source, budget: Budget) -> ModelFacts:
     if first is not None and not is_pickle(first):
         return ModelFacts("unknown")
     seen = Seen(budget)
-    facts = _read(lambda: Inflated(source, compression, budget), "joblib", seen, None)
+    facts = _read(lambda: Inflated(source, compression, budget), "joblib", seen, places=False)
     return replace(facts, notes=(f"compressed by {compression.name}", *facts.notes))
 
 
@@ -51,12 +52,16 @@ def _first(source: Source, compression: Compression, budget: Budget) -> bytes | 
         return None
 
 
-def _read(open_stream: Callable[[], Stream], name: str, seen: Seen, source: Source | None) -> ModelFacts:
+def _read(open_stream: Callable[[], Stream], name: str, seen: Seen, *, places: bool) -> ModelFacts:
     arrays = JoblibArrays()
     value: Value = None
     failure = ""
     try:
-        value = _pickles(open_stream(), seen, arrays)
+        stream = open_stream()
+        value, at = Machine(stream, seen, on_build=arrays).run(0)
+        if value == MAGIC and places:
+            return read_legacy(stream, at, seen)
+        _others(stream, at, seen, arrays)
     except OutOfTime:
         raise
     except Unreadable as error:
@@ -64,7 +69,7 @@ def _read(open_stream: Callable[[], Stream], name: str, seen: Seen, source: Sour
     if arrays.found:
         name = "joblib"
         _also_as_plain(open_stream, seen)
-    facts = summary(name, value, seen, source)
+    facts = summary(name, value, seen, places=places)
     return replace(facts, unreadable=failure or seen.trouble)
 
 
@@ -75,7 +80,9 @@ def _also_as_plain(open_stream: Callable[[], Stream], seen: Seen) -> None:
     """
     trouble = seen.trouble
     try:
-        _pickles(open_stream(), seen, None)
+        stream = open_stream()
+        _, at = Machine(stream, seen).run(0)
+        _others(stream, at, seen, None)
     except OutOfTime:
         raise
     except Unreadable:
@@ -83,9 +90,8 @@ def _also_as_plain(open_stream: Callable[[], Stream], seen: Seen) -> None:
     seen.trouble = trouble
 
 
-def _pickles(stream: Stream, seen: Seen, arrays: JoblibArrays | None) -> Value:
-    """Read one pickle after the other to the end of STREAM. Return the value of the first."""
-    first, at = Machine(stream, seen, on_build=arrays).run(0)
+def _others(stream: Stream, at: int, seen: Seen, arrays: JoblibArrays | None) -> None:
+    """Read one pickle after the other, from the offset AT to the end of STREAM."""
     while not stream.ends(at):
         seen.budget.open_members(1)
         try:
@@ -94,8 +100,7 @@ def _pickles(stream: Stream, seen: Seen, arrays: JoblibArrays | None) -> Value:
             raise
         except Unreadable:
             seen.doubt("bytes follow the pickle that are none")
-            break
-    return first
+            return
 
 
 def is_pickle(head: bytes) -> bool:

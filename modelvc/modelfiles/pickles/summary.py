@@ -10,10 +10,11 @@ from modelvc.modelfiles.pickles.values import Array, Entries, Items, Made, Value
 from modelvc.modelfiles.pickles.walking import attribute, attributes, described, walk
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from modelvc.modelfiles.pickles.seen import Seen
-    from modelvc.modelfiles.source import Source
+
+    Describe = Callable[[tuple[str, ...], Value], Tensor | None]
 
 FRAMEWORKS = {
     "sklearn": "scikit-learn", "xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatBoost", "torch": "torch",
@@ -27,11 +28,19 @@ _DEEP = 8  # estimators inside of each other
 _FLOATS = frozenset({"float16", "float32", "float64", "float128", "complex64", "complex128"})
 
 
-def summary(name: str, value: Value, seen: Seen, source: Source | None) -> ModelFacts:
-    """Return the facts of a file of format NAME that builds VALUE. SOURCE: the file, if it is not compressed."""
+def summary(name: str, value: Value, seen: Seen, *, places: bool, tensors: Describe | None = None) -> ModelFacts:
+    """Return the facts of a file of format NAME that builds VALUE.
+
+    PLACES: whether offsets are those of the file. TENSORS: returns the tensor that the value at a path is, or None.
+    """
     found = _Found()
     for path, one in walk(value):
-        found.take(path, one, seen, places=source is not None)
+        tensor = tensors(path, one) if tensors is not None else None
+        if tensor is not None:
+            seen.budget.open_members(1)
+            found.tensors.append(tensor)
+        else:
+            found.take(path, one, seen, places=places)
     class_name = value.name if isinstance(value, Made) else ""
     framework = FRAMEWORKS.get(class_name.partition(".")[0], "") if class_name else ""
     return ModelFacts(
