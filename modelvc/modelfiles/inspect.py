@@ -5,8 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
+from modelvc.modelfiles import recognise
 from modelvc.modelfiles.facts import ModelFacts
-from modelvc.modelfiles.recognise import is_compressed_pickle, is_npy, is_pickle, is_safetensors, is_zip
 from modelvc.modelfiles.source import Budget, OutOfTime, Source, Unreadable
 
 if TYPE_CHECKING:
@@ -29,11 +29,12 @@ class Format(NamedTuple):
 
 # The first format that recognises a file reads it. Pickles come last: those without a magic number are found by trial.
 FORMATS: tuple[Format, ...] = (
-    Format("safetensors", is_safetensors, "tensors.safetensors"),
-    Format("npy", is_npy, "tensors.numpy_files"),
-    Format("zip", is_zip, "zips"),
-    Format("joblib", is_compressed_pickle, "pickles.pickle_files", "read_compressed"),
-    Format("pickle", is_pickle, "pickles.pickle_files"),
+    Format("safetensors", recognise.is_safetensors, "tensors.safetensors"),
+    Format("gguf", recognise.is_gguf, "tensors.gguf"),
+    Format("npy", recognise.is_npy, "tensors.numpy_files"),
+    Format("zip", recognise.is_zip, "zips"),
+    Format("joblib", recognise.is_compressed_pickle, "pickles.pickle_files", "read_compressed"),
+    Format("pickle", recognise.is_pickle, "pickles.pickle_files"),
 )
 
 

@@ -1,0 +1,63 @@
+"""Read a file forward through a window of it, in small pieces."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from modelvc.modelfiles.source import Unreadable
+
+if TYPE_CHECKING:
+    from modelvc.modelfiles.source import Source
+
+_WINDOW = 1 << 20
+
+
+class Cursor:
+    """A place in a file. `at`: its offset."""
+
+    def __init__(self, source: Source, at: int = 0) -> None:
+        self._source = source
+        self._window, self._base = b"", at
+        self.at = at
+
+    def take(self, length: int) -> bytes:
+        """Return the next LENGTH bytes, and pass them. Raises Unreadable if the file ends before."""
+        begin = self.at - self._base
+        data = self._window[begin : begin + length] if begin >= 0 else b""
+        if len(data) != length:
+            self._fill(length)
+            data = self._window[:length]
+        self.at += length
+        return data
+
+    def skip(self, length: int) -> None:
+        """Pass LENGTH bytes unread. Raises Unreadable if the file ends before."""
+        if length > self._source.size - self.at:
+            raise Unreadable("a length leads behind the end of the file")
+        self.at += length
+
+    def number(self, width: int) -> int:
+        """Return the next WIDTH bytes as a number without sign, the lowest byte first."""
+        return int.from_bytes(self.take(width), "little")
+
+    def skip_texts(self, count: int) -> None:
+        """Pass COUNT texts, each behind its length in 8 bytes."""
+        while count:
+            window, i = self._window, self.at - self._base
+            end = len(window) - 8
+            while count and 0 <= i <= end:
+                i += 8 + int.from_bytes(window[i : i + 8], "little")
+                count -= 1
+            if i + self._base > self._source.size:
+                raise Unreadable("a length leads behind the end of the file")
+            self.at = self._base + i
+            if count:
+                self._fill(8)
+
+    def _fill(self, length: int) -> None:
+        """Move the window here, so that it has at least LENGTH bytes."""
+        rest = self._source.size - self.at
+        if length > rest:
+            raise Unreadable("a length leads behind the end of the file")
+        self._window = self._source.exactly(self.at, min(max(length, _WINDOW), rest))
+        self._base = self.at
