@@ -31,6 +31,7 @@ class Format(NamedTuple):
 FORMATS: tuple[Format, ...] = (
     Format("safetensors", recognise.is_safetensors, "tensors.safetensors"),
     Format("gguf", recognise.is_gguf, "tensors.gguf"),
+    Format("onnx", recognise.is_onnx, "tensors.onnx"),
     Format("npy", recognise.is_npy, "tensors.numpy_files"),
     Format("zip", recognise.is_zip, "zips"),
     Format("joblib", recognise.is_compressed_pickle, "pickles.pickle_files", "read_compressed"),

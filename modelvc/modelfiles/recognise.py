@@ -41,3 +41,44 @@ def is_pickle(head: bytes) -> bool:
     from modelvc.modelfiles.pickles.pickle_files import is_pickle as runs
 
     return runs(head)
+
+
+# Fields at the start of a model of ONNX, with their wire types: its version, its maker, its notes, its graph, opsets.
+_ONNX = {2: 2, 3: 2, 4: 2, 5: 0, 6: 2, 7: 2, 8: 2}
+_NOTES, _GRAPH, _OPSET = 6, 7, 8
+
+
+def is_onnx(head: bytes) -> bool:
+    """Whether HEAD begins with the fields of a model of ONNX, up to its graph or a set of operators.
+
+    Other formats are messages of Protocol Buffers too, so that the fields must be in order, and its texts printable.
+    """
+    if len(head) < 4 or head[0] != 0x08 or not 1 <= head[1] <= 64:
+        return False
+    at, before = 2, 1
+    while at + 1 < len(head):
+        number, wire = head[at] >> 3, head[at] & 7
+        if number <= before or _ONNX.get(number) != wire:
+            return False
+        if number in {_GRAPH, _OPSET}:
+            return True
+        before = number
+        length, at = _varint(head, at + 1)
+        if wire:
+            if any(byte < 0x20 and byte not in b"\t\n\r" for byte in head[at : at + length]):
+                return False
+            if at + length >= len(head):  # long notes
+                return number == _NOTES
+            at += length
+    return False
+
+
+def _varint(head: bytes, at: int) -> tuple[int, int]:
+    """Return the number AT an offset, and the offset behind it."""
+    value = shift = 0
+    for place in range(at, min(at + 10, len(head))):
+        value |= (head[place] & 0x7F) << shift
+        shift += 7
+        if head[place] < 0x80:
+            return value, place + 1
+    return 1 << 64, len(head)

@@ -40,6 +40,27 @@ class Cursor:
         """Return the next WIDTH bytes as a number without sign, the lowest byte first."""
         return int.from_bytes(self.take(width), "little")
 
+    def varint(self, end: int) -> int:
+        """Return the next varint of 64 bits, which must end before END, and pass it."""
+        begin = self.at - self._base
+        if 0 <= begin < len(self._window) and self._window[begin] < 0x80 and self.at < end:
+            self.at += 1
+            return self._window[begin]
+        value = shift = 0
+        for byte in self.ahead(min(10, end - self.at)):
+            value |= (byte & 0x7F) << shift
+            shift += 7
+            if byte < 0x80:
+                self.at += shift // 7
+                return value & 0xFFFF_FFFF_FFFF_FFFF
+        raise Unreadable("a number does not end")
+
+    def ahead(self, length: int) -> bytes:
+        """Return the next LENGTH bytes, without passing them. Raises Unreadable if the file ends before."""
+        data = self.take(length)
+        self.at -= length
+        return data
+
     def skip_texts(self, count: int) -> None:
         """Pass COUNT texts, each behind its length in 8 bytes."""
         while count:
