@@ -50,6 +50,7 @@ from modelvc.store.local import index
 from modelvc.store.objects import codec
 from modelvc.store.repair import damaged_local_pack
 from modelvc.worktree.state import Stat, State, now
+from tests.support import inside_parsers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -714,5 +715,6 @@ PARSERS: dict[str, Parser] = {
     "containers": Parser(
         _sniff, _containers(), (b"PK\x01\x02", b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07", *_NUMBERS)
     ),
+    **{name: Parser(*one) for name, one in inside_parsers.PARSERS.items()},
     "state": Parser(_state, (_state_example(),), _NUMBERS),
 }

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from modelvc.modelfiles.chat_templates import judge_template
 from modelvc.modelfiles.facts import ModelFacts, Tensor, clean
+from modelvc.modelfiles.polyglots import also_as_pickle
 from modelvc.modelfiles.source import Unreadable
 from modelvc.modelfiles.tensors.cursor import Cursor
 
@@ -74,7 +75,7 @@ def read(source: Source, budget: Budget) -> ModelFacts:
     architecture = str(own.pop("general.architecture", ""))
     figures = {**values.arrays, **{key: one for key, one in values.scalars.items() if key not in own}}
     figures.pop("general.architecture", None)
-    return ModelFacts(
+    facts = ModelFacts(
         "gguf",
         framework="ggml",
         class_name=architecture,
@@ -85,6 +86,7 @@ def read(source: Source, budget: Budget) -> ModelFacts:
         findings=tuple(values.findings),
         notes=tuple(values.notes),
     )
+    return also_as_pickle(source, facts, budget)  # its magic number begins with the opcode of a float
 
 
 def _value(cursor: Cursor, values: _Values, budget: Budget) -> None:

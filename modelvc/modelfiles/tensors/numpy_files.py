@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from modelvc.modelfiles.archive import blocks, content
 from modelvc.modelfiles.facts import ModelFacts, Tensor, clean
-from modelvc.modelfiles.source import Source, Unreadable, of_bytes
+from modelvc.modelfiles.polyglots import merged
+from modelvc.modelfiles.source import OutOfTime, Source, Unreadable, of_bytes
 from modelvc.modelfiles.tensors.literals import read_literal
 
 if TYPE_CHECKING:
@@ -50,20 +51,22 @@ def read(source: Source, budget: Budget) -> ModelFacts:
     """Return the facts of the .npy file SOURCE."""
     arrays = _Arrays(budget)
     at = count = 0
-    while at < source.size or not count:
-        budget.open_members(1)
-        rest = source.part(at, source.size)
-        header = _header(rest)
-        # A pickle says itself where it ends, so that the rest of the file is that of the machine.
-        end = rest.size if header.type.objects else header.end
-        if end > rest.size:
-            raise Unreadable("an array is longer than the file")
-        arrays.add(str(count), header, at)
-        if header.type.objects:
-            arrays.add_objects(rest.part(header.start, end))
-        at += end
-        count += 1
-    if count == 1:
+    with arrays:
+        while at < source.size or not count:
+            budget.look_at_clock()
+            budget.open_members(1)
+            rest = source.part(at, source.size)
+            header = _header(rest)
+            # A pickle says itself where it ends, so that the rest of the file is that of the machine.
+            end = rest.size if header.type.objects else header.end
+            if end > rest.size:
+                raise Unreadable("an array is longer than the file")
+            arrays.add(str(count), header, at)
+            if header.type.objects:
+                arrays.add_objects(rest.part(header.start, end))
+            at += end
+            count += 1
+    if len(arrays.tensors) == 1:
         arrays.tensors[0] = arrays.tensors[0]._replace(name="")
     return arrays.facts("npy")
 
@@ -72,14 +75,15 @@ def read_npz(source: Source, budget: Budget, members: tuple[Member, ...]) -> Mod
     """Return the facts of the .npz file SOURCE, a zip of MEMBERS."""
     arrays = _Arrays(budget)
     for member in members:
-        budget.look_at_clock()
-        header = _header(Source(member.size, _first(source, member, budget).read_at))
-        name = clean(member.name.removesuffix(".npy"))
-        arrays.add(name, header, -1 if member.method else member.start)
-        if header.type.objects:
-            arrays.add_objects(of_bytes(content(source, member, budget)[header.start :]))
-        elif header.end != member.size:
-            raise Unreadable("an array is not as long as its shape says")
+        with arrays:
+            budget.look_at_clock()
+            header = _header(Source(member.size, _first(source, member, budget).read_at))
+            name = clean(member.name.removesuffix(".npy"))
+            arrays.add(name, header, -1 if member.method else member.start)
+            if header.type.objects:
+                arrays.add_objects(of_bytes(content(source, member, budget)[header.start :]))
+            elif header.end != member.size:
+                raise Unreadable("an array is not as long as its shape says")
     return arrays.facts("npz")
 
 
@@ -91,7 +95,7 @@ def _first(source: Source, member: Member, budget: Budget) -> Source:
 
 
 class _Arrays:
-    """The arrays of one file."""
+    """The arrays of one file. As a context it takes note of an Unreadable, so that what was seen before counts."""
 
     def __init__(self, budget: Budget) -> None:
         self.tensors: list[Tensor] = []
@@ -99,6 +103,15 @@ class _Arrays:
         self._parameters = 0
         self._fortran = 0
         self._pickled: list[ModelFacts] = []
+        self._unreadable = ""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> bool:
+        if not isinstance(error, Unreadable) or isinstance(error, OutOfTime):
+            return False
+        self._unreadable = self._unreadable or str(error)
+        return True
 
     def add(self, name: str, header: _Header, at: int) -> None:
         """Take the array NAME, whose file begins AT an offset; -1 if it is compressed."""
@@ -110,15 +123,28 @@ class _Arrays:
             self._parameters += self.tensors[-1].elements
         self._fortran += header.fortran and len(header.shape) > 1
 
-    def add_objects(self, pickled: Source) -> None:  # noqa: ARG002
+    def add_objects(self, pickled: Source) -> None:
         """Take the pickle of an array of objects."""
-        raise Unreadable("it holds Python objects, which are not read yet")
+        from modelvc.modelfiles.pickles import pickle_files
+
+        found = pickle_files.read(pickled, self._budget)
+        self._pickled.append(found)
+        self._unreadable = self._unreadable or found.unreadable
 
     def facts(self, form: str) -> ModelFacts:
         """Return the facts of a file of the format FORM."""
-        notes = (f"{self._fortran:,} in Fortran order",) if self._fortran else ()
+        notes = [f"{self._fortran:,} in Fortran order"] if self._fortran else []
+        if self._pickled:
+            notes.append("holds Python objects, as pickles")
         return ModelFacts(
-            form, framework="numpy", tensors=tuple(self.tensors), parameters=self._parameters, notes=notes
+            form,
+            framework="numpy",
+            tensors=tuple(self.tensors),
+            parameters=self._parameters,
+            imports=merged(*(one.imports for one in self._pickled)),
+            findings=tuple(dict.fromkeys(finding for one in self._pickled for finding in one.findings)),
+            notes=tuple(notes),
+            unreadable=self._unreadable,
         )
 
 

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, NamedTuple
 
 from modelvc.modelfiles.facts import ModelFacts, Tensor, clean
+from modelvc.modelfiles.polyglots import also_as_pickle
 from modelvc.modelfiles.recognise import SAFETENSORS_HEADER
 from modelvc.modelfiles.source import Unreadable
 from modelvc.modelfiles.tensors.dtypes import size_of
@@ -59,7 +60,7 @@ def read(source: Source, budget: Budget) -> ModelFacts:
     _check_tiles(tensors, source.size - begin)
     placed = tuple(one._replace(start=begin + one.start, end=begin + one.end) for one in tensors)
     framework = dict(notes.pairs).get("format", "")
-    return ModelFacts(
+    facts = ModelFacts(
         "safetensors",
         framework=_FRAMEWORKS.get(framework, ""),
         figures=tuple(pair for pair in notes.pairs if pair[0] != "format" or framework not in _FRAMEWORKS),
@@ -67,6 +68,7 @@ def read(source: Source, budget: Budget) -> ModelFacts:
         tensors=placed,
         notes=(f"{notes.more:,} more notes in its header",) if notes.more else (),
     )
+    return also_as_pickle(source, facts, budget)  # its length may be opcodes that skip to others
 
 
 class _Notes(NamedTuple):

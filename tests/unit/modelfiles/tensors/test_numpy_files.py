@@ -10,7 +10,7 @@ import pytest
 
 from modelvc.modelfiles.facts import ModelFacts
 from modelvc.modelfiles.inspect import inspect
-from modelvc.modelfiles.source import Budget, Unreadable, of_bytes
+from modelvc.modelfiles.source import Budget, OutOfTime, Unreadable, of_bytes
 from modelvc.modelfiles.tensors.literals import read_literal
 
 if TYPE_CHECKING:
@@ -185,6 +185,56 @@ def test_a_lying_length_of_the_header(length: int):
 def test_every_truncation():
     data = save(np.zeros(3))
     assert all(why(data[:end]) for end in range(6, len(data)))
+
+
+def pickled(*imports: str, end: bytes = b".") -> bytes:
+    return b"(" + b"".join(f"c{one.replace(' ', chr(10))}\n".encode() for one in imports) + b"l" + end
+
+
+OBJECTS = "{'descr': '|O', 'fortran_order': False, 'shape': (2,), }"
+RECORD = OBJECTS.replace("'|O'", "[('a', '<f4'), ('b', '|O')]")
+
+
+@pytest.mark.parametrize("header", [OBJECTS, RECORD])
+@pytest.mark.parametrize("packed", [False, True])
+def test_arrays_of_objects_are_pickles(header: str, *, packed: bool):
+    data = npy(header, 0) + pickled("a b", "c d")
+    if packed:
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as file:
+            file.writestr("x.npy", save(np.zeros(3)))
+            file.writestr("y.npy", data)
+            file.writestr("z.npy", npy(header, 0) + pickled("e f"))
+        data = out.getvalue()
+    facts = read(data)
+    assert [one.name for one in facts.imports] == ["a.b", "c.d", *(["e.f"] if packed else [])]
+    assert facts.notes == ("holds Python objects, as pickles",)
+    assert facts.tensors[-1].start == -1
+    assert facts.tensors[-1].dtype == "object"
+
+
+def test_an_array_of_objects_that_numpy_writes():
+    facts = read(save(np.array([{"a": 1}, None, "x"], dtype=object)))
+    assert facts.parameters == 0
+    assert any("_reconstruct" in one.name for one in facts.imports)
+
+
+def test_what_was_imported_before_it_became_unreadable_counts():
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as file:
+        file.writestr("a.npy", b"no array")
+        file.writestr("b.npy", npy(OBJECTS, 0) + pickled("os system", end=b"!"))
+        file.writestr("c.npy", npy(OBJECTS, 0) + pickled("c d"))
+    facts = inspect(of_bytes(out.getvalue()))
+    assert facts.unreadable
+    assert [one.name for one in facts.imports] == ["c.d", "os.system"]
+    after = inspect(of_bytes(npy(OBJECTS, 0) + pickled("a b") + pickled("os system")))
+    assert [one.name for one in after.imports] == ["a.b", "os.system"]
+
+
+def test_the_clock_is_no_reason_of_the_file():
+    with pytest.raises(OutOfTime):
+        inspect(of_bytes(npy(OBJECTS, 0) + pickled("a b")), Budget(seconds=-1))
 
 
 def test_a_member_that_is_no_array():
