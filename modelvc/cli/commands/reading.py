@@ -14,12 +14,10 @@ from modelvc.cli.views import render
 from modelvc.errors import UsageError, shown
 
 if TYPE_CHECKING:
-    from modelvc.ops.history.diff import Diff, MetricChange, ModelChange
     from modelvc.ops.history.log import Log
     from modelvc.ops.history.show import Shown
 
 _MOST_NAMED = 5  # most models in one line
-_MOST_FILES = 50  # most files of a folder that are listed; a line counts the others
 
 
 def ls(words: Words = None) -> None:
@@ -228,18 +226,24 @@ def _facts(found: Shown) -> list[tuple[str, str]]:
 
 def diff(
     words: Words = None,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Compare the numbers of all tensors that changed, however long it takes.")
+    ] = False,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit 1 if a model differs.")] = False,
 ) -> None:
     """Compare two versions of models.
 
-    Compares bytes, the files of a folder, metrics and parameters. Without REV: HEAD and the worktree. With one REV: REV
-    and the worktree, including changes that were not added. A..B means A B.
+    Compares bytes, the files of a folder, metrics and parameters, and what is inside: the version of the framework,
+    hyper-parameters, imports and tensors. No model is loaded. Without REV: HEAD and the worktree. With one REV: REV and
+    the worktree, including changes that were not added. A..B means A B.
 
     Examples:
       mvc diff                          # what changed since the last commit
       mvc diff v1.0 model.pkl           # one model since a tag
       mvc diff --md main..experiment    # two branches, for a pull request
+      mvc diff --deep v1.0              # the numbers of every tensor that changed
     """
+    from modelvc.cli.views.diff import print_diff
     from modelvc.ops.history.diff import diff as op
 
     repo = CONTEXT.open()
@@ -248,89 +252,10 @@ def diff(
     if len(ends) > 2:
         raise UsageError("a range and another revision cannot be combined", hint="mvc diff A..B [PATH]")
     with doing("comparing", quiet=CONTEXT.quiet):
-        found = op(repo, ends[0] if ends else "HEAD", ends[1] if len(ends) > 1 else "", paths)
+        found = op(repo, ends[0] if ends else "HEAD", ends[1] if len(ends) > 1 else "", paths, deep=deep)
     if CONTEXT.json:
         render.dump(found)
     else:
-        _print_diff(found)
+        print_diff(found, deep=deep)
     if exit_code and found.models:
         raise typer.Exit(EXIT_NO)
-
-
-def _print_diff(found: Diff) -> None:
-    for path in found.unreadable:
-        render.say(f"not compared, since it cannot be read: {CONTEXT.name(path)} (see `mvc status`)")
-    if not found.models:
-        render.out("no model differs")
-        return
-    rows = []
-    for m in found.models:
-        new = "" if m.shared is None or m.new_size is None else f"{render.size(m.new_size - m.shared)} new"
-        new = "not added yet" if m.unsaved else new
-        sizes = [render.size(size) for size in (m.old_size, m.new_size) if size is not None]
-        if m.old_oid == m.new_oid:
-            versions, sizes, new = render.short(m.new_oid), sizes[:1], "same bytes"
-        else:
-            versions = " -> ".join(render.short(oid) for oid in (m.old_oid, m.new_oid) if oid)
-        name = f"{CONTEXT.name(m.was)} -> {CONTEXT.name(m.path)}" if m.was else CONTEXT.name(m.path)
-        rows.append((name, m.change, versions, " -> ".join(sizes), new))
-    head = ("model", "change", "version", "size", "content")
-    render.out(*render.table(head, rows, markdown=CONTEXT.markdown))
-    changed = [m for m in found.models if m.change != "removed"]
-    _print_moved("metric", [(m.path, x) for m in changed for x in m.metrics])
-    _print_moved("parameter", [(m.path, x) for m in changed for x in m.params])
-    for m in found.models:
-        if m.change in {"changed", "renamed"}:
-            _print_files(m)
-
-
-_COLOURS = {True: "green", False: "red"}
-
-
-def _print_moved(kind: str, moved: list[tuple[str, MetricChange]]) -> None:
-    """Print changed metrics or parameters. A column says better or worse if the policy gives a direction."""
-    if not moved:
-        return
-    rows = [
-        (
-            CONTEXT.name(path),
-            x.name,
-            render.brief(x.old),
-            render.brief(x.new),
-            "" if x.change is None else f"{x.change:+.6g}",
-            *([_verdict(x)] if any(y.better is not None for _, y in moved) else []),
-        )
-        for path, x in moved
-    ]
-    head = ("model", kind, "old", "new", "change", *([""] if len(rows[0]) > 5 else []))
-    lines = render.table(head, rows, markdown=CONTEXT.markdown)
-    if not CONTEXT.markdown:
-        painted = (
-            render.colour(line, _COLOURS[x.better]) if x.better is not None else line
-            for line, (_, x) in zip(lines[1:], moved, strict=True)
-        )
-        lines = [lines[0], *painted]
-    render.out("", *lines)
-
-
-def _verdict(moved: MetricChange) -> str:
-    """Return an arrow with better or worse; "" if the policy gives no direction."""
-    if moved.better is None:
-        return ""
-    return f"{'↑' if (moved.change or 0) > 0 else '↓'} {'better' if moved.better else 'worse'}"
-
-
-def _print_files(change: ModelChange) -> None:
-    if change.files is None:
-        name = CONTEXT.name(change.path)
-        render.out("", f"{name}: its files are not in this clone; `mvc fetch` brings what is needed to compare them")
-        return
-    rows = [
-        (f"{CONTEXT.name(change.path)}/{f.path}", f.change, render.size(f.old_size), render.size(f.new_size))
-        for f in change.files
-    ]
-    if rows:
-        head = ("file", "change", "old", "new")
-        render.out("", *render.table(head, rows[:_MOST_FILES], markdown=CONTEXT.markdown))
-    if len(rows) > _MOST_FILES:
-        render.out(f"... and {len(rows) - _MOST_FILES:,} more (--json lists all)")

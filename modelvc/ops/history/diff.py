@@ -16,6 +16,7 @@ from modelvc.models.files.trees import entries_of, oid_of, stored_files
 from modelvc.models.policy import read_policy
 from modelvc.models.versions.pointers import pointers_of
 from modelvc.models.versions.renames import FormerNames
+from modelvc.ops.history.diff_inside import Insides
 from modelvc.worktree import file_oids
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from modelvc.formats.binary.tree import TreeEntry
     from modelvc.formats.pointer.metrics import MetricValue
     from modelvc.formats.pointer.pointer import Pointer
+    from modelvc.modelfiles.difference import Difference
     from modelvc.repo import Repo
 
 
@@ -56,7 +58,7 @@ class ModelChange:
     """One model. `change`: "added", "removed", "renamed" (and perhaps changed) or "changed"; `was`: its former name.
 
     `files`: None if a side is not in the store; `unsaved`: the new side is the worktree's file or folder, which was not
-    added yet and has no metrics.
+    added yet and has no metrics. `inside`: None if nothing is known of what both versions are.
     """
 
     path: str
@@ -71,6 +73,7 @@ class ModelChange:
     params: tuple[MetricChange, ...] = ()
     was: str | None = None
     unsaved: bool = False
+    inside: Difference | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +105,11 @@ class _Side(NamedTuple):
     unreadable: set[SafeRelPath]
 
 
-def diff(repo: Repo, old: str = "HEAD", new: str = "", paths: Sequence[str] = ()) -> Diff:
-    """Compare the models below PATHS in the revisions OLD and NEW. "" is the worktree with its unsaved models."""
+def diff(repo: Repo, old: str = "HEAD", new: str = "", paths: Sequence[str] = (), *, deep: bool = False) -> Diff:
+    """Compare the models below PATHS in the revisions OLD and NEW. "" is the worktree with its unsaved models.
+
+    DEEP: compare the numbers of all tensors that changed. Raises UsageError if that needs numpy and it is missing.
+    """
     repo.require_init()
     before, after = _side(repo, old), _side(repo, new)
     unreadable = {*before.unreadable, *after.unreadable}
@@ -120,12 +126,15 @@ def diff(repo: Repo, old: str = "HEAD", new: str = "", paths: Sequence[str] = ()
         if path in after.models and path not in before.models and (name := names.name(after.models[path].pointer))
     }
     rows = []
+    insides = Insides(repo, deep=deep)
     for path in chosen:
         name = came_from.get(path, path)
         if path in unreadable or path in came_from.values():
             continue
         if name != path or _differs(before.models.get(name), after.models.get(path)):
-            rows.append(_changed(repo, policy, (name, path), before.models.get(name), after.models.get(path)))
+            sides = before.models.get(name), after.models.get(path)
+            inside = _inside(insides, path, *sides, here=not new)
+            rows.append(replace(_changed(repo, policy, (name, path), *sides), inside=inside))
     return Diff(before.commit, after.commit, tuple(rows), tuple(path for path in chosen if path in unreadable))
 
 
@@ -212,6 +221,12 @@ def _changed(
         was=was if was != path else None,
         unsaved=unsaved,
     )
+
+
+def _inside(
+    insides: Insides, path: SafeRelPath, old: _Version | None, new: _Version | None, *, here: bool
+) -> Difference | None:
+    return insides.compare(path, old.pointer, new.pointer, here=here) if old and new else None
 
 
 def _shared(repo: Repo, old: Pointer | None, new: Pointer | None) -> int | None:

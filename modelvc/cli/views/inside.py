@@ -1,0 +1,266 @@
+"""Show what changed inside a model: one block of lines for each model, meant for 80 columns."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from modelvc.cli.context import CONTEXT
+from modelvc.cli.views import render
+from modelvc.errors import shown
+from modelvc.modelfiles.difference import shape_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from modelvc.modelfiles.difference import (
+        Difference,
+        FieldChange,
+        Identity,
+        Numbers,
+        TensorChange,
+        TensorChanges,
+        ValueChange,
+    )
+    from modelvc.ops.history.diff import MetricChange, ModelChange
+
+_WIDTH = 80  # columns
+_VALUE = 28  # characters of a value
+_NAME = 30  # characters of the name of a row
+_MOST = 20  # rows of one kind
+_TENSORS = 10  # tensors of one kind
+_UNCHANGED = 2  # hyper-parameters that are shown although they did not change
+# Hyper-parameters that people look for first; then those that are numbers.
+_FIRST = (
+    "n_estimators", "max_depth", "learning_rate", "objective", "C", "alpha", "n_neighbors", "n_clusters", "kernel",
+    "hidden_size", "num_hidden_layers", "num_leaves", "model_type",
+)  # fmt: skip
+_ARRAYS = frozenset(
+    {"pickle", "joblib", "skops"}
+)  # formats whose arrays are parts of an object: only their number counts
+_COLOURS = {True: "green", False: "red"}
+
+
+class Row(NamedTuple):
+    """One line. `old` and `new` are "" if absent; equal if they did not change. `better`: the colour of the line."""
+
+    name: str
+    old: str
+    new: str
+    remark: str = ""
+    better: bool | None = None
+
+
+def print_inside(change: ModelChange, found: Difference, deep: bool) -> None:
+    """Print the block of one model: what it is, then what changed in it. DEEP: all tensors."""
+    title = "   ".join(filter(None, (CONTEXT.name(change.path), *_titles(found.old, found.new))))
+    rows = [*_rows(found), *_measured(change, found)]
+    if CONTEXT.markdown:
+        table = [(row.name, row.old if row.old != row.new else "", row.new, row.remark) for row in rows]
+        render.out("", *render.table((title, "old", "new", ""), table, markdown=True))
+    else:
+        width = min(_NAME, max((len(shown(row.name)) for row in rows), default=0))
+        render.out("", render.colour(title, "bold"), *(_line(row, width) for row in rows))
+    if found.tensors and found.new.format not in _ARRAYS:
+        _print_tensors(found.tensors, deep=deep)
+    if found.note:
+        render.out(f"  ({shown(found.note)})")
+
+
+def _titles(old: Identity, new: Identity) -> Iterator[str]:
+    """Yield what the model is, and the versions of its framework."""
+    yield " -> ".join(dict.fromkeys((_what(old), _what(new))))
+    versions = dict.fromkeys(filter(None, (old.version, new.version)))
+    yield " -> ".join(map(shown, versions))
+
+
+def _what(one: Identity) -> str:
+    return shown(" ".join(filter(None, (one.framework or one.format, one.class_name.rpartition(".")[2]))))
+
+
+def _rows(found: Difference) -> Iterator[Row]:
+    if found.old.format != found.new.format:
+        yield Row("format", found.old.format, found.new.format)
+    yield from _values(found.hyper_parameters, "hyper-parameters", _notable(found.hyper_parameters))
+    figures = [one for one in found.figures if one.changed] or found.figures[:_UNCHANGED]
+    yield from _values(figures, "figures", ())
+    for kind, fields in (("input", found.inputs), ("output", found.outputs)):
+        yield from _fields(kind, fields)
+    if found.imports is not None:
+        yield _text("imports", _imports(found))
+    for what in found.code:
+        yield _text("code", f"new: {what}", better=False)
+    for one, which in ((found.old, "old"), (found.new, "new")):
+        if one.unreadable:
+            yield _text("not read", f"the {which} version: {one.unreadable}")
+    if found.same_content:
+        yield _text("content", "the same: only what the format writes anew at each save differs")
+    if found.tensors:
+        yield _text("tensors", _summary(found.tensors))
+
+
+def _text(name: str, words: str, *, better: bool | None = None) -> Row:
+    return Row(name, words, words, better=better)
+
+
+def _notable(found: Sequence[ValueChange]) -> list[ValueChange]:
+    """Return a few hyper-parameters that did not change."""
+    same = [one for one in found if not one.changed and one.new not in {None, "", "None"}]
+    named = [one for first in _FIRST for one in same if one.name.rpartition(".")[2] == first]
+    numbers = [one for one in same if isinstance(one.new, int | float) and not isinstance(one.new, bool)]
+    return list({one.name: one for one in (*named, *numbers)}.values())[:_UNCHANGED]
+
+
+def _values(found: Iterable[ValueChange], kind: str, also: Sequence[ValueChange]) -> Iterator[Row]:
+    changed = [one for one in found if one.changed or kind == "figures"]
+    for one in changed[:_MOST]:
+        yield Row(one.name, _value(one.old), _value(one.new), _share(one) if kind == "figures" else "")
+    if len(changed) > _MOST:
+        yield _text("...", f"and {len(changed) - _MOST:,} more {kind} (--json lists all)")
+    for one in also:
+        yield Row(one.name, _value(one.old), _value(one.new))
+
+
+def _value(value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return shown(render.brief(value), _VALUE)
+
+
+def _share(one: ValueChange) -> str:
+    """Return the change in percent; "" if it has none."""
+    numbers = [v for v in (one.old, one.new) if isinstance(v, int | float) and not isinstance(v, bool)]
+    if len(numbers) < 2 or not numbers[0] or numbers[0] == numbers[1]:
+        return ""
+    share = 100 * (numbers[1] - numbers[0]) / abs(numbers[0])
+    digits = 0 if abs(share) >= 10 else 1 if abs(share) >= 1 else 2
+    return f"({share:+,.{digits}f} %)" if abs(share) >= 0.005 else ""
+
+
+def _fields(kind: str, found: Sequence[FieldChange]) -> Iterator[Row]:
+    for one in found[:_MOST]:
+        yield Row(f"{kind} {one.name}", shown(one.old, _VALUE), shown(one.new, _VALUE))
+    if len(found) > _MOST:
+        yield _text("...", f"and {len(found) - _MOST:,} more {kind}s (--json lists all)")
+
+
+def _imports(found: Difference) -> str:
+    words = [f"{found.imports:,}"]
+    for title, names in (("new", found.imports_new), ("gone", found.imports_gone)):
+        if names:
+            more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
+            words.append(f"{title}: {', '.join(shown(name, 60) for name in names[:3])}{more}")
+    return ", ".join(words if len(words) > 1 else [*words, "none new"])
+
+
+def _measured(change: ModelChange, found: Difference) -> Iterator[Row]:
+    """Yield the metrics of the model that changed, and its parameters that are no hyper-parameters."""
+    known = {one.name for one in found.hyper_parameters}
+    for one in change.metrics:
+        yield Row(one.name, render.brief(one.old), render.brief(one.new), verdict(one), one.better)
+    for one in change.params:
+        if one.name not in known:
+            yield Row(one.name, render.brief(one.old), render.brief(one.new))
+
+
+def verdict(moved: MetricChange) -> str:
+    """Return an arrow with better or worse; "" if the policy gives no direction."""
+    if moved.better is None:
+        return ""
+    return f"{'↑' if (moved.change or 0) > 0 else '↓'} {'better' if moved.better else 'worse'}"
+
+
+def _line(row: Row, width: int) -> str:
+    if row.old == row.new:
+        value = row.new
+    elif row.old and row.new:
+        value = f"{row.old} -> {row.new}"
+    else:
+        value = f"{row.new} (new)" if row.new else f"{row.old} (gone)"
+    gap = " " if row.remark.startswith("(") else "   "
+    line = f"  {_cut(row.name, width):{width}}   {value}{gap + row.remark if row.remark else ''}"
+    return line if row.better is None else render.colour(line, _COLOURS[row.better])
+
+
+def _cut(name: str, width: int) -> str:
+    """Return NAME in at most WIDTH characters: its middle is left out, since names of tensors end in what they are."""
+    name = shown(name)
+    head = (width - 1) // 3
+    return name if len(name) <= width else f"{name[:head]}…{name[len(name) - (width - 1 - head) :]}"
+
+
+# -- tensors
+
+
+def _summary(found: TensorChanges) -> str:
+    counts = {kind: sum(one.change == kind for one in found.rows) for kind in _KINDS}
+    words = [f"{counts[kind]:,} {word}" for kind, word in _KINDS.items() if counts[kind]]
+    return f"{found.count:,}: {', '.join([*words, f'{found.same:,} same'])}" if words else f"{found.count:,}, all same"
+
+
+_KINDS = {
+    "changed": "changed",
+    "reshaped": "of another shape or type",
+    "renamed": "renamed",
+    "added": "added",
+    "removed": "removed",
+}
+
+
+def _print_tensors(found: TensorChanges, *, deep: bool) -> None:
+    changed = [one for one in found.rows if one.change == "changed"]
+    compared = [(one, one.numbers) for one in changed if one.numbers]
+    shown_rows = compared if deep else compared[:_TENSORS]
+    if shown_rows:
+        _print_numbers(shown_rows)
+    left = [one for one in changed if one not in [row for row, _ in shown_rows]]
+    if found.unread:
+        render.out(f"  not compared: {shown(found.unread)}")
+    if left and shown_rows:
+        render.out(f"  and {len(left):,} more that changed (--deep compares all)")
+    elif left:
+        render.out(*(_described("changed", one) for one in left[:_TENSORS]))
+    for kind in ("reshaped", "renamed", "added", "removed"):
+        rows = [one for one in found.rows if one.change == kind]
+        render.out(*(_described(kind, one) for one in (rows if deep else rows[:_TENSORS])))
+        if len(rows) > _TENSORS and not deep:
+            render.out(f"  and {len(rows) - _TENSORS:,} more {_KINDS[kind]} (--deep lists all)")
+
+
+def _print_numbers(rows: Sequence[tuple[TensorChange, Numbers]]) -> None:
+    head = ("tensor", "values changed", "largest", "rel. norm", "cosine")
+    cells = [(_counted(one), _short(one.largest), _short(one.relative_norm), _cosine(one.cosine)) for _, one in rows]
+    widths = [max(len(head[at + 1]), *(len(row[at]) for row in cells)) for at in range(4)]
+    room = max(20, _WIDTH - 4 - sum(widths) - 2 * 4)
+    names = [one.name if CONTEXT.markdown else _cut(one.name, room) for one, _ in rows]
+    lines = render.table(
+        head, [(name, *row) for name, row in zip(names, cells, strict=True)], markdown=CONTEXT.markdown
+    )
+    render.out(*(["", *lines] if CONTEXT.markdown else (f"  {line}" for line in lines)))
+    for one, numbers in rows:
+        if numbers.remarks:
+            render.out(render.colour(f"  {shown(one.name)}: {', '.join(numbers.remarks)}", "red"))
+
+
+def _counted(one: Numbers) -> str:
+    unit = " bytes" if one.by_bytes else ""
+    return f"all {one.total:,}{unit}" if one.changed == one.total else f"{one.changed:,} of {one.total:,}{unit}"
+
+
+def _short(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3g}"
+
+
+def _cosine(value: float | None) -> str:
+    return "-" if value is None else f"{value:.6f}"
+
+
+def _described(kind: str, one: TensorChange) -> str:
+    old, new = _form(one.old_dtype, one.old_shape), _form(one.new_dtype, one.new_shape)
+    name = shown(one.name)
+    if kind == "renamed":
+        return f"  {kind}  {shown(one.was)} -> {name}"
+    return f"  {kind}  {name}  {' -> '.join(dict.fromkeys(filter(None, (old, new))))}"
+
+
+def _form(dtype: str, shape: tuple[int, ...] | None) -> str:
+    return "" if shape is None else f"{shown(dtype)} {shape_of(shape)}".rstrip()
