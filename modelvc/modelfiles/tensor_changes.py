@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from modelvc.errors import UsageError
 from modelvc.modelfiles.archive import blocks, read_archive
 from modelvc.modelfiles.difference import Numbers, TensorChange, TensorChanges
-from modelvc.modelfiles.source import Budget, Source, Unreadable
+from modelvc.modelfiles.source import Budget, OutOfTime, Source, Unreadable
 from modelvc.modelfiles.tensors.compare import compare, forward
 from modelvc.modelfiles.tensors.dtypes import size_of
 from modelvc.modelfiles.tensors.pairing import digest_of, pair
@@ -55,6 +55,8 @@ def tensor_changes(old: Side, new: Side, budget: Budget, *, deep: bool = False) 
                 same += 1
             else:
                 changed.append((one, None))
+        except OutOfTime:
+            raise
         except Unreadable as error:
             unread = unread or str(error)
     changed, why = _with_numbers(left, right, changed, deep=deep)
@@ -80,6 +82,8 @@ def _with_numbers(
         if position < wanted and not why:
             try:
                 numbers = _numbers(left, right, one)
+            except OutOfTime:
+                raise
             except Unreadable as error:
                 why = str(error)
             except UsageError as error:
@@ -98,6 +102,7 @@ def _rank(row: tuple[Pair, Numbers | None]) -> tuple[bool, float]:
 
 def _numbers(left: _Reader, right: _Reader, one: Pair) -> Numbers:
     old, new = one
+    left.budget.look_at_clock()
     if left.fortran or right.fortran:
         raise Unreadable("arrays in Fortran order are not compared by their numbers")
     found = compare(left.open(old), right.open(new), old.dtype, prod(old.shape))
@@ -128,7 +133,7 @@ class _Reader:
 
     def __init__(self, side: Side, budget: Budget) -> None:
         self._side = side
-        self._budget = budget
+        self.budget = budget
         self.fortran = any(_FORTRAN in note for note in side.notes)
         self.unread = ""
 
@@ -146,7 +151,9 @@ class _Reader:
     def digest(self, tensor: Tensor) -> bytes | None:
         """Return the digest of the content of TENSOR; None if it cannot be read."""
         try:
-            return digest_of(self.open(tensor), tensor, self._budget)
+            return digest_of(self.open(tensor), tensor, self.budget)
+        except OutOfTime:
+            raise
         except Unreadable as error:
             self.unread = self.unread or str(error)
             return None
@@ -157,10 +164,10 @@ class _Reader:
         if size is None or not source.read_at(0, 4).startswith(b"PK"):
             raise Unreadable("compressed tensors of this format are not compared")
         name = f"{tensor.name}.npy"
-        member = next((one for one in read_archive(source, self._budget) if one.name == name), None)
+        member = next((one for one in read_archive(source, self.budget) if one.name == name), None)
         if member is None or member.size < size:
             raise Unreadable("a compressed tensor is not where it was")
-        stream = forward(blocks(source, member, self._budget), member.size)
+        stream = forward(blocks(source, member, self.budget), member.size)
         header = member.size - size
         return Source(size, lambda offset, length: stream.read_at(header + offset, length))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, NamedTuple
 
 from modelvc.cli.context import CONTEXT
@@ -34,9 +35,9 @@ _FIRST = (
     "n_estimators", "max_depth", "learning_rate", "objective", "C", "alpha", "n_neighbors", "n_clusters", "kernel",
     "hidden_size", "num_hidden_layers", "num_leaves", "model_type",
 )  # fmt: skip
-_ARRAYS = frozenset(
-    {"pickle", "joblib", "skops"}
-)  # formats whose arrays are parts of an object: only their number counts
+# Formats whose arrays are parts of an object: of many, such as those of a forest's trees, only the number counts.
+_OBJECTS = frozenset({"pickle", "joblib", "skops"})
+_FEW = 12  # arrays of an object
 _COLOURS = {True: "green", False: "red"}
 
 
@@ -60,10 +61,10 @@ def print_inside(change: ModelChange, found: Difference, deep: bool) -> None:
     else:
         width = min(_NAME, max((len(shown(row.name)) for row in rows), default=0))
         render.out("", render.colour(title, "bold"), *(_line(row, width) for row in rows))
-    if found.tensors and found.new.format not in _ARRAYS:
+    if found.tensors and (deep or found.new.format not in _OBJECTS or found.tensors.count <= _FEW):
         _print_tensors(found.tensors, deep=deep)
     if found.note:
-        render.out(f"  ({shown(found.note)})")
+        render.out(*textwrap.wrap(shown(found.note), _WIDTH, initial_indent="  ", subsequent_indent="  "))
 
 
 def _titles(old: Identity, new: Identity) -> Iterator[str]:
@@ -95,7 +96,7 @@ def _rows(found: Difference) -> Iterator[Row]:
     if found.same_content:
         yield _text("content", "the same: only what the format writes anew at each save differs")
     if found.tensors:
-        yield _text("tensors", _summary(found.tensors))
+        yield _text("arrays" if found.new.format in _OBJECTS else "tensors", _summary(found.tensors))
 
 
 def _text(name: str, words: str, *, better: bool | None = None) -> Row:
@@ -104,10 +105,16 @@ def _text(name: str, words: str, *, better: bool | None = None) -> Row:
 
 def _notable(found: Sequence[ValueChange]) -> list[ValueChange]:
     """Return a few hyper-parameters that did not change."""
-    same = [one for one in found if not one.changed and one.new not in {None, "", "None"}]
+    same = [one for one in found if not one.changed and one.new not in {None, "", "None"} and _counts(one.name)]
     named = [one for first in _FIRST for one in same if one.name.rpartition(".")[2] == first]
     numbers = [one for one in same if isinstance(one.new, int | float) and not isinstance(one.new, bool)]
     return list({one.name: one for one in (*named, *numbers)}.values())[:_UNCHANGED]
+
+
+def _counts(name: str) -> bool:
+    """Return whether the hyper-parameter NAME can change how well a model learns."""
+    last = name.rpartition("__")[2].rpartition(".")[2]
+    return last not in {"verbose", "verbosity", "n_jobs"} and not last.endswith(("seed", "random_state"))
 
 
 def _values(found: Iterable[ValueChange], kind: str, also: Sequence[ValueChange]) -> Iterator[Row]:

@@ -65,7 +65,7 @@ class Insides:
     def _absent(self, old: Pointer, new: Pointer, *lacking: bool) -> str:
         oids = [version.oid.short for version, absent in zip((old, new), lacking, strict=True) if absent]
         bytes_of = f"the bytes of {' and '.join(oids)} are not in this clone"
-        return f"{bytes_of}, so only what the pointers say is compared (mvc fetch brings them)"
+        return f"{bytes_of}, so this is what the pointers say; mvc fetch brings the bytes"
 
     def _with_tensors(
         self, found: Difference, path: str, before: tuple[Pointer, ModelFacts], after: tuple[Pointer, ModelFacts]
