@@ -3,6 +3,7 @@
     ModelvcError
     ├── UsageError        2   fix the command
     ├── ConfigError       2   fix the file it names
+    ├── NoRecord          3   record it, or do not ask for it
     ├── NotFoundError    10   fetch it, or name something else
     ├── ConflictError    11   settle the other work that is in the way
     ├── IntegrityError   12   repair bytes that are not what their name says
@@ -93,6 +94,13 @@ class UntrustedRemote(ConfigError):
     """The repository names a remote that this clone has not accepted."""
 
     code = "untrusted-remote"
+
+
+class NoRecord(ModelvcError):
+    """The version has no record of what the command needs, such as its environment."""
+
+    code = "no-record"
+    exit_code = 3
 
 
 class NotFoundError(ModelvcError):

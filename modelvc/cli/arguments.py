@@ -42,6 +42,10 @@ PredictionsOption = Annotated[
         show_default=False,
     ),
 ]
+PythonOption = Annotated[
+    str,
+    typer.Option("--python", metavar="PATH", help="The Python with the environment.", show_default=False),
+]
 AllRefs = Annotated[bool, typer.Option("--all", help="Include every branch and tag.")]
 Where = Annotated[
     str,

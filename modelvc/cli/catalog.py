@@ -29,13 +29,13 @@ SECTIONS = {
         "remote": "transfer",
         "trust": "transfer",
     },
-    "Judge": {"metrics": "metrics", "check": "gate", "rollback": "gate"},
+    "Judge": {"metrics": "metrics", "check": "gate", "env": "environment", "rollback": "gate"},
     "Merge": {"resolve": "merging"},
     "Notebooks": {"notebook": "notebook"},
     "Upkeep": {"fsck": "upkeep", "gc": "upkeep", "store": "upkeep", "doctor": "upkeep"},
 }
 COMMANDS = {name: module for section in SECTIONS.values() for name, module in section.items()}
-GROUPS = ("remote", "metrics", "notebook", "store")  # commands that have sub-commands
+GROUPS = ("remote", "metrics", "env", "notebook", "store")  # commands that have sub-commands
 
 # Words of other tools, by the command that they were typed after, and what to run instead.
 ELSEWHERE = {
@@ -74,6 +74,7 @@ ELSEWHERE = {
         "show": "`mvc remote list`",
     },
     "mvc notebook": {"clean": "`mvc notebook strip`"},
+    "mvc env": {"compare": "`mvc env diff`", "freeze": "`mvc env export`", "list": "`mvc env show`"},
     "mvc metrics": {
         "add": "`mvc metrics set`",
         "diff": "`mvc diff`",

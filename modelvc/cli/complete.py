@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from modelvc.cli.catalog import COMMANDS, GROUPS
-from modelvc.cli.context import FOR_CHECK, FORMATS, take_globals
+from modelvc.cli.context import FOR_CHECK, FORMATS, formats_for, take_globals
 from modelvc.errors import ModelvcError
 from modelvc.formats.paths import SafeRelPath
 
@@ -93,7 +93,7 @@ def _candidates(before: Sequence[str], word: str) -> Iterable[str]:
     if before[-1:] == ["--repo"]:
         return ()
     if before[-1:] == ["--format"]:
-        return (*FORMATS, *(FOR_CHECK if "check" in before else ()))
+        return formats_for(before)
     left, found = take_globals(before)
     explained = left[:1] == ["help"]
     if explained:

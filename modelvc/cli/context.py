@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("text", "json", "md")
 FOR_CHECK = ("junit", "github", "openmetrics")  # more formats of `mvc check`
+FOR_EXPORT = ("requirements", "conda", "lock", "pylock")  # more formats of `mvc env export`
 
 
 @dataclass(slots=True)
@@ -92,6 +93,14 @@ class Context:
 CONTEXT = Context()
 
 
+def formats_for(words: Sequence[str]) -> tuple[str, ...]:
+    """Return the formats that --format takes in a command line of WORDS."""
+    command = next((word for word in words if word in {"check", "env"}), "")
+    if command == "env":
+        return (*FORMATS, *FOR_EXPORT) if "export" in words else FORMATS
+    return (*FORMATS, *FOR_CHECK) if command else FORMATS
+
+
 def take_globals(argv: Sequence[str]) -> tuple[list[str], Context]:
     """Return ARGV without the global options, and their values. They may come before or after the command.
 
@@ -110,7 +119,7 @@ def take_globals(argv: Sequence[str]) -> tuple[list[str], Context]:
             found.form = word[2:]
         elif word == "--format" or word.startswith("--format="):
             found.form = word[9:] if "=" in word else (words.pop(0) if words else "")
-            known = (*FORMATS, *FOR_CHECK) if "check" in (*left, *words) else FORMATS
+            known = formats_for((*left, *words))
             if found.form not in known:
                 raise UsageError(
                     f"--format takes {', '.join(known)}, not {shown(found.form) or 'nothing'}",

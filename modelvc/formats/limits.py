@@ -18,6 +18,8 @@ CONFLICT_LABEL = 100  # characters
 MODEL_TEXT = 200  # characters
 MODEL_IMPORTS = 8 * KIB
 MODEL_CODE = 20
+ENVIRONMENT_TEXT = 100  # characters
+ENVIRONMENT_PACKAGES = 8 * KIB  # names and versions together
 
 ROOT = 1 * MIB
 SEGMENT_RECORDS = 16_384

@@ -1,4 +1,7 @@
-"""Run the user's own Git. Only git/commit starts it elsewhere, through GitPython. No module starts another program."""
+"""Run the user's own Git. Only git/commit starts it elsewhere, through GitPython.
+
+Apart from that, mvc starts one program: a Python that is asked what it has (`models/environment/interpreter`).
+"""
 
 from __future__ import annotations
 

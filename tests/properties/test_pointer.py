@@ -9,6 +9,7 @@ from modelvc.errors import BrokenPointer, PointerConflict
 from modelvc.formats import toml
 from modelvc.formats.paths import SafeRelPath
 from modelvc.formats.pointer import pointer
+from modelvc.formats.pointer.environment import Environment, LockFile, Package
 from modelvc.formats.pointer.model_table import ModelTable
 from modelvc.formats.pointer.pointer import Conflict, Metrics, MetricsFile, Pointer, PredictionsBlob
 from modelvc.ids import Oid
@@ -70,13 +71,41 @@ def inside(oid: Oid) -> st.SearchStrategy[ModelTable]:
     )
 
 
+NAMES = st.from_regex(r"[a-z0-9]{1,4}(-[a-z0-9]{1,3}){0,2}", fullmatch=True)
+VERSIONS = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9.!+_-]{0,6}", fullmatch=True)
+PACKAGES = st.dictionaries(NAMES, VERSIONS, max_size=4)
+
+
+@st.composite
+def environments(draw: st.DrawFn, oid: Oid) -> Environment:
+    """The environment of the version OID."""
+    packages = draw(PACKAGES)
+    some = st.lists(st.sampled_from(sorted(packages)), unique=True) if packages else st.just([])
+    return Environment(
+        oid,
+        *(draw(TEXTS) for _ in range(4)),
+        draw(MAYBE_TEXT),
+        bytecode=draw(st.booleans()),
+        needs=tuple(sorted(draw(some))),
+        packages=tuple(Package(name, packages[name]) for name in sorted(packages)),
+        direct=tuple(sorted(draw(some))),
+        lock=draw(st.one_of(st.none(), st.builds(LockFile, st.just(SafeRelPath("a/uv.lock")), OIDS))),
+    )
+
+
 def described(found: Pointer) -> st.SearchStrategy[Pointer]:
     """FOUND, at times with what it is, and at times with a table `model` that this release cannot read."""
     strange = st.dictionaries(st.sampled_from(["of", "later", "format"]), st.sampled_from([1, "x", str(found.oid)]))
     return st.one_of(
         st.just(found),
         inside(found.oid).map(lambda model: replace(found, model=model)),
-        strange.map(lambda table: replace(found, extra={**found.extra, "model": table})),
+        environments(found.oid).map(lambda made: replace(found, env=made)),
+        st.tuples(inside(found.oid), environments(found.oid)).map(
+            lambda both: replace(found, model=both[0], env=both[1])
+        ),
+        st.tuples(st.sampled_from(["env", "model"]), strange).map(
+            lambda pair: replace(found, extra={**found.extra, pair[0]: pair[1]})
+        ),
     )
 
 
@@ -135,6 +164,10 @@ EDITS = st.lists(
                     b"nan",
                     b"[metrics]\n",
                     b"[conflict]\n",
+                    b"[env]\n",
+                    b"bytecode = true\n",
+                    b'needs = ["a"]\n',
+                    b'packages = ["a==1"]\n',
                     b"[model]\n",
                     b"imports = []\n",
                     b'code = ["a", "a"]\n',
@@ -261,11 +294,23 @@ INSIDE = st.lists(
     max_size=4,
 )
 DESCRIBED = st.one_of(st.none(), st.tuples(st.one_of(st.none(), DIGESTS), st.booleans(), INSIDE))
+SYSTEM = 'python = "3.11.7"\nimplementation = "CPython"\nplatform = "linux"\nmachine = "x86_64"\n'
+LISTS = st.one_of(ARRAYS, st.sampled_from(['["a==1"]', '["a==1", "b==2"]', '["b==2", "a==1"]', '["a"]', '["a", "b"]']))
+ENVIRONMENT = st.lists(
+    st.one_of(
+        st.tuples(st.sampled_from(["python", "libc", "later", "lock"]), VALUES),
+        st.tuples(st.just("bytecode"), st.sampled_from(["true", "false", "1"])),
+        st.tuples(st.just("lock_digest"), DIGESTS),
+        st.tuples(st.sampled_from(["needs", "packages", "direct"]), LISTS),
+    ).map(" = ".join),
+    max_size=3,
+)
 USUAL = st.builds(
-    lambda oid, size, parent, measured, model: (
+    lambda oid, size, parent, measured, env, model: (
         f'format = 1\nkind = "file"\noid = {oid}\nsize = {size}\n'
         + (f"parent = {parent}\n" if parent else "")
         + (f"\n[metrics]\nof = {measured[0]}\n" + "".join(f"{line}\n" for line in measured[1]) if measured else "")
+        + (f"\n[env]\nof = {env[0] or oid}\n" + SYSTEM * env[1] + "".join(f"{x}\n" for x in env[2]) if env else "")
         + (f"\n[model]\nof = {model[0] or oid}\n" + 'format = "pickle"\n' * model[1] if model else "")
         + ("".join(f"{line}\n" for line in model[2]) if model else "")
     ),
@@ -273,6 +318,7 @@ USUAL = st.builds(
     st.one_of(SIZES, st.sampled_from(["00", "-1", "1.0", str(1 << 63)])),
     st.one_of(st.none(), DIGESTS),
     st.one_of(st.none(), st.tuples(DIGESTS, LINES)),
+    st.one_of(st.none(), st.tuples(st.one_of(st.none(), DIGESTS), st.booleans(), ENVIRONMENT)),
     DESCRIBED,
 )
 

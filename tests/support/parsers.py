@@ -30,6 +30,7 @@ from modelvc.formats.binary.tree import TreeEntry
 from modelvc.formats.paths import SafeRelPath
 from modelvc.formats.pointer import pointer
 from modelvc.formats.pointer import view as pointer_view
+from modelvc.formats.pointer.environment import Environment, LockFile, Package
 from modelvc.formats.pointer.model_table import ModelTable
 from modelvc.formats.text import (
     config,
@@ -360,6 +361,11 @@ def _state(data: bytes) -> None:
 
 _META = (("accuracy", 0.93), ("test.auc", float("nan")), ("n", 12), ("ok", True), ("note", 'a "word"'))
 _THEIRS = pointer.Pointer("file", _B, 10, metrics=pointer.Metrics(_B, _META))
+_ENVIRONMENT = Environment(
+    _A, "3.11.7", "CPython", "linux", "x86_64", "glibc 2.36", bytecode=True, needs=("b",),
+    packages=(Package("a-c", "1.0+x"), Package("b", "2!1.0rc1")), direct=("a-c",),
+    lock=LockFile(SafeRelPath("x/uv.lock"), _B),
+)  # fmt: skip
 _POINTERS = (
     pointer.Pointer("file", _A, 1_048_576, executable=True, parent=_B),
     pointer.Pointer("tree", _A, 12, files=3, metrics=pointer.Metrics(_A, (("accuracy", 0.5), ("n", 3)))),
@@ -375,6 +381,7 @@ _POINTERS = (
         conflict=pointer.Conflict("main", "wider", _THEIRS),
     ),
     pointer.Pointer("file", _A, 9, model=ModelTable(_A, "pickle", "x", "1.0", "x.Y", 3, 1, _B, ("a.b", "x.Y"))),
+    pointer.Pointer("file", _A, 9, env=_ENVIRONMENT),
     pointer.Pointer("file", _A, 9, model=ModelTable(_A, "torch", import_count=900, import_digest=_B, code=("a", "b"))),
 )
 _CONFIG = b"""\
@@ -588,6 +595,7 @@ _TOML_TOKENS = (
     *(b"\\u0041", b"\\uD800", b"\\x1b", b"\x1b[2J", b"\xc2\x9b", b"\xe2\x80\xae", b"\xff", b"\0", b"\xef\xbb\xbf"),
     *(b"nan", b"-inf", b"1e999", b"9223372036854775808", b"-0.0", b"0x", b"1_0", b"true", b"2026-02-31", b"07:32:00"),
     *(b"a.b.c = 1\n", b"[[x]]\n", b"[metrics]\n", b"[conflict]\n", b"[remotes.x]\n", b"::", b"../", b"file:///"),
+    *(b"[env]\n", b"needs = [", b"packages = [", b"==1.0", b"bytecode = true\n"),
     *(b"[model]\n", b"imports = [", b'", "', b"import_count = 1\n"),
 )
 _JSON_TOKENS = (

@@ -29,6 +29,7 @@ from modelvc.ops.merging import markers, resolve
 from modelvc.ops.metrics import check, metrics
 from modelvc.ops.notebooks import conflicts, outputs
 from modelvc.ops.notebooks import diff as notebook_diff
+from modelvc.ops.parity import environment
 from modelvc.ops.sharing import get, pull, push
 from modelvc.ops.tracking import add, checkout, ls, mv, rm, status, track
 from modelvc.ops.upkeep import doctor, fsck, gc, gc_remote, init, stats
@@ -77,6 +78,10 @@ RESULTS: dict[str, tuple[type, ...]] = {
     "notebook diff": (notebook_diff.NotebookDiff,),
     "notebook mergetool": (),
     "check": (check.Checked,),
+    "env show": (environment.EnvironmentShown,),
+    "env diff": (environment.EnvironmentCompared,),
+    "env check": (environment.EnvironmentCompared,),
+    "env export": (environment.EnvironmentShown,),
     "rollback": (rollback.RolledBack,),
     "completion": (),
     "help": (),

@@ -19,6 +19,7 @@ from modelvc.cli.arguments import (
     Paths,
     PositiveOption,
     PredictionsOption,
+    PythonOption,
     Words,
     given,
 )
@@ -52,13 +53,15 @@ def add(
     predictions: PredictionsOption = "",
     only: OnlyOption = None,
     positive: PositiveOption = "",
+    python: PythonOption = "",
+    no_env: Annotated[bool, typer.Option("--no-env", help="Do not record the environment.")] = False,
     dry_run: DryRun = False,
 ) -> None:
     """Store the current version of models.
 
     Stores files and folders and writes their pointers. Adds the models to .gitignore, and stages pointers and
     .gitignore. Adding an unchanged file does nothing. Without PATH, adds each new or modified file that a pattern of
-    `mvc track` matches.
+    `mvc track` matches. For a new version, records Python and the packages that it needs (see `mvc env`).
 
     Examples:
       mvc add model.pkl                         # store a model
@@ -66,26 +69,36 @@ def add(
       mvc add model.pkl --metrics metrics.json  # store it with a file of metrics
       mvc add -u                                # store every model that changed
     """
+    from modelvc.models.environment.choose import Wanted
     from modelvc.ops.tracking import add as op
 
     if update and (metrics or metric or params or predictions or only or positive):
         raise UsageError("metrics belong to one model", hint="name it: `mvc add PATH -m NAME=VALUE`")
     said = replace(given(metric, metrics, params, predictions), only=tuple(only or ()), positive=positive)
+    if no_env and python:
+        raise UsageError("--python and --no-env cannot be combined", hint="choose one")
     repo = CONTEXT.open()
+    options = op.AddOptions(dry_run, None if no_env else Wanted(python, CONTEXT.folder, os.environ))
     with progress("storing", quiet=CONTEXT.quiet) as bar:
         if update:
-            done = op.add_modified(repo, paths or [], progress=bar, dry_run=dry_run)
+            done = op.add_modified(repo, paths or [], progress=bar, options=options)
         elif paths:
-            done = op.add(repo, paths, given=said, progress=bar, dry_run=dry_run)
+            done = op.add(repo, paths, given=said, progress=bar, options=options)
         else:
-            done = op.add_matching(repo, given=said, progress=bar, dry_run=dry_run)
+            done = op.add_matching(repo, given=said, progress=bar, options=options)
     if CONTEXT.json:
         render.dump(done)
     else:
         _print_added(done, "no model is modified" if update else "no new or modified file matches (see mvc track)")
 
 
-_CHANGES = {"new": "added", "updated": "updated", "unchanged": "unchanged", "metrics": "metrics recorded"}
+_CHANGES = {
+    "new": "added",
+    "updated": "updated",
+    "unchanged": "unchanged",
+    "metrics": "metrics recorded",
+    "environment": "environment recorded",
+}
 _FORESEEN = {
     "new": "would be added",
     "updated": "would be updated",

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar, cast
 from modelvc.errors import BrokenPointer, FormatError, PointerConflict, shown
 from modelvc.formats import limits, toml
 from modelvc.formats.paths import POINTER_SUFFIX, SafeRelPath
-from modelvc.formats.pointer import metrics, model_table
+from modelvc.formats.pointer import environment, metrics, model_table
 from modelvc.ids import Oid
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+    from modelvc.formats.pointer.environment import Environment
     from modelvc.formats.pointer.metrics import MetricValue, Pairs
     from modelvc.formats.pointer.model_table import ModelTable
 
@@ -27,8 +28,17 @@ FORMAT = 1
 _MEASURED = frozenset({"metrics", "metrics_file", "params", "predictions"})
 _VERSION = frozenset({"kind", "oid", "size", "files", "executable", "parent"}) | _MEASURED  # keys of one version
 _KNOWN = _VERSION | {"format", "conflict"}
-OF_A_VERSION = frozenset({"env", model_table.NAME})  # keys that describe one version: another one drops them
-_RESERVED = ("env", "golden", model_table.NAME)  # tables between those of a version and [conflict], in this order
+# Tables that describe one version, by their names; the fields have the same names.
+_READERS: dict[str, Callable[[object, Oid], Environment | ModelTable | None]] = {
+    environment.NAME: environment.read,
+    model_table.NAME: model_table.read,
+}
+OF_A_VERSION = frozenset(_READERS)  # keys that describe one version: another one drops them
+_RESERVED = (
+    environment.NAME,
+    "golden",
+    model_table.NAME,
+)  # tables between those of a version and [conflict], in this order
 _SIDES = frozenset({"ours", "theirs"})
 _MARKERS = (b"<<<<<<<", b">>>>>>>")
 _DIGEST = '"(blake3:[0-9a-f]{64})"\n'
@@ -38,6 +48,7 @@ _NAME = rf'(?:[A-Za-z0-9_-]{{1,{limits.METRIC_NAME}}}|"[A-Za-z0-9_.-]{{1,{limits
 _USUAL = re.compile(
     rf'format = 1\nkind = "file"\noid = {_DIGEST}size = (0|[1-9][0-9]{{0,17}})\n(?:parent = {_DIGEST})?'
     rf"(?:\n\[metrics\]\nof = {_DIGEST}((?:{_NAME} = [0-9.-]{{1,40}}\n)*+))?"
+    rf"(?:\n\[{environment.NAME}\]\n((?:[a-z_]{{2,20}} = [^\n]++\n)++))?"
     rf"(?:\n\[{model_table.NAME}\]\n((?:[a-z_]{{2,20}} = [^\n]++\n)++))?".encode()
 )
 
@@ -91,13 +102,13 @@ class Conflict:
 
     ours: str  # the name of our side, usually a branch
     theirs: str
-    other: Pointer  # without unknown keys, [model], and a conflict of its own
+    other: Pointer  # without unknown keys, [env], [model], and a conflict of its own
 
     def __post_init__(self) -> None:
         for label in (self.ours, self.theirs):
             if not label or len(label) > limits.CONFLICT_LABEL or not label.isprintable():
                 raise FormatError(f'a side of a conflict cannot be called "{shown(label, 40)}"')
-        if self.other.extra or self.other.conflict is not None or self.other.model is not None:
+        if self.other.extra or any((self.other.conflict, self.other.env, self.other.model)):
             raise FormatError("the other side of a conflict is one plain version")
 
 
@@ -105,7 +116,7 @@ class Conflict:
 class Pointer:
     """One version of a model. A Pointer that could not be written raises FormatError when it is made.
 
-    A `model` of another version is dropped. `extra` may hold a table `model` that this release cannot read.
+    An `env` or a `model` of another version is dropped. `extra` may hold such a table that this release cannot read.
     """
 
     kind: Kind
@@ -121,6 +132,7 @@ class Pointer:
     extra: Mapping[str, toml.Value] = field(default_factory=dict, hash=False)  # unknown keys, kept
     conflict: Conflict | None = None
     model: ModelTable | None = None  # what the version is
+    env: Environment | None = None  # the environment that it was made in
 
     def __post_init__(self) -> None:
         if not 0 <= self.size <= toml.INT_MAX:
@@ -135,11 +147,15 @@ class Pointer:
             raise FormatError(f"{', '.join(sorted(_KNOWN & set(self.extra)))} cannot be an extra key")
         object.__setattr__(self, "params", metrics.check_pairs(self.params))
         extra = dict(self.extra)
-        if self.model is not None and self.model.of != self.oid:
-            object.__setattr__(self, "model", None)
-        if model_table.NAME in extra and (self.model or model_table.read(extra[model_table.NAME], self.oid)):
-            table = extra.pop(model_table.NAME)
-            object.__setattr__(self, "model", self.model or model_table.read(table, self.oid))
+        for name, read in _READERS.items():
+            table = getattr(self, name)
+            if table is not None and table.of != self.oid:
+                table = None
+            if name in extra:
+                table = table or read(extra[name], self.oid)
+                if table is not None:
+                    del extra[name]
+            object.__setattr__(self, name, table)
         object.__setattr__(self, "extra", toml.ordered(extra))
 
     @property
@@ -173,8 +189,7 @@ class Pointer:
         head: dict[str, toml.Value] = {"format": FORMAT, **_head(self)}
         head |= {key: value for key, value in self.extra.items() if not isinstance(value, dict)}
         known = {key: value for key, value in self.extra.items() if isinstance(value, dict)}
-        if self.model is not None:
-            known[model_table.NAME] = self.model.encode()
+        known |= {name: table.encode() for name in _READERS if (table := getattr(self, name)) is not None}
         tables: dict[str, toml.Value] = {**_measured(self), **{key: known[key] for key in _RESERVED if key in known}}
         if self.conflict is not None:
             other = self.conflict.other
@@ -266,8 +281,8 @@ def _usual(data: bytes) -> Pointer | None:
 
 def _made(match: re.Match[bytes]) -> Pointer | None:
     """The pointer that MATCH of the usual text is; None if a line is unusual."""
-    oid, size, parent, of, lines, inside = match.groups()
-    measured = model = None
+    oid, size, parent, of, lines, *described = match.groups()
+    measured = None
     if of is not None:
         values: dict[str, MetricValue] = {metrics.RESERVED: ""}
         for line in lines.decode("ascii").splitlines():
@@ -279,11 +294,15 @@ def _made(match: re.Match[bytes]) -> Pointer | None:
             values[name] = value
         del values[metrics.RESERVED]
         measured = Metrics(_digest(of), tuple(values.items()))
-    name = _digest(oid)
-    if inside is not None and (model := model_table.read(toml.plain(inside.decode()), name)) is None:
-        return None
+    extra: dict[str, toml.Value] = {}
+    for key, inside in zip(_READERS, described, strict=True):
+        if inside is not None:
+            if (table := toml.plain(inside.decode())) is None:
+                return None
+            extra[key] = table
     known = _digest(parent) if parent else None
-    return Pointer("file", name, int(size), parent=known, metrics=measured, model=model)
+    found = Pointer("file", _digest(oid), int(size), parent=known, metrics=measured, extra=extra)
+    return None if found.extra else found
 
 
 def _digest(text: bytes) -> Oid:

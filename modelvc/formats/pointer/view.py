@@ -11,6 +11,7 @@ from modelvc.formats.sizes import about, six_digits
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from modelvc.formats.pointer.environment import Environment
     from modelvc.formats.pointer.metrics import MetricValue
     from modelvc.formats.pointer.model_table import ModelTable
     from modelvc.formats.pointer.pointer import Pointer
@@ -58,9 +59,23 @@ def _version(pointer: Pointer) -> Iterator[str]:
     if pointer.predictions:
         yield ""
         yield f"predictions for {pointer.predictions.rows:,} rows"
+    if pointer.env:
+        yield ""
+        yield from environment(pointer.env)
     if pointer.model:
         yield ""
         yield from inside(pointer.model)
+
+
+def environment(made: Environment) -> Iterator[str]:
+    """Yield the environment of a version, one fact a line."""
+    system = ", ".join(filter(None, (f"{made.platform} {made.machine}", made.libc)))
+    yield f"environment {made.implementation} {made.python}, {system}"
+    if made.bytecode:
+        yield "holds byte code of Python"
+    yield from (f"package {name} {version}" for name, version in made.packages)
+    if made.lock:
+        yield f"lock file {made.lock.path} {made.lock.digest.short}"
 
 
 def inside(model: ModelTable) -> Iterator[str]:

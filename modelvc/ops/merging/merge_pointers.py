@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 from modelvc.errors import FormatError, PointerConflict, shown
 from modelvc.formats.paths import pointer_of
-from modelvc.formats.pointer import model_table
 from modelvc.formats.pointer.pointer import OF_A_VERSION, Conflict, Metrics, Pointer, parse
 from modelvc.formats.pointer.view import brief
 from modelvc.formats.sizes import about
@@ -121,19 +120,24 @@ def _same_version(base: Pointer | None, ours: Pointer, theirs: Pointer, sides: S
 
 
 def _described(base: Pointer | None, ours: Pointer, theirs: Pointer) -> tuple[Pointer, Pointer]:
-    """Return both sides with one description of the version: that of the side that changed it, else ours.
+    """Return both sides with one description of the version: of each table that of the side that changed it, else ours.
 
-    Both sides hold the same bytes, so the descriptions differ only if different releases read them: no conflict.
+    Both sides hold the same bytes. The descriptions differ only if different releases read them, or if both sides added
+    them in their own environment: no conflict.
     """
-    before, mine, yours = (one and (one.model, one.extra.get(model_table.NAME)) for one in (base, ours, theirs))
-    chosen = theirs if mine in (before, (None, None)) and yours != (None, None) else ours
-    table = {model_table.NAME: chosen.extra[model_table.NAME]} if model_table.NAME in chosen.extra else {}
+    for name in sorted(OF_A_VERSION):
+        before, mine, yours = (one and (getattr(one, name), one.extra.get(name)) for one in (base, ours, theirs))
+        chosen = theirs if mine in (before, (None, None)) and yours != (None, None) else ours
+        ours, theirs = (_with_table(one, name, chosen) for one in (ours, theirs))
+    return ours, theirs
 
-    def described(one: Pointer) -> Pointer:
-        extra = {key: value for key, value in one.extra.items() if key != model_table.NAME}
-        return replace(one, model=chosen.model, extra=extra | table)
 
-    return described(ours), described(theirs)
+def _with_table(one: Pointer, name: str, chosen: Pointer) -> Pointer:
+    """Return ONE with the table NAME of CHOSEN."""
+    extra = {key: value for key, value in one.extra.items() if key != name}
+    table = {name: chosen.extra[name]} if name in chosen.extra else {}
+    known: dict[str, Any] = {name: getattr(chosen, name)}
+    return replace(one, **known, extra=extra | table)
 
 
 def _metrics(
@@ -308,7 +312,7 @@ def _merge_folders(
 
 
 def _conflict(ours: Pointer, theirs: Pointer, sides: Sides, *why: str) -> _Done:
-    other = replace(theirs, extra={}, conflict=None, model=None)
+    other = replace(theirs, extra={}, conflict=None, model=None, env=None)
     return _Done(replace(ours, conflict=Conflict(*sides.labels, other)), why)
 
 

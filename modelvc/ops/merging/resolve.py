@@ -149,7 +149,7 @@ def _parsed(path: SafeRelPath, data: bytes) -> Pointer:
 
 
 def _completed(pointer: Pointer, staged: Pointer | None) -> Pointer:
-    """Return their side of a conflict with its unknown keys and `[model]`, which the `[conflict]` table lacks."""
+    """Return their side of a conflict with its unknown keys, `[env]` and `[model]`, which `[conflict]` lacks."""
     assert pointer.conflict is not None  # noqa: S101 - for the type checker
     other = pointer.conflict.other
     extra: Mapping[str, Value]
@@ -159,8 +159,9 @@ def _completed(pointer: Pointer, staged: Pointer | None) -> Pointer:
         extra = {**pointer.extra, **staged.extra}
     else:
         extra = staged.extra
-    model = staged.model if staged and staged.oid == other.oid and staged.model else pointer.model
-    return replace(other, extra=extra, model=model)  # a model of another version is dropped
+    same = staged if staged and staged.oid == other.oid else None
+    model, env = (same and same.model) or pointer.model, (same and same.env) or pointer.env
+    return replace(other, extra=extra, model=model, env=env)  # tables of another version are dropped
 
 
 def _chosen(repo: Repo, paths: Sequence[str], found: Mapping[SafeRelPath, _Sides]) -> list[SafeRelPath]:

@@ -20,6 +20,7 @@ from modelvc.models.files.trees import check_names, entries_of, oid_of, stored_r
 from modelvc.models.measures.measurements import NO_MEASUREMENTS, with_measurements
 from modelvc.models.progress import SILENT
 from modelvc.models.versions import claims
+from modelvc.ops.tracking.environments import Environments
 from modelvc.ops.tracking.targets import Target, check_folders, check_target_path, size_in_worktree, targets
 from modelvc.store.local import compact
 from modelvc.store.local.ingest import Ingest
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from modelvc.formats.binary.segment import Recipe
+    from modelvc.models.environment.choose import Wanted
     from modelvc.models.measures.measurements import Measurements
     from modelvc.models.progress import Progress
     from modelvc.repo import Repo
@@ -45,9 +47,10 @@ _SPARE = 64 << 20  # bytes to leave free
 
 @dataclass(frozen=True, slots=True)
 class AddedModel:
-    """One model. `change`: "new", "updated", "unchanged" or "metrics"; `stored`: bytes added to the store.
+    """One model. `change`: "new", "updated", "unchanged", "metrics" or "environment".
 
-    `was`: the oid in its pointer before, if that was another; `note`: words for the user.
+    `stored`: bytes added to the store; `was`: the oid in its pointer before, if that was another; `note`: words for
+    the user.
     """
 
     path: str
@@ -69,6 +72,17 @@ class Added:
 
 
 @dataclass(frozen=True, slots=True)
+class AddOptions:
+    """How to add. `dry_run`: write nothing; `environment`: the Python to record, None to record none."""
+
+    dry_run: bool = False
+    environment: Wanted | None = None
+
+
+DEFAULT = AddOptions()
+
+
+@dataclass(frozen=True, slots=True)
 class _StoredContent:
     """The content of a target that is in the store, or will be once the writer commits."""
 
@@ -86,50 +100,49 @@ def add(
     *,
     given: Measurements = NO_MEASUREMENTS,
     progress: Progress = SILENT,
-    dry_run: bool = False,
+    options: AddOptions = DEFAULT,
 ) -> Added:
-    """Store PATHS, write their pointers and ignore entries, and stage both. GIVEN is recorded with a single path.
-
-    DRY_RUN: write nothing and read no metrics.
-    """
+    """Store PATHS, write their pointers and ignore entries, and stage both. GIVEN is recorded with a single path."""
     repo.require_init()
     if given and len(paths) != 1:
         raise UsageError("metrics belong to one model", hint="name one model, or run `mvc add` once for each")
-    with _changing(repo, dry_run=dry_run):
+    with _changing(repo, options):
         chosen = [check_target_path(repo, text) for text in paths]
         check_model_paths(repo, chosen)
-        return _dry_run(repo, chosen, given) if dry_run else _add(repo, chosen, given, progress)
+        return _add(repo, chosen, given, progress, options)
 
 
 def add_matching(
-    repo: Repo, *, given: Measurements = NO_MEASUREMENTS, progress: Progress = SILENT, dry_run: bool = False
+    repo: Repo, *, given: Measurements = NO_MEASUREMENTS, progress: Progress = SILENT, options: AddOptions = DEFAULT
 ) -> Added:
     """Store the new files and modified models that the patterns of `mvc track` match."""
     from modelvc.ops.tracking.track import models_to_add
 
     repo.require_init()
-    with _changing(repo, dry_run=dry_run):
-        chosen = models_to_add(repo, dry_run=dry_run)
+    with _changing(repo, options):
+        chosen = models_to_add(repo, dry_run=options.dry_run)
         if given and len(chosen) != 1:
             raise UsageError("metrics belong to one model", hint="name it: `mvc add PATH -m NAME=VALUE`")
         check_model_paths(repo, chosen)
-        return _dry_run(repo, chosen, given) if dry_run else _add(repo, chosen, given, progress)
+        return _add(repo, chosen, given, progress, options)
 
 
-def add_modified(repo: Repo, paths: Sequence[str] = (), *, progress: Progress = SILENT, dry_run: bool = False) -> Added:
+def add_modified(
+    repo: Repo, paths: Sequence[str] = (), *, progress: Progress = SILENT, options: AddOptions = DEFAULT
+) -> Added:
     """Store every tracked model (below PATHS, if given) that differs from its pointer."""
     from modelvc.models.files.model_status import MODIFIED, UNIGNORED
     from modelvc.ops.tracking.status import status
 
     repo.require_init()
-    with _changing(repo, dry_run=dry_run):
-        rows = status(repo, paths, remember=not dry_run).models
+    with _changing(repo, options):
+        rows = status(repo, paths, remember=not options.dry_run).models
         chosen = [SafeRelPath(row.path) for row in rows if row.state in {MODIFIED, UNIGNORED} or row.wrong]
-        return _dry_run(repo, chosen, NO_MEASUREMENTS) if dry_run else _add(repo, chosen, NO_MEASUREMENTS, progress)
+        return _add(repo, chosen, NO_MEASUREMENTS, progress, options)
 
 
-def _changing(repo: Repo, *, dry_run: bool) -> contextlib.AbstractContextManager[None]:
-    return contextlib.nullcontext() if dry_run else repo.updating()
+def _changing(repo: Repo, options: AddOptions) -> contextlib.AbstractContextManager[None]:
+    return contextlib.nullcontext() if options.dry_run else repo.updating()
 
 
 def _dry_run(repo: Repo, chosen: Sequence[SafeRelPath], given: Measurements) -> Added:
@@ -161,19 +174,25 @@ def _hashed_content(repo: Repo, target: Target) -> _StoredContent:
     )
 
 
-def _add(repo: Repo, chosen: Sequence[SafeRelPath], given: Measurements, progress: Progress) -> Added:
+def _add(
+    repo: Repo, chosen: Sequence[SafeRelPath], given: Measurements, progress: Progress, options: AddOptions
+) -> Added:
+    if options.dry_run:
+        return _dry_run(repo, chosen, given)
     found = targets(repo, list(dict.fromkeys(chosen)))
     _check_space(repo, found)
     kept = [_unchanged_content(repo, target) for target in found]
-    if not all(kept):
-        check_folders(repo, [target.path for target, known in zip(found, kept, strict=True) if not known])
-        progress.expect(sum(size_in_worktree(repo, target.path) for target in found))
-        with StoreWriter(repo.store) as writer, Ingest(writer, progress.advance) as ingest:
-            for position, target in enumerate(found):
-                kept[position] = kept[position] or _store_content(repo, target, writer, ingest)
-            writer.commit()
-            compact.tidy(repo.store, writer)
-    return _write_pointers(repo, [(t, k) for t, k in zip(found, kept, strict=True) if k], given)
+    with Environments(repo, options.environment, new=not all(kept)) as environments:
+        if not all(kept):
+            check_folders(repo, [target.path for target, known in zip(found, kept, strict=True) if not known])
+            progress.expect(sum(size_in_worktree(repo, target.path) for target in found))
+            with StoreWriter(repo.store) as writer, Ingest(writer, progress.advance) as ingest:
+                for position, target in enumerate(found):
+                    kept[position] = kept[position] or _store_content(repo, target, writer, ingest)
+                writer.commit()
+                compact.tidy(repo.store, writer)
+        stored = [(t, k) for t, k in zip(found, kept, strict=True) if k]
+        return _write_pointers(repo, stored, given, environments)
 
 
 # -- content into the store
@@ -268,12 +287,16 @@ def _stored_recipes(repo: Repo, target: Target) -> dict[Oid, Recipe]:
 # -- pointers and Git
 
 
-def _write_pointers(repo: Repo, kept: Sequence[tuple[Target, _StoredContent]], given: Measurements) -> Added:
+def _write_pointers(
+    repo: Repo, kept: Sequence[tuple[Target, _StoredContent]], given: Measurements, environments: Environments
+) -> Added:
     done, staged, dropped = [], [], []
     for target, content in kept:
         pointer, note = with_measurements(
             repo, target.path, _pointer(target, content), target.head or target.before, given
         )
+        pointer, more = environments.recorded(target.path, pointer, target.before)
+        note = "; ".join(filter(None, (note, more)))
         hidden = hide.hide(repo, target.path, again=target.head is None)
         staged += [hidden] if hidden else []
         if target.before is None or pointer.encode() != target.before.encode():
@@ -320,6 +343,13 @@ def _pointer(target: Target, content: _StoredContent) -> Pointer:
     )
 
 
+def _recorded(before: Pointer, pointer: Pointer) -> str:
+    """Return how two pointers to the same content differ."""
+    if before.encode() == pointer.encode():
+        return "unchanged"
+    return "environment" if replace(before, env=None).encode() == replace(pointer, env=None).encode() else "metrics"
+
+
 def _report(target: Target, content: _StoredContent, pointer: Pointer, note: str) -> AddedModel:
     before = target.before
     if before is None and not target.settles:
@@ -329,7 +359,7 @@ def _report(target: Target, content: _StoredContent, pointer: Pointer, note: str
     elif wrong := claims.difference(claims.claimed(before), claims.claimed(pointer)):
         change, note = "updated", note or f"its pointer was rewritten: {wrong.replace('says', 'said', 1)}"
     else:
-        change = "unchanged" if before.encode() == pointer.encode() else "metrics"
+        change = _recorded(before, pointer)
     if note:
         pass
     elif target.settles:

@@ -1,0 +1,1 @@
+"""Verbs about the same answer elsewhere: the environment that a version was made in, and others beside it."""

@@ -1,0 +1,74 @@
+"""Record the environments of the versions of one `mvc add`."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from modelvc.errors import FormatError, ModelvcError
+from modelvc.formats.pointer.environment import NAME
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from modelvc.formats.paths import SafeRelPath
+    from modelvc.formats.pointer.pointer import Pointer
+    from modelvc.models.environment.asked import AskedPythons
+    from modelvc.models.environment.choose import Wanted
+    from modelvc.repo import Repo
+
+_PATIENCE = 2.0  # seconds to look at one model
+
+
+class Environments:
+    """A block that records. Probes run in it, while the caller hashes. WANTED: None records nothing.
+
+    Raises UsageError at its begin if the user named a program that is not a Python.
+    """
+
+    def __init__(self, repo: Repo, wanted: Wanted | None, *, new: bool) -> None:
+        """NEW: False if no version is new. Then environments are recorded only if the user named a Python."""
+        self._repo = repo
+        self._wanted = wanted if wanted and (new or wanted.python) else None
+        self._asked: AskedPythons | None = None
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        if self._wanted:
+            from modelvc.models.environment.asked import AskedPythons
+
+            self._asked = self._stack.enter_context(AskedPythons(self._wanted, self._repo))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def recorded(self, path: SafeRelPath, pointer: Pointer, before: Pointer | None) -> tuple[Pointer, str]:
+        """Return POINTER with the environment of its version, and a note, "" for none. BEFORE: the pointer before.
+
+        A version that was there before keeps its record, unless the user named a Python.
+        """
+        known = pointer.env is not None or NAME in pointer.extra or (before and before.oid == pointer.oid)
+        if self._asked is None or (known and not self._asked.named):
+            return pointer, ""
+        from modelvc.models.environment.locks import lock_beside
+        from modelvc.models.environment.record import NOTHING, record
+        from modelvc.models.inside.facts import facts_of
+
+        try:
+            facts = facts_of(self._repo, pointer, path=path, seconds=_PATIENCE)
+        except ModelvcError:  # the version is stored; what is inside is said by the commands that look at it
+            facts = None
+        found = record(self._asked, pointer.oid, facts, lock_beside(self._repo, path)) if facts else NOTHING
+        if found.environment is None:
+            return pointer, found.note
+        made = replace(pointer, env=found.environment)
+        try:
+            made.encode()
+        except FormatError:  # metrics fill the pointer
+            return pointer, "its environment is not recorded: the pointer would be too large"
+        return made, ""
