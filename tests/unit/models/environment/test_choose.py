@@ -178,6 +178,14 @@ def test_a_link_to_what_git_tracks_does_not_count(clone: Clone, link: str) -> No
     assert found(clone, PATH="") == []
 
 
+def test_a_link_to_a_folder_in_which_git_tracks_anything_does_not_count(clone: Clone) -> None:
+    FakeEnvironment.new(clone.path / "theirs")
+    (clone.path / ".venv").symlink_to("theirs")
+    clone.write("theirs/lib/note", b"")
+    attack(clone, "theirs/lib/note")
+    assert found(clone, PATH="") == []
+
+
 def test_a_link_to_a_program_that_git_tracks_does_not_count(clone: Clone, tmp_path: Path) -> None:
     clone.write("program", b"#!/bin/sh\n")
     (clone.path / "program").chmod(0o755)

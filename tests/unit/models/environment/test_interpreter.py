@@ -84,12 +84,9 @@ def test_its_time_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert time.monotonic() - start < 5
 
 
-def test_its_output_is_limited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    read = []
-    monkeypatch.setattr(interpreter, "parse", lambda data: read.append(len(data)) or parse(data))
-    with pytest.raises(NotPython):
+def test_its_output_is_limited(tmp_path: Path) -> None:
+    with pytest.raises(NotPython, match="ended with -9"):
         installed(program(tmp_path / "python", "while :; do echo " + "x" * 10_000 + "; done"), {})
-    assert not read or read == [interpreter.MOST_BYTES + 1]
 
 
 def test_a_probe_that_nobody_waits_for_is_ended(tmp_path: Path) -> None:
