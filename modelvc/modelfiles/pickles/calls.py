@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from modelvc.modelfiles.pickles.seen import Seen
 
 _CALLS = frozenset({"REDUCE", "INST", "OBJ"})  # the others ask a class for a new object
-_MAKE_CODE = ("cloudpickle.", "dill._dill.", "joblib.externals.cloudpickle.")
+MAKE_CODE = ("cloudpickle.", "dill._dill.", "joblib.externals.cloudpickle.")
 
 
 def call(seen: Seen, function: Value, args: Value, how: str) -> Value:
@@ -33,13 +33,13 @@ def call(seen: Seen, function: Value, args: Value, how: str) -> Value:
     """
     if isinstance(function, Global):
         seen.called(function.name)
-        if function.name.startswith(_MAKE_CODE):
+        if function.name.startswith(MAKE_CODE):
             seen.code(f"makes code by {function.name}")
         special = _SPECIAL.get(function.name)
         found = special(seen, args) if special is not None and how in _CALLS else None
         return Made(function, args, how) if found is None else found
     if isinstance(function, Made):
-        if function.name.startswith(_MAKE_CODE):
+        if function.name.startswith(MAKE_CODE):
             seen.code(f"calls what {function.name} makes")
         else:
             seen.known_bad(f"calls what {function.name or 'a call'} returns")

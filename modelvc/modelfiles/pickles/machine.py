@@ -7,9 +7,10 @@ can, because imports that it sees on the way count.
 
 from __future__ import annotations
 
+import re
 import sys
+from struct import Struct, iter_unpack
 from struct import error as struct_error
-from struct import unpack_from
 from typing import TYPE_CHECKING
 
 from modelvc.modelfiles.pickles import opcodes as op
@@ -26,6 +27,8 @@ _STEP = 1 << 16  # bytes between two looks at the budget
 _LIVE = 40 << 20  # bytes of values that may be alive
 _GROWTH = 100_000  # blocks of memory between two weighings, and one more for each _LIGHT bytes that are alive
 _LIGHT = 200
+_LENGTH, _INTEGER, _FLOAT = (Struct(form).unpack_from for form in ("<I", "<i", ">d"))
+_FLOATS = re.compile(rb"(?:G.{8})++", re.DOTALL).match
 
 
 class Machine(State):
@@ -53,61 +56,81 @@ class Machine(State):
             window, stack, regular = self.window, self.stack, not (self.holes or self.sparse)
             while i < limit:
                 code = window[i]
-                if code == 0x94:  # MEMOIZE
-                    if regular:
-                        memo.append(stack[-1])
+                if code >= 0x60:
+                    if code == 0x8C:  # SHORT_BINUNICODE
+                        end = i + 2 + window[i + 1]
+                        try:
+                            text = window[i + 2 : end].decode()
+                        except UnicodeDecodeError:
+                            text = str(window[i + 2 : end], "utf-8", "surrogatepass")
+                        stack.append(text)
+                        if regular and window[end] == 0x94:  # MEMOIZE
+                            memo.append(text)
+                            end += 1
+                        i = end
+                    elif code == 0x94:  # MEMOIZE
+                        if regular:
+                            memo.append(stack[-1])
+                        else:
+                            self.put(len(memo) - self.holes + len(self.sparse), stack[-1])
+                        i += 1
+                    elif code == 0x68:  # BINGET
+                        stack.append(memo[window[i + 1]] if regular else self.get(window[i + 1]))
+                        i += 2
+                    elif code == 0x71:  # BINPUT
+                        if regular and window[i + 1] == len(memo):
+                            memo.append(stack[-1])
+                        else:
+                            self.put(window[i + 1], stack[-1])
+                            regular = not (self.holes or self.sparse)
+                        i += 2
+                    elif code == 0x72:  # LONG_BINPUT
+                        number = _LENGTH(window, i + 1)[0]
+                        if regular and number == len(memo):
+                            memo.append(stack[-1])
+                        else:
+                            self.put(number, stack[-1])
+                            regular = not (self.holes or self.sparse)
+                        i += 5
+                    elif code == 0x6A:  # LONG_BINGET
+                        number = _LENGTH(window, i + 1)[0]
+                        stack.append(memo[number] if regular else self.get(number))
+                        i += 5
+                    elif code == 0x86:  # TUPLE2
+                        last = stack.pop()
+                        stack[-1] = (stack[-1], last)
+                        i += 1
                     else:
-                        self.put(len(memo) - self.holes + len(self.sparse), stack[-1])
-                    i += 1
-                elif code == 0x8C:  # SHORT_BINUNICODE
-                    end = i + 2 + window[i + 1]
-                    stack.append(str(window[i + 2 : end], "utf-8", "surrogatepass"))
-                    i = end
-                elif code == 0x68:  # BINGET
-                    stack.append(memo[window[i + 1]] if regular else self.get(window[i + 1]))
-                    i += 2
+                        act = cold[code]
+                        if act is None:
+                            raise Unreadable(f"the pickle has an unknown opcode at byte {self.base + i}")
+                        i = act(self, i + 1)
+                        stack = self.stack
+                        regular = not (self.holes or self.sparse)
                 elif code == 0x4B:  # BININT1
                     stack.append(window[i + 1])
                     i += 2
-                elif code == 0x47:  # BINFLOAT
-                    stack.append(unpack_from(">d", window, i + 1)[0])
-                    i += 9
                 elif code == 0x4D:  # BININT2
                     stack.append(window[i + 1] | window[i + 2] << 8)
                     i += 3
-                elif code == 0x71:  # BINPUT
-                    if regular and window[i + 1] == len(memo):
-                        memo.append(stack[-1])
-                    else:
-                        self.put(window[i + 1], stack[-1])
-                        regular = not (self.holes or self.sparse)
-                    i += 2
-                elif code == 0x72:  # LONG_BINPUT
-                    number = unpack_from("<I", window, i + 1)[0]
-                    if regular and number == len(memo):
-                        memo.append(stack[-1])
-                    else:
-                        self.put(number, stack[-1])
-                        regular = not (self.holes or self.sparse)
-                    i += 5
                 elif code == 0x4A:  # BININT
-                    stack.append(unpack_from("<i", window, i + 1)[0])
+                    stack.append(_INTEGER(window, i + 1)[0])
                     i += 5
-                elif code == 0x6A:  # LONG_BINGET
-                    number = unpack_from("<I", window, i + 1)[0]
-                    stack.append(memo[number] if regular else self.get(number))
-                    i += 5
-                elif code == 0x86:  # TUPLE2
-                    last = stack.pop()
-                    stack[-1] = (stack[-1], last)
-                    i += 1
-                elif code == 0x4E:  # NONE
-                    stack.append(None)
-                    i += 1
+                elif code == 0x47:  # BINFLOAT
+                    if window[i + 9] == 0x47:  # a run of them
+                        end = _FLOATS(window, i, limit + 9).end()  # type: ignore[union-attr]
+                        stack += [number for (number,) in iter_unpack(">xd", window[i:end])]
+                        i = end
+                    else:
+                        stack.append(_FLOAT(window, i + 1)[0])
+                        i += 9
                 elif code == 0x28:  # MARK
                     self.below.append(stack)
                     self.marks.append(len(memo))
                     stack = self.stack = []
+                    i += 1
+                elif code == 0x4E:  # NONE
+                    stack.append(None)
                     i += 1
                 elif code == 0x2E:  # STOP
                     return self._stop(stack.pop(), self.base + i + 1)

@@ -303,7 +303,7 @@ def _pairs(items: list[Value]) -> list[Value]:
 def _add(machine: State, more: list[Value], mark: int) -> None:
     """Append MORE to what is on top."""
     target = machine.stack[-1]
-    if isinstance(target, Items):
+    if isinstance(target, Items) and target.kind != "tuple":
         target.extend(more)
         machine.forget(target, mark)
     elif isinstance(target, Made):
@@ -462,6 +462,8 @@ def _stack_global(machine: State, i: int) -> int:
     name, module = machine.stack.pop(), machine.stack.pop()
     if not isinstance(name, str) or not isinstance(module, str):
         raise Unreadable("the pickle imports a name that is not a short text")
+    machine.names.add(name)
+    machine.names.add(module)
     machine.stack.append(imported(machine.seen, machine.protocol, module, name))
     return i
 
@@ -550,6 +552,8 @@ def _binpersid(machine: State, i: int) -> int:
 
 
 def _persistent(machine: State, key: Value) -> None:
+    if isinstance(key, tuple):
+        machine.names.update(part for part in key[:4:3] if isinstance(part, str))
     if machine.persist is None:
         machine.seen.doubt("the pickle names objects outside of the file")
         machine.stack.append(Persistent(key))

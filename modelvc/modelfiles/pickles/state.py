@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modelvc.modelfiles.pickles.calls import call
+from modelvc.modelfiles.pickles.calls import MAKE_CODE, call
 from modelvc.modelfiles.pickles.stream import Ends
-from modelvc.modelfiles.pickles.values import DROPPED, KEPT, Blob, Entries, Items, Text, Value
+from modelvc.modelfiles.pickles.values import DROPPED, KEPT, Global, Made
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from modelvc.modelfiles.pickles.seen import Seen
     from modelvc.modelfiles.pickles.stream import Stream
-    from modelvc.modelfiles.pickles.values import Made
+    from modelvc.modelfiles.pickles.values import Entries, Items, Value
 
     OnBuild = Callable[["State", Made, int], tuple[Value, int] | None]
     Persist = Callable[[Value], Value]
@@ -49,6 +49,7 @@ class State:
         self.memo: list[Value] = []
         self.holes = 0
         self.sparse: dict[int, Value] = {}
+        self.names: set[str] = set()  # texts that named something
 
     def take(self, i: int, size: int) -> bytes:
         """Return SIZE bytes at I. Raises Unreadable behind the end."""
@@ -86,17 +87,20 @@ class State:
         return value
 
     def forget(self, container: Items | Entries, mark: int) -> None:
-        """Drop plain data out of the memo that came into CONTAINER since the memo had length MARK."""
+        """Drop out of the memo what came into CONTAINER since the memo had length MARK.
+
+        Names, dtypes, classes that the pickle makes, and texts that name something stay: what follows may need them.
+        """
         memo = self.memo
-        if len(memo) > _DROP and container.count > KEPT and len(memo) > mark:
-            plain = (str, int, float, tuple, Text, Blob)
-            memo[mark:] = [
-                DROPPED
-                if isinstance(one, plain)
-                or (isinstance(one, (Items, Entries)) and one is not container and not one.rich)
-                else one
-                for one in memo[mark:]
-            ]
+        if len(memo) > _DROP and container.count > KEPT:
+            memo[mark:] = [one if one is container or self._needed(one) else DROPPED for one in memo[mark:]]
+
+    def _needed(self, one: Value) -> bool:
+        if isinstance(one, str):
+            return one in self.names
+        if isinstance(one, Made):
+            return one.name == "numpy.dtype" or one.name.startswith(MAKE_CODE)
+        return isinstance(one, Global)
 
     def call(self, function: Value, args: Value, how: str) -> Value:
         """Return what a call would return, and record that it is called."""

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 KEPT = 100  # entries of a container that are kept; of the others only those with an object, and the count
+OBJECTS = 20_000  # entries with an object that a container keeps
 LETTERS = 1000  # bytes of a text that is kept as text
 BYTES = 64  # bytes of a blob that is kept as bytes
 
@@ -66,15 +67,22 @@ class Items:
         self.rich = False
 
     def extend(self, more: list[Value]) -> None:
-        """Put MORE at the end."""
+        """Put MORE at the end, and take the list."""
+        room = KEPT - self.count
         self.count += len(more)
-        room = KEPT - len(self.items)
         if not RICH.isdisjoint(map(type, more)):
             self.rich = True
-            self.items += more[: max(room, 0)]
-            self.items += [one for one in more[max(room, 0) :] if is_rich(one)]
-        elif room > 0:
-            self.items += more[:room]
+            if room < len(more):
+                objects = [one for one in more[max(room, 0) :] if is_rich(one)][: max(OBJECTS - len(self.items), 0)]
+                more = more[: max(room, 0)] + objects
+        elif room < len(more):
+            if room <= 0:
+                return
+            more = more[:room]
+        if self.items:
+            self.items += more
+        else:
+            self.items = more
 
     @property
     def whole(self) -> bool:
@@ -83,41 +91,57 @@ class Items:
 
 
 class Entries:
-    """A dict. `keys`, `values`: what was set, in order, a key that is set twice twice."""
+    """A dict. `pairs`: key, value, key, value, in the order in which they were set; a key that is set twice twice."""
 
-    __slots__ = ("count", "keys", "rich", "values")
+    __slots__ = ("count", "pairs", "rich")
 
     def __init__(self) -> None:
-        self.keys: list[Value] = []
-        self.values: list[Value] = []
+        self.pairs: list[Value] = []
         self.count = 0
         self.rich = False
 
     def extend(self, pairs: list[Value]) -> None:
-        """Set PAIRS, which are key, value, key, value."""
-        self.count += len(pairs) >> 1
-        room = KEPT - len(self.keys)
+        """Set PAIRS, and take the list."""
+        room = KEPT - self.count
+        count = len(pairs) >> 1
+        self.count += count
         if not RICH.isdisjoint(map(type, pairs)):
             self.rich = True
-            for key, value in zip(pairs[::2], pairs[1::2], strict=True):
-                if room > 0 or is_rich(value):
-                    self.keys.append(key)
-                    self.values.append(value)
-                    room -= 1
-        elif room > 0:
-            self.keys += pairs[: 2 * room : 2]
-            self.values += pairs[1 : 2 * room : 2]
+            if room < count:
+                kept = pairs[: 2 * max(room, 0)]
+                for at in range(len(kept), len(pairs), 2):
+                    if is_rich(pairs[at + 1]) and len(self.pairs) + len(kept) < 2 * OBJECTS:
+                        kept += pairs[at : at + 2]
+                pairs = kept
+        elif room < count:
+            if room <= 0:
+                return
+            pairs = pairs[: 2 * room]
+        if self.pairs:
+            self.pairs += pairs
+        else:
+            self.pairs = pairs
 
     @property
     def whole(self) -> bool:
         """Whether all its entries are known."""
-        return self.count == len(self.keys)
+        return 2 * self.count == len(self.pairs)
+
+    @property
+    def keys(self) -> list[Value]:
+        """The keys that are known."""
+        return self.pairs[::2]
+
+    @property
+    def values(self) -> list[Value]:
+        """The values of these keys."""
+        return self.pairs[1::2]
 
     def get(self, name: str) -> Value:
         """Return the value of the text NAME, or None."""
-        for at in range(len(self.keys) - 1, -1, -1):
-            if self.keys[at] == name:
-                return self.values[at]
+        for at in range(len(self.pairs) - 2, -1, -2):
+            if self.pairs[at] == name:
+                return self.pairs[at + 1]
         return None
 
     def texts(self) -> Iterator[tuple[str, Value]]:

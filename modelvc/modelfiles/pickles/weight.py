@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modelvc.modelfiles.pickles.values import Array, Entries, Items, Made, Persistent
+from modelvc.modelfiles.pickles.values import Array, Dropped, Entries, Global, Items, Made, Persistent
 from modelvc.modelfiles.source import Unreadable
 
 if TYPE_CHECKING:
@@ -41,13 +41,14 @@ def weigh(roots: list[list[Value] | dict[int, Value]], limit: int) -> int:
                 total += _OBJECT + _SHARED * len(inner)
                 if inner:
                     todo.append(inner)
-            elif value is not None and kind is not bool:
+            elif kind not in _FREE:
                 total += _SMALL
             if total > limit:
                 raise Unreadable(_TOO_LARGE)
     return total
 
 
+_FREE = frozenset({type(None), bool, Dropped, Global})  # one object for all
 _DEEP = frozenset({tuple, Items, Entries, Made, Array, Persistent})
 
 
@@ -60,7 +61,7 @@ def _inner(value: Value) -> list[Value] | tuple[Value, ...]:
         case Items():
             return value.items
         case Entries():
-            return [*value.keys, *value.values]
+            return value.pairs
         case Made():
             return [value.function, value.args, value.state, value.items, value.entries]
         case Array():
