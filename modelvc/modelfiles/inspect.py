@@ -29,6 +29,7 @@ class Format(NamedTuple):
 
 # The first format that recognises a file reads it. Pickles come last: those without a magic number are found by trial.
 FORMATS: tuple[Format, ...] = (
+    Format("torch", recognise.is_tar, "pickles.torch_tar"),  # torch.load tries it before all others
     Format("safetensors", recognise.is_safetensors, "tensors.safetensors"),
     Format("gguf", recognise.is_gguf, "tensors.gguf"),
     Format("onnx", recognise.is_onnx, "tensors.onnx"),

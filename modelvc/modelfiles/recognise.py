@@ -82,3 +82,12 @@ def _varint(head: bytes, at: int) -> tuple[int, int]:
         if head[place] < 0x80:
             return value, place + 1
     return 1 << 64, len(head)
+
+
+def is_tar(head: bytes) -> bool:
+    """Whether HEAD is the header of a member of a tar: its checksum is right."""
+    block = head[:512]
+    digits = block[148:156].strip(b" \0")
+    if len(block) < 512 or not digits.isdigit() or not set(digits) <= set(b"01234567"):
+        return False
+    return int(digits, 8) == sum(block) - sum(block[148:156]) + 8 * 32

@@ -1,7 +1,7 @@
 """How fast model files are read: python -m tests.benchmarks.inside [NAME...]
 
-Prints, for files that it makes itself: megabytes and opcodes a second of processor time, the best of three readings, and the
-peak memory of a process that reads the file once.
+Prints, for files that it makes: megabytes and opcodes a second of processor time, the best of three readings, and the
+peak memory of a process that reads each file.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from modelvc.modelfiles.pickles.seen import Seen
 
 _CALLS = frozenset({"REDUCE", "INST", "OBJ"})  # the others ask a class for a new object
+_NOTHING = 1 << 20  # bytes that a pickle may make without holding them
 MAKE_CODE = ("cloudpickle.", "dill._dill.", "joblib.externals.cloudpickle.")
 
 
@@ -62,7 +63,25 @@ def _construct_first(seen: Seen, args: Value) -> Value | None:
     return None
 
 
+def _reconstructor(seen: Seen, args: Value) -> Value | None:
+    """Make an instance of the first argument by `__new__` of the second, which is called too unless it is `object`."""
+    match args:
+        case (_, Global(name="builtins.object"), _):
+            pass
+        case (_, Global() as base, _):
+            seen.called(base.name)
+        case _:
+            seen.doubt("the pickle makes an object of a class that is not shown")
+    return _construct_first(seen, args)
+
+
 def _array(seen: Seen, args: Value) -> Value | None:
+    """Make an array without elements, as numpy pickles one."""
+    match args:
+        case (_, (0,), _):
+            pass
+        case _:
+            seen.doubt("an array is not as numpy writes it")
     match args:
         case (Global(name=name), *_) if name.startswith("numpy."):
             return None  # the class of an array: nothing of it runs but numpy's own code
@@ -110,18 +129,23 @@ def _container(kind: str) -> Callable[[Seen, Value], Value | None]:
     return make
 
 
-def _bytes(_seen: Seen, args: Value) -> Value | None:
+def _bytes(seen: Seen, args: Value) -> Value | None:
     match args:
         case ():
             return Blob(0, 0, b"")
-        case (Blob() as blob, *_):
+        case (Blob() as blob,):
             return blob
-        case (str() as text, "latin-1" | "latin1" | "iso-8859-1"):
+        case (int() as size,) if size > _NOTHING:
+            seen.known_bad(f"makes {size:,} bytes of nothing")
+        case (str() as text, "latin-1" | "latin1"):
             return Blob(0, 0, text.encode("latin-1"))
-        case (Text(start, end), *_):
+        case (Text(start, end), "latin-1" | "latin1"):
             return Blob(start, end)
+        case (_, _, *_):
+            seen.doubt("the pickle encodes a text as no pickler does")
         case _:
-            return None
+            pass
+    return None
 
 
 def _dict(_seen: Seen, args: Value) -> Value | None:
@@ -129,7 +153,7 @@ def _dict(_seen: Seen, args: Value) -> Value | None:
 
 
 _SPECIAL: dict[str, Callable[[Seen, Value], Value | None]] = {
-    "copyreg._reconstructor": _construct_first,
+    "copyreg._reconstructor": _reconstructor,
     "copyreg.__newobj__": _construct_first,
     "copyreg.__newobj_ex__": _construct_first,
     "numpy.core.multiarray._reconstruct": _array,

@@ -8,7 +8,7 @@ import zlib
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from modelvc.modelfiles.source import Unreadable
+from modelvc.modelfiles.source import OutOfTime, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,35 +67,44 @@ class Inflated:
         self._read = 0  # bytes of the source
         self._base = 0  # the offset of the first byte in the buffer
         self._buffer = bytearray()
+        self._failure = ""  # why there is no more
         self._pending = b""  # compressed bytes for zlib, which gives them back
 
     def window(self, at: int, size: int) -> bytes:
-        """Return SIZE bytes at AT, fewer at the end. Raises Unreadable if the compressed data are corrupt."""
+        """Return SIZE bytes at AT, fewer at the end and before corrupt data, whose error `ends` raises."""
         if at < self._base:
             raise Unreadable("the pickle leads back in a compressed file")
-        while at > self._base + len(self._buffer) and self._more():
+        while True:
             drop = min(len(self._buffer), at - self._base)
             del self._buffer[:drop]
             self._base += drop
-        drop = min(len(self._buffer), at - self._base)
-        del self._buffer[:drop]
-        self._base += drop
-        if at > self._base:
-            return b""
-        while len(self._buffer) < size and self._more():
-            pass
-        return bytes(self._buffer[:size])
+            if len(self._buffer) >= at - self._base + size or not self._more():
+                return bytes(self._buffer[:size]) if at == self._base else b""
 
     def ends(self, at: int) -> bool:
-        """Return whether AT is the end. Raises Unreadable behind it."""
+        """Return whether AT is the end. Raises Unreadable behind it, or if the data there are corrupt."""
         if self.window(at, 1):
             return False
+        if self._failure:
+            raise Unreadable(self._failure)
         if at > self._base:
             raise Unreadable("a length leads behind the end of the file")
         return True
 
     def _more(self) -> bool:
-        """Decompress one more block. Return False at the end."""
+        """Decompress one more block. Return False at the end, and where the data are corrupt."""
+        if self._failure:
+            return False
+        try:
+            return self._inflate()
+        except OutOfTime:
+            raise
+        except Unreadable as error:
+            self._failure = str(error)
+            return False
+
+    def _inflate(self) -> bool:
+        """Decompress one more block. Return False at the end. Raises Unreadable."""
         self._budget.look_at_clock()
         decompressor = self._decompressor
         while not decompressor.eof:

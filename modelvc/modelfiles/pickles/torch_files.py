@@ -66,7 +66,7 @@ def _inside(members: tuple[Member, ...], seen: Seen) -> dict[str, Member]:
     if len(folders) != 1:
         raise Unreadable("torch: the zip has more than one folder")
     inside = {member.name.partition("/")[2]: member for member in members}
-    for name in inside:
+    for name in () if any(name.startswith(_SCRIPT) for name in inside) else inside:
         if name not in _FIXED and not name.startswith(_FOLDERS):
             seen.doubt(f"torch: the zip has a member that torch does not write: {clean(name)}")
     return inside
