@@ -223,7 +223,7 @@ def _print_tensors(found: TensorChanges, *, deep: bool) -> None:
     if found.unread:
         render.out(f"  not compared: {shown(found.unread)}")
     if left and shown_rows:
-        render.out(f"  and {len(left):,} more that changed (--deep compares all)")
+        render.out(f"  and {len(left):,} more that changed (--deep shows all)")
     elif left:
         render.out(*(_described("changed", one) for one in left[:_TENSORS]))
     for kind in ("reshaped", "renamed", "added", "removed"):
