@@ -112,7 +112,8 @@ def test_without_the_bytes_what_the_pointers_say(clone: Clone) -> None:
     assert block(clone, "HEAD~1", "HEAD") == [
         "m.pkl   scikit-learn Forest   1.8.0 -> 1.9.1",
         "  parameters   12 -> 15 (+25 %)",
-        "  imports      2, new: os.system",
+        "  imports      2: 1 new",
+        "  new import   os.system",
         f"  the bytes of {oids[0]} and {oids[1]} are not in this clone, so this is what",
         "  the pointers say; mvc fetch brings the bytes",
     ]

@@ -11,7 +11,7 @@ from modelvc.errors import shown
 from modelvc.modelfiles.difference import shape_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from modelvc.modelfiles.difference import (
         Difference,
@@ -38,6 +38,8 @@ _FIRST = (
 # Formats whose arrays are parts of an object: of many, such as those of a forest's trees, only the number counts.
 _OBJECTS = frozenset({"pickle", "joblib", "skops"})
 _FEW = 12  # arrays of an object
+_NAMES = 5  # imports of one kind
+_VERSIONS = ("ir_version", "opset", "version")  # figures that are no amounts
 _COLOURS = {True: "green", False: "red"}
 
 
@@ -81,13 +83,12 @@ def _what(one: Identity) -> str:
 def _rows(found: Difference) -> Iterator[Row]:
     if found.old.format != found.new.format:
         yield Row("format", found.old.format, found.new.format)
-    yield from _values(found.hyper_parameters, "hyper-parameters", _notable(found.hyper_parameters))
-    figures = [one for one in found.figures if one.changed] or found.figures[:_UNCHANGED]
-    yield from _values(figures, "figures", ())
+    yield from _hyper_parameters(found)
+    yield from _values([one for one in found.figures if one.changed] or found.figures[:_UNCHANGED], share=True)
     for kind, fields in (("input", found.inputs), ("output", found.outputs)):
         yield from _fields(kind, fields)
     if found.imports is not None:
-        yield _text("imports", _imports(found))
+        yield from _imports(found)
     for what in found.code:
         yield _text("code", f"new: {what}", better=False)
     for one, which in ((found.old, "old"), (found.new, "new")):
@@ -117,14 +118,28 @@ def _counts(name: str) -> bool:
     return last not in {"verbose", "verbosity", "n_jobs"} and not last.endswith(("seed", "random_state"))
 
 
-def _values(found: Iterable[ValueChange], kind: str, also: Sequence[ValueChange]) -> Iterator[Row]:
-    changed = [one for one in found if one.changed or kind == "figures"]
-    for one in changed[:_MOST]:
-        yield Row(one.name, _value(one.old), _value(one.new), _share(one) if kind == "figures" else "")
-    if len(changed) > _MOST:
-        yield _text("...", f"and {len(changed) - _MOST:,} more {kind} (--json lists all)")
-    for one in also:
-        yield Row(one.name, _value(one.old), _value(one.new))
+def _hyper_parameters(found: Difference) -> Iterator[Row]:
+    """Yield those that changed, and a few that did not. Of two classes, those that both have."""
+    all_of_it = found.hyper_parameters
+    changed = [one for one in all_of_it if one.changed]
+    if found.old.class_name != found.new.class_name:
+        counts = [sum(side is None for side in sides) for sides in zip(*((x.new, x.old) for x in changed), strict=True)]
+        changed = [one for one in changed if one.old is not None and one.new is not None]
+        words = [f"{count:,} {word}" for count, word in zip(counts, ("gone", "new"), strict=False) if count]
+        if words:
+            yield _text("hyper-parameters", f"of another class: {', '.join(words)}")
+    yield from _values(changed)
+    yield from _values(_notable(all_of_it))
+
+
+def _values(found: Sequence[ValueChange], *, share: bool = False) -> Iterator[Row]:
+    for one in found[:_MOST]:
+        old, new = _value(one.old), _value(one.new)
+        if one.changed and old == new:  # only in digits that are not shown
+            old, new = shown(render.number(one.old), _VALUE), shown(render.number(one.new), _VALUE)
+        yield Row(one.name, old, new, _share(one) if share else "")
+    if len(found) > _MOST:
+        yield _text("", f"and {len(found) - _MOST:,} more (--json lists all)")
 
 
 def _value(value: object) -> str:
@@ -136,7 +151,7 @@ def _value(value: object) -> str:
 def _share(one: ValueChange) -> str:
     """Return the change in percent; "" if it has none."""
     numbers = [v for v in (one.old, one.new) if isinstance(v, int | float) and not isinstance(v, bool)]
-    if len(numbers) < 2 or not numbers[0] or numbers[0] == numbers[1]:
+    if len(numbers) < 2 or not numbers[0] or numbers[0] == numbers[1] or one.name.startswith(_VERSIONS):
         return ""
     share = 100 * (numbers[1] - numbers[0]) / abs(numbers[0])
     digits = 0 if abs(share) >= 10 else 1 if abs(share) >= 1 else 2
@@ -147,16 +162,22 @@ def _fields(kind: str, found: Sequence[FieldChange]) -> Iterator[Row]:
     for one in found[:_MOST]:
         yield Row(f"{kind} {one.name}", shown(one.old, _VALUE), shown(one.new, _VALUE))
     if len(found) > _MOST:
-        yield _text("...", f"and {len(found) - _MOST:,} more {kind}s (--json lists all)")
+        yield _text("", f"and {len(found) - _MOST:,} more {kind}s (--json lists all)")
 
 
-def _imports(found: Difference) -> str:
-    words = [f"{found.imports:,}"]
-    for title, names in (("new", found.imports_new), ("gone", found.imports_gone)):
-        if names:
-            more = f" and {len(names) - 3:,} more" if len(names) > 3 else ""
-            words.append(f"{title}: {', '.join(shown(name, 60) for name in names[:3])}{more}")
-    return ", ".join(words if len(words) > 1 else [*words, "none new"])
+def _imports(found: Difference) -> Iterator[Row]:
+    """Yield how many names are imported, then the new ones and the gone ones."""
+    counts = [f"{len(names):,} {word}" for word, names in _moved_names(found) if names]
+    yield _text("imports", f"{found.imports:,}{': ' if counts else ', '}{', '.join(counts) or 'none new'}")
+    for word, names in _moved_names(found):
+        for name in names[:_NAMES]:
+            yield _text(f"{word} import", shown(name, _WIDTH))
+        if len(names) > _NAMES:
+            yield _text("", f"and {len(names) - _NAMES:,} more (--json lists all)")
+
+
+def _moved_names(found: Difference) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    return ("new", found.imports_new), ("gone", found.imports_gone)
 
 
 def _measured(change: ModelChange, found: Difference) -> Iterator[Row]:
