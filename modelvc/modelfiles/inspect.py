@@ -35,6 +35,10 @@ FORMATS: tuple[Format, ...] = (
     Format("onnx", recognise.is_onnx, "tensors.onnx"),
     Format("npy", recognise.is_npy, "tensors.numpy_files"),
     Format("zip", recognise.is_zip, "zips"),
+    Format("xgboost", recognise.is_xgboost_ubj, "documents.xgboost"),
+    Format("xgboost", recognise.is_xgboost_json, "documents.xgboost", "read_json"),
+    Format("lightgbm", recognise.is_lightgbm, "documents.lightgbm"),
+    Format("catboost", recognise.is_catboost_json, "documents.catboost"),
     Format("joblib", recognise.is_compressed_pickle, "pickles.pickle_files", "read_compressed"),
     Format("pickle", recognise.is_pickle, "pickles.pickle_files"),
 )
@@ -56,4 +60,5 @@ def inspect(source: Source, budget: Budget | None = None) -> ModelFacts:
                 raise
             except Unreadable as error:
                 return ModelFacts(one.name, unreadable=str(error))
-    return ModelFacts("unknown")
+    other = recognise.other_format(head)
+    return ModelFacts("unknown", notes=(other,) if other else ())

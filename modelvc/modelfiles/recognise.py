@@ -2,6 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
+_XGBOOST_JSON = re.compile(rb'\s*\{\s*"(?:learner"\s*:\s*\{\s*"attributes"|Config"\s*:\s*\{\s*"learner")')
+_XGBOOST_UBJ = re.compile(rb"\{(?:i.|U.|I..|l.{4}|L.{8})(?:learner\{|Config\{)", re.DOTALL)
+_CATBOOST_JSON = re.compile(rb'\s*\{\s*"(?:ctr_data|features_info)"\s*:')
+# Formats that are recognised, and not read: how their first bytes look, and what a note calls them.
+_OTHERS = (
+    (re.compile(rb"\x89HDF\r\n\x1a\n"), "an HDF5 file"),
+    (re.compile(rb"CBM1"), "a CatBoost binary"),
+    (re.compile(rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)?<PMML[\s>]", re.DOTALL), "a PMML document"),
+    (re.compile(rb".{4}TFL3", re.DOTALL), "a TensorFlow Lite model"),
+)
+
 SAFETENSORS_HEADER = 100_000_000  # bytes, as the library allows
 
 # The opcodes with which a pickle without a protocol may begin: those that take nothing from the stack.
@@ -91,3 +104,24 @@ def is_tar(head: bytes) -> bool:
     if len(block) < 512 or not digits.isdigit() or not set(digits) <= set(b"01234567"):
         return False
     return int(digits, 8) == sum(block) - sum(block[148:156]) + 8 * 32
+
+
+def is_xgboost_json(head: bytes) -> bool:
+    return _XGBOOST_JSON.match(head) is not None
+
+
+def is_xgboost_ubj(head: bytes) -> bool:
+    return _XGBOOST_UBJ.match(head) is not None
+
+
+def is_catboost_json(head: bytes) -> bool:
+    return _CATBOOST_JSON.match(head) is not None
+
+
+def is_lightgbm(head: bytes) -> bool:
+    return head.startswith(b"tree\nversion=")
+
+
+def other_format(head: bytes) -> str:
+    """Return what the file that begins with HEAD is, if it is of a known format that is not read; else ""."""
+    return next((name for pattern, name in _OTHERS if pattern.match(head)), "")

@@ -40,9 +40,19 @@ def _is_torch(names: frozenset[str]) -> bool:
     return any(name.count("/") == 1 and name.casefold().endswith("/data.pkl") for name in names)
 
 
+def _is_skops(names: frozenset[str]) -> bool:
+    return "schema.json" in names
+
+
+def _is_keras(names: frozenset[str]) -> bool:
+    return "config.json" in names  # Keras asks for no other
+
+
 KINDS: tuple[Kind, ...] = (
     Kind("npz", _is_npz, "tensors.numpy_files", "read_npz"),
     Kind("torch", _is_torch, "pickles.torch_files", "read_zip", any_case=True),
+    Kind("skops", _is_skops, "documents.skops", "read_members"),
+    Kind("keras", _is_keras, "documents.keras", "read_members"),
 )
 
 

@@ -51,7 +51,7 @@ from modelvc.store.local import index
 from modelvc.store.objects import codec
 from modelvc.store.repair import damaged_local_pack
 from modelvc.worktree.state import Stat, State, now
-from tests.support import inside_parsers
+from tests.support import document_parsers, inside_parsers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -725,4 +725,5 @@ PARSERS: dict[str, Parser] = {
     ),
     **{name: Parser(*one) for name, one in inside_parsers.PARSERS.items()},
     "state": Parser(_state, (_state_example(),), _NUMBERS),
+    **{name: Parser(*one) for name, one in document_parsers.PARSERS.items()},
 }
