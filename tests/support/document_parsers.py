@@ -13,7 +13,7 @@ from modelvc.modelfiles.inspect import inspect
 from modelvc.modelfiles.json_text import read_json
 from modelvc.modelfiles.source import Budget, Source, Unreadable, of_bytes
 from tests.support.clone import ROOT
-from tests.support.model_facts import check_promises
+from tests.support.inside_parsers import check, check_facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,19 +30,14 @@ def budget() -> Budget:
     return Budget(seconds=20, operations=10_000_000, memory=16 << 20, members=1_000)
 
 
-def model(data: bytes) -> None:
-    """The facts of DATA as a model file hold what facts promise."""
-    check_promises(inspect(of_bytes(data), budget()), len(data))
-
-
 def _values(read: Callable[[Source], object]) -> Callable[[bytes], None]:
-    def check(data: bytes) -> None:
+    def parse(data: bytes) -> None:
         try:
             read(of_bytes(data))
         except Unreadable as error:
             assert str(error).isprintable(), ascii(str(error))  # noqa: PT017
 
-    return check
+    return parse
 
 
 def _json(data: bytes) -> None:
@@ -68,11 +63,11 @@ def _packed_again(inner: str, data: bytes) -> bytes:
 
 
 def _member(inner: str) -> Callable[[bytes], None]:
-    def check(data: bytes) -> None:
+    def parse(data: bytes) -> None:
         packed = _packed_again(inner, data)
-        check_promises(inspect(of_bytes(packed), budget()), len(packed))
+        check_facts(inspect(of_bytes(packed), budget()), len(packed))
 
-    return check
+    return parse
 
 
 def _folder(data: bytes) -> None:
@@ -81,7 +76,7 @@ def _folder(data: bytes) -> None:
     for part in data.split(b"=== ")[1:]:
         name, _, held = part.partition(b"\n")
         files[name.decode(errors="surrogateescape")] = of_bytes(held)
-    check_promises(inspect_folder(files, budget()), len(data))
+    check_facts(inspect_folder(files, budget()), len(data))
 
 
 def _fixture(name: str) -> bytes:
@@ -127,16 +122,16 @@ PARSERS: dict[str, tuple[Callable[[bytes], None], tuple[bytes, ...], tuple[bytes
         (b"&a ", b"*a", b"<<: *a\n", b"!!map ", b"? ", b"- ", b": ", b"---\n", b"|\n", b"[", b"{", b"%YAML 9\n"),
     ),
     "model-xgboost": (
-        model,
+        check,
         (_fixture("xgboost/linear.json"), _fixture("xgboost/binary.json"), _fixture("xgboost/dart.ubj")),
         _JSON_TOKENS,
     ),
     "model-lightgbm": (
-        model,
+        check,
         (_fixture("lightgbm/multiclass.txt")[:3_000] + b"\nend of trees\n\nparameters:\n[a: 1]\nend of parameters\n",),
         (b"Tree=0\n", b"num_leaves=9\n", b"end of trees\n", b"\n\n", b"tree_sizes=1 2\n", b"=", b"\xff"),
     ),
-    "model-catboost": (model, (_fixture("catboost/classifier.json")[:20_000],), _JSON_TOKENS),
+    "model-catboost": (check, (_fixture("catboost/classifier.json")[:20_000],), _JSON_TOKENS),
     "model-skops": (
         _member("schema.json"),
         (_SCHEMA, _inside("skops/columns-pipeline.skops", "schema.json")[:9_000]),

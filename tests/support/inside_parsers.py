@@ -28,15 +28,18 @@ class Inside(NamedTuple):
 
 
 def check(data: bytes) -> None:
-    """Inspect DATA: no exception, texts that are safe for a terminal, places inside of the file."""
-    facts = inspect(of_bytes(data), Budget(seconds=10, memory=16 << 20))
+    """Inspect DATA: no exception, and facts that keep their promises."""
+    check_facts(inspect(of_bytes(data), Budget(seconds=10, memory=16 << 20)), len(data))
+
+
+def check_facts(facts: ModelFacts, size: int) -> None:
+    """Assert that the texts of FACTS are safe for a terminal, and that places lie inside of a file of SIZE bytes."""
     for text in _texts(facts):
         assert text.isprintable(), ascii(text)
         assert len(text) <= NAME, len(text)
     for one in facts.tensors:
         assert all(type(length) is int and length >= 0 for length in one.shape)
-        if not one.member and one.start != -1:
-            assert 0 <= one.start <= one.end <= len(data)
+        assert one.start == -1 or 0 <= one.start <= one.end <= size
     names = [one.name for one in facts.imports]
     assert names == sorted(set(names))
     assert re.fullmatch("(?:[0-9a-f]{64})?", facts.content)

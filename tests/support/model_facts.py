@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from modelvc.modelfiles.facts import NAME, ModelFacts, Severity, clean
+from modelvc.modelfiles.facts import Severity, clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from modelvc.modelfiles.facts import ModelFacts
 
 _ONNX = {
     "FLOAT": "float32", "DOUBLE": "float64", "FLOAT16": "float16", "BFLOAT16": "bfloat16", "BOOL": "bool",
@@ -92,21 +94,3 @@ def _layers(known: dict[str, Any], figures: dict[str, Any]) -> Iterator[str]:
     for kind, count in Counter(known.get("layers", ())).items():
         if figures.get(f"layers.{kind}", 0) < count:
             yield f"layers {kind}: {figures.get(f'layers.{kind}')}, the library says {count}"
-
-
-def check_promises(facts: ModelFacts, size: int) -> None:
-    """Assert what holds for the facts of any bytes whatsoever. SIZE: of the file."""
-    texts = [facts.format, facts.framework, facts.version, facts.class_name, *facts.notes, facts.content]
-    texts += [text for pair in (*facts.hyper_parameters, *facts.figures) for text in pair if isinstance(text, str)]
-    texts += [one.name for one in facts.imports] + [one.what for one in facts.findings]
-    texts += [text for one in (*facts.inputs, *facts.outputs) for text in (one.name, one.dtype)]
-    texts += [text for one in facts.tensors for text in (one.name, one.dtype, one.member)]
-    for text in texts:
-        assert text.isprintable(), ascii(text)
-        assert len(text) <= NAME, len(text)
-    assert facts.unreadable.isprintable(), ascii(facts.unreadable)
-    assert len(facts.unreadable) <= 3 * NAME
-    assert [one.name for one in facts.imports] == sorted({one.name for one in facts.imports})
-    for one in facts.tensors:
-        assert (one.start, one.end) == (-1, -1) or 0 <= one.start <= one.end <= size, one
-        assert all(length >= 0 for length in one.shape)

@@ -43,7 +43,7 @@ def read_folder(files: Mapping[str, Source], budget: Budget) -> FolderFacts:
     try:
         budget.open_members(len(files))
     except Unreadable as error:
-        return FolderFacts(ModelFacts("folder", unreadable=str(error)), ())
+        return FolderFacts(ModelFacts("folder", unreadable=clean(error)), ())
     found = tuple((path, inspect(files[path], budget)) for path in sorted(files))
     known = tuple((path, facts) for path, facts in found if facts.format != "unknown")
     layout = next((one for one in (mlflow, huggingface) if one.is_layout(files)), None)
@@ -55,7 +55,7 @@ def read_folder(files: Mapping[str, Source], budget: Budget) -> FolderFacts:
         except OutOfTime:
             raise
         except Unreadable as error:
-            summary = ModelFacts(layout.NAME, unreadable=str(error))
+            summary = ModelFacts(layout.NAME, unreadable=clean(error))
     others = [path for path, facts in found if facts.format == "unknown" and not path.endswith(_TEXTS + _CODE)]
     return FolderFacts(_together(summary, known, sorted(files), others), known)
 
@@ -82,7 +82,7 @@ def _together(summary: ModelFacts, known: Sequence[Read], paths: Sequence[str], 
         findings += [Finding(one.severity, clean(f"{name}: {one.what}")) for one in facts.findings]
         notes += [clean(f"{name}: {one}") for one in facts.notes]
         if facts.unreadable and not bad:
-            bad = f"{name}: {facts.unreadable}"
+            bad = clean(f"{name}: {facts.unreadable}")
     findings += [Finding(Severity.CODE, clean(f"{path} is code")) for path in paths if path.lower().endswith(_CODE)]
     if others:
         names = ", ".join(others[:_NAMED]) + (", ..." if len(others) > _NAMED else "")

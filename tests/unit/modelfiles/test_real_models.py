@@ -12,7 +12,8 @@ from modelvc.modelfiles.documents.folders import inspect_folder
 from modelvc.modelfiles.inspect import inspect
 from modelvc.modelfiles.source import Budget, of_bytes
 from tests.support.clone import ROOT
-from tests.support.model_facts import check_promises, differences
+from tests.support.inside_parsers import check_facts
+from tests.support.model_facts import differences
 
 FOLDER = ROOT / "tests/fixtures/models/inside"
 KNOWN: dict[str, Any] = json.loads((FOLDER / "facts.json").read_text(encoding="utf-8"))
@@ -32,7 +33,7 @@ def facts_of(path: Path):
 def test_facts_are_those_of_the_library(name: str) -> None:
     facts, size = facts_of(FOLDER / name)
     assert differences(KNOWN[name], facts) == []
-    check_promises(facts, size)
+    check_facts(facts, size)
 
 
 @pytest.mark.parametrize("name", ["skops/random-forest.skops", "keras/dense.keras"])
