@@ -22,13 +22,16 @@ HEAVY = TERMINAL | {"dataclasses", "inspect", "re", "pathlib", "json", "subproce
 DRIVER = {"typer", "rich", "click", "fsspec", "s3fs", "nbdime", "pygit2", "git", "numpy"}
 
 
-def _loaded(clone: Clone, *argv: str, cwd: Path | None = None) -> tuple[set[str], str]:
-    """Modules that `mvc ARGV` has loaded when it ends, apart from those that Python itself starts with."""
+def _loaded(clone: Clone, *argv: str, cwd: Path | None = None, depth: int = 1) -> tuple[set[str], str]:
+    """Modules that `mvc ARGV` has loaded when it ends, apart from those that Python itself starts with.
+
+    DEPTH: parts of their names, such as 2 for modelvc.store.
+    """
     code = (
         "import sys; before = set(sys.modules); sys.argv[1:] = " + repr(list(argv)) + "\n"
         "from modelvc.__main__ import main\n"
         "status = main(); sys.stdout.flush()\n"
-        "loaded = sorted({name.partition('.')[0] for name in set(sys.modules) - before})\n"
+        f"loaded = sorted({{'.'.join(name.split('.')[:{depth}]) for name in set(sys.modules) - before}})\n"
         "sys.stderr.write('\\n' + __import__('json').dumps([status, loaded]))"
     )
     # -S and -E: an environment's own start-up files would count as ours
@@ -103,6 +106,30 @@ HEAVY_WORK = {
 def test_commands_that_only_look_load_nothing_heavy(clone: Clone, line: str) -> None:
     loaded, _ = _loaded(clone, *line.split())
     assert not loaded & HEAVY_WORK
+
+
+# What cuts chunks where tensors begin; whoever may write to the store loads it.
+CONTAINERS = {f"modelvc.modelfiles.{name}" for name in ("compressed", "containers", "recognise", "zip_records")}
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["status", "ls", "log", "add model.bin", "metrics show", "checkout --offline", "--version"]
+    + [f"hook {name}" for name in ("post-index-change", "post-checkout", "pre-commit")],
+)
+def test_the_readers_of_model_files_are_loaded_by_whoever_looks_inside(clone: Clone, line: str) -> None:
+    if line == "status":
+        (clone.path / ".git/mvc/state").unlink()
+    loaded, _ = _loaded(clone, *line.split(), depth=3)
+    assert "modelvc.formats.paths" in loaded or line == "--version"
+    readers = {name for name in loaded if name.startswith("modelvc.modelfiles.")}
+    assert readers <= CONTAINERS
+
+
+def test_kept_facts_are_shown_without_reading_the_model(clone: Clone) -> None:
+    loaded, out = _loaded(clone, "show", "model.bin", depth=3)
+    assert "inside" in out
+    assert "modelvc.modelfiles.inspect" not in loaded
 
 
 def test_a_command_loads_no_other(clone: Clone) -> None:

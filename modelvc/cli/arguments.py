@@ -24,7 +24,10 @@ MetricsOption = Annotated[
     ),
 ]
 ParamsOption = Annotated[
-    str, typer.Option("--params", metavar="FILE", help="Record the parameters in FILE.", show_default=False)
+    str,
+    typer.Option(
+        "--params", metavar="FILE", help="Record the parameters in FILE; auto: those in the model.", show_default=False
+    ),
 ]
 OnlyOption = Annotated[
     list[str] | None,

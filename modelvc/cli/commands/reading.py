@@ -173,24 +173,32 @@ def plot(
         print_plot(found)
 
 
-def show(words: Annotated[list[str], typer.Argument(metavar="[REV:]PATH")]) -> None:
+def show(
+    words: Annotated[list[str], typer.Argument(metavar="[REV:]PATH")],
+    everything: Annotated[bool, typer.Option("--all", help="Show every tensor, import and hyper-parameter.")] = False,
+    inspect: Annotated[bool, typer.Option("--inspect", help="Look inside, even if that takes long.")] = False,
+) -> None:
     """Show one version of a model.
 
-    Prints digest, size, metrics, parameters, where the bytes are, and the versions before it. REV PATH means REV:PATH.
+    Prints digest, size, metrics, parameters, where the bytes are, and the versions before it. Then what is inside:
+    framework, class, hyper-parameters, tensors, and the names that loading the model imports. Nothing of the model is
+    run. REV PATH means REV:PATH.
 
     Examples:
       mvc show model.pkl         # the version of the worktree's pointer
       mvc show v1.0:model.pkl    # the version of a tag
     """
+    from modelvc.cli.views.show_inside import lines as inside_lines
     from modelvc.ops.history.show import show as op
 
     if len(words) > 2:
         raise UsageError("one model at a time", hint="mvc show [REV:]PATH")
-    found = op(CONTEXT.open(), ":".join(words))
+    with doing("looking inside", quiet=CONTEXT.quiet):
+        found = op(CONTEXT.open(), ":".join(words), inspect=inspect)
     if CONTEXT.json:
         render.dump(found)
         return
-    lines = _facts(found)
+    lines = [*_facts(found), *inside_lines(found.inside, everything=everything)]
     width = max(len(name) for name, _ in lines)
     render.out(*(f"{name:{width}}  {value}" for name, value in lines))
 

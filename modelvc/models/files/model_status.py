@@ -21,6 +21,7 @@ from modelvc.formats.paths import SafeRelPath, model_of, pointer_of
 from modelvc.git.index import pointers as index_pointers
 from modelvc.ids import Oid
 from modelvc.models.files.seen_by_git import exposed, held_by_git, leftovers, would_overwrite
+from modelvc.models.inside.pointer_part import SAME, resaved
 from modelvc.models.remotes.seen_cache import is_pushed, pushed_oids
 from modelvc.models.versions import claims
 from modelvc.models.versions.same_data import on_same_data
@@ -189,7 +190,8 @@ def _compare(repo: Repo, path: SafeRelPath, pointer: Pointer) -> _Difference:
             return _compare_tree(repo, path, pointer)
         oid = file_oids.file_oid(repo.worktree, repo.state, path)
         if oid != pointer.oid:
-            return _behind(repo, pointer, oid) or _Difference(MODIFIED)
+            behind = _behind(repo, pointer, oid)
+            return behind or _Difference(MODIFIED, SAME if oid and resaved(repo, path, pointer, oid) else "")
         if wrong := claims.difference(claims.claimed(pointer), claims.Extent(found.size)):
             return _Difference(BROKEN, wrong)
         if found.executable != pointer.executable:

@@ -83,7 +83,7 @@ def look(opened: Opened, *, seconds: float = PATIENCE) -> ModelFacts | None:
         return None  # until folders have a reader
     try:
         return inspect(opened.files[""], Budget(seconds=seconds))
-    except (ModelvcError, OutOfTime, MemoryError):
+    except (ModelvcError, OutOfTime):
         raise
     except Exception as error:  # noqa: BLE001 - a reader should raise Unreadable alone; a command goes on if one does not
         return ModelFacts("unknown", unreadable=f"its reader failed ({type(error).__name__})")

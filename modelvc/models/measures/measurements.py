@@ -15,6 +15,7 @@ from modelvc.formats.pointer import metrics
 from modelvc.formats.pointer.pointer import Metrics, MetricsFile, PredictionsBlob
 from modelvc.formats.text import metric_files, policy
 from modelvc.ids import Oid
+from modelvc.models.inside.pointer_part import fitting, hyper_parameters
 from modelvc.models.measures.name_check import doubts
 from modelvc.models.policy import read_policy
 from modelvc.store.local import compact
@@ -34,7 +35,7 @@ class Measurements:
 
     pairs: Pairs = ()  # metrics by name
     metrics: str = ""  # file
-    params: str = ""  # file
+    params: str = ""  # file, or AUTO
     predictions: str = ""  # file
     only: tuple[str, ...] = ()  # globs over the metrics of the file; empty: all of them
     positive: str = ""  # the positive label
@@ -44,6 +45,7 @@ class Measurements:
 
 
 NO_MEASUREMENTS = Measurements()
+AUTO = "auto"  # in the place of a file of parameters: the hyper-parameters in the model itself
 _NAMED = 5  # columns that a note names
 
 
@@ -70,7 +72,12 @@ def with_measurements(
         if not given.only and files:
             given = replace(given, only=files.only)
         pointer = _with_metrics(repo, (pointer, before), given, named, notes)
-    if given.params:
+    if given.params == AUTO:
+        if found := hyper_parameters(repo, path, pointer):
+            pointer = replace(pointer, params=found)
+        else:
+            notes.append("no hyper-parameters can be read from it, so none are recorded")
+    elif given.params:
         pointer = replace(pointer, params=metric_files.read(_read(repo, given.params, typed=True), given.params))
     elif files and files.params and (data := _if_there(repo, files.params, notes)) is not None:
         pointer = replace(pointer, params=metric_files.read(data, files.params))
@@ -88,7 +95,7 @@ def with_measurements(
     if not notes and before and before.oid != pointer.oid:
         notes += _left_out(pointer, before)
     notes += doubts(rules, path, old, pointer.recorded_metrics, (name for name, _ in given.pairs))
-    return pointer, "; ".join(notes)
+    return fitting(pointer), "; ".join(notes)
 
 
 def _left_out(pointer: Pointer, before: Pointer) -> list[str]:

@@ -12,6 +12,7 @@ from modelvc.formats.pointer.pointer import parse
 from modelvc.git import history
 from modelvc.models.remotes.seen_cache import is_pushed, pushed_oids
 from modelvc.models.versions.history import versions_of
+from modelvc.ops.history.inside import NOWHERE, Inside, inside
 
 if TYPE_CHECKING:
     from modelvc.formats.paths import SafeRelPath
@@ -36,6 +37,7 @@ class Shown:
     """A pointer, and where its bytes are. `lineage`: oids of the versions before, newest first.
 
     `conflict`: ours and theirs, if a merge left both; all other fields describe ours. `predictions`: number of rows.
+    `inside`: what the version is.
     """
 
     path: str
@@ -53,10 +55,14 @@ class Shown:
     conflict: tuple[ConflictSide, ...] = ()
     params: dict[str, MetricValue] = field(default_factory=dict)
     predictions: int | None = None
+    inside: Inside = field(default_factory=lambda: Inside(NOWHERE))
 
 
-def show(repo: Repo, what: str) -> Shown:
-    """Return the version WHAT: PATH (of the worktree) or REV:PATH. Raises NotFoundError if it is not tracked."""
+def show(repo: Repo, what: str, *, inspect: bool = False) -> Shown:
+    """Return the version WHAT: PATH (of the worktree) or REV:PATH. Raises NotFoundError if it is not tracked.
+
+    INSPECT: look inside the model however long it takes.
+    """
     repo.require_init()
     rev, colon, text = what.rpartition(":")
     path = repo.path(text)
@@ -89,6 +95,7 @@ def show(repo: Repo, what: str) -> Shown:
         conflict=_sides(pointer),
         params=dict(pointer.params),
         predictions=pointer.predictions.rows if pointer.predictions else None,
+        inside=inside(repo, path, pointer, inspect=inspect),
     )
 
 

@@ -17,6 +17,7 @@ from modelvc.models.files import hide
 from modelvc.models.files.model_paths import check_model_paths
 from modelvc.models.files.seen_by_git import held_by_git, would_overwrite
 from modelvc.models.files.trees import check_names, entries_of, oid_of, stored_recipes
+from modelvc.models.inside.pointer_part import SAME, Describer, fitting, same_content
 from modelvc.models.measures.measurements import NO_MEASUREMENTS, with_measurements
 from modelvc.models.progress import SILENT
 from modelvc.models.versions import claims
@@ -50,7 +51,7 @@ class AddedModel:
     """One model. `change`: "new", "updated", "unchanged", "metrics" or "environment".
 
     `stored`: bytes added to the store; `was`: the oid in its pointer before, if that was another; `note`: words for
-    the user.
+    the user. `same_content`: the bytes differ from those before only in what the format writes anew at each save.
     """
 
     path: str
@@ -61,6 +62,7 @@ class AddedModel:
     stored: int
     was: str | None = None
     note: str = ""
+    same_content: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,12 +293,14 @@ def _write_pointers(
     repo: Repo, kept: Sequence[tuple[Target, _StoredContent]], given: Measurements, environments: Environments
 ) -> Added:
     done, staged, dropped = [], [], []
+    describer = Describer(repo)
     for target, content in kept:
-        pointer, note = with_measurements(
-            repo, target.path, _pointer(target, content), target.head or target.before, given
-        )
+        pointer, why = _pointer(target, content), ""
+        if pointer.model is None and _is_new(target, content):
+            pointer, why = describer.describe(target.path, pointer)
+        pointer, note = with_measurements(repo, target.path, pointer, target.head or target.before, given)
         pointer, more = environments.recorded(target.path, pointer, target.before)
-        note = "; ".join(filter(None, (note, more)))
+        pointer, note = fitting(pointer), "; ".join(filter(None, (note, more, why)))
         hidden = hide.hide(repo, target.path, again=target.head is None)
         staged += [hidden] if hidden else []
         if target.before is None or pointer.encode() != target.before.encode():
@@ -350,6 +354,12 @@ def _recorded(before: Pointer, pointer: Pointer) -> str:
     return "environment" if replace(before, env=None).encode() == replace(pointer, env=None).encode() else "metrics"
 
 
+def _is_new(target: Target, content: _StoredContent) -> bool:
+    """Return whether the pointers of TARGET name other content. The side of a conflict that is taken counts as new."""
+    known = [one for one in (target.before, target.head) if one and not one.conflict]
+    return all(one.oid != content.oid for one in known)
+
+
 def _report(target: Target, content: _StoredContent, pointer: Pointer, note: str) -> AddedModel:
     before = target.before
     if before is None and not target.settles:
@@ -369,4 +379,8 @@ def _report(target: Target, content: _StoredContent, pointer: Pointer, note: str
     elif target.path.lower().endswith((".joblib.z", ".joblib.gz")):
         note = "saved compressed, so versions share nothing; save it uncompressed and let mvc compress"
     was = str(before.oid) if before and before.oid != content.oid else None
-    return AddedModel(target.path, content.kind, str(content.oid), content.size, change, content.new_bytes, was, note)
+    same = before is not None and same_content(before.model, pointer.model)
+    note = "; ".join(filter(None, (SAME if same else "", note)))
+    return AddedModel(
+        target.path, content.kind, str(content.oid), content.size, change, content.new_bytes, was, note, same
+    )

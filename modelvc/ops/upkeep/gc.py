@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from modelvc.errors import IntegrityError, ModelvcError, NotFoundError, shown
 from modelvc.formats.paths import model_of, pointer_of
 from modelvc.ids import ObjectName, Oid
+from modelvc.models.inside import facts_cache
 from modelvc.models.progress import SILENT
 from modelvc.models.remotes import configured
 from modelvc.models.remotes.kept_copies import CopyCheck, find_on_remote, find_on_remotes, kept_by_gc
@@ -226,6 +227,8 @@ def apply_gc(repo: Repo, options: GcOptions = DEFAULT, progress: Progress = SILE
         store.forget_packs()
         with suppress(OSError):  # the disk is full; the index is only a cache
             store.index.merge()
+        facts = {name.oid for name in store.roots()} | {Oid.parse(i.oid) for i in plan.items if i.why != UNREACHABLE}
+        facts_cache.tidy(repo, facts.__contains__)  # facts of a version that only a remote has now stay true
         freed = before - sum(size for _, size in store.packs())
         return GcDone(plan.items, plan.only_here, plan.unasked, plan.unpushed, freed)
 

@@ -13,17 +13,15 @@ import pytest
 from modelvc.errors import FileChanged
 from modelvc.formats.limits import MIB
 from modelvc.ids import ObjectName, Oid
-from modelvc.modelfiles import inspect
 from modelvc.modelfiles.facts import READER, Field, Finding, Import, ModelFacts, Severity, Tensor, Use
-from modelvc.modelfiles.inspect import Format
 from modelvc.modelfiles.source import OutOfTime, Source, Unreadable
 from modelvc.models.inside import facts, facts_cache
 from modelvc.ops.tracking.add import add
 from modelvc.repo import Repo, open_repo
 from tests.support.clone import Clone
+from tests.support.reading import using
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 OID, OTHER = Oid(bytes(range(32))), Oid(bytes(32))
@@ -74,11 +72,6 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
 
     using(monkeypatch, reader)
     return found
-
-
-def using(monkeypatch: pytest.MonkeyPatch, reader: Callable[[Source, object], ModelFacts]) -> None:
-    monkeypatch.setattr(inspect, "FORMATS", (Format("model", lambda head: head.startswith(b"MODEL"), "facts", "x"),))
-    monkeypatch.setattr(inspect, "import_module", lambda name: type("Module", (), {"x": staticmethod(reader)}))
 
 
 # -- the cache
