@@ -130,7 +130,7 @@ def test_adding_the_bytes_of_a_side_settles_a_conflict_with_its_description(clon
 def test_show_says_what_is_inside(clone: Clone) -> None:
     add(clone, LARGE)
     out = clone.mvc("show", "m.safetensors").out
-    assert "inside       torch (safetensors)\n" in out.replace("inside      ", "inside       ")
+    assert "torch (safetensors)\n" in out
     assert "layer11" in out
     assert "layer01" not in out
     assert "and 2 more (--all)" in out

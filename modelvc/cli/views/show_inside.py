@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from modelvc.cli.views import render
 from modelvc.errors import shown
+from modelvc.modelfiles.difference import shape_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -43,7 +44,7 @@ def _lines(found: Inside, *, everything: bool) -> Iterator[Line]:
     if found.parameters is not None:
         yield "parameters", f"{found.parameters:,}"
     if found.tensors:
-        rows = [(one.name, one.dtype, shape(one.shape), one.member) for one in found.tensors]
+        rows = [(one.name, one.dtype, shape_of(one.shape), one.member) for one in found.tensors]
         yield from _block("tensors", _aligned(rows, None if everything else _FIRST), None if everything else _FIRST)
     elif found.tensor_count:
         yield "tensors", f"{found.tensor_count:,}"
@@ -59,17 +60,12 @@ def _lines(found: Inside, *, everything: bool) -> Iterator[Line]:
     yield from _block("notes", found.notes, most)
 
 
-def shape(lengths: Sequence[int]) -> str:
-    """Return a shape for people, such as `4 x ?`; `scalar` without lengths."""
-    return " x ".join("?" if length < 0 else str(length) for length in lengths) or "scalar"
-
-
 def _pairs(found: dict[str, MetricValue]) -> list[str]:
     return [f"{name} = {render.number(value)}" for name, value in found.items()]
 
 
 def _fields(found: Iterable[ShownField]) -> list[str]:
-    return ["  ".join(filter(None, (one.name, one.dtype, shape(one.shape) if one.shape else ""))) for one in found]
+    return ["  ".join(filter(None, (one.name, one.dtype, shape_of(one.shape)))) for one in found]
 
 
 def _aligned(rows: Sequence[Sequence[str]], most: int | None) -> list[str]:
