@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,11 +14,13 @@ from modelvc.cli import context
 from modelvc.cli.catalog import COMMANDS, GROUPS
 from modelvc.cli.errors import INTERRUPTED, complain, explain
 from modelvc.cli.help import Command, Group, Root
+from modelvc.errors import near
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 USAGE = 2
+_GLOBALS = ("--repo", "--json", "--md", "--format", "--quiet", "--verbose", "--help")
 
 
 def build(name: str = "") -> typer.Typer:
@@ -114,6 +117,12 @@ def _usage(error: Any, *, as_json: bool) -> int:
     where = error.ctx.command_path if getattr(error, "ctx", None) else "mvc"
     words = error.format_message()
     hint = f"see `{where} --help`"
-    if near := getattr(error, "possibilities", None):
-        words, hint = error.message, f"did you mean {' or '.join(sorted(near))}?"
+    meant = sorted(getattr(error, "possibilities", None) or ())
+    if option := getattr(error, "option_name", ""):  # one of typer's own message
+        words = error.message
+        meant = meant or [found for found in [near(option, _GLOBALS)] if found]
+    if meant:
+        words, hint = error.message, f"did you mean {' or '.join(meant)}?"
+    words = re.sub(r"is not a valid int(eger)?( range)?", "is not a whole number", words)
+    words = re.sub(r"is not a valid float( range)?", "is not a number", words)
     return complain(words[:1].lower() + words[1:].rstrip("."), hint, "usage", USAGE, as_json=as_json)

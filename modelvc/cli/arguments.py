@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 Paths = Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", show_default=False)]
 Words = Annotated[list[str] | None, typer.Argument(metavar="[REV] [--] [PATH]...", show_default=False)]
-Force = Annotated[bool, typer.Option("--force", help="Replace a model; it is stored first.")]
+Force = Annotated[bool, typer.Option("--force", help="Let the output replace a model, which is stored first.")]
 EXIT_NO = 1
 Metric = Annotated[
     list[str] | None,

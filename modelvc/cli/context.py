@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from modelvc.cli.words import below, name_from
-from modelvc.errors import AmbiguousRev, ModelvcError, NotFoundError, UsageError, near, shown
+from modelvc.errors import AmbiguousRev, ModelvcError, NotFoundError, UsageError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -179,7 +179,13 @@ def _meant(repo: Repo, word: str, tracked: Iterable[str]) -> str:
     with suppress(UsageError):  # a path outside of the repository
         if found := repo.nearest(word, tracked):
             return f"did you mean {found}?"
-    if found := near(word, history.names(repo.layout)):
+    start, dots, end = word.partition("..")
+    if dots:  # one end of a range
+        ends = [
+            side if not side or _is_rev(repo, side) else history.nearest(repo.layout, side) for side in (start, end)
+        ]
+        return f"did you mean {shown(dots.join(ends))}?" if all(ends) else "write a range as REV..REV"
+    if found := history.nearest(repo.layout, word):
         return f"did you mean {shown(found)}?"
     if repo.layout.shallow:
         return f"older commits are not in this shallow clone: {history.DEEPEN}"

@@ -51,7 +51,7 @@ def _follow(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
     for path in done.lost:
         say(f"{shown(path)} was replaced by Git; its changes that were not added are lost")
     for path in done.replaced:
-        say(f"{shown(path)} was replaced by a file that Git tracks; changes that were not added are lost")
+        say(f"{shown(path)} was replaced by a file that Git tracks; edits since the last mvc command are lost")
     for path in done.exposed:
         say(
             f"Git does not ignore {shown(path)}",

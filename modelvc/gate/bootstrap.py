@@ -85,7 +85,7 @@ def bca(difference: float, drawn: Sequence[float], left_out: Sequence[tuple[int,
     if len(values) < len(drawn) * 0.99:
         return NotEnough("in many resamples the metric is not defined: a class has too few rows")
     if values[-1] - values[0] <= 1e-12 * abs(difference):
-        return NotEnough("no resample differs, so that the spread is not known")
+        return NotEnough("no resample differs, so the spread is unknown")
     tolerance = 1e-12 * (values[-1] - values[0])
     low, high = bisect_left(values, difference - tolerance), bisect_right(values, difference + tolerance)
     share = min(max((low + high) / 2 / len(values), 0.5 / len(values)), 1 - 0.5 / len(values))

@@ -79,7 +79,7 @@ def compare_metric(paired: PairedRows, metric: str, question: Question) -> Compa
     try:
         found = measure(paired, spec)
     except (OverflowError, ZeroDivisionError):
-        found = Measurement(math.nan, math.nan, NotEnough("its values are too large to be computed with"), "")
+        found = Measurement(math.nan, math.nan, NotEnough("its values are too large to compute with"), "")
     if isinstance(found, NotComputable):
         return found
     return _compared(paired, metric, question, found)

@@ -180,11 +180,11 @@ def losses(differences: Sequence[float]) -> Losses | NotEnough:
         return NotEnough(f"{n} of at least 2 rows")
     mean = math.fsum(differences) / n
     if not math.isfinite(mean):
-        return NotEnough("there are values that are not finite")
+        return NotEnough("some values are not finite")
     variance = math.fsum((d - mean) ** 2 for d in differences) / (n - 1)
     # A variance of 0 that rounding makes a little larger would look like certainty.
     if not variance > (1e-12 * abs(mean)) ** 2 or not math.isfinite(variance):
-        return NotEnough("every row changed by the same amount, so that the spread is not known")
+        return NotEnough("every row changed by the same amount, so the spread is unknown")
     return Losses(mean, math.sqrt(variance / n), n - 1)
 
 
@@ -281,7 +281,7 @@ def _area_estimate(difference: float, moved: tuple[list[float], list[float]]) ->
         return NotEnough("a class has a single row")
     variance = sum(_variance(part) / len(part) for part in moved)
     if not variance > 1e-24 * difference**2:
-        return NotEnough("every row changed by the same amount, so that the spread is not known")
+        return NotEnough("every row changed by the same amount, so the spread is unknown")
     return Linear(difference, math.sqrt(variance))
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DEEPEN", "PointerSeen", "Version", "branches_and_tags", "check_refs", "find", "has_commit", "has_head", "holders",
-    "introductions", "names",
+    "introductions", "names", "nearest",
     "pointers_at", "pointers_in", "present", "resolve", "versions",
 ]  # fmt: skip
 
@@ -97,9 +97,20 @@ def resolve(layout: Layout, rev: str, *, original: bool = False) -> str:
     if found := find(layout, rev, original=original):
         return found
     words = f"{shown(rev)} is not a commit, branch or tag {'in this shallow clone' if layout.shallow else 'here'}"
-    meant = near(_NAME_OF.match(rev)[0], names(layout))  # type: ignore[index]
+    meant = nearest(layout, rev)
     hint = f"did you mean {shown(meant)}?" if meant else "see `git log --all --oneline`"
     raise UsageError(words, hint=DEEPEN if layout.shallow and not meant else hint)
+
+
+def nearest(layout: Layout, rev: str) -> str:
+    """Return the branch or tag that REV most likely means, "" if none is near.
+
+    The name of a branch that only a Git remote has means its remote-tracking branch.
+    """
+    name = _NAME_OF.match(rev)[0]  # type: ignore[index]
+    known = names(layout)
+    tracking = [one for one in known if one.endswith(f"/{name}")]
+    return tracking[0] if name and len(tracking) == 1 else near(name, known)
 
 
 def find(layout: Layout, rev: str, *, original: bool = False) -> str:

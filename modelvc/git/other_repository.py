@@ -161,7 +161,20 @@ def _fetch(folder: str, rev: str, *, slim: bool) -> str:
             raise _OtherAlgorithmError
         if slim and not _PLAIN.fullmatch(rev):  # no request has shown yet what the server can do
             raise _NoPartialCloneError
-    raise GitError(f"the repository cannot be read: {said(words)}", hint="check its name, and that you may read it")
+    raise GitError(f"the repository cannot be read: {_reason(words)}", hint="check its name, and that you may read it")
+
+
+def _reason(words: bytes) -> str:
+    """Return the one line of Git's message WORDS that says why, safe for a terminal.
+
+    Git's next lines repeat it, or are advice about access rights.
+    """
+    lines = [line.strip() for line in words.split(b"\n")]
+    for start in (b"fatal: ", b"ERROR: ", b"error: "):
+        for line in lines:
+            if line.startswith(start) and line != b"fatal: Could not read from remote repository.":
+                return said(line.removeprefix(start))
+    return said(next((line for line in lines if line), b"Git gave no reason"))
 
 
 def _resolved(folder: str, rev: str) -> str:

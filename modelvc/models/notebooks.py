@@ -52,6 +52,13 @@ def staged(repo: Repo, *paths: str) -> dict[str, str]:
     return found
 
 
+def unmerged(repo: Repo) -> list[str]:
+    """Return the notebooks that Git's index has in conflict, sorted."""
+    out = git(repo.layout, "ls-files", "-u", "-z", "--", *PATTERNS)
+    found = {os.fsdecode(line.partition(b"\t")[2]) for line in out.split(b"\0") if line}
+    return sorted(filter(is_notebook, found))
+
+
 def read(repo: Repo, path: str) -> bytes:
     """Return the bytes of the worktree's file PATH. Raises UsageError if it is too large for a notebook."""
     with open(repo.worktree.open(SafeRelPath.parse(path)), "rb") as file:

@@ -189,9 +189,14 @@ def test_other_shapes_of_history(tmp_path: Path, other: str) -> None:
 def test_what_git_overwrote_is_said(adopted: Clone) -> None:
     adopted.mvc("add", "old.bin")
     adopted.git("commit", "-qm", "a model")
-    said = adopted.run("git", "checkout", "-q", "HEAD~1").err
-    assert "old.bin was replaced by a file that Git tracks" in said
+    assert "old.bin" not in adopted.run("git", "checkout", "-q", "HEAD~1").err  # it has the same bytes
     adopted.git("checkout", "-q", "main")
+    adopted.write("old.bin", b"newer")
+    adopted.mvc("add", "old.bin")
+    adopted.git("commit", "-qm", "newer")
+    said = adopted.run("git", "checkout", "-q", "HEAD~2").err
+    assert "old.bin was replaced by a file that Git tracks" in said
+    adopted.git("checkout", "-q", "main~1")
     adopted.write("old.bin", b"unsaved")
     time.sleep(0.05)  # what was written within a tick of the clock is looked at again, and noted then
     adopted.mvc("status")

@@ -32,7 +32,7 @@ def test_install_asks_once_whether_to_use_the_remotes(cloned: Clone) -> None:
     code, said = on_terminal(cloned, "install", answer="y\n")
     assert code == 0
     assert said.count("[y/N]") == 1
-    assert "(not accepted yet)" in said
+    assert "(not accepted: push is refused)" in said
     assert said.rstrip().endswith("next: mvc pull")
     assert cloned.json("trust")["remotes"][0]["trusted"] is True
     code, said = on_terminal(cloned, "install")
@@ -44,9 +44,9 @@ def test_install_asks_once_whether_to_use_the_remotes(cloned: Clone) -> None:
 def test_no_is_no_and_no_terminal_is_no(cloned: Clone) -> None:
     code, said = on_terminal(cloned, "install", answer="n\n")
     assert code == 0
-    assert "next: mvc trust NAME for each remote that you trust, then mvc pull" in said
+    assert "next: mvc pull; before the first push: mvc trust NAME" in said
     done = cloned.mvc("install")
-    assert "(not accepted yet)" in done.out
+    assert "(not accepted: push is refused)" in done.out
     assert "[y/N]" not in done.err
     assert cloned.json("trust")["remotes"][0]["trusted"] is False
 

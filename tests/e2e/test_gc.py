@@ -96,7 +96,7 @@ def test_what_nobody_else_has_goes_by_name_only(clone: Clone, tmp_path: Path) ->
     done = clone.mvc("gc", "--apply", "--grace", "0")
     assert stored(clone) == before
     assert done.out.count("only here") == 2
-    assert "0 objects removed" in done.out
+    assert "0 versions removed" in done.out
     shorts = [oid[:10] for oid in sorted(oids)]
     assert done.err == (f"no remote has 2 objects; to delete anyway: mvc gc --grace 0 {' '.join(shorts)} --apply\n")
     refused = clone.mvc("gc", "--apply", "--grace", "0", "0" * 10, code=10)

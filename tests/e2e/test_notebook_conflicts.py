@@ -73,6 +73,17 @@ def test_a_conflict_of_metadata_alone_is_seen_in_jupyter_and_in_git(open_one: Cl
     assert "side: null" in shown
 
 
+def test_status_names_the_notebook_until_it_is_resolved(open_one: Clone) -> None:
+    done = open_one.mvc("status")
+    assert f"notebooks in conflict:\n  {NAME}\n" in done.out
+    assert f"mvc notebook resolve {NAME} --ours (or --theirs, --union)" in done.err
+    assert open_one.json("status")["notebooks"] == [NAME]
+    said = open_one.mvc("resolve", NAME, "--ours", code=2).err
+    assert f"{NAME} is a notebook\nhint: mvc notebook resolve {NAME} --ours" in said
+    open_one.mvc("notebook", "resolve", NAME, "--ours")
+    assert open_one.json("status")["notebooks"] == []
+
+
 def test_the_message_names_key_and_values(clone: Clone) -> None:
     part(clone, about(1, "x"), about(2, "x"), about(3, "x"))
     done = clone.run("git", "merge", "side", code=1)

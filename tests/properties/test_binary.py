@@ -204,5 +204,5 @@ def test_a_file_that_is_also_a_folder_is_refused() -> None:
         return TreeEntry(SafeRelPath(path), False, 1, Oid(bytes(32)))
 
     tree.check_shape([entry("a-b"), entry("a/b"), entry("a.b")])
-    with pytest.raises(FormatError, match="is a file and a folder"):
+    with pytest.raises(FormatError, match="is both a file and a folder"):
         tree.check_shape([entry("a"), entry("a-b"), entry("a/b/c")])

@@ -462,7 +462,7 @@ def test_what_was_copied_is_read_before_what_it_replaces_goes(kept: Kept, monkey
         return put(key, data[:-60] + bytes([data[-60] ^ 1]) + data[-59:])
 
     monkeypatch.setattr(world.far, "put", changed)
-    with pytest.raises(ObjectCorrupt, match="its trailer does not belong to its name"):
+    with pytest.raises(ObjectCorrupt, match="its trailer does not match its name"):
         world.gc()()
     assert all(world.far.objects[key] == value for key, value in before.items())
     world.check()

@@ -15,7 +15,7 @@ from modelvc.errors import UsageError
 if TYPE_CHECKING:
     from modelvc.ops.merging.resolve import Resolved
 
-Paths = Annotated[list[str] | None, typer.Argument(metavar="PATH...", show_default=False)]
+Paths = Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", show_default=False)]
 _NEXT = {
     "merge": "git commit",
     "rebase": "git rebase --continue",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from modelvc.git.setup.hooks import Installed
     from modelvc.models.remotes.configured import RemoteInfo
 
-REMOTE_URL = "A folder, s3://BUCKET/PREFIX, sftp://HOST/PATH, az://CONTAINER/PATH or gs://BUCKET/PREFIX."
+REMOTE_URL = "A folder, s3://BUCKET/PREFIX, sftp://HOST/PATH, az://CONTAINER/PATH or gs://BUCKET/PREFIX (not tested)."
 ENDPOINT = "Address of an S3 server other than AWS."
 NOTEBOOKS = "When to strip outputs: as Git adds a notebook (filter), at a commit (hook), both, or never (off)."
 
@@ -93,7 +93,7 @@ def install(
     """Set up this clone after `git clone`.
 
     Installs hooks, the notebook filter, and diff and merge drivers. Shows the remotes that the repository names. On a
-    terminal, it asks once whether to accept them.
+    terminal, it asks once whether to accept them. Fetching from a folder or plain s3:// needs no acceptance.
 
     Examples:
       mvc install            # install hooks and drivers
@@ -113,15 +113,19 @@ def install(
         print_hooks(done.hooks)
         _print_notebooks(done.notebooks)
         for info in done.remotes:
-            note = "" if info.trusted else "  (not accepted yet)"
+            note = "" if info.trusted else f"  (not accepted: {done.refused[info.name]})"
             render.out(f"remote {shown(info.name)}: {location(info)}{note}")
     accepted = not done.untrusted
     if done.untrusted and sys.stdin.isatty() and sys.stderr.isatty():
         sys.stdout.flush()
-        accepted = typer.confirm("Accept these remotes, to push models to and fetch them from?", err=True)
+        reason = "to push models to them" if done.readable else "to fetch models from them and push models to them"
+        accepted = typer.confirm(f"Accept these remotes, {reason}?", err=True)
         if accepted:
             accept(repo)
-    if not accepted:
+    if not accepted and done.readable:
+        pull = "mvc pull; " if done.followed.missing else ""
+        render.say(f"next: {pull}before the first push: mvc trust NAME", quiet=CONTEXT.quiet)
+    elif not accepted:
         render.say("next: mvc trust NAME for each remote that you trust, then mvc pull", quiet=CONTEXT.quiet)
     elif done.followed.missing:
         render.say("next: mvc pull" if done.remotes else "next: mvc remote add origin URL", quiet=CONTEXT.quiet)

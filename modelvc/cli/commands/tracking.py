@@ -189,6 +189,7 @@ def status(
         render.dump(found)
     else:
         _print_status(repo, found)
+        _print_notebooks(found.notebooks)
         _print_lost(found.lost)
         if not os.path.exists(os.path.join(repo.layout.mvc_dir, "python")):
             render.say("this clone has no hooks yet, so models do not follow Git: mvc install", quiet=CONTEXT.quiet)
@@ -210,6 +211,17 @@ def _print_lost(lost: Sequence[LostVersion]) -> None:
         if len(lost) > _LOST:
             render.out(f"  and {len(lost) - _LOST:,} more")
         render.say("next: mvc push --all in a clone that has it, then here mvc fetch --all", quiet=CONTEXT.quiet)
+
+
+def _print_notebooks(paths: Sequence[str]) -> None:
+    """Print the notebooks that a merge left in conflict."""
+    if paths:
+        render.out(render.colour("notebooks in conflict:", "red"), *(f"  {CONTEXT.name(path)}" for path in paths))
+        name = shlex.quote(CONTEXT.name(paths[0])) if len(paths) == 1 else "PATH"
+        words = (
+            f"  resolve it: mvc notebook resolve {name} --ours (or --theirs, --union), or edit it, then git add {name}"
+        )
+        render.say(words, quiet=CONTEXT.quiet)
 
 
 def refresh_notebooks(repo: Repo) -> None:

@@ -12,7 +12,7 @@ from modelvc.cli.commands.setup import ENDPOINT, REMOTE_URL, location
 from modelvc.cli.context import CONTEXT, revs_and_paths
 from modelvc.cli.progress import progress
 from modelvc.cli.views import render
-from modelvc.errors import IntegrityError, NotFoundError, ObjectMissing, shown
+from modelvc.errors import IntegrityError, NotFoundError, ObjectMissing, UsageError, shown
 from modelvc.ops.sharing.transfer_options import TransferOptions, versions_in_words
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def push(
     """
     from modelvc.ops.sharing.push import push as op
 
-    revs, paths = revs_and_paths(words)
+    revs, paths = _asked(words, everything=everything)
     with progress("pushing", quiet=CONTEXT.quiet) as bar:
         options = TransferOptions(remote, everything, jobs, dry_run=dry_run, create=create)
         done = op(CONTEXT.open(), revs, paths, options, bar)
@@ -102,6 +102,16 @@ def push(
     _refuse_unsent(done)
 
 
+def _asked(words: list[str] | None, *, everything: bool) -> tuple[list[str], list[str]]:
+    """Return the revisions and paths in WORDS. Raises UsageError for a revision beside --all, which covers all."""
+    revs, paths = revs_and_paths(words)
+    if everything and revs:
+        raise UsageError(
+            f"--all covers every revision, so {shown(revs[0])} changes nothing", hint="leave one of them out"
+        )
+    return revs, paths
+
+
 def _refuse_unsent(done: Pushed) -> None:
     """Raise IntegrityError or NotFoundError for versions that could not be sent, after all others were."""
     if not done.unsent:
@@ -109,7 +119,8 @@ def _refuse_unsent(done: Pushed) -> None:
     for one in done.unsent[1:_SHOWN]:
         render.say(f"not sent: {one.why}", f"  {one.hint}")
     count = len(done.unsent)
-    more = f" ({count - _SHOWN:,} more are not shown)" if count > _SHOWN else ""
+    left = count - _SHOWN
+    more = f" ({left:,} more {'is' if left == 1 else 'are'} not shown)" if left > 0 else ""
     damaged = any(one.code != ObjectMissing.code for one in done.unsent)
     raise (IntegrityError if damaged else NotFoundError)(
         f"{render.count(count, 'version')} could not be sent{more}: {done.unsent[0].why}", hint=done.unsent[0].hint
@@ -130,7 +141,7 @@ def fetch(
     """
     from modelvc.ops.sharing.fetch import fetch as op
 
-    revs, paths = revs_and_paths(words)
+    revs, paths = _asked(words, everything=everything)
     with progress("fetching", quiet=CONTEXT.quiet) as bar:
         done = op(CONTEXT.open(), revs, paths, TransferOptions(remote, everything, jobs, dry_run=dry_run), bar)
     _print_fetched(done)
@@ -151,7 +162,7 @@ def pull(
     from modelvc.cli.commands.tracking import print_checkout, refresh_notebooks
     from modelvc.ops.sharing.pull import pull as op
 
-    revs, paths = revs_and_paths(words)
+    revs, paths = _asked(words, everything=everything)
     repo = CONTEXT.open()
     if not dry_run:
         refresh_notebooks(repo)
@@ -182,7 +193,8 @@ def get(
 ) -> None:
     """Download one model from another repository.
 
-    Works anywhere, also outside a repository, and does not clone SOURCE.
+    Works anywhere, also outside a repository, and does not clone SOURCE. A remote of SOURCE that is a relative folder
+    begins at the top of SOURCE, so SOURCE must then be the folder of a clone on this machine.
 
     Examples:
       mvc get ../vision resnet.pt                         # from a folder
@@ -197,7 +209,7 @@ def get(
     if CONTEXT.json:
         render.dump(done)
         return
-    where = os.path.relpath(done.out, CONTEXT.folder)
+    where = done.out if os.path.isabs(out) else os.path.relpath(done.out, CONTEXT.folder)
     render.out(
         f"{shown(where)}  {render.short(done.oid)}  {render.size(done.size)}  "
         f"(from {done.commit[:10]}, {shown(done.came_from)})"

@@ -234,8 +234,8 @@ def store_stats(
         "logical",
         "kept",
         "shared",
-        "dedup",
-        "compressed",
+        "dedup saves",
+        "compression saves",
     )
     if not asked:
         rows = [(*row[:3], *row[4:]) for row in rows]
@@ -256,12 +256,8 @@ def _kept(model: ModelStats, name: str) -> tuple[str, ...]:
         name,
         *counts,
         *map(render.size, (model.logical, model.kept, model.shared)),
-        *(_less(size) for size in saved),
+        *(render.size(max(0, size)) for size in saved),
     )
-
-
-def _less(size: int) -> str:
-    return f"-{render.size(size)}" if size > 0 else render.size(0)
 
 
 def doctor(

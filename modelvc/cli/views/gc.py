@@ -35,8 +35,7 @@ def print_gc(found: GcDone | GcPlan, *, names: Sequence[str], evict: bool, grace
         render.out(f"{_objects(found.items)} removed, {render.size(max(0, found.freed))} freed")
     else:
         frees = render.size(found.frees)
-        stay = render.count(found.kept, "object")
-        render.out(f"{_objects(found.items)} can be removed, {frees} would be freed; {stay} kept")
+        render.out(f"{_objects(found.items)} can be removed, {frees} would be freed; {found.kept:,} kept")
     for why in found.unasked:
         render.say(shown(why, 300), quiet=CONTEXT.quiet)
     if found.unpushed:
@@ -57,9 +56,9 @@ def _objects(items: Sequence[GcItem]) -> str:
     words = (
         [versions_in_words(count["version"], count["predictions"])] if count["version"] or count["predictions"] else []
     )
-    if count["object"] or not items:
+    if count["object"]:
         words.append(render.count(count["object"], "object"))
-    return " and ".join(words)
+    return " and ".join(words) or render.count(0, "version")
 
 
 def print_remote_gc(found: RemoteGc, options: RemoteGcOptions, *, apply: bool) -> None:

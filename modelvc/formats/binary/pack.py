@@ -165,7 +165,7 @@ def parse_footer(data: bytes | memoryview) -> Footer:
         raise FormatError("not a valid pack: it ends too early")
     length, count, digest, end = FOOTER.unpack(data)
     if end != END:
-        raise FormatError("not a valid pack: its last bytes are not a pack's")
+        raise FormatError("not a valid pack: its end marker is wrong")
     if length > limits.TRAILER:
         raise FormatError(f"not a valid pack: a trailer of {length} bytes is too large")
     return Footer(length, count, digest)
@@ -195,10 +195,10 @@ def read_trailer(size: int, read_at: ReadAt, name: bytes, *, ahead: int = 0, str
     head = bytes(read_at(start, known - start)) if start < known else b""
     data = head + tail[max(0, start - known) : end - known]
     if pack_id(data) != name:
-        raise FormatError("not a valid pack: its trailer does not belong to its name")
+        raise FormatError("not a valid pack: its trailer does not match its name")
     found = Trailer(data, start, digest)
     if strict and found.count != count:
-        raise FormatError("not a valid pack: its last bytes are damaged")
+        raise FormatError("not a valid pack: its footer is damaged")
     return found
 
 
@@ -210,7 +210,7 @@ def check_pack(size: int, read_at: ReadAt, name: bytes, count: int | None = None
     """
     found = read_trailer(size, read_at, name, strict=True)
     if read_at(0, len(MAGIC)) != MAGIC:
-        raise FormatError("not a valid pack: its first bytes are damaged")
+        raise FormatError("not a valid pack: its header is damaged")
     if count is not None and found.count != count:
         raise FormatError(f"not a valid pack: it holds {found.count:,} chunks instead of {count:,}")
     return found

@@ -132,7 +132,7 @@ def _encode_part(part: Part) -> bytes:
 def parse(data: bytes) -> Root:
     """Read a root. Raises FormatError for other or damaged bytes, for a later version, and above the limits."""
     if len(data) > limits.ROOT:
-        raise FormatError(f"not a valid root: {len(data)} bytes are too many")
+        raise FormatError(f"not a valid root: it is larger than {limits.ROOT:,} bytes")
     if blake3(data[:-32]).digest() != data[-32:]:
         raise FormatError("not a valid root: it is damaged")
     reader = Reader(data[:-32], "root")

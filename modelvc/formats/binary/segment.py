@@ -108,7 +108,7 @@ class Segment:
     def placed(self) -> Placement:
         """Return the placement. Raises FormatError for a segment without one."""
         if self.placement is None:
-            raise FormatError("not a valid root: a segment does not say where its chunks are")
+            raise FormatError("not a valid root: a segment has no placement")
         return self.placement
 
     def encode(self) -> bytes:
@@ -154,7 +154,7 @@ def parse(data: bytes | memoryview) -> Segment:
     """Read a segment. Raises FormatError for other bytes, for a later version, and above the limits."""
     reader = Reader(data, "segment")
     if len(data) > limits.SEGMENT:
-        raise reader.fail(f"{len(data)} bytes are too many")
+        raise reader.fail(f"it is larger than {limits.SEGMENT:,} bytes")
     reader.expect(_MAGIC, "its first bytes are not a segment's")
     version, flags, zero = reader.fields("BBH")
     if version != 1 or flags & ~_PLACED or zero:

@@ -121,7 +121,7 @@ def parse_leaf(data: bytes) -> tuple[TreeEntry, ...]:
     """
     reader = Reader(data, "tree leaf")
     if len(data) > limits.LEAF:
-        raise reader.fail(f"{len(data)} bytes are too many")
+        raise reader.fail(f"it is larger than {limits.LEAF:,} bytes")
     entries: list[TreeEntry] = []
     last = b""
     while reader.left:
@@ -153,4 +153,4 @@ def check_shape(entries: Iterable[TreeEntry]) -> None:
             folders.add(path[:at])
             at = path.rfind("/", 0, at)
     if both := files & folders:
-        raise FormatError(f"not a valid tree: {shown(min(both))} is a file and a folder")
+        raise FormatError(f"not a valid tree: {shown(min(both))} is both a file and a folder")

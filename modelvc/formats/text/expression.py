@@ -121,7 +121,7 @@ def _not_understood(rest: str) -> str:
 
 def _wrong(text: str, column: int, why: str) -> UsageError:
     return UsageError(
-        f"{why} (column {column})", hint=f'in "{shown(text)}"; write such as "test.accuracy >= 0.9 and latency_ms < 50"'
+        f"{why} (column {column})", hint=f'in "{shown(text)}"; an example: "test.accuracy >= 0.9 and latency_ms < 50"'
     )
 
 

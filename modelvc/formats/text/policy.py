@@ -224,26 +224,26 @@ class _PolicyReader:
         name = _text(entry, "name", fail)
         direction = entry.get("direction")
         if direction not in DIRECTIONS:
-            said = "is missing: which way is better is never guessed" if direction is None else "is not known"
+            said = "is missing" if direction is None else "is not known"
             raise fail("direction", f"{said}; write one of {', '.join(DIRECTIONS)}")
         allowed = {"higher": "max_drop", "lower": "max_rise", "target": "max_drop"}.get(direction)
         for key in {"max_drop", "max_rise"} & set(entry):
             if key != allowed:
-                raise fail(key, f'does not go with direction = "{direction}"')
+                raise fail(key, f'cannot be combined with direction = "{direction}"')
         target = _number(entry, "target", fail)
         if (direction == "target") != (target is not None):
-            raise fail("target", 'goes with direction = "target", and only with it')
+            raise fail("target", 'is needed with direction = "target", and with no other direction')
         if direction == "info" and set(entry) & {"min", "max", "test"}:
-            raise fail("direction", 'is "info": such a metric is shown, and has no bounds')
+            raise fail("direction", 'is "info", so the metric has no min, max and test')
         if entry.get("test", "paired") != "paired":
             raise fail("test", 'must be "paired"')
         if "test" in entry and direction == "target":
-            raise fail("test", 'does not go with direction = "target": such a metric is compared by its numbers')
+            raise fail("test", 'cannot be combined with direction = "target"')
         if "test" in entry and (allowed is None or allowed not in entry):
-            raise fail("test", f"needs {allowed or 'max_drop'}: how much worse the metric may get")
+            raise fail("test", f"needs {allowed or 'max_drop'}, the loss that is allowed")
         metric = _text(entry, "metric", fail, "")
         if metric and "test" not in entry:
-            raise fail("metric", 'goes with test = "paired": it says what is computed from predictions')
+            raise fail("metric", 'needs test = "paired"')
         confidence = _number(entry, "confidence", fail)
         if confidence is not None and not 0.5 <= confidence < 1:
             raise fail("confidence", "must lie between 0.5 and 1, such as 0.95")
@@ -302,14 +302,14 @@ def _text(entry: Mapping[str, Any], key: str, fail: Any, default: str | None = N
     if value is None:
         raise fail(key, "is missing")
     if not isinstance(value, str) or not (value or default == "") or len(value) > 1_000 or not value.isprintable():
-        raise fail(key, "must be a text")
+        raise fail(key, "must be a string of 1 to 1,000 printable characters")
     return value
 
 
 def _texts(entry: Mapping[str, Any], key: str, fail: Any) -> tuple[str, ...]:
     value = entry.get(key, [])
     if not isinstance(value, list) or len(value) > MAX_ONLY:
-        raise fail(key, f'must be a list of at most {MAX_ONLY} texts, such as ["test.*"]')
+        raise fail(key, f'must be a list of at most {MAX_ONLY} strings, such as ["test.*"]')
     return tuple(_text({key: one}, key, fail) for one in value)
 
 

@@ -12,6 +12,7 @@ from modelvc.ids import Oid
 from modelvc.models.files import materialise
 from modelvc.models.files.seen_by_git import unignored
 from modelvc.models.versions import claims
+from modelvc.worktree import file_oids
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -70,7 +71,8 @@ def follow(repo: Repo) -> Followed:
                 elif found.action == "dirty":
                     kept.append((path, found.why))
                 elif found.why == _OF_GIT or (unsaved and not found.pointer and repo.worktree.stat(path) is None):
-                    (lost if unsaved else replaced).append(path)
+                    if unsaved or found.why != _OF_GIT or not _is_same(repo, path):
+                        (lost if unsaved else replaced).append(path)
                 elif found.extra:
                     kept.append((path, f"holds unsaved files, which stay: {found.extra[0]}"))
                 plans.append(found)
@@ -106,6 +108,15 @@ def _unsaved(repo: Repo, path: SafeRelPath) -> bool:
     if file is not None and not tree.oid:
         return not repo.store.has_root("file", Oid(file.oid)) and (found is None or found.inode != file.stat.inode)
     return bool(tree.oid) and found is None and not repo.store.has_root("tree", Oid(tree.oid))
+
+
+def _is_same(repo: Repo, path: SafeRelPath) -> bool:
+    """Return whether the file at PATH, which Git holds, has the bytes of the model that was there."""
+    known = repo.state.pointer(path)
+    try:
+        return known is not None and file_oids.file_oid(repo.worktree, repo.state, path) == known.oid
+    except ModelvcError:
+        return False
 
 
 def _plan(

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from modelvc.errors import NoRemote, NotFoundError, shown
+from modelvc.errors import NoRemote, NotFoundError, near, shown
 from modelvc.formats.text.config import Remote
 from modelvc.git.git_remotes import upstream
 
@@ -108,11 +108,16 @@ def find(repo: Repo, name: str) -> Remote:
     own = clone.remotes.get(name)
     found = repo.config.remotes.get(name) or (own if own and own.url else None) or clone.trust.get(name)
     if found is None:
-        raise NotFoundError(
-            f'there is no remote "{shown(name, 80)}"', hint=f"add it with `mvc remote add {shown(name, 80)} URL`"
-        )
+        raise unknown_remote(repo, name)
     profile, options = (own.profile, own.options) if own else ("", {})
     return Remote(used_url(repo, found.url), found.endpoint_url, found.region, profile, found.extra, options)
+
+
+def unknown_remote(repo: Repo, name: str) -> NotFoundError:
+    """Return the error for a NAME that no remote has, with the name that is probably meant."""
+    meant = near(name, names(repo))
+    hint = f"did you mean {shown(meant, 80)}?" if meant else f"add it with `mvc remote add {shown(name, 80)} URL`"
+    return NotFoundError(f'there is no remote "{shown(name, 80)}"', hint=hint)
 
 
 def used_url(repo: Repo, url: str) -> str:

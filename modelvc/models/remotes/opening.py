@@ -89,6 +89,11 @@ def harmless(remote: Remote) -> bool:
     return local or (remote.url.startswith("s3://") and not remote.endpoint_url)
 
 
+def refusals(remote: Remote) -> str:
+    """Return in words what mvc refuses while REMOTE is not accepted."""
+    return "push is refused" if harmless(remote) else "fetch and push are refused"
+
+
 def _shown_remote(remote: Remote) -> str:
     extra = [f"endpoint {remote.endpoint_url}"] if remote.endpoint_url else []
     extra += [f"region {remote.region}"] if remote.region else []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modelvc.errors import NotFoundError, UsageError, shown
+from modelvc.errors import NotFoundError, UsageError, near, shown
 from modelvc.formats.text.config import Remote
 from modelvc.models.config_files import save_clone_config, save_config
 from modelvc.models.remotes import configured, proofs, seen_cache
@@ -41,7 +41,9 @@ def trust(repo: Repo, names: tuple[str, ...] = ()) -> Remotes:
         clone = repo.clone_config
         for name in names or tuple(repo.config.remotes):
             if name not in repo.config.remotes:
-                raise NotFoundError(f'the repository names no remote "{shown(name, 80)}"', hint="run `mvc remote list`")
+                meant = near(name, repo.config.remotes)
+                hint = f"did you mean {shown(meant, 80)}?" if meant else "run `mvc remote list`"
+                raise NotFoundError(f'the repository names no remote "{shown(name, 80)}"', hint=hint)
             now, pin = configured.as_used(repo, repo.config.remotes[name]), clone.trust.get(name)
             if pin is not None and not pin.same_place(now):  # what was seen there is not seen here
                 seen_cache.forget(repo, name)

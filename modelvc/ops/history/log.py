@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+import time
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from modelvc.errors import ModelvcError, NotFoundError, UsageError, near, shown
+from modelvc.errors import ModelvcError, NotFoundError, UsageError, shown
 from modelvc.formats.paths import model_of, pointer_of
 from modelvc.formats.pointer.pointer import parse
 from modelvc.formats.text import expression
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from modelvc.formats.pointer.pointer import Pointer
     from modelvc.repo import Repo
 
+_NOW = re.compile(r"\b(?:now|today|seconds?)\b", re.IGNORECASE)  # dates that may be this very second
 _MOST_COLUMNS = 4  # metrics beside a version, if the user named none
 
 
@@ -123,8 +126,10 @@ def _no_versions(repo: Repo, text: str) -> NotFoundError:
     try:
         repo.selected([text], repo.tracked())
     except NotFoundError:
-        meant = repo.nearest(text, repo.tracked()) or shown(near(text, history.names(repo.layout)))
+        meant = repo.nearest(text, repo.tracked()) or shown(history.nearest(repo.layout, text))
         hint = f"did you mean {meant}?" if meant else "run `mvc ls` to see the models, or `mvc log` for their versions"
+        if not meant and ".." in text.strip("./"):
+            hint = "mvc log takes one revision, not a range: mvc log REV [PATH]"
         return NotFoundError(f"{shown(text)} is not tracked by mvc, and no commit has it", hint=hint)
     return NotFoundError(f"{shown(text)} is in no commit", hint="commit its pointer first: `git commit -m MESSAGE`")
 
@@ -187,9 +192,17 @@ def _best(repo: Repo, path: str, rows: Sequence[LoggedVersion], metric: str) -> 
 
 
 def _since(repo: Repo, text: str) -> int:
-    """Return the date TEXT as Git reads it, in seconds since the epoch. Git reads an unknown date as now."""
+    """Return the date TEXT as Git reads it, in seconds since the epoch.
+
+    Raises UsageError for words that are no date: Git reads them as now.
+    """
+    begun = int(time.time())
     out = git(repo.layout, "rev-parse", f"--since={text}").decode("ascii", "replace").strip()
-    return int(out.removeprefix("--max-age="))
+    found = int(out.removeprefix("--max-age="))
+    if found >= begun and not _NOW.search(text):
+        words = f"--since {shown(text, 80)} is not a date in the past"
+        raise UsageError(words, hint="write it such as 2025-01-31, yesterday or 2.weeks")
+    return found
 
 
 def chosen(repo: Repo, paths: Sequence[str], tracked: Iterable[str]) -> list[SafeRelPath]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
@@ -14,6 +15,7 @@ from modelvc.models.files import hide, materialise
 from modelvc.models.files.prepare import DEFAULT, CheckoutOptions, fetch_missing, make_ready
 from modelvc.models.progress import SILENT
 from modelvc.models.versions.same_data import DATA
+from modelvc.notebook.document import is_notebook
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -166,6 +168,10 @@ def _completed(pointer: Pointer, staged: Pointer | None) -> Pointer:
 
 def _chosen(repo: Repo, paths: Sequence[str], found: Mapping[SafeRelPath, _Sides]) -> list[SafeRelPath]:
     tracked = repo.tracked()
+    for text in paths:
+        if is_notebook(text) and repo.inside(text) not in tracked:
+            name = shlex.quote(shown(text))
+            raise UsageError(f"{shown(text)} is a notebook", hint=f"mvc notebook resolve {name} --ours (or --theirs)")
     chosen = [path for path in repo.selected(paths, tracked) if path in found]
     for text in paths:
         if not any(path in found for path in repo.selected([text], tracked)):

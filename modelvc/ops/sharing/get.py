@@ -21,6 +21,7 @@ from modelvc.errors import (
     ObjectMissing,
     UntrustedRemote,
     UsageError,
+    near,
     shown,
     shown_url,
 )
@@ -170,6 +171,8 @@ def _pointer(seen: Snapshot, model: SafeRelPath, source: str) -> Pointer:
     known = [model_of(name) for name in seen.names if not name.startswith(".mvc/")]
     more = f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
     hint = f"it has {', '.join(shown(name, 80) for name in known[:_NAMED])}{more}" if known else "it has no models"
+    if meant := near(model, known):
+        hint = f"did you mean {shown(meant, 80)}?"
     above = next((name for name in known if model.startswith(name + "/")), None)
     if above is not None:
         hint = f"it lies in {shown(above)}, which can be had as a whole"
@@ -195,9 +198,9 @@ def _fetched_store(request: _Request, clone: str, work: str, progress: Progress)
     The temporary one lies in WORK and is filled from the repository's remote.
     """
     name = ObjectName(request.pointer.kind, request.pointer.oid)
-    near = _local_store(clone) if clone else None
-    if near is not None and near.has_root(*name):
-        return near, near.root
+    own = _local_store(clone) if clone else None
+    if own is not None and own.has_root(*name):
+        return own, own.root
     remote_name, remote = _remote(request, clone)
     config.check_usable(remote_name, remote)
     if not opening.harmless(remote) and not request.options.trust:
@@ -257,8 +260,8 @@ def _at_clone(request: _Request, remote: Remote, clone: str) -> Remote:
         if top:
             return replace(remote, url=os.path.normpath(os.path.join(top, remote.url)))
     raise ConfigError(
-        f"{shown_url(request.source)} keeps its models in {shown(remote.url)}, which is relative to each of its clones",
-        hint="name a clone on this machine instead",
+        f"{shown_url(request.source)} keeps its models in the folder {shown(remote.url)}, relative to each clone",
+        hint="name the folder of a clone on this machine, such as `mvc get ../REPOSITORY PATH`",
     )
 
 

@@ -45,12 +45,13 @@ class Unsaved:
 class Status:
     """The models in the given paths, sorted by path. `lost`: versions in history that no store has.
 
-    `not_committed`: models with measurements that no commit has.
+    `not_committed`: models with measurements that no commit has. `notebooks`: those that a merge left in conflict.
     """
 
     models: tuple[ModelStatus, ...]
     lost: tuple[LostVersion, ...] = ()
     not_committed: tuple[Unsaved, ...] = ()
+    notebooks: tuple[str, ...] = ()
 
     @property
     def clean(self) -> bool:
@@ -69,14 +70,15 @@ def status(repo: Repo, paths: Sequence[str] = (), *, remember: bool = True) -> S
     lost = _lost(repo)
     rows = model_statuses(repo, paths)
     found = unsaved_in_worktree(repo, [row.path for row in rows])
+    unmerged = () if paths else tuple(notebooks.unmerged(repo))
     if not paths:
         # if the index was written in this very clock tick, another write would not change its stat data
         settled = index_stat is not None and is_settled(index_stat, started)
-        certain = settled and not lost and not found and head == _head(repo)
+        certain = settled and not lost and not found and not unmerged and head == _head(repo)
         _remember(repo, index_stat if certain else None, rows)
     if remember:
         save_state(repo)
-    return Status(rows, lost, tuple(Unsaved(path, kinds) for path, kinds in sorted(found.items())))
+    return Status(rows, lost, tuple(Unsaved(path, kinds) for path, kinds in sorted(found.items())), unmerged)
 
 
 def _head(repo: Repo) -> list[tuple[str, Stat | None]]:

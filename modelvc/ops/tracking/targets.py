@@ -6,10 +6,11 @@ import os
 import stat
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
-from modelvc.errors import ModelvcError, NotFoundError, PointerConflict, UsageError, shown
-from modelvc.formats.paths import SafeRelPath, pointer_of
+from modelvc.errors import ModelvcError, NotFoundError, PointerConflict, UsageError, near, shown
+from modelvc.formats.paths import SafeRelPath, is_pointer, pointer_of
 from modelvc.formats.pointer.pointer import Pointer
 from modelvc.formats.pointer.pointer import parse as parse_pointer
 from modelvc.git import index
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from modelvc.repo import Repo
+
+
+_MOST_NAMES = 10_000  # of a folder, to find one that was mistyped
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +44,10 @@ def check_target_path(repo: Repo, text: str) -> SafeRelPath:
     path = repo.path(text)
     found = repo.worktree.stat(path)
     if found is None:
-        hint = (
-            f"restore it with `mvc checkout {shown(path)}`"
-            if repo.worktree.stat(pointer_of(path))
-            else "check the name"
-        )
+        meant = "" if repo.worktree.stat(pointer_of(path)) else _nearest_file(repo, path)
+        hint = f"did you mean {meant}?" if meant else "check the name"
+        if repo.worktree.stat(pointer_of(path)):
+            hint = f"restore it with `mvc checkout {shown(path)}`"
         if os.path.lexists(os.path.join(repo.layout.worktree, path)):
             raise UsageError(f"{shown(path)} lies behind a symbolic link", hint="name the file by its real path")
         raise NotFoundError(f"there is no {shown(path)}", hint=hint)
@@ -53,6 +56,26 @@ def check_target_path(repo: Repo, text: str) -> SafeRelPath:
     if not stat.S_ISREG(found.mode) and not stat.S_ISDIR(found.mode):
         raise UsageError(f"{shown(path)} is neither a file nor a folder", hint="name a file or a folder")
     return path
+
+
+def _nearest_file(repo: Repo, path: SafeRelPath) -> str:
+    """Return the file or folder that PATH most likely means, as the user would name it; "" if none is near.
+
+    Each part of PATH that does not exist is replaced by the nearest name in its folder.
+    """
+    found = repo.layout.worktree
+    for part in path.parts:
+        if not os.path.lexists(os.path.join(found, part)):
+            try:
+                with os.scandir(found) as entries:
+                    known = [entry.name for entry in islice(entries, _MOST_NAMES)]
+            except OSError:
+                return ""
+            part = near(part, [name for name in known if not name.startswith(".") and not is_pointer(name)])  # noqa: PLW2901
+        if not part:
+            return ""
+        found = os.path.join(found, part)
+    return repo.named(os.path.relpath(found, repo.layout.worktree))
 
 
 def targets(repo: Repo, chosen: Sequence[SafeRelPath]) -> list[Target]:

@@ -293,7 +293,8 @@ def _remotes(repo: Repo, *, offline: bool, write: bool) -> Iterator[Finding]:
     for info in named:
         check = f"remote {shown(info.name, 80)}"
         if not info.trusted:
-            words = f"{shown_url(info.url)} is not accepted by this clone: push is refused"
+            refused = opening.refusals(configured.find(repo, info.name))
+            words = f"{shown_url(info.url)} is not accepted by this clone: {refused}"
             yield Finding(check, "warn", words, f"mvc trust {shown(info.name, 80)}")
         if not offline:
             yield from _reach(repo, info, check, write=write)

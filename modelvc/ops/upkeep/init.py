@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from modelvc.errors import NoRepository, UsageError, shown_url
@@ -14,7 +14,7 @@ from modelvc.git.setup import drivers, hooks
 from modelvc.models import config_files
 from modelvc.models.files.follow import follow
 from modelvc.models.notebooks import note_edition, unstripped
-from modelvc.models.remotes import configured, pinning
+from modelvc.models.remotes import configured, opening, pinning
 from modelvc.repo import CONFIG
 
 if TYPE_CHECKING:
@@ -54,13 +54,18 @@ class Initialised:
 
 @dataclass(frozen=True, slots=True)
 class InstalledHere:
-    """The result of `mvc install`. `untrusted`: remotes that the repository names and this clone has not accepted."""
+    """The result of `mvc install`. `untrusted`: remotes that the repository names and this clone has not accepted.
+
+    `refused`: by name of an untrusted remote what mvc refuses. `readable`: `mvc pull` needs none of them accepted.
+    """
 
     hooks: Installed
     remotes: tuple[RemoteInfo, ...]
     untrusted: tuple[RemoteInfo, ...]
     followed: Followed
     notebooks: Mode = "off"
+    refused: dict[str, str] = field(default_factory=dict)
+    readable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +131,12 @@ def install(repo: Repo, python: str, *, trust: bool = False, notebooks: Mode | N
         installed = _install(repo, python, chosen)
     named = pinning.trust(repo).remotes if trust and repo.config.remotes else configured.remotes(repo).remotes
     followed = follow(repo)
-    return InstalledHere(installed, named, tuple(one for one in named if not one.trusted), followed, chosen)
+    untrusted = tuple(one for one in named if not one.trusted)
+    places = {one.name: configured.find(repo, one.name) for one in untrusted}
+    refused = {name: opening.refusals(place) for name, place in places.items()}
+    return InstalledHere(
+        installed, named, untrusted, followed, chosen, refused, all(map(opening.harmless, places.values()))
+    )
 
 
 def uninstall(repo: Repo) -> Uninstalled:

@@ -92,7 +92,7 @@ def _answered(response: Mapping[str, Any], request: S3Request) -> S3Failure:
     if code in _BUSY or status == 429 or (status >= 500 and status != 501):
         return S3Failure(RemoteBusy(f"{request.what}: the server is busy ({words})", hint=_AGAIN_HINT), retry=True)
     if code in _EXPIRED or (code == "AccessDenied" and "expired" in words.lower()):
-        return S3Failure(RemoteDenied(f"the credentials for {request.what} have expired", hint=_EXPIRED_HINT))
+        return S3Failure(RemoteDenied(f"the credentials for {shown(request.name)} have expired", hint=_EXPIRED_HINT))
     if code == "RequestTimeTooSkewed":
         hint = "set this computer's clock (a server refuses requests that are 15 minutes off)"
         return S3Failure(RemoteDenied(f"{request.what}: this computer's clock is wrong ({words})", hint=hint))
@@ -113,13 +113,13 @@ def _answered(response: Mapping[str, Any], request: S3Request) -> S3Failure:
 def _unanswered(error: BaseException, request: S3Request) -> S3Failure:
     names = {kind.__name__ for kind in type(error).__mro__}
     if names & _NO_SESSION:
-        return S3Failure(RemoteDenied(f"the sign-in for {request.what} has expired", hint=_EXPIRED_HINT))
+        return S3Failure(RemoteDenied(f"the sign-in for {shown(request.name)} has expired", hint=_EXPIRED_HINT))
     if "NoCredentialsError" in names:
-        return S3Failure(RemoteDenied(f"there are no credentials for {request.what}", hint=_CREDENTIALS_HINT))
+        return S3Failure(RemoteDenied(f"there are no credentials for {shown(request.name)}", hint=_CREDENTIALS_HINT))
     if names & _NO_CREDENTIALS:
         why = shown(error, 200)
         return S3Failure(
-            RemoteDenied(f"there are no usable credentials for {request.what}: {why}", hint=_CREDENTIALS_HINT)
+            RemoteDenied(f"there are no usable credentials for {shown(request.name)}: {why}", hint=_CREDENTIALS_HINT)
         )
     inner = getattr(error, "kwargs", {}).get(
         "error"
@@ -134,7 +134,9 @@ def _unanswered(error: BaseException, request: S3Request) -> S3Failure:
         return S3Failure(RemoteBusy(f"cannot reach {shown(request.endpoint)}", hint=hint), retry=True, unreachable=True)
     if "HTTPClientError" in names and "header" in str(error).lower():  # aiohttp, before anything is sent
         hint = "set them again without line breaks and control characters"
-        return S3Failure(RemoteDenied(f"the credentials for {request.what} have a line break in them", hint=hint))
+        return S3Failure(
+            RemoteDenied(f"the credentials for {shown(request.name)} have a line break in them", hint=hint)
+        )
     if _is_transport(error):
         why = "no answer in time" if "Timeout" in type(error).__name__ else "the connection broke"
         return S3Failure(RemoteBusy(f"{request.what}: {why}", hint=_AGAIN_HINT), retry=True)

@@ -11,7 +11,7 @@ from modelvc.errors import ConfigError, shown, shown_url
 if TYPE_CHECKING:
     from typing import Final
 
-SUPPORTED: Final = "a folder, file://, s3://, sftp://, gs://, az:// and memory://"
+SUPPORTED: Final = "a folder, or a URL of file://, s3://, sftp://, az:// or gs:// (not tested)"
 _ALIASES = {"s3a": "s3", "ssh": "sftp", "gcs": "gs", "abfs": "az", "abfss": "az"}
 _SCHEMES = frozenset({"file", "s3", "sftp", "gs", "az", "memory"})
 _CLOUDS = ("core.windows.net", "core.usgovcloudapi.net", "core.chinacloudapi.cn")  # names of Azure itself

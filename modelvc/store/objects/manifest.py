@@ -240,7 +240,7 @@ def read_segment(source: PartSource, root: Root, part: Part) -> Segment:
     """Read one segment alone. Raises FormatError unless the segment has a placement exactly if the root says so."""
     found = segment.parse(source.read_part(root, part))
     if root.placed != (found.placement is not None):
-        raise FormatError("not a valid root: a segment does not say where its chunks are")
+        raise FormatError("not a valid root: a segment has no placement")
     return found
 
 

@@ -78,27 +78,27 @@ METRIC = '[[metric]]\nname = "a"\n'
 @pytest.mark.parametrize(
     ("text", "line", "words"),
     [
-        (METRIC, 1, "direction is missing: which way is better is never guessed"),
+        (METRIC, 1, "direction is missing"),
         (METRIC + 'direction = "up"', 3, "direction is not known"),
         ('[[metric]]\ndirection = "higher"', 1, "name is missing"),
         (METRIC + 'direction = "higher"\nmni = 3', 4, 'there is no key "mni"'),
         ("# a\n\n[[metrics]]\nname = 1", 3, 'there is no key "metrics"'),
-        (METRIC + 'direction = "higher"\nmax_rise = { abs = 1 }', 4, "does not go with direction"),
+        (METRIC + 'direction = "higher"\nmax_rise = { abs = 1 }', 4, "cannot be combined with direction"),
         (METRIC + 'direction = "higher"\nmax_drop = 0.1', 4, "must be written as { abs = NUMBER"),
         (METRIC + 'direction = "higher"\nmax_drop = { abs = -1 }', 4, "cannot be negative"),
         (METRIC + 'direction = "higher"\nmin = "x"', 4, "min must be a number"),
         (METRIC + 'direction = "higher"\nmin = nan', 4, "min must be a number"),
-        (METRIC + 'direction = "target"', 1, "target goes with"),
-        (METRIC + 'direction = "info"\nmin = 1', 3, "such a metric is shown"),
+        (METRIC + 'direction = "target"', 1, "target is needed with"),
+        (METRIC + 'direction = "info"\nmin = 1', 3, 'is "info", so the metric has no min, max and test'),
         (METRIC + 'direction = "higher"\ntest = "t"', 4, 'test must be "paired"'),
         (METRIC + 'direction = "higher"\ntest = "paired"', 4, "test needs max_drop"),
         (METRIC + 'direction = "higher"\nconfidence = 95', 4, "confidence must lie between"),
         (METRIC + 'direction = "higher"\n\n' + METRIC + 'direction = "x"', 7, "direction is not known"),
         ('[[model]]\nmetrics = "../x"', 2, "metrics is not a path below the worktree"),
-        ('[[model]]\nonly = "test.*"', 2, "only must be a list of at most 100 texts"),
-        ("[[model]]\nonly = [1]", 2, "only must be a text"),
-        ("[[model]]\npositive = 1", 2, "positive must be a text"),
-        (METRIC + 'direction = "higher"\nmetric = "auc"', 4, 'metric goes with test = "paired"'),
+        ('[[model]]\nonly = "test.*"', 2, "only must be a list of at most 100 strings"),
+        ("[[model]]\nonly = [1]", 2, "only must be a string of 1 to 1,000 printable characters"),
+        ("[[model]]\npositive = 1", 2, "positive must be a string of 1 to 1,000 printable characters"),
+        (METRIC + 'direction = "higher"\nmetric = "auc"', 4, 'metric needs test = "paired"'),
         ("metric = 3", 1, "must be written as [[metric]]"),
         ("a = [", 0, "is not valid TOML"),
     ],
@@ -118,7 +118,7 @@ def test_a_share_of_infinity_allows_nothing() -> None:
 
 def test_a_target_is_not_compared_row_by_row() -> None:
     text = b'[[metric]]\nname = "a"\ndirection = "target"\ntarget = 1\nmax_drop = { abs = 0.1 }\ntest = "paired"\n'
-    with pytest.raises(ConfigError, match='test does not go with direction = "target"'):
+    with pytest.raises(ConfigError, match='test cannot be combined with direction = "target"'):
         parse(text)
 
 

@@ -151,9 +151,11 @@ def test_numbers_computed_by_hand(clone: Clone) -> None:
         "kept",
         "shared",
         "dedup",
-        "compressed",
+        "saves",
+        "compression",
+        "saves",
     ]
-    assert ["f", "2", "2", "6.5", "kB", "4.5", "kB", "3.0", "kB", "-2.0", "kB", "0", "B"] in [
+    assert ["f", "2", "2", "6.5", "kB", "4.5", "kB", "3.0", "kB", "2.0", "kB", "0", "B"] in [
         line.split() for line in said.splitlines()
     ], said
 
