@@ -32,7 +32,7 @@ GROUP_HELP = """Strip, compare and merge notebooks.
 
 Examples:
   mvc notebook strip train.ipynb           # remove the outputs of a notebook
-  mvc notebook diff train.ipynb            # compare it with the index (needs modelvc[notebooks])
+  mvc notebook diff train.ipynb            # compare it (needs an extra)
   mvc notebook resolve train.ipynb --ours  # resolve its conflicts
 """
 notebook_app = typer.Typer(help=GROUP_HELP, rich_markup_mode=None)
