@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
-from modelvc.modelfiles import recognise
+from modelvc.modelfiles import polyglots, recognise
 from modelvc.modelfiles.facts import ModelFacts
 from modelvc.modelfiles.source import Budget, OutOfTime, Source, Unreadable
 
@@ -40,7 +40,7 @@ FORMATS: tuple[Format, ...] = (
     Format("lightgbm", recognise.is_lightgbm, "documents.lightgbm"),
     Format("catboost", recognise.is_catboost_json, "documents.catboost"),
     Format("joblib", recognise.is_compressed_pickle, "pickles.pickle_files", "read_compressed"),
-    Format("pickle", recognise.is_pickle, "pickles.pickle_files"),
+    Format("pickle", recognise.is_pickle, "pickles.pickle_files", "read_likely"),
 )
 
 
@@ -55,7 +55,7 @@ def inspect(source: Source, budget: Budget | None = None) -> ModelFacts:
         if one.recognise(head):
             read: Read = getattr(import_module(f"modelvc.modelfiles.{one.module}"), one.function)
             try:
-                return read(source, budget)
+                return polyglots.checked(source, read(source, budget))
             except OutOfTime:
                 raise
             except Unreadable as error:

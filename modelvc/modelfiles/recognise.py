@@ -17,8 +17,9 @@ _OTHERS = (
 
 SAFETENSORS_HEADER = 100_000_000  # bytes, as the library allows
 
-# The opcodes with which a pickle without a protocol may begin: those that take nothing from the stack.
-_FIRST = b"(cVSINLFGKMJXUTBCP])}\x82\x83\x84\x88\x89\x8a\x8b\x8c\x8d\x8e\x8f\x95\x96\x97"
+# The opcodes with which a pickle without a protocol may begin: those that take nothing from the stack, and
+# no object from outside of the file.
+_FIRST = b"(cVSINLFGKMJXUTBC])}\x82\x83\x84\x88\x89\x8a\x8b\x8c\x8d\x8e\x8f\x95\x96\x97"
 
 
 def is_safetensors(head: bytes) -> bool:
@@ -46,14 +47,8 @@ def is_compressed_pickle(head: bytes) -> bool:
 
 
 def is_pickle(head: bytes) -> bool:
-    """Whether a file that begins with HEAD is a pickle of any protocol."""
-    if head[:1] == b"\x80":
-        return head[1:2] <= b"\x05"
-    if not head or head[0] not in _FIRST:
-        return False
-    from modelvc.modelfiles.pickles.pickle_files import is_pickle as runs
-
-    return runs(head)
+    """Whether HEAD may begin a pickle. Without a protocol any first opcode may; its reader says whether it is one."""
+    return head[1:2] <= b"\x05" if head[:1] == b"\x80" else head[:1] != b"" and head[0] in _FIRST
 
 
 # Fields at the start of a model of ONNX, with their wire types: its version, its maker, its notes, its graph, opsets.

@@ -5,21 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from modelvc.modelfiles.facts import ModelFacts
+from modelvc.modelfiles.facts import ModelFacts, Use
 from modelvc.modelfiles.pickles.compression import Compression, Inflated, compression_of
 from modelvc.modelfiles.pickles.joblib_arrays import JoblibArrays
 from modelvc.modelfiles.pickles.machine import Machine
 from modelvc.modelfiles.pickles.seen import Seen
-from modelvc.modelfiles.pickles.stream import Ends, FileStream
+from modelvc.modelfiles.pickles.stream import FileStream
 from modelvc.modelfiles.pickles.summary import summary
 from modelvc.modelfiles.pickles.torch_files import MAGIC, read_legacy
-from modelvc.modelfiles.source import Budget, OutOfTime, Source, Unreadable, of_bytes
+from modelvc.modelfiles.recognise import is_pickle
+from modelvc.modelfiles.source import OutOfTime, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from modelvc.modelfiles.pickles.stream import Stream
     from modelvc.modelfiles.pickles.values import Value
+    from modelvc.modelfiles.source import Budget, Source
 
 _HEAD = 4096  # bytes
 
@@ -29,27 +31,45 @@ def read(source: Source, budget: Budget) -> ModelFacts:
     return _read(lambda: FileStream(source), "pickle", Seen(budget), places=True)
 
 
+def read_likely(source: Source, budget: Budget) -> ModelFacts:
+    """Return what SOURCE is, which may begin like a pickle by chance: `unknown` if it is none."""
+    return _likely(source.read_at(0, 1), read(source, budget))
+
+
+def _likely(head: bytes, facts: ModelFacts) -> ModelFacts:
+    """Return FACTS; `unknown` for a file without a protocol that ends in an error before it imports anything."""
+    if head[:1] == b"\x80" or not facts.unreadable or facts.findings:
+        return facts
+    named = any(
+        one.use is Use.CONSTRUCTED or all(part.isidentifier() for part in one.name.split(".")) for one in facts.imports
+    )
+    return facts if named else ModelFacts("unknown")
+
+
 def read_compressed(source: Source, budget: Budget) -> ModelFacts:
     """Return what the compressed pickle in SOURCE is; `unknown` if something else is compressed."""
     compression = compression_of(source.read_at(0, _HEAD))
     if compression is None:
         return ModelFacts("unknown")
     first = _first(source, compression, budget)
-    if first is not None and not is_pickle(first):
+    if not first and compression.name == "zlib":
+        return ModelFacts("unknown")  # the two bytes of its magic number prove little
+    if first and not is_pickle(first):
         return ModelFacts("unknown")
     seen = Seen(budget)
     facts = _read(lambda: Inflated(source, compression, budget), "joblib", seen, places=False)
-    return replace(facts, notes=(f"compressed by {compression.name}", *facts.notes))
+    facts = replace(facts, notes=(f"compressed by {compression.name}", *facts.notes))
+    return _likely(first or b"\x80", facts)
 
 
-def _first(source: Source, compression: Compression, budget: Budget) -> bytes | None:
-    """Return the first bytes behind the compression; None if they cannot be read."""
+def _first(source: Source, compression: Compression, budget: Budget) -> bytes:
+    """Return the first bytes behind the compression, b"" if they cannot be read."""
     try:
         return Inflated(source, compression, budget).window(0, _HEAD)
     except OutOfTime:
         raise
     except Unreadable:
-        return None
+        return b""
 
 
 def _read(open_stream: Callable[[], Stream], name: str, seen: Seen, *, places: bool) -> ModelFacts:
@@ -101,22 +121,3 @@ def _others(stream: Stream, at: int, seen: Seen, arrays: JoblibArrays | None) ->
         except Unreadable:
             seen.doubt("bytes follow the pickle that are none")
             return
-
-
-def is_pickle(head: bytes) -> bool:
-    """Return whether a file that begins with HEAD is a pickle.
-
-    Pickles of protocols 0 and 1 have no magic number, so the first bytes of other files are executed: they are one
-    if a name is imported, or if they go well to the end.
-    """
-    if len(head) >= 2 and head[0] == 0x80:
-        return head[1] <= 5
-    seen = Seen(Budget(seconds=1))
-    machine = Machine(FileStream(of_bytes(head)), seen)
-    try:
-        machine.run(0)
-    except Unreadable as error:
-        if any(all(part.isidentifier() for part in one.name.split(".")) for one in seen.imports):
-            return True
-        return isinstance(error, Ends) and len(head) == _HEAD and bool(machine.memo)
-    return True
