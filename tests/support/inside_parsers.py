@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import bz2
 import io
+import lzma
+import pickle
+import pickletools
 import re
 import struct
 import zipfile
+import zlib
 from typing import TYPE_CHECKING, NamedTuple
 
 from modelvc.modelfiles.facts import NAME
 from modelvc.modelfiles.inspect import inspect
 from modelvc.modelfiles.source import Budget, of_bytes
+from tests.fixtures.attacks import building
 from tests.support.onnx_bytes import external, floats, graph, held, model, node, packed, tensor, value
 
 if TYPE_CHECKING:
@@ -123,8 +129,55 @@ _JSON = (
     *(b"{", b"}", b"[", b"]", b",", b":", b'""', b'"dtype":"F64"', b'"shape":[', b'"data_offsets":[0,0]', b"\\ud800"),
     *(b"\\u001b", b" " * 40, b"9" * 30, b'"__metadata__":{"k":"v"},', b'"F4"', b'"BOOL"'),
 )
+_OPCODES = (
+    *(opcode.code.encode("latin-1") for opcode in pickletools.opcodes),
+    *(b"\x80\x02", b"\x80\x05", b"h\x00", b"q\x00", b"r\xff\xff\xff\x7f", b"cos\nsystem\n", b"(tR", b")\x81", b"}b"),
+    *(b"\x95\xff\0\0\0\0\0\0\0", b"p1\n", b"g1\n", b"I01\n", b"S'\\x41'\n", b"\x8c\x01a", b"2\x86" * 30),
+)
+
+
+def _pickles() -> tuple[bytes, ...]:
+    thing = {"a": [1, 2.5, None, True, (1, 2, 3, 4)], "b": {"k": b"bytes" * 20, "long": 1 << 90}, 3: {1, "x" * 300}}
+    state = building.d(n_estimators=b"K\x05", _sklearn_version=building.u("1.9"), x=building.dtype())
+    model = building.pickled(building.new("sklearn.tree.Tree"), state, b"b")
+    return (*(pickle.dumps(thing, protocol) for protocol in (0, 1, 2, 5)), model)
+
+
+def _joblibs() -> tuple[bytes, ...]:
+    objects = building.dtype("O8", order="|", flags=63)
+    inner = building.pickled(building.wrapper(dtype=objects))[:-1] + pickle.dumps([1], 4) + b"."
+    return (building.joblib(before=building.u("a"), after=b"K\x01"), inner)
+
+
+def _compressed() -> tuple[bytes, ...]:
+    data = _joblibs()[0]
+    alone = lzma.compress(data, lzma.FORMAT_ALONE)
+    return (zlib.compress(data), building.gzip(data), bz2.compress(data), lzma.compress(data), alone)
+
+
+def _torch_legacy() -> bytes:
+    parts = (0x1950A86A20F9469CFC6C, 1001, {"little_endian": True})
+    tensor = building.call(
+        "torch._utils._rebuild_tensor_v2",
+        building.storage()[:-2] + b"NtQ",
+        *(b"K\x00", b"K\x02K\x03\x86", b"K\x03K\x01\x86", b"\x89", b"}"),
+    )
+    head = b"".join(pickle.dumps(one, 2) for one in parts)
+    return head + building.pickled(tensor) + pickle.dumps(["0"], 2) + struct.pack("<q", 6) + bytes(24)
+
+
+def _torch_zip() -> bytes:
+    arguments = (b"K\x00", b"K\x02K\x03\x86", b"K\x03K\x01\x86", b"\x89", b"}")
+    return building.torch_zip(
+        building.pickled(building.call("torch._utils._rebuild_tensor_v2", building.storage(), *arguments))
+    )
+
 
 PARSERS: dict[str, Inside] = {
+    "inside-pickle": Inside(check, _pickles(), _OPCODES),
+    "inside-joblib": Inside(check, _joblibs(), (*_OPCODES, *_NUMBERS)),
+    "inside-compressed": Inside(check, _compressed(), _NUMBERS),
+    "inside-torch": Inside(check, (_torch_zip(), _torch_legacy()), (*_OPCODES, *_NUMBERS, b"PK\x01\x02")),
     "inside-safetensors": Inside(check, _safetensors(), (*_JSON, *_NUMBERS)),
     "inside-gguf": Inside(check, _gguf(), (b"__class__", *_NUMBERS)),
     "inside-onnx": Inside(
