@@ -27,10 +27,11 @@ def clean(text: object) -> str:
 
 
 class Use(Enum):
-    """What a pickle does with an imported name."""
+    """What a pickle does with an imported name, the least first."""
 
     REFERRED = "referred"  # it is named: as a class of an array, a dtype, an argument
-    CONSTRUCTED = "constructed"  # it is called: by REDUCE, NEWOBJ, INST, OBJ
+    CREATED = "created"  # an object of it is made by its `__new__` alone, without `__init__`: by NEWOBJ, NEWOBJ_EX
+    CONSTRUCTED = "constructed"  # it is called: by REDUCE, INST, OBJ, or by a callable that calls its arguments
 
 
 class Import(NamedTuple):
