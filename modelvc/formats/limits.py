@@ -40,6 +40,8 @@ CONFIG_TEXT = 4_096  # characters of one string
 PATTERNS = 1_000
 POLICY = 1 * MIB
 POLICY_ENTRIES = 1_000  # of each kind
+TRUSTED_IMPORTS = 256 * KIB
+TRUSTED_NAMES, TRUSTED_NAME = 1_000, 200  # names, and characters of one
 
 SERVER_SUPPORT = 16 * KIB
 PROOF = 8 * MIB

@@ -33,9 +33,9 @@ class Kind(Enum):
 class Verdict:
     """The worst that is known of a file, and all reasons, also those of milder verdicts.
 
-    `bad`: tricks that only an attack uses; `code`: programs that the file holds; `unlisted`: imported names that are not
-    on the list; `called`: names with which this file does more than the list allows, such as to call a name that is
-    listed as referred to; `unreadable`: why the file could not be read to its end, "" if it was.
+    `bad`: tricks that only an attack uses; `code`: programs that the file holds; `unlisted`: imported names that are
+    not on the list; `called`: names with which this file does more than the list allows, such as to call a name that
+    is listed as referred to; `unreadable`: why the file could not be read to its end, "" if it was.
     """
 
     kind: Kind

@@ -41,6 +41,7 @@ from modelvc.formats.text import (
     repository_registration,
     server_support,
     store_config,
+    trusted_imports,
 )
 from modelvc.gate import predictions
 from modelvc.ids import Oid
@@ -162,6 +163,12 @@ def _config(data: bytes) -> None:
             if isinstance(place, url.StoreLocation):
                 assert url.parse_url(place.url) == place
                 assert ".." not in place.path.split("/")
+
+
+def _trusted_imports(data: bytes) -> None:
+    found = _accepts(lambda: trusted_imports.parse(data))
+    if isinstance(found, dict):
+        assert trusted_imports.parse(trusted_imports.encode(found)) == found
 
 
 def _policy(data: bytes) -> None:
@@ -422,8 +429,23 @@ profile = "work"
 
 [trust.origin]
 url = "s3://bucket/models"
+
+[scan]
+on_checkout = "block"
+imports = "blake3:00"
+"""
+_TRUSTED = b"""\
+format = 1
+
+[imports]
+"project.features.Encoder" = "created"
+"project.features.scale" = "referred"
 """
 _POLICY = b"""\
+[scan]
+refuse = ["known-bad", "code"]
+on_checkout = "warn"
+
 [[metric]]
 name = "accuracy"
 direction = "higher"
@@ -669,6 +691,9 @@ PARSERS: dict[str, Parser] = {
     "rescue": Parser(_rescue, (_pack_example(),), _NUMBERS),
     "config": Parser(_config, (_CONFIG, _CLONE), _TOML_TOKENS),
     "policy": Parser(_policy, (_POLICY,), _TOML_TOKENS),
+    "trusted imports": Parser(
+        _trusted_imports, (_TRUSTED,), (*_TOML_TOKENS, b'"referred"', b'"created"', b"[imports]")
+    ),
     "expression": Parser(
         _expression,
         (b"test.accuracy >= 0.9 and (latency_ms < 50 or not slow == true)", b"`any name` != 'x' or -1.5e3 < a"),

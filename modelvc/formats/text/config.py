@@ -13,7 +13,8 @@ from modelvc.errors import ConfigError, NotFoundError, UsageError, shown, shown_
 from modelvc.formats import limits, notebook_rules, sizes, toml
 from modelvc.formats.paths import CONTROL
 from modelvc.formats.tables import Table
-from modelvc.formats.text import remote_options, track_patterns
+from modelvc.formats.text import remote_options, scan_rules, track_patterns
+from modelvc.formats.text.scan_rules import CloneScan
 from modelvc.formats.text.track_patterns import Track
 
 if TYPE_CHECKING:
@@ -148,6 +149,7 @@ class CloneConfig:
     store_path: str = ""  # an absolute path; "" for .git/mvc/store
     remotes: Mapping[str, Remote] = field(default_factory=dict, hash=False)
     trust: Mapping[str, Remote] = field(default_factory=dict, hash=False)  # the pins, by name of the remote
+    scan: CloneScan = field(default_factory=CloneScan)
     extra: Extra = field(default_factory=dict, hash=False)
     store_extra: Extra = field(default_factory=dict, hash=False)
 
@@ -155,7 +157,12 @@ class CloneConfig:
     def unknown(self) -> tuple[str, ...]:
         """The dotted keys that this version does not know; `mvc doctor` warns about them."""
         tables = (*_unknown("remotes", self.remotes), *_unknown("trust", self.trust))
-        return (*self.extra, *(f"store.{key}" for key in self.store_extra), *tables)
+        inside = (*(f"store.{key}" for key in self.store_extra), *(f"scan.{key}" for key in self.scan.extra))
+        return (*self.extra, *inside, *tables)
+
+    def with_imports(self, digest: str) -> CloneConfig:
+        """A copy that accepts the file of trusted imports with this DIGEST; "" for none."""
+        return replace(self, scan=replace(self.scan, imports=digest))
 
     def with_pin(self, name: str, remote: Remote) -> CloneConfig:
         """A copy with a pin: it accepts REMOTE under NAME, with exactly this URL, endpoint and region."""
@@ -199,6 +206,8 @@ class CloneConfig:
             table["remotes"] = _remotes_table(self.remotes)
         if self.trust:
             table["trust"] = _remotes_table(self.trust)
+        if self.scan.written:
+            table["scan"] = self.scan.written
         data = _file(table, header)
         parse_clone(data)
         return data
@@ -239,7 +248,8 @@ def parse_clone(data: bytes, where: str = CLONE) -> CloneConfig:
     for name, pin in trust.items():
         if not pin.url:
             raise table.error(f"trust.{name}.url", "is missing")
-    return CloneConfig(path, remotes, trust, table.unknown, store.unknown)
+    scan = scan_rules.from_clone(table.table("scan"))
+    return CloneConfig(path, remotes, trust, scan, table.unknown, store.unknown)
 
 
 def check_name(name: str, where: str = "") -> None:

@@ -1,4 +1,5 @@
-"""`.mvc/policy.toml`: which metrics of which models count, which direction is better, and what a version must keep.
+"""`.mvc/policy.toml`: which metrics of which models count, which direction is better, what a version must keep, and
+which verdicts on what a model runs are refused.
 
 Spec: docs/policy.md. Unlike in the configuration, an unknown key is an error: a misspelt floor would guard nothing.
 """
@@ -7,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, cast
 
@@ -15,6 +16,8 @@ from modelvc.errors import ConfigError, FormatError, shown
 from modelvc.formats import limits, toml
 from modelvc.formats.paths import SafeRelPath
 from modelvc.formats.pointer.metrics import is_number
+from modelvc.formats.text import scan_rules
+from modelvc.formats.text.scan_rules import ScanRules
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -124,6 +127,7 @@ class Policy:
 
     rules: tuple[MetricRule, ...] = ()
     files: tuple[ModelFiles, ...] = ()
+    scan: ScanRules = field(default_factory=ScanRules)
 
     def rules_for(self, model: str) -> tuple[MetricRule, ...]:
         """The rules about MODEL."""
@@ -163,11 +167,13 @@ def parse(data: bytes, where: str = POLICY) -> Policy:
     text = data.decode("utf-8", "replace").replace("\r\n", "\n")
     reader = _PolicyReader(where, text.split("\n"))
     for key in table:
-        if key not in {"metric", "model"}:
-            raise reader.error(reader.top(key), f'there is no key "{shown(key, 40)}", only [[metric]] and [[model]]')
+        if key not in {"metric", "model", "scan"}:
+            words = f'there is no key "{shown(key, 40)}", only [[metric]], [[model]] and [scan]'
+            raise reader.error(reader.top(key), words)
     rules = tuple(reader.rule(number, entry) for number, entry in reader.entries(table, "metric"))
     files = tuple(reader.files(number, entry) for number, entry in reader.entries(table, "model"))
-    return Policy(rules, files)
+    scan = scan_rules.from_policy(table.get("scan", {}), lambda key, why: reader.error(reader.top(key), why))
+    return Policy(rules, files, scan)
 
 
 class _PolicyReader:
