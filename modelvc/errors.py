@@ -227,6 +227,18 @@ class FileError(ConflictError):
         self.path = path
 
 
+class ModelBlocked(ModelvcError):
+    """A model is not written, because of what loading it would run."""
+
+    code = "blocked"
+
+    def __init__(self, path: str, verdict: str, why: str, *, hint: str = "") -> None:
+        super().__init__(
+            f"{shown(path)} is blocked: {shown(verdict)}{f' ({shown(why)})' if why else ''}",
+            hint=hint or "see docs/policy.md, `on_checkout`; the clone's own .git/mvc/config.toml decides",
+        )
+
+
 class LockHeld(ConflictError):
     """Another process holds the lock and did not release it in time."""
 

@@ -29,7 +29,7 @@ SECTIONS = {
         "remote": "transfer",
         "trust": "transfer",
     },
-    "Judge": {"metrics": "metrics", "check": "gate", "env": "environment", "rollback": "gate"},
+    "Judge": {"metrics": "metrics", "check": "gate", "scan": "inspection", "env": "environment", "rollback": "gate"},
     "Merge": {"resolve": "merging"},
     "Notebooks": {"notebook": "notebook"},
     "Upkeep": {"fsck": "upkeep", "gc": "upkeep", "store": "upkeep", "doctor": "upkeep"},

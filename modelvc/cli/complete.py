@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from modelvc.cli.catalog import COMMANDS, GROUPS
-from modelvc.cli.context import FOR_CHECK, FORMATS, formats_for, take_globals
+from modelvc.cli.context import FORMATS, MORE_FORMATS, formats_for, take_globals
 from modelvc.errors import ModelvcError
 from modelvc.formats.paths import SafeRelPath
 
@@ -170,7 +170,7 @@ class _Line:
         if self._name in _FILES:
             kinds -= {"PATH"}
         if "FORMAT=" in kinds:
-            yield from (f"{one}=" for one in (*FORMATS, *FOR_CHECK))
+            yield from (f"{one}=" for one in (*FORMATS, *MORE_FORMATS.get(self._name, ())))
         if kinds & _NAMES.keys():
             yield from self._names(kinds, word)
 

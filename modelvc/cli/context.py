@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from modelvc.repo import Repo
 
 FORMATS = ("text", "json", "md")
-FOR_CHECK = ("junit", "github", "openmetrics")  # more formats of `mvc check`
+MORE_FORMATS = {"check": ("junit", "github", "openmetrics"), "scan": ("junit", "github", "sarif")}  # by command
 FOR_EXPORT = ("requirements", "conda", "lock", "pylock")  # more formats of `mvc env export`
 
 
@@ -95,10 +95,10 @@ CONTEXT = Context()
 
 def formats_for(words: Sequence[str]) -> tuple[str, ...]:
     """Return the formats that --format takes in a command line of WORDS."""
-    command = next((word for word in words if word in {"check", "env"}), "")
+    command = next((word for word in words if word in {*MORE_FORMATS, "env"}), "")
     if command == "env":
         return (*FORMATS, *FOR_EXPORT) if "export" in words else FORMATS
-    return (*FORMATS, *FOR_CHECK) if command else FORMATS
+    return (*FORMATS, *MORE_FORMATS.get(command, ()))
 
 
 def take_globals(argv: Sequence[str]) -> tuple[list[str], Context]:

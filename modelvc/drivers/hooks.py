@@ -48,6 +48,11 @@ def _follow(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
     _say_each([f"{shown(path)} removed (the store has it)" for path in done.removed], f"{len(done.removed)} went away")
     for path, why in done.kept:
         say(f"{shown(path)} not updated: {shown(why)}")
+    for one in done.looked:
+        if one.blocked:
+            say(f"{shown(one.path)} is blocked: {shown(one.words)}", hint=f"see `mvc scan {shown(one.path)}`")
+    named = [f"{shown(one.path)} is {shown(one.words)}" for one in done.looked if not one.blocked]
+    _say_each(named, f"{len(named)} models have a verdict that you should read: mvc scan")
     for path in done.lost:
         say(f"{shown(path)} was replaced by Git; its changes that were not added are lost")
     for path in done.replaced:

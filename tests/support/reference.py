@@ -23,8 +23,10 @@ import modelvc.ops
 from modelvc.cli.app import build
 from modelvc.cli.commands import about
 from modelvc.git.setup import drivers
+from modelvc.models.inside import trusted
 from modelvc.models.remotes import configured, fetching
 from modelvc.ops.history import diff, log, plot, rollback, show
+from modelvc.ops.inspection import scan
 from modelvc.ops.merging import markers, resolve
 from modelvc.ops.metrics import check, metrics
 from modelvc.ops.notebooks import conflicts, outputs
@@ -55,7 +57,7 @@ RESULTS: dict[str, tuple[type, ...]] = {
     "push": (push.Pushed,),
     "fetch": (fetching.Fetched,),
     "pull": (pull.Pulled,),
-    "trust": (configured.Remotes,),
+    "trust": (configured.Remotes, trusted.AcceptedImports),
     "remote add": (configured.RemoteInfo,),
     "remote list": (configured.Remotes,),
     "remote remove": (configured.Remotes,),
@@ -78,6 +80,7 @@ RESULTS: dict[str, tuple[type, ...]] = {
     "notebook diff": (notebook_diff.NotebookDiff,),
     "notebook mergetool": (),
     "check": (check.Checked,),
+    "scan": (scan.Scanned, scan.Allowed),
     "env show": (environment.EnvironmentShown,),
     "env diff": (environment.EnvironmentCompared,),
     "env check": (environment.EnvironmentCompared,),

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from modelvc.cli.arguments import EXIT_NO
 from modelvc.cli.context import CONTEXT
 from modelvc.cli.progress import progress
 from modelvc.cli.views import render
+from modelvc.cli.views.verdicts import say_verdicts
 from modelvc.errors import UsageError
 
 if TYPE_CHECKING:
@@ -72,6 +74,8 @@ def resolve(
         render.dump(done)
     else:
         _print(done)
+    if any(m.change == "blocked" for m in done.models):
+        raise typer.Exit(EXIT_NO)
 
 
 def _print(done: Resolved) -> None:
@@ -89,6 +93,7 @@ def _print(done: Resolved) -> None:
         if m.was and m.change == "written":
             name = shlex.quote(CONTEXT.name(m.path))
             render.say(f"the old content is stored: mvc checkout {m.was[:17]} {name} restores it", quiet=CONTEXT.quiet)
+    say_verdicts([(m.path, m.verdict, m.why, m.change == "blocked") for m in done.models if m.verdict])
     if done.left:
         left = ", ".join(CONTEXT.name(path) for path in done.left[:5])
         render.say(f"still in conflict: {left}", quiet=CONTEXT.quiet)

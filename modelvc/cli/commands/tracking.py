@@ -26,6 +26,7 @@ from modelvc.cli.arguments import (
 from modelvc.cli.context import CONTEXT, split
 from modelvc.cli.progress import doing, progress
 from modelvc.cli.views import render
+from modelvc.cli.views.verdicts import say_verdicts
 from modelvc.errors import ModelvcError, UsageError, shown
 from modelvc.formats.paths import SafeRelPath
 
@@ -244,6 +245,7 @@ _FIXES = {
     "broken": "repair its pointer: {1}",
     "wrong pointer": "rewrite its pointer: mvc add {0}",
     "pointer gone": "restore its pointer: {1} · or stop tracking it: mvc rm {0}",
+    "blocked": "see why: mvc scan {0} · allow names that you trust: mvc scan --allow {0}",
     "missing": "restore it: mvc checkout {0} · or stop tracking it: mvc rm {0}",
     "modified": "store the new content: mvc add {0} · or discard it: mvc checkout --force {0}",
     "new": "stage its pointer: git add {0}.mvc",
@@ -322,7 +324,6 @@ def checkout(
       mvc checkout --force model.pkl    # discard the changes of one model
       mvc checkout v1.0 model.pkl       # take the version of a tag
     """
-    from modelvc.git import history
     from modelvc.models.files.prepare import CheckoutOptions
     from modelvc.ops.tracking.checkout import checkout as op
 
@@ -334,10 +335,19 @@ def checkout(
         done = op(repo, revs[0] if revs else "", paths, CheckoutOptions(force, offline, remote, dry_run), bar)
     if CONTEXT.json:
         render.dump(done)
-        return
+        raise typer.Exit(EXIT_NO if done.blocked else 0)
     print_checkout(done)
     if dry_run:
         return
+    _after_checkout(done, repo, revs, paths, force=force)
+    if done.blocked:
+        raise typer.Exit(EXIT_NO)
+
+
+def _after_checkout(done: CheckedOut, repo: Repo, revs: Sequence[str], paths: Sequence[str], *, force: bool) -> None:
+    """Print how to get a replaced version back, and the next command."""
+    from modelvc.git import history
+
     for model in done.models:
         say_kept(model.path, model.was if force or model.only_here else None, model.pointer_was)
     changed = any(model.change != "unchanged" for model in done.models)
@@ -364,7 +374,7 @@ def say_kept(path: str, oid: str | None, pointer: str = "") -> None:
 
 def print_checkout(done: CheckedOut) -> None:
     """Print the result of a checkout for each model."""
-    written = [model for model in done.models if model.change != "unchanged"]
+    written = [model for model in done.models if model.change not in {"unchanged", "blocked"}]
     if written:
         rows = [
             (
@@ -385,10 +395,11 @@ def print_checkout(done: CheckedOut) -> None:
             render.say(f"{CONTEXT.name(m.path)}: {m.wrong}", quiet=CONTEXT.quiet)
             advice = f"rewrite its pointer: mvc add {shlex.quote(CONTEXT.name(m.path))}"
             render.say(f"  {advice}", quiet=CONTEXT.quiet)
-    same = len(done.models) - len(written)
+    say_verdicts([(m.path, m.verdict, m.why, m.change == "blocked") for m in done.models if m.verdict])
+    same = len(done.models) - len(written) - len(done.blocked)
     if same:
         render.out(f"{render.count(same, 'model')} unchanged")
-    elif not written:
+    elif not written and not done.blocked:
         render.out("no models are tracked")
     if done.dry_run:
         render.say(_NOTHING_DONE, quiet=CONTEXT.quiet)

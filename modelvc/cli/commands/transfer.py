@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from modelvc.cli.arguments import EXIT_NO
 from modelvc.cli.commands.setup import ENDPOINT, REMOTE_URL, location
 from modelvc.cli.context import CONTEXT, revs_and_paths
 from modelvc.cli.progress import progress
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from modelvc.models.remotes.configured import RemoteInfo, Remotes
     from modelvc.models.remotes.fetching import Fetched
     from modelvc.ops.sharing.push import Pushed
+    from modelvc.repo import Repo
 
 Words = Annotated[list[str] | None, typer.Argument(metavar="[REV|A..B]... [-- PATH...]", show_default=False)]
 Remote = Annotated[
@@ -174,6 +176,8 @@ def pull(
         _print_fetched(done.fetched)
         print_checkout(done.checked_out)
     _refuse_missing(done.fetched)
+    if done.checked_out.blocked:
+        raise typer.Exit(EXIT_NO)
 
 
 def get(
@@ -214,6 +218,9 @@ def get(
         f"{shown(where)}  {render.short(done.oid)}  {render.size(done.size)}  "
         f"(from {done.commit[:10]}, {shown(done.came_from)})"
     )
+    if done.verdict:
+        words = f"{done.verdict} ({shown(done.why)})" if done.why else done.verdict
+        render.say(f"{shown(where)} is {words}", quiet=CONTEXT.quiet)
     if done.wrong:
         render.say(f"{shown(where)}: {done.wrong}; its bytes are correct", quiet=CONTEXT.quiet)
     if done.was:
@@ -392,23 +399,42 @@ def remote_default(name: RemoteName) -> None:
 
 def trust(
     names: Annotated[list[str] | None, typer.Argument(metavar="[REMOTE]...", show_default=False)] = None,
+    imports: Annotated[bool, typer.Option("--imports", help="Accept the names in .mvc/trusted-imports.toml.")] = False,
 ) -> None:
-    """Accept remotes that the repository names.
+    """Accept remotes, and names of Python, that the repository lists.
 
-    Without REMOTE, lists them. A remote is accepted as it is now; after its address changes, accept it again.
+    Without REMOTE, lists the remotes. A remote is accepted as it is now; after its address changes, accept it again.
+    --imports accepts the names that models may import (see `mvc scan`), also as they are now: read the file first.
 
     Examples:
-      mvc trust           # list the remotes
-      mvc trust origin    # accept one
+      mvc trust              # list the remotes
+      mvc trust origin       # accept one
+      mvc trust --imports    # accept .mvc/trusted-imports.toml
     """
     from modelvc.models.remotes.configured import remotes
     from modelvc.models.remotes.pinning import trust as op
 
     repo = CONTEXT.open()
+    if imports:
+        _trust_imports(repo)
+        if not names:
+            return
     found = op(repo, tuple(names)) if names else remotes(repo)
     _print_remotes(found)
     if not CONTEXT.json and any(not info.trusted for info in found.remotes):
         render.say("next: mvc trust NAME for each remote that you trust", quiet=CONTEXT.quiet)
+
+
+def _trust_imports(repo: Repo) -> None:
+    """Accept the file of trusted imports, and print its names: they are accepted as code."""
+    from modelvc.models.inside.trusted import accept
+
+    found = accept(repo)
+    if CONTEXT.json:
+        render.dump(found)
+        return
+    render.out(*(f"{one.use.ljust(11)}  {shown(one.name)}" for one in found.names))
+    render.say(f"accepted: {render.count(len(found.names), 'name')}", quiet=CONTEXT.quiet)
 
 
 def _print_remotes(found: Remotes) -> None:

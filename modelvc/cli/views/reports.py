@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from modelvc.cli.views import render
+from modelvc.cli.views.markup import attribute, message, property_value, text_of
 from modelvc.errors import shown
 from modelvc.models.measures.verdict import FAIL, INCONCLUSIVE, INFO, PASS
 
@@ -20,7 +21,6 @@ _EMOJI = {PASS: "✅", FAIL: "❌", INCONCLUSIVE: "❔", INFO: "ℹ️"}
 _COLOURS = {PASS: "green", FAIL: "red", INCONCLUSIVE: "yellow", INFO: "dim"}
 _GOOD = frozenset({PASS, INFO})
 _HEAD = ("", "model", "metric", "old", "new", "change", "")
-_ANNOTATION = {"%": "%25", "\r": "%0D", "\n": "%0A"}
 
 
 def text(found: Checked) -> str:
@@ -66,12 +66,12 @@ def junit(found: Checked) -> str:
     lines = ['<?xml version="1.0" encoding="UTF-8"?>', f'<testsuites name="mvc check" {counts}>']
     lines.append(f'  <testsuite name="mvc check" {counts}>')
     for v in found.verdicts:
-        lines.append(f'    <testcase classname={_attribute(v.model)} name={_attribute(v.metric)} time="0">')
+        lines.append(f'    <testcase classname={attribute(v.model)} name={attribute(v.metric)} time="0">')
         if v.outcome == FAIL and not v.warn:
-            lines.append(f"      <failure message={_attribute(_why(v))}>{_text(_facts(v))}</failure>")
+            lines.append(f"      <failure message={attribute(_why(v))}>{text_of(_facts(v))}</failure>")
         elif v.outcome == INCONCLUSIVE and not v.warn:
-            lines.append(f'      <error message={_attribute(_why(v))} type="inconclusive">{_text(_facts(v))}</error>')
-        lines.append(f"      <system-out>{_text(_facts(v))}</system-out>")
+            lines.append(f'      <error message={attribute(_why(v))} type="inconclusive">{text_of(_facts(v))}</error>')
+        lines.append(f"      <system-out>{text_of(_facts(v))}</system-out>")
         lines.append("    </testcase>")
     return "\n".join([*lines, "  </testsuite>", "</testsuites>"]) + "\n"
 
@@ -82,11 +82,11 @@ def github(found: Checked) -> str:
     for v in found.verdicts:
         if v.outcome not in _GOOD:
             level = "warning" if v.warn else "error"
-            title = _property(f"{shown(v.metric)}: {v.outcome}")
+            title = property_value(f"{shown(v.metric)}: {v.outcome}")
             lines.append(
-                f"::{level} file={_property(shown(v.model + '.mvc', 5_000))},title={title}::{_message(_why(v))}"
+                f"::{level} file={property_value(shown(v.model + '.mvc', 5_000))},title={title}::{message(_why(v))}"
             )
-    return "".join(line + "\n" for line in (*lines, f"::notice title=mvc check::{_message(summary(found))}"))
+    return "".join(line + "\n" for line in (*lines, f"::notice title=mvc check::{message(summary(found))}"))
 
 
 def openmetrics(found: Checked) -> str:
@@ -150,26 +150,6 @@ def _facts(v: Verdict) -> str:
         ("policy line", str(v.line) if v.line else ""),
     ]
     return "\n".join([_why(v), *(f"{name}: {value}" for name, value in facts if value)])
-
-
-def _attribute(value: str) -> str:
-    from xml.sax.saxutils import quoteattr  # brings http and ssl along
-
-    return quoteattr(shown(value, 2_000))
-
-
-def _text(value: str) -> str:
-    from xml.sax.saxutils import escape
-
-    return escape("\n".join(shown(line, 2_000) for line in value.split("\n")))
-
-
-def _message(value: str) -> str:
-    return "".join(_ANNOTATION.get(char, char) for char in value)
-
-
-def _property(value: str) -> str:
-    return _message(value).replace(":", "%3A").replace(",", "%2C")
 
 
 def _label(value: str) -> str:

@@ -17,6 +17,7 @@ from modelvc.worktree import file_oids
 if TYPE_CHECKING:
     from collections.abc import Container
 
+    from modelvc.models.files.gate import Looked
     from modelvc.repo import Repo
 
 
@@ -30,7 +31,8 @@ class Followed:
     `kept`: (path, why) of files left as they are; `missing`: their objects are not in this clone; `conflicts`: their
     pointers hold two versions; `lost`: Git replaced or removed their unsaved changes; `replaced`: Git now tracks their
     files itself; `exposed`: Git does not ignore them; `wrong`: (path, words) of updated models whose pointers claim a
-    wrong size or number of files.
+    wrong size or number of files; `looked`: models with a verdict that a person should know, of which the blocked ones
+    were not updated.
     """
 
     updated: tuple[str, ...] = ()
@@ -42,6 +44,7 @@ class Followed:
     replaced: tuple[str, ...] = ()
     exposed: tuple[str, ...] = ()
     wrong: tuple[tuple[str, str], ...] = ()
+    looked: tuple[Looked, ...] = ()
 
 
 def follow(repo: Repo) -> Followed:
@@ -77,13 +80,14 @@ def follow(repo: Repo) -> Followed:
                     kept.append((path, f"holds unsaved files, which stay: {found.extra[0]}"))
                 plans.append(found)
         ready = [step for step in plans if step.action not in {"missing", "dirty", "keep"}]
-        in_use = materialise.apply(repo, ready, "git")
+        in_use, looked = materialise.apply(repo, ready, "git")
+        blocked = {one.path for one in looked if one.blocked}
         stay = {path for path, _ in in_use}
         kept += [file for _, error in in_use for file in error.kept]
         ready = [step for step in ready if step.path not in stay]
         _remember(repo, [step for step in plans if step.path not in stay])
         return Followed(
-            updated=tuple(step.path for step in ready if step.pointer),
+            updated=tuple(step.path for step in ready if step.pointer and step.path not in blocked),
             removed=tuple(step.path for step in ready if not step.pointer),
             kept=tuple(kept),
             conflicts=tuple(conflicts),
@@ -92,6 +96,7 @@ def follow(repo: Repo) -> Followed:
             replaced=tuple(replaced),
             exposed=tuple(unignored(repo, [step.path for step in ready if step.pointer])),
             wrong=tuple((step.path, words) for step in ready if (words := _wrong(repo, step))),
+            looked=looked,
         )
 
 

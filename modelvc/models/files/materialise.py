@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 from modelvc.errors import FileInUse
 from modelvc.formats.paths import SafeRelPath, pointer_of
 from modelvc.ids import ObjectName, Oid
+from modelvc.models.files import gate
 from modelvc.models.files.trees import contents, entries_of, oid_of, stored_files
 from modelvc.store.local.content import ContentReader
 from modelvc.worktree import file_oids
@@ -27,12 +28,27 @@ if TYPE_CHECKING:
     from modelvc.formats.binary.root import Root
     from modelvc.formats.binary.tree import TreeEntry
     from modelvc.formats.pointer.pointer import Pointer
+    from modelvc.models.files.gate import Looked
     from modelvc.repo import Repo
     from modelvc.worktree.state import Stat
 
     Progress = Callable[[int], None]
 
 KeptFiles: TypeAlias = "list[tuple[SafeRelPath, FileInUse]]"  # models that kept files, and which
+
+
+class Applied(NamedTuple):
+    """The result of `apply`: models that kept files, and models with a verdict that a person should know."""
+
+    kept: KeptFiles
+    looked: tuple[Looked, ...]
+
+    @property
+    def blocked(self) -> frozenset[str]:
+        """The paths of the models that were not written."""
+        return frozenset(one.path for one in self.looked if one.blocked)
+
+
 _CLONED = 1 << 20  # bytes; for smaller files the look at their chunks costs more than a clone saves
 
 
@@ -42,7 +58,7 @@ class ModelPlan:
 
     path: SafeRelPath
     pointer: Pointer | None  # None: remove the model
-    action: Literal["keep", "write", "mode", "remove", "missing", "dirty"]
+    action: Literal["keep", "write", "mode", "remove", "missing", "dirty", "block"]
     why: str = ""
     was: tuple[str, bytes] | None = None  # kind and oid of the stored version that is replaced
     write: frozenset[str] = frozenset()  # files of a tree that are missing or differ
@@ -53,8 +69,8 @@ class ModelPlan:
 
     @property
     def change(self) -> str:
-        """The word for the action in results, once the plan was carried out: "written", "mode" or "unchanged"."""
-        return {"write": "written", "keep": "unchanged", "mode": "mode"}[self.action]
+        """The word for the action in results, once the plan was carried out."""
+        return {"write": "written", "keep": "unchanged", "mode": "mode", "block": "blocked"}[self.action]
 
 
 def plan(repo: Repo, path: SafeRelPath, pointer: Pointer) -> ModelPlan:
@@ -197,18 +213,24 @@ def _is_saved(saved: dict[SafeRelPath, TreeEntry] | None, name: str, there: Know
 # -- carry plans out
 
 
-def apply(repo: Repo, plans: Sequence[ModelPlan], why: str, on_bytes: Progress = lambda _: None) -> KeptFiles:
+def apply(repo: Repo, plans: Sequence[ModelPlan], why: str, on_bytes: Progress = lambda _: None) -> Applied:
     """Carry out PLANS, none of which may be "missing" or "dirty". WHY: the reason for the reflog.
 
-    A file that another program is writing, or changed since the plan, is kept. Return such files, by model.
+    A file that another program is writing, or changed since the plan, is kept. A model that the gate blocks is not
+    written, and its stored predecessor is removed.
     """
     for step in plans:
         if step.action in {"missing", "dirty"}:
             raise AssertionError(f"{step.path} cannot be written: {step.action}")
-    goes = (step for step in plans if step.action in {"write", "remove"})
+    looked = gate.look_at(
+        repo, [(step.path, step.pointer) for step in plans if step.pointer and step.action == "write"]
+    )
+    blocked = {one.path for one in looked if one.blocked}
+    plans = [_blocked(step) if step.path in blocked else step for step in plans]
+    goes = (step for step in plans if step.action in {"write", "remove", "block"})
     repo.log_all_replaced([(step.path, *step.was) for step in goes if step.was], why)
     if not plans:
-        return []
+        return Applied([], looked)
     with repo.worktree.journalled(), ContentReader(repo.store) as reader:
         kept = _remove(repo, [step for step in plans if _is_removed_first(step)])
         for step in plans:
@@ -217,7 +239,13 @@ def apply(repo: Repo, plans: Sequence[ModelPlan], why: str, on_bytes: Progress =
                     _apply(repo, reader, step, on_bytes)
                 except FileInUse as error:
                     kept[step.path] = error
-    return [(step.path, kept[step.path]) for step in plans if step.path in kept]
+    return Applied([(step.path, kept[step.path]) for step in plans if step.path in kept], looked)
+
+
+def _blocked(step: ModelPlan) -> ModelPlan:
+    """Return STEP so that it removes what is there and stored, and writes nothing."""
+    files = {name: known for name, known in step.files.items() if name not in step.extra}
+    return replace(step, action="block", files=files, write=frozenset(), remove=())
 
 
 def raise_kept(kept: KeptFiles) -> None:
@@ -227,15 +255,15 @@ def raise_kept(kept: KeptFiles) -> None:
 
 
 def _is_removed_first(step: ModelPlan) -> bool:
-    """Return whether the present files are removed before any are written: no longer a model, or of another kind."""
-    return step.action == "remove" or bool(
+    """Return whether the present files are removed before any are written: no model, blocked, or of another kind."""
+    return step.action in {"remove", "block"} or bool(
         step.action == "write" and step.pointer and step.was and step.was[0] != step.pointer.kind
     )
 
 
 def _apply(repo: Repo, reader: ContentReader, step: ModelPlan, on_bytes: Progress) -> None:
     pointer = step.pointer
-    if step.action == "remove":
+    if step.action in {"remove", "block"}:
         repo.state.forget(step.path)
     elif step.action == "mode" and pointer and step.seen:
         found = repo.worktree.set_executable(step.path, step.seen, executable=pointer.executable)

@@ -19,7 +19,7 @@ from modelvc.errors import (
 )
 from modelvc.formats.paths import SafeRelPath, model_of, pointer_of
 from modelvc.git.index import pointers as index_pointers
-from modelvc.ids import Oid
+from modelvc.ids import ObjectName, Oid
 from modelvc.models.files.seen_by_git import exposed, held_by_git, leftovers, would_overwrite
 from modelvc.models.inside.pointer_part import SAME, resaved
 from modelvc.models.remotes.seen_cache import is_pushed, pushed_oids
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from modelvc.formats.pointer.pointer import Pointer
     from modelvc.repo import Repo
 
-CLEAN, NEW, MODIFIED, MISSING, CONFLICT, BROKEN, STALE, UNIGNORED, LEFTOVER, OBSTRUCTED = (
+BLOCKED, CLEAN, NEW, MODIFIED, MISSING, CONFLICT, BROKEN, STALE, UNIGNORED, LEFTOVER, OBSTRUCTED = (
+    "blocked",
     "clean",
     "new",
     "modified",
@@ -99,7 +100,7 @@ def model_statuses(repo: Repo, paths: Sequence[str] = ()) -> tuple[ModelStatus, 
     there = pushed_oids(repo)
     looked = [_status_of(repo, path, staged.get(path), there) for path in chosen if path not in left]
     gone = [ModelStatus(path, LEFTOVER, detail=left[path]) for path in chosen if path in left]
-    return tuple(sorted((*_against_git(repo, looked), *gone), key=lambda row: row.path))
+    return tuple(sorted((*_blocked(repo, _against_git(repo, looked)), *gone), key=lambda row: row.path))
 
 
 def save_state(repo: Repo) -> None:
@@ -150,6 +151,22 @@ def _status_of(repo: Repo, path: SafeRelPath, stages: set[int] | None, there: fr
         only_new=found.only_new,
         same_data=pointer.conflict is not None and on_same_data(pointer, pointer.conflict.other),
     )
+
+
+def _blocked(repo: Repo, rows: Sequence[ModelStatus]) -> list[ModelStatus]:
+    """Return ROWS, marked if a model is missing because the gate blocks its version."""
+    found = list(rows)
+    missing = [position for position, row in enumerate(rows) if row.state == MISSING and row.oid and row.stored]
+    if missing:
+        from modelvc.models.files.gate import Gate
+
+        gate = Gate(repo)
+        for position in missing:
+            row = rows[position]
+            looked = gate.recall(row.path, ObjectName(row.kind, Oid.parse(row.oid)))
+            if looked and looked.blocked:
+                found[position] = replace(row, state=BLOCKED, detail=looked.words)
+    return found
 
 
 def _against_git(repo: Repo, rows: Sequence[ModelStatus]) -> list[ModelStatus]:

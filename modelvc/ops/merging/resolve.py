@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from modelvc.formats.pointer.pointer import Pointer
     from modelvc.formats.toml import Value
+    from modelvc.models.files.gate import Looked
     from modelvc.models.progress import Progress
     from modelvc.repo import Repo
 
@@ -59,6 +60,8 @@ class ResolvedModel:
     size: int
     change: str
     was: str | None = None
+    verdict: str = ""  # what loading it would run, if a person should know; `why`: the reasons
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +117,10 @@ def resolve(
             hidden = hide.hide(repo, path)
             staged += [hidden] if hidden else []
             repo.write_pointer(path, pointer)
-        kept = materialise.apply(repo, plans, "resolve", progress.advance)
+        kept, looked = materialise.apply(repo, plans, "resolve", progress.advance)
         index.stage(repo.layout, add=staged)
-        rows = tuple(_row(plan, taken[plan.path]) for plan in plans)
+        known = {one.path: one for one in looked}
+        rows = tuple(_row(plan, taken[plan.path], known.get(plan.path)) for plan in plans)
         done = Resolved(rows, tuple(sorted(set(found) - set(chosen))), git_operation(repo), fetched)
     materialise.raise_kept(kept)
     return done
@@ -180,10 +184,12 @@ def _chosen(repo: Repo, paths: Sequence[str], found: Mapping[SafeRelPath, _Sides
     return chosen
 
 
-def _row(plan: materialise.ModelPlan, taken: _TakenVersion) -> ResolvedModel:
+def _row(plan: materialise.ModelPlan, taken: _TakenVersion, looked: Looked | None) -> ResolvedModel:
     was = f"blake3:{plan.was[1].hex()}" if plan.was else None
-    pointer = taken.pointer
-    return ResolvedModel(plan.path, taken.side, taken.label, str(pointer.oid), pointer.size, plan.change, was)
+    change = "blocked" if looked and looked.blocked else plan.change
+    verdict, why = (looked.verdict, looked.why) if looked else ("", "")
+    oid, size = str(taken.pointer.oid), taken.pointer.size
+    return ResolvedModel(plan.path, taken.side, taken.label, oid, size, change, was, verdict, why)
 
 
 def git_operation(repo: Repo) -> str:

@@ -15,6 +15,7 @@ from modelvc.errors import (
     ConfigError,
     ConflictError,
     FileInUse,
+    ModelBlocked,
     NoRemote,
     NoRepository,
     NotFoundError,
@@ -32,6 +33,7 @@ from modelvc.formats.text import config
 from modelvc.git.layout import discover
 from modelvc.git.other_repository import snapshot
 from modelvc.ids import ObjectName
+from modelvc.models.files.gate import PATIENCE, Gate, facts_of_unproven
 from modelvc.models.files.output_file import check_target, store_replaced
 from modelvc.models.files.trees import contents, stored_files
 from modelvc.models.progress import SILENT
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
     from modelvc.formats.pointer.pointer import Pointer
     from modelvc.formats.text.config import Remote
     from modelvc.git.other_repository import Snapshot
+    from modelvc.models.files.gate import Looked
     from modelvc.models.files.output_file import Replaced
     from modelvc.models.progress import Progress
     from modelvc.worktree.state import Stat
@@ -76,6 +79,7 @@ class Got:
     """The copied model. `out`: where it was written; `came_from`: the store that had the bytes.
 
     `was`: the oid of a model that it replaced; `wrong`: words if the pointer claims a wrong size or number of files.
+    `verdict` and `why`: what loading it would run, if a person should know.
     """
 
     source: str
@@ -88,6 +92,8 @@ class Got:
     came_from: str
     was: str | None = None
     wrong: str = ""
+    verdict: str = ""
+    why: str = ""
 
 
 DEFAULT = GetOptions()
@@ -96,8 +102,8 @@ DEFAULT = GetOptions()
 def get(source: str, path: str, cwd: str, options: GetOptions = DEFAULT, progress: Progress = SILENT) -> Got:
     """Write the model at PATH in the repository SOURCE (a URL or a folder, relative to CWD) to a file or folder.
 
-    Raises NotFoundError for an unknown model, ConflictError if a file is in the way, and UntrustedRemote for an
-    endpoint that is not accepted.
+    Raises NotFoundError for an unknown model, ConflictError if a file is in the way, UntrustedRemote for an endpoint
+    that is not accepted, and ModelBlocked for a model that must not get a name by the rules of the clone around OUT.
     """
     clone = os.path.join(cwd, source)
     local = os.path.isdir(clone)
@@ -118,6 +124,7 @@ def get(source: str, path: str, cwd: str, options: GetOptions = DEFAULT, progres
             _Request(source, seen, pointer, model, options), clone if local else "", work, progress
         )
         try:
+            looked = _look(store, pointer, model, target)
             replaced = _write(store, pointer, target, work, options)
             actual = claims.stored(store, pointer) or claims.claimed(pointer)
         finally:
@@ -133,6 +140,8 @@ def get(source: str, path: str, cwd: str, options: GetOptions = DEFAULT, progres
         came_from=came_from,
         was=str(replaced.oid) if replaced else None,
         wrong=claims.difference(claims.claimed(pointer), actual),
+        verdict=looked.verdict if looked else "",
+        why=looked.why if looked else "",
     )
 
 
@@ -143,6 +152,21 @@ class _Request:
     pointer: Pointer
     path: SafeRelPath
     options: GetOptions
+
+
+def _look(store: LocalStore, pointer: Pointer, model: SafeRelPath, target: str) -> Looked | None:
+    """Return what a person should know of the model before it is written. Raises ModelBlocked."""
+    try:
+        gate = Gate(Repo(discover(os.path.dirname(target), {}), os.path.dirname(target)))
+    except NoRepository:
+        gate = Gate(None)
+    if gate.rule == "off":
+        return None
+    root = store.read_root(pointer.kind, pointer.oid)
+    found = gate.judge(model, facts_of_unproven(store, root, PATIENCE))
+    if found and found.blocked:
+        raise ModelBlocked(model, found.verdict, found.why)
+    return found
 
 
 def _target(options: GetOptions, model: SafeRelPath, cwd: str) -> str:

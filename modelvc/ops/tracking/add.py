@@ -12,8 +12,9 @@ from modelvc.errors import FormatError, NoSpace, NotFoundError, UsageError, show
 from modelvc.formats.paths import SafeRelPath, pointer_of
 from modelvc.formats.pointer.pointer import OF_A_VERSION, Pointer
 from modelvc.git import index
-from modelvc.ids import Oid
+from modelvc.ids import ObjectName, Oid
 from modelvc.models.files import hide
+from modelvc.models.files.gate import Gate
 from modelvc.models.files.model_paths import check_model_paths
 from modelvc.models.files.seen_by_git import held_by_git, would_overwrite
 from modelvc.models.files.trees import check_names, entries_of, oid_of, stored_recipes
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 
 _LARGE = 64 << 20  # bytes; for more, free space is checked first
 _SPARE = 64 << 20  # bytes to leave free
+_GLANCE = 2.0  # seconds to look into one new version
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,7 +313,23 @@ def _write_pointers(
         done.append(_report(target, content, pointer, note))
     if staged:
         index.stage(repo.layout, add=[str(path) for path in staged], remove=dropped)
-    return Added(_with_git_warnings(repo, done))
+    return Added(_with_verdicts(repo, _with_git_warnings(repo, done)))
+
+
+def _with_verdicts(repo: Repo, done: Sequence[AddedModel]) -> tuple[AddedModel, ...]:
+    """Return DONE with a note for each new version that a checkout would block or name."""
+    gate = Gate(repo)
+    found = []
+    for model in done:
+        looked = None
+        if model.change in {"new", "updated"} and model.oid != model.was:
+            name = ObjectName(model.kind, Oid.parse(model.oid))
+            looked = gate.look(model.path, name, seconds=_GLANCE)
+        words = ""
+        if looked:
+            words = f"a checkout would block it: {looked.words}" if looked.blocked else looked.words
+        found.append(replace(model, note="; ".join(filter(None, (model.note, words)))))
+    return tuple(found)
 
 
 def _with_git_warnings(repo: Repo, done: Sequence[AddedModel]) -> tuple[AddedModel, ...]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from modelvc.errors import NotFoundError, UsageError, shown
+from modelvc.errors import ModelBlocked, NotFoundError, UsageError, shown
 from modelvc.formats.paths import SafeRelPath, is_pointer, model_of, pointer_of
 from modelvc.formats.pointer.pointer import Pointer, parse
 from modelvc.git import history, index
 from modelvc.ids import PREFIX
-from modelvc.models.files import hide, materialise
+from modelvc.models.files import gate, hide, materialise
 from modelvc.models.files.prepare import DEFAULT, CheckoutOptions, fetch_missing, make_ready
 from modelvc.models.progress import SILENT
 from modelvc.models.versions import claims
@@ -19,6 +19,7 @@ from modelvc.models.versions.uncommitted import check_measurements, is_committed
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from modelvc.models.files.gate import Looked
     from modelvc.models.progress import Progress
     from modelvc.repo import Repo
 
@@ -28,11 +29,12 @@ _LEAST_DIGITS = 8  # hex digits of an oid that name an object
 
 @dataclass(frozen=True, slots=True)
 class CheckedOutModel:
-    """One model. `change`: "written", "unchanged" or "mode"; `was`: the oid that was replaced, if any.
+    """One model. `change`: "written", "unchanged", "mode" or "blocked"; `was`: the oid that was replaced, if any.
 
     `size`: its actual bytes; `wrong`: words if its pointer claims a wrong size or number of files. `only_here`: no
     commit has the replaced version. `pointer_was`: the Git blob of the replaced pointer, if it has measurements that no
-    commit has.
+    commit has. `verdict` and `why`: what loading it would run, if a person should know; a blocked model was not
+    written.
     """
 
     path: str
@@ -44,6 +46,8 @@ class CheckedOutModel:
     wrong: str = ""
     only_here: bool = False
     pointer_was: str = ""
+    verdict: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,11 @@ class CheckedOut:
     commit: str = ""
     fetched: tuple[str, ...] = ()
     dry_run: bool = False
+
+    @property
+    def blocked(self) -> tuple[CheckedOutModel, ...]:
+        """The models that were not written because of their verdict."""
+        return tuple(model for model in self.models if model.change == "blocked")
 
 
 def checkout(
@@ -87,8 +96,16 @@ def checkout(
 def checkout_pointer(
     repo: Repo, path: SafeRelPath, data: bytes, options: CheckoutOptions = DEFAULT, progress: Progress = SILENT
 ) -> CheckedOut:
-    """Write and stage the pointer DATA of the model PATH, and check out its version. Raises as `checkout` does."""
+    """Write and stage the pointer DATA of the model PATH, and check out its version.
+
+    Raises as `checkout` does, and ModelBlocked before anything changes if the version would be blocked.
+    """
     with repo.updating():
+        wanted = parse(data, pointer_of(path))
+        fetch_missing(repo, {path: wanted}, options, progress)
+        looked = gate.Gate(repo).look(path, wanted) if repo.store.has_root(wanted.kind, wanted.oid) else None
+        if looked and looked.blocked:
+            raise ModelBlocked(path, looked.verdict, looked.why)
         done, kept = _bring(repo, {path: data}, None, options, ("rollback", progress))
     materialise.raise_kept(kept)
     return done
@@ -116,15 +133,16 @@ def _bring(
     for plan in plans:
         if plan.action == "write":
             hide.hide(repo, plan.path)  # Git may have renamed its pointer without the entry
-    kept = materialise.apply(repo, plans, why, progress.advance)
+    kept, looked = materialise.apply(repo, plans, why, progress.advance)
     stay = {path for path, _ in kept}
     replaced = keep_pointers(repo, wanted) if taken and options.force else {}
     # last: a killed rollback that is run again must start from the old pointer, not go further back
     _write_pointers(repo, {path: data for path, data in taken.items() if path not in stay})
     _remember(repo, {path: pointer for path, pointer in wanted.items() if path not in stay})
+    words = {one.path: one for one in looked}
     rows = []
     for plan in plans:
-        row = _report(repo, plan)
+        row = _report(repo, plan, words.get(plan.path))
         only_here = bool(row.was and plan.pointer) and not is_committed(
             repo, plan.path, wanted[plan.path], row.was or ""
         )
@@ -231,14 +249,17 @@ def _remember(repo: Repo, wanted: Mapping[SafeRelPath, Pointer]) -> None:
             repo.state.remember_pointer(path, found, pointer.kind, pointer.oid, pointer.size)
 
 
-def _report(repo: Repo, plan: materialise.ModelPlan) -> CheckedOutModel:
+def _report(repo: Repo, plan: materialise.ModelPlan, looked: Looked | None = None) -> CheckedOutModel:
     pointer = plan.pointer
     was = f"blake3:{plan.was[1].hex()}" if plan.was else None
+    change = "blocked" if looked and looked.blocked else plan.change
+    verdict, why = (looked.verdict, looked.why) if looked else ("", "")
     if pointer is None:
-        return CheckedOutModel(plan.path, "", 0, plan.change, was, plan.extra)
+        return CheckedOutModel(plan.path, "", 0, change, was, plan.extra)
     actual = _actual_extent(repo, plan, pointer) or claims.claimed(pointer)
     wrong = claims.difference(claims.claimed(pointer), actual)
-    return CheckedOutModel(plan.path, str(pointer.oid), actual.size, plan.change, was, plan.extra, wrong)
+    oid = str(pointer.oid)
+    return CheckedOutModel(plan.path, oid, actual.size, change, was, plan.extra, wrong, verdict, why)
 
 
 def _actual_extent(repo: Repo, plan: materialise.ModelPlan, pointer: Pointer) -> claims.Extent | None:

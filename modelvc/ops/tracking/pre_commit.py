@@ -11,6 +11,7 @@ from modelvc.formats.paths import model_of
 from modelvc.formats.pointer.pointer import LaterPointer, parse
 from modelvc.formats.text import config, policy
 from modelvc.git import history, index
+from modelvc.models.files.gate import Gate
 from modelvc.models.files.model_status import MODIFIED
 from modelvc.models.files.seen_by_git import fate
 from modelvc.models.remotes.seen_cache import pushed_oids
@@ -77,6 +78,7 @@ def _pointers(repo: Repo) -> tuple[list[str], list[str]]:
     head = history.pointers_at(repo.layout, "HEAD") if history.has_head(repo.layout) else {}
     problems: list[str] = []
     unknown: dict[str, Pointer] = {}
+    stored: dict[str, Pointer] = {}
     changed: list[str] = []
     for entry in entries:
         data = blobs.get(entry.blob, b"")
@@ -96,8 +98,27 @@ def _pointers(repo: Repo) -> tuple[list[str], list[str]]:
             problems.append(f"{name} is in conflict; resolve it with `mvc resolve {name} --ours` (or `--theirs`)")
         elif not repo.store.has_root(pointer.kind, pointer.oid):
             unknown[entry.path] = pointer
+        else:
+            stored[entry.path] = pointer
+    blocked, named = _verdicts(repo, stored)
+    problems += blocked
     problems += _tracked_by_git(repo, changed)
-    return problems + _unknown_content(repo, unknown), _without_pointer(repo, {entry.path for entry in entries}, head)
+    gone = _without_pointer(repo, {entry.path for entry in entries}, head)
+    return problems + _unknown_content(repo, unknown), named + gone
+
+
+def _verdicts(repo: Repo, stored: Mapping[str, Pointer]) -> tuple[list[str], list[str]]:
+    """Look into the STORED versions. Return problems for those that a checkout would block, and warnings for others."""
+    gate = Gate(repo)
+    problems, warnings = [], []
+    for path, pointer in stored.items():
+        model = model_of(path)
+        looked = gate.look(model, pointer)
+        if looked and looked.blocked:
+            problems.append(f"{shown(model)} would be blocked at a checkout: {shown(looked.words)}")
+        elif looked:
+            warnings.append(f"{shown(model)} is {shown(looked.words)}")
+    return problems, warnings
 
 
 def _tracked_by_git(repo: Repo, pointers: Sequence[str]) -> list[str]:

@@ -62,7 +62,7 @@ def rm(repo: Repo, paths: Sequence[str], *, keep: bool = False, force: bool = Fa
         pointers = keep_pointers(repo, targets) if force else {}
         for path in chosen:
             _log_pointer(repo, path)
-        kept = materialise.apply(repo, plans, "rm")
+        kept = materialise.apply(repo, plans, "rm").kept
         stay = {path for path, _ in kept}
         chosen = [path for path in chosen if path not in stay]
         changed: list[str] = []

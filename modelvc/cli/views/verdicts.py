@@ -1,0 +1,27 @@
+"""Say which models of a command have a verdict that a person should know."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING
+
+from modelvc.cli.context import CONTEXT
+from modelvc.cli.views import render
+from modelvc.errors import shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def say_verdicts(looked: Sequence[tuple[str, str, str, bool]]) -> None:
+    """Print each of LOOKED: (path, verdict, why, whether the model is blocked)."""
+    for path, verdict, why, blocked in looked:
+        name = CONTEXT.name(path)
+        words = f"{verdict} ({shown(why)})" if why else verdict
+        if blocked:
+            render.out(render.colour(f"{name} is blocked: {words}", "red"))
+        else:
+            render.say(f"{name} is {words}", quiet=CONTEXT.quiet)
+    if looked:
+        name = shlex.quote(CONTEXT.name(looked[0][0])) if len(looked) == 1 else ""
+        render.say(f"  see why: mvc scan {name}".rstrip(), quiet=CONTEXT.quiet)
