@@ -19,7 +19,7 @@ def facts(data: bytes, **limits: float) -> ModelFacts:
 
 def imports(found: ModelFacts) -> dict[str, bool]:
     """The imports of FOUND: whether each is called."""
-    return {one.name: one.use is Use.CONSTRUCTED for one in found.imports}
+    return {one.name: one.use is not Use.REFERRED for one in found.imports}
 
 
 def known_bad(found: ModelFacts) -> list[str]:

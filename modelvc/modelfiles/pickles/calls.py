@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from modelvc.modelfiles.facts import Use
 from modelvc.modelfiles.pickles.values import (
     KEPT,
     Blob,
@@ -33,7 +34,7 @@ def call(seen: Seen, function: Value, args: Value, how: str) -> Value:
     Raises Unreadable if FUNCTION cannot be called.
     """
     if isinstance(function, Global):
-        seen.called(function.name)
+        seen.called(function.name, Use.CONSTRUCTED if how in _CALLS else Use.CREATED)
         if function.name.startswith(MAKE_CODE):
             seen.code(f"makes code by {function.name}")
         special = _SPECIAL.get(function.name)
@@ -52,10 +53,10 @@ def call(seen: Seen, function: Value, args: Value, how: str) -> Value:
 
 
 def _construct_first(seen: Seen, args: Value) -> Value | None:
-    """A function that makes an instance of its first argument: that is called, too."""
+    """A function that makes an object of its first argument by `__new__`: that is called, too."""
     match args:
         case (Global() as function, *_):
-            seen.called(function.name)
+            seen.called(function.name, Use.CREATED)
         case (Made() as function, *_):
             call(seen, function, (), "REDUCE")
         case _:
@@ -73,6 +74,25 @@ def _reconstructor(seen: Seen, args: Value) -> Value | None:
         case _:
             seen.doubt("the pickle makes an object of a class that is not shown")
     return _construct_first(seen, args)
+
+
+def _uses_arguments(use: Use, instances: int = 0) -> Callable[[Seen, Value], Value | None]:
+    """Return a function for one that calls its arguments: every name among them counts as USE.
+
+    INSTANCES: how many arguments, from the first on, may be an instance, which is then not called.
+    """
+
+    def use_each(seen: Seen, args: Value) -> None:
+        if not isinstance(args, tuple):
+            seen.doubt("the pickle calls arguments that are not shown")
+            return
+        for position, one in enumerate(args):
+            if isinstance(one, Global):
+                seen.called(one.name, use)
+            elif isinstance(one, Made) and position >= instances:
+                call(seen, one, (), "REDUCE")
+
+    return use_each
 
 
 def _array(seen: Seen, args: Value) -> Value | None:
@@ -159,6 +179,17 @@ _SPECIAL: dict[str, Callable[[Seen, Value], Value | None]] = {
     "numpy.core.multiarray._reconstruct": _array,
     "numpy._core.multiarray._reconstruct": _array,
     "builtins.getattr": _getattr,
+    "collections.defaultdict": _uses_arguments(Use.CONSTRUCTED),
+    "numpy.ma.core._mareconstruct": _uses_arguments(Use.CREATED),
+    "numpy.random._pickle.__bit_generator_ctor": _uses_arguments(Use.CONSTRUCTED, 1),
+    "numpy.random._pickle.__generator_ctor": _uses_arguments(Use.CONSTRUCTED, 1),
+    "numpy.random._pickle.__randomstate_ctor": _uses_arguments(Use.CONSTRUCTED, 1),
+    "pandas.core.indexes.base._new_Index": _construct_first,
+    "pandas.core.indexes.datetimes._new_DatetimeIndex": _construct_first,
+    "pandas.core.indexes.interval._new_IntervalIndex": _construct_first,
+    "sklearn.metrics._dist_metrics.newObj": _construct_first,
+    "sklearn.neighbors._ball_tree.newObj": _construct_first,
+    "sklearn.neighbors._kd_tree.newObj": _construct_first,
     "builtins.type": _type,
     "builtins.set": _container("set"),
     "builtins.frozenset": _container("frozenset"),

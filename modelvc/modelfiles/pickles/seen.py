@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from modelvc.modelfiles.source import Budget
 
 FINDINGS = 100  # of one file
+_RANK = {use: rank for rank, use in enumerate(Use)}
 
 
 class Seen:
@@ -33,10 +34,10 @@ class Seen:
             self._uses[name] = Use.REFERRED
         return known
 
-    def called(self, name: str) -> None:
-        """Take a call of NAME, which was imported."""
-        if self._uses.get(name) is not Use.CONSTRUCTED:
-            self._uses[name] = Use.CONSTRUCTED
+    def called(self, name: str, use: Use = Use.CONSTRUCTED) -> None:
+        """Take a call of NAME, which was imported. USE: CREATED if only `__new__` of the class NAME is called."""
+        if _RANK[self._uses.get(name, Use.REFERRED)] < _RANK[use]:
+            self._uses[name] = use
             if is_known_bad(name):
                 self.known_bad(f"calls {name}")
 
@@ -63,7 +64,7 @@ class Seen:
         """All imports, sorted by name. Two names that are equal once they are escaped and cut are one."""
         found: dict[str, Use] = {}
         for name, use in self._uses.items():
-            if found.get(clean(name)) is not Use.CONSTRUCTED:
+            if _RANK[found.get(clean(name), Use.REFERRED)] <= _RANK[use]:
                 found[clean(name)] = use
         return tuple(Import(name, found[name]) for name in sorted(found))
 
