@@ -47,10 +47,22 @@ class Verdict:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """What decided the verdict, the worst first: one clause or name each."""
-        calls = tuple(f"{name} (called)" for name in self.called)
-        why = (self.unreadable,) if self.unreadable else ()
-        return (*self.bad, *why, *self.code, *self.unlisted, *calls)
+        """All reasons, the worst first: one clause or name each."""
+        return tuple(reason for group in self._by_kind.values() for reason in group)
+
+    @property
+    def decisive(self) -> tuple[str, ...]:
+        """The reasons for the verdict itself."""
+        return self._by_kind.get(self.kind, ())
+
+    @property
+    def _by_kind(self) -> dict[Kind, tuple[str, ...]]:
+        return {
+            Kind.KNOWN_BAD: self.bad,
+            Kind.UNREADABLE: (self.unreadable,) if self.unreadable else (),
+            Kind.CODE: self.code,
+            Kind.UNLISTED: (*self.unlisted, *(f"{name} (called)" for name in self.called)),
+        }
 
 
 def judge(facts: ModelFacts, listed: NameList) -> Verdict:

@@ -25,6 +25,7 @@ import tempfile
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from importlib import import_module, metadata
 from typing import Any, TypeAlias
@@ -126,6 +127,10 @@ CALLED = {
     "pandas._libs.internals._unpickle_block": "a block of an array",
     "pandas._libs.arrays.__pyx_unpickle_NDArrayBacked": "an object of one class of Cython over an array",
     "pandas._libs.interval.Interval": "two numbers or dates",
+    "pandas.Interval": "two numbers or dates",
+    "pandas.Period": "a date",
+    "pandas.PeriodDtype": "a dtype; its text is looked up in a table of dtypes",
+    "pandas.StringDtype": "a dtype",
     "pandas._libs.tslibs.*": "dates",
     "pandas.core.indexes.base._new_Index": "makes an index of its argument, which then counts as created",
     "pandas.core.indexes.*": "an index over an array",
@@ -151,14 +156,15 @@ HOOKS = {
     "lightgbm.basic.Booster.*": "reads the text of a model, and frees only what it made of that text",
     "numpy.ndarray.*": "an array: sizes are compared with bytes",
     "numpy.ma*.MaskedArray.*": "an array and its mask",
-    "pandas.core.dtypes.dtypes.CategoricalDtype.__setstate__": "sets two attributes",
+    "pandas.*CategoricalDtype.__setstate__": "sets two attributes",
     "pandas.core.generic.NDFrame.*": "sets attributes",
-    "pandas.core.indexes.*.__new__": "an index of its arguments",
+    "pandas.*Index.__new__": "an index of its arguments",
     "pandas.core.internals.managers.*": "sets attributes",
     "scipy.sparse._*.__setstate__": "sets attributes",
     "sklearn.base.BaseEstimator.__setstate__": "compares the version, warns, and sets attributes",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor.__setstate__": "sets attributes",
     "sklearn.isotonic.IsotonicRegression.__setstate__": "sets attributes, and makes a function of two arrays",
+    "sklearn.linear_model._passive_aggressive.*.__new__": "warns",
     "sklearn.metrics._dist_metrics.*": "sets numbers and arrays",
     "sklearn.neighbors._*_tree.*": "sets numbers and arrays",
     "sklearn.utils._bunch.Bunch.*": "ignores a state, and sets items",
@@ -363,10 +369,10 @@ def _composed() -> Values:
     for name in sorted(dir(model_selection)):
         kind = getattr(model_selection, name)
         if isinstance(kind, type) and name.endswith(("Fold", "Split", "Out")) and not name.startswith("Base"):
-            try:
-                yield name, kind()
-            except TypeError:
-                yield name, kind(2)
+            for given in ((), (2,), ([0, 1],)):
+                with suppress(TypeError, ValueError):
+                    yield name, kind(*given)
+                    break
     yield "sparse coefficients", lr().fit(x, y).sparsify()
 
 

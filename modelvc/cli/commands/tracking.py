@@ -245,7 +245,7 @@ _FIXES = {
     "broken": "repair its pointer: {1}",
     "wrong pointer": "rewrite its pointer: mvc add {0}",
     "pointer gone": "restore its pointer: {1} · or stop tracking it: mvc rm {0}",
-    "blocked": "see why: mvc scan {0} · allow names that you trust: mvc scan --allow {0}",
+    "blocked": "see why: mvc scan {0}",
     "missing": "restore it: mvc checkout {0} · or stop tracking it: mvc rm {0}",
     "modified": "store the new content: mvc add {0} · or discard it: mvc checkout --force {0}",
     "new": "stage its pointer: git add {0}.mvc",

@@ -39,7 +39,7 @@ def text(found: Scanned, name: Callable[[str], str] = shown) -> str:
     wide = max((len(model.verdict) for model in found.models), default=0)
     for model in found.models:
         word = render.colour(model.verdict.ljust(wide), _COLOURS.get(model.verdict, "yellow"))
-        what = model.class_name.rpartition(".")[2] or model.format
+        what = model.class_name.rpartition(".")[2] or model.format.replace("unknown", "")
         lines.append(f"{word}  {name(model.path)}{f'  ({shown(what)})' if what else ''}")
         lines += _details(model)
     return "\n".join([*lines, *([""] if lines else []), summary(found)]) + "\n"

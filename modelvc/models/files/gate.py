@@ -162,7 +162,7 @@ def could_be_loaded(path: str) -> bool:
 
 
 def in_words(verdict: Verdict) -> str:
-    """Return the first reasons of VERDICT, and how many more there are."""
-    reasons = verdict.reasons
+    """Return the first reasons for VERDICT, and how many more there are."""
+    reasons = verdict.decisive
     more = f" and {len(reasons) - _NAMED:,} more" if len(reasons) > _NAMED else ""
     return ", ".join(reasons[:_NAMED]) + more

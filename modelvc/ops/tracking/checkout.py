@@ -258,8 +258,8 @@ def _report(repo: Repo, plan: materialise.ModelPlan, looked: Looked | None = Non
         return CheckedOutModel(plan.path, "", 0, change, was, plan.extra)
     actual = _actual_extent(repo, plan, pointer) or claims.claimed(pointer)
     wrong = claims.difference(claims.claimed(pointer), actual)
-    oid = str(pointer.oid)
-    return CheckedOutModel(plan.path, oid, actual.size, change, was, plan.extra, wrong, verdict, why)
+    row = CheckedOutModel(plan.path, str(pointer.oid), actual.size, change, was, plan.extra, wrong)
+    return replace(row, verdict=verdict, why=why)
 
 
 def _actual_extent(repo: Repo, plan: materialise.ModelPlan, pointer: Pointer) -> claims.Extent | None:

@@ -53,12 +53,15 @@ def test_the_worst_wins_and_every_reason_is_kept() -> None:
     bad = judge(facts(Import("a.Other", Use.REFERRED), findings=(CODE, BAD), unreadable="it ends early"), LISTED)
     assert bad.kind is Kind.KNOWN_BAD
     assert bad.reasons == ("calls os.system", "it ends early", "TorchScript", "a.Other")
+    assert bad.decisive == ("calls os.system",)
     torn = judge(facts(Import("a.Other", Use.REFERRED), findings=(CODE,), unreadable="it ends early"), LISTED)
     assert torn.kind is Kind.UNREADABLE
+    assert torn.decisive == ("it ends early",)
     assert judge(facts(Import("a.Other", Use.REFERRED), findings=(CODE,)), LISTED).kind is Kind.CODE
     assert judge(ModelFacts("unknown", imports=(Import("a.Other", Use.REFERRED),)), LISTED).kind is Kind.UNLISTED
     assert judge(ModelFacts("unknown", imports=(Import("a.made", Use.REFERRED),)), LISTED).kind is Kind.UNKNOWN
     assert judge(ModelFacts("unknown"), LISTED).kind is Kind.UNKNOWN
+    assert judge(ModelFacts("unknown"), LISTED).decisive == ()
 
 
 def test_the_order_of_the_verdicts_is_that_of_the_page() -> None:
@@ -90,8 +93,8 @@ def test_a_line_of_a_list_is_a_use_and_a_name() -> None:
 
 
 def test_every_list_that_ships_can_be_read_and_is_sorted() -> None:
-    files = sorted(os.listdir(name_list.FOLDER))
-    assert "python.txt" in files
+    files = sorted(name for name in os.listdir(name_list.FOLDER) if name.endswith(".txt"))
+    assert "python-3.11.txt" in files
     for name in files:
         with open(os.path.join(name_list.FOLDER, name), encoding="ascii") as file:
             text = file.read()
