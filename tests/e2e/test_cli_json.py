@@ -128,11 +128,17 @@ def test_every_command_answers_as_documented(tmp_path: Path) -> None:
     assert ask("remote", "set-url", "other", "../another")["url"] == str(tmp_path / "another")
     assert ask("remote", "rename", "other", "second")["default"] is True
     ask("remote", "rename", "second", "other")
-    assert ask("track", "*.pt") == {"patterns": ["*.pt"], "waiting": []}
+    assert ask("track", "*.pt") == {"patterns": ["*.pt"], "waiting": [], "folders": []}
     ask("track", "--remove", "*.pt")
     assert [r["name"] for r in ask("remote", "list")["remotes"]] == ["origin", "other"]
     assert [r["name"] for r in ask("remote", "remove", "other")["remotes"]] == ["origin"]
     assert ask("trust")["remotes"][0]["trusted"] is True
+    clone.write("own.pkl", b"cproject\nEncoder\n.")
+    ask("add", "own.pkl")
+    assert ask("scan", "own.pkl", code=1)["models"][0]["verdict"] == "unlisted"
+    assert ask("scan", "--allow", "own.pkl") == {"added": [{"name": "project.Encoder", "use": "referred"}]}
+    assert ask("trust", "--imports")["names"] == [{"name": "project.Encoder", "use": "referred"}]
+    clone.mvc("rm", "own.pkl")
     clone.git("commit", "-qm", "remote")
     sent = ask("push", "--all")
     assert (sorted(set(sent["sent"])), sent["there"]) == (["folder", "model.bin"], 0)

@@ -171,6 +171,7 @@ def _new_remote(clone: Clone) -> None:
     clone.mvc("push")
 
 
+TRUSTED = ".mvc/trusted-imports.toml"
 # By the example itself, or by the command.
 BEFORE: dict[str, Callable[[Clone], object]] = {
     "mvc init": _new_repository,
@@ -187,6 +188,7 @@ BEFORE: dict[str, Callable[[Clone], object]] = {
     "mvc notebook refresh": _notebook_run,
     "mvc notebook diff train.ipynb": _notebook_run,
     "mvc gc --remote": _new_remote,
+    "mvc trust --imports": lambda clone: clone.write(TRUSTED, b'format = 1\n\n[imports]\n"a.B" = "created"\n'),
     "mvc notebook check": lambda clone: clone.mvc("notebook", "strip"),
 }
 

@@ -47,11 +47,11 @@ def scan(
     Exit 1: the policy refuses a verdict. Exit 10: a model is not in this clone.
 
     Examples:
-      mvc scan                                        # all models
-      mvc scan v1.0 model.pkl                         # one model, at a tag
-      mvc scan --allow model.pkl                      # trust the classes of the project
-      mvc scan --list-from origin/main                # in a pipeline
-      mvc scan --format sarif --output junit=scan.xml # reports for CI
+      mvc scan                               # all models
+      mvc scan v1.0 model.pkl                # one model, at a tag
+      mvc scan --allow model.pkl             # trust the classes of the project
+      mvc scan --list-from main              # for a pipeline
+      mvc scan --output sarif=scan.sarif     # a report for a CI server
     """
     from modelvc.cli.views import scan as views
     from modelvc.ops.inspection.scan import scan as op

@@ -401,7 +401,7 @@ def trust(
     names: Annotated[list[str] | None, typer.Argument(metavar="[REMOTE]...", show_default=False)] = None,
     imports: Annotated[bool, typer.Option("--imports", help="Accept the names in .mvc/trusted-imports.toml.")] = False,
 ) -> None:
-    """Accept remotes, and names of Python, that the repository lists.
+    """Accept remotes that the repository names.
 
     Without REMOTE, lists the remotes. A remote is accepted as it is now; after its address changes, accept it again.
     --imports accepts the names that models may import (see `mvc scan`), also as they are now: read the file first.
