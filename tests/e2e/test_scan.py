@@ -330,7 +330,7 @@ def test_the_hooks_of_git(clone: Clone) -> None:
 
 def test_a_commit_names_what_a_checkout_would_block(clone: Clone) -> None:
     clone.write("own.pkl", OWN)
-    assert "note: own.pkl: unlisted: project.features.Encoder" in clone.mvc("add", "own.pkl").err
+    assert "unlisted: project.features.Encoder" in clone.mvc("add", "own.pkl").err
     done = clone.run("git", "commit", "-qm", "own")
     assert "mvc: own.pkl is unlisted: project.features.Encoder" in done.err
     clone.write("bad.pkl", BAD)

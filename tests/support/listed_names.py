@@ -631,7 +631,11 @@ def main(folder: str = FOLDER) -> None:
     """Write a list for each library into FOLDER."""
     warnings.simplefilter("ignore")
     for name, names in sorted_out(seen(MAKERS)).items():
-        version = f"{sys.version_info[0]}.{sys.version_info[1]}" if name == "python" else metadata.version(name)
+        version = (
+            f"{sys.version_info[0]}.{sys.version_info[1]}"
+            if name == "python"
+            else metadata.version(name).partition("+")[0]
+        )
         path = os.path.join(folder, f"{name}-{version}.txt")
         found = names
         if os.path.exists(path):  # Python is the same in several environments

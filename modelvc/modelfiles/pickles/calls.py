@@ -187,6 +187,7 @@ _SPECIAL: dict[str, Callable[[Seen, Value], Value | None]] = {
     "pandas.core.indexes.base._new_Index": _construct_first,
     "pandas.core.indexes.datetimes._new_DatetimeIndex": _construct_first,
     "pandas.core.indexes.interval._new_IntervalIndex": _construct_first,
+    "pandas.core.indexes.timedeltas._new_TimedeltaIndex": _construct_first,
     "sklearn.metrics._dist_metrics.newObj": _construct_first,
     "sklearn.neighbors._ball_tree.newObj": _construct_first,
     "sklearn.neighbors._kd_tree.newObj": _construct_first,
