@@ -7,15 +7,16 @@ from math import inf, isfinite, isnan, nan
 from typing import TYPE_CHECKING, Any
 
 from modelvc.errors import UsageError
-from modelvc.modelfiles.source import Source, Unreadable
+from modelvc.modelfiles.source import Unreadable
 from modelvc.modelfiles.tensors import small_floats
 from modelvc.modelfiles.tensors.dtypes import BITS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import ModuleType
 
     from numpy.typing import NDArray
+
+    from modelvc.modelfiles.source import Source
 
     Numbers = NDArray[Any]
 
@@ -64,30 +65,6 @@ def compare(old: Source, new: Source, dtype: str, count: int) -> Change:
     return sums.result(count if sums.width else old.size)
 
 
-def forward(blocks: Iterator[bytes], size: int) -> Source:
-    """Return BLOCKS, of SIZE bytes together, as a source that is read forward alone: for a compressed member."""
-    kept, start = b"", 0
-
-    def read_at(offset: int, length: int) -> bytes:
-        nonlocal kept, start
-        if offset < start:
-            raise Unreadable("compressed bytes are read forward alone")
-        parts = []
-        while length:
-            if offset < start + len(kept):
-                part = kept[offset - start : offset - start + length]
-                parts.append(part)
-                offset, length = offset + len(part), length - len(part)
-                continue
-            start += len(kept)
-            kept = next(blocks, b"")
-            if not kept:
-                break
-        return parts[0] if len(parts) == 1 else b"".join(parts)
-
-    return Source(size, read_at)
-
-
 def _numpy() -> ModuleType:
     try:
         import numpy as np
@@ -128,7 +105,8 @@ class _Sums:
                 self._step(one[at:end], other[at:end], same=same)
 
     def _step(self, one: Numbers, other: Numbers, *, same: bool) -> None:
-        differ = None if same else one != other
+        # numpy compares float16 in software; doubles say the same of it.
+        differ = None if same or one.dtype.itemsize == 2 else one != other
         if self._complex:  # lengths are as those of twice as many numbers
             one, other = one.view(one.real.dtype), other.view(other.real.dtype)
         x, y = self._x[: len(one)], self._y[: len(one)]
@@ -143,7 +121,7 @@ class _Sums:
         if not isfinite(old + new):
             self._odd_step(one, other)
             return
-        self._changed += int(self._np.count_nonzero(differ))
+        self._changed += int(self._np.count_nonzero(x != y if differ is None else differ))
         self._np.subtract(y, x, out=y)
         self._old += old
         self._new += new

@@ -1,13 +1,13 @@
-"""Read a file forward through a window of it, in small pieces."""
+"""Read a file forward: through a window of it in small pieces, or as it is decompressed."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modelvc.modelfiles.source import Unreadable
+from modelvc.modelfiles.source import Source, Unreadable
 
 if TYPE_CHECKING:
-    from modelvc.modelfiles.source import Source
+    from collections.abc import Iterator
 
 _WINDOW = 1 << 20
 
@@ -82,3 +82,27 @@ class Cursor:
             raise Unreadable("a length leads behind the end of the file")
         self._window = self._source.exactly(self.at, min(max(length, _WINDOW), rest))
         self._base = self.at
+
+
+def forward(blocks: Iterator[bytes], size: int) -> Source:
+    """Return BLOCKS, of SIZE bytes together, as a source that is read forward alone: for a compressed member."""
+    kept, start = b"", 0
+
+    def read_at(offset: int, length: int) -> bytes:
+        nonlocal kept, start
+        if offset < start:
+            raise Unreadable("compressed bytes are read forward alone")
+        parts = []
+        while length:
+            if offset < start + len(kept):
+                part = kept[offset - start : offset - start + length]
+                parts.append(part)
+                offset, length = offset + len(part), length - len(part)
+                continue
+            start += len(kept)
+            kept = next(blocks, b"")
+            if not kept:
+                break
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    return Source(size, read_at)

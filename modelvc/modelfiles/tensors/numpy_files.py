@@ -10,6 +10,7 @@ from modelvc.modelfiles.archive import blocks, content
 from modelvc.modelfiles.facts import ModelFacts, Tensor, clean
 from modelvc.modelfiles.polyglots import merged
 from modelvc.modelfiles.source import OutOfTime, Source, Unreadable, of_bytes
+from modelvc.modelfiles.tensors.cursor import forward
 from modelvc.modelfiles.tensors.literals import read_literal
 
 if TYPE_CHECKING:
@@ -85,6 +86,14 @@ def read_npz(source: Source, budget: Budget, members: tuple[Member, ...]) -> Mod
             elif header.end != member.size:
                 raise Unreadable("an array is not as long as its shape says")
     return arrays.facts("npz")
+
+
+def elements(source: Source, member: Member, budget: Budget) -> Source:
+    """Return the bytes of the array in MEMBER of the .npz file SOURCE. Those of a compressed one are read forward."""
+    header = _header(Source(member.size, _first(source, member, budget).read_at))
+    if not member.method:
+        return source.part(member.start + header.start, member.end)
+    return forward(blocks(source, member, budget), member.size).part(header.start, member.size)
 
 
 def _first(source: Source, member: Member, budget: Budget) -> Source:

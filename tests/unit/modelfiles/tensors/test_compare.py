@@ -11,7 +11,8 @@ import pytest
 from modelvc.errors import UsageError
 from modelvc.modelfiles.source import Source, Unreadable, of_bytes
 from modelvc.modelfiles.tensors import small_floats
-from modelvc.modelfiles.tensors.compare import Change, compare, forward
+from modelvc.modelfiles.tensors.compare import Change, compare
+from modelvc.modelfiles.tensors.cursor import forward
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
