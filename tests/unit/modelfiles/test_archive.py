@@ -184,6 +184,21 @@ def test_data_before_the_directory():
     assert why(change(shifted, len(shifted) - 6, "I", directory + 4))
 
 
+def test_data_before_the_first_member():
+    """All offsets are right, so that no library sees anything wrong."""
+    data = a_zip({"a": BODY})
+    directory = entry_at(data, "a")
+    shifted = b"x" * 10 + change(change(data, directory + 42, "I", 10), len(data) - 6, "I", directory + 10)
+    with zipfile.ZipFile(io.BytesIO(shifted)) as file:
+        assert file.read("a") == BODY
+    assert "between" in why(shifted)
+
+
+def test_data_behind_the_directory():
+    data = a_zip({"a": BODY})
+    assert "directory does not end" in why(data[:-22] + b"gap!" + data[-22:])
+
+
 def test_a_member_that_the_directory_lacks():
     data = a_zip()
     last = entry_at(data, "m/version")
@@ -266,6 +281,17 @@ def test_a_size_beyond_what_deflate_makes():
     for size in (99_999, 100_001):
         lying = change(change(data, at + 24, "I", size), 22, "I", size)
         assert "than the directory says" in why(lying)
+
+
+def test_a_member_that_is_longer_than_it_says_is_not_passed_on():
+    data = a_zip({"a": bytes(5_000_000)}, zipfile.ZIP_DEFLATED)
+    source = of_bytes(change(change(data, entry_at(data, "a") + 24, "I", 2000), 22, "I", 2000))
+    (member,) = read_archive(source, Budget())
+    passed = 0
+    with pytest.raises(Unreadable, match="longer"):
+        for block in blocks(source, member, Budget(), size=700):
+            passed += len(block)
+    assert passed <= 2000
 
 
 def test_a_checksum():
