@@ -57,7 +57,8 @@ class Tensor(NamedTuple):
     """An array of numbers with a name. `start`, `end`: where its bytes lie in the file; -1 if they are compressed.
 
     `dtype`: as numpy writes it without byte order (`float32`, `int8`), or `bfloat16`, `float8_e4m3fn`, or the
-    format's own name. Numbers with the highest byte first have numpy's (`>f4`). `member`: the file of a folder that holds it, "" for the file itself.
+    format's own name. Numbers with the highest byte first have numpy's (`>f4`).
+    `member`: the file of a folder that holds it, "" for the file itself.
     """
 
     name: str
