@@ -6,12 +6,12 @@ from math import isfinite, prod
 from typing import TYPE_CHECKING, NamedTuple
 
 from modelvc.errors import UsageError
-from modelvc.modelfiles.archive import blocks, read_archive
 from modelvc.modelfiles.difference import Numbers, TensorChange, TensorChanges
 from modelvc.modelfiles.source import Budget, OutOfTime, Source, Unreadable
-from modelvc.modelfiles.tensors.compare import compare, forward
+from modelvc.modelfiles.tensors.compare import compare
 from modelvc.modelfiles.tensors.dtypes import size_of
 from modelvc.modelfiles.tensors.pairing import digest_of, pair
+from modelvc.modelfiles.tensors.places import Places
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -136,13 +136,19 @@ class _Reader:
         self.budget = budget
         self.fortran = any(_FORTRAN in note for note in side.notes)
         self.unread = ""
+        self._places: dict[str, Places] = {}
 
     def open(self, tensor: Tensor) -> Source:
         """Return the bytes of TENSOR. Raises Unreadable."""
         source = self._side.files.get(tensor.member)
         if source is None:
             raise Unreadable("a file that holds tensors is missing")
-        return source.part(tensor.start, tensor.end) if tensor.start >= 0 else self._compressed(source, tensor)
+        if tensor.member not in self._places:
+            self._places[tensor.member] = Places(source, self.budget)
+        opened = self._places[tensor.member].open(tensor)
+        if opened is None:
+            raise Unreadable("compressed tensors of this format are not compared")
+        return opened
 
     def content(self, tensor: Tensor) -> object | None:
         """Return a value that is equal for tensors with equal bytes; None if only the bytes tell."""
@@ -157,19 +163,6 @@ class _Reader:
         except Unreadable as error:
             self.unread = self.unread or str(error)
             return None
-
-    def _compressed(self, source: Source, tensor: Tensor) -> Source:
-        """Return the bytes of an array in a compressed member of a numpy archive, which is read forward."""
-        size = size_of(tensor.dtype, tensor.shape)
-        if size is None or not source.read_at(0, 4).startswith(b"PK"):
-            raise Unreadable("compressed tensors of this format are not compared")
-        name = f"{tensor.name}.npy"
-        member = next((one for one in read_archive(source, self.budget) if one.name == name), None)
-        if member is None or member.size < size:
-            raise Unreadable("a compressed tensor is not where it was")
-        stream = forward(blocks(source, member, self.budget), member.size)
-        header = member.size - size
-        return Source(size, lambda offset, length: stream.read_at(header + offset, length))
 
 
 def _row(change: str, old: Tensor | None, new: Tensor | None, *, numbers: Numbers | None = None) -> TensorChange:

@@ -90,7 +90,7 @@ def compressed() -> None:
     (one,) = inspect(source).tensors
 
     def work() -> None:
-        both = (Places(source, "npz", Budget()).open(one) for _ in range(2))
+        both = (Places(source, Budget()).open(one) for _ in range(2))
         compare(*both, one.dtype, one.elements)  # type: ignore[arg-type]
 
     print(f"compare float32 in a compressed npz: {array.nbytes / seconds(work) / 1e6:,.0f} MB/s of numbers")

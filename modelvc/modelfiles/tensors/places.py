@@ -6,21 +6,22 @@ from typing import TYPE_CHECKING
 
 from modelvc.modelfiles.archive import read_archive
 from modelvc.modelfiles.facts import clean
+from modelvc.modelfiles.recognise import is_zip
 from modelvc.modelfiles.source import Unreadable
 from modelvc.modelfiles.tensors import numpy_files
 
 if TYPE_CHECKING:
     from modelvc.modelfiles.archive import Member
     from modelvc.modelfiles.facts import Tensor
-    from modelvc.modelfiles.source import Budget, Source
+    from modelvc.modelfiles.recognise import is_zip
+from modelvc.modelfiles.source import Budget, Source
 
 
 class Places:
-    """The tensors of one file. `source`: the file. `form`: its format, as in facts."""
+    """The tensors of one file."""
 
-    def __init__(self, source: Source, form: str, budget: Budget) -> None:
+    def __init__(self, source: Source, budget: Budget) -> None:
         self._source = source
-        self._form = form
         self._budget = budget
         self._members: dict[str, Member] | None = None
 
@@ -32,7 +33,7 @@ class Places:
         """
         if tensor.start >= 0:
             return self._source.part(tensor.start, tensor.end)
-        if self._form != "npz" or tensor.dtype == "object":
+        if tensor.dtype == "object" or not is_zip(self._source.read_at(0, 4)):
             return None
         if self._members is None:
             found = read_archive(self._source, self._budget)

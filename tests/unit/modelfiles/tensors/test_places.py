@@ -17,7 +17,7 @@ BIG = np.random.default_rng(1).standard_normal((700, 500)).astype("f4")
 def npz(*, compressed: bool, **arrays: np.ndarray) -> Places:
     out = io.BytesIO()
     (np.savez_compressed if compressed else np.savez)(out, **arrays)
-    return Places(of_bytes(out.getvalue()), "npz", Budget())
+    return Places(of_bytes(out.getvalue()), Budget())
 
 
 @pytest.mark.parametrize("compressed", [False, True])
@@ -26,7 +26,7 @@ def test_arrays_of_npz(*, compressed: bool):
     (np.savez_compressed if compressed else np.savez)(out, a=np.arange(3), big=BIG)
     source = of_bytes(out.getvalue())
     facts = inspect(source)
-    places = Places(source, facts.format, Budget())
+    places = Places(source, Budget())
     for one, array in zip(facts.tensors, (np.arange(3), BIG), strict=True):
         opened = places.open(one)
         assert opened
@@ -39,7 +39,7 @@ def test_arrays_of_npz(*, compressed: bool):
 
 
 def test_by_place():
-    places = Places(of_bytes(b"0123456789"), "safetensors", Budget())
+    places = Places(of_bytes(b"0123456789"), Budget())
     opened = places.open(Tensor("a", "uint8", (3,), 2, 5))
     assert opened
     assert opened.exactly(0, 3) == b"234"
@@ -48,7 +48,7 @@ def test_by_place():
 
 
 def test_bytes_that_are_not_to_be_had():
-    assert Places(of_bytes(b""), "joblib", Budget()).open(Tensor("a", "float32", (3,))) is None
+    assert Places(of_bytes(b""), Budget()).open(Tensor("a", "float32", (3,))) is None
     assert npz(compressed=True, a=BIG).open(Tensor("a", "object", (3,))) is None
     with pytest.raises(Unreadable):
         npz(compressed=True, a=BIG).open(Tensor("b", "float32", (3,)))
