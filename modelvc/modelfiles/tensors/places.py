@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING
 from modelvc.modelfiles.archive import read_archive
 from modelvc.modelfiles.facts import clean
 from modelvc.modelfiles.recognise import is_zip
-from modelvc.modelfiles.recognise import is_zip
 from modelvc.modelfiles.source import Unreadable
 from modelvc.modelfiles.tensors import numpy_files
 
 if TYPE_CHECKING:
     from modelvc.modelfiles.archive import Member
     from modelvc.modelfiles.facts import Tensor
-from modelvc.modelfiles.source import Budget, Source
+    from modelvc.modelfiles.source import Budget, Source
 
 
 class Places:
