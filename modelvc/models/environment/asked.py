@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 from modelvc.errors import UsageError
 from modelvc.models.environment.choose import Candidate, candidates
 from modelvc.models.environment.interpreter import Installed, NotPython, Running
-from modelvc.models.environment.resolve import closure, closure_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
@@ -30,19 +29,21 @@ class Answer(NamedTuple):
 class AskedPythons:
     """A block in which the probes of WANTED run. REPO: None outside of a clone.
 
-    The first Python is asked when the block begins, and works while the caller does something else. Raises UsageError
-    if the user named a program that is not a Python.
+    EARLY: the first Python is asked when the block begins, and works while the caller does something else. Raises
+    UsageError at the begin if the user named a program that is not a Python.
     """
 
-    def __init__(self, wanted: Wanted, repo: Repo | None) -> None:
+    def __init__(self, wanted: Wanted, repo: Repo | None, *, early: bool = False) -> None:
         self.named = wanted.python
+        self._early = early
         self._candidates = candidates(wanted, repo)
         self._env = wanted.env
         self._running: tuple[Candidate, Running] | None = None
         self._answers: list[tuple[Candidate, Installed]] = []
 
     def __enter__(self) -> Self:
-        self._start()
+        if self._early:
+            self._start()
         if self.named:  # a wrong name is reported before anything is done
             next(self._all())
         return self
@@ -58,10 +59,14 @@ class AskedPythons:
 
         None if no Python answers.
         """
+        from modelvc.models.environment.resolve import closure  # late: most models need no package
+
         return self._best(lambda installed: closure(installed, modules))
 
     def with_packages(self, names: Collection[str]) -> Answer | None:
         """Return the first Python that has all packages NAMES, else the first that has most. None if none answers."""
+        from modelvc.models.environment.resolve import closure_of
+
         return self._best(lambda installed: closure_of(installed, names))
 
     def _best(self, look: Callable[[Installed], Closure]) -> Answer | None:

@@ -186,9 +186,11 @@ def _add(
     found = targets(repo, list(dict.fromkeys(chosen)))
     _check_space(repo, found)
     kept = [_unchanged_content(repo, target) for target in found]
-    with Environments(repo, options.environment, new=not all(kept)) as environments:
-        if not all(kept):
-            check_folders(repo, [target.path for target, known in zip(found, kept, strict=True) if not known])
+    new = [target for target, known in zip(found, kept, strict=True) if not known]
+    size = sum(size_in_worktree(repo, target.path) for target in new) if new else None
+    with Environments(repo, options.environment, size) as environments:
+        if new:
+            check_folders(repo, [target.path for target in new])
             progress.expect(sum(size_in_worktree(repo, target.path) for target in found))
             with StoreWriter(repo.store) as writer, Ingest(writer, progress.advance) as ingest:
                 for position, target in enumerate(found):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from modelvc.models.environment.choose import Wanted
     from modelvc.repo import Repo
 
+_EARLY = 4 << 20  # bytes that take longer to hash than a Python takes to answer; most other models ask none
 _PATIENCE = 2.0  # seconds to look at one model
 
 
@@ -28,10 +29,14 @@ class Environments:
     Raises UsageError at its begin if the user named a program that is not a Python.
     """
 
-    def __init__(self, repo: Repo, wanted: Wanted | None, *, new: bool) -> None:
-        """NEW: False if no version is new. Then environments are recorded only if the user named a Python."""
+    def __init__(self, repo: Repo, wanted: Wanted | None, new: int | None) -> None:
+        """NEW: bytes of new versions, None if no version is new.
+
+        Without a new version, environments are recorded only if the user named a Python.
+        """
         self._repo = repo
-        self._wanted = wanted if wanted and (new or wanted.python) else None
+        self._wanted = wanted if wanted and (new is not None or wanted.python) else None
+        self._early = (new or 0) >= _EARLY
         self._asked: AskedPythons | None = None
         self._stack = ExitStack()
 
@@ -39,7 +44,7 @@ class Environments:
         if self._wanted:
             from modelvc.models.environment.asked import AskedPythons
 
-            self._asked = self._stack.enter_context(AskedPythons(self._wanted, self._repo))
+            self._asked = self._stack.enter_context(AskedPythons(self._wanted, self._repo, early=self._early))
         return self
 
     def __exit__(
