@@ -132,6 +132,29 @@ def test_kept_facts_are_shown_without_reading_the_model(clone: Clone) -> None:
     assert "modelvc.modelfiles.inspect" not in loaded
 
 
+def test_checking_an_environment_loads_nothing_heavy(clone: Clone) -> None:
+    pointer = clone.path / "model.bin.mvc"
+    oid = pointer.read_text().partition('oid = "')[2].partition('"')[0]
+    system = 'python = "3.11.0"\nimplementation = "CPython"\nplatform = "linux"\nmachine = "x86_64"\n'
+    pointer.write_text(f'{pointer.read_text()}\n[env]\nof = "{oid}"\n{system}')
+    for line in ("env check model.bin.mvc", "env show model.bin", "env diff model.bin", "env export model.bin"):
+        loaded, out = _loaded(clone, *line.split())
+        assert out
+        assert not loaded & (HEAVY_WORK | {"fsspec", "s3fs", "xxhash", "rich"})
+
+
+def test_an_unchanged_add_asks_no_python(clone: Clone) -> None:
+    code = (
+        "import sys; sys.argv[1:] = ['add', 'model.bin']\n"
+        "from modelvc.__main__ import main; main(); sys.stdout.flush()\n"
+        "sys.stderr.write(' '.join(name for name in sys.modules if name.startswith('modelvc.models.environment.')))"
+    )
+    words = [sys.executable, "-c", code]
+    done = subprocess.run(words, cwd=clone.path, env=clone.environment(), capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("unchanged")
+    assert done.stderr == "modelvc.models.environment.choose"
+
+
 def test_a_command_loads_no_other(clone: Clone) -> None:
     code = (
         "import sys; sys.argv[1:] = ['ls']; from modelvc.__main__ import main; main(); sys.stdout.flush()\n"

@@ -19,6 +19,8 @@ from modelvc.modelfiles.facts import Finding, Import, ModelFacts, Severity, Use
 from tests.support.clone import ROOT, Clone
 from tests.support.environments import FOREST, VERSION, FakeEnvironment, know
 
+MODELS = ROOT / "tests/fixtures/models"
+
 
 @pytest.fixture
 def home(tmp_path: Path) -> FakeEnvironment:
@@ -104,6 +106,28 @@ def test_a_format_of_one_framework_needs_that_framework(clone: Clone, home: Fake
     home.install("xgboost", "3.2.0", "xgboost", requires=["numpy", "scipy"])
     add(clone, facts=ModelFacts("xgboost-json", framework="XGBoost", version="3.2.0"))
     assert table(clone)["packages"] == ["numpy==2.4.6", "scipy==1.17.1", "xgboost==3.2.0"]
+
+
+@pytest.mark.parametrize(
+    ("file", "needs"),
+    [
+        ("forest/v1.pkl", ["numpy", "scikit-learn"]),
+        ("forest-joblib-compress3/v1.joblib", ["joblib", "numpy", "scikit-learn"]),
+        ("inside/sklearn/columns-pipeline-p4.pkl", ["numpy", "scikit-learn"]),
+        ("inside/torch/state-dict.pt", ["torch"]),
+        ("inside/torch/script.pt", ["torch"]),
+        ("inside/lightgbm/classifier.pkl", ["lightgbm", "numpy", "scikit-learn"]),
+        ("onnx/v1.onnx", []),
+        ("safetensors/v1.safetensors", []),
+        ("numpy/v1.npz", []),
+    ],
+)
+def test_models_of_real_libraries(clone: Clone, home: FakeEnvironment, file: str, needs: list[str]) -> None:
+    home.install("torch", "2.13.0", "torch")
+    home.install("lightgbm", "4.7.0", "lightgbm")
+    clone.write("model", (MODELS / file).read_bytes())
+    assert "note" not in clone.mvc("add", "model").err
+    assert table(clone, "model").get("needs", []) == needs
 
 
 def test_another_version_than_the_file_says_is_not_recorded(clone: Clone, home: FakeEnvironment) -> None:
@@ -203,9 +227,28 @@ def test_it_goes_with_the_version(clone: Clone, home: FakeEnvironment) -> None:
     clone.git("commit", "-qam", "moved")
     clone.mvc("checkout", first["of"][:20], "moved.pkl")
     clone.git("reset", "-q", "--hard")
-    clone.mvc("rollback", "moved.pkl", "--steps", "1")
+    done = clone.mvc("rollback", "moved.pkl", "--steps", "1")
+    assert (
+        "made in another environment: joblib 1.6.0 (not 2.0)\nsee whether it fits: mvc env check moved.pkl" in done.err
+    )
     assert table(clone, "moved.pkl") == first
     assert "package joblib 1.6.0" in clone.git("log", "-p", "-1", "HEAD~2", "--", "model.pkl.mvc")
+
+
+def test_a_rollback_within_one_environment_says_nothing_of_it(clone: Clone) -> None:
+    for seed in (1, 2):
+        add(clone, seed=seed)
+        clone.git("commit", "-qm", "one more")
+    assert "environment" not in clone.mvc("rollback", "model.pkl", "--steps", "1").err
+    assert clone.json("show", "model.pkl")["environment"] == {
+        "CPython": VERSION,
+        "numpy": "2.4.6",
+        "scikit-learn": "1.9.1",
+    }
+    words = f"environment  CPython {VERSION}, numpy 2.4.6, scikit-learn 1.9.1  (mvc env show)"
+    assert words in clone.mvc("show", "model.pkl").out
+    add(clone, "--no-env", seed=3)
+    assert "environment" not in clone.mvc("show", "model.pkl").out
 
 
 def test_resolve_takes_it_from_history(clone: Clone) -> None:

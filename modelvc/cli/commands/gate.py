@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from modelvc.ops.history.rollback import RolledBack
 
 EXIT = {"pass": 0, "fail": 1, "inconclusive": 3}
+_MOST_NAMED = 5  # packages in one line
 BISECT_SKIP = 125  # `git bisect run` skips the commit
 BISECT_STOP = 128  # `git bisect run` stops; lower numbers other than 0 and 125 mean "bad"
 
@@ -171,6 +172,7 @@ def rollback(
         f"the code is unchanged; {done.new.commit[:10]} had that model: {shown(done.new.subject, 60)}",
         quiet=CONTEXT.quiet,
     )
+    _say_environment(done)
     say_kept(done.path, done.was, done.pointer_was)
     if done.committed:
         render.out(f"committed {done.committed[:10]}")
@@ -179,6 +181,21 @@ def rollback(
     else:
         first = shlex.quote(done.message.partition("\n")[0])
         render.say(f"next: git commit -m {first}", quiet=CONTEXT.quiet)
+
+
+def _say_environment(done: RolledBack) -> None:
+    """Print which packages the version was made with in other versions than the one before."""
+    found = [one for one in done.environment if one.recorded and one.kind != "system"]
+    if found:
+        words = ", ".join(f"{one.name} {one.recorded}" + (f" (not {one.present})" if one.present else "")
+                          for one in found[:_MOST_NAMED])  # fmt: skip
+        more = f" and {len(found) - _MOST_NAMED} more" if len(found) > _MOST_NAMED else ""
+        name = shlex.quote(CONTEXT.name(done.path))
+        render.say(
+            f"it was made in another environment: {shown(words)}{more}",
+            f"see whether it fits: mvc env check {name}",
+            quiet=CONTEXT.quiet,
+        )
 
 
 def _print_candidates(found: RolledBack) -> None:

@@ -225,6 +225,9 @@ def _facts(found: Shown) -> list[tuple[str, str]]:
         lines.append(("params" if not at else "", f"{shown(name)} = {shown(render.number(value))}"))
     if found.predictions is not None:
         lines.append(("predictions", f"of {render.count(found.predictions, 'row')}"))
+    if found.environment:
+        versions = ", ".join(f"{name} {version}" for name, version in found.environment.items())
+        lines.append(("environment", f"{shown(versions)}  (mvc env show)"))
     for at, side in enumerate(found.conflict):
         values = "".join(f"  {shown(name)} = {shown(render.number(value))}" for name, value in side.metrics.items())
         title = "conflict" if not at else ""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _FRAMEWORKS = {
     "scikit-learn": "sklearn", "imbalanced-learn": "imblearn", "pytorch": "torch",
     "catboost": "catboost", "keras": "keras", "lightgbm": "lightgbm", "skops": "skops", "statsmodels": "statsmodels",
-    "tensorflow": "tensorflow", "torch": "torch", "xgboost": "xgboost",
+    "tensorflow": "tensorflow", "torch": "torch", "transformers": "transformers", "xgboost": "xgboost",
 }  # fmt: skip
 # Formats that other programs than Python read as well: such a version names no package, whatever wrote it.
 _FREE = frozenset({"onnx", "safetensors", "gguf", "npy", "npz", "unknown"})
@@ -41,7 +41,7 @@ def modules_needed(facts: ModelFacts) -> set[str]:
     """Return the top modules, outside of the standard library, that loading a version of FACTS needs."""
     found = modules_of(one.name for one in facts.imports)
     own = _FRAMEWORKS.get(facts.framework.casefold(), "") if facts.format not in _FREE else ""
-    return found | ({own} if own else set())
+    return found | ({own} if own else set()) | ({"skops"} if facts.format == "skops" else set())
 
 
 def holds_bytecode(facts: ModelFacts) -> bool:
@@ -94,7 +94,7 @@ def record(asked: AskedPythons, oid: Oid, facts: ModelFacts, lock: LockFile | No
     return Record(made)
 
 
-_NOT = "so no environment is recorded: name the Python that made it, --python PATH"
+_NOT = "so no environment is recorded: name the Python that made it with --python, or use --no-env"
 
 
 def _said(facts: ModelFacts) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from modelvc.models.environment.interpreter import Distribution, Installed
 
-_NOT_PACKAGES = frozenset({"__main__", "__builtin__", "__mp_main__", "copy_reg", *sys.stdlib_module_names})
+_NOT_PACKAGES = frozenset({"__main__", "__builtin__", "__mp_main__", "__torch__", "copy_reg", *sys.stdlib_module_names})
 _MOST = 5_000  # requirements that are followed
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from modelvc.formats.pointer.metrics import MetricValue
     from modelvc.formats.pointer.pointer import Pointer
     from modelvc.git.history import Version
+    from modelvc.models.environment.compare import Difference
     from modelvc.models.progress import Progress
     from modelvc.ops.history.earlier import Step, Steps
     from modelvc.repo import Repo
@@ -67,7 +68,8 @@ class RolledBack:
     """From `old` to `new` version. `reason`: why it was chosen, or why none was; `committed`: the new commit, if any.
 
     `message`: the message for the commit, "" if the last commit has that version already. `was`: the oid
-    that was replaced, if no commit has it; `pointer_was`: as for a checkout.
+    that was replaced, if no commit has it; `pointer_was`: as for a checkout. `environment`: how the recorded
+    environment of `new` differs from that of `old`.
     """
 
     path: str
@@ -80,6 +82,7 @@ class RolledBack:
     fetched: tuple[str, ...] = ()
     was: str | None = None
     pointer_was: str = ""
+    environment: tuple[Difference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,18 @@ def _plan(
     if step is None:
         return RollbackPlan(path, RolledBack(path, old, None, judged, reason, ""))
     new = next(one for one in judged if one.oid == str(step.pointer.oid))
-    return RollbackPlan(path, RolledBack(path, old, new, judged, reason, _message(path, old, new)), step.data)
+    message = _message(path, old, new)
+    differs = _environment(step.pointer, now)
+    return RollbackPlan(path, RolledBack(path, old, new, judged, reason, message, environment=differs), step.data)
+
+
+def _environment(new: Pointer, old: Pointer) -> tuple[Difference, ...]:
+    """Return how the environment of NEW differs from that of OLD; () unless both have a record."""
+    if new.env is None or old.env is None:
+        return ()
+    from modelvc.models.environment.compare import compare, side_of_record
+
+    return tuple(one for one in compare(new.env, side_of_record(old.env)) if one.severity != "ok")
 
 
 def rollback(

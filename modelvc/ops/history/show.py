@@ -38,6 +38,7 @@ class Shown:
 
     `conflict`: ours and theirs, if a merge left both; all other fields describe ours. `predictions`: number of rows.
     `inside`: what the version is.
+    `environment`: versions of Python and of the packages that the model imports, if `mvc add` recorded them.
     """
 
     path: str
@@ -56,6 +57,7 @@ class Shown:
     params: dict[str, MetricValue] = field(default_factory=dict)
     predictions: int | None = None
     inside: Inside = field(default_factory=lambda: Inside(NOWHERE))
+    environment: dict[str, str] = field(default_factory=dict)
 
 
 def show(repo: Repo, what: str, *, inspect: bool = False) -> Shown:
@@ -96,7 +98,15 @@ def show(repo: Repo, what: str, *, inspect: bool = False) -> Shown:
         params=dict(pointer.params),
         predictions=pointer.predictions.rows if pointer.predictions else None,
         inside=inside(repo, path, pointer, inspect=inspect),
+        environment=_environment(pointer),
     )
+
+
+def _environment(pointer: Pointer) -> dict[str, str]:
+    if pointer.env is None:
+        return {}
+    versions = pointer.env.versions
+    return {pointer.env.implementation: pointer.env.python, **{name: versions[name] for name in pointer.env.needs}}
 
 
 def _in_worktree(repo: Repo, path: SafeRelPath, what: str) -> Pointer:

@@ -29,7 +29,7 @@ def test_modules_are_the_first_parts_but_for_the_standard_library() -> None:
         "__main__.Net",
         "numpy.x",
     ]
-    assert modules_of([*imports, "copy_reg._reconstructor", "mine.net.Net"]) == {"numpy", "mine"}
+    assert modules_of([*imports, "copy_reg._reconstructor", "__torch__.Net", "mine.net.Net"]) == {"numpy", "mine"}
 
 
 def test_needs_are_followed(home: FakeEnvironment) -> None:
