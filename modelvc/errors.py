@@ -306,15 +306,10 @@ class StoreGone(RemoteError):
 
     code = "store-gone"
 
-    def __init__(self, where: str, remote: str, *, folder: bool, missing: bool) -> None:
-        """WHERE: the URL of REMOTE. FOLDER: it is a folder of this machine. MISSING: that folder does not exist."""
+    def __init__(self, where: str, hint: str, *, missing: bool) -> None:
+        """WHERE: the URL. MISSING: it is a folder of this machine, and does not exist."""
         what = f"there is no folder {shown(where)}" if missing else f"there is no store at {shown(where)}"
-        ask = "is its drive mounted?" if folder else "see `mvc remote list` for its address;"
-        again = f"`mvc push --all --create -r {shown(remote)}`"
-        super().__init__(
-            f"{what}, and this clone has used the store there",
-            hint=f"{ask} if the store is lost for good, make a new one with {again}",
-        )
+        super().__init__(f"{what}, and this clone has used the store there", hint=hint)
 
 
 class RemoteChanged(RemoteError):

@@ -89,7 +89,8 @@ class Repo:
         where = self.clone_config.store_path
         if not where:
             return LocalStore(os.path.join(self.layout.mvc_dir, "store"))
-        return LocalStore(where, owner=self.layout.common_dir)  # other clones may use it too
+        note = os.path.join(self.layout.mvc_dir, "store-path")
+        return LocalStore(where, owner=self.layout.common_dir, note=note)  # other clones may use it too
 
     @property
     def config(self) -> Config:

@@ -109,3 +109,22 @@ def test_a_store_that_lies_in_another_clone(tmp_path: Path) -> None:
         assert clone.agrees()
     shutil.rmtree(ben.path)
     assert str(ben.path) in ada.mvc("gc", code=11).err
+
+
+def test_a_store_on_a_drive_that_is_not_mounted(clones: tuple[Clone, Clone], tmp_path: Path) -> None:
+    ada, ben = clones
+    ada.commit_model(1)
+    (tmp_path / "store").rename(tmp_path / "drive")
+    what = f"there is no folder {tmp_path}/store, and this clone has used the store there"
+    ada.write("model.bin", 2)
+    for words in (("add", "model.bin"), ("fsck",), ("gc",), ("gc", "--apply")):
+        said = ada.mvc(*words, code=13).err
+        assert said.startswith(f"error: {what}\nhint: is its drive mounted?"), words
+    assert what in ada.mvc("doctor", "--offline", code=1).out
+    assert not (tmp_path / "store").exists()
+    share_elsewhere = (ben.path / ".git/mvc/config.toml").read_text().replace("/store", "/other")
+    (ben.path / ".git/mvc/config.toml").write_text(share_elsewhere)
+    ben.commit_model(3)  # a store that was never used is made
+    (tmp_path / "drive").rename(tmp_path / "store")
+    ada.mvc("add", "model.bin")
+    assert "all good" in ada.mvc("fsck").out

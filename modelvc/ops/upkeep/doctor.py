@@ -211,6 +211,7 @@ def _ignored(repo: Repo) -> Iterator[Finding]:
 def _store(repo: Repo) -> Iterator[Finding]:
     try:
         store = repo.store
+        store.require_used()
         path = os.path.join(store.root, "config")
         with open(path, "rb") as file:
             store_config.parse(file.read(limits.STORE_CONFIG + 1), path).check_write(path)

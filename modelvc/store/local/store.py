@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from blake3 import blake3
 
-from modelvc.atomic import FileLock, RealDisk, make_folder, try_lock, write_durably
-from modelvc.errors import ConfigError, FormatError, LockHeld, ObjectCorrupt, ObjectMissing
+from modelvc.atomic import FileLock, RealDisk, make_folder, try_lock, write_atomically, write_durably
+from modelvc.errors import ConfigError, FormatError, LockHeld, ObjectCorrupt, ObjectMissing, StoreGone
 from modelvc.formats import limits
 from modelvc.formats.binary import root as rootformat
 from modelvc.formats.binary.pack import PackRef
@@ -42,12 +42,13 @@ _LOCK_WAIT = 600.0  # seconds; the process that holds a lock lives, and will end
 class LocalStore:
     """The objects of one clone and its worktrees, or of several clones.
 
-    Each OWNER (a Git folder) then registers itself.
+    Each OWNER (a Git folder) then registers itself. NOTE: a file of the owner with the path of the store that it used.
     """
 
-    def __init__(self, root: str, disk: Disk | None = None, owner: str = "") -> None:
+    def __init__(self, root: str, disk: Disk | None = None, owner: str = "", note: str = "") -> None:
         self.root = root
         self._owner = owner
+        self._note = note
         self.disk = disk or RealDisk()
         self._index: ChunkIndex | None = None
         self._fds: dict[bytes, int] = {}
@@ -61,9 +62,13 @@ class LocalStore:
         return "the local store"
 
     def prepare(self) -> None:
-        """Create the folder and config if they are missing. Raises ConfigError for a store of a later release."""
+        """Create the folder and config if they are missing.
+
+        Raises ConfigError for a store of a later release, StoreGone if a store that was used is missing.
+        """
         if self._prepared:
             return
+        self.require_used()
         config = os.path.join(self.root, "config")
         make_folder(self.disk, os.path.join(self.root, "tmp"))
         found = self._config(config)
@@ -74,6 +79,15 @@ class LocalStore:
         if self._owner:
             self._register()
         self._prepared = True
+
+    def require_used(self) -> None:
+        """Raise StoreGone if the owner has used the store in this folder and the store is missing now."""
+        if not self._note or os.path.exists(os.path.join(self.root, "config")):
+            return
+        with contextlib.suppress(OSError), open(self._note, "rb") as file:
+            if file.read(limits.REGISTRATION) == os.fsencode(self.root):
+                hint = "is its drive mounted? if the store is lost, set another store.path in .git/mvc/config.toml"
+                raise StoreGone(self.root, hint, missing=not os.path.isdir(self.root))
 
     def _register(self) -> None:
         """Register the owner before it relies on anything in the store: gc keeps what registered clones reach."""
@@ -89,6 +103,19 @@ class LocalStore:
                 ) from None
             make_folder(self.disk, folder)
             write_durably(self.disk, path, data, tmp=os.path.join(self.root, "tmp"))
+        self._note_used()
+
+    def _note_used(self) -> None:
+        """Write the path of the store to the owner's note, unless it says so."""
+        said = os.fsencode(self.root)
+        try:
+            with open(self._note, "rb") as file:
+                if file.read(limits.REGISTRATION) == said:
+                    return
+        except OSError:
+            pass
+        if self._note:
+            write_atomically(self._note, said)
 
     def clones(self) -> list[str]:
         """Return the paths of the registrations of clones that use this store, besides the one in which it lies."""
@@ -96,8 +123,12 @@ class LocalStore:
         return sorted(os.path.join(folder, name) for name in os.listdir(folder)) if os.path.isdir(folder) else []
 
     def check(self) -> None:
-        """Raise ConfigError for a store of a later release, whose objects would seem damaged."""
+        """Raise ConfigError for a store of a later release, whose objects would seem damaged.
+
+        Raises StoreGone if a store that was used is missing: all of its objects would seem lost.
+        """
         if not self._checked:
+            self.require_used()
             config = os.path.join(self.root, "config")
             found = self._config(config)
             if found is not None:
@@ -248,6 +279,7 @@ class LocalStore:
         return self._lock(shared=False)
 
     def _lock(self, *, shared: bool) -> FileLock:
+        self.require_used()
         make_folder(self.disk, self.root)
         use, other = (
             ("write to the local store", "has it alone") if shared else ("have the local store alone", "uses it")

@@ -124,9 +124,12 @@ class RemoteStore:
     def _require_rest(self) -> None:
         """Raise StoreGone if the store was used before and has no key now."""
         if self._used and next(iter(self.backend.list("")), None) is None:
-            folder = isinstance(self.backend, MountedBackend)
+            mounted = isinstance(self.backend, MountedBackend)
             missing = isinstance(self.backend, MountedBackend) and not self.backend.is_there()
-            raise StoreGone(self.name, self._used, folder=folder, missing=missing)
+            ask = "is its drive mounted?" if mounted else "see `mvc remote list` for its address;"
+            again = f"`mvc push --all --create -r {self._used}`"
+            hint = f"{ask} if the store is lost for good, make a new one with {again}"
+            raise StoreGone(self.name, hint, missing=missing)
 
     def prepare(self) -> bool:
         """Create the config if there is none, and return True if so.
