@@ -28,7 +28,7 @@ ENDPOINT = replace(BUCKET, endpoint_url="https://there.example")
 def repo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Repo:
     clone = Clone.new(tmp_path / "clone", mvc=False)
     (clone.path / ".git/mvc").mkdir()
-    monkeypatch.setattr(opening, "open_unchecked", lambda remote, *_: remote)
+    monkeypatch.setattr(opening, "open_unchecked", lambda remote, *_, **__: remote)
     return open_repo(str(clone.path), {})
 
 
