@@ -34,6 +34,14 @@ class Use(Enum):
     CONSTRUCTED = "constructed"  # it is called: by REDUCE, INST, OBJ, or by a callable that calls its arguments
 
 
+_RANK = {use: rank for rank, use in enumerate(Use)}
+
+
+def most(one: Use | None, other: Use) -> Use:
+    """Return the use that does more. None does least."""
+    return other if one is None or _RANK[one] < _RANK[other] else one
+
+
 class Import(NamedTuple):
     """A global that a pickle names, `module.name`, and the most that the pickle does with it."""
 

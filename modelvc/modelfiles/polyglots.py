@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from modelvc.modelfiles.facts import Finding, Import, Severity, Use, clean
+from modelvc.modelfiles.facts import Finding, Import, Severity, Use, clean, most
 from modelvc.modelfiles.source import OutOfTime, Unreadable
 
 if TYPE_CHECKING:
@@ -72,6 +72,5 @@ def merged(*imports: Iterable[Import]) -> tuple[Import, ...]:
     found: dict[str, Use] = {}
     for some in imports:
         for name, use in some:
-            if found.get(name) is not Use.CONSTRUCTED:
-                found[name] = use
+            found[name] = most(found.get(name), use)
     return tuple(Import(name, found[name]) for name in sorted(found))

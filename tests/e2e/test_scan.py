@@ -378,3 +378,20 @@ def test_a_conflict_that_is_resolved_with_a_blocked_version(clone: Clone) -> Non
     clone.git("merge", "-q", "side", code=1)
     assert "m.pkl is blocked: known-bad" in clone.mvc("resolve", "m.pkl", "--theirs", code=1).out
     assert not (clone.path / "m.pkl").exists()
+
+
+def test_a_blocked_folder_keeps_files_that_no_store_has(clone: Clone) -> None:
+    clone.write("folder/a.pkl", PLAIN)
+    clone.write("folder/b.pkl", PLAIN)
+    clone.mvc("add", "folder")
+    clone.git("commit", "-qm", "good")
+    clone.git("checkout", "-qb", "side")
+    clone.write("folder/a.pkl", BAD)
+    clone.mvc("add", "folder")
+    clone.git("commit", "-qnm", "bad")
+    clone.git("checkout", "-q", "main")
+    assert clone.read("folder/a.pkl") == PLAIN
+    clone.write("folder/notes.txt", b"mine")
+    assert "folder is blocked: known-bad" in clone.run("git", "checkout", "-q", "side").err
+    assert sorted(path.name for path in (clone.path / "folder").iterdir()) == ["notes.txt"]
+    assert clone.read("folder/notes.txt") == b"mine"

@@ -100,6 +100,20 @@ CALLED = {
     "numpy.*multiarray._reconstruct": "an empty array of a class of numpy; other classes count as constructed",
     "numpy.*multiarray.scalar": "a number of a dtype; objects are refused",
     "numpy.*numeric._frombuffer": "an array over bytes of the file",
+    "numpy.bool*": "a number",
+    "numpy.complex*": "a number",
+    "numpy.float*": "a number",
+    "numpy.int*": "a number",
+    "numpy.uint*": "a number",
+    "numpy.str_": "a text",
+    "numpy.bytes_": "data",
+    "numpy.random.Generator": "a generator over a bit generator",
+    "numpy.random.RandomState": "a generator by a seed",
+    "numpy.random.mtrand.RandomState": "a generator by a seed",
+    "numpy.random.MT19937": "a bit generator: numbers",
+    "numpy.random.PCG64*": "a bit generator: numbers",
+    "numpy.random.Philox": "a bit generator: numbers",
+    "numpy.random.SFC64": "a bit generator: numbers",
     "numpy.ndarray": "an array: its size is compared with its bytes",
     "numpy.dtype": "a dtype; its state is checked by numpy",
     "numpy.ma.core._mareconstruct": "makes a masked array of its arguments, which then count as created",
@@ -153,6 +167,7 @@ CALLED = {
 # What classes run when an object of them is made by `__new__`, gets its state or is deleted, and why that is harmless.
 HOOKS = {
     "builtins.dict.__new__": "an empty dict",
+    "catboost.core.*": "reads the bytes of a model, and sets attributes",
     "lightgbm.basic.Booster.*": "reads the text of a model, and frees only what it made of that text",
     "numpy.ndarray.*": "an array: sizes are compared with bytes",
     "numpy.ma*.MaskedArray.*": "an array and its mask",
@@ -266,6 +281,7 @@ def _fitted(made: Callable[[], Any], *, once: bool = False) -> Values:
 
 def _estimators() -> Values:
     import numpy as np
+    from sklearn.experimental import enable_iterative_imputer  # noqa: F401
     from sklearn.utils import all_estimators
 
     for name, kind in all_estimators():
@@ -355,8 +371,8 @@ def _composed() -> Values:
     for kind in (feature_extraction.text.CountVectorizer, feature_extraction.text.TfidfVectorizer):
         for given in ({}, {"stop_words": "english"}, {"analyzer": "char_wb", "dtype": np.float32}):
             yield "texts", pipeline.make_pipeline(kind(**given), lr()).fit(_texts(), y)
-    for function in (np.log1p, np.expm1, np.sqrt, np.abs, None):
-        yield "function", preprocessing.FunctionTransformer(function).fit(x)
+    for function in (*(getattr(np, name) for name in _FUNCTIONS), None):
+        yield "function", preprocessing.FunctionTransformer(function)
     from sklearn.experimental import enable_halving_search_cv  # noqa: F401
 
     for search in (model_selection.GridSearchCV, model_selection.HalvingGridSearchCV):
@@ -412,6 +428,14 @@ def _python() -> Values:
         yield type(one).__name__, one
 
 
+_BITS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")  # generators of numpy
+_FUNCTIONS = (  # of numpy, that transformers are made of
+    "abs", "arcsin", "arcsinh", "arctan", "cbrt", "ceil", "cos", "cosh", "exp", "exp2", "expm1", "floor", "log",
+    "log10", "log1p", "log2", "negative", "reciprocal", "rint", "sign", "sin", "sinh", "sqrt", "square", "tan",
+    "tanh", "trunc",
+)  # fmt: skip
+
+
 def _arrays() -> Values:
     import numpy as np
 
@@ -426,7 +450,7 @@ def _arrays() -> Values:
     yield "masked", np.ma.array([1, 2], mask=[True, False])
     yield "masked", np.ma.masked
     yield "objects", np.array([1, "a", None, [2]], object)
-    for name in ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64"):
+    for name in _BITS:
         yield name, np.random.Generator(getattr(np.random, name)(1))
         yield name, getattr(np.random, name)(1)
     yield "seed", np.random.SeedSequence(1)
@@ -468,6 +492,31 @@ def _frames() -> Values:
         pd.Timedelta("1s"), pd.NaT, pd.NA, pd.Interval(0, 1), pd.Period("2020"), pd.Series(dates),
     ):  # fmt: skip
         yield "index", one
+
+
+def _skops() -> Iterator[bytes]:
+    """Estimators as skops writes them: it calls some classes that a pickle does not."""
+    import numpy as np
+    import skops.io
+
+    for maker in (_choices, _composed, _linked):
+        for _, one in maker():
+            with suppress(Exception):  # an object that skops cannot write
+                yield skops.io.dumps(one)
+    values = [np.zeros(3, kind)[0] for kind in [*"?bBhHiIlLqQefdFD", "U3", "S3"]]
+    for one in (*values, np.random.RandomState(1), *(np.random.Generator(getattr(np.random, n)(1)) for n in _BITS)):
+        with suppress(Exception):
+            yield skops.io.dumps(one)
+
+
+def _catboost() -> Values:
+    import catboost
+
+    x, y = _data()[1]
+    for kind in (catboost.CatBoostClassifier, catboost.CatBoostRegressor, catboost.CatBoostRanker):
+        given = {"group_id": [n // 10 for n in range(60)]} if kind is catboost.CatBoostRanker else {}
+        yield kind.__name__, kind(iterations=3, verbose=False)
+        yield kind.__name__, kind(iterations=3, verbose=False, allow_writing_files=False).fit(x, y, **given)
 
 
 def _xgboost() -> Values:
@@ -567,12 +616,13 @@ def _files(value: tuple[str, Any]) -> list[bytes]:
 
 MAKERS = [
     _python, _arrays, _sparse, _frames, _estimators, _choices, _linked, _composed, _scorers, _frames_fitted, _xgboost,
-    _lightgbm, _torch,
+    _lightgbm, _catboost, _torch, _skops,
 ]  # fmt: skip
 # The package of pip that a module belongs to.
 LIBRARIES = {
     "sklearn": "scikit-learn", "_loss": "scikit-learn", "numpy": "numpy", "scipy": "scipy", "joblib": "joblib",
-    "pandas": "pandas", "xgboost": "xgboost", "lightgbm": "lightgbm", "torch": "torch",
+    "pandas": "pandas",
+    "catboost": "catboost", "xgboost": "xgboost", "lightgbm": "lightgbm", "torch": "torch",
 }  # fmt: skip
 
 

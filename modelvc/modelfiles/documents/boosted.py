@@ -18,7 +18,7 @@ _FLOAT = re.compile(r"-?[0-9]{1,40}(?:\.[0-9]{1,40})?(?:[eE][+-]?[0-9]{1,3})?")
 
 
 def number(text: str) -> Value:
-    """Return the number that TEXT is, or TEXT itself, made safe to show."""
+    """Return the number that TEXT is, or TEXT itself, escaped and cut."""
     if _INTEGER.fullmatch(text):
         return int(text)
     if _FLOAT.fullmatch(text):

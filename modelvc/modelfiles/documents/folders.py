@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from modelvc.modelfiles.documents import huggingface, mlflow
-from modelvc.modelfiles.facts import Finding, Import, ModelFacts, Severity, Use, clean
+from modelvc.modelfiles.facts import Finding, Import, ModelFacts, Severity, clean, most
 from modelvc.modelfiles.inspect import inspect
 from modelvc.modelfiles.source import OutOfTime, Unreadable
 
@@ -77,8 +77,7 @@ def _together(summary: ModelFacts, known: Sequence[Read], paths: Sequence[str], 
     for path, facts in known:
         name = clean(path)
         for one in facts.imports:
-            if imports.get(one.name) is not Use.CONSTRUCTED:
-                imports[one.name] = one.use
+            imports[one.name] = most(imports.get(one.name), one.use)
         findings += [Finding(one.severity, clean(f"{name}: {one.what}")) for one in facts.findings]
         notes += [clean(f"{name}: {one}") for one in facts.notes]
         if facts.unreadable and not bad:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 
 from modelvc.modelfiles.documents.building import entries, text
-from modelvc.modelfiles.facts import Finding, Import, Severity, Use, clean
+from modelvc.modelfiles.facts import Finding, Import, Severity, Use, clean, most
 
 _MOST = 1000  # findings
 # Modules of Keras whose classes compute, and neither load, write nor run anything, but for those of _RUN. Keras
@@ -89,8 +89,7 @@ class Code:
             if use is Use.REFERRED and module in _FUNCTIONS:
                 return
         full = clean(f"{module}.{name}" if module else registered or name)
-        if self._imports.get(full) is not Use.CONSTRUCTED:
-            self._imports[full] = use
+        self._imports[full] = most(self._imports.get(full), use)
 
     def _find(self, what: str) -> None:
         if len(self._findings) < _MOST:

@@ -11,7 +11,7 @@ from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
 
 from modelvc.modelfiles.documents.building import Many, entries
-from modelvc.modelfiles.facts import Import, Use, clean
+from modelvc.modelfiles.facts import Import, Use, clean, most
 from modelvc.modelfiles.source import Unreadable
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ _CONSTRUCTED = _OBJECTS | frozenset({
     "NdArrayNode", "MaskedArrayNode", "DTypeNode", "RandomStateNode", "RandomGeneratorNode", "SparseMatrixNode",
     "ConstructorFromReduceNode", "PartialNode", "MethodNode", "OperatorFuncNode", "_DictWithDeprecatedKeysNode",
 })  # fmt: skip
+# An array is read, not called; the class of any other node of these kinds is called with it.
+_ARRAY_CLASSES = frozenset({("NdArrayNode", "numpy.ndarray"), ("MaskedArrayNode", "numpy.ma.MaskedArray")})
 # Classes of plain data, for which a pickle has opcodes and no imports.
 _PLAIN = frozenset({
     "builtins.dict", "builtins.list", "builtins.set", "builtins.tuple", "builtins.slice", "builtins.bytes",
@@ -150,6 +152,8 @@ class Nodes:
         """Take the names that a node looks up."""
         if loader in _REFERRED:
             self._import(full, Use.REFERRED)
+        elif loader == "ObjectNode" or (loader, full) in _ARRAY_CLASSES:
+            self._import(full, Use.CREATED)  # by `__new__` alone
         elif loader in _CONSTRUCTED:
             self._import(full, Use.CONSTRUCTED)
         content = entries(value.get("content"))
@@ -188,8 +192,7 @@ class Nodes:
         name = clean(full)
         if name not in self._imports:
             self._budget.keep(_KEPT + 4 * len(name))
-        if self._imports.get(name) is not Use.CONSTRUCTED:
-            self._imports[name] = use
+        self._imports[name] = most(self._imports.get(name), use)
 
     def _digest(self, value: dict[str, object], label: bytes) -> bytes:
         """Return the hash of a node. LABEL stands for its id, and the content of a member for the member's name."""

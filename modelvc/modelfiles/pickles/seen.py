@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modelvc.modelfiles.facts import Finding, Import, Severity, Use, clean
+from modelvc.modelfiles.facts import Finding, Import, Severity, Use, clean, most
 from modelvc.modelfiles.pickles.known_bad import is_known_bad
 from modelvc.modelfiles.pickles.values import Global
 
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from modelvc.modelfiles.source import Budget
 
 FINDINGS = 100  # of one file
-_RANK = {use: rank for rank, use in enumerate(Use)}
 
 
 class Seen:
@@ -36,10 +35,10 @@ class Seen:
 
     def called(self, name: str, use: Use = Use.CONSTRUCTED) -> None:
         """Take a call of NAME, which was imported. USE: CREATED if only `__new__` of the class NAME is called."""
-        if _RANK[self._uses.get(name, Use.REFERRED)] < _RANK[use]:
-            self._uses[name] = use
-            if is_known_bad(name):
-                self.known_bad(f"calls {name}")
+        before = self._uses.get(name)
+        self._uses[name] = most(before, use)
+        if before in {None, Use.REFERRED} and use is not Use.REFERRED and is_known_bad(name):
+            self.known_bad(f"calls {name}")
 
     def known_bad(self, what: str) -> None:
         """Take WHAT only an attack does."""
@@ -64,8 +63,7 @@ class Seen:
         """All imports, sorted by name. Two names that are equal once they are escaped and cut are one."""
         found: dict[str, Use] = {}
         for name, use in self._uses.items():
-            if _RANK[found.get(clean(name), Use.REFERRED)] <= _RANK[use]:
-                found[clean(name)] = use
+            found[clean(name)] = most(found.get(clean(name)), use)
         return tuple(Import(name, found[name]) for name in sorted(found))
 
     @property

@@ -77,11 +77,12 @@ def look(opened: Opened, *, seconds: float = PATIENCE) -> ModelFacts | None:
 
     A fault of a reader counts as an unreadable file: it must not stop the command that wants to know. Raises OutOfTime.
     """
+    from modelvc.modelfiles.documents.folders import inspect_folder
     from modelvc.modelfiles.inspect import inspect
 
-    if opened.kind == "tree":
-        return None  # until folders have a reader
     try:
+        if opened.kind == "tree":
+            return inspect_folder(opened.files, Budget(seconds=seconds))
         return inspect(opened.files[""], Budget(seconds=seconds))
     except (ModelvcError, OutOfTime):
         raise

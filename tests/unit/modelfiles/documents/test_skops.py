@@ -72,7 +72,8 @@ REFERRED, CONSTRUCTED = Use.REFERRED, Use.CONSTRUCTED
         (node("FunctionNode", "os.system"), {"os.system": REFERRED}),
         (node("TypeNode", "os.popen"), {"os.popen": REFERRED}),
         (node("FunctionNode", "x.f", content={"module_path": "os", "function": "system"}), {"os.system": REFERRED}),
-        (node("ObjectNode", "subprocess.Popen"), {"subprocess.Popen": CONSTRUCTED}),
+        (node("ObjectNode", "subprocess.Popen"), {"subprocess.Popen": Use.CREATED}),
+        (node("NdArrayNode", "numpy.ndarray", type="json", content=[], shape=listed()), {"numpy.ndarray": Use.CREATED}),
         (node("ConstructorFromReduceNode", "os.system", content=listed(plain("id"))), {"os.system": CONSTRUCTED}),
         (node("OperatorFuncNode", "operator.methodcaller", attrs=listed()), {"operator.methodcaller": CONSTRUCTED}),
         (
