@@ -131,7 +131,7 @@ def difference(old: ModelFacts, new: ModelFacts, *, complete: tuple[bool, bool] 
         identity(old, complete=complete[0]),
         identity(new, complete=complete[1]),
         hyper_parameters=_values(old.hyper_parameters, new.hyper_parameters) if both else (),
-        figures=_values(_figures(old, both=both), _figures(new, both=both)),
+        figures=_values(_figures(old) if both else _of_pointer(old), _figures(new) if both else _of_pointer(new)),
         inputs=_fields(old.inputs, new.inputs) if both else (),
         outputs=_fields(old.outputs, new.outputs) if both else (),
         imports=len(names[1]) if names[0] or names[1] else None,
@@ -147,12 +147,18 @@ def identity(facts: ModelFacts, *, complete: bool) -> Identity:
     return Identity(facts.format, facts.framework, facts.version, facts.class_name, complete, facts.unreadable)
 
 
-def _figures(facts: ModelFacts, *, both: bool) -> Pairs:
-    found: list[tuple[str, int | float | bool | str]] = list(facts.figures) if both else []
-    known = {name for name, _ in found}
-    if facts.parameters is not None and "parameters" not in known:
-        found.append(("parameters", facts.parameters))
-    return tuple(found)
+def _figures(facts: ModelFacts) -> Pairs:
+    if facts.parameters is None or any(name == "parameters" for name, _ in facts.figures):
+        return facts.figures
+    return (*facts.figures, ("parameters", facts.parameters))
+
+
+def _of_pointer(facts: ModelFacts) -> Pairs:
+    """Return the figures that a pointer holds too."""
+    found = dict(_figures(facts))
+    if facts.tensors:
+        found["tensors"] = len(facts.tensors)
+    return tuple((name, found[name]) for name in ("parameters", "tensors") if name in found)
 
 
 def _values(old: Pairs, new: Pairs) -> tuple[ValueChange, ...]:

@@ -142,3 +142,11 @@ def test_status_before_the_first_commit(tmp_path: Path) -> None:
     clone.write("model.bin", 1)
     clone.mvc("add", "model.bin", "-m", "acc=0.1")
     assert clone.mvc("status").out.startswith("not committed:\n  model.bin  (metrics)\n")
+
+
+def test_under_a_new_name_they_are_committed_still(clone: Clone) -> None:
+    clone.mvc("mv", "model.bin", "renamed.bin")
+    assert "committed" not in clone.mvc("status").out
+    clone.mvc("metrics", "set", "renamed.bin", "f1=0.5")
+    assert "not committed:\n  renamed.bin  (metrics)\n" in clone.mvc("status").out
+    assert "renamed.bin has metrics that no commit has" in clone.mvc("rollback", "renamed.bin", code=11).err

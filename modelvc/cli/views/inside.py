@@ -84,7 +84,9 @@ def _rows(found: Difference) -> Iterator[Row]:
     if found.old.format != found.new.format:
         yield Row("format", found.old.format, found.new.format)
     yield from _hyper_parameters(found)
-    yield from _values([one for one in found.figures if one.changed] or found.figures[:_UNCHANGED], share=True)
+    figures = [one for one in found.figures if one.changed]
+    same = [one for one in found.figures if one.name == "parameters"] or found.figures[:_UNCHANGED]
+    yield from _values(figures or same, share=True)
     for kind, fields in (("input", found.inputs), ("output", found.outputs)):
         yield from _fields(kind, fields)
     if found.imports is not None:

@@ -107,6 +107,7 @@ def _of_pointer(version: Pointer) -> ModelFacts | None:
         framework=said.framework,
         version=said.version,
         class_name=said.class_name,
+        figures=(("tensors", said.tensors),) if said.tensors is not None else (),
         parameters=said.parameters,
         imports=tuple(Import(name, Use.REFERRED) for name in said.imports),
         findings=tuple(Finding(Severity.CODE, what) for what in said.code),

@@ -14,7 +14,7 @@ from modelvc.models.files import gate, hide, materialise
 from modelvc.models.files.prepare import DEFAULT, CheckoutOptions, fetch_missing, make_ready
 from modelvc.models.progress import SILENT
 from modelvc.models.versions import claims
-from modelvc.models.versions.uncommitted import check_measurements, is_committed, keep_pointers
+from modelvc.models.versions.uncommitted import Commits, check_measurements, keep_pointers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -140,12 +140,11 @@ def _bring(
     _write_pointers(repo, {path: data for path, data in taken.items() if path not in stay})
     _remember(repo, {path: pointer for path, pointer in wanted.items() if path not in stay})
     words = {one.path: one for one in looked}
+    commits = Commits(repo)
     rows = []
     for plan in plans:
         row = _report(repo, plan, words.get(plan.path))
-        only_here = bool(row.was and plan.pointer) and not is_committed(
-            repo, plan.path, wanted[plan.path], row.was or ""
-        )
+        only_here = row.was is not None and not commits.have(plan.path, wanted[plan.path], row.was)
         rows.append(replace(row, only_here=only_here, pointer_was=replaced.get(plan.path, "")))
     return CheckedOut(tuple(rows), "", fetched), kept
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from modelvc.modelfiles.difference import FieldChange, ValueChange, difference, shape_of
-from modelvc.modelfiles.facts import Field, Finding, Import, ModelFacts, Severity, Use
+from modelvc.modelfiles.facts import Field, Finding, Import, ModelFacts, Severity, Tensor, Use
 
 FOREST = ModelFacts(
     "pickle",
@@ -54,6 +54,9 @@ def test_the_pointers_part_compares_only_what_a_pointer_holds():
     assert (found.hyper_parameters, found.inputs) == ((), ())
     assert found.figures == (ValueChange("parameters", 12, 12),)
     assert not found.old.complete
+    of_pointer = replace(FOREST, figures=(("tensors", 3),))
+    found = difference(of_pointer, replace(NEW, tensors=(Tensor("a", "int8", (1,)),) * 4), complete=(False, True))
+    assert found.figures == (ValueChange("parameters", 12, 12), ValueChange("tensors", 3, 4))
 
 
 def test_equal_content_in_other_bytes():
