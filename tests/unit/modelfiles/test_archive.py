@@ -297,7 +297,10 @@ def test_a_member_that_is_longer_than_it_says_is_not_passed_on():
 def test_a_checksum():
     data = a_zip({"a": BODY})
     at = entry_at(data, "a")
-    assert "checksum" in why(change(change(data, 14, "I", 7), at + 16, "I", 7))
+    lying = change(change(data, 14, "I", 7), at + 16, "I", 7)
+    assert "checksum" in why(lying)
+    (member,) = read_archive(of_bytes(lying), Budget())
+    assert content(of_bytes(lying), member, Budget(), checked=False) == BODY
 
 
 def test_bytes_behind_a_compressed_member():

@@ -209,3 +209,17 @@ def test_a_call_in_any_pickle_of_a_legacy_file() -> None:
         pickles = [pickle.dumps(MAGIC, 2), pickle.dumps(PROTOCOL, 2), pickle.dumps({}, 2), dumped({}), b"]."]
         pickles[part + 1] = run
         assert known_bad(facts(b"".join(pickles))) == ["calls os.system"], part
+
+
+@pytest.mark.parametrize("name", ["data.pkl", "data/0"])
+def test_checksums_that_torch_ignores_hide_nothing(name: str):
+    """torch.load does not compare them, and torch.save can leave them out."""
+    members = {**MEMBERS, "data.pkl": b"cos\nsystem\n(S'true'\ntR."}
+    whole = zipped(members)
+    with zipfile.ZipFile(io.BytesIO(whole)) as archive:
+        crc = struct.pack("<I", archive.getinfo(f"archive/{name}").CRC)
+    assert whole.count(crc) == 2
+    data = whole.replace(crc, b"\1\2\3\4")
+    assert facts(data).unreadable == ""
+    assert known_bad(facts(data)) == known_bad(facts(whole)) != []
+    assert facts(data).content == facts(whole).content
