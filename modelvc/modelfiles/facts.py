@@ -97,8 +97,9 @@ class ModelFacts:
     `format`: such as `pickle`, `joblib`, `torch`, `safetensors`; `unknown` for any other.
     `hyper_parameters`: what a person chose. `figures`: what training made that a person compares: nodes, layers.
     `content`: BLAKE3 of the content without what the format writes anew at each save, as hex digits; "" where the
-    bytes are the content. `unreadable`: why the file could not be read to its end, in one clause; the other facts are
-    then what was read before.
+    bytes are the content, and for large files.
+    `unreadable`: why the file could not be read to its end, in one clause; the other facts are then what was read
+    before.
     """
 
     format: str

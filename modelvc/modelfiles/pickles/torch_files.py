@@ -28,6 +28,8 @@ _FIXED = frozenset({"data.pkl", "version", "byteorder", ".format_version", ".sto
 _FOLDERS = ("data/", "code/", "extra/", ".data/", "constants/", "tensors/", "traced_inputs/")
 _ANEW = frozenset({".data/serialization_id"})  # holds a hash of the archive's name, which is the name of the file
 _SCRIPT = ("code/", "constants.pkl")
+# Bytes of a file that gets a content digest: hashing a larger one again would take most of the time of `mvc add`.
+_DIGESTED = 512 << 20
 
 
 def read_zip(source: Source, budget: Budget, members: tuple[Member, ...]) -> ModelFacts:
@@ -57,7 +59,8 @@ def read_zip(source: Source, budget: Budget, members: tuple[Member, ...]) -> Mod
         if name.startswith("data/")
     }
     facts = _facts(value, seen, Tensors(seen, places))
-    return replace(facts, unreadable=failure or seen.trouble, content=_digest(source, inside, budget))
+    digest = _digest(source, inside, budget) if source.size <= _DIGESTED else ""
+    return replace(facts, unreadable=failure or seen.trouble, content=digest)
 
 
 def _inside(members: tuple[Member, ...], seen: Seen) -> dict[str, Member]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from modelvc.modelfiles.pickles import torch_files
 from tests.support.inert import facts, imports, known_bad
 
 if TYPE_CHECKING:
@@ -223,3 +224,10 @@ def test_checksums_that_torch_ignores_hide_nothing(name: str):
     assert facts(data).unreadable == ""
     assert known_bad(facts(data)) == known_bad(facts(whole)) != []
     assert facts(data).content == facts(whole).content
+
+
+def test_a_large_file_is_not_hashed_again(monkeypatch: pytest.MonkeyPatch):
+    data = zipped(MEMBERS)
+    monkeypatch.setattr(torch_files, "_DIGESTED", len(data) - 1)
+    assert facts(data).content == ""
+    assert facts(data).tensors
