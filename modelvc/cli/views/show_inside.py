@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Line = tuple[str, str]
 
 _FIRST = 10  # tensors that are shown without --all
-_MOST = 40  # hyper-parameters, figures, inputs and imports that are shown without --all
+_MOST = 20  # hyper-parameters, figures, inputs and imports that are shown without --all
 
 
 def lines(found: Inside, *, everything: bool) -> list[Line]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from modelvc.errors import FileChanged, ModelvcError
 from modelvc.modelfiles.facts import ModelFacts
-from modelvc.modelfiles.source import Budget, OutOfTime
+from modelvc.modelfiles.source import Budget, OutOfTime, Source
 from modelvc.models.inside import facts_cache
 from modelvc.models.inside.source import open_version
 
@@ -23,7 +23,7 @@ PATIENCE = 60.0  # seconds of one inspection, where a caller names none
 
 
 def facts_of(repo: Repo, version: Version, *, path: str = "", seconds: float = PATIENCE) -> ModelFacts | None:
-    """Return what is inside VERSION; None if this clone lacks its bytes, or no reader knows its folder.
+    """Return what is inside VERSION; None if this clone lacks its bytes.
 
     VERSION: a Pointer or an ObjectName. PATH: the model that may hold the bytes in the worktree, "" to look in the
     store alone. If reading takes more than SECONDS, `unreadable` of the result says so, and nothing is kept.
@@ -72,19 +72,30 @@ def keep(repo: Repo, oid: Oid, opened: Opened, *, seconds: float = PATIENCE) -> 
     return found
 
 
-def look(opened: Opened, *, seconds: float = PATIENCE) -> ModelFacts | None:
-    """Return what is inside the bytes OPENED; None for a folder that no reader knows. Keeps nothing.
+def look(opened: Opened, *, seconds: float = PATIENCE) -> ModelFacts:
+    """Return what is inside the bytes OPENED. Keeps nothing.
 
     A fault of a reader counts as an unreadable file: it must not stop the command that wants to know. Raises OutOfTime.
     """
     from modelvc.modelfiles.documents.folders import inspect_folder
     from modelvc.modelfiles.inspect import inspect
 
+    budget = Budget(seconds=seconds)
     try:
-        if opened.kind == "tree":
-            return inspect_folder(opened.files, Budget(seconds=seconds))
-        return inspect(opened.files[""], Budget(seconds=seconds))
+        if opened.kind == "file":
+            return inspect(opened.files[""], budget)
+        return inspect_folder({name: _timed(one, budget) for name, one in opened.files.items()}, budget)
     except (ModelvcError, OutOfTime):
         raise
     except Exception as error:  # noqa: BLE001 - a reader should raise Unreadable alone; a command goes on if one does not
         return ModelFacts("unknown", unreadable=f"its reader failed ({type(error).__name__})")
+
+
+def _timed(source: Source, budget: Budget) -> Source:
+    """Return SOURCE, whose reads look at the clock: a folder may have a hundred thousand files of no known format."""
+
+    def read_at(offset: int, length: int) -> bytes:
+        budget.look_at_clock()
+        return source.read_at(offset, length)
+
+    return Source(source.size, read_at)
