@@ -6,10 +6,12 @@ import os
 import shutil
 import sys
 import tarfile
+import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
 
+from modelvc.formats.pointer.pointer import parse
 from modelvc.git.setup import drivers
 from tests.fixtures.clones.make import notebook
 from tests.support.clone import ROOT, Clone
@@ -107,6 +109,42 @@ def hooks_work(clone: Clone, remote: Path) -> None:
     clone.git("init", "-q", "--bare", str(remote / "git"))
     clone.git("push", "-q", str(remote / "git"), "other")
     assert len(list((remote / "models/b").glob("*/*"))) == 3
+
+
+INSIDE = """
+[model]
+of = "{oid}"
+format = "safetensors"
+framework = "torch"
+tensors = 2
+imports = ["a.B", "c.D"]
+"""
+KEPT = """
+import sys
+try:
+    from modelvc.formats.pointer import pointer
+except ImportError:
+    from modelvc.formats import pointer
+sys.stdout.buffer.write(pointer.parse(sys.stdin.buffer.read()).encode())
+"""
+
+
+def test_that_release_reads_and_keeps_what_a_version_is(clone: Clone, tmp_path: Path) -> None:
+    path = clone.path / "model.bin.mvc"
+    before = path.read_text()
+    said = tomllib.loads(before)
+    path.write_text(before + INSIDE.format(oid=said["oid"]))
+    clone.git("commit", "-q", "--no-verify", "-am", "as this release writes it")
+    without = bare(Clone(clone.path), tmp_path / "bin")
+    shown = without.git("log", "-p", "-1", "--", "model.bin.mvc")
+    assert "blob" not in shown
+    without.env |= {"PYTHONPATH": str(clone.path / ".git/mvc/lib")}
+    kept = without.run("python3", "-S", "-c", KEPT, stdin=path.read_text()).out
+    assert "tensors = 2" in kept
+    found = parse(kept.encode())
+    assert found == parse(path.read_bytes())
+    assert found.model is not None
+    assert found.model.imports == ("a.B", "c.D")
 
 
 def test_old_drivers_run_this_release(clone: Clone) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import tomllib
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tests.support import stranger_model
-from tests.support.clone import Clone
+from tests.support.clone import ROOT, Clone
 from tests.support.models import safetensors
 
 if TYPE_CHECKING:
@@ -192,3 +193,61 @@ def test_facts_of_what_gc_deletes_go_with_it(clone: Clone) -> None:
     assert len([*clone.path.glob(".git/mvc/facts/*/*/*")]) == 2
     clone.let_go()
     assert {path.name for path in clone.path.glob(".git/mvc/facts/*/*/*")} == kept
+
+
+# -- models that real libraries wrote
+
+MODELS = ROOT / "tests/fixtures/models/inside"
+
+
+def fixture(name: str) -> bytes:
+    return (MODELS / name).read_bytes()
+
+
+def test_a_model_that_was_saved_again(clone: Clone) -> None:
+    for kind, name in (("torch/state-dict", "m.pt"), ("skops/random-forest", "m.skops")):
+        suffix = name.removeprefix("m")
+        add(clone, fixture(f"{kind}{suffix}"), name=name)
+        clone.write(name, fixture(f"{kind}-again{suffix}"))
+        assert f"  {name}  (bytes changed, content the same)\n" in clone.mvc("status").out
+        done = add(clone, fixture(f"{kind}-again{suffix}"), name=name)
+        assert done["same_content"]
+        assert "bytes changed, content the same" in done["note"]
+    done = add(clone, fixture("torch/bfloat16.pt"), name="m.pt")
+    assert not done["same_content"]
+
+
+def test_the_hyper_parameters_of_a_model_are_its_parameters(clone: Clone) -> None:
+    add(clone, fixture("pairs/forest-old.pkl"), "--params", "auto", name="m.pkl")
+    pointer = tomllib.loads((clone.path / "m.pkl.mvc").read_text())
+    inside = clone.json("show", "m.pkl")["inside"]
+    assert pointer["params"] == inside["hyper_parameters"]
+    assert pointer["params"]["n_estimators"] == inside["figures"]["trees"]
+    assert (pointer["model"]["framework"], pointer["model"]["class"]) == ("scikit-learn", "RandomForestClassifier")
+    assert "sklearn.ensemble._forest.RandomForestClassifier" in pointer["model"]["imports"]
+    assert {one["name"] for one in inside["imports"]} == set(pointer["model"]["imports"])
+
+
+@pytest.mark.parametrize("name", ["huggingface/sharded", "mlflow/forest"])
+def test_a_folder_is_one_model(clone: Clone, name: str) -> None:
+    shutil.copytree(MODELS / name, clone.path / "m")
+    clone.mvc("add", "m")
+    clone.git("commit", "-qm", "a folder")
+    found = clone.json("show", "m")["inside"]
+    pointer = tomllib.loads((clone.path / "m.mvc").read_text())
+    assert (found["format"], found["parameters"]) == (pointer["model"]["format"], pointer["model"]["parameters"])
+    assert found["format"] == name.partition("/")[0]
+    assert all(one["member"] for one in found["tensors"])
+    shutil.rmtree(clone.path / "m")
+    shutil.rmtree(clone.path / ".git/mvc/facts")
+    assert clone.json("show", "m")["inside"] == found, "from the store"
+    clone.mvc("checkout", "m")
+    shutil.rmtree(clone.path / ".git/mvc/facts")
+    assert clone.json("show", "m")["inside"] == found, "from the worktree"
+
+
+def test_a_program_in_a_model_is_named(clone: Clone) -> None:
+    add(clone, fixture("torch/script.pt"), name="m.pt")
+    assert "TorchScript" in tomllib.loads((clone.path / "m.pt.mvc").read_text())["model"]["code"][0]
+    assert "TorchScript" in clone.git("show")
+    assert "findings" in clone.mvc("show", "m.pt").out

@@ -10,6 +10,7 @@ import pytest
 from blake3 import blake3
 
 from tests.golden.test_repositories import NAMES, cloned, unpacked
+from tests.support import stranger_model
 from tests.support.clone import Clone
 from tests.support.stranger import Stranger
 
@@ -38,6 +39,19 @@ def test_golden_repositories(name: str, tmp_path: Path) -> None:
                 continue
             for inside, (_, content) in store.read(pointer).items():
                 assert clone.read(f"{model}/{inside}" if inside else model) == content
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_golden_pointers_say_of_their_models(name: str, tmp_path: Path) -> None:
+    """Those of releases before say nothing; this release says the same as the pointer, and as the bytes."""
+    clone = cloned(unpacked(name, tmp_path), store=True)
+    said = {model: stranger_model.read(pointer) for model, pointer in pointers(clone).items()}
+    assert bool(said["weights.safetensors"]) == (name == "v1-inside")
+    assert {model for model, found in said.items() if found} <= {"weights.safetensors", "records"}
+    inside = clone.json("show", "weights.safetensors")["inside"]
+    assert (inside["known_from"], inside["format"], inside["tensor_count"]) == ("bytes", "safetensors", 3)
+    for key, value in said["weights.safetensors"].items():
+        assert inside[{"tensors": "tensor_count", "of": "content"}.get(key, key)] == value
 
 
 def test_what_this_version_writes(tmp_path: Path) -> None:
