@@ -17,7 +17,19 @@ import pytest
 from modelvc.modelfiles.facts import Field
 from modelvc.modelfiles.inspect import inspect
 from modelvc.modelfiles.source import Source, of_bytes
-from tests.fixtures.attacks.building import dtype, gzip, integer, joblib, name, new, padding, pickled, u, wrapper
+from tests.fixtures.attacks.building import (
+    dtype,
+    framed,
+    gzip,
+    integer,
+    joblib,
+    name,
+    new,
+    padding,
+    pickled,
+    u,
+    wrapper,
+)
 from tests.support.inert import facts, imports
 
 
@@ -160,6 +172,12 @@ def test_arrays_that_span_windows() -> None:
     assert inspect(Source(len(data), read_at)).unreadable == ""
     assert sum(asked) < 4 << 20, "the bytes of the array are not read"
     assert facts(zlib.compress(data)).unreadable == ""
+
+
+def test_an_array_inside_of_a_frame_is_unreadable() -> None:
+    """joblib takes the array from behind the frame, and executes the rest of the frame."""
+    data = b"\x80\x04" + framed(wrapper(numpy_array_alignment_bytes=b""), b"N0" * 16, b".") + b"N." * 16
+    assert facts(data).unreadable == "an array of joblib is not as joblib writes it"
 
 
 COMPRESSED = {
