@@ -49,4 +49,6 @@ def test_chance_is_no_pickle():
 def test_the_most_that_is_done_with_a_name():
     one, other = Import("a", Use.REFERRED), Import("a", Use.CONSTRUCTED)
     assert merged([one], [other]) == merged([other], [one]) == (other,)
+    between = Import("a", Use.CREATED)
+    assert merged([between], [one]) == merged([one], [between]) == (between,)
     assert merged([Import("b", Use.REFERRED)], [one]) == (one, Import("b", Use.REFERRED))

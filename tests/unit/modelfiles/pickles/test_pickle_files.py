@@ -235,7 +235,6 @@ def test_lz4_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
         b"1.0 2.0\n",
         b"x^2 + 1\n",
         b"Version 1\n",
-        b"tree\nversion=v4\n",
         b"(base) $ ls\n",
         b"]\n",
         b"BZh",
