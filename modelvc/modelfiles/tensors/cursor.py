@@ -9,7 +9,7 @@ from modelvc.modelfiles.source import Source, Unreadable
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_WINDOW = 1 << 20
+_SMALL, _LARGE = 1 << 12, 1 << 20  # bytes of a window: after a jump, and after reading on for long
 
 
 class Cursor:
@@ -18,6 +18,7 @@ class Cursor:
     def __init__(self, source: Source, at: int = 0) -> None:
         self._source = source
         self._window, self._base = b"", at
+        self._ahead = _SMALL
         self.at = at
 
     def take(self, length: int) -> bytes:
@@ -80,7 +81,9 @@ class Cursor:
         rest = self._source.size - self.at
         if length > rest:
             raise Unreadable("a length leads behind the end of the file")
-        self._window = self._source.exactly(self.at, min(max(length, _WINDOW), rest))
+        reading_on = self._base <= self.at <= self._base + len(self._window)
+        self._ahead = min(4 * self._ahead, _LARGE) if reading_on else _SMALL
+        self._window = self._source.exactly(self.at, min(max(length, self._ahead), rest))
         self._base = self.at
 
 

@@ -9,7 +9,8 @@ import pytest
 from modelvc.modelfiles.facts import NAME, Field, Finding, ModelFacts, Severity
 from modelvc.modelfiles.inspect import inspect
 from modelvc.modelfiles.recognise import is_onnx
-from modelvc.modelfiles.source import Budget, of_bytes
+from modelvc.modelfiles.source import Budget, Source, of_bytes
+from modelvc.modelfiles.tensors import onnx
 from modelvc.modelfiles.tensors.onnx_tensors import DTYPES
 from tests.support.onnx_bytes import (
     external,
@@ -391,6 +392,19 @@ def test_the_budget():
     kinds = model(graph(*(node(f"k{n}") for n in range(60))))
     assert "members" in inspect(of_bytes(kinds), Budget(members=50)).unreadable
     assert "operations" in inspect(of_bytes(many), Budget(operations=2000)).unreadable
+
+
+def test_the_bytes_of_tensors_are_not_read(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(onnx, "_HASHED", 0)
+    data = model(graph(*(held(5, tensor(f"w{n}", (50_000,))) for n in range(40))))
+    asked = [0]
+
+    def read_at(offset: int, length: int) -> bytes:
+        asked[0] += length
+        return data[offset : offset + length]
+
+    assert len(inspect(Source(len(data), read_at)).tensors) == 40
+    assert asked[0] < len(data) / 20
 
 
 def test_a_list_of_a_million_numbers_is_passed_fast():
