@@ -18,6 +18,7 @@ _ONNX = {
     **{f"{sign}INT{bits}": f"{sign}INT{bits}".lower() for sign in ("", "U") for bits in (8, 16, 32, 64)},
 }  # fmt: skip
 _GGUF = {"F32": "float32", "F16": "float16", "F64": "float64", "BF16": "bfloat16", "I8": "int8", "I32": "int32"}
+_FRAMEWORKS = {"xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatBoost", "keras": "Keras"}
 _TREES = ("trees", "nodes", "leaves", "rounds", "vocabulary")
 
 
@@ -48,6 +49,8 @@ def _differences(known: dict[str, Any], facts: ModelFacts) -> Iterator[str]:
     }
     if facts.format == "gguf":
         del found["architecture"]  # of a family of models, no class
+    if "framework" in known:
+        known = known | {"framework": _FRAMEWORKS.get(known["framework"], known["framework"])}
     for key in ("format", "code", *sorted(known.keys() & found.keys() - {"format", "code"})):
         if found[key] != known.get(key) and not (key == "format" and "format" not in known):
             yield f"{key}: {found[key]!r}, the library says {known.get(key)!r}"
@@ -65,7 +68,8 @@ def _differences(known: dict[str, Any], facts: ModelFacts) -> Iterator[str]:
 
 def _inputs(known: dict[str, Any], facts: ModelFacts) -> Iterator[str]:
     names = [one.name for one in facts.inputs]
-    count = len(names) if any(names) else facts.inputs[0].shape[-1] if facts.inputs else None
+    whole = facts.inputs[0].shape if len(facts.inputs) == 1 else ()  # one input of all features
+    count = whole[-1] if whole else len(names)
     if known.get("n_features") not in {None, count, dict(facts.figures).get("features")}:
         yield f"features: {count}, the library says {known['n_features']}"
     if "feature_names" in known and names != [clean(name) for name in known["feature_names"]]:

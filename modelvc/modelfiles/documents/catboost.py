@@ -64,7 +64,7 @@ def read(source: Source, budget: Budget) -> ModelFacts:
     figures: Pairs = (("trees", trees.count), ("leaves", trees.leaves), ("features", len(inputs)))
     return ModelFacts(
         "catboost",
-        framework="catboost",
+        framework="CatBoost",
         version=(found[1] or found[2] or "").rstrip(".") if found else "",
         class_name="CatBoost",
         hyper_parameters=_chosen(params),

@@ -45,7 +45,7 @@ def read_members(source: Source, budget: Budget, members: tuple[Member, ...]) ->
     weights = [name for name in by_name if ".weights." in name]
     return ModelFacts(
         "keras",
-        framework="keras",
+        framework="Keras",
         version=clean(text(metadata.get("keras_version"))),
         class_name=clean(config["class_name"]),
         hyper_parameters=_chosen(entries(config.get("compile_config"))),

@@ -48,11 +48,11 @@ def read(source: Source, budget: Budget) -> ModelFacts:
     names = header.get("feature_names", "").split()
     return ModelFacts(
         "lightgbm",
-        framework="lightgbm",
+        framework="LightGBM",
         class_name="Booster",
         hyper_parameters=tuple((chosen | parameters | chosen).items()),
         figures=_figures(header, trees, leaves),
-        inputs=named_inputs(names) if len(names) <= _NAMES else (Field("", shape=(-1, len(names))),),
+        inputs=named_inputs(names) if len(names) <= _NAMES else (Field("X", shape=(-1, len(names))),),
         notes=(clean(f"model format {header['version']}"),) if "version" in header else (),
     )
 

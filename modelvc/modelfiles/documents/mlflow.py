@@ -9,6 +9,7 @@ from modelvc.modelfiles.documents.layouts import whole
 from modelvc.modelfiles.documents.yaml_text import MOST, read_yaml
 from modelvc.modelfiles.facts import Field, Finding, Import, ModelFacts, Severity, Use, clean
 from modelvc.modelfiles.json_text import read_json
+from modelvc.modelfiles.pickles.summary import FRAMEWORKS
 from modelvc.modelfiles.source import Unreadable
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ NAME = "mlflow"
 _FILE, _REQUIREMENTS = "MLmodel", "requirements.txt"
 _PYTHON = "python_function"
 _MOST = 100  # requirements and flavors
-_FRAMEWORKS = {"sklearn": "scikit-learn", "pytorch": "torch"}
 _FLAVORS = (
     "catboost", "h2o", "keras", "langchain", "lightgbm", "onnx", "paddle", "pmdarima", "prophet", "pytorch",
     "sentence_transformers", "sklearn", "spacy", "spark", "statsmodels", "tensorflow", "transformers", "xgboost",
@@ -54,7 +54,7 @@ def read(files: Mapping[str, Source], known: Sequence[Read], budget: Budget) -> 
         stated["loader_module"] = clean(loader)
     return ModelFacts(
         NAME,
-        framework=_FRAMEWORKS.get(main, clean(main)) or inner.framework,
+        framework=({"pytorch": "torch"} | FRAMEWORKS).get(main, clean(main)) or inner.framework,
         version=clean(text(flavors.get(main, {}).get(f"{main}_version"))) or inner.version,
         class_name=inner.class_name,
         hyper_parameters=inner.hyper_parameters,

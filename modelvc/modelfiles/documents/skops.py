@@ -13,6 +13,7 @@ from modelvc.modelfiles.archive import blocks, content
 from modelvc.modelfiles.documents import json_stream
 from modelvc.modelfiles.documents.skops_nodes import Node, Nodes
 from modelvc.modelfiles.facts import Field, Finding, ModelFacts, Severity, Tensor, clean
+from modelvc.modelfiles.pickles.summary import FRAMEWORKS
 from modelvc.modelfiles.source import Unreadable, of_bytes
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def read_members(source: Source, budget: Budget, members: tuple[Member, ...]) ->
     module = root.name.partition(".")[0]
     return ModelFacts(
         "skops",
-        framework={"sklearn": "scikit-learn"}.get(module, clean(module)),
+        framework=FRAMEWORKS.get(module, clean(module)),
         version=clean(root.version),
         class_name=clean(root.name.rpartition(".")[2]),
         hyper_parameters=root.params,
@@ -81,7 +82,7 @@ def _figures(tensors: tuple[Tensor, ...]) -> Pairs:
 def _inputs(root: Node) -> tuple[Field, ...]:
     if root.names:
         return tuple(Field(clean(name)) for name in root.names)
-    return (Field("", shape=(-1, root.features)),) if root.features is not None else ()
+    return (Field("X", shape=(-1, root.features)),) if root.features is not None else ()
 
 
 def _tensors(

@@ -72,10 +72,10 @@ def _facts(document: object, trees: _Trees) -> ModelFacts:
     kinds = [one for one in listed(learner.get("feature_types")) if isinstance(one, str)]
     inputs = named_inputs(names, dict(zip(names, kinds, strict=False)))
     if not inputs and isinstance(features, int):
-        inputs = (Field("", shape=(-1, features)),)
+        inputs = (Field("X", shape=(-1, features)),)
     return ModelFacts(
         "xgboost",
-        framework="xgboost",
+        framework="XGBoost",
         version=_version(root.get("version")),
         class_name="Booster",
         hyper_parameters=_chosen(learner, name, stated, config),
