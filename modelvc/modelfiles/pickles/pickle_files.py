@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from modelvc.modelfiles.documents.pickled_boosters import with_booster
 from modelvc.modelfiles.facts import ModelFacts, Use
 from modelvc.modelfiles.pickles.compression import Compression, Inflated, compression_of
 from modelvc.modelfiles.pickles.joblib_arrays import JoblibArrays
@@ -28,7 +29,7 @@ _HEAD = 4096  # bytes
 
 def read(source: Source, budget: Budget) -> ModelFacts:
     """Return what the pickle in SOURCE is: plain, or of joblib without compression."""
-    return _read(lambda: FileStream(source), "pickle", Seen(budget), places=True)
+    return _read(lambda: FileStream(source), "pickle", Seen(budget), source)
 
 
 def read_likely(source: Source, budget: Budget) -> ModelFacts:
@@ -57,7 +58,7 @@ def read_compressed(source: Source, budget: Budget) -> ModelFacts:
     if first and not is_pickle(first):
         return ModelFacts("unknown")
     seen = Seen(budget)
-    facts = _read(lambda: Inflated(source, compression, budget), "joblib", seen, places=False)
+    facts = _read(lambda: Inflated(source, compression, budget), "joblib", seen, None)
     facts = replace(facts, notes=(f"compressed by {compression.name}", *facts.notes))
     return _likely(first or b"\x80", facts)
 
@@ -72,7 +73,9 @@ def _first(source: Source, compression: Compression, budget: Budget) -> bytes:
         return b""
 
 
-def _read(open_stream: Callable[[], Stream], name: str, seen: Seen, *, places: bool) -> ModelFacts:
+def _read(open_stream: Callable[[], Stream], name: str, seen: Seen, source: Source | None) -> ModelFacts:
+    """Return what the pickles in a stream are. SOURCE: what the offsets of the stream belong to; None if nothing."""
+    places = source is not None
     arrays = JoblibArrays()
     value: Value = None
     failure = ""
@@ -89,8 +92,8 @@ def _read(open_stream: Callable[[], Stream], name: str, seen: Seen, *, places: b
     if arrays.found:
         name = "joblib"
         _also_as_plain(open_stream, seen)
-    facts = summary(name, value, seen, places=places)
-    return replace(facts, unreadable=failure or seen.trouble)
+    facts = replace(summary(name, value, seen, places=places), unreadable=failure or seen.trouble)
+    return facts if source is None else with_booster(facts, value, source, seen.budget)
 
 
 def _also_as_plain(open_stream: Callable[[], Stream], seen: Seen) -> None:

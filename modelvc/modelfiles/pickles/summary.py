@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from modelvc.modelfiles.facts import Field, ModelFacts, Pairs, Tensor, clean
 from modelvc.modelfiles.pickles.arrays import array_of
-from modelvc.modelfiles.pickles.values import Array, Entries, Items, Made, Value
+from modelvc.modelfiles.pickles.values import Entries, Items, Made, Value
 from modelvc.modelfiles.pickles.walking import attribute, attributes, described, walk
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ FRAMEWORKS = {
     "transformers": "transformers", "numpy": "numpy", "pandas": "pandas", "scipy": "scipy",
 }  # fmt: skip
 _NESTED = ("steps", "transformers", "estimators", "transformer_list")  # lists of (name, estimator, ...)
+_INSIDE = frozenset({"final_estimator_", "transformer_"})  # these take what others made of the inputs
 _PAIRS = 1000  # hyper-parameters of one model
 _FIELDS = 10_000  # names of inputs
 _DEEP = 8  # estimators inside of each other
@@ -158,15 +159,14 @@ def _is_estimator(value: Value) -> bool:
 def _inputs(value: Value) -> tuple[Field, ...]:
     """Return the inputs that an estimator, or the first one in it that says so, was fitted with."""
     for path, one in walk(value):
-        if not isinstance(one, Made) or len(path) > _DEEP:
+        if not isinstance(one, Made) or len(path) > _DEEP or not _INSIDE.isdisjoint(path):
             continue
-        names = array_of(attribute(one, "feature_names_in_"))
-        if names is not None and isinstance(names.values, (Items, Array)):
-            texts = names.values if isinstance(names.values, Items) else names.values.values
+        texts: Value = attribute(one, "feature_names_in_")
+        for _ in range(3):  # joblib has an array in an array
             array = array_of(texts)
-            items = array.values if array is not None else texts
-            if isinstance(items, Items) and items.whole and all(isinstance(name, str) for name in items.items):
-                return tuple(Field(clean(name)) for name in items.items[:_FIELDS])
+            texts = array.values if array is not None else texts
+        if isinstance(texts, Items) and texts.whole and all(isinstance(name, str) for name in texts.items):
+            return tuple(Field(clean(name)) for name in texts.items[:_FIELDS])
         count = attribute(one, "n_features_in_")
         if type(count) is int:
             return (Field("X", "", (-1, count)),)

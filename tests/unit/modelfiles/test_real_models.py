@@ -17,7 +17,6 @@ from tests.support.model_facts import differences
 
 FOLDER = ROOT / "tests/fixtures/models/inside"
 KNOWN: dict[str, Any] = json.loads((FOLDER / "facts.json").read_text(encoding="utf-8"))
-READ = {"xgboost", "lightgbm", "catboost", "skops", "keras", "huggingface", "mlflow", "unknown", "safetensors", "npz"}
 
 
 def facts_of(path: Path):
@@ -29,14 +28,16 @@ def facts_of(path: Path):
     return inspect_folder(sources, Budget()), max(map(len, files.values()))
 
 
-@pytest.mark.parametrize("name", [name for name, known in KNOWN.items() if known.get("format") in READ])
+@pytest.mark.parametrize("name", KNOWN)
 def test_facts_are_those_of_the_library(name: str) -> None:
     facts, size = facts_of(FOLDER / name)
     assert differences(KNOWN[name], facts) == []
     check_facts(facts, size)
 
 
-@pytest.mark.parametrize("name", ["skops/random-forest.skops", "keras/dense.keras"])
+@pytest.mark.parametrize(
+    "name", ["skops/random-forest.skops", "keras/dense.keras", "onnx/logistic.onnx", "torch/state-dict.pt"]
+)
 def test_a_model_that_is_saved_twice_has_one_content(name: str) -> None:
     stem, dot, ending = name.rpartition(".")
     first, second = FOLDER / name, FOLDER / f"{stem}-again{dot}{ending}"
