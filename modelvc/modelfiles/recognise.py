@@ -6,6 +6,7 @@ import re
 
 _XGBOOST_JSON = re.compile(rb'\s*\{\s*"(?:learner"\s*:\s*\{\s*"attributes"|Config"\s*:\s*\{\s*"learner")')
 _XGBOOST_UBJ = re.compile(rb"\{(?:i.|U.|I..|l.{4}|L.{8})(?:learner\{|Config\{)", re.DOTALL)
+_LIGHTGBM = re.compile(rb"tree\nversion=v[0-9]{1,3}\nnum_class=")
 _CATBOOST_JSON = re.compile(rb'\s*\{\s*"(?:ctr_data|features_info)"\s*:')
 # Formats that are recognised, and not read: how their first bytes look, and what a note calls them.
 _OTHERS = (
@@ -114,7 +115,7 @@ def is_catboost_json(head: bytes) -> bool:
 
 
 def is_lightgbm(head: bytes) -> bool:
-    return head.startswith(b"tree\nversion=")
+    return _LIGHTGBM.match(head) is not None
 
 
 def other_format(head: bytes) -> str:
