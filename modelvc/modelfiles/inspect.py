@@ -55,10 +55,16 @@ def inspect(source: Source, budget: Budget | None = None) -> ModelFacts:
         if one.recognise(head):
             read: Read = getattr(import_module(f"modelvc.modelfiles.{one.module}"), one.function)
             try:
-                return polyglots.checked(source, read(source, budget))
+                facts = polyglots.checked(source, read(source, budget))
             except OutOfTime:
                 raise
             except Unreadable as error:
                 return ModelFacts(one.name, unreadable=str(error))
+            return facts if facts.format != "unknown" or facts.notes else _unknown(head)
+    return _unknown(head)
+
+
+def _unknown(head: bytes) -> ModelFacts:
+    """Return the facts of a file that no reader knows and that begins with HEAD."""
     other = recognise.other_format(head)
     return ModelFacts("unknown", notes=(other,) if other else ())
