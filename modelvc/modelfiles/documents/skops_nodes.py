@@ -7,6 +7,7 @@ for one node alone, or readers disagree.
 from __future__ import annotations
 
 import json
+import re
 from math import isfinite
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -26,15 +27,22 @@ _TEXT = 400  # characters of plain data that is kept
 _KEPT = 150  # bytes of memory for an id, an array or an import
 _JSON, _CACHED, _DICT = "JsonNode", "CachedNode", "DictNode"
 _REFERRED = frozenset({"FunctionNode", "TypeNode"})  # named, and not called
-_OBJECTS = frozenset({"ObjectNode", "TreeNode", "ReduceNode", "LossNode", "QuantileForestNode"})
-# These call the class that they name, or make an instance of it.
-_CONSTRUCTED = _OBJECTS | frozenset({
+_OBJECT = "ObjectNode"  # makes an object by its `__new__` alone, and gives it a state
+_OBJECTS = frozenset({_OBJECT, "TreeNode", "ReduceNode", "LossNode", "QuantileForestNode"})
+# These call the class that they name.
+_CONSTRUCTED = (_OBJECTS - {_OBJECT}) | frozenset({
     _DICT, "DefaultDictNode", "ListNode", "SetNode", "TupleNode", "SliceNode", "BytesNode", "BytearrayNode",
     "NdArrayNode", "MaskedArrayNode", "DTypeNode", "RandomStateNode", "RandomGeneratorNode", "SparseMatrixNode",
     "ConstructorFromReduceNode", "PartialNode", "MethodNode", "OperatorFuncNode", "_DictWithDeprecatedKeysNode",
 })  # fmt: skip
 # An array is read, not called; the class of any other node of these kinds is called with it.
 _ARRAY_CLASSES = frozenset({("NdArrayNode", "numpy.ndarray"), ("MaskedArrayNode", "numpy.ma.MaskedArray")})
+# Scalars and dtypes of numpy, which an array node makes of the array that it loaded: harmless with any array.
+_SCALAR = re.compile(
+    r"numpy\.(?:dtype|bool_?|u?int(?:8|16|32|64)|float(?:16|32|64|128)|complex(?:64|128|256)|(?:c?long)?double"
+    r"|str_|bytes_|datetime64|timedelta64|dtypes\.[A-Z][A-Za-z0-9]*)"
+)
+_OF_ARRAYS = frozenset({"NdArrayNode", "DTypeNode"})
 # Classes of plain data, for which a pickle has opcodes and no imports.
 _PLAIN = frozenset({
     "builtins.dict", "builtins.list", "builtins.set", "builtins.tuple", "builtins.slice", "builtins.bytes",
@@ -106,7 +114,7 @@ class Nodes:
         if not (isinstance(loader, str) and isinstance(name, str) and isinstance(module, str)):
             raise Unreadable("schema.json has a node without a class")
         full = f"{module}.{name}"
-        if loader not in _REFERRED | _CONSTRUCTED | {_JSON, _CACHED}:
+        if loader not in _REFERRED | _CONSTRUCTED | {_OBJECT, _JSON, _CACHED}:
             raise Unreadable(f"schema.json has a node of an unknown kind, {clean(loader)}")
         label = self._label(loader, full, value)
         self._look_up(loader, full, value)
@@ -150,9 +158,9 @@ class Nodes:
 
     def _look_up(self, loader: str, full: str, value: dict[str, object]) -> None:
         """Take the names that a node looks up."""
-        if loader in _REFERRED:
+        if loader in _REFERRED or (loader in _OF_ARRAYS and _SCALAR.fullmatch(full)):
             self._import(full, Use.REFERRED)
-        elif loader == "ObjectNode" or (loader, full) in _ARRAY_CLASSES:
+        elif loader == _OBJECT or (loader, full) in _ARRAY_CLASSES:
             self._import(full, Use.CREATED)  # by `__new__` alone
         elif loader in _CONSTRUCTED:
             self._import(full, Use.CONSTRUCTED)

@@ -63,7 +63,7 @@ def uses(schema: object, members: dict[str, bytes] | None = None) -> dict[str, U
     return {one.name: one.use for one in found.imports}
 
 
-REFERRED, CONSTRUCTED = Use.REFERRED, Use.CONSTRUCTED
+REFERRED, CREATED, CONSTRUCTED = Use.REFERRED, Use.CREATED, Use.CONSTRUCTED
 
 
 @pytest.mark.parametrize(
@@ -95,6 +95,8 @@ REFERRED, CONSTRUCTED = Use.REFERRED, Use.CONSTRUCTED
         (dictionary({"id": plain(1)}, node("FunctionNode", "os.system")), {"os.system": CONSTRUCTED}),
         (dictionary({"id": plain(1)}, node("TypeNode", "os.system")), {"os.system": CONSTRUCTED}),
         (node("DictNode", "evil.Dict", content={}, key_types=listed()), {"evil.Dict": CONSTRUCTED}),
+        (node("NdArrayNode", "numpy.float64", type="json", content=[], shape=listed()), {"numpy.float64": REFERRED}),
+        (node("NdArrayNode", "numpy.memmap", type="json", content=[], shape=listed()), {"numpy.memmap": CONSTRUCTED}),
         (node("NdArrayNode", "evil.Array", type="json", content=[], shape=listed()), {"evil.Array": CONSTRUCTED}),
         (node("LossNode", "evil.Loss", __reduce__={"args": listed()}, content=listed()), {"evil.Loss": CONSTRUCTED}),
     ],
