@@ -98,7 +98,7 @@ def test_a_model_that_loads_no_package_has_none(clone: Clone) -> None:
         ModelFacts("unknown"),
         ModelFacts("pickle", imports=(Import("collections.OrderedDict", Use.CONSTRUCTED),)),
     ]):  # fmt: skip
-        assert "note" not in add(clone, seed=seed, facts=facts)
+        assert "no environment" not in add(clone, seed=seed, facts=facts)
         assert table(clone) == {}
 
 
@@ -126,7 +126,7 @@ def test_models_of_real_libraries(clone: Clone, home: FakeEnvironment, file: str
     home.install("torch", "2.13.0", "torch")
     home.install("lightgbm", "4.7.0", "lightgbm")
     clone.write("model", (MODELS / file).read_bytes())
-    assert "note" not in clone.mvc("add", "model").err
+    assert "no environment" not in clone.mvc("add", "model").err
     assert table(clone, "model").get("needs", []) == needs
 
 

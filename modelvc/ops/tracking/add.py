@@ -303,7 +303,8 @@ def _write_pointers(
         if pointer.model is None and _is_new(target, content):
             pointer, why = describer.describe(target.path, pointer)
         pointer, note = with_measurements(repo, target.path, pointer, target.head or target.before, given)
-        pointer, more = environments.recorded(target.path, pointer, target.before)
+        # What takes long to look at is not looked at twice.
+        pointer, more = (pointer, "") if why else environments.recorded(target.path, pointer, target.before)
         pointer, note = fitting(pointer), "; ".join(filter(None, (note, more, why)))
         hidden = hide.hide(repo, target.path, again=target.head is None)
         staged += [hidden] if hidden else []

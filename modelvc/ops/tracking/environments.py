@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from modelvc.errors import FormatError, ModelvcError
 from modelvc.formats.pointer.environment import NAME
+from modelvc.models.inside.pointer_part import fitting
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -61,17 +62,19 @@ class Environments:
         if self._asked is None or (known and not self._asked.named):
             return pointer, ""
         from modelvc.models.environment.locks import lock_beside
-        from modelvc.models.environment.record import NOTHING, record
+        from modelvc.models.environment.record import modules_needed, record
         from modelvc.models.inside.facts import facts_of
 
         try:
             facts = facts_of(self._repo, pointer, path=path, seconds=_PATIENCE)
         except ModelvcError:  # the version is stored; what is inside is said by the commands that look at it
-            facts = None
-        found = record(self._asked, pointer.oid, facts, lock_beside(self._repo, path)) if facts else NOTHING
+            return pointer, ""
+        if facts is None or not modules_needed(facts):
+            return pointer, ""
+        found = record(self._asked, pointer.oid, facts, lock_beside(self._repo, path))
         if found.environment is None:
             return pointer, found.note
-        made = replace(pointer, env=found.environment)
+        made = fitting(replace(pointer, env=found.environment))
         try:
             made.encode()
         except FormatError:  # metrics fill the pointer
