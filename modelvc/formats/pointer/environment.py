@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from modelvc.formats import toml
 
 NAME = "env"
-_PACKAGE = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
-_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")
+_PACKAGES = re.compile(r"(?:[a-z0-9]+(?:-[a-z0-9]+)*+==[A-Za-z0-9][A-Za-z0-9.!+_-]*+\n)*+")
 _TEXTS = ("python", "implementation", "platform", "machine", "libc")
 _KEYS = frozenset({"of", *_TEXTS, "bytecode", "needs", "packages", "direct", "lock", "lock_digest"})
 
@@ -69,15 +68,18 @@ class Environment:
             if len(text) > limits.ENVIRONMENT_TEXT or not text.isprintable() or not (text or key == "libc"):
                 raise FormatError(f'the "{key}" of its environment cannot be "{shown(text, 40)}"')
         names = [one.name for one in self.packages]
-        for one in self.packages:
-            if not _PACKAGE.fullmatch(one.name) or not _VERSION.fullmatch(one.version):
-                raise FormatError(f'"{shown(one.name, 40)}" in "{shown(one.version, 40)}" is not a package')
+        text = "".join(f"{name}=={version}\n" for name, version in self.packages)
+        good = _PACKAGES.match(text)
+        if good is None or good.end() != len(text) or text.count("\n") != len(self.packages):
+            raise FormatError(
+                f'"{shown(text[good.end() if good else 0 :].partition(chr(10))[0], 80)}" is not a package'
+            )
         for listed in (names, self.needs, self.direct):
             if any(one >= other for one, other in pairwise(listed)):
                 raise FormatError("the packages of its environment are not sorted, each once")
         if not {*self.needs, *self.direct} <= set(names):
             raise FormatError("its environment names a package without a version")
-        if sum(len(one.name) + len(one.version) for one in self.packages) > limits.ENVIRONMENT_PACKAGES:
+        if len(text) - 3 * len(names) > limits.ENVIRONMENT_PACKAGES:
             raise FormatError(f"the packages of its environment are larger than {limits.ENVIRONMENT_PACKAGES:,} bytes")
 
     @property
@@ -112,35 +114,33 @@ def read(table: object, oid: Oid) -> Environment | None:
     if table.get("bytecode", True) is not True:  # 1 is equal to it
         return None
     try:
-        found = Environment(
+        return Environment(
             oid,
-            **{key: _text(table, key) for key in _TEXTS},
+            **{key: _text(table, key) for key in _TEXTS if key in table or key != "libc"},
             bytecode="bytecode" in table,
             needs=_texts(table, "needs"),
-            packages=tuple(_package(text) for text in _texts(table, "packages")),
+            packages=tuple(map(_package, _texts(table, "packages"))),
             direct=_texts(table, "direct"),
-            lock=_lock(table),
+            lock=_lock(table) if "lock" in table or "lock_digest" in table else None,
         )
     except (FormatError, ValueError):
         return None
-    return found if found.encode() == table else None
 
 
 def _text(table: Mapping[str, object], key: str) -> str:
-    value = table.get(key, "")
-    if not isinstance(value, str):
-        raise FormatError(f'"{key}" is not a string')
+    value = table.get(key)
+    if not isinstance(value, str) or not value:
+        raise FormatError(f'"{key}" is not a text')
     return value
 
 
 def _texts(table: Mapping[str, object], key: str) -> tuple[str, ...]:
-    value = table.get(key, [])
-    if not isinstance(value, list):
-        raise FormatError(f'"{key}" is not a list')
-    found = tuple(one for one in value if isinstance(one, str))
-    if len(found) != len(value):
-        raise FormatError(f'"{key}" is not a list of strings')
-    return found
+    if key not in table:
+        return ()
+    value = table[key]
+    if not isinstance(value, list) or not value or not all(isinstance(one, str) for one in value):
+        raise FormatError(f'"{key}" is not a list of texts')
+    return tuple(value)
 
 
 def _package(text: str) -> Package:
@@ -148,7 +148,5 @@ def _package(text: str) -> Package:
     return Package(name, version)
 
 
-def _lock(table: Mapping[str, toml.Value]) -> LockFile | None:
-    if "lock" not in table:
-        return None
+def _lock(table: Mapping[str, object]) -> LockFile:
     return LockFile(SafeRelPath.parse(_text(table, "lock")), Oid.parse(_text(table, "lock_digest")))

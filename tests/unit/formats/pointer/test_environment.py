@@ -111,6 +111,7 @@ def test_its_place_is_behind_the_predictions_and_before_the_model():
         ("numpy==2.4.6", "numpy=="),
         ("numpy==2.4.6", "numpy== 2.4.6"),
         ("numpy==2.4.6", "numpy==2.4.6\\n-r x"),
+        ("numpy==2.4.6", "numpy==2.4.6\\nother==1"),
         ("numpy==2.4.6", "Numpy==2.4.6"),
         ("numpy==2.4.6", "num--py==2.4.6"),
         ("numpy==2.4.6", "numpy==2.4.6 --index-url=x"),
