@@ -242,7 +242,7 @@ def _print_tensors(found: TensorChanges, *, deep: bool) -> None:
     shown_rows = compared if deep else compared[:_TENSORS]
     if shown_rows:
         _print_numbers(shown_rows)
-    left = [one for one in changed if one not in [row for row, _ in shown_rows]]
+    left = changed[len(shown_rows) :]  # those that were compared come first
     if found.unread:
         render.out(f"  not compared: {shown(found.unread)}")
     if left and shown_rows:
