@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import struct
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -141,3 +143,30 @@ def test_names_from_a_file_are_inert(clone: Clone) -> None:
     out = clone.mvc("diff").out
     assert "red" in out
     assert "\x1b" not in out
+
+
+def test_the_shards_of_a_folder_are_one_model(clone: Clone) -> None:
+    folder = clone.path / "llm"
+    folder.mkdir()
+    (folder / "config.json").write_text('{"architectures": ["Tiny"], "model_type": "tiny", "hidden_size": 2}')
+    (folder / "1.safetensors").write_bytes(weights(a=[1, 2], b=[3, 4], c=[5, 6]))
+    (folder / "2.safetensors").write_bytes(weights(d=[7, 8]))
+    clone.mvc("add", "llm")
+    clone.git("commit", "-qm", "old")
+    (folder / "1.safetensors").write_bytes(weights(a=[1, 2], c=[5, 9]))
+    (folder / "2.safetensors").write_bytes(weights(b=[3, 4], d=[7, 8]))
+    lines = [" ".join(line.split()) for line in block(clone)]
+    assert lines[0].startswith("llm transformers Tiny")
+    assert "tensors 4: 1 changed, 3 same" in lines
+    assert any(line.startswith("c 1 of 2 3 0.384 0.98244") for line in lines)
+
+
+def weights(**tensors: list[float]) -> bytes:
+    """A safetensors file."""
+    header, data = {}, b""
+    for name, values in tensors.items():
+        packed = struct.pack(f"<{len(values)}f", *values)
+        header[name] = {"dtype": "F32", "shape": [len(values)], "data_offsets": [len(data), len(data) + len(packed)]}
+        data += packed
+    text = json.dumps(header).encode()
+    return struct.pack("<Q", len(text)) + text + data
