@@ -10,6 +10,7 @@ from modelvc.modelfiles.pickles.values import Array, Blob, Entries, Global, Item
 _SIMPLE = re.compile(r"([biufcOSUVMm])(\d{1,9})")
 _NAMES = {"i": "int", "u": "uint", "f": "float", "c": "complex"}
 _DEEP = 8  # dtypes inside of each other
+_MOST = 1000  # dtypes inside of one
 _HAS_OBJECTS = 1  # in the flags of a dtype
 _STATE = 8  # entries of a dtype's state with flags
 _MODULES = ("numpy.core.", "numpy._core.")
@@ -27,8 +28,22 @@ class DType(NamedTuple):
     objects: bool
 
 
-def dtype_of(value: Value, deep: int = 0) -> DType | None:
+def dtype_of(value: Value) -> DType | None:
     """Return the dtype that VALUE makes; None if it is not exactly as numpy pickles one."""
+    return _dtype(value, 0, {})
+
+
+def _dtype(value: Value, deep: int, known: dict[int, DType | None]) -> DType | None:
+    """Return the dtype that VALUE makes, DEEP inside of others. KNOWN: those by id, since one may be in many fields."""
+    if id(value) not in known:
+        if len(known) >= _MOST:
+            return None
+        known[id(value)] = None  # while it is looked at: no dtype holds itself
+        known[id(value)] = _looked_at(value, deep, known)
+    return known[id(value)]
+
+
+def _looked_at(value: Value, deep: int, known: dict[int, DType | None]) -> DType | None:
     if not (isinstance(value, Made) and value.name == "numpy.dtype" and value.how == "REDUCE" and value.built == 1):
         return None
     match value.args, value.state:
@@ -44,7 +59,7 @@ def dtype_of(value: Value, deep: int = 0) -> DType | None:
         return None
     objects = kind == "O"
     if kind == "V":
-        inner = _fields(names, fields, base, deep)
+        inner = None if deep > _DEEP else _fields((names, fields, base), deep, known)
         if inner is None or any(one.size > claimed for one in inner):
             return None
         objects = any(one.objects for one in inner)
@@ -55,10 +70,9 @@ def dtype_of(value: Value, deep: int = 0) -> DType | None:
     return DType(_name(kind, claimed, structured=names is not None), claimed, objects)
 
 
-def _fields(names: Value, fields: Value, base: Value, deep: int) -> list[DType] | None:
-    """Return the dtypes inside of a dtype; None if one is unclear."""
-    if deep > _DEEP:
-        return None
+def _fields(parts: tuple[Value, Value, Value], deep: int, known: dict[int, DType | None]) -> list[DType] | None:
+    """Return the dtypes inside of a dtype, of its names, fields and base in PARTS; None if one is unclear."""
+    names, fields, base = parts
     inner: list[Value] = []
     if isinstance(base, tuple) and base:
         inner.append(base[0])
@@ -68,7 +82,7 @@ def _fields(names: Value, fields: Value, base: Value, deep: int) -> list[DType] 
         if not isinstance(fields, Entries) or not fields.whole or not isinstance(names, (tuple, Items)):
             return None
         inner += [one[0] if isinstance(one, tuple) and one else None for one in fields.values]
-    found = [dtype_of(one, deep + 1) for one in inner]
+    found = [_dtype(one, deep + 1, known) for one in inner]
     return None if None in found else [one for one in found if one is not None]
 
 

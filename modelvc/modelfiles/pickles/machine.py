@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from modelvc.modelfiles.pickles.values import Value
 
 _LONGEST = 300  # bytes of an opcode that is read without a look at the end of the window: SHORT_BINUNICODE has 257
+_FIRST = 1 << 15  # bytes of the first window: most pickles behind others are short
 _STEP = 1 << 16  # bytes between two looks at the budget
 _LIVE = 40 << 20  # bytes of values that may be alive
 _GROWTH = 100_000  # blocks of memory between two weighings, and one more for each _LIGHT bytes that are alive
@@ -33,6 +34,8 @@ _FLOATS = re.compile(rb"(?:G.{8})++", re.DOTALL).match
 
 class Machine(State):
     """One reading of one pickle."""
+
+    _size, _last = _FIRST, False  # of the next window; whether the window is the last
 
     def run(self, at: int) -> tuple[Value, int]:
         """Return what the pickle at AT builds, and the offset behind it. Raises Unreadable."""
@@ -149,10 +152,11 @@ class Machine(State):
 
     def _refill(self, at: int) -> None:
         """Move the window to AT. Raises Unreadable at the end, and behind it."""
-        self.window = self.stream.window(at, WINDOW)
+        size, self._size = self._size, WINDOW
+        self.window = self.stream.window(at, size)
         self.base, self.real = at, len(self.window)
-        self._safe = self.real - _LONGEST
-        if self.real < WINDOW:
+        self._safe, self._last = self.real - _LONGEST, self.real < size
+        if self._last:
             if not self.real:
                 self.stream.ends(at)
                 raise Ends
@@ -160,7 +164,7 @@ class Machine(State):
             self._safe = self.real
 
     def _stop(self, value: Value, end: int) -> tuple[Value, int]:
-        if self.real < WINDOW and end > self.base + self.real:
+        if self._last and end > self.base + self.real:
             raise Ends
         if end < self.frame_end:
             self.seen.doubt("a frame goes on behind the end of its pickle")

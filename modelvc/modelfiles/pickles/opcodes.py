@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     Act = Callable[[State, int], int]
 
 _NEWEST = 5  # protocol
+_NAMES = 10_000  # texts in persistent ids that are kept
 _NUMBER = 40  # letters of a number that is read
 _DIGITS = re.compile(rb"\d{1,10}")
 _LONG_DIGITS = re.compile(rb"[-+]?\d+L?")
@@ -552,7 +553,7 @@ def _binpersid(machine: State, i: int) -> int:
 
 
 def _persistent(machine: State, key: Value) -> None:
-    if isinstance(key, tuple):
+    if isinstance(key, tuple) and len(machine.names) < _NAMES:
         machine.names.update(part for part in key[:4:3] if isinstance(part, str))
     if machine.persist is None:
         machine.seen.doubt("the pickle names objects outside of the file")

@@ -117,6 +117,7 @@ def _others(stream: Stream, at: int, seen: Seen, arrays: JoblibArrays | None) ->
     """Read one pickle after the other, from the offset AT to the end of STREAM."""
     while not stream.ends(at):
         seen.budget.open_members(1)
+        seen.budget.look_at_clock()
         try:
             _, at = Machine(stream, seen, on_build=arrays).run(at)
         except OutOfTime:

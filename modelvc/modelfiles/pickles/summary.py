@@ -8,6 +8,7 @@ from modelvc.modelfiles.facts import Field, ModelFacts, Pairs, Tensor, clean
 from modelvc.modelfiles.pickles.arrays import array_of
 from modelvc.modelfiles.pickles.values import Entries, Items, Made, Value
 from modelvc.modelfiles.pickles.walking import attribute, attributes, described, walk
+from modelvc.modelfiles.source import OutOfTime, Unreadable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,6 +26,7 @@ _NESTED = ("steps", "transformers", "estimators", "transformer_list")  # lists o
 _INSIDE = frozenset({"final_estimator_", "transformer_"})  # these take what others made of the inputs
 _PAIRS = 1000  # hyper-parameters of one model
 _FIELDS = 10_000  # names of inputs
+_KEPT = 300  # bytes of memory for one tensor
 _DEEP = 8  # estimators inside of each other
 _FLOATS = frozenset({"float16", "float32", "float64", "float128", "complex64", "complex128"})
 
@@ -34,14 +36,14 @@ def summary(name: str, value: Value, seen: Seen, *, places: bool, tensors: Descr
 
     PLACES: whether offsets are those of the file. TENSORS: returns the tensor that the value at a path is, or None.
     """
-    found = _Found()
-    for path, one in walk(value):
-        tensor = tensors(path, one) if tensors is not None else None
-        if tensor is not None:
-            seen.budget.open_members(1)
-            found.tensors.append(tensor)
-        else:
-            found.take(path, one, seen, places=places)
+    found = _Found(seen, places=places)
+    try:
+        for path, one in walk(value):
+            found.take(path, one, tensors)
+    except OutOfTime:
+        raise
+    except Unreadable as error:  # imports and findings still count
+        seen.doubt(str(error))
     class_name = value.name if isinstance(value, Made) else ""
     framework = FRAMEWORKS.get(class_name.partition(".")[0], "") if class_name else ""
     return ModelFacts(
@@ -62,22 +64,29 @@ def summary(name: str, value: Value, seen: Seen, *, places: bool, tensors: Descr
 class _Found:
     """What a walk through a model collects."""
 
-    def __init__(self) -> None:
+    def __init__(self, seen: Seen, *, places: bool) -> None:
         self.version = ""
         self.tensors: list[Tensor] = []
         self.parameters = 0
+        self._budget = seen.budget
+        self._places = places
         self._trees: list[_Tree] = []
         self._layers = 0
 
-    def take(self, path: tuple[str, ...], value: Value, seen: Seen, *, places: bool) -> None:
-        """Collect what VALUE at PATH says."""
-        array = array_of(value)
+    def take(self, path: tuple[str, ...], value: Value, tensors: Describe | None) -> None:
+        """Collect what VALUE at PATH says. Raises Unreadable beyond the budget."""
+        self._budget.operate(1)
+        tensor = tensors(path, value) if tensors is not None else None
+        array = array_of(value) if tensor is None else None
         if array is not None:
-            seen.budget.open_members(1)
-            at = (array.start, array.end) if places else (-1, -1)
-            self.tensors.append(Tensor(clean(".".join(path)), array.dtype, array.shape, *at))
+            at = (array.start, array.end) if self._places else (-1, -1)
+            tensor = Tensor(clean(".".join(path)), array.dtype, array.shape, *at)
             if array.dtype in _FLOATS and any(name.endswith("_") for name in path) and "tree_" not in path:
-                self.parameters += self.tensors[-1].elements
+                self.parameters += tensor.elements
+        if tensor is not None:
+            self._budget.open_members(1)
+            self._budget.keep(_KEPT + len(tensor.name))
+            self.tensors.append(tensor)
             return
         if isinstance(value, Made):
             version = attribute(value, "_sklearn_version")

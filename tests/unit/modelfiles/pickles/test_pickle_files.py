@@ -6,7 +6,9 @@ import bz2
 import lzma
 import pickle
 import random
+import struct
 import sys
+import time
 import types
 import zlib
 from typing import Any
@@ -30,7 +32,7 @@ from tests.fixtures.attacks.building import (
     u,
     wrapper,
 )
-from tests.support.inert import facts, imports
+from tests.support.inert import facts, imports, known_bad
 
 
 def made(class_name: str, **state: Any) -> Any:
@@ -217,6 +219,41 @@ def test_what_follows_a_compressed_stream(kind: str) -> None:
 def test_lz4_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "lz4.frame", None)
     assert facts(b"\x04\x22\x4d\x18" + bytes(20)).unreadable == "reading it needs the library lz4"
+
+
+def test_findings_count_beyond_the_budget() -> None:
+    data = pickle.dumps([np.zeros(at) for at in range(50)], 4)
+    run = b"cos\nsystem\n(S'true'\ntR."
+    found = facts(data + run, members=20)
+    assert found.unreadable == "it has more members than are read"
+    assert known_bad(found) == ["calls os.system"]
+
+
+def test_dtypes_in_each_other_do_not_expand() -> None:
+    """Eight times a hundred fields of one dtype: 100**8 of them."""
+    inner = dtype() + b"\x94"
+    for at in range(8):
+        got = b"j" + struct.pack("<I", at)
+        names = b"(" + b"".join(u(f"f{one}") for one in range(100)) + b"t"
+        fields = b"}(" + b"".join(u(f"f{one}") + got + b"K\x00\x86" for one in range(100)) + b"u"
+        inner += b"0" + dtype("V8", order="|", size=8, fields=names + fields) + b"\x94"
+    start = time.process_time()
+    assert facts(pickled(inner)).unreadable == ""
+    joblib_file = b"\x80\x04" + inner + b"0" + wrapper(dtype=b"j" + struct.pack("<I", 8))
+    facts(joblib_file)
+    assert time.process_time() - start < 5
+
+
+def test_many_pickles_are_read_in_little() -> None:
+    asked: list[int] = []
+    data = b"\x80\x04N." * 2000 + bytes(3 << 20)
+
+    def read_at(at: int, length: int) -> bytes:
+        asked.append(length)
+        return data[at : at + length]
+
+    assert inspect(Source(len(data), read_at)).unreadable
+    assert max(asked[:2000]) <= 1 << 16
 
 
 # -- what is no pickle
