@@ -88,6 +88,7 @@ CALLED = {
     "builtins.range": "data",
     "builtins.set": "data",
     "builtins.slice": "data",
+    "builtins.tuple": "data",
     "collections.OrderedDict": "data",
     "collections.Counter": "data",
     "collections.deque": "data",
@@ -167,6 +168,7 @@ CALLED = {
 # What classes run when an object of them is made by `__new__`, gets its state or is deleted, and why that is harmless.
 HOOKS = {
     "builtins.dict.__new__": "an empty dict",
+    "builtins.tuple.__new__": "data",
     "catboost.core.*": "reads the bytes of a model, and sets attributes",
     "lightgbm.basic.Booster.*": "reads the text of a model, and frees only what it made of that text",
     "numpy.ndarray.*": "an array: sizes are compared with bytes",
@@ -178,6 +180,7 @@ HOOKS = {
     "scipy.sparse._*.__setstate__": "sets attributes",
     "sklearn.base.BaseEstimator.__setstate__": "compares the version, warns, and sets attributes",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor.__setstate__": "sets attributes",
+    "sklearn.impute._iterative._ImputerTriplet.__new__": "a tuple of names",
     "sklearn.isotonic.IsotonicRegression.__setstate__": "sets attributes, and makes a function of two arrays",
     "sklearn.linear_model._passive_aggressive.*.__new__": "warns",
     "sklearn.metrics._dist_metrics.*": "sets numbers and arrays",
