@@ -12,6 +12,7 @@ argument and no state makes it run, import or open anything. The script stops at
 
 from __future__ import annotations
 
+import array
 import collections
 import datetime as dt
 import decimal
@@ -20,8 +21,11 @@ import inspect as python_inspect
 import io
 import os
 import pickle
+import random
+import re
 import sys
 import tempfile
+import types
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
@@ -76,6 +80,10 @@ REFUSED = {
 
 # Names that a file may call, and why that is harmless whatever the arguments and the state. Globs.
 CALLED = {
+    "array.*": "data: the class of an array is checked by the function that makes it",
+    "random.Random": "numbers",
+    "re._compile": "a pattern, which can at worst be slow",
+    "types.SimpleNamespace": "data",
     "_codecs.encode": "an encoding of Python; its name cannot lead out of the package `encodings`",
     "builtins.bytearray": "data",
     "builtins.bytes": "data",
@@ -178,6 +186,8 @@ HOOKS = {
     "pandas.*Index.__new__": "an index of its arguments",
     "pandas.core.internals.managers.*": "sets attributes",
     "scipy.sparse._*.__setstate__": "sets attributes",
+    "random.Random.*": "sets numbers",
+    "_random.Random.*": "sets numbers",
     "sklearn.base.BaseEstimator.__setstate__": "compares the version, warns, and sets attributes",
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor.__setstate__": "sets attributes",
     "sklearn.impute._iterative._ImputerTriplet.__new__": "a tuple of names",
@@ -426,7 +436,8 @@ def _python() -> Values:
         collections.defaultdict(int, a=1), collections.defaultdict(list), dt.datetime(2020, 1, 2, 3),  # noqa: DTZ001
         dt.date(2020, 1, 2), dt.timedelta(1), dt.time(1), dt.datetime(2020, 1, 2, tzinfo=dt.UTC),
         decimal.Decimal("1.5"), fractions.Fraction(1, 3), uuid.UUID(int=1), object(),
-        (int, float, str, bool, list, dict),
+        (int, float, str, bool, list, dict), array.array("d", [1.0]), random.Random(1), re.compile("a"),
+        types.SimpleNamespace(a=1),
     ):  # fmt: skip
         yield type(one).__name__, one
 
