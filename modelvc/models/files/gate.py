@@ -47,6 +47,11 @@ class Looked:
     blocked: bool
 
     @property
+    def is_news(self) -> bool:
+        """Whether it tells the author of the file something: they know if it is of no format that is read."""
+        return self.blocked or self.verdict != UNKNOWN
+
+    @property
     def words(self) -> str:
         """The verdict and its reasons in one clause."""
         return f"{self.verdict}: {self.why}" if self.why else self.verdict

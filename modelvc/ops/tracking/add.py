@@ -329,7 +329,7 @@ def _with_verdicts(repo: Repo, done: Sequence[AddedModel]) -> tuple[AddedModel, 
             name = ObjectName(model.kind, Oid.parse(model.oid))
             looked = gate.look(model.path, name, seconds=_GLANCE)
         words = ""
-        if looked:
+        if looked and looked.is_news:
             words = f"a checkout would block it: {looked.words}" if looked.blocked else looked.words
         found.append(replace(model, note="; ".join(filter(None, (model.note, words)))))
     return tuple(found)

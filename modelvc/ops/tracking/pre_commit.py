@@ -116,7 +116,7 @@ def _verdicts(repo: Repo, stored: Mapping[str, Pointer]) -> tuple[list[str], lis
         looked = gate.look(model, pointer)
         if looked and looked.blocked:
             problems.append(f"{shown(model)} would be blocked at a checkout: {shown(looked.words)}")
-        elif looked:
+        elif looked and looked.is_news:
             warnings.append(f"{shown(model)} is {shown(looked.words)}")
     return problems, warnings
 
