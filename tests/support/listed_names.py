@@ -114,6 +114,7 @@ CALLED = {
     "numpy.float*": "a number",
     "numpy.int*": "a number",
     "numpy.uint*": "a number",
+    "numpy.*long*": "a number",
     "numpy.str_": "a text",
     "numpy.bytes_": "data",
     "numpy.random.Generator": "a generator over a bit generator",
@@ -527,10 +528,12 @@ def _catboost() -> Values:
     import catboost
 
     x, y = _data()[1]
-    for kind in (catboost.CatBoostClassifier, catboost.CatBoostRegressor, catboost.CatBoostRanker):
+    for kind in (catboost.CatBoost, catboost.CatBoostClassifier, catboost.CatBoostRegressor, catboost.CatBoostRanker):
         given = {"group_id": [n // 10 for n in range(60)]} if kind is catboost.CatBoostRanker else {}
-        yield kind.__name__, kind(iterations=3, verbose=False)
-        yield kind.__name__, kind(iterations=3, verbose=False, allow_writing_files=False).fit(x, y, **given)
+        yield kind.__name__, kind({"iterations": 3}) if kind is catboost.CatBoost else kind(iterations=3)
+        if kind is not catboost.CatBoost:
+            made = kind(iterations=3, verbose=False, allow_writing_files=False)
+            yield kind.__name__, made.fit(x, y, **given)
 
 
 def _xgboost() -> Values:
