@@ -13,8 +13,10 @@ import typer.main
 
 from modelvc.cli.app import build
 from modelvc.cli.catalog import COMMANDS, ELSEWHERE, GROUPS, SECTIONS
+from modelvc.modelfiles.facts import Import, ModelFacts, Use
 from tests.support import reference
 from tests.support.clone import ROOT, Clone
+from tests.support.environments import FakeEnvironment, know
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,6 +65,7 @@ def _make(folder: Path) -> None:
     clone.write(".gitignore", b"metrics.json\n")
     clone.write("models/bert/weights", 1)
     clone.mvc("add", "models/bert", "-m", "accuracy=0.8")
+    clone.write("uv.lock", b"version = 1\n")
     clone.write("train.ipynb", _notebook("a", "b", "c", "d", "e", "f", "g", "h"))
     _version(clone, 1, "accuracy=0.91")
     clone.git("tag", "v1.0")
@@ -83,6 +86,7 @@ def _make(folder: Path) -> None:
 
 def _version(clone: Clone, seed: int, *metrics: str, message: str = "a version") -> None:
     clone.write("model.pkl", seed)
+    know(clone, "model.pkl", ModelFacts("pickle", imports=(Import("numpy.ndarray", Use.REFERRED),)))
     clone.mvc("add", "model.pkl", "-m", "data=test", *(word for one in metrics for word in ("-m", one)))
     clone.git("add", ".")
     clone.git("commit", "-qm", message)
@@ -165,6 +169,11 @@ def _notebook_run(clone: Clone) -> None:
     clone.write("train.ipynb", clone.read("train.ipynb").replace(b"said", b"said more"))
 
 
+def _environment(clone: Clone) -> None:
+    packages = clone.json("env", "show", "model.pkl")["packages"]
+    FakeEnvironment.new(clone.path / ".venv").install("numpy", packages["numpy"])
+
+
 def _new_remote(clone: Clone) -> None:
     """A copy of the project is another clone to the remotes that it was copied with."""
     clone.mvc("remote", "set-url", "origin", "../new-store")
@@ -188,6 +197,7 @@ BEFORE: dict[str, Callable[[Clone], object]] = {
     "mvc notebook refresh": _notebook_run,
     "mvc notebook diff train.ipynb": _notebook_run,
     "mvc gc --remote": _new_remote,
+    "mvc env check --python": _environment,
     "mvc trust --imports": lambda clone: clone.write(TRUSTED, b'format = 1\n\n[imports]\n"a.B" = "created"\n'),
     "mvc notebook check": lambda clone: clone.mvc("notebook", "strip"),
 }

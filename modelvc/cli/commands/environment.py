@@ -104,7 +104,7 @@ def env_check(model: Model, python: PythonOption = "") -> None:
 
     Examples:
       mvc env check model.pkl                                 # with the Python here
-      mvc env check --python /opt/app/bin/python model.pkl    # with another one
+      mvc env check --python .venv/bin/python model.pkl       # with another one
       mvc env check model.pkl.mvc                             # in an image: the pointer is enough
     """
     recorded, repo = _recorded(model)
