@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from modelvc.ops.parity.records import Recorded
     from modelvc.repo import Repo
 
-GROUP_HELP = """Compare the environment that a model was made in with another one.
+GROUP_HELP = """Check, show and export the environment of a model.
 
 `mvc add` records it: Python, and the packages that the model needs. MODEL is [REV:]PATH, or a pointer such as
 model.pkl.mvc, which needs no repository.
 
 Examples:
-  mvc env check model.pkl.mvc                       # in a Dockerfile: fail if the model may not work here
-  mvc env export model.pkl -o requirements.txt      # what to install for it
+  mvc env check model.pkl.mvc                     # in a Dockerfile
+  mvc env export model.pkl -o requirements.txt    # what to install for it
 """
 env_app = typer.Typer(help=GROUP_HELP, rich_markup_mode=None)
 
@@ -80,8 +80,8 @@ def env_diff(
     record.
 
     Examples:
-      mvc env diff model.pkl                    # with the Python here
-      mvc env diff v1.0:model.pkl model.pkl     # with another version
+      mvc env diff model.pkl                   # with the Python here
+      mvc env diff v1.0:model.pkl model.pkl    # with another version
     """
     from modelvc.ops.parity.environment import compare_records
 
@@ -103,9 +103,9 @@ def env_check(model: Model, python: PythonOption = "") -> None:
     model and loads no library. Exit 0: no error. Exit 1: an error. Exit 3: there is no record.
 
     Examples:
-      mvc env check model.pkl                                 # with the Python here
-      mvc env check --python .venv/bin/python model.pkl       # with another one
-      mvc env check model.pkl.mvc                             # in an image: the pointer is enough
+      mvc env check model.pkl                              # with the Python here
+      mvc env check --python .venv/bin/python model.pkl    # with another one
+      mvc env check model.pkl.mvc                          # the pointer is enough
     """
     recorded, repo = _recorded(model)
     found = _compared(recorded, repo, python)
@@ -142,9 +142,9 @@ def env_export(
     beside the model when it was added. Packages that no index has become comments. Exit 3: there is no record.
 
     Examples:
-      mvc env export model.pkl -o requirements.txt           # for pip install -r
-      mvc env export --format conda model.pkl                # for conda env create
-      mvc env export --format lock v1.0:model.pkl            # the uv.lock of that time
+      mvc env export model.pkl -o requirements.txt    # for pip install -r
+      mvc env export --format conda model.pkl         # for conda env create
+      mvc env export --format lock v1.0:model.pkl     # the uv.lock of that time
     """
     from modelvc.ops.parity import export
     from modelvc.ops.parity.environment import show_environment
