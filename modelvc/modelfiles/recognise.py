@@ -43,7 +43,7 @@ def is_gguf(head: bytes) -> bool:
 
 def is_compressed_pickle(head: bytes) -> bool:
     """Whether HEAD begins like a compression of joblib. Its reader says whether a pickle is compressed."""
-    compressed = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x5d\x00\x00", b"\x04\x22\x4d\x18")
+    compressed = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"\x5d\x00", b"\x04\x22\x4d\x18")
     return head.startswith(compressed) or (head[:1] == b"\x78" and int.from_bytes(head[:2], "big") % 31 == 0)
 
 

@@ -33,6 +33,21 @@ def dtype_of(value: Value) -> DType | None:
     return _dtype(value, 0, {})
 
 
+def is_odd_dtype(made: Made) -> bool:
+    """Return whether MADE is a dtype with a state that numpy does not write.
+
+    numpy believes the state: numbers become addresses of objects if the flags say so. Dtypes of other libraries are
+    made of a class of theirs, which a list has or has not.
+    """
+    if made.name != "numpy.dtype" or dtype_of(made) is not None:
+        return False
+    match made.args:
+        case (Global(name=name), *_):
+            return name.startswith(("numpy.", "builtins."))
+        case _:
+            return True
+
+
 def _dtype(value: Value, deep: int, known: dict[int, DType | None]) -> DType | None:
     """Return the dtype that VALUE makes, DEEP inside of others. KNOWN: those by id, since one may be in many fields."""
     if id(value) not in known:
@@ -47,6 +62,8 @@ def _looked_at(value: Value, deep: int, known: dict[int, DType | None]) -> DType
     if not (isinstance(value, Made) and value.name == "numpy.dtype" and value.how == "REDUCE" and value.built == 1):
         return None
     match value.args, value.state:
+        case (Global(name="numpy.record"), _, _), tuple() as state if len(state) >= _STATE and type(state[5]) is int:
+            kind, number = "V", state[5]
         case (str() as code, _, _), tuple() as state if len(state) >= _STATE and (found := _SIMPLE.fullmatch(code)):
             kind, number = found[1], int(found[2])
         case _:
@@ -60,7 +77,7 @@ def _looked_at(value: Value, deep: int, known: dict[int, DType | None]) -> DType
     objects = kind == "O"
     if kind == "V":
         inner = None if deep > _DEEP else _fields((names, fields, base), deep, known)
-        if inner is None or any(one.size > claimed for one in inner):
+        if inner is None or not _fit(base, fields, inner, claimed):
             return None
         objects = any(one.objects for one in inner)
     elif names is not None or fields is not None or base is not None:
@@ -84,6 +101,20 @@ def _fields(parts: tuple[Value, Value, Value], deep: int, known: dict[int, DType
         inner += [one[0] if isinstance(one, tuple) and one else None for one in fields.values]
     found = [_dtype(one, deep + 1, known) for one in inner]
     return None if None in found else [one for one in found if one is not None]
+
+
+def _fit(base: Value, fields: Value, inner: list[DType], size: int) -> bool:
+    """Return whether the dtypes INNER of BASE and of FIELDS lie within SIZE bytes."""
+    if isinstance(base, tuple):
+        shape = shape_of(base[1]) if len(base) == 2 else None
+        if shape is None or product(shape) * inner[0].size != size:
+            return False
+    if isinstance(fields, Entries):
+        for value, one in zip(fields.values, inner[isinstance(base, tuple) :], strict=True):
+            offset = value[1] if isinstance(value, tuple) and len(value) > 1 else None
+            if type(offset) is not int or not 0 <= offset <= size - one.size:
+                return False
+    return True
 
 
 def _name(kind: str, size: int, *, structured: bool) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from modelvc.modelfiles.facts import Use
+from modelvc.modelfiles.pickles.arrays import dtype_of
+from modelvc.modelfiles.pickles.names import WRAPPERS
 from modelvc.modelfiles.pickles.values import (
     KEPT,
     Blob,
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
 
 _CALLS = frozenset({"REDUCE", "INST", "OBJ"})  # the others ask a class for a new object
 _NOTHING = 1 << 20  # bytes that a pickle may make without holding them
+# Objects of these classes get a state that this machine reads, so it must see where each is made.
+_READ = WRAPPERS | {"numpy.dtype"}
+# The functions of copyreg that make them under the name of the class.
+_MAKES_OBJECT = frozenset({"copyreg._reconstructor", "copyreg.__newobj__", "copyreg.__newobj_ex__"})
 MAKE_CODE = ("cloudpickle.", "dill._dill.", "joblib.externals.cloudpickle.")
 
 
@@ -37,6 +43,8 @@ def call(seen: Seen, function: Value, args: Value, how: str) -> Value:
         seen.called(function.name, Use.CONSTRUCTED if how in _CALLS else Use.CREATED)
         if function.name.startswith(MAKE_CODE):
             seen.code(f"makes code by {function.name}")
+        if function.name not in _MAKES_OBJECT:
+            _check_shown(seen, function.name, args)
         special = _SPECIAL.get(function.name)
         found = special(seen, args) if special is not None and how in _CALLS else None
         return Made(function, args, how) if found is None else found
@@ -50,6 +58,38 @@ def call(seen: Seen, function: Value, args: Value, how: str) -> Value:
         seen.known_bad("calls an object outside of the pickle")
         return Made(function, args, how)
     raise Unreadable("the pickle calls a value that cannot be called")
+
+
+def _check_shown(seen: Seen, function: str, args: Value) -> None:
+    """Find a FUNCTION that may return an object of a class whose states this machine reads, under its own name.
+
+    joblib goes on behind the bytes of an array wherever it finds a wrapper; the machine would execute these bytes.
+    """
+    for one in args if isinstance(args, tuple) else args.items if isinstance(args, Items) else ():
+        if (isinstance(one, Global) and one.name in _READ) or (isinstance(one, Made) and one.name in WRAPPERS):
+            seen.known_bad(f"hides {one.name} behind a call of {function}")
+
+
+def _scalar(seen: Seen, args: Value) -> Value | None:
+    """Make a number of bytes. With the dtype of objects, numpy before 2.3 returns the second argument itself."""
+    match args:
+        case (_,) | (_, Blob() | Text() | str()):
+            pass
+        case (dtype, _) if (found := dtype_of(dtype)) is not None and found.name != "object":
+            pass
+        case _:
+            seen.known_bad("makes a scalar that is an object of the pickle")
+    return None
+
+
+def _parameter(seen: Seen, args: Value) -> Value | None:
+    """Make a parameter of a tensor. torch calls `detach` of anything else, which a state may have brought."""
+    match args:
+        case (Made(name=name), *_) if name.startswith("torch."):
+            pass
+        case _:
+            seen.doubt("a parameter of torch is not made of a tensor")
+    return None
 
 
 def _construct_first(seen: Seen, args: Value) -> Value | None:
@@ -191,6 +231,9 @@ _SPECIAL: dict[str, Callable[[Seen, Value], Value | None]] = {
     "sklearn.metrics._dist_metrics.newObj": _construct_first,
     "sklearn.neighbors._ball_tree.newObj": _construct_first,
     "sklearn.neighbors._kd_tree.newObj": _construct_first,
+    "numpy.core.multiarray.scalar": _scalar,
+    "numpy._core.multiarray.scalar": _scalar,
+    "torch._utils._rebuild_parameter": _parameter,
     "builtins.type": _type,
     "builtins.set": _container("set"),
     "builtins.frozenset": _container("frozenset"),

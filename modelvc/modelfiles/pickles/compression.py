@@ -38,7 +38,7 @@ _BY_MAGIC: tuple[tuple[bytes, Compression], ...] = (
     (b"\x1f\x8b", Compression("gzip", lambda: zlib.decompressobj(31))),
     (b"BZh", Compression("bz2", bz2.BZ2Decompressor)),
     (b"\xfd7zXZ", Compression("xz", lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, _LZMA_MEMORY))),
-    (b"\x5d\x00\x00", Compression("lzma", lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE, _LZMA_MEMORY))),
+    (b"\x5d\x00", Compression("lzma", lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE, _LZMA_MEMORY))),
     (b"\x04\x22\x4d\x18", Compression("lz4", _lz4)),
 )
 _ZLIB = Compression("zlib", zlib.decompressobj)

@@ -11,17 +11,16 @@ from typing import TYPE_CHECKING
 
 from modelvc.modelfiles.pickles.arrays import LARGEST, dtype_of, shape_of
 from modelvc.modelfiles.pickles.machine import Machine
+from modelvc.modelfiles.pickles.names import JOBLIB, WRAPPERS
 from modelvc.modelfiles.pickles.values import Array, Entries, Global, Made, Value
 from modelvc.modelfiles.source import Unreadable
 
 if TYPE_CHECKING:
     from modelvc.modelfiles.pickles.state import State
 
-_PLACES = ("joblib.", "sklearn.externals.joblib.")  # scikit-learn had a copy of joblib until 0.22
-_WRAPPERS = frozenset(f"{place}numpy_pickle.NumpyArrayWrapper" for place in _PLACES)
 _OLD = frozenset(
     f"{place}{module}.{name}"
-    for place in _PLACES
+    for place in JOBLIB
     for module in ("numpy_pickle", "numpy_pickle_compat")
     for name in ("NDArrayWrapper", "ZNDArrayWrapper")
 )
@@ -45,7 +44,7 @@ class JoblibArrays:
         if made.name in _OLD:
             machine.seen.doubt("its arrays are in files of their own (joblib before 0.10)")
             return None
-        if made.name not in _WRAPPERS:
+        if made.name not in WRAPPERS:
             return None
         self.found = True
         if at < machine.frame_end:  # joblib reads the array from behind the frame, and the rest of the frame later

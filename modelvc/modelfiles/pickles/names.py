@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from modelvc.modelfiles.pickles.seen import Seen
     from modelvc.modelfiles.pickles.values import Global
 
+# scikit-learn had a copy of joblib until 0.22.
+JOBLIB = ("joblib.", "sklearn.externals.joblib.")
+WRAPPERS = frozenset(f"{place}numpy_pickle.NumpyArrayWrapper" for place in JOBLIB)
 _TEXT_AND_BYTES = 3  # from this protocol on names are those of Python 3
 
 

@@ -11,6 +11,7 @@ from codecs import decode as decode_text
 from struct import unpack_from
 from typing import TYPE_CHECKING
 
+from modelvc.modelfiles.pickles.arrays import is_odd_dtype
 from modelvc.modelfiles.pickles.names import imported
 from modelvc.modelfiles.pickles.stream import line
 from modelvc.modelfiles.pickles.values import (
@@ -39,6 +40,11 @@ if TYPE_CHECKING:
 
 _NEWEST = 5  # protocol
 _NAMES = 10_000  # texts in persistent ids that are kept
+# Functions that return one object of the process.
+_SHARED = frozenset({
+    "pandas._libs.tslibs.nattype._nat_unpickle", "pandas._libs.tslibs.nattype.__nat_unpickle",
+    "numpy.ma.core.MaskedConstant",
+})  # fmt: skip
 _NUMBER = 40  # letters of a number that is read
 _DIGITS = re.compile(rb"\d{1,10}")
 _LONG_DIGITS = re.compile(rb"[-+]?\d+L?")
@@ -529,8 +535,12 @@ def _build(machine: State, i: int) -> int:
         return i
     if target.built:
         machine.seen.known_bad(f"sets the state of an object of {target.name or 'a class that it makes'} twice")
+    if target.name in _SHARED:
+        machine.seen.known_bad(f"writes a state onto what {target.name} returns, which all share")
     target.state = state
     target.built += 1
+    if is_odd_dtype(target):
+        machine.seen.doubt("a dtype is not as numpy writes it")
     if machine.on_build is not None:
         changed = machine.on_build(machine, target, machine.base + i)
         if changed is not None:
