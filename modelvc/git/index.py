@@ -131,6 +131,12 @@ def tracked_at(layout: Layout, paths: Collection[str], *, commit_env: bool = Fal
     return found
 
 
+def unmerged(layout: Layout) -> list[str]:
+    """Return the paths that the index has in conflict, sorted."""
+    lines = _matching(layout, "ls-files", "-u", globs=[":/"])
+    return sorted({line.partition("\t")[2] for line in lines})
+
+
 def untracked(layout: Layout, globs: Sequence[str]) -> list[str]:
     """Return the files that Git neither tracks nor ignores and that a pathspec of GLOBS matches."""
     return _matching(layout, "ls-files", "--others", "--exclude-standard", globs=globs)

@@ -34,11 +34,31 @@ def measured(clone: Clone, ours: tuple[str, ...], theirs: tuple[str, ...]) -> No
     clone.run("git", "merge", "topic", code=1)
 
 
-@pytest.mark.parametrize(("words", "seed"), [(("auc",), 2), (("auc", "--lower"), 3)])
-def test_the_better_one(clone: Clone, words: tuple[str, ...], seed: int) -> None:
+def directed(clone: Clone, direction: str) -> None:
+    """Write a policy that says which DIRECTION of auc is better; none for ""."""
+    if direction:
+        clone.write(".mvc/policy.toml", f'[[metric]]\nname = "auc"\ndirection = {direction}\n'.encode())
+
+
+@pytest.mark.parametrize(
+    ("direction", "words", "seed", "compared"),
+    [
+        ('"higher"', (), 2, "auc 0.5 against 0.25"),
+        ('"lower"', (), 3, "auc 0.25 against 0.5"),
+        ('"lower"', ("--lower",), 3, "auc 0.25 against 0.5"),
+        ('"target"\ntarget = 0.3', (), 3, "auc 0.25 against 0.5"),
+        ('"info"', ("--lower",), 3, "auc 0.25 against 0.5"),
+        ("", ("--lower",), 3, "auc 0.25 against 0.5"),
+    ],
+)
+def test_the_better_one_by_the_policy(
+    clone: Clone, direction: str, words: tuple[str, ...], seed: int, compared: str
+) -> None:
     measured(clone, ("auc=0.25", "data=test-1"), ("auc=0.5", "data=test-1"))
-    (row,) = clone.json("resolve", "model.bin", "--best", *words)["models"]
+    directed(clone, direction)
+    (row,) = clone.json("resolve", "model.bin", "--best", "auc", *words)["models"]
     assert row["side"] == ("theirs" if seed == 2 else "ours")
+    assert row["compared"] == compared
     assert clone.read("model.bin") == content(clone, seed)
     clone.git("commit", "-qm", "merged")
     assert settled(clone)
@@ -66,6 +86,51 @@ def test_versions_that_can_not_be_compared(
     done = clone.mvc("resolve", "model.bin", "--best", "auc", code=2)
     assert why in done.err
     assert pointer(clone) == text
+
+
+@pytest.mark.parametrize(
+    ("direction", "words", "why"),
+    [
+        ("", (), "the policy does not say which way auc is better"),
+        ('"info"', (), "the policy does not say which way auc is better"),
+        ('"higher"', ("--lower",), "--lower contradicts the policy, which says higher of auc"),
+        ('"target"\ntarget = 0.375', (), "auc 0.25 of main and 0.5 of topic are equally good"),
+    ],
+)
+def test_a_direction_that_decides_nothing(clone: Clone, direction: str, words: tuple[str, ...], why: str) -> None:
+    measured(clone, ("auc=0.25", "data=a"), ("auc=0.5", "data=a"))
+    directed(clone, direction)
+    text = pointer(clone)
+    assert why in clone.mvc("resolve", "model.bin", "--best", "auc", *words, code=2).err
+    assert pointer(clone) == text
+
+
+def test_a_mistyped_metric_is_named_and_the_values_that_decided(clone: Clone) -> None:
+    measured(clone, ("accuracy=0.25", "f1=0.1", "data=a"), ("accuracy=0.5", "data=a"))
+    clone.write(".mvc/policy.toml", b'[[metric]]\nname = "accuracy"\ndirection = "higher"\n')
+    said = clone.mvc("resolve", "model.bin", "--best", "acuracy", code=2).err
+    assert "model.bin: neither version has a metric acuracy" in said
+    assert "did you mean accuracy? known metrics: accuracy, f1" in said
+    assert "main's version has no metric" not in said
+    assert "accuracy 0.5 against 0.25" in clone.mvc("resolve", "model.bin", "--best", "accuracy").out
+
+
+def test_a_file_of_git_that_is_still_in_conflict_is_named(clone: Clone) -> None:
+    for branch, seed in (("topic", 2), ("main", 3)):
+        clone.git("checkout", "-q", branch)
+        clone.write("model.bin", seed)
+        clone.mvc("add", "model.bin")
+        clone.write("metrics.json", f"{seed}\n".encode())
+        clone.git("add", "metrics.json")
+        clone.git("commit", "-qm", "measured")
+    clone.run("git", "merge", "topic", code=1)
+    done = clone.mvc("resolve", "model.bin", "--ours")
+    assert "still in conflict for Git: metrics.json (edit, then git add)" in done.err
+    assert "git commit" not in done.err
+    clone.git("checkout", "--ours", "metrics.json")
+    clone.git("add", "metrics.json")
+    clone.git("commit", "-qm", "merged")
+    assert settled(clone)
 
 
 def test_stale_metrics_decide_nothing(clone: Clone) -> None:

@@ -12,7 +12,7 @@ from modelvc.cli.context import CONTEXT
 from modelvc.cli.progress import progress
 from modelvc.cli.views import render
 from modelvc.cli.views.verdicts import say_verdicts
-from modelvc.errors import UsageError
+from modelvc.errors import UsageError, shown
 
 if TYPE_CHECKING:
     from modelvc.ops.merging.resolve import Resolved
@@ -35,11 +35,11 @@ def resolve(
         typer.Option(
             "--best",
             metavar="METRIC",
-            help="Take the version with the higher METRIC. Both must have been added with the same -m data=NAME.",
+            help="Take the version with the better METRIC by the policy. Both need the same -m data=NAME.",
             show_default=False,
         ),
     ] = "",
-    lower: Annotated[bool, typer.Option("--lower", help="With --best: take the lower METRIC.")] = False,
+    lower: Annotated[bool, typer.Option("--lower", help="With --best: lower is better (without a policy).")] = False,
     keep_both: Annotated[bool, typer.Option("--keep-both", help="Keep ours, and write theirs beside it.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace unsaved changes; they are stored first.")] = False,
     offline: Annotated[bool, typer.Option("--offline", help="Do not fetch missing objects.")] = False,
@@ -48,11 +48,12 @@ def resolve(
 
     Takes one version, or both, writes it to the worktree, and stages the pointer. In a rebase, as in Git, ours is the
     branch that is rebased onto, and theirs is the branch that is moved. --best compares versions that were measured on
-    the same data: record its name with each version, such as `mvc add PATH -m accuracy=0.93 -m data=test-2024`.
+    the same data: record its name with each version, such as `mvc add PATH -m accuracy=0.93 -m data=test-2024`. The
+    policy says which direction is better; see `mvc help policy`.
 
     Examples:
       mvc resolve model.pkl --theirs         # take the version of the other branch
-      mvc resolve model.pkl --best accuracy  # take the more accurate version
+      mvc resolve model.pkl --best accuracy  # take the better version by the policy
       mvc resolve model.pkl --keep-both      # keep both, under two names
     """
     from modelvc.models.files.prepare import CheckoutOptions
@@ -85,6 +86,7 @@ def _print(done: Resolved) -> None:
             f"{m.side} ({m.label})" if m.label != m.side else m.side,
             render.short(m.oid),
             render.size(m.size),
+            shown(m.compared),
         )
         for m in done.models
     ]
@@ -97,5 +99,8 @@ def _print(done: Resolved) -> None:
     if done.left:
         left = ", ".join(CONTEXT.name(path) for path in done.left[:5])
         render.say(f"still in conflict: {left}", quiet=CONTEXT.quiet)
+    elif done.unmerged:
+        words = ", ".join(CONTEXT.name(path) for path in done.unmerged[:5])
+        render.say(f"still in conflict for Git: {words} (edit, then git add)", quiet=CONTEXT.quiet)
     else:
         render.say(f"next: {_NEXT.get(done.operation, 'git commit')}", quiet=CONTEXT.quiet)

@@ -62,10 +62,7 @@ def best_of(policy: Policy, path: str, metric: str, rows: Sequence[Mapping[str, 
     if rule is None or rule.direction == "info":
         if rows and not any(_comparable(row.get(metric)) for row in rows):
             raise no_such_metric(path, metric, (name for row in rows for name in row if _comparable(row[name])))
-        raise UsageError(
-            f"the policy does not say which way {shown(metric)} is better",
-            hint='say so in .mvc/policy.toml: [[metric]] with name and direction = "higher" or "lower"',
-        )
+        raise no_direction(metric)
     best: tuple[float, int] | None = None
     for position, row in enumerate(rows):
         value = row.get(metric)
@@ -74,13 +71,27 @@ def best_of(policy: Policy, path: str, metric: str, rows: Sequence[Mapping[str, 
     return best[1] if best else None
 
 
+def no_direction(metric: str) -> UsageError:
+    """Return the error for a METRIC whose better direction no rule of the policy names."""
+    return UsageError(
+        f"the policy does not say which way {shown(metric)} is better",
+        hint='say so in .mvc/policy.toml: [[metric]] with name and direction = "higher" or "lower"',
+    )
+
+
 def no_such_metric(model: str, metric: str, known: Iterable[str]) -> NotFoundError:
     """Return the error for a METRIC that no version of MODEL has as a number. KNOWN: metrics that some version has."""
+    return NotFoundError(
+        f"no version of {shown(model)} has a number for {shown(metric)}", hint=known_metrics(metric, known)
+    )
+
+
+def known_metrics(metric: str, known: Iterable[str]) -> str:
+    """Return the hint for a METRIC that is probably mistyped: the nearest one of KNOWN, and ten of them."""
     there = list(dict.fromkeys(known))
     names = ", ".join(map(shown, there[:10])) or "none; add one with `mvc add PATH -m NAME=NUMBER`"
-    words = f"no version of {shown(model)} has a number for {shown(metric)}"
     meant = near(metric, there)
-    return NotFoundError(words, hint=f"{f'did you mean {shown(meant)}? ' if meant else ''}known metrics: {names}")
+    return f"{f'did you mean {shown(meant)}? ' if meant else ''}known metrics: {names}"
 
 
 def _comparable(value: MetricValue | None) -> TypeGuard[int | float]:

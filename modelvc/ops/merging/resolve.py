@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from modelvc.errors import BrokenPointer, FormatError, PointerConflict, UsageError, shown
 from modelvc.formats.paths import SafeRelPath, pointer_of
+from modelvc.formats.pointer.metrics import is_number
 from modelvc.formats.pointer.pointer import OF_A_VERSION, parse
+from modelvc.formats.text.policy import Policy
 from modelvc.git import index, merge_sides
 from modelvc.models.files import hide, materialise
 from modelvc.models.files.prepare import DEFAULT, CheckoutOptions, fetch_missing, make_ready
+from modelvc.models.policy import read_policy
 from modelvc.models.progress import SILENT
+from modelvc.models.versions.history import known_metrics, no_direction
 from modelvc.models.versions.same_data import DATA
 from modelvc.notebook.document import is_notebook
 
@@ -46,12 +50,15 @@ class Choice:
 
     pick: Pick
     metric: str = ""  # for "best"
-    lower: bool = False  # for "best": the smaller value is better
+    lower: bool = False  # for "best": the smaller value is better, if the policy does not say
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedModel:
-    """One version that was taken. `side`: "ours" or "theirs"; `change` and `was`: as for a checkout."""
+    """One version that was taken. `side`: "ours" or "theirs"; `change` and `was`: as for a checkout.
+
+    `compared`: the values that decided, such as "auc 0.5 against 0.4"; "" if the side was named.
+    """
 
     path: str
     side: str
@@ -62,16 +69,21 @@ class ResolvedModel:
     was: str | None = None
     verdict: str = ""  # what loading it would run, if a person should know; `why`: the reasons
     why: str = ""
+    compared: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """The resolved models. `left`: models still in conflict; `operation`: Git's operation in progress, "" for none."""
+    """The resolved models. `left`: models still in conflict; `operation`: Git's operation in progress, "" for none.
+
+    `unmerged`: other paths that are still in conflict for Git.
+    """
 
     models: tuple[ResolvedModel, ...]
     left: tuple[str, ...]
     operation: str
     fetched: tuple[str, ...] = ()
+    unmerged: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +96,36 @@ class _Sides:
 
 
 @dataclass(frozen=True, slots=True)
+class _Wish:
+    """A choice and the policy that says which direction of a metric is better."""
+
+    choice: Choice
+    policy: Policy
+
+    def gain(self, path: SafeRelPath, ours: float, theirs: float) -> float | None:
+        """Return how much better THEIRS is than OURS; negative if it is worse.
+
+        Raises UsageError if neither the policy nor the choice says which direction is better, or if they disagree.
+        """
+        metric, rule = self.choice.metric, self.policy.rule(path, self.choice.metric)
+        if rule is None or rule.direction == "info":
+            if not self.choice.lower:
+                raise no_direction(metric)
+            return ours - theirs
+        if self.choice.lower and rule.direction != "lower":
+            raise UsageError(
+                f"--lower contradicts the policy, which says {rule.direction} of {shown(metric)}",
+                hint="leave out --lower, or choose with --ours or --theirs",
+            )
+        return rule.gain(ours, theirs)
+
+
+@dataclass(frozen=True, slots=True)
 class _TakenVersion:
     pointer: Pointer
     side: str
     label: str
+    compared: str = ""
 
 
 def resolve(
@@ -105,9 +143,10 @@ def resolve(
     with repo.updating():
         found = conflicts(repo)
         chosen = _chosen(repo, paths, found)
+        policy = read_policy(repo) if choice.pick == "best" else Policy()
         taken: dict[SafeRelPath, _TakenVersion] = {}
         for path in chosen:
-            taken |= _take(repo, path, found[path], choice)
+            taken |= _take(repo, path, found[path], _Wish(choice, policy))
         wanted = {path: one.pointer for path, one in taken.items()}
         fetched = fetch_missing(repo, wanted, options, progress)
         plans = make_ready(repo, [materialise.plan(repo, path, pointer) for path, pointer in wanted.items()], options)
@@ -121,7 +160,9 @@ def resolve(
         index.stage(repo.layout, add=staged)
         known = {one.path: one for one in looked}
         rows = tuple(_row(plan, taken[plan.path], known.get(plan.path)) for plan in plans)
-        done = Resolved(rows, tuple(sorted(set(found) - set(chosen))), git_operation(repo), fetched)
+        left = sorted(set(found) - set(chosen))
+        others = set(index.unmerged(repo.layout)) - {pointer_of(path) for path in left}
+        done = Resolved(rows, tuple(left), git_operation(repo), fetched, tuple(sorted(others)))
     materialise.raise_kept(kept)
     return done
 
@@ -189,7 +230,7 @@ def _row(plan: materialise.ModelPlan, taken: _TakenVersion, looked: Looked | Non
     change = "blocked" if looked and looked.blocked else plan.change
     verdict, why = (looked.verdict, looked.why) if looked else ("", "")
     oid, size = str(taken.pointer.oid), taken.pointer.size
-    return ResolvedModel(plan.path, taken.side, taken.label, oid, size, change, was, verdict, why)
+    return ResolvedModel(plan.path, taken.side, taken.label, oid, size, change, was, verdict, why, taken.compared)
 
 
 def git_operation(repo: Repo) -> str:
@@ -203,11 +244,13 @@ def git_operation(repo: Repo) -> str:
 # -- the choice
 
 
-def _take(repo: Repo, path: SafeRelPath, both: _Sides, choice: Choice) -> dict[SafeRelPath, _TakenVersion]:
-    if choice.pick in {"ours", "theirs"}:
-        return {path: _side(path, both, choice.pick)}
-    if choice.pick == "best":
-        return {path: _side(path, both, best(path, _pair(path, both), both.labels, choice))}
+def _take(repo: Repo, path: SafeRelPath, both: _Sides, wish: _Wish) -> dict[SafeRelPath, _TakenVersion]:
+    pick = wish.choice.pick
+    if pick in {"ours", "theirs"}:
+        return {path: _side(path, both, pick)}
+    if pick == "best":
+        side, compared = best(path, _pair(path, both), both.labels, wish)
+        return {path: replace(_side(path, both, side), compared=compared)}
     ours, theirs = (_side(path, both, side) for side in ("ours", "theirs"))
     return {path: ours, free_path_beside(repo, path, both.labels[1]): theirs}
 
@@ -229,9 +272,16 @@ def _pair(path: SafeRelPath, both: _Sides) -> tuple[Pointer, Pointer]:
     return _side(path, both, "ours").pointer, _side(path, both, "theirs").pointer
 
 
-def best(path: SafeRelPath, pair: tuple[Pointer, Pointer], labels: tuple[str, str], choice: Choice) -> str:
-    """Return the side with the better metric. Raises UsageError with the reason if it does not compare the versions."""
-    values = [_number(path, pointer, label, choice.metric) for pointer, label in zip(pair, labels, strict=True)]
+def best(
+    path: SafeRelPath, pair: tuple[Pointer, Pointer], labels: tuple[str, str], wish: _Wish
+) -> tuple[Literal["ours", "theirs"], str]:
+    """Return the side with the better metric, and both values in words.
+
+    Raises UsageError with the reason if the versions cannot be compared or the better direction is unknown.
+    """
+    metric = wish.choice.metric
+    _check_name(path, pair, metric)
+    values = [_number(path, pointer, label, metric) for pointer, label in zip(pair, labels, strict=True)]
     data = [pointer.current_metrics.get(DATA) for pointer in pair]
     hint = f"choose with --ours or --theirs; from now on name the data: `mvc add PATH -m METRIC=VALUE -m {DATA}=NAME`"
     name = shown(path)
@@ -243,9 +293,28 @@ def best(path: SafeRelPath, pair: tuple[Pointer, Pointer], labels: tuple[str, st
         raise UsageError(f"{name}: the versions were measured on different data: {said}", hint=hint)
     if values[0] == values[1]:
         raise UsageError(
-            f"{name}: both versions have {shown(choice.metric)} = {values[0]}", hint="choose with --ours or --theirs"
+            f"{name}: both versions have {shown(metric)} = {values[0]}", hint="choose with --ours or --theirs"
         )
-    return "ours" if (values[0] > values[1]) != choice.lower else "theirs"
+    ours, theirs = values
+    gain = wish.gain(path, ours, theirs)
+    if not gain:
+        why = (
+            f"{name}: {shown(metric)} {ours} of {shown(labels[0])} and {theirs} of {shown(labels[1])} are equally good"
+        )
+        raise UsageError(why, hint="choose with --ours or --theirs")
+    if gain > 0:
+        return "theirs", f"{shown(metric)} {theirs} against {ours}"
+    return "ours", f"{shown(metric)} {ours} against {theirs}"
+
+
+def _check_name(path: SafeRelPath, pair: tuple[Pointer, Pointer], metric: str) -> None:
+    """Raise UsageError with the nearest name if neither version has METRIC: the name is probably mistyped."""
+    known = [name for pointer in pair for name in pointer.current_metrics]
+    if known and metric not in known and not any(pointer.stale for pointer in pair):
+        numbers = (n for pointer in pair for n, value in pointer.current_metrics.items() if is_number(value))
+        raise UsageError(
+            f"{shown(path)}: neither version has a metric {shown(metric)}", hint=known_metrics(metric, numbers)
+        )
 
 
 def _number(path: SafeRelPath, pointer: Pointer, label: str, metric: str) -> int | float:
