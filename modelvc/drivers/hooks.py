@@ -101,6 +101,16 @@ def _pre_commit(cwd: str, env: Mapping[str, str], args: Sequence[str]) -> int:
         say(words)
     for words in found.problems:
         say(words)
+    if found.blocked:
+        path = shown(found.blocked[0]) if len(found.blocked) == 1 else "PATH"
+        models = f"{path} is" if len(found.blocked) == 1 else f"{len(found.blocked):,} models are"
+        say(
+            f"the commit was stopped: {models} blocked",
+            hint=f"`mvc checkout HEAD {path}` or `mvc rm {path}` takes the model back; "
+            "`git commit --no-verify` commits it anyway",
+        )
+    elif found.problems:
+        say("the commit was stopped", hint="`git commit --no-verify` commits anyway")
     return FAILED if found.problems else 0
 
 

@@ -21,6 +21,7 @@ from modelvc.ops.tracking.status import status
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from modelvc.formats.paths import SafeRelPath
     from modelvc.formats.pointer.pointer import Pointer
     from modelvc.repo import Repo
 
@@ -30,15 +31,19 @@ _MOST = 5  # models without a pointer that a warning names
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """The findings of a check: problems stop the commit, warnings do not."""
+    """The findings of a check: problems stop the commit, warnings do not.
+
+    `blocked`: models that stop it because a checkout would block them.
+    """
 
     problems: tuple[str, ...]
     warnings: tuple[str, ...]
+    blocked: tuple[str, ...] = ()
 
 
 def pre_commit(repo: Repo) -> Guard:
     """Check the pointers and configuration about to be committed, and warn of models that the commit leaves out."""
-    problems, warnings = _pointers(repo)
+    problems, warnings, blocked = _pointers(repo)
     problems = _configuration(repo) + problems
     if repo.config.hooks.modified != "off":
         forgotten = [row.path for row in status(repo).models if row.state == MODIFIED]
@@ -56,7 +61,7 @@ def pre_commit(repo: Repo) -> Guard:
         warnings.append(
             f"to keep them as models: mvc add{more}" if len(names) > 1 else "to keep it as a model: mvc add"
         )
-    return Guard(tuple(problems), tuple(warnings))
+    return Guard(tuple(problems), tuple(warnings), tuple(blocked))
 
 
 def _configuration(repo: Repo) -> list[str]:
@@ -71,8 +76,11 @@ def _configuration(repo: Repo) -> list[str]:
     return problems
 
 
-def _pointers(repo: Repo) -> tuple[list[str], list[str]]:
-    """Return the problems of the pointers that the commit changes, and warnings for models whose pointer it removes."""
+def _pointers(repo: Repo) -> tuple[list[str], list[str], list[str]]:
+    """Return the problems of the pointers that the commit changes, warnings, and the models that are blocked.
+
+    The warnings are for verdicts, and for models whose pointer the commit removes.
+    """
     entries = index.pointers(repo.layout, commit_env=True)
     blobs = index.read_blobs(repo.layout, sorted({entry.blob for entry in entries}))
     head = history.pointers_at(repo.layout, "HEAD") if history.has_head(repo.layout) else {}
@@ -101,21 +109,21 @@ def _pointers(repo: Repo) -> tuple[list[str], list[str]]:
         else:
             stored[entry.path] = pointer
     blocked, named = _verdicts(repo, stored)
-    problems += blocked
+    problems += [words for _, words in blocked]
     problems += _tracked_by_git(repo, changed)
     gone = _without_pointer(repo, {entry.path for entry in entries}, head)
-    return problems + _unknown_content(repo, unknown), named + gone
+    return problems + _unknown_content(repo, unknown), named + gone, [model for model, _ in blocked]
 
 
-def _verdicts(repo: Repo, stored: Mapping[str, Pointer]) -> tuple[list[str], list[str]]:
-    """Look into the STORED versions. Return problems for those that a checkout would block, and warnings for others."""
+def _verdicts(repo: Repo, stored: Mapping[str, Pointer]) -> tuple[list[tuple[SafeRelPath, str]], list[str]]:
+    """Look into the STORED versions. Return those that a checkout would block with a problem each, and warnings."""
     gate = Gate(repo)
     problems, warnings = [], []
     for path, pointer in stored.items():
         model = model_of(path)
         looked = gate.look(model, pointer)
         if looked and looked.blocked:
-            problems.append(f"{shown(model)} would be blocked at a checkout: {shown(looked.words)}")
+            problems.append((model, f"{shown(model)} would be blocked at a checkout: {shown(looked.words)}"))
         elif looked and looked.is_news:
             warnings.append(f"{shown(model)} is {shown(looked.words)}")
     return problems, warnings
