@@ -235,7 +235,7 @@ class ModelBlocked(ModelvcError):
     def __init__(self, path: str, verdict: str, why: str, *, hint: str = "") -> None:
         super().__init__(
             f"{shown(path)} is blocked: {shown(verdict)}{f' ({shown(why)})' if why else ''}",
-            hint=hint or "see docs/policy.md, `on_checkout`; the clone's own .git/mvc/config.toml decides",
+            hint=hint or "`on_checkout` of [scan] in .git/mvc/config.toml decides for this clone: mvc help policy",
         )
 
 

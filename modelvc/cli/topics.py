@@ -23,7 +23,17 @@ write `model = ` into each rule. With predictions of both versions, test = "pair
   confidence = 0.95
   on_inconclusive = "fail"      # or "warn", if the rows do not decide
 
-See also: mvc check --help, mvc rollback --help, mvc metrics --help
+A checkout does not write a model that does what only an attack does; [scan] decides what `mvc scan` and a
+checkout refuse:
+
+  [scan]
+  refuse = ["known-bad", "unreadable", "code", "unlisted"]   # `mvc scan` exits with 1; this is the default
+  on_checkout = "block"         # block every verdict but listed and inert; "warn" (the default) blocks known-bad
+
+The policy can only make a checkout stricter. `on_checkout` of [scan] in .git/mvc/config.toml decides for one
+clone, and may also be "off", with which nothing is looked at.
+
+See also: mvc scan --help, mvc check --help, mvc rollback --help, mvc metrics --help
 """
 
 TOPICS = {"policy": POLICY}

@@ -25,3 +25,6 @@ def say_verdicts(looked: Sequence[tuple[str, str, str, bool]]) -> None:
     if looked:
         name = shlex.quote(CONTEXT.name(looked[0][0])) if len(looked) == 1 else ""
         render.say(f"  see why: mvc scan {name}".rstrip(), quiet=CONTEXT.quiet)
+    if any(blocked for *_, blocked in looked):
+        words = "  on_checkout of [scan] in .git/mvc/config.toml decides for this clone: mvc help policy"
+        render.say(words, quiet=CONTEXT.quiet)
