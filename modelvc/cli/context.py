@@ -145,11 +145,14 @@ def revs_and_paths(words: Sequence[str] | None) -> tuple[list[str], list[str]]:
     return (given, []) if behind is None else (given[: len(given) - len(behind)], behind)
 
 
-def split(repo: Repo, words: Sequence[str] | None, *, revs: int, gone: bool = False) -> tuple[list[str], list[str]]:
+def split(
+    repo: Repo, words: Sequence[str] | None, *, revs: int, gone: bool = False, here: bool = False
+) -> tuple[list[str], list[str]]:
     """Return WORDS as at most REVS revisions and the paths behind them.
 
-    GONE: a path may be that of a model that is no longer tracked. As in Git, a word that is both a revision and a path
-    is refused, and `--` decides. The operation checks the words before `--`. Raises UsageError, NotFoundError.
+    GONE: a path may be that of a model that is no longer tracked. HERE: a path may be any file that exists. As in Git,
+    a word that is both a revision and a path is refused, and `--` decides. The operation checks the words before `--`.
+    Raises UsageError, NotFoundError.
     """
     front, behind = revs_and_paths(words)
     found: list[str] = []
@@ -166,7 +169,8 @@ def split(repo: Repo, words: Sequence[str] | None, *, revs: int, gone: bool = Fa
                 hint=f"say which: `mvc {CONTEXT.command} {shown(word)} --` or `mvc {CONTEXT.command} -- {shown(word)}`",
             )
         found.append(word)
-    if front and not found and not gone and not _names_path(repo, front[0], tracked):
+    known = not front or found or gone or (here and os.path.exists(repo.absolute(front[0])))
+    if not known and not _names_path(repo, front[0], tracked):
         words = f"{shown(front[0])} is neither a revision nor a tracked model"
         raise NotFoundError(words, hint=_meant(repo, front[0], tracked))
     return found, front
@@ -177,6 +181,8 @@ def _meant(repo: Repo, word: str, tracked: Iterable[str]) -> str:
     from modelvc.git import history
 
     with suppress(UsageError):  # a path outside of the repository
+        if not word.endswith(".mvc") and repo.inside(word) and os.path.exists(repo.absolute(word)):
+            return f"it is not tracked: mvc add {shlex.quote(shown(word))}"
         if found := repo.nearest(word, tracked):
             return f"did you mean {found}?"
     start, dots, end = word.partition("..")

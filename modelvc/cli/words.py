@@ -17,8 +17,11 @@ def below(folder: str, worktree: str) -> str:
 
 
 def name_from(path: str, folder: str) -> str:
-    """Return PATH, which is relative to the worktree, relative to FOLDER (see `below`) and safe for a terminal."""
-    if folder in {"", "."} or folder.startswith(".."):
+    """Return PATH, which is relative to the worktree, relative to FOLDER (see `below`) and safe for a terminal.
+
+    An absolute PATH stays as it is.
+    """
+    if folder in {"", "."} or folder.startswith("..") or path.startswith("/"):
         return shown(path)
     return shown(os.path.relpath(path, folder))
 

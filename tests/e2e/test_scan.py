@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import shutil
 import xml.etree.ElementTree as ET
@@ -175,6 +176,59 @@ def test_sarif_has_what_its_schema_demands(clone: Clone) -> None:
     assert uris == ["a%20folder/x%20%231.pkl.mvc", "bad.pkl.mvc", "own.pkl.mvc", "random.bin.mvc", "torn.pkl.mvc"]
 
 
+def test_a_file_that_is_not_tracked(clone: Clone, tmp_path: Path) -> None:
+    add(clone, **{"plain.pkl": PLAIN})
+    clone.write("evil.pkl", BAD)
+    clone.write("folder/a.pkl", BAD)
+    clone.write("folder/b.txt", b"b")
+    (tmp_path / "elsewhere.pkl").write_bytes(OWN)
+    done = clone.mvc("scan", "evil.pkl", code=1)
+    assert done.out.startswith("known-bad  evil.pkl")
+    assert done.err == ""
+    found = clone.json("scan", "folder", "plain.pkl", "evil.pkl", str(tmp_path / "elsewhere.pkl"), code=1)
+    assert [(one["path"], one["verdict"], one["refused"], one["tracked"]) for one in found["models"]] == [
+        (str(tmp_path / "elsewhere.pkl"), "unlisted", True, False),
+        ("evil.pkl", "known-bad", True, False),
+        ("folder", "known-bad", True, False),
+        ("plain.pkl", "inert", False, True),
+    ]
+    assert "a.pkl: calls os.system" in found["models"][2]["findings"]
+    assert str(tmp_path / "elsewhere.pkl") in clone.mvc("scan", str(tmp_path / "elsewhere.pkl"), code=1).out
+    assert "file=evil.pkl," in clone.mvc("scan", "--format", "github", "evil.pkl", code=1).out
+    assert '"uri": "evil.pkl"' in clone.mvc("scan", "--format", "sarif", "evil.pkl", code=1).out
+    clone.mvc("scan", "HEAD", "evil.pkl", code=10)  # a revision has models alone
+    assert "nope.pkl is neither" in clone.mvc("scan", "nope.pkl", code=10).err
+    clone.write("plain.pkl", BAD)
+    clone.mvc("scan", "plain.pkl")  # the version of the pointer, as before
+    assert "hint: it is not tracked: mvc add evil.pkl" in clone.mvc("diff", "evil.pkl", code=10).err
+    assert not (clone.path / "evil.pkl.mvc").exists()
+
+
+def test_the_names_that_a_clone_accepted_hold_for_a_file_that_is_not_tracked(clone: Clone) -> None:
+    add(clone, **{"own.pkl": OWN})
+    clone.mvc("scan", "--allow", "own.pkl")
+    clone.write("new.pkl", OWN)
+    clone.mvc("scan", "new.pkl")
+    assert "it is not tracked: mvc add new.pkl" in clone.mvc("scan", "--allow", "new.pkl", code=10).err
+
+
+def test_a_file_outside_of_a_repository(clone: Clone, tmp_path: Path) -> None:
+    folder = tmp_path / "downloads"
+    (folder / "model").mkdir(parents=True)
+    (folder / "own.pkl").write_bytes(OWN)
+    (folder / "model/plain.pkl").write_bytes(PLAIN)
+    done = clone.mvc("scan", "own.pkl", "--", "model", code=1, cwd=folder)
+    assert done.out.endswith("2 models: 1 unlisted, 1 inert; 1 refused\n")
+    clone.mvc("scan", "model", cwd=folder)
+    assert "there is no file nope.pkl" in clone.mvc("scan", "nope.pkl", code=10, cwd=folder).err
+    assert "not in a Git repository" in clone.mvc("scan", code=10, cwd=folder).err
+    clone.mvc("scan", "own.pkl", "--list-from", "main", code=10, cwd=folder)
+    (folder / "model/pipe").symlink_to(folder)
+    assert "pipe is neither a file nor a folder" in clone.mvc("scan", "model", code=1, cwd=folder).out
+    os.mkfifo(folder / "fifo.pkl")
+    assert "is neither a file nor a folder" in clone.mvc("scan", "fifo.pkl", code=2, cwd=folder).err
+
+
 # -- names of the project
 
 
@@ -248,6 +302,7 @@ def test_by_default_known_bad_is_blocked_and_others_are_named(clone: Clone) -> N
     assert there(clone) == set(FILES) - {"bad.pkl"}
     assert "bad.pkl is blocked: known-bad (calls os.system)" in said
     assert "own.pkl is unlisted (project.features.Encoder)" in said
+    assert "on_checkout of [scan] in .git/mvc/config.toml decides for this clone: mvc help policy" in said
     assert "torn.pkl is unreadable" in said
     assert "random.bin is" not in said  # nobody would open it as a pickle
     assert "plain.pkl is" not in said
@@ -338,7 +393,11 @@ def test_a_commit_names_what_a_checkout_would_block(clone: Clone) -> None:
     clone.write("bad.pkl", BAD)
     assert "a checkout would block it: known-bad: calls os.system" in clone.mvc("add", "bad.pkl").err
     done = clone.run("git", "commit", "-qm", "bad", code=1)
+    lines = done.err.splitlines()
     assert "bad.pkl would be blocked at a checkout: known-bad" in done.err
+    assert lines[-2] == "mvc: the commit was stopped: bad.pkl is blocked"
+    assert lines[-1].startswith("     `mvc checkout HEAD bad.pkl` or `mvc rm bad.pkl` takes the model back")
+    assert "git commit --no-verify" in lines[-1]
     rules(clone, own="off")
     clone.git("commit", "-qm", "bad")
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from modelvc.cli.arguments import EXIT_NO, Force, Words
-from modelvc.cli.context import CONTEXT, split
+from modelvc.cli.context import CONTEXT, revs_and_paths, split
 from modelvc.cli.progress import doing
 from modelvc.cli.views import render
-from modelvc.errors import NotFoundError, UsageError, shown
+from modelvc.errors import NoRepository, NotFoundError, UsageError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,30 +40,31 @@ def scan(
 ) -> None:
     """Say what loading models would run.
 
-    Reads the models without running anything of them, and compares the names that they import with a list: inert,
-    listed, unlisted, code, known-bad, unknown or unreadable. No verdict says that a model is harmless. With --allow,
-    writes the names that are not listed to .mvc/trusted-imports.toml and stages it: review each line as code. With
+    Reads models without running anything of them. A path may be any file or folder, also outside of a repository.
+    Verdicts, the worst first: known-bad (does what only an attack does), unreadable (not read to its end), code (holds
+    a program), unlisted (imports names that are not on the list), unknown (no format that mvc reads), listed, inert
+    (data alone). The first four are refused, unless the policy says otherwise. No verdict says that a model is
+    harmless. A checkout looks too: it does not write a known-bad model (see `mvc help policy`). With --allow, writes
+    the names that are not listed to .mvc/trusted-imports.toml and stages it: review each line as code. With
     --list-from, a change cannot allow its own names. FORMAT is text, json, md, junit, github or sarif, as for --format.
-    Exit 1: the policy refuses a verdict. Exit 10: a model is not in this clone.
+    Exit 1: a verdict is refused. Exit 10: a model is not in this clone.
 
     Examples:
       mvc scan                               # all models
       mvc scan v1.0 model.pkl                # one model, at a tag
+      mvc scan ~/Downloads/model.pkl         # a file that is not tracked
       mvc scan --allow model.pkl             # trust the classes of the project
       mvc scan --list-from main              # for a pipeline
       mvc scan --output sarif=scan.sarif     # a report for a CI server
     """
     from modelvc.cli.views import scan as views
-    from modelvc.ops.inspection.scan import scan as op
 
     outputs = [_output(text) for text in output or ()]
-    repo = CONTEXT.open()
-    revs, paths = split(repo, words, revs=1)
     if allow:
-        _allow(repo, revs, paths, list_from)
+        repo = CONTEXT.open()
+        _allow(repo, *split(repo, words, revs=1), list_from)
         return
-    with doing("reading models", quiet=CONTEXT.quiet):
-        found = op(repo, revs[0] if revs else "", paths, list_from=list_from)
+    found = _scan(words, list_from)
     for form, file in outputs:
         CONTEXT.write(file, views.FORMATS[form](found).encode("utf-8", "backslashreplace"), force=force)
     report = views.text(found, CONTEXT.name) if CONTEXT.form == "text" else views.FORMATS[CONTEXT.form](found)
@@ -77,13 +78,30 @@ def scan(
     raise typer.Exit(EXIT_NO if found.refused else 0)
 
 
+def _scan(words: Sequence[str] | None, list_from: str) -> Scanned:
+    from modelvc.ops.inspection.scan import scan as op
+    from modelvc.ops.inspection.scan import scan_files
+
+    try:
+        repo = CONTEXT.open()
+    except NoRepository:
+        front, behind = revs_and_paths(words)
+        if list_from or not (front or behind):
+            raise
+        with doing("reading models", quiet=CONTEXT.quiet):
+            return scan_files([*front, *behind], CONTEXT.folder)
+    revs, paths = split(repo, words, revs=1, here=True)
+    with doing("reading models", quiet=CONTEXT.quiet):
+        return op(repo, revs[0] if revs else "", paths, list_from=list_from)
+
+
 def _advise(found: Scanned) -> None:
     from modelvc.formats.text.trusted_imports import PATH
 
     if found.ignored:
         words = f"{PATH} is ignored: {shown(found.ignored)}"
         render.say(words, "  read it, then accept it: mvc trust --imports", quiet=CONTEXT.quiet)
-    unlisted = [model.path for model in found.models if model.verdict == "unlisted"]
+    unlisted = [model.path for model in found.models if model.verdict == "unlisted" and model.tracked]
     if unlisted and not found.commit:
         name = shlex.quote(CONTEXT.name(unlisted[0])) if len(unlisted) == 1 else "PATH"
         render.say(f"to trust names of this project: mvc scan --allow {name}", quiet=CONTEXT.quiet)

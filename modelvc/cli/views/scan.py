@@ -132,7 +132,7 @@ def github(found: Scanned) -> str:
     for model in found.models:
         if model.refused or model.verdict not in _QUIET:
             level = "error" if model.refused else "warning"
-            file = property_value(shown(model.path + ".mvc", 5_000))
+            file = property_value(shown(_place(model), 5_000))
             title = property_value(f"mvc scan: {model.verdict}")
             lines.append(f"::{level} file={file},title={title}::{message(shown(_sentence(model), 2_000))}")
     return "".join(line + "\n" for line in (*lines, f"::notice title=mvc scan::{message(summary(found))}"))
@@ -168,7 +168,7 @@ def sarif(found: Scanned) -> str:
 
 def _result(model: ScannedModel, words: Sequence[str]) -> dict[str, Any]:
     place = {
-        "artifactLocation": {"uri": quote(f"{model.path}.mvc", errors="surrogateescape"), "uriBaseId": "%SRCROOT%"},
+        "artifactLocation": {"uri": quote(_place(model), errors="surrogateescape"), "uriBaseId": "%SRCROOT%"},
         "region": {"startLine": 1},
     }
     return {
@@ -180,6 +180,11 @@ def _result(model: ScannedModel, words: Sequence[str]) -> dict[str, Any]:
         "partialFingerprints": {"modelVersion/v1": model.oid or model.path},
         "properties": {"imports": [_with_use(one) for one in model.imports]},
     }
+
+
+def _place(model: ScannedModel) -> str:
+    """Return the file that a report names: the pointer, which Git has; of an untracked model the model itself."""
+    return f"{model.path}.mvc" if model.tracked else model.path
 
 
 def _level(refused: bool, verdict: str) -> str:

@@ -24,7 +24,7 @@ ON_CHECKOUT: tuple[OnCheckout, ...] = ("off", "warn", "block")  # the mildest fi
 DEFAULT_ON_CHECKOUT: OnCheckout = "warn"
 VERDICTS = ("known-bad", "unreadable", "code", "unlisted", "unknown", "listed", "inert")  # the worst first
 ALWAYS = "known-bad"
-REFUSED: tuple[str, ...] = ("known-bad", "unreadable", "unlisted")
+REFUSED: tuple[str, ...] = ("known-bad", "unreadable", "code", "unlisted")  # by default: the worst, without a gap
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from modelvc.errors import ConflictError, IntegrityError, NotFoundError, shown
+from modelvc.errors import ConflictError, IntegrityError, NotFoundError, UsageError, shown
+from modelvc.formats.paths import is_pointer
+from modelvc.formats.text.scan_rules import ScanRules
 from modelvc.git import history
 from modelvc.modelfiles.facts import ModelFacts
-from modelvc.modelfiles.name_list import NameList
+from modelvc.modelfiles.name_list import NameList, shipped
 from modelvc.modelfiles.verdict import UNKNOWN_FORMAT, Kind, judge
 from modelvc.models.inside import trusted
 from modelvc.models.inside.facts import facts_of
+from modelvc.models.inside.loose import facts_at
 from modelvc.models.inside.trusted import TrustedName
 from modelvc.models.policy import policy_at, read_policy
 from modelvc.models.versions.pointers import pointers_of
@@ -40,7 +44,7 @@ class ScannedImport:
 @dataclass(frozen=True, slots=True)
 class ScannedModel:
     """One model. `refused`: whether the policy refuses its verdict. `class_name`: of the object that it holds, "" if
-    unknown.
+    unknown. `tracked`: whether mvc tracks it.
 
     `reasons`: what decided the verdict, the worst first. `findings`: tricks and programs in the file. `notes`: what
     else a reader should know. `unreadable`: why the file could not be read to its end.
@@ -57,6 +61,7 @@ class ScannedModel:
     findings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     unreadable: str = ""
+    tracked: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,18 +103,25 @@ def scan(
 ) -> Scanned:
     """Judge the models in PATHS (default: all) of the worktree, or of REV. Bytes are read from this clone alone.
 
+    Without REV, a path may also be a file or folder that is not tracked: it is read as it is.
     LIST_FROM: a revision whose trusted imports and policy hold, in the place of those that this clone accepted.
     ON_MODEL is called with the path of each model before it is read.
     """
-    repo.require_init()
+    loose = {} if rev else _untracked(repo, paths)
+    if not paths or len(loose) < len(paths):
+        repo.require_init()
     commit = history.resolve(repo.layout, rev) if rev else ""
     base = history.resolve(repo.layout, list_from) if list_from else ""
     rules = (policy_at(repo, base) if base else read_policy(repo)).scan
     names = trusted.names_in_force(repo, base)
-    good, broken = pointers_of(repo, commit)
     found: list[ScannedModel] = []
     missing: list[str] = []
-    for path in repo.selected(paths, [*good, *broken]):
+    for text, (name, file) in loose.items():
+        on_model(text)
+        found.append(_scanned(name, "", facts_at(file, seconds=PATIENCE), names.listed))
+    models = [path for path in paths if path not in loose]
+    good, broken = pointers_of(repo, commit) if models or not paths else ({}, {})
+    for path in repo.selected(models, [*good, *broken]):
         on_model(path)
         if path in broken:
             why = f"its pointer cannot be read: {broken[path]}"
@@ -117,9 +129,47 @@ def scan(
         elif (facts := _facts(repo, path, good[path])) is None:
             missing.append(path)
         else:
-            found.append(_scanned(path, good[path], facts, names.listed))
-    models = tuple(replace(model, refused=rules.refuses(model.verdict)) for model in found)
-    return Scanned(models, rules.refuse, commit, base, tuple(missing), names.ignored)
+            found.append(_scanned(path, str(good[path].oid), facts, names.listed))
+    return Scanned(_sorted(found, rules), rules.refuse, commit, base, tuple(missing), names.ignored)
+
+
+def scan_files(paths: Sequence[str], folder: str) -> Scanned:
+    """Judge files and folders outside of a repository, by the list that ships. PATHS are relative to FOLDER.
+
+    Raises NotFoundError for a path that does not exist.
+    """
+    found: list[ScannedModel] = []
+    for path in dict.fromkeys(paths):
+        file = os.path.join(folder, path)
+        if not os.path.exists(file):
+            raise NotFoundError(f"there is no file {shown(path)}", hint="check the name")
+        found.append(_scanned(path, "", facts_at(file, seconds=PATIENCE), shipped()))
+    rules = ScanRules()
+    return Scanned(_sorted(found, rules), rules.refuse)
+
+
+def _sorted(found: Sequence[ScannedModel], rules: ScanRules) -> tuple[ScannedModel, ...]:
+    judged = (replace(model, refused=rules.refuses(model.verdict)) for model in found)
+    return tuple(sorted(judged, key=lambda model: model.path))
+
+
+def _untracked(repo: Repo, paths: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Return those of PATHS that exist and name no tracked model: each with its name in reports and its absolute path.
+
+    The name is relative to the worktree, or absolute if the file lies outside of it.
+    """
+    found: dict[str, tuple[str, str]] = {}
+    tracked = repo.tracked() if paths else []
+    for text in paths:
+        file = repo.absolute(text)
+        try:
+            name = repo.inside(text)
+        except UsageError:
+            name = file
+        known = not name or name in tracked or any(path.startswith(name + "/") for path in tracked)
+        if not known and not is_pointer(name) and os.path.exists(file):
+            found[text] = (name, file)
+    return found
 
 
 def _facts(repo: Repo, path: SafeRelPath, pointer: Pointer) -> ModelFacts | None:
@@ -135,12 +185,13 @@ def _facts(repo: Repo, path: SafeRelPath, pointer: Pointer) -> ModelFacts | None
     return ModelFacts(UNKNOWN_FORMAT)  # a folder that no reader knows
 
 
-def _scanned(path: str, pointer: Pointer, facts: ModelFacts, listed: NameList) -> ScannedModel:
+def _scanned(path: str, oid: str, facts: ModelFacts, listed: NameList) -> ScannedModel:
+    """Return the verdict on FACTS of the model at PATH. OID is "" if it is not tracked."""
     verdict: Verdict = judge(facts, listed)
     imports = tuple(ScannedImport(one.name, one.use.value, listed.allows(*one)) for one in facts.imports)
     return ScannedModel(
         path=path,
-        oid=str(pointer.oid),
+        oid=oid,
         verdict=verdict.kind.value,
         refused=False,
         reasons=verdict.reasons,
@@ -150,6 +201,7 @@ def _scanned(path: str, pointer: Pointer, facts: ModelFacts, listed: NameList) -
         findings=tuple(one.what for one in facts.findings),
         notes=facts.notes,
         unreadable=facts.unreadable,
+        tracked=bool(oid),
     )
 
 

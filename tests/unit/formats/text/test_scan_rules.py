@@ -14,7 +14,11 @@ def test_the_table_of_a_policy() -> None:
     assert found.refuses("code")
     assert not found.refuses("unlisted")
     assert policy.parse(b"").scan == ScanRules()
-    assert policy.parse(b"").scan.refuse == ("known-bad", "unreadable", "unlisted")
+    assert policy.parse(b"").scan.refuse == ("known-bad", "unreadable", "code", "unlisted")
+
+
+def test_the_default_refuses_every_verdict_that_is_worse_than_a_refused_one() -> None:
+    assert scan_rules.VERDICTS[: len(scan_rules.REFUSED)] == scan_rules.REFUSED
 
 
 @pytest.mark.parametrize(
