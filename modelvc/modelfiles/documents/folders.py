@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from modelvc.modelfiles.documents import huggingface, mlflow
+from modelvc.modelfiles.documents import huggingface, loader_code, mlflow
 from modelvc.modelfiles.facts import Finding, Import, ModelFacts, Severity, clean, most
 from modelvc.modelfiles.inspect import inspect
 from modelvc.modelfiles.source import OutOfTime, Unreadable
@@ -56,6 +56,12 @@ def read_folder(files: Mapping[str, Source], budget: Budget) -> FolderFacts:
             raise
         except Unreadable as error:
             summary = ModelFacts(layout.NAME, unreadable=clean(error))
+    try:
+        summary = replace(summary, findings=(*summary.findings, *loader_code.findings(files, budget)))
+    except OutOfTime:
+        raise
+    except Unreadable as error:
+        summary = replace(summary, unreadable=summary.unreadable or clean(error))
     others = [path for path, facts in found if facts.format == "unknown" and not path.endswith(_TEXTS + _CODE)]
     return FolderFacts(_together(summary, known, sorted(files), others), known)
 

@@ -8,7 +8,7 @@ from modelvc.modelfiles.documents import json_stream
 from modelvc.modelfiles.documents.boosted import pairs
 from modelvc.modelfiles.documents.building import Many, entries, length, listed, text
 from modelvc.modelfiles.documents.layouts import configuration, whole
-from modelvc.modelfiles.facts import Finding, ModelFacts, Severity, clean
+from modelvc.modelfiles.facts import ModelFacts, clean
 from modelvc.modelfiles.json_text import read_json
 from modelvc.modelfiles.source import Unreadable
 
@@ -24,7 +24,6 @@ _CONFIG, _TOKENIZER = "config.json", "tokenizer.json"
 _WEIGHTS = (".safetensors", ".bin", ".gguf", ".onnx", ".h5", ".msgpack", ".pt", ".pth")
 _INDEX = ".index.json"
 _LARGEST_INDEX = 32 << 20  # bytes
-_CONFIGS = 100  # other configurations that are looked at
 _NAMED = 3  # names in one note
 _STATED = frozenset({"architectures", "transformers_version", "auto_map", "_name_or_path"})
 
@@ -52,33 +51,8 @@ def read(files: Mapping[str, Source], known: Sequence[Read], budget: Budget) -> 
         class_name=clean(architectures[0]) if architectures else clean(kind),
         hyper_parameters=pairs({key: value for key, value in config.items() if key not in _STATED}),
         figures=_vocabulary(files, budget),
-        findings=tuple(_remote_code(files, budget)),
         notes=tuple(notes),
     )
-
-
-def _remote_code(files: Mapping[str, Source], budget: Budget) -> Iterator[Finding]:
-    """Yield a finding for each class that a configuration takes from a program (`trust_remote_code`)."""
-    paths = [path for path in sorted(files) if path.endswith("config.json") and path.count("/") <= 1]
-    for path in paths[:_CONFIGS]:
-        found = configuration(files, path, budget).get("auto_map")
-        if found is None:
-            continue
-        names = sorted({clean(name) for name in _strings(found)})
-        some = ", ".join(names[:_NAMED]) + (", ..." if len(names) > _NAMED else "")
-        yield Finding(Severity.CODE, clean(f"{path} takes classes from a program (trust_remote_code): {some}"))
-
-
-def _strings(value: object) -> Iterator[str]:
-    left = [value]
-    while left:
-        one = left.pop()
-        if isinstance(one, str):
-            yield one
-        elif isinstance(one, dict):
-            left.extend(one.values())
-        elif isinstance(one, list):
-            left.extend(one)
 
 
 def _vocabulary(files: Mapping[str, Source], budget: Budget) -> Pairs:

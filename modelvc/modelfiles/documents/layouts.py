@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Read: TypeAlias = tuple[str, ModelFacts]  # the path of a model file, and its facts
 
-CONFIG = 1 << 20  # bytes of a configuration
+CONFIG = 4 << 20  # bytes of a configuration: one of a tokenizer with its added tokens has 1.2 MB
 
 
 def whole(source: Source, budget: Budget, what: str, most: int = CONFIG) -> bytes:

@@ -66,6 +66,54 @@ def test_code_beside_and_in_a_configuration_is_found() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("path", "text", "severity", "what"),
+    [
+        (
+            "tokenizer_config.json",
+            '{"auto_map": {"AutoTokenizer": "a--b.C"}}',
+            Severity.CODE,
+            "tokenizer_config.json takes classes from a program (trust_remote_code): a--b.C",
+        ),
+        (
+            "adapter_config.json",
+            '{"auto_mapping": {"base_model_class": "C", "parent_library": "evil"}}',
+            Severity.CODE,
+            "adapter_config.json imports evil",
+        ),
+        (
+            "tokenizer_config.json",
+            """{"chat_template": [{"name": "a", "template": "{{ ''.__class__ }}"}]}""",
+            Severity.KNOWN_BAD,
+            "tokenizer_config.json: its chat template uses __class__",
+        ),
+        (
+            "templates/chat.JINJA",
+            "{{ x|attr('a') }}",
+            Severity.KNOWN_BAD,
+            "templates/chat.JINJA: its chat template uses |attr(",
+        ),
+    ],
+)
+def test_programs_in_texts_are_found_in_every_folder(path: str, text: str, severity: Severity, what: str) -> None:
+    decoys = {f"a{at:03}/config.json": b"{}" for at in range(150)}
+    for files in (files_of(SHARDED), {"model.safetensors": files_of(SHARDED)[FIRST]} | decoys):
+        assert Finding(severity, what) in facts(files | {path: text.encode()}).findings
+
+
+def test_ordinary_texts_bring_no_program() -> None:
+    texts = {
+        "adapter_config.json": b'{"auto_mapping": {"base_model_class": "C", "parent_library": "transformers.models"}}',
+        "tokenizer_config.json": b'{"auto_map": null, "chat_template": "{% for m in messages %}{{ m }}{% endfor %}"}',
+    }
+    assert facts(files_of(SHARDED) | texts).findings == ()
+
+
+def test_more_configurations_than_are_looked_at_are_unreadable() -> None:
+    files = {f"a{at:04}/config.json": b"{}" for at in range(1001)}
+    assert facts(files).unreadable == "the folder has more than 1,000 configurations"
+
+
 @pytest.mark.parametrize("path", ["setup.PY", "a/b.so", "x.pyc", "run.sh", "x.whl"])
 def test_files_that_are_code_are_found(path: str) -> None:
     assert facts({path: b""}).findings == (Finding(Severity.CODE, f"{path} is code"),)
