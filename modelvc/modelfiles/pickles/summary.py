@@ -24,6 +24,8 @@ FRAMEWORKS = {
 }  # fmt: skip
 _NESTED = ("steps", "transformers", "estimators", "transformer_list")  # lists of (name, estimator, ...)
 _INSIDE = frozenset({"final_estimator_", "transformer_"})  # these take what others made of the inputs
+_OWN = frozenset({"estimator_params"})  # attributes of scikit-learn's ensembles that nobody chose
+_LABELS = frozenset({"tree_", "classes_"})  # float arrays below fitted attributes that are no parameters
 _PAIRS = 1000  # hyper-parameters of one model
 _FIELDS = 10_000  # names of inputs
 _KEPT = 300  # bytes of memory for one tensor
@@ -81,7 +83,7 @@ class _Found:
         if array is not None:
             at = (array.start, array.end) if self._places else (-1, -1)
             tensor = Tensor(clean(".".join(path)), array.dtype, array.shape, *at)
-            if array.dtype in _FLOATS and any(name.endswith("_") for name in path) and "tree_" not in path:
+            if array.dtype in _FLOATS and any(name.endswith("_") for name in path) and _LABELS.isdisjoint(path):
                 self.parameters += tensor.elements
         if tensor is not None:
             self._budget.open_members(1)
@@ -142,7 +144,7 @@ def _parameters(value: Value) -> Iterator[tuple[str, int | float | bool | str]]:
             continue
         seen.add(id(owner))
         for name, one in dict(attributes(owner)).items():
-            if name.startswith("_") or name.endswith("_"):
+            if name.startswith("_") or name.endswith("_") or name in _OWN or _is_tensor(one):
                 continue
             left -= 1
             if left < 0:
@@ -163,6 +165,10 @@ def _estimators(name: str, value: Value) -> Iterator[tuple[str, Value]]:
 
 def _is_estimator(value: Value) -> bool:
     return isinstance(value, Made) and isinstance(value.state, Entries) and array_of(value) is None
+
+
+def _is_tensor(value: Value) -> bool:
+    return isinstance(value, Made) and value.name.startswith("torch._utils.")
 
 
 def _inputs(value: Value) -> tuple[Field, ...]:

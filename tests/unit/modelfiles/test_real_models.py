@@ -44,3 +44,16 @@ def test_a_model_that_is_saved_twice_has_one_content(name: str) -> None:
     assert first.read_bytes() != second.read_bytes()
     assert facts_of(first)[0].content
     assert facts_of(first)[0].content == facts_of(second)[0].content
+
+
+def test_a_forest_has_no_count_of_parameters_and_none_of_its_own_bookkeeping() -> None:
+    """Its inner trees hold their labels as floats, and the forest the names of the parameters that it hands down."""
+    facts, _ = facts_of(FOLDER / "pairs/forest-old.pkl")
+    assert facts.parameters is None
+    assert "estimator_params" not in dict(facts.hyper_parameters)
+
+
+def test_weights_of_a_module_are_no_hyper_parameters() -> None:
+    facts, _ = facts_of(FOLDER / "torch/script.pt")
+    assert facts.parameters
+    assert not [value for _, value in facts.hyper_parameters if "_rebuild" in str(value)]
