@@ -230,7 +230,7 @@ def test_a_pointer_that_is_replaced_while_status_looks_is_read_again(
     clone: Clone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     older = clone.git("show", "HEAD~1:m.bin.mvc").encode()
-    real = Repo.pointer_or_none
+    real = Repo.read_pointer
 
     def replaced(repo: Repo, path: SafeRelPath) -> Pointer | None:
         found = real(repo, path)
@@ -239,7 +239,7 @@ def test_a_pointer_that_is_replaced_while_status_looks_is_read_again(
         return found
 
     with monkeypatch.context() as patch:
-        patch.setattr(Repo, "pointer_or_none", replaced)
+        patch.setattr(Repo, "read_pointer", replaced)
         assert status(open_repo(str(clone.path), {})).clean
     assert "m.bin" in clone.mvc("status", "--exit-code", code=1).out
 
