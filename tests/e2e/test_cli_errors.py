@@ -57,7 +57,7 @@ SAYS = {
     "a number that is none": (
         ["log", "-n", "many"],
         2,
-        "invalid value for '-n' / '--limit': 'many' is not a valid int range",
+        "invalid value for '-n' / '--limit': 'many' is not a whole number",
         "see `mvc log --help`",
     ),
     "a form nobody knows": (
@@ -90,7 +90,7 @@ SAYS = {
         "there is no file no.json",
         "check its name",
     ),
-    "a model that is not there": (["add", "no.bin"], 10, "there is no no.bin", "check the name"),
+    "a model that is not there": (["add", "no.bin"], 10, "there is no no.bin", "did you mean model.bin?"),
     "neither revision nor model": (
         ["checkout", "nope"],
         10,

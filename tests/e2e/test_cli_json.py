@@ -139,6 +139,13 @@ def test_every_command_answers_as_documented(tmp_path: Path) -> None:
     assert ask("scan", "--allow", "own.pkl") == {"added": [{"name": "project.Encoder", "use": "referred"}]}
     assert ask("trust", "--imports")["names"] == [{"name": "project.Encoder", "use": "referred"}]
     clone.mvc("rm", "own.pkl")
+    clone.write("needs.pkl", b"cpackaging.version\nVersion\n.")
+    ask("add", "needs.pkl")
+    assert ask("env", "show", "needs.pkl")["needs"] == ["packaging"]
+    assert ask("env", "check", "needs.pkl")["outcome"] == "pass"
+    assert {one["grade"] for one in ask("env", "diff", "needs.pkl")["differences"]} == {"same"}
+    assert ask("env", "export", "needs.pkl")["packages"].keys() == {"packaging"}
+    clone.mvc("rm", "needs.pkl")
     clone.git("commit", "-qm", "remote")
     sent = ask("push", "--all")
     assert (sorted(set(sent["sent"])), sent["there"]) == (["folder", "model.bin"], 0)

@@ -121,7 +121,7 @@ def test_committed_configurations(
     made.git("checkout", "-q", "--", ".mvc")
 
 
-def _never(remote: object, *_: object) -> None:
+def _never(remote: object, *_: object, **__: object) -> None:
     from modelvc.errors import RemoteBusy
     from modelvc.formats.text.config import Remote
     from modelvc.models.remotes.opening import harmless

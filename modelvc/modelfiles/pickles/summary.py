@@ -51,7 +51,7 @@ def summary(name: str, value: Value, seen: Seen, *, places: bool, tensors: Descr
     return ModelFacts(
         name,
         framework=framework,
-        version=found.version,
+        version=found.version if framework in {"scikit-learn", ""} else "",  # that of scikit-learn
         class_name=clean(class_name.rpartition(".")[2] if framework else class_name),
         hyper_parameters=tuple(_parameters(value)),
         figures=found.figures(),

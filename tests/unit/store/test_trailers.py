@@ -122,12 +122,12 @@ def test_a_footer_that_counts_other_records(tmp_path: Path, reader: str) -> None
     if reader == "read":
         from_file(tmp_path, with_footer(count=7))
     else:
-        with pytest.raises(IntegrityError, match="its last bytes are damaged"):
+        with pytest.raises(IntegrityError, match="its footer is damaged"):
             READERS[reader](tmp_path, with_footer(count=7))
 
 
 def test_the_first_bytes(tmp_path: Path) -> None:
-    with pytest.raises(FormatError, match="its first bytes are damaged"):
+    with pytest.raises(FormatError, match="its header is damaged"):
         by_fsck(tmp_path, b"mvcpack1" + GOOD[8:])
 
 

@@ -42,7 +42,8 @@ def history(values: list[Any], direction: str = "higher", **bounds: float) -> Pl
     limits = {name: bounds.get(name) for name in ("floor", "ceiling", "target")}
     metric = PlotMetric("acc", direction, best=best, **limits)
     versions = tuple(version(place, {} if v is None else {"acc": v}) for place, v in enumerate(values))
-    return Plot("model.pkl", (metric,), versions, tuple((at, at + 1) for at in range(len(values) - 1)))
+    links = tuple((at, at + 1) for at in range(len(values) - 1))
+    return Plot("model.pkl", (metric,), versions, links, versions[-2] if len(versions) > 1 else None)
 
 
 # -- in the terminal

@@ -250,7 +250,7 @@ def test_a_pack_that_can_not_be_read_back_gets_no_name(tmp_path: Path) -> None:
     store = LocalStore(str(tmp_path / "store"), disk)
     store.prepare()
     disk.bad = True
-    with pytest.raises(FormatError, match="does not belong to its name"):
+    with pytest.raises(FormatError, match="does not match its name"):
         append(store, range(3))
     assert store.packs() == []
     assert list((tmp_path / "store/tmp").iterdir()) == []
@@ -266,7 +266,7 @@ def test_nothing_is_sent_that_can_not_be_read_back(
         return pack.FOOTER.pack(len(trailer), 7, blake3(trailer).digest(), pack.END)
 
     monkeypatch.setattr("modelvc.store.transfer.pack_sender.pack.footer", torn)
-    with pytest.raises(FormatError, match="its last bytes are damaged"):
+    with pytest.raises(FormatError, match="its footer is damaged"):
         Uploader(store, RemoteStore(far), {}, UploadOptions(jobs=1)).run([ToPush("file", content.oid, "m")])
     assert not [key for key in far.objects if key.startswith(("packs/", "b/"))]
 

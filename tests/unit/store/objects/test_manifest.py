@@ -81,7 +81,7 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "over the end of a file to write": (written(3, 6), "reaches over the end of a file"),
     "a segment without places": (
         lambda: manifest.read_segment(Inline(), replace(ROOT, placed=True), ROOT.leaves[0].segments[0]),
-        "does not say where its chunks are",
+        "a segment has no placement",
     ),
 }
 
