@@ -39,7 +39,13 @@ def is_odd_dtype(made: Made) -> bool:
     numpy believes the state: numbers become addresses of objects if the flags say so. Dtypes of other libraries are
     made of a class of theirs, which a list has or has not.
     """
-    if made.name != "numpy.dtype" or dtype_of(made) is not None:
+    if made.name != "numpy.dtype":
+        return False
+    made.dtype = dtype_of(made)
+    if made.dtype is not None:
+        fields = made.state[4] if isinstance(made.state, tuple) else None
+        if isinstance(fields, Entries):
+            fields.closed = True
         return False
     match made.args:
         case (Global(name=name), *_):
@@ -50,6 +56,8 @@ def is_odd_dtype(made: Made) -> bool:
 
 def _dtype(value: Value, deep: int, known: dict[int, DType | None]) -> DType | None:
     """Return the dtype that VALUE makes, DEEP inside of others. KNOWN: those by id, since one may be in many fields."""
+    if isinstance(value, Made) and value.dtype is not None and value.built == 1:
+        return DType(*value.dtype)
     if id(value) not in known:
         if len(known) >= _MOST:
             return None

@@ -326,6 +326,8 @@ def _set(machine: State, pairs: list[Value], mark: int) -> None:
     """Set PAIRS in what is on top."""
     target = machine.stack[-1]
     if isinstance(target, Entries):
+        if target.closed:
+            machine.seen.doubt("the fields of a dtype change behind its state")
         target.extend(pairs)
         machine.forget(target, mark)
     elif isinstance(target, Made):

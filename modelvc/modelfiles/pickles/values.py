@@ -91,11 +91,15 @@ class Items:
 
 
 class Entries:
-    """A dict. `pairs`: key, value, key, value, in the order in which they were set; a key that is set twice twice."""
+    """A dict. `pairs`: key, value, key, value, in the order in which they were set; a key that is set twice twice.
 
-    __slots__ = ("count", "pairs", "rich")
+    `closed`: whether a dtype holds it as its fields, so that a new entry would change the dtype.
+    """
+
+    __slots__ = ("closed", "count", "pairs", "rich")
 
     def __init__(self) -> None:
+        self.closed = False
         self.pairs: list[Value] = []
         self.count = 0
         self.rich = False
@@ -153,9 +157,10 @@ class Made:
     """What a call would return. `function`: what is called; `args`: with what; `how`: by which opcode.
 
     `state`: what BUILD gives it, `built`: how often. `items`, `entries`: what is appended to it and set in it.
+    `dtype`: name, size, and whether it holds objects, if it is a dtype that was looked at.
     """
 
-    __slots__ = ("args", "built", "entries", "function", "how", "items", "state")
+    __slots__ = ("args", "built", "dtype", "entries", "function", "how", "items", "state")
 
     def __init__(self, function: Value, args: Value, how: str) -> None:
         self.function = function
@@ -163,6 +168,7 @@ class Made:
         self.how = how
         self.state: Value = None
         self.built = 0
+        self.dtype: tuple[str, int, bool] | None = None
         self.items: Items | None = None
         self.entries: Entries | None = None
 
