@@ -236,6 +236,7 @@ def test_names_of_the_project_are_trusted_by_a_reviewed_file(clone: Clone, tmp_p
     add(clone, **{"own.pkl": OWN, "called.pkl": CALLED})
     done = clone.mvc("scan", "--allow", "own.pkl")
     assert done.out == "created      project.features.Encoder\n"
+    assert "other clones accept them with: mvc trust --imports" in done.err
     assert trusted_imports.parse(clone.read(trusted_imports.PATH)) == {"project.features.Encoder": "created"}
     assert clone.git("diff", "--cached", "--name-only") == f"{trusted_imports.PATH}\n"
     clone.mvc("scan", "own.pkl")
@@ -247,12 +248,16 @@ def test_names_of_the_project_are_trusted_by_a_reviewed_file(clone: Clone, tmp_p
 
     other = Clone(tmp_path / "other")
     clone.git("clone", "-q", str(clone.path), str(other.path))
-    other.mvc("install")
+    said = ".mvc/trusted-imports.toml is ignored: this clone has not accepted it"
+    assert said in other.mvc("install").err
     shutil.copytree(clone.path / ".git/mvc/store", other.path / ".git/mvc/store")
     done = other.mvc("scan", code=1)
-    assert ".mvc/trusted-imports.toml is ignored: is not accepted here" in done.err
+    assert said in done.err
+    assert "--allow" not in done.err
+    assert said in other.mvc("trust").err
     assert other.mvc("scan", "--allow", "own.pkl", code=2).err.count("mvc trust --imports") == 1
     assert other.mvc("trust", "--imports").out == "constructed  project.features.Encoder\n"
+    assert "ignored" not in other.mvc("trust").err + other.mvc("install").err
     other.mvc("scan")
     with (other.path / trusted_imports.PATH).open("ab") as file:
         file.write(b"# changed\n")
@@ -426,6 +431,9 @@ def test_get_and_pull(clone: Clone, tmp_path: Path) -> None:
     rules(other, policy="block")
     done = other.mvc("pull", code=1)
     assert done.out.count("is blocked") == 2
+    assert "trusted-imports" not in done.err
+    other.write(trusted_imports.PATH, trusted_imports.encode({"a.B": "created"}))
+    assert "ignored: this clone has not accepted it" in other.mvc("pull", code=1).err
     assert "bad.pkl would" not in done.out
     assert "error: own.pkl is blocked" in other.mvc("get", str(clone.path), "own.pkl", "-o", "x.pkl", code=1).err
 

@@ -12,6 +12,7 @@ from modelvc.cli.arguments import EXIT_NO, Force, Words
 from modelvc.cli.context import CONTEXT, revs_and_paths, split
 from modelvc.cli.progress import doing
 from modelvc.cli.views import render
+from modelvc.cli.views.verdicts import say_ignored
 from modelvc.errors import NoRepository, NotFoundError, UsageError, shown
 
 if TYPE_CHECKING:
@@ -96,13 +97,9 @@ def _scan(words: Sequence[str] | None, list_from: str) -> Scanned:
 
 
 def _advise(found: Scanned) -> None:
-    from modelvc.formats.text.trusted_imports import PATH
-
-    if found.ignored:
-        words = f"{PATH} is ignored: {shown(found.ignored)}"
-        render.say(words, "  read it, then accept it: mvc trust --imports", quiet=CONTEXT.quiet)
+    say_ignored(found.ignored)
     unlisted = [model.path for model in found.models if model.verdict == "unlisted" and model.tracked]
-    if unlisted and not found.commit:
+    if unlisted and not found.commit and not found.ignored:
         name = shlex.quote(CONTEXT.name(unlisted[0])) if len(unlisted) == 1 else "PATH"
         render.say(f"to trust names of this project: mvc scan --allow {name}", quiet=CONTEXT.quiet)
     if found.missing and found.refused:
@@ -131,6 +128,7 @@ def _allow(repo: Repo, revs: Sequence[str], paths: Sequence[str], list_from: str
         render.out(f"{one.use.ljust(11)}  {shown(one.name)}")
     if done.added:
         render.say(f"next: review each line as code (git diff --cached {PATH}), then git commit", quiet=CONTEXT.quiet)
+        render.say("other clones accept them with: mvc trust --imports", quiet=CONTEXT.quiet)
     else:
         render.out("every name is listed or trusted already")
 

@@ -9,6 +9,7 @@ import typer
 
 from modelvc.cli.context import CONTEXT
 from modelvc.cli.views import render
+from modelvc.cli.views.verdicts import say_unaccepted
 from modelvc.errors import UsageError, shown, shown_url
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ def install(
         for info in done.remotes:
             note = "" if info.trusted else f"  (not accepted: {done.refused[info.name]})"
             render.out(f"remote {shown(info.name)}: {location(info)}{note}")
+        say_unaccepted(repo)
     accepted = not done.untrusted
     if done.untrusted and sys.stdin.isatty() and sys.stderr.isatty():
         sys.stdout.flush()

@@ -13,6 +13,7 @@ from modelvc.cli.commands.setup import ENDPOINT, REMOTE_URL, location
 from modelvc.cli.context import CONTEXT, revs_and_paths
 from modelvc.cli.progress import progress
 from modelvc.cli.views import render
+from modelvc.cli.views.verdicts import say_unaccepted
 from modelvc.errors import IntegrityError, NotFoundError, ObjectMissing, UsageError, shown
 from modelvc.ops.sharing.transfer_options import TransferOptions, versions_in_words
 
@@ -175,6 +176,8 @@ def pull(
     else:
         _print_fetched(done.fetched)
         print_checkout(done.checked_out)
+        if any(model.verdict == "unlisted" for model in done.checked_out.models):
+            say_unaccepted(repo)
     _refuse_missing(done.fetched)
     if done.checked_out.blocked:
         raise typer.Exit(EXIT_NO)
@@ -421,6 +424,8 @@ def trust(
             return
     found = op(repo, tuple(names)) if names else remotes(repo)
     _print_remotes(found)
+    if not CONTEXT.json and not names:
+        say_unaccepted(repo)
     if not CONTEXT.json and any(not info.trusted for info in found.remotes):
         render.say("next: mvc trust NAME for each remote that you trust", quiet=CONTEXT.quiet)
 

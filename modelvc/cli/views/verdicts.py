@@ -12,6 +12,8 @@ from modelvc.errors import shown
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from modelvc.repo import Repo
+
 
 def say_verdicts(looked: Sequence[tuple[str, str, str, bool]]) -> None:
     """Print each of LOOKED: (path, verdict, why, whether the model is blocked)."""
@@ -28,3 +30,19 @@ def say_verdicts(looked: Sequence[tuple[str, str, str, bool]]) -> None:
     if any(blocked for *_, blocked in looked):
         words = "  on_checkout of [scan] in .git/mvc/config.toml decides for this clone: mvc help policy"
         render.say(words, quiet=CONTEXT.quiet)
+
+
+def say_unaccepted(repo: Repo) -> None:
+    """Say that this clone ignores the names that the repository trusts, if it does."""
+    from modelvc.models.inside.trusted import why_ignored
+
+    say_ignored(why_ignored(repo))
+
+
+def say_ignored(why: str) -> None:
+    """Say that .mvc/trusted-imports.toml is ignored, and how to accept it. Prints nothing if WHY is empty."""
+    from modelvc.formats.text.trusted_imports import PATH
+
+    if why:
+        words = f"{PATH} is ignored: {shown(why)}"
+        render.say(words, "  read it, then accept it: mvc trust --imports", quiet=CONTEXT.quiet)

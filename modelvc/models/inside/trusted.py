@@ -87,14 +87,26 @@ def names_in_force(repo: Repo, commit: str = "") -> NamesInForce:
     if commit:
         found = at_commit(repo, commit)
         return NamesInForce(_with(found))
+    found, ignored = _accepted(repo)
+    return NamesInForce(_with(found), ignored)
+
+
+def why_ignored(repo: Repo) -> str:
+    """Return why the trusted imports of the worktree are ignored, in one clause; "" if they are not."""
+    return _accepted(repo)[1]
+
+
+def _accepted(repo: Repo) -> tuple[TrustedFile | None, str]:
+    """Return the file of the worktree if this clone accepted it, else None, and why it is ignored."""
     try:
         found = in_worktree(repo)
     except ConfigError as error:
-        return NamesInForce(name_list.shipped(), f"it cannot be read: {error}")
+        return None, f"it cannot be read: {error}"
     if found is None or is_accepted(repo, found):
-        return NamesInForce(_with(found))
-    changed = "changed since this clone accepted it" if repo.clone_config.scan.imports else "is not accepted here"
-    return NamesInForce(name_list.shipped(), changed)
+        return found, ""
+    if repo.clone_config.scan.imports:
+        return None, "it changed since this clone accepted it"
+    return None, "this clone has not accepted it"
 
 
 def _with(found: TrustedFile | None) -> NameList:
