@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -136,3 +137,66 @@ def test_a_plot_has_the_width_of_the_terminal(tmp_path: Path) -> None:
         lines = shown(on_terminal(clone, "plot", "model.bin", columns=columns)[1])
         assert max(map(len, lines)) == columns
     assert max(map(len, clone.mvc("plot", "model.bin").out.splitlines())) == 80
+
+
+def test_the_log_of_a_renamed_model_keeps_its_date(tmp_path: Path) -> None:
+    clone = Clone.new(tmp_path / "project")
+    for at in range(2):
+        clone.write("a.bin", at)
+        clone.mvc(
+            "add", "a.bin", "-m", f"test.accuracy=0.9123{at}", "-m", "test.log_loss=0.41", "-m", "latency_ms=12.5"
+        )
+        clone.git("commit", "-qm", f"version {at} of it")
+    clone.mvc("mv", "a.bin", "models/classifier-of-customers.bin")
+    clone.git("commit", "-qm", "move it")
+    clone.write("models/classifier-of-customers.bin", 2)
+    clone.mvc("add", "models/classifier-of-customers.bin", "-m", "test.accuracy=0.95")
+    clone.git("commit", "-qm", "version 2 of it")
+    _, said = on_terminal(clone, "log", "models/classifier-of-customers.bin")
+    head = next(line for line in lines_of(said) if "commit" in line)
+    assert "date" in head, said
+    assert "model" not in head.split(), said
+    clone.write("b.bin", 5)
+    clone.mvc("add", "b.bin")
+    clone.git("commit", "-qm", "another")
+    _, said = on_terminal(clone, "log")
+    assert "model" in next(line for line in lines_of(said) if "commit" in line).split(), said
+
+
+def test_diff_and_check_fit_eighty_columns(tmp_path: Path) -> None:
+    clone = Clone.new(tmp_path / "project")
+    clone.write(
+        ".mvc/policy.toml", b'[[metric]]\nname = "test.accuracy"\ndirection = "higher"\nmax_drop = { abs = 0.1 }\n'
+    )
+    for name in ("a.bin", "b.bin"):
+        clone.write(name, 1)
+        clone.mvc("add", name, "-m", "test.auc=0.5", "-m", "test.precision_of_the_rare_class=0.4")
+    clone.git("add", "-A")
+    clone.git("commit", "-qm", "first")
+    _, said = on_terminal(clone, "check")
+    assert max(map(len, lines_of(said))) <= 80, said
+    assert "unless `model = PATH` limits it" in " ".join(said.split()), said
+    assert any(len(line) > 80 for line in clone.mvc("check", code=1).out.splitlines()), "a pipe has no width"
+    clone.mvc("mv", "a.bin", "models/classifier-of-customers.bin")
+    clone.write("models/classifier-of-customers.bin", 2)
+    clone.mvc("add", "models/classifier-of-customers.bin")
+    _, said = on_terminal(clone, "diff", "HEAD")
+    assert max(map(len, lines_of(said))) <= 80, said
+    assert "a.bin -> models/classifier-of-customers.bin" in lines_of(said), said
+
+
+def lines_of(said: str) -> list[str]:
+    """What a terminal shows: without colours, and without what a later text replaced."""
+    return [line.rpartition("\r")[2] for line in re.sub(r"\x1b\[[0-9;]*[mK]", "", said).splitlines()]
+
+
+def test_the_choices_of_a_status_fit_eighty_columns(tmp_path: Path) -> None:
+    clone = Clone.new(tmp_path / "project")
+    name = f"models/{'classifier' * 4}.bin"
+    clone.write(name, 1)
+    clone.mvc("add", name)
+    clone.write(name, 2)
+    _, said = on_terminal(clone, "status")
+    assert max(map(len, lines_of(said))) <= 80, said
+    assert f"  mvc add {name}  records it" in said or f"  mvc add {name}" in said
+    assert any(" · " in line for line in clone.mvc("status").err.splitlines()), "a pipe has no width"

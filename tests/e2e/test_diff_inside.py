@@ -49,7 +49,7 @@ def test_a_forest(clone: Clone) -> None:
     found = [" ".join(line.split()) for line in lines]
     for line in (
         "n_estimators 8 -> 10",
-        "max_depth 4",
+        "max_depth 4 (unchanged)",
         "nodes 132 -> 148 (+12 %)",
         "imports 8, none new",
         "test.auc 0.912 -> 0.915 ↑ better",
@@ -86,7 +86,10 @@ def test_a_merged_adapter_shows_which_layers_it_changed(clone: Clone) -> None:
     clone.git("commit", "-qm", "new")
     assert block(clone, "HEAD~1", "HEAD") == lines
     markdown = clone.mvc("diff", "--md", "HEAD~1", "HEAD").out
-    assert "| llm.safetensors   torch | old | new |  |\n|---|---|---|---|\n| parameters |  | 12,874 |  |\n" in markdown
+    assert (
+        "| llm.safetensors   torch | old | new |  |\n|---|---|---|---|\n| parameters |  | 12,874 | (unchanged) |\n"
+        in markdown
+    )
     assert "| layer.0.query.weight | all 2,304 |" in markdown
     [found] = clone.json("diff", "HEAD~1", "HEAD")["models"]
     tensors = found["inside"]["tensors"]

@@ -188,6 +188,7 @@ def show(
       mvc show model.pkl         # the version of the worktree's pointer
       mvc show v1.0:model.pkl    # the version of a tag
     """
+    from modelvc.cli.views.show_inside import Line, fitted
     from modelvc.cli.views.show_inside import lines as inside_lines
     from modelvc.ops.history.show import show as op
 
@@ -198,9 +199,9 @@ def show(
     if CONTEXT.json:
         render.dump(found)
         return
-    lines = [*_facts(found), *inside_lines(found.inside, everything=everything)]
-    width = max(len(name) for name, _ in lines)
-    render.out(*(f"{name:{width}}  {value}" for name, value in lines))
+    width = render.width()
+    facts = [Line(name, value) for name, value in _facts(found)]
+    render.out(*fitted([*facts, *inside_lines(found.inside, everything=everything, width=width)], width))
 
 
 def _facts(found: Shown) -> list[tuple[str, str]]:

@@ -289,7 +289,7 @@ def _print_status(repo: Repo, found: Status) -> None:
             advice = f"{advice.partition(' · ')[0]} · or move the new files out of it"
         elif any(row.only_new for row in group):
             advice += " · a checkout leaves new files: move them out"
-        render.say(f"  {advice}", quiet=CONTEXT.quiet)
+        render.say(*render.choices(f"  {advice}"), quiet=CONTEXT.quiet)
     if found.not_committed:
         render.out(render.colour("not committed:", "yellow"))
         render.out(*(f"  {CONTEXT.name(one.path)}  ({' and '.join(one.kinds)})" for one in found.not_committed))

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 from modelvc.cli.context import CONTEXT
 from modelvc.cli.views import render
 from modelvc.cli.views.inside import print_inside, verdict
+from modelvc.errors import shown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from modelvc.ops.history.diff import Diff, MetricChange, ModelChange
 
 _MOST_FILES = 50  # most files of a folder that are listed; a line counts the others
@@ -33,7 +36,7 @@ def print_diff(found: Diff, *, deep: bool = False) -> None:
         name = f"{CONTEXT.name(m.was)} -> {CONTEXT.name(m.path)}" if m.was else CONTEXT.name(m.path)
         rows.append((name, m.change, versions, " -> ".join(sizes), new))
     head = ("model", "change", "version", "size", "content")
-    render.out(*render.table(head, rows, markdown=CONTEXT.markdown))
+    render.out(*_in_width(head, rows))
     for m in found.models:
         if m.inside:
             print_inside(m, m.inside, deep)
@@ -43,6 +46,17 @@ def print_diff(found: Diff, *, deep: bool = False) -> None:
     for m in found.models:
         if m.change in {"changed", "renamed"}:
             _print_files(m)
+
+
+def _in_width(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the table of models. If it is too wide for the terminal, each name has a line of its own."""
+    lines = render.table(head, rows, markdown=CONTEXT.markdown)
+    width = 0 if CONTEXT.markdown else render.width()
+    if not width or max(map(len, lines[1:])) <= width:
+        return lines
+    title, *cells = render.table(head[1:], [row[1:] for row in rows])
+    named = (line for row, cell in zip(rows, cells, strict=True) for line in (shown(row[0]), f"  {cell}"))
+    return [f"  {title}", *named]
 
 
 _COLOURS = {True: "green", False: "red"}

@@ -9,6 +9,7 @@ from modelvc.cli.context import CONTEXT
 from modelvc.cli.views import render
 from modelvc.errors import shown
 from modelvc.modelfiles.difference import shape_of
+from modelvc.modelfiles.known_values import OBJECTS, WELL_KNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,17 +27,11 @@ if TYPE_CHECKING:
 
 _WIDTH = 80  # columns
 _VALUE = 28  # characters of a value
-_NAME = 30  # characters of the name of a row
+_NAME = 30  # characters of the name of a row, more if there is room
+_NEW_LINE = 5  # characters before and after the name of a row
 _MOST = 20  # rows of one kind
 _TENSORS = 10  # tensors of one kind
 _UNCHANGED = 2  # hyper-parameters that are shown although they did not change
-# Hyper-parameters that people look for first; then those that are numbers.
-_FIRST = (
-    "n_estimators", "max_depth", "learning_rate", "objective", "C", "alpha", "n_neighbors", "n_clusters", "kernel",
-    "hidden_size", "num_hidden_layers", "num_leaves", "model_type",
-)  # fmt: skip
-# Formats whose arrays are parts of an object: of many, such as those of a forest's trees, only the number counts.
-_OBJECTS = frozenset({"pickle", "joblib", "skops"})
 _FEW = 12  # arrays of an object
 _NAMES = 5  # imports of one kind
 _VERSIONS = ("ir_version", "opset", "version")  # figures that are no amounts
@@ -61,12 +56,40 @@ def print_inside(change: ModelChange, found: Difference, deep: bool) -> None:
         table = [(row.name, row.old if row.old != row.new else "", row.new, row.remark) for row in rows]
         render.out("", *render.table((title, "old", "new", ""), table, markdown=True))
     else:
-        width = min(_NAME, max((len(shown(row.name)) for row in rows), default=0))
-        render.out("", render.colour(title, "bold"), *(_line(row, width) for row in rows))
-    if found.tensors and (deep or found.new.format not in _OBJECTS or found.tensors.count <= _FEW):
+        width = _room_of_names(rows)
+        render.out("", render.colour(title, "bold"), *(line for row in rows for line in _row_lines(row, width)))
+    if found.tensors and (deep or found.new.format not in OBJECTS or found.tensors.count <= _FEW):
         _print_tensors(found.tensors, deep=deep)
     if found.note:
-        render.out(*textwrap.wrap(shown(found.note), _WIDTH, initial_indent="  ", subsequent_indent="  "))
+        _print_lines([shown(found.note)])
+
+
+def _width() -> int:
+    return render.width() or _WIDTH
+
+
+def _room_of_names(rows: Sequence[Row]) -> int:
+    """Return the width of the column of names: all that the values leave, at least _NAME."""
+    longest = max((len(_value_of(row)) for row in rows if row.name and not _is_text(row)), default=0)
+    room = max(_NAME, _width() - _NEW_LINE - longest)
+    return min(room, max((len(shown(row.name)) for row in rows), default=0))
+
+
+def _print_lines(found: Sequence[str], colour: str = "") -> None:
+    """Print sentences below the table of a model: indented and wrapped, or the items of a list in Markdown."""
+    if CONTEXT.markdown and found:
+        render.out("", *(f"- {render.markdown_text(line)}" for line in found))
+        return
+    for line in found:
+        wrapped = textwrap.wrap(
+            line,
+            _width(),
+            initial_indent="  ",
+            subsequent_indent="  ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+        render.out(*(render.colour(part, colour) if colour else part for part in wrapped))
 
 
 def _titles(old: Identity, new: Identity) -> Iterator[str]:
@@ -99,7 +122,7 @@ def _rows(found: Difference) -> Iterator[Row]:
     if found.same_content:
         yield _text("content", "the same: only what the format writes anew at each save differs")
     if found.tensors:
-        yield _text("arrays" if found.new.format in _OBJECTS else "tensors", _summary(found.tensors))
+        yield _text("tensors", _summary(found.tensors))
 
 
 def _text(name: str, words: str, *, better: bool | None = None) -> Row:
@@ -109,7 +132,7 @@ def _text(name: str, words: str, *, better: bool | None = None) -> Row:
 def _notable(found: Sequence[ValueChange]) -> list[ValueChange]:
     """Return a few hyper-parameters that did not change."""
     same = [one for one in found if not one.changed and one.new not in {None, "", "None"} and _counts(one.name)]
-    named = [one for first in _FIRST for one in same if one.name.rpartition(".")[2] == first]
+    named = [one for first in WELL_KNOWN for one in same if one.name.rpartition(".")[2] == first]
     numbers = [one for one in same if isinstance(one.new, int | float) and not isinstance(one.new, bool)]
     return list({one.name: one for one in (*named, *numbers)}.values())[:_UNCHANGED]
 
@@ -139,7 +162,7 @@ def _values(found: Sequence[ValueChange], *, share: bool = False) -> Iterator[Ro
         old, new = _value(one.old), _value(one.new)
         if one.changed and old == new:  # only in digits that are not shown
             old, new = shown(render.number(one.old), _VALUE), shown(render.number(one.new), _VALUE)
-        yield Row(one.name, old, new, _share(one) if share else "")
+        yield Row(one.name, old, new, "(unchanged)" if not one.changed else _share(one) if share else "")
     if len(found) > _MOST:
         yield _text("", f"and {len(found) - _MOST:,} more (--json lists all)")
 
@@ -199,7 +222,12 @@ def verdict(moved: MetricChange) -> str:
     return f"{'↑' if (moved.change or 0) > 0 else '↓'} {'better' if moved.better else 'worse'}"
 
 
-def _line(row: Row, width: int) -> str:
+def _is_text(row: Row) -> bool:
+    """Return whether the value of ROW is a sentence, not a value of both versions."""
+    return row.old == row.new and not row.remark
+
+
+def _value_of(row: Row) -> str:
     if row.old == row.new:
         value = row.new
     elif row.old and row.new:
@@ -207,15 +235,28 @@ def _line(row: Row, width: int) -> str:
     else:
         value = f"{row.new} (new)" if row.new else f"{row.old} (gone)"
     gap = " " if row.remark.startswith("(") else "   "
-    line = f"  {_cut(row.name, width):{width}}   {value}{gap + row.remark if row.remark else ''}"
-    return line if row.better is None else render.colour(line, _COLOURS[row.better])
+    return f"{value}{gap + row.remark if row.remark else ''}"
 
 
-def _cut(name: str, width: int) -> str:
-    """Return NAME in at most WIDTH characters: its middle is left out, since names of tensors end in what they are."""
+def _row_lines(row: Row, width: int) -> list[str]:
+    """Return ROW as one line, or as several if its value does not fit."""
+    value = _value_of(row)
+    room = _width() - width - _NEW_LINE
+    values = [value] if len(value) <= room else textwrap.wrap(value, max(room, 20), break_on_hyphens=False)
+    names = (_named(row.name, width), *[""] * len(values))
+    found = [f"  {name:{width}}   {text}" for name, text in zip(names, values, strict=False)]
+    colour = "dim" if row.remark == "(unchanged)" else "" if row.better is None else _COLOURS[row.better]
+    return [render.colour(line, colour) for line in found] if colour else found
+
+
+def _named(name: str, width: int) -> str:
+    """Return NAME in at most WIDTH characters. Of a step of a pipeline, only the name of the step is cut."""
     name = shown(name)
-    head = (width - 1) // 3
-    return name if len(name) <= width else f"{name[:head]}…{name[len(name) - (width - 1 - head) :]}"
+    step, separator, last = name.rpartition("__")
+    room = width - len(separator + last) - 1
+    if len(name) > width and separator and room >= 0:
+        return f"{step[:room]}…{separator}{last}"
+    return render.middle_cut(name, width)
 
 
 # -- tensors
@@ -240,35 +281,38 @@ def _print_tensors(found: TensorChanges, *, deep: bool) -> None:
     changed = [one for one in found.rows if one.change == "changed"]
     compared = [(one, one.numbers) for one in changed if one.numbers]
     shown_rows = compared if deep else compared[:_TENSORS]
-    if shown_rows:
-        _print_numbers(shown_rows)
-    left = changed[len(shown_rows) :]  # those that were compared come first
+    remarks = _print_numbers(shown_rows) if shown_rows else []
+    _print_lines(remarks, "red")
+    _print_lines(list(_tensor_lines(found, changed[len(shown_rows) :], deep=deep, some=bool(shown_rows))))
+
+
+def _tensor_lines(found: TensorChanges, left: Sequence[TensorChange], *, deep: bool, some: bool) -> Iterator[str]:
+    """Yield what the table of numbers does not hold. LEFT: changed tensors that it lacks; SOME: it has a row."""
     if found.unread:
-        render.out(f"  not compared: {shown(found.unread)}")
-    if left and shown_rows:
-        render.out(f"  and {len(left):,} more that changed (--deep shows all)")
+        yield f"not compared: {shown(found.unread)}"
+    if left and some:
+        yield f"and {len(left):,} more that changed (--deep shows all)"
     elif left:
-        render.out(*(_described("changed", one) for one in left[:_TENSORS]))
+        yield from (_described("changed", one) for one in left[:_TENSORS])
     for kind in ("reshaped", "renamed", "added", "removed"):
         rows = [one for one in found.rows if one.change == kind]
-        render.out(*(_described(kind, one) for one in (rows if deep else rows[:_TENSORS])))
+        yield from (_described(kind, one) for one in (rows if deep else rows[:_TENSORS]))
         if len(rows) > _TENSORS and not deep:
-            render.out(f"  and {len(rows) - _TENSORS:,} more {_KINDS[kind]} (--deep lists all)")
+            yield f"and {len(rows) - _TENSORS:,} more {_KINDS[kind]} (--deep lists all)"
 
 
-def _print_numbers(rows: Sequence[tuple[TensorChange, Numbers]]) -> None:
+def _print_numbers(rows: Sequence[tuple[TensorChange, Numbers]]) -> list[str]:
+    """Print a table, and return remarks about its rows."""
     head = ("tensor", "values changed", "largest", "rel. norm", "cosine")
     cells = [(_counted(one), _short(one.largest), _short(one.relative_norm), _cosine(one.cosine)) for _, one in rows]
     widths = [max(len(head[at + 1]), *(len(row[at]) for row in cells)) for at in range(4)]
-    room = max(20, _WIDTH - 4 - sum(widths) - 2 * 4)
-    names = [one.name if CONTEXT.markdown else _cut(one.name, room) for one, _ in rows]
+    room = max(20, _width() - 2 - sum(widths) - 2 * 4)
+    names = [one.name if CONTEXT.markdown else render.middle_cut(shown(one.name), room) for one, _ in rows]
     lines = render.table(
         head, [(name, *row) for name, row in zip(names, cells, strict=True)], markdown=CONTEXT.markdown
     )
     render.out(*(["", *lines] if CONTEXT.markdown else (f"  {line}" for line in lines)))
-    for one, numbers in rows:
-        if numbers.remarks:
-            render.out(render.colour(f"  {shown(one.name)}: {', '.join(numbers.remarks)}", "red"))
+    return [f"{shown(one.name)}: {', '.join(numbers.remarks)}" for one, numbers in rows if numbers.remarks]
 
 
 def _counted(one: Numbers) -> str:
@@ -288,8 +332,8 @@ def _described(kind: str, one: TensorChange) -> str:
     old, new = _form(one.old_dtype, one.old_shape), _form(one.new_dtype, one.new_shape)
     name = shown(one.name)
     if kind == "renamed":
-        return f"  {kind}  {shown(one.was)} -> {name}"
-    return f"  {kind}  {name}  {' -> '.join(dict.fromkeys(filter(None, (old, new))))}"
+        return f"{kind}  {shown(one.was)} -> {name}"
+    return f"{kind}  {name}  {' -> '.join(dict.fromkeys(filter(None, (old, new))))}"
 
 
 def _form(dtype: str, shape: tuple[int, ...] | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -49,12 +50,14 @@ def print_log(found: Log, metrics: Sequence[str], *, asked: Collection[str], her
 def _columns(found: Log, metrics: Sequence[str], asked: Collection[str], here: Collection[int]) -> list[_Column]:
     versions = found.versions
     several = len({version.path for version in versions}) > 1
+    # the versions of one model at several paths, since it was renamed, are told apart without its name
+    model_rank = _ALWAYS if _of_several_models(versions) else 10
     columns = [
         *([_Column("", ["*" if at in here else "" for at in range(len(versions))], _ALWAYS)] if here else []),
         _Column("commit", [v.commit[:8] for v in versions], _ALWAYS),
         _Column("date", [time.strftime("%Y-%m-%d", time.localtime(v.time)) for v in versions], 4),
         _Column("author", [v.author[:20] for v in versions], 6),
-        *([_Column("model", [CONTEXT.name(v.path) for v in versions], _ALWAYS)] if several else []),
+        *([_Column("model", [CONTEXT.name(v.path) for v in versions], model_rank)] if several else []),
         _Column("version", [render.short(v.oid) for v in versions], _ALWAYS),
         _Column("size", ["broken" if v.broken else render.size(v.size) for v in versions], 8),
     ]
@@ -63,6 +66,14 @@ def _columns(found: Log, metrics: Sequence[str], asked: Collection[str], here: C
         rank = _ASKED if name in asked else ranks[at]
         columns.append(_Column(name, [render.brief(v.metrics.get(name)) for v in versions], rank))
     return [*columns, _Column("subject", [_subject(v) for v in versions], 3)]
+
+
+def _of_several_models(versions: Sequence[LoggedVersion]) -> bool:
+    """Return False if each path took over from the path before it, as a rename does."""
+    return any(
+        version.path != before.path and before.oid not in {version.oid, version.parent}
+        for version, before in itertools.pairwise(versions)
+    )
 
 
 def _fitting(columns: Sequence[_Column], width: int) -> list[_Column]:

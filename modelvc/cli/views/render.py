@@ -36,6 +36,21 @@ def width() -> int:
     return shutil.get_terminal_size((80, 24)).columns if sys.stdout.isatty() else 0
 
 
+def middle_cut(text: str, room: int) -> str:
+    """Return TEXT in at most ROOM characters: its middle is left out, since names end in what they are."""
+    head = (room - 1) // 3
+    return text if len(text) <= room else f"{text[:head]}…{text[len(text) - (room - 1 - head) :]}"
+
+
+def choices(advice: str) -> list[str]:
+    """Return ADVICE in one line; on a terminal without room for it, each of its choices, which ` · ` parts, in one."""
+    room = width()
+    if not room or len(advice) <= room:
+        return [advice]
+    start = advice[: len(advice) - len(advice.lstrip())]
+    return [f"{start}{one.strip()}" for one in advice.split(" · ")]
+
+
 def out(*lines: str) -> None:
     """Print LINES, the result, on stdout. Undecodable bytes in names become escapes."""
     text = "".join(line + "\n" for line in map(_inert, lines))
@@ -101,7 +116,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, markdown: bool 
     """Return ROWS as lines with aligned columns, numbers to the right. An empty HEAD is left out."""
     lines = [[shown(cell) for cell in row] for row in ([head] if head else []) + list(rows)]
     if markdown:
-        marked = ["| " + " | ".join(cell.translate(_MARKDOWN) for cell in row) + " |" for row in lines]
+        marked = ["| " + " | ".join(markdown_text(cell) for cell in row) + " |" for row in lines]
         return [marked[0], "|" + "---|" * len(head), *marked[1:]]
     columns = list(zip(*lines, strict=True))
     widths = [max(map(len, column)) for column in columns]
@@ -113,6 +128,11 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, markdown: bool 
 
     shown_lines = list(map(line, lines))
     return [colour(shown_lines[0], "dim"), *shown_lines[1:]] if head else shown_lines
+
+
+def markdown_text(text: str) -> str:
+    """Return TEXT with the characters escaped that Markdown would read as a link, an image, code or HTML."""
+    return text.translate(_MARKDOWN)
 
 
 def _is_number(cell: str) -> bool:

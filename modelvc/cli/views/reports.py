@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import TYPE_CHECKING
 
 from modelvc.cli.views import render
@@ -20,6 +21,7 @@ _SIGNS = {PASS: "ok", FAIL: "FAIL", INCONCLUSIVE: "?", INFO: "info"}
 _EMOJI = {PASS: "✅", FAIL: "❌", INCONCLUSIVE: "❔", INFO: "ℹ️"}
 _COLOURS = {PASS: "green", FAIL: "red", INCONCLUSIVE: "yellow", INFO: "dim"}
 _GOOD = frozenset({PASS, INFO})
+_BELOW = " " * 6  # before a reason that has lines of its own
 _HEAD = ("", "model", "metric", "old", "new", "change", "")
 
 
@@ -27,10 +29,16 @@ def text(found: Checked) -> str:
     """Return a table with one row for each metric, then the verdict in one line."""
     rows = [_row(v, "warn" if _warns(v) else _SIGNS[v.outcome]) for v in found.verdicts]
     lines = render.table(_HEAD, rows)
+    width = render.width()
+    apart = bool(width) and max(map(len, lines[1:]), default=0) > width
+    if apart:  # the reasons below their rows
+        lines = render.table(_HEAD[:-1], [row[:-1] for row in rows])
     painted = [lines[0]]
-    for line, verdict in zip(lines[1:], found.verdicts, strict=True):
+    for line, verdict, row in zip(lines[1:], found.verdicts, rows, strict=True):
         sign = line[: len(line) - len(line.lstrip())] + line.split(maxsplit=1)[0]
         painted.append(render.colour(sign, _COLOURS[verdict.outcome]) + line[len(sign) :])
+        if apart:
+            painted += textwrap.wrap(shown(row[-1]), width, initial_indent=_BELOW, subsequent_indent=_BELOW)
     return "\n".join([*painted, "", render.colour(summary(found), _COLOURS[found.outcome])]) + "\n"
 
 

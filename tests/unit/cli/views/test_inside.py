@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from modelvc.cli.context import CONTEXT
 from modelvc.cli.views.inside import print_inside
 from modelvc.modelfiles.difference import (
     Difference,
@@ -72,8 +73,8 @@ def test_values(lines: Callable[..., list[str]]) -> None:
         "  format          safetensors -> torch",
         "  depth           6 -> 7",
         "  flag            true (gone)",
-        "  learning_rate   0.5",
-        "  rate            0.1",
+        "  learning_rate   0.5 (unchanged)",
+        "  rate            0.1 (unchanged)",
         "  nodes           1,000 -> 1,243 (+24 %)",
         "  opset           9 -> 10",
         "  tiny            0.12345678 -> 0.12345679",
@@ -84,7 +85,8 @@ def test_values(lines: Callable[..., list[str]]) -> None:
         "                  and 2 more (--json lists all)",
         "  code            new: holds TorchScript",
         "  not read        the new version: it is cut off",
-        "  content         the same: only what the format writes anew at each save differs",
+        "  content         the same: only what the format writes anew at each save",
+        "                  differs",
     ]
 
 
@@ -137,4 +139,27 @@ def test_tensors_without_numbers(lines: Callable[..., list[str]]) -> None:
         "  and 2 more added (--deep lists all)",
     ]
     trees = replace(found, new=replace(ONE, format="pickle"), tensors=TensorChanges(99, 98, (changed("a"),)))
-    assert lines(trees)[-1] == "  arrays   99: 1 changed, 98 same"
+    assert lines(trees)[-1] == "  tensors   99: 1 changed, 98 same"
+
+
+def test_only_the_name_of_a_step_is_cut_and_only_without_room(lines: Callable[..., list[str]]) -> None:
+    names = ("randomforestclassifier__n_estimators", "randomforestclassifier__max_depth")
+    found = Difference(ONE, ONE, hyper_parameters=tuple(ValueChange(name, 8, 12) for name in names))
+    assert [line.split()[0] for line in lines(found)[1:]] == list(names)
+    text = ValueChange("randomforestclassifier__criterion", "g" * 28, "h" * 28)
+    printed = lines(replace(found, hyper_parameters=(*found.hyper_parameters, text)))[1:]
+    assert [line[2:32].rstrip() for line in printed[:3]] == [
+        "randomforestcla…__n_estimators",
+        "randomforestclassif…__max_depth"[:18] + "…__max_depth",
+        "randomforestclassi…__criterion",
+    ]
+    assert max(map(len, printed)) <= 80
+    assert " ".join(printed[2][32:].split() + printed[3].split()) == f"{'g' * 28} -> {'h' * 28}"
+
+
+def test_markdown_has_a_list_below_the_table(lines: Callable[..., list[str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CONTEXT, "form", "md")
+    rows = (TensorChange("a[0]", "added", None, "", None, "int8", (1,)),)
+    printed = lines(Difference(ONE, ONE, tensors=TensorChanges(1, 0, rows), note="the pointers say it"))
+    assert printed[-4:] == ["", "- added  a\\[0\\]  int8 \\[1\\]", "", "- the pointers say it"]
+    assert not any(line.startswith(" ") for line in printed)
