@@ -48,15 +48,24 @@ def print_diff(found: Diff, *, deep: bool = False) -> None:
             _print_files(m)
 
 
-def _in_width(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return the table of models. If it is too wide for the terminal, each name has a line of its own."""
+def _in_width(head: Sequence[str], rows: Sequence[Sequence[str]], colours: Sequence[str] = ()) -> list[str]:
+    """Return ROWS as a table, each in its colour. If the terminal is too narrow, the names have lines of their own."""
     lines = render.table(head, rows, markdown=CONTEXT.markdown)
-    width = 0 if CONTEXT.markdown else render.width()
-    if not width or max(map(len, lines[1:])) <= width:
+    apart = not CONTEXT.markdown and render.too_wide(lines)
+    if apart:
+        lines = [f"  {line}" for line in render.table(head[1:], [row[1:] for row in rows])]
+    if colours:
+        painted = (
+            render.colour(line, colour) if colour else line for line, colour in zip(lines[1:], colours, strict=True)
+        )
+        lines = [lines[0], *painted]
+    if not apart:
         return lines
-    title, *cells = render.table(head[1:], [row[1:] for row in rows])
-    named = (line for row, cell in zip(rows, cells, strict=True) for line in (shown(row[0]), f"  {cell}"))
-    return [f"  {title}", *named]
+    named, last = lines[:1], ""
+    for line, (name, *_) in zip(lines[1:], rows, strict=True):
+        named += [line] if name == last else [shown(name), line]
+        last = name
+    return named
 
 
 _COLOURS = {True: "green", False: "red"}
@@ -78,14 +87,8 @@ def _print_moved(kind: str, moved: list[tuple[str, MetricChange]]) -> None:
         for path, x in moved
     ]
     head = ("model", kind, "old", "new", "change", *([""] if len(rows[0]) > 5 else []))
-    lines = render.table(head, rows, markdown=CONTEXT.markdown)
-    if not CONTEXT.markdown:
-        painted = (
-            render.colour(line, _COLOURS[x.better]) if x.better is not None else line
-            for line, (_, x) in zip(lines[1:], moved, strict=True)
-        )
-        lines = [lines[0], *painted]
-    render.out("", *lines)
+    colours = () if CONTEXT.markdown else ["" if x.better is None else _COLOURS[x.better] for _, x in moved]
+    render.out("", *_in_width(head, rows, colours))
 
 
 def _print_files(change: ModelChange) -> None:

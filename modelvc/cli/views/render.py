@@ -130,6 +130,12 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, markdown: bool 
     return [colour(shown_lines[0], "dim"), *shown_lines[1:]] if head else shown_lines
 
 
+def too_wide(lines: Sequence[str]) -> bool:
+    """Return whether the terminal is narrower than LINES, a table whose first line is its head."""
+    head = len(lines[0]) - len(colour("", "dim"))
+    return bool(width()) and max([head, *map(len, lines[1:])]) > width()
+
+
 def markdown_text(text: str) -> str:
     """Return TEXT with the characters escaped that Markdown would read as a link, an image, code or HTML."""
     return text.translate(_MARKDOWN)

@@ -29,8 +29,7 @@ def text(found: Checked) -> str:
     """Return a table with one row for each metric, then the verdict in one line."""
     rows = [_row(v, "warn" if _warns(v) else _SIGNS[v.outcome]) for v in found.verdicts]
     lines = render.table(_HEAD, rows)
-    width = render.width()
-    apart = bool(width) and max(map(len, lines[1:]), default=0) > width
+    apart = render.too_wide(lines)
     if apart:  # the reasons below their rows
         lines = render.table(_HEAD[:-1], [row[:-1] for row in rows])
     painted = [lines[0]]
@@ -38,7 +37,7 @@ def text(found: Checked) -> str:
         sign = line[: len(line) - len(line.lstrip())] + line.split(maxsplit=1)[0]
         painted.append(render.colour(sign, _COLOURS[verdict.outcome]) + line[len(sign) :])
         if apart:
-            painted += textwrap.wrap(shown(row[-1]), width, initial_indent=_BELOW, subsequent_indent=_BELOW)
+            painted += textwrap.wrap(shown(row[-1]), render.width(), initial_indent=_BELOW, subsequent_indent=_BELOW)
     return "\n".join([*painted, "", render.colour(summary(found), _COLOURS[found.outcome])]) + "\n"
 
 
