@@ -116,7 +116,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], *, markdown: bool 
     """Return ROWS as lines with aligned columns, numbers to the right. An empty HEAD is left out."""
     lines = [[shown(cell) for cell in row] for row in ([head] if head else []) + list(rows)]
     if markdown:
-        marked = ["| " + " | ".join(markdown_text(cell) for cell in row) + " |" for row in lines]
+        marked = ["| " + " | ".join(cell.translate(_MARKDOWN) for cell in row) + " |" for row in lines]
         return [marked[0], "|" + "---|" * len(head), *marked[1:]]
     columns = list(zip(*lines, strict=True))
     widths = [max(map(len, column)) for column in columns]
