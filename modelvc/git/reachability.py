@@ -57,6 +57,12 @@ def remote_commits(layout: Layout, url: str) -> list[str]:
     return local_commits(layout, dict.fromkeys(line.split()[0] for line in out.decode("ascii", "replace").splitlines()))
 
 
+def remote_tracking_commits(layout: Layout) -> list[str]:
+    """Return the commits of all remote-tracking branches: those that Git remotes had when they were last asked."""
+    names = _git(layout, "for-each-ref", "--format=%(objectname)", "refs/remotes", stdin="").splitlines()
+    return local_commits(layout, names)
+
+
 def start_commits(layout: Layout, *, all_refs: bool = False) -> list[str]:
     """Return the commit of HEAD, if it has one; with ALL_REFS also the commits of all refs."""
     names = ["HEAD"]

@@ -100,6 +100,28 @@ def test_fsck_names_the_command(clone: Clone) -> None:
     clone.mvc("fsck")
 
 
+def test_a_broken_pointer_of_published_history_stops_no_push(clone: Clone, tmp_path: Path) -> None:
+    clone.mvc("remote", "add", "origin", str(tmp_path / "far"))
+    clone.git("init", "-q", "--bare", str(tmp_path / "far.git"))
+    clone.git("remote", "add", "origin", str(tmp_path / "far.git"))
+    pointer = clone.path / f"{NAME}.mvc"
+    good = pointer.read_bytes()
+    for content, subject in ((b"torn", "torn"), (good, "good again")):
+        pointer.write_bytes(content)
+        clone.git("commit", "-qnam", subject)
+    said = clone.mvc("push", code=12).err
+    assert "cannot be pushed" in said
+    assert "if only history has it: `mvc push HEAD`\n" in said
+    said = clone.run("git", "push", "-q", "origin", "HEAD:main", code=1).err
+    assert "`mvc push HEAD`, then `git push --no-verify` once\n" in said
+    clone.mvc("push", "HEAD")
+    clone.git("push", "-q", "--no-verify", "origin", "HEAD:main")
+    assert "1 published pointer cannot be read (see `mvc fsck`)" in clone.mvc("push").err
+    assert clone.json("push")["broken"] == 1
+    pointer.write_bytes(b"torn")
+    clone.mvc("push", code=12)  # a pointer of the worktree can be repaired
+
+
 def test_a_pointer_of_a_later_release_is_not_restored(clone: Clone) -> None:
     pointer = clone.path / f"{NAME}.mvc"
     pointer.write_text(pointer.read_text().replace("format = 1", "format = 9"))

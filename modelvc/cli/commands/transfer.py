@@ -102,6 +102,9 @@ def push(
         render.out(f"nothing was sent: {render.count(done.there, 'version')} on {done.remote}")
     else:
         render.out(f"nothing to send: {render.count(done.there, 'version')} on {done.remote}, complete")
+    if done.broken and not CONTEXT.json:
+        words_of = render.count(done.broken, "published pointer")
+        render.say(f"{words_of} cannot be read (see `mvc fsck`)", quiet=CONTEXT.quiet)
     _refuse_unsent(done)
 
 

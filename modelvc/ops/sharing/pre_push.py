@@ -14,7 +14,7 @@ from modelvc.git import history, reachability
 from modelvc.models.remotes import configured, opening, proofs
 from modelvc.models.remotes.holders import find_holders
 from modelvc.models.versions.scope import ScopedObject, scope_between
-from modelvc.ops.sharing.push import OpenRemote, send
+from modelvc.ops.sharing.push import BROKEN_HINT, OpenRemote, send
 from modelvc.ops.sharing.transfer_options import DEFAULT, versions_in_words
 
 if TYPE_CHECKING:
@@ -119,7 +119,8 @@ def _refuse_lost_or_broken(
     for where, why in scope.broken:
         if (where.rpartition(" in ")[0], why) not in known:
             raise BrokenPointer(
-                f"{where} cannot be pushed: {why}", hint="repair or remove that pointer; `mvc fsck` lists all of them"
+                f"{where} cannot be pushed: {why}",
+                hint=f"{BROKEN_HINT}: `mvc push HEAD`, then `git push --no-verify` once",
             )
     for name, error in lost.items():
         if name not in old.needed_by:
@@ -144,7 +145,8 @@ def _summary(
         again = f"`mvc fetch --all`, then `mvc push --all -r {to.name}`"
         words.append(f"{versions_in_words(len(elsewhere), 0)} on {others} alone ({again})")
     if scope.broken:
-        words.append(f"{len(scope.broken)} published pointers cannot be read (see `mvc fsck`)")
+        count = len(scope.broken)
+        words.append(f"{count} published pointer{'s' * (count > 1)} cannot be read (see `mvc fsck`)")
     if repo.layout.shallow:
         words.append("this clone is shallow, so earlier versions were not checked")
     unsettled = sorted({str(one.path) for one in scope.objects if one.pointer.conflict})

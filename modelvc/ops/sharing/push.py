@@ -17,13 +17,13 @@ from modelvc.models.progress import SILENT
 from modelvc.models.remotes import configured, opening, proofs, seen_cache
 from modelvc.models.remotes.holders import find_holders
 from modelvc.models.versions.repositories import own_registrations
-from modelvc.models.versions.scope import scope_of
+from modelvc.models.versions.scope import scope_between, scope_of
 from modelvc.ops.sharing.transfer_options import DEFAULT
 from modelvc.store.transfer.to_push import ToPush
 from modelvc.store.transfer.upload import PUSH_ALL, Uploader, UploadOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from modelvc.models.progress import Progress
     from modelvc.models.versions.scope import Scope, ScopedObject
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 
 JOBS = 4
+BROKEN_HINT = "repair or remove that pointer (`mvc fsck` lists all of them); if only history has it"
 _RELATED = 16  # objects that may share chunks with a new one
 
 
@@ -50,6 +51,7 @@ class Pushed:
 
     `predictions`: number of versions whose predictions were sent; `unsent`: versions that the remote lacks and this
     clone could not send. `dry_run`: nothing was sent; `sent_bytes` is then the size of the versions, an upper bound.
+    `broken`: number of pointers in published commits that cannot be read.
     """
 
     remote: str
@@ -61,6 +63,7 @@ class Pushed:
     predictions: int = 0
     unsent: tuple[Unsent, ...] = ()
     dry_run: bool = False
+    broken: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +87,7 @@ def push(
     """Upload the objects in REVS and below PATHS; by default those of HEAD's history, the index and the worktree.
 
     A version that cannot be sent does not stop the others; `unsent` names it. Raises BrokenPointer at the end for a
-    pointer that cannot be read.
+    pointer that cannot be read, unless its commit was published.
     """
     repo.require_init()
     name = configured.chosen_name(repo, options.remote)
@@ -101,7 +104,7 @@ def push(
         if whole and not done.absent and not scope.broken:
             proofs.note(repo, name, store, before, proofs.Verified(starts, (), {*done.sent, *done.complete}))
         paths_of = {one.name: str(one.path) for one in scope.objects}
-        _refuse_broken(scope)
+        published = _refuse_broken(scope, _published_broken(repo, scope))
         return Pushed(
             remote=name,
             url=store.name,
@@ -112,6 +115,7 @@ def push(
             predictions=sum(one not in scope.versions for one in done.sent),
             unsent=_unsent(repo, to, done, paths_of),
             dry_run=options.dry_run,
+            broken=published,
         )
     finally:
         store.close()
@@ -122,13 +126,25 @@ def _sizes(scope: Scope, names: Sequence[ObjectName]) -> int:
     return sum(one.pointer.size for one in scope.objects if one.name in chosen)
 
 
-def _refuse_broken(scope: Scope) -> None:
-    """Raise BrokenPointer for a pointer that cannot be read: its object may be on no remote."""
-    if scope.broken:
-        where, why = scope.broken[0]
-        raise BrokenPointer(
-            f"{where} cannot be pushed: {why}", hint="repair or remove that pointer; `mvc fsck` lists all of them"
-        )
+def _refuse_broken(scope: Scope, published: Iterable[tuple[str, str]] = ()) -> int:
+    """Raise BrokenPointer for a pointer that cannot be read: its object may be on no remote.
+
+    PUBLISHED: the broken pointers of commits that Git remotes have. History cannot be repaired, so those are only
+    counted, unless the worktree still has one. Return their number.
+    """
+    known = {(where.rpartition(" in ")[0], why) for where, why in published}
+    for where, why in scope.broken:
+        path, _, commit = where.rpartition(" in ")
+        if commit == "the worktree" or (path, why) not in known:
+            raise BrokenPointer(f"{where} cannot be pushed: {why}", hint=f"{BROKEN_HINT}: `mvc push HEAD`")
+    return len(scope.broken)
+
+
+def _published_broken(repo: Repo, scope: Scope) -> tuple[tuple[str, str], ...]:
+    """Return the broken pointers of commits that Git remotes have; () if SCOPE has none."""
+    if not scope.broken:
+        return ()
+    return scope_between(repo, reachability.remote_tracking_commits(repo.layout), ()).broken
 
 
 def _unsent(repo: Repo, to: OpenRemote, done: Uploaded, paths: Mapping[ObjectName, str]) -> tuple[Unsent, ...]:
