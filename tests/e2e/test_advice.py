@@ -50,11 +50,13 @@ def test_damage_is_said_once_and_who_can_mend_it(clone: Clone) -> None:
         data[5000] ^= 1
         pack.write_bytes(data)
     said = clone.mvc("fsck", code=12)
-    assert said.out.count(" has damaged chunks in the local store\n") == 3
+    assert said.out.count(": damaged chunks in the local store\n") == 3
     assert said.out.count(" in the local store\n  no branch, tag or stash needs it\n") == 1
     done = clone.mvc("fsck", "--repair", code=10)  # the first is nowhere else; the third, of nobody, is set aside
     assert done.out.endswith(": 1 problem left\n")
     assert done.err == "next: mvc push --all in a clone that has it, then here mvc fsck --repair\n"
+    assert "\nset aside: pack " in f"\n{done.out}"
+    assert "repaired: pack" not in done.out, "its chunks are lost"
 
 
 def test_damage_on_a_remote_names_who_can_mend_it(clone: Clone, tmp_path: Path) -> None:

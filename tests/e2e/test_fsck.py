@@ -207,8 +207,17 @@ def test_what_a_pointer_needs_is_never_set_aside(clone: Clone) -> None:
     _damage_the_newest(clone)
     clone.mvc("remote", "remove", "origin")
     done = clone.mvc("fsck", "--repair", code=10)
-    assert "set aside" not in done.out
+    assert "set aside: pack " in done.out
+    assert done.out.count("set aside") == 1, "the version's root stays"
+    assert "repaired" not in done.out
     assert "next: mvc push --all in a clone that has it" in done.err
+    again = "if that finds no good copy: mvc push --all in a clone that has it, then here mvc fsck --repair\n"
+    assert again in clone.mvc("fsck", code=10).err
+    (clone.path / "model.bin").unlink()
+    said = clone.mvc("checkout", "side", "model.bin", code=10).err
+    oid = clone.git("show", "side:model.bin.mvc").partition('"blake3:')[2][:10]
+    assert f"model.bin ({oid}) is not in the local store as a whole" in said
+    assert "hint: run `mvc fsck --repair`; if no remote has it, first `mvc push --all` in a clone that has it" in said
 
 
 def test_what_was_not_pushed_is_not_missing(clone: Clone, tmp_path: Path) -> None:

@@ -992,3 +992,36 @@ def test_a_rule_for_every_model_says_so(clone: Clone) -> None:
     out = clone.mvc("check", code=1).out
     assert "; line 1 of the policy judges every model, unless `model = PATH` limits it" in out
     assert out.count("judges every model") == 1
+
+
+@pytest.mark.parametrize("text", ["0,9", "0.91.2", "1,234.5", "91%", "-.5.1"])
+def test_a_text_that_is_almost_a_number_is_noted(clone: Clone, text: str) -> None:
+    clone.write("model.bin", 1)
+    assert f'f1 is the text "{text}", not a number' in clone.mvc("add", "model.bin", "-m", f"f1={text}").err
+
+
+def test_other_texts_are_not_noted(clone: Clone) -> None:
+    clone.write("model.bin", 1)
+    words = ("-m", "data=2024.1", "-m", "day=2024-01-31", "-m", "run=3 of 5", "-m", "f1=0.9")
+    assert "is the text" not in clone.mvc("add", "model.bin", *words).err
+
+
+def test_a_metric_beside_one_with_a_prefix_is_noted(clone: Clone) -> None:
+    clone.write("model.bin", 1)
+    clone.mvc("add", "model.bin", "-m", "test.accuracy=0.9")
+    clone.git("commit", "-qm", "one")
+    clone.write("model.bin", 2)
+    said = clone.mvc("add", "model.bin", "-m", "accuracy=0.8").err
+    assert "accuracy is a new metric; the version before has test.accuracy" in said
+
+
+def test_a_rollback_from_a_good_version_says_so(clone: Clone) -> None:
+    governed(clone)
+    for seed, acc in ((1, 0.9), (2, 0.95), (3, 0.5)):
+        train(clone, seed, acc=acc, ms=1)
+    assert "passes the policy; back to it" not in clone.mvc("rollback", "model.bin", "--commit").err
+    good = clone.read("model.bin")
+    said = clone.mvc("rollback", "model.bin", "--commit").err
+    assert "the replaced version passes the policy; back to it: mvc checkout " in said
+    clone.mvc(*said.partition("back to it: mvc ")[2].partition("\n")[0].split())
+    assert clone.read("model.bin") == good

@@ -173,6 +173,10 @@ def rollback(
         quiet=CONTEXT.quiet,
     )
     _say_environment(done)
+    if done.passed and not done.was:
+        name = shlex.quote(CONTEXT.name(done.path))
+        words = f"the replaced version passes the policy; back to it: mvc checkout {done.old.oid[:17]} {name}"
+        render.say(words, quiet=CONTEXT.quiet)
     say_kept(done.path, done.was, done.pointer_was)
     if done.committed:
         render.out(f"committed {done.committed[:10]}")

@@ -74,6 +74,8 @@ def _repair_advice(found: Fsck, depth: Depth) -> Iterator[str]:
     again = " ".join(["mvc fsck", *options, "--repair"])
     if left and not depth.repair:
         yield f"next: {again}"
+        if not options and all(one.kind == op.MISSING and one.needed_by for one in left):
+            yield f"if that finds no good copy: mvc push --all in a clone that has it, then here {again}"
     elif any(problem.needed_by for problem in left):
         remote = options and any(problem.needed_by and problem.where != "the local store" for problem in left)
         there = (

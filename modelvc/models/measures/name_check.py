@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from modelvc.errors import shown
 from modelvc.formats.pointer.metrics import is_number
+from modelvc.models.versions.same_data import DATA
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from modelvc.formats.pointer.metrics import MetricValue
     from modelvc.formats.text.policy import Policy
 
+_ALMOST = re.compile(r"[+-]?[.,]?[0-9][0-9.,_' ]*%?")  # a text that was probably meant as a number
 _NEAR = 0.8  # similarity of two names, from 0 to 1
 
 
@@ -32,6 +35,10 @@ def doubts(
         rule = policy.rule(path, name)
         was = f"it was the number {shown(old[name])}" if is_number(old.get(name)) else ""
         why = was or ("the policy judges it as a number" if rule and rule.direction != "info" else "")
+        if not why and name != DATA and _ALMOST.fullmatch(value):
+            why = "not a number: a number is such as 0.91 or 1e-3"
+            notes.append(f'{shown(name)} is the text "{shown(value, 40)}", {why}')
+            continue
         if why:
             notes.append(f'{shown(name)} is the text "{shown(value, 40)}", and {why}')
     wanted = list(typed)
@@ -42,7 +49,15 @@ def doubts(
             continue
         from difflib import get_close_matches
 
-        if not policy.rule(path, name) and (meant := get_close_matches(name, known, 1, _NEAR)):
+        if policy.rule(path, name):
+            continue
+        parts = [one for one in known if _last(one) == _last(name)]  # as accuracy and test.accuracy
+        if meant := get_close_matches(name, known, 1, _NEAR) or parts:
             where = "the policy names" if meant[0] in exact else "the version before has"
             notes.append(f"{shown(name)} is a new metric; {where} {shown(meant[0])}")
     return notes
+
+
+def _last(name: str) -> str:
+    """Return the last part of a metric's NAME, such as accuracy of test.accuracy."""
+    return name.replace("/", ".").rpartition(".")[2]

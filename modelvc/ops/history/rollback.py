@@ -69,7 +69,7 @@ class RolledBack:
 
     `message`: the message for the commit, "" if the last commit has that version already. `was`: the oid
     that was replaced, if no commit has it; `pointer_was`: as for a checkout. `environment`: how the recorded
-    environment of `new` differs from that of `old`.
+    environment of `new` differs from that of `old`. `passed`: the policy chose, and `old` passes it too.
     """
 
     path: str
@@ -83,6 +83,7 @@ class RolledBack:
     was: str | None = None
     pointer_was: str = ""
     environment: tuple[Difference, ...] = ()
+    passed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +112,11 @@ def plan_rollback(repo: Repo, text: str, wish: RollbackTarget) -> RollbackPlan:
     judged = tuple(_candidate(repo, step.pointer, step.version, why(step)) for step in known)
     _check_history(repo, path, (now, steps), wish, judged)
     position, reason = _choose(policy, path, (now, steps), judged, wish)
-    return _plan(repo, path, (now, None if position is None else known[position]), judged, reason)
+    plan = _plan(repo, path, (now, None if position is None else known[position]), judged, reason)
+    if wish != RollbackTarget() or not policy.rules_for(path):
+        return plan
+    before = next((step.pointer for step in steps.by_age if step.pointer.oid == now.parent), None)
+    return replace(plan, found=replace(plan.found, passed=passes(policy, path, now, before)[0]))
 
 
 def _plan(

@@ -113,15 +113,15 @@ def fsck(repo: Repo, revs: Sequence[str] = (), depth: Depth = DEFAULT, progress:
         objects |= nowhere
         not_here -= len(nowhere.keys() & scope.versions)
     for bad, pack in zip(sick, packs, strict=True):
-        if depth.repair:
-            pack.repaired()
-        else:
+        if not depth.repair:
             _blame(repo, bad, pack, objects)
     repairer = repair.Repairer(repo, {one.name: one.path for one in scope.objects}, progress)
     if depth.repair and objects:
         repairer.repair_local(objects)
         if not revs:
             repairer.set_aside({name: one for name, one in objects.items() if name not in needed_by})
+    for bad, pack in zip(sick, packs, strict=True) if depth.repair else ():
+        _settle(bad, pack, objects)
     findings += packs + list(objects.values()) + wrong_pointers(scope, partial(claims.stored, repo.store))
     far = None
     if depth.remote is not None:
@@ -159,10 +159,20 @@ def _needing(repo: Repo, sick: Sequence[PackHealth]) -> dict[bytes, set[ObjectNa
 def _blame(repo: Repo, bad: PackHealth, pack: FsckFinding, objects: dict[ObjectName, FsckFinding]) -> None:
     """Add findings for the objects that a damaged pack affects."""
     for name in pack.names:
-        words = f"{name.oid.short} has damaged chunks"
+        words = f"{name.oid.short}: damaged chunks"
         objects.setdefault(name, FsckFinding(Problem(DAMAGED, words, repo.store.name), (name,)))
     if bad.unreadable:  # its chunks are unknown, so any missing chunk may have been in it
         pack.names = [name for name, found in objects.items() if found.problem.kind == MISSING]
+
+
+def _settle(bad: PackHealth, pack: FsckFinding, objects: Mapping[ObjectName, FsckFinding]) -> None:
+    """Mark a damaged pack as repaired, or as set aside if an object may need a chunk that was lost with the pack."""
+    users = objects if bad.unreadable else pack.names  # the chunks of an unreadable pack are unknown
+    left = (objects[name].problem for name in users if name in objects)
+    if any(one.set_aside or not one.repaired for one in left):
+        pack.set_aside()
+    else:
+        pack.repaired()
 
 
 def _objects(
@@ -194,5 +204,5 @@ def _object(repo: Repo, name: ObjectName, error: ModelvcError) -> Problem:
     short = name.oid.short
     if isinstance(error, NotFoundError):
         return Problem(MISSING, f"{short}: chunks are missing", repo.store.name)
-    words = " has damaged chunks" if isinstance(error, ObjectCorrupt) else f": {error}"
-    return Problem(DAMAGED, f"{short}{words}", repo.store.name)
+    words = "damaged chunks" if isinstance(error, ObjectCorrupt) else str(error)
+    return Problem(DAMAGED, f"{short}: {words}", repo.store.name)

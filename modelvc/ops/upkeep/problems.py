@@ -34,8 +34,8 @@ class Problem:
     """One problem. `needed_by`: "path (commit)" or "path (worktree)" of the pointers that need the object.
 
     `introduced_by`: the same with the first commit that had each pointer; `repaired`: it is fixed; `set_aside`:
-    namely by moving away what nothing needs. `fix`: the command that repairs a pointer of the worktree, or brings back
-    a version that this clone has.
+    namely by moving it away, because nothing needs it or no good copy was found. `fix`: the command that repairs a
+    pointer of the worktree, or brings back a version that this clone has.
     """
 
     kind: str
@@ -61,7 +61,7 @@ class FsckFinding:
         self.problem = replace(self.problem, repaired=True)
 
     def set_aside(self) -> None:
-        """Mark the problem of an object that nothing needs as solved: its root was moved away."""
+        """Mark the problem as solved by moving the damaged root or pack away."""
         self.problem = replace(self.problem, repaired=True, set_aside=True)
 
 

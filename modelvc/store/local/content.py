@@ -107,6 +107,8 @@ class ContentReader:
                 os.ftruncate(fd, 0)
                 if self._copy_overlapped(root, fd, lambda _: None):
                     return
+        except ObjectMissing:
+            raise self._incomplete(root.oid, what) from None
         except FormatError:
             pass
         self._find_fault(root.oid, self.recipes(root), what)
@@ -127,6 +129,8 @@ class ContentReader:
                         write(piece)
             else:
                 self._overlapped(recipes(), whole, write)
+        except ObjectMissing:
+            raise self._incomplete(oid, what) from None
         except FormatError:
             self._find_fault(oid, recipes(), what)
         if whole.digest() != oid:
@@ -230,6 +234,11 @@ class ContentReader:
         if got != len(view):
             raise FormatError("a pack ends too early")
 
+    def _incomplete(self, oid: Oid, what: str) -> ObjectMissing:
+        """Return the error for an object of which a chunk is missing: it names the object, not the chunk."""
+        hint = "run `mvc fsck --repair`; if no remote has it, first `mvc push --all` in a clone that has it"
+        return ObjectMissing(oid, f"{self._store.name} as a whole", path=what, hint=hint)
+
     def _find_fault(self, oid: Oid, recipes: Iterable[Recipe], what: str) -> None:
         """Raise ObjectMissing, or ObjectCorrupt with the damaged chunk (the manifest, if every chunk is good)."""
         for recipe in recipes:
@@ -237,7 +246,7 @@ class ContentReader:
                 try:
                     self._store.read_chunk(cid)
                 except ObjectMissing:
-                    raise
+                    raise self._incomplete(oid, what) from None
                 except ModelvcError:
                     raise ObjectCorrupt(f"{what} ({oid.short}, chunk {cid.hex()[:10]})", self._store.name) from None
         raise ObjectCorrupt(f"{what} ({oid.short}, its manifest)", self._store.name)
