@@ -21,6 +21,18 @@ if TYPE_CHECKING:
 
 NAME = "mlflow"
 _FILE, _REQUIREMENTS = "MLmodel", "requirements.txt"
+_MODEL_KEYS = frozenset(
+    {
+        "code",
+        "data",
+        "model_binary",
+        "model_data",
+        "model_path",
+        "path",
+        "pickled_model",
+        "python_model",
+    }
+)  # of a flavor: files that its loader opens
 _PYTHON = "python_function"
 _MOST = 100  # requirements and flavors
 _FLAVORS = (
@@ -28,7 +40,7 @@ _FLAVORS = (
     "sentence_transformers", "sklearn", "spacy", "spark", "statsmodels", "tensorflow", "transformers", "xgboost",
 )  # fmt: skip
 # Modules that MLflow itself loads its flavors with. They read files of the folder, which are looked at.
-_LOADERS = frozenset({"mlflow.pyfunc.model", *(f"mlflow.{flavor}" for flavor in _FLAVORS)})
+LOADERS = frozenset({"mlflow.pyfunc.model", *(f"mlflow.{flavor}" for flavor in _FLAVORS)})
 
 
 def is_layout(files: Collection[str]) -> bool:
@@ -61,10 +73,41 @@ def read(files: Mapping[str, Source], known: Sequence[Read], budget: Budget) -> 
         figures=(*inner.figures, *stated.items()),
         inputs=_fields(signature.get("inputs"), budget) or inner.inputs,
         outputs=_fields(signature.get("outputs"), budget) or inner.outputs,
-        imports=() if loader in _LOADERS or not loader else (Import(clean(loader), Use.CONSTRUCTED),),
+        imports=() if loader in LOADERS or not loader else (Import(clean(loader), Use.CONSTRUCTED),),
         findings=tuple(Finding(Severity.CODE, clean(f"MLmodel loads code from {path}")) for path in code[:_MOST]),
         notes=tuple(_notes(files, root, budget)),
     )
+
+
+def nested(files: Mapping[str, Source], path: str, budget: Budget) -> Iterator[Finding]:
+    """Yield what the MLmodel at PATH makes a loader run that the facts of the folder do not say."""
+    flavors = entries(
+        entries(read_yaml(whole(files[path], budget, clean(path), MOST), budget, clean(path))).get("flavors")
+    )
+    for flavor in map(entries, flavors.values()):
+        loader = text(flavor.get("loader_module"))
+        if path != _FILE and loader and loader not in LOADERS:
+            yield Finding(Severity.CODE, clean(f"{path} imports {loader}"))
+        for key, value in _strings(flavor):
+            if key in _MODEL_KEYS and _leaves(value):
+                yield Finding(Severity.KNOWN_BAD, clean(f"{path} loads {value}, which lies outside of the folder"))
+
+
+def _strings(table: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """Yield (key, text) for each text of TABLE and of the tables in it."""
+    left = [table]
+    while left:
+        for key, value in left.pop().items():
+            if isinstance(value, dict):
+                left.append(value)
+            elif isinstance(value, str):
+                yield key, value
+
+
+def _leaves(path: str) -> bool:
+    """Whether PATH leads out of the folder that it is relative to."""
+    parts = path.replace("\\", "/").split("/")
+    return ".." in parts or (not parts[0] and len(parts) > 1) or parts[0].endswith(":")
 
 
 def _model(known: Sequence[Read], flavors: Mapping[str, Mapping[str, object]]) -> ModelFacts:

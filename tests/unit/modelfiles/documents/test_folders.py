@@ -93,6 +93,22 @@ def test_code_beside_and_in_a_configuration_is_found() -> None:
             Severity.KNOWN_BAD,
             "templates/chat.JINJA: its chat template uses |attr(",
         ),
+        ("modules.json", '[{"type": "evil.Mod"}]', Severity.CODE, "modules.json imports evil.Mod"),
+        ("data/pickle_module_info.txt", "evil\n", Severity.CODE, "data/pickle_module_info.txt imports evil"),
+        ("a/MLmodel", "flavors: {f: {loader_module: evil}}", Severity.CODE, "a/MLmodel imports evil"),
+        ("mlmodel", "flavors: {f: {loader_module: evil}}", Severity.CODE, "mlmodel imports evil"),
+        (
+            "a/MLmodel",
+            "flavors: {f: {python_model: /tmp/evil.pkl}}",
+            Severity.KNOWN_BAD,
+            "a/MLmodel loads /tmp/evil.pkl, which lies outside of the folder",
+        ),
+        (
+            "MLmodel",
+            "flavors: {f: {a: {pickled_model: ../../x.pkl}}}",
+            Severity.KNOWN_BAD,
+            "MLmodel loads ../../x.pkl, which lies outside of the folder",
+        ),
     ],
 )
 def test_programs_in_texts_are_found_in_every_folder(path: str, text: str, severity: Severity, what: str) -> None:
@@ -105,6 +121,9 @@ def test_ordinary_texts_bring_no_program() -> None:
     texts = {
         "adapter_config.json": b'{"auto_mapping": {"base_model_class": "C", "parent_library": "transformers.models"}}',
         "tokenizer_config.json": b'{"auto_map": null, "chat_template": "{% for m in messages %}{{ m }}{% endfor %}"}',
+        "modules.json": b'[{"idx": 0, "type": "sentence_transformers.models.Transformer"}]',
+        "data/pickle_module_info.txt": b"mlflow.pytorch.pickle_module",
+        "inner/MLmodel": b"flavors: {python_function: {loader_module: mlflow.sklearn, model_path: a/model.pkl}}",
     }
     assert facts(files_of(SHARDED) | texts).findings == ()
 
