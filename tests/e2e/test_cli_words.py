@@ -165,6 +165,7 @@ def test_history_and_rollback(clone: Clone) -> None:
         "kept in  local store",
         "before   f5daa9e687",
         "metrics  accuracy = 0.87",
+        "inside   no format that mvc reads",
     ]
     assert _all(clone.mvc("ls")) == (
         "model      version       size  here  stored  pushed\nmodel.bin  7d713ff8b5  200 kB  yes   yes          -\n"
