@@ -108,6 +108,8 @@ def nearest(layout: Layout, rev: str) -> str:
     The name of a branch that only a Git remote has means its remote-tracking branch.
     """
     name = _NAME_OF.match(rev)[0]  # type: ignore[index]
+    if name in {"HEAD", "@"}:  # the person means this commit's history, however far
+        return ""
     known = names(layout)
     tracking = [one for one in known if one.endswith(f"/{name}")]
     return tracking[0] if name and len(tracking) == 1 else near(name, known)

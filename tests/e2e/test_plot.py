@@ -61,8 +61,10 @@ def test_over_all_branches_links_are_those_of_the_versions(clone: Clone) -> None
     assert links == {(0.6, 0.7), (0.7, 0.65), (0.7, 0.8)}
 
 
-def test_the_newest_version_is_compared_with_the_one_that_it_replaced(clone: Clone) -> None:
+def test_the_newest_version_is_compared_with_the_one_that_it_replaced(clone: Clone, tmp_path: Path) -> None:
     """As `mvc check` does: not with the one before it in time, which may be of another branch."""
+    shutil.copytree(clone.path, tmp_path / "copy", symlinks=True)  # the other tests share the first
+    clone = Clone(tmp_path / "copy")
     for words in (["--all"], [], ["--where", "acc > 0.75"]):
         found = clone.json("plot", "model.bin", *words)
         assert (found["versions"][-1]["metrics"]["acc"], found["before"]["metrics"]["acc"]) == (0.8, 0.7)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from modelvc.errors import StoreGone
 from modelvc.models.remotes import opening
 from modelvc.ops.sharing.push import push
 from modelvc.ops.sharing.transfer_options import TransferOptions
@@ -50,8 +51,8 @@ def opened(clone: Clone) -> Repo:
     return open_repo(str(clone.path), {})
 
 
-def push_all(clone: Clone):
-    return push(opened(clone), options=TransferOptions(everything=True))
+def push_all(clone: Clone, *, create: bool = False):
+    return push(opened(clone), options=TransferOptions(everything=True, create=create))
 
 
 def problems(clone: Clone, *, repair: bool = False) -> list[str]:
@@ -81,8 +82,12 @@ def test_a_push_brings_back_what_is_gone_or_cut_short(clone: Clone) -> None:
     for gone in GONE[:2] if few else GONE:
         for key in keys(far, *gone):
             far.delete(key, None)
-        assert few or "missing" in problems(clone)
-        done = push_all(clone)
+        if gone == GONE[0]:  # of everything: the drive may only be absent
+            with pytest.raises(StoreGone):
+                push_all(clone)
+        else:
+            assert few or "missing" in problems(clone)
+        done = push_all(clone, create=gone == GONE[0])
         assert (len(done.sent), done.there) == ((0, 2) if gone == ["config"] else (2, 0))
         assert few or problems(clone) == []
     for start, left in CUT[:3] if few else CUT:

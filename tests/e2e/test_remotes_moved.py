@@ -120,7 +120,7 @@ def test_get_finds_a_relative_folder_beside_the_clone_it_reads(clone: Clone, tmp
     outside.mvc("get", str(second.path), "model.bin", "-o", "got.bin")
     assert outside.read("got.bin") == clone.read("model.bin")
     clone.git("clone", "-q", "--bare", str(clone.path), str(tmp_path / "hub"))
-    assert "relative to each of its clones" in outside.mvc("get", str(tmp_path / "hub"), "model.bin", code=2).err
+    assert "relative to each clone" in outside.mvc("get", str(tmp_path / "hub"), "model.bin", code=2).err
 
 
 def _on_git_s_remote(clone: Clone, tmp_path: Path) -> None:

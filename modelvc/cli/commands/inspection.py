@@ -53,7 +53,7 @@ def scan(
     Examples:
       mvc scan                               # all models
       mvc scan v1.0 model.pkl                # one model, at a tag
-      mvc scan ~/Downloads/model.pkl         # a file that is not tracked
+      mvc scan ./model.pkl                   # any file, tracked or not
       mvc scan --allow model.pkl             # trust the classes of the project
       mvc scan --list-from main              # for a pipeline
       mvc scan --output sarif=scan.sarif     # a report for a CI server

@@ -53,7 +53,7 @@ def resolve(
 
     Examples:
       mvc resolve model.pkl --theirs         # take the version of the other branch
-      mvc resolve model.pkl --best accuracy  # take the better version by the policy
+      mvc resolve model.pkl --best accuracy  # the better one by the policy
       mvc resolve model.pkl --keep-both      # keep both, under two names
     """
     from modelvc.models.files.prepare import CheckoutOptions
