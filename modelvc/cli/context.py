@@ -190,8 +190,11 @@ def _meant(repo: Repo, word: str, tracked: Iterable[str]) -> str:
         ends = [
             side if not side or _is_rev(repo, side) else history.nearest(repo.layout, side) for side in (start, end)
         ]
-        return f"did you mean {shown(dots.join(ends))}?" if all(ends) else "write a range as REV..REV"
-    if found := history.nearest(repo.layout, word):
+        if all(ends):
+            return f"did you mean {shown(dots.join(ends))}?"
+        if not repo.layout.shallow:
+            return "write a range as REV..REV"
+    elif found := history.nearest(repo.layout, word):
         return f"did you mean {shown(found)}?"
     if repo.layout.shallow:
         return f"older commits are not in this shallow clone: {history.DEEPEN}"
