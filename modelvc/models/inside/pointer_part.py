@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from blake3 import blake3
 
@@ -31,6 +31,14 @@ SAME = "bytes changed, content the same"
 LEFT_OUT = "not inspected, since that takes longer than 2 s: mvc show --inspect"
 
 
+class Described(NamedTuple):
+    """A pointer with what its version is. `note`: "" if there is nothing to say; `facts`: None if none were read."""
+
+    pointer: Pointer
+    note: str = ""
+    facts: ModelFacts | None = None
+
+
 class Describer:
     """Describes the models of one command in their pointers, within limits of time."""
 
@@ -38,8 +46,8 @@ class Describer:
         self._repo = repo
         self._left = _ALL
 
-    def describe(self, path: str, pointer: Pointer) -> tuple[Pointer, str]:
-        """Return POINTER with what its version at PATH is, and a note; "" if there is nothing to say.
+    def describe(self, path: str, pointer: Pointer) -> Described:
+        """Return POINTER with what its version at PATH is.
 
         Nothing is added for a file of unknown format, and for one that cannot be read to its end.
         """
@@ -50,14 +58,14 @@ class Describer:
         try:
             facts = inspected(self._repo, pointer, path=path, seconds=min(SECONDS, max(0.0, self._left)))
         except OutOfTime:
-            return pointer, LEFT_OUT
+            return Described(pointer, LEFT_OUT)
         except ModelvcError:  # the bytes are in the store: a look at them must not undo that
-            return pointer, ""
+            return Described(pointer)
         finally:
             self._left -= time.monotonic() - started
         if facts is None:
-            return pointer, ""
-        return replace(pointer, model=table_of(facts, pointer.oid)), ""
+            return Described(pointer)
+        return Described(replace(pointer, model=table_of(facts, pointer.oid)), facts=facts)
 
 
 def fitting(pointer: Pointer) -> Pointer:

@@ -18,7 +18,7 @@ from modelvc.models.files.gate import Gate
 from modelvc.models.files.model_paths import check_model_paths
 from modelvc.models.files.seen_by_git import held_by_git, would_overwrite
 from modelvc.models.files.trees import check_names, entries_of, oid_of, stored_recipes
-from modelvc.models.inside.pointer_part import SAME, Describer, fitting, same_content
+from modelvc.models.inside.pointer_part import SAME, Described, Describer, fitting, same_content
 from modelvc.models.measures.measurements import NO_MEASUREMENTS, with_measurements
 from modelvc.models.progress import SILENT
 from modelvc.models.versions import claims
@@ -35,9 +35,10 @@ from modelvc.worktree.scan import scan
 from modelvc.worktree.state import Known, Stat
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from modelvc.formats.binary.segment import Recipe
+    from modelvc.modelfiles.facts import ModelFacts
     from modelvc.models.environment.choose import Wanted
     from modelvc.models.measures.measurements import Measurements
     from modelvc.models.progress import Progress
@@ -297,14 +298,18 @@ def _write_pointers(
     repo: Repo, kept: Sequence[tuple[Target, _StoredContent]], given: Measurements, environments: Environments
 ) -> Added:
     done, staged, dropped = [], [], []
+    facts: dict[str, ModelFacts] = {}
     describer = Describer(repo)
     for target, content in kept:
-        pointer, why = _pointer(target, content), ""
-        if pointer.model is None and _is_new(target, content):
-            pointer, why = describer.describe(target.path, pointer)
+        described = Described(_pointer(target, content))
+        if described.pointer.model is None and _is_new(target, content):
+            described = describer.describe(target.path, described.pointer)
+        pointer, why, known = described
+        if known is not None:
+            facts[str(target.path)] = known
         pointer, note = with_measurements(repo, target.path, pointer, target.head or target.before, given)
         # What takes long to look at is not looked at twice.
-        pointer, more = (pointer, "") if why else environments.recorded(target.path, pointer, target.before)
+        pointer, more = (pointer, "") if why else environments.recorded(target.path, pointer, target.before, known)
         pointer, note = fitting(pointer), "; ".join(filter(None, (note, more, why)))
         hidden = hide.hide(repo, target.path, again=target.head is None)
         staged += [hidden] if hidden else []
@@ -316,18 +321,22 @@ def _write_pointers(
         done.append(_report(target, content, pointer, note))
     if staged:
         index.stage(repo.layout, add=[str(path) for path in staged], remove=dropped)
-    return Added(_with_verdicts(repo, _with_git_warnings(repo, done)))
+    return Added(_with_verdicts(repo, _with_git_warnings(repo, done), facts))
 
 
-def _with_verdicts(repo: Repo, done: Sequence[AddedModel]) -> tuple[AddedModel, ...]:
-    """Return DONE with a note for each new version that a checkout would block or name."""
+def _with_verdicts(repo: Repo, done: Sequence[AddedModel], facts: Mapping[str, ModelFacts]) -> tuple[AddedModel, ...]:
+    """Return DONE with a note for each new version that a checkout would block or name.
+
+    FACTS: of the models that were inspected already, by path.
+    """
     gate = Gate(repo)
     found = []
     for model in done:
         looked = None
         if model.change in {"new", "updated"} and model.oid != model.was:
             name = ObjectName(model.kind, Oid.parse(model.oid))
-            looked = gate.look(model.path, name, seconds=_GLANCE)
+            known = facts.get(model.path)
+            looked = gate.judge(model.path, known) if known else gate.look(model.path, name, seconds=_GLANCE)
         words = ""
         if looked and looked.is_news:
             words = f"a checkout would block it: {looked.words}" if looked.blocked else looked.words

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from modelvc.formats.paths import SafeRelPath
     from modelvc.formats.pointer.pointer import Pointer
+    from modelvc.modelfiles.facts import ModelFacts
     from modelvc.models.environment.asked import AskedPythons
     from modelvc.models.environment.choose import Wanted
     from modelvc.repo import Repo
@@ -53,10 +54,13 @@ class Environments:
     ) -> None:
         self._stack.close()
 
-    def recorded(self, path: SafeRelPath, pointer: Pointer, before: Pointer | None) -> tuple[Pointer, str]:
+    def recorded(
+        self, path: SafeRelPath, pointer: Pointer, before: Pointer | None, facts: ModelFacts | None
+    ) -> tuple[Pointer, str]:
         """Return POINTER with the environment of its version, and a note, "" for none. BEFORE: the pointer before.
 
-        A version that was there before keeps its record, unless the user named a Python.
+        FACTS: of the version, None if it was not inspected yet. A version that was there before keeps its record,
+        unless the user named a Python.
         """
         known = pointer.env is not None or NAME in pointer.extra or (before and before.oid == pointer.oid)
         if self._asked is None or (known and not self._asked.named):
@@ -66,7 +70,7 @@ class Environments:
         from modelvc.models.inside.facts import facts_of
 
         try:
-            facts = facts_of(self._repo, pointer, path=path, seconds=_PATIENCE)
+            facts = facts or facts_of(self._repo, pointer, path=path, seconds=_PATIENCE)
         except ModelvcError:  # the version is stored; what is inside is said by the commands that look at it
             return pointer, ""
         if facts is None or not modules_needed(facts):

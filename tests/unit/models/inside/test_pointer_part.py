@@ -187,6 +187,19 @@ def test_a_model_is_added_whatever_its_inspection_does(
     assert repo.pointer(repo.path("m.bin")).model is None
 
 
+def test_add_inspects_a_model_once_also_if_it_is_unreadable(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Facts of an unreadable model are not kept, so each look would read it again."""
+    looks = []
+
+    def reader(source: Source, budget: Budget) -> ModelFacts:
+        looks.append(source.size)
+        return ModelFacts("pickle", imports=(Import("numpy.ndarray", Use.REFERRED),), unreadable="it ends too early")
+
+    using(monkeypatch, reader)
+    assert "unreadable: it ends too early" in added(repo, b"MODEL one 1")
+    assert looks == [11]
+
+
 def test_all_inspections_of_a_command_have_a_limit(repo: Repo, monkeypatch: pytest.MonkeyPatch) -> None:
     allowed = []
 
