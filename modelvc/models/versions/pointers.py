@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from modelvc.errors import ModelvcError
-from modelvc.formats.paths import model_of
+from modelvc.errors import ModelvcError, NotFoundError, shown
+from modelvc.formats.paths import model_of, pointer_of
 from modelvc.formats.pointer.pointer import parse
+from modelvc.git import history
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,3 +54,18 @@ def way_back(repo: Repo, path: SafeRelPath) -> str:
         return repo.store.has_root(found.kind, found.oid)
 
     return repo.restoring(path, is_stored)
+
+
+def pointer_at(repo: Repo, rev: str, path: SafeRelPath) -> tuple[str, Pointer]:
+    """Return the full id of the commit REV ("": HEAD), and the pointer of the model PATH in it.
+
+    Raises NotFoundError if the commit has none, UsageError if REV names no commit.
+    """
+    commit = history.resolve(repo.layout, rev or "HEAD")
+    data = history.pointers_at(repo.layout, commit).get(pointer_of(path))
+    if data is None:
+        raise NotFoundError(
+            f"{shown(path)} was not tracked in {commit[:10]}",
+            hint=f"run `mvc log {shown(path)}` to see when it was",
+        )
+    return commit, parse(data, pointer_of(path))

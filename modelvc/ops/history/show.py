@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from modelvc.errors import ModelvcError, NotFoundError, UsageError, shown
-from modelvc.formats.paths import pointer_of
 from modelvc.formats.pointer.pointer import parse
 from modelvc.git import history
 from modelvc.models.remotes.seen_cache import is_pushed, pushed_oids
 from modelvc.models.versions.history import versions_of
+from modelvc.models.versions.pointers import pointer_at
 from modelvc.ops.history.inside import NOWHERE, Inside, inside
 
 if TYPE_CHECKING:
@@ -68,18 +68,7 @@ def show(repo: Repo, what: str, *, inspect: bool = False) -> Shown:
     repo.require_init()
     rev, colon, text = what.rpartition(":")
     path = repo.path(text)
-    if colon:
-        commit = history.resolve(repo.layout, rev or "HEAD")
-        data = history.pointers_at(repo.layout, commit).get(pointer_of(path))
-        if data is None:
-            raise NotFoundError(
-                f"{shown(path)} was not tracked in {commit[:10]}",
-                hint=f"run `mvc log {shown(path)}` to see when it was",
-            )
-        pointer = parse(data, pointer_of(path))
-    else:
-        commit = ""
-        pointer = _in_worktree(repo, path, what)
+    commit, pointer = pointer_at(repo, rev, path) if colon else ("", _in_worktree(repo, path, what))
     stored = repo.store.has_root(pointer.kind, pointer.oid)
     return Shown(
         path=path,

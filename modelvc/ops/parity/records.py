@@ -6,9 +6,8 @@ import os
 import stat
 from typing import TYPE_CHECKING, NamedTuple
 
-from modelvc.errors import NoRecord, NotFoundError, UsageError, shown
+from modelvc.errors import NoRecord, UsageError, shown
 from modelvc.formats import limits
-from modelvc.formats.paths import pointer_of
 from modelvc.formats.pointer.pointer import parse
 
 if TYPE_CHECKING:
@@ -28,21 +27,13 @@ class Recorded(NamedTuple):
 
 def of_model(repo: Repo, what: str) -> Recorded:
     """Return the version WHAT: PATH (of the worktree) or REV:PATH. Raises NotFoundError, NoRecord."""
-    from modelvc.git import history
+    from modelvc.models.versions.pointers import pointer_at
 
     repo.require_init()
     rev, colon, text = what.rpartition(":")
     path = repo.path(text)
-    if not colon:
-        return _recorded(path, "", repo.pointer(path))
-    commit = history.resolve(repo.layout, rev or "HEAD")
-    data = history.pointers_at(repo.layout, commit).get(pointer_of(path))
-    if data is None:
-        raise NotFoundError(
-            f"{shown(path)} was not tracked in {commit[:10]}",
-            hint=f"run `mvc log {shown(path)}` to see when it was",
-        )
-    return _recorded(path, commit, parse(data, pointer_of(path)))
+    commit, pointer = pointer_at(repo, rev, path) if colon else ("", repo.pointer(path))
+    return _recorded(path, commit, pointer)
 
 
 def of_pointer(file: str) -> Recorded:
