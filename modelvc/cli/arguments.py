@@ -12,6 +12,12 @@ if TYPE_CHECKING:
 Paths = Annotated[list[str] | None, typer.Argument(metavar="[PATH]...", show_default=False)]
 Words = Annotated[list[str] | None, typer.Argument(metavar="[REV] [--] [PATH]...", show_default=False)]
 Force = Annotated[bool, typer.Option("--force", help="Let the output replace a model, which is stored first.")]
+Outputs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--output", metavar="FORMAT=FILE", help="Also write a report to FILE; repeatable.", show_default=False
+    ),
+]
 EXIT_NO = 1
 Metric = Annotated[
     list[str] | None,

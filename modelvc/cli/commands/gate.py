@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelvc.cli.arguments import Force, Paths  # noqa: TC001 - typer reads them
+from modelvc.cli.arguments import Force, Outputs, Paths  # noqa: TC001 - typer reads them
 from modelvc.cli.context import CONTEXT
 from modelvc.cli.progress import doing, progress
 from modelvc.cli.views import render
@@ -33,12 +33,7 @@ def check(
         str,
         typer.Option("--rev", metavar="REV", help="Check this revision instead of the worktree.", show_default=False),
     ] = "",
-    output: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--output", metavar="FORMAT=FILE", help="Also write a report to FILE; repeatable.", show_default=False
-        ),
-    ] = None,
+    output: Outputs = None,
     force: Force = False,
     bisect: Annotated[
         bool, typer.Option("--bisect", help="For `git bisect run`: exit 0 if good, 1 if bad, 125 to skip, 128 to stop.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from modelvc.cli.arguments import EXIT_NO, Force, Words
+from modelvc.cli.arguments import EXIT_NO, Force, Outputs, Words
 from modelvc.cli.context import CONTEXT, revs_and_paths, split
 from modelvc.cli.progress import doing
 from modelvc.cli.views import render
@@ -31,12 +31,7 @@ def scan(
         str,
         typer.Option("--list-from", metavar="REV", help="Take trusted names and policy from REV.", show_default=False),
     ] = "",
-    output: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--output", metavar="FORMAT=FILE", help="Also write a report to FILE; repeatable.", show_default=False
-        ),
-    ] = None,
+    output: Outputs = None,
     force: Force = False,
 ) -> None:
     """Say what loading models would run.
