@@ -60,18 +60,6 @@ def _save(repo: Repo, oid: Oid, found: ModelFacts | None) -> None:
         facts_cache.save(repo, oid, found)
 
 
-def keep(repo: Repo, oid: Oid, opened: Opened, *, seconds: float = PATIENCE) -> ModelFacts | None:
-    """Return what is inside the bytes OPENED, from the cache if it has it. The caller hashed them: they have OID.
-
-    Raises OutOfTime if reading takes more than SECONDS.
-    """
-    if (kept := facts_cache.load(repo, oid)) is not None:
-        return kept
-    found = look(opened, seconds=seconds)
-    _save(repo, oid, found)
-    return found
-
-
 def look(opened: Opened, *, seconds: float = PATIENCE) -> ModelFacts:
     """Return what is inside the bytes OPENED. Keeps nothing.
 

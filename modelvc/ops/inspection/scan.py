@@ -175,14 +175,11 @@ def _untracked(repo: Repo, paths: Sequence[str]) -> dict[str, tuple[str, str]]:
 def _facts(repo: Repo, path: SafeRelPath, pointer: Pointer) -> ModelFacts | None:
     """Return what is inside the version of POINTER; None if neither the store nor the file at PATH has its bytes."""
     try:
-        facts = facts_of(repo, pointer, path=path, seconds=PATIENCE)
+        return facts_of(repo, pointer, path=path, seconds=PATIENCE)
     except IntegrityError as error:
         return ModelFacts(UNKNOWN_FORMAT, unreadable=str(error))
     except NotFoundError:
         return None
-    if facts is not None or not repo.store.has_root(pointer.kind, pointer.oid):
-        return facts
-    return ModelFacts(UNKNOWN_FORMAT)  # a folder that no reader knows
 
 
 def _scanned(path: str, oid: str, facts: ModelFacts, listed: NameList) -> ScannedModel:
