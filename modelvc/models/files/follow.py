@@ -80,8 +80,8 @@ def follow(repo: Repo) -> Followed:
                     kept.append((path, f"holds unsaved files, which stay: {found.extra[0]}"))
                 plans.append(found)
         ready = [step for step in plans if step.action not in {"missing", "dirty", "keep"}]
-        in_use, looked = materialise.apply(repo, ready, "git")
-        blocked = {one.path for one in looked if one.blocked}
+        in_use, looked = done = materialise.apply(repo, ready, "git")
+        blocked = done.blocked
         stay = {path for path, _ in in_use}
         kept += [file for _, error in in_use for file in error.kept]
         ready = [step for step in ready if step.path not in stay]

@@ -225,7 +225,7 @@ def apply(repo: Repo, plans: Sequence[ModelPlan], why: str, on_bytes: Progress =
     looked = gate.look_at(
         repo, [(step.path, step.pointer) for step in plans if step.pointer and step.action == "write"]
     )
-    blocked = {one.path for one in looked if one.blocked}
+    blocked = Applied([], looked).blocked
     plans = [_blocked(step) if step.path in blocked else step for step in plans]
     goes = (step for step in plans if step.action in {"write", "remove", "block"})
     repo.log_all_replaced([(step.path, *step.was) for step in goes if step.was], why)

@@ -66,7 +66,8 @@ def status(repo: Repo, paths: Sequence[str] = (), *, remember: bool = True) -> S
     """
     repo.require_init()
     started, index_stat = now(), _stat(os.path.join(repo.layout.git_dir, "index"))
-    head = _head(repo)
+    head = _head_files(repo)
+    head_stat = [_stat(path) for path in head]
     lost = _lost(repo)
     rows = model_statuses(repo, paths)
     found = unsaved_in_worktree(repo, [row.path for row in rows])
@@ -74,15 +75,16 @@ def status(repo: Repo, paths: Sequence[str] = (), *, remember: bool = True) -> S
     if not paths:
         # if the index was written in this very clock tick, another write would not change its stat data
         settled = index_stat is not None and is_settled(index_stat, started)
-        certain = settled and not lost and not found and not unmerged and head == _head(repo)
+        certain = settled and not lost and not found and not unmerged
+        certain = certain and head == _head_files(repo) and head_stat == [_stat(path) for path in head]
         _remember(repo, index_stat if certain else None, rows)
     if remember:
         save_state(repo)
     return Status(rows, lost, tuple(Unsaved(path, kinds) for path, kinds in sorted(found.items())), unmerged)
 
 
-def _head(repo: Repo) -> list[tuple[str, Stat | None]]:
-    """Return the files that change when HEAD moves, with their stat data."""
+def _head_files(repo: Repo) -> list[str]:
+    """Return the files that change when HEAD moves."""
     layout = repo.layout
     head = os.path.join(layout.git_dir, "HEAD")
     try:
@@ -90,14 +92,13 @@ def _head(repo: Repo) -> list[tuple[str, Stat | None]]:
             branch = file.readline(8192).removeprefix("ref: ").rstrip("\n")
     except OSError:
         branch = ""
-    files = [
+    return [
         head,
         os.path.join(layout.git_dir, "logs/HEAD"),
         os.path.join(layout.common_dir, "packed-refs"),
         os.path.join(layout.common_dir, "reftable/tables.list"),
         *([os.path.join(layout.common_dir, branch)] if branch.startswith("refs/") else ()),
     ]
-    return [(path, _stat(path)) for path in files]
 
 
 def _lost(repo: Repo) -> tuple[LostVersion, ...]:
@@ -117,7 +118,7 @@ def _remember(repo: Repo, index_stat: Stat | None, rows: tuple[ModelStatus, ...]
         folders = {os.path.dirname(repo.store.root_path(row.kind, Oid.parse(row.oid))) for row in rows}
         watched = tuple(
             (path, tuple(_stat(path) or ()) or None)  # as marshal takes it
-            for path in (index, *dict(_head(repo)), *_watched(repo, rows), *_notebooks(repo), *sorted(folders))
+            for path in (index, *_head_files(repo), *_watched(repo, rows), *_notebooks(repo), *sorted(folders))
         )
         if watched[0][1] == index_stat:
             answer = (watched, tuple(str(row.path) for row in rows), *unpushed(rows))

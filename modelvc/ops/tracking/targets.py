@@ -44,10 +44,11 @@ def check_target_path(repo: Repo, text: str) -> SafeRelPath:
     path = repo.path(text)
     found = repo.worktree.stat(path)
     if found is None:
-        meant = "" if repo.worktree.stat(pointer_of(path)) else _nearest_file(repo, path)
-        hint = f"did you mean {meant}?" if meant else "check the name"
+        hint = "check the name"
         if repo.worktree.stat(pointer_of(path)):
             hint = f"restore it with `mvc checkout {shown(path)}`"
+        elif meant := _nearest_file(repo, path):
+            hint = f"did you mean {meant}?"
         if os.path.lexists(os.path.join(repo.layout.worktree, path)):
             raise UsageError(f"{shown(path)} lies behind a symbolic link", hint="name the file by its real path")
         raise NotFoundError(f"there is no {shown(path)}", hint=hint)
