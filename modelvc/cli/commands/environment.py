@@ -139,7 +139,7 @@ def env_export(
     """Print what to install for a version.
 
     --format requirements (the default) is for pip and uv, conda is an environment.yml, lock is the lock file that lay
-    beside the model when it was added. Packages that no index has become comments. Exit 3: there is no record.
+    beside the model when it was added. Packages from no index are written as comments. Exit 3: there is no record.
 
     Examples:
       mvc env export model.pkl -o requirements.txt    # for pip install -r
