@@ -6,13 +6,11 @@ from bisect import bisect_right
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from modelvc.errors import FormatError, ObjectCorrupt
-from modelvc.store.objects import manifest
+from modelvc.models.inside.source import file_recipes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from modelvc.formats.binary.segment import Recipe
     from modelvc.models.inside.source import Version
     from modelvc.repo import Repo
 
@@ -25,13 +23,13 @@ def content_of(repo: Repo, version: Version) -> Callable[[str, int, int], object
     """
     if not repo.store.has_root(version.kind, version.oid):
         return lambda *_: None
-    recipes = _recipes(repo, version)
+    recipes = file_recipes(repo.store, repo.store.read_root(version.kind, version.oid))
     ends: dict[str, list[int]] = {}
 
     def content(name: str, start: int, end: int) -> object | None:
-        recipe = recipes.get(name)
-        if recipe is None or not 0 <= start < end:
+        if name not in recipes or not 0 <= start < end:
             return None
+        _, recipe = recipes[name]
         if name not in ends:
             ends[name] = list(accumulate(recipe.lengths))
         first = bisect_right(ends[name], start)
@@ -42,18 +40,3 @@ def content_of(repo: Repo, version: Version) -> Callable[[str, int, int], object
         return recipe.cids[first * 32 : last * 32 + 32], start - before, end - start
 
     return content
-
-
-def _recipes(repo: Repo, version: Version) -> dict[str, Recipe]:
-    root = repo.store.read_root(version.kind, version.oid)
-    try:
-        sections = manifest.sections(repo.store, root)
-        if root.kind == "file":
-            return {"": manifest.join([section.recipe for section in sections])}
-        return {
-            str(entry.path): section.recipe.cut(start, stop)
-            for section in sections
-            for entry, start, stop in section.files
-        }
-    except FormatError:
-        raise ObjectCorrupt(f"the manifest of {root.oid.short}", repo.store.name) from None

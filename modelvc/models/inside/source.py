@@ -87,17 +87,7 @@ def stored_sources(store: LocalStore, root: Root, *, seconds: float = 60.0) -> d
     and ObjectCorrupt.
     """
     chunks = _Chunks(store)
-    found: dict[str, _StoredFile] = {}
-    try:
-        if root.kind == "file":
-            recipe = manifest.join([section.recipe for section in manifest.sections(store, root)])
-            found[""] = _StoredFile(root.oid, recipe, chunks)
-        else:
-            for section in manifest.sections(store, root):
-                for entry, start, stop in section.files:
-                    found[str(entry.path)] = _StoredFile(entry.oid, section.recipe.cut(start, stop), chunks)
-    except FormatError:
-        raise ObjectCorrupt(f"the manifest of {root.oid.short}", store.name) from None
+    found = {name: _StoredFile(oid, recipe, chunks) for name, (oid, recipe) in file_recipes(store, root).items()}
     if root.unproven:
         end = time.monotonic() + seconds
         for name, one in found.items():
@@ -105,6 +95,24 @@ def stored_sources(store: LocalStore, root: Root, *, seconds: float = 60.0) -> d
         with contextlib.suppress(OSError):  # a store that this account may only read
             store.mark_proven(root)
     return {name: one.source for name, one in found.items()}
+
+
+def file_recipes(store: LocalStore, root: Root) -> dict[str, tuple[Oid, Recipe]]:
+    """Return the oid and the recipe of each file of the object of ROOT, by its path in a folder; for a file under "".
+
+    Raises ObjectMissing, and ObjectCorrupt for a damaged manifest.
+    """
+    try:
+        sections = manifest.sections(store, root)
+        if root.kind == "file":
+            return {"": (root.oid, manifest.join([section.recipe for section in sections]))}
+        return {
+            str(entry.path): (entry.oid, section.recipe.cut(start, stop))
+            for section in sections
+            for entry, start, stop in section.files
+        }
+    except FormatError:
+        raise ObjectCorrupt(f"the manifest of {root.oid.short}", store.name) from None
 
 
 # -- the local store
